@@ -12,8 +12,8 @@
         x = Input(FLOATS)
         a = Arg(NUMBER, default=1.0)
 
-        def infer_types(self, given):
-            return (given.x,)
+        def infer_types(self, inputs):
+            return (inputs.x,)
 
     @pytorch(Snake)
     def snake(x: torch.Tensor, a: float = 1.0) -> torch.Tensor:
@@ -101,10 +101,10 @@ Sizes = Callable[[OpInputs], Mapping[str, Dim]]
 
 
 class Refused(OperatorError):
-    """Raised by a rule for inputs or arguments that the operator does not take: `raise Refused("`snake` needs ...", given.at("x"))`.
+    """Raised by a rule for inputs or arguments that the operator does not take: `raise Refused("`snake` needs ...", inputs.at("x"))`.
 
     `message` is one sentence in lower case, with code in backticks; `at` says what is underlined: `STAGE`, `argument("a")`,
-    `given.at("x")`; `help` suggests what to write instead.
+    `inputs.at("x")`; `help` suggests what to write instead.
     """
 
     def __init__(self, message: str, at: Location = STAGE, *, help: str = "") -> None:
@@ -115,7 +115,7 @@ def pytorch(operator: type[Operator], *, sizes: Sizes | None = None) -> Callable
     """The operator in PyTorch: a function of its tensors, with its arguments as keywords, or a class of `nn.Module` that is constructed
     with the arguments as keywords and called with the tensors. It is at the top level of a module: emitted source imports it by name.
 
-    `sizes` gives further keywords of a module's constructor, from the types of the inputs: `lambda given: {"channels": given.x.shape[1]}`.
+    `sizes` gives more keywords of a module's constructor, from the types of the inputs: `lambda inputs: {"channels": inputs.x.shape[1]}`.
     The parameters and buffers of a module have the names and shapes that `Operator.parameters` gives. Raises ValueError for what cannot be
     imported by name.
     """

@@ -20,24 +20,24 @@ from .definition_graphs import MissingDefinition, WrongDefinition, elaborate_def
 class _FromDefinition:
     """Implements `Derivation`."""
 
-    def infer_types(self, op: Operator, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, op: Operator, inputs: OpInputs) -> tuple[TensorType, ...]:
         """Infer the types of the results. Raises `OperatorError` if the definition does not take these inputs."""
-        inputs = tuple((name, type_.shape) for name, type_ in zip(given.names, given.types, strict=True))
+        shapes = tuple((name, type_.shape) for name, type_ in zip(inputs.names, inputs.types, strict=True))
         try:
-            graph = elaborate_definition(op, given.types, None, given.facts)
+            graph = elaborate_definition(op, inputs.types, None, inputs.facts)
         except WrongDefinition as error:
             # The author of the model sees one error at the stage, not the definition's text, which is in another
             # file.
-            raise OperatorError(DefinitionRefuses(op.name, error.cause, inputs), STAGE) from None
+            raise OperatorError(DefinitionRefuses(op.name, error.cause, shapes), STAGE) from None
         except MissingDefinition:
-            raise OperatorError(DefinitionRefuses(op.name, "`define` gives no text", inputs), STAGE) from None
+            raise OperatorError(DefinitionRefuses(op.name, "`define` gives no text", shapes), STAGE) from None
         # The formulas in the shapes are over symbols of the definition's graph, which the caller's graph does not
         # have.
         return tuple(value.type.with_shape(strip_formulas(value.type.shape)) for value in graph.outputs)
 
-    def count_operations(self, op: Operator, given: OpInputs, results: tuple[TensorType, ...]) -> tuple[Dim, Dim]:
+    def count_operations(self, op: Operator, inputs: OpInputs, results: tuple[TensorType, ...]) -> tuple[Dim, Dim]:
         """Count the operations of one use, and the multiply-adds among them."""
-        totals = summarize_costs(Program(elaborate_definition(op, given.types, results, given.facts), given.facts, ())).totals
+        totals = summarize_costs(Program(elaborate_definition(op, inputs.types, results, inputs.facts), inputs.facts, ())).totals
         return totals.flops, totals.multiply_adds
 
 

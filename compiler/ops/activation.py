@@ -77,11 +77,11 @@ class Prelu(Activation, Parametric):
     num_parameters = Arg(SlopesKind(), default=1, positional=True)
     examples = ("input 3 -> prelu", "input 3x8x8 -> prelu channels")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(inputs)
         wanted = self.num_parameters
         if wanted == "channels" and x.rank < 2:
-            raise OperatorError(WrongRank(self.name, "[N, C, ...] for one parameter a channel", x), given.at("x"))
+            raise OperatorError(WrongRank(self.name, "[N, C, ...] for one parameter a channel", x), inputs.at("x"))
         # The number of parameters may be written out, as in PyTorch, but then it must be the number of channels.
         if wanted not in ("channels", 1) and (x.rank < 2 or wanted != x.shape[1]):
             channels = format_dim(x.shape[1]) if x.rank > 1 else "1"
@@ -94,8 +94,8 @@ class Prelu(Activation, Parametric):
         """Count the parameters: 1, or one for each channel."""
         return 1 if self.num_parameters == 1 else x.shape[1]
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given.x
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        x = inputs.x
         return (ParameterSpec("weight", (self.count_parameters(x),), Init("constant", (0.25,)), x.dtype, role="weight"),)
 
 
@@ -124,10 +124,10 @@ class Celu(Activation):
     alpha = Arg(NUMBER, default=1.0, positional=True)
     examples = ("input 3 -> celu 2",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         if self.alpha == 0:
             raise OperatorError(BadArgument(self.name, "alpha", "0", "must not be 0"), argument_location("alpha"))
-        return super().infer_types(given)
+        return super().infer_types(inputs)
 
 
 class Gelu(Activation):
@@ -186,8 +186,8 @@ class Hardtanh(Activation):
     max_val = Arg(NUMBER, default=1.0, positional=True)
     examples = ("input 3 -> hardtanh (-2) 2",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(inputs)
         if self.min_val >= self.max_val:
             needed = f"must be above `min_val`, here {self.min_val}"
             raise OperatorError(BadArgument(self.name, "max_val", str(self.max_val), needed), argument_location("max_val"))
@@ -204,8 +204,8 @@ class Hardtanh(Activation):
         both = {"min_val": self.min_val, "max_val": self.max_val}
         return {name: trunc(value) if dtype.is_integer and isfinite(value) else value for name, value in both.items()}
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        return scalar_warnings(self.name, given.x, min_val=self.min_val, max_val=self.max_val)
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, inputs.x, min_val=self.min_val, max_val=self.max_val)
 
 
 class Sigmoid(Activation):
@@ -260,8 +260,8 @@ class Hardshrink(Activation):
     lambd = Arg(NUMBER, default=0.5, positional=True)
     examples = ("input 3 -> hardshrink",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(inputs)
         require_exact_scalar(self.name, x, self.lambd, "lambd")
         return (x,)
 
@@ -273,8 +273,8 @@ class Softshrink(Activation):
     lambd = Arg(NumberKind(0), default=0.5, positional=True)
     examples = ("input 3 -> softshrink",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(inputs)
         require_exact_scalar(self.name, x, self.lambd, "lambd")
         return (x,)
 
@@ -298,15 +298,15 @@ class Threshold(Pointwise):
     value = Arg(NUMBER, positional=True)
     examples = ("input 3 -> threshold 0.1 20",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(inputs)
         # The comparison is computed in float32 for half types, so only `value` must fit the half type.
         require_exact_scalar(self.name, x.with_dtype(compute_dtype(x.dtype)), self.threshold, "threshold")
         require_exact_scalar(self.name, x, self.value, "value")
         return (x,)
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        return scalar_warnings(self.name, given.x, threshold=self.threshold, value=self.value)
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, inputs.x, threshold=self.threshold, value=self.value)
 
 
 class Glu(Activation):
@@ -321,18 +321,18 @@ class Glu(Activation):
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
     examples = ("input 6 -> glu", "input 6x8 -> glu axis=1")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(inputs)
         axis = normalize_axis(self.name, self.axis, x)
         size = x.shape[axis]
-        half = given.facts.exact_div(size, 2)
-        if half is None and given.facts.divides(2, size) is None:
+        half = inputs.facts.exact_div(size, 2)
+        if half is None and inputs.facts.divides(2, size) is None:
             raise OperatorError(UnprovableMultiple(self.name, 2, size, suggest_divisibility(2, size)), argument_location("axis"))
         if half is None:
-            raise OperatorError(WrongSize(self.name, f"an even size of axis {self.axis}", x), given.at("x"))
+            raise OperatorError(WrongSize(self.name, f"an even size of axis {self.axis}", x), inputs.at("x"))
         return (x.with_shape((*x.shape[:axis], half, *x.shape[axis + 1 :])),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A sigmoid and a product for each element of the result."""
         return 2 * numel(results[0].shape)
 
@@ -342,12 +342,12 @@ class AlongAxis(Activation):
 
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(inputs)
         normalize_axis(self.name, self.axis, x)
         return (x,)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """An exponential, a sum and a quotient for each element."""
         return 3 * numel(results[0].shape)
 

@@ -29,32 +29,32 @@ class NumberOrTensor(Operator):
     """Completes "cannot ..." in the message about two shapes."""
     x = Input()
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        dtype = self.operand_type(given)
-        self.refuse_types(given, dtype)
-        shapes = [t.shape for t in given]
-        shape = shapes[0] if self.scalars else broadcast(shapes[0], shapes[1], given.facts, self.name, self.verb)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        dtype = self.operand_type(inputs)
+        self.refuse_types(inputs, dtype)
+        shapes = [t.shape for t in inputs]
+        shape = shapes[0] if self.scalars else broadcast(shapes[0], shapes[1], inputs.facts, self.name, self.verb)
         return (TensorType(self.result_type(dtype), shape),)
 
-    def operand_type(self, given: OpInputs) -> DType:
+    def operand_type(self, inputs: OpInputs) -> DType:
         """Return the element type to which both operands are converted."""
-        return result_type(given, self.scalars)
+        return result_type(inputs, self.scalars)
 
     def result_type(self, operands: DType) -> DType:
         """Return the element type of the result, by the element type of the operands."""
         return operands
 
-    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
+    def refuse_types(self, inputs: OpInputs, dtype: DType) -> None:
         """Refuse element types and numbers that the operator does not take."""
 
     def convert_number(self, dtype: DType) -> Scalar:
         """Convert the number to the element type of the operands."""
         return wrap_scalar(self.scalars[0], dtype)
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         if not self.scalars:
             return ()
-        x = given.x.with_dtype(self.operand_type(given))
+        x = inputs.x.with_dtype(self.operand_type(inputs))
         return conversion_warnings(self.symbol or self.name, x, {"other": (self.scalars[0], self.convert_number(x.dtype))})
 
 
@@ -64,9 +64,9 @@ class BinaryOperator(NumberOrTensor):
     other = Input(or_number=True, either_side=True)
 
 
-def refuse_bool(operator: str, given: OpInputs, dtype: DType) -> None:
+def refuse_bool(operator: str, inputs: OpInputs, dtype: DType) -> None:
     if dtype == BOOL:
-        raise OperatorError(NeedsNumber(operator, given.x), given.at("x"))
+        raise OperatorError(NeedsNumber(operator, inputs.x), inputs.at("x"))
 
 
 def refuse_zero(op: NumberOrTensor, dtype: DType) -> None:
@@ -95,8 +95,8 @@ class Sub(BinaryOperator):
     verb = "subtract"
     examples = ("x = input 3; 1 - x", "x = input 3; y = input 3; x - y")
 
-    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        for index, x in enumerate(given):
+    def refuse_types(self, inputs: OpInputs, dtype: DType) -> None:
+        for index, x in enumerate(inputs):
             if x.dtype == BOOL:
                 raise OperatorError(NeedsNumber(self.name, x), input_location(index))
         if isinstance(self.other, bool):
@@ -123,8 +123,8 @@ class Div(BinaryOperator):
     verb = "divide"
     examples = ("x = input 3; x / 255", "x = input 3; y = input 3; x / y")
 
-    def operand_type(self, given: OpInputs) -> DType:
-        dtype = super().operand_type(given)
+    def operand_type(self, inputs: OpInputs) -> DType:
+        dtype = super().operand_type(inputs)
         return dtype if dtype.is_float else FLOAT32
 
 
@@ -136,8 +136,8 @@ class FloorDiv(BinaryOperator):
     verb = "divide"
     examples = ("x = input [T] int64; x // 2",)
 
-    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        refuse_bool(self.name, given, dtype)
+    def refuse_types(self, inputs: OpInputs, dtype: DType) -> None:
+        refuse_bool(self.name, inputs, dtype)
         refuse_zero(self, dtype)
 
 
@@ -149,8 +149,8 @@ class Remainder(BinaryOperator):
     verb = "divide"
     examples = ("x = input [T] int64; x % 2",)
 
-    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        refuse_bool(self.name, given, dtype)
+    def refuse_types(self, inputs: OpInputs, dtype: DType) -> None:
+        refuse_bool(self.name, inputs, dtype)
         refuse_zero(self, dtype)
 
 
@@ -162,15 +162,15 @@ class Pow(BinaryOperator):
     verb = "take powers of"
     examples = ("x = input 3; x ** 2", "x = input 3; 2 ** x")
 
-    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        refuse_bool(self.name, given, dtype)
+    def refuse_types(self, inputs: OpInputs, dtype: DType) -> None:
+        refuse_bool(self.name, inputs, dtype)
         exponent = self.other
         if self.scalars and not self.number_first:
-            require_exact_scalar(self.name, given.x.with_dtype(dtype), exponent, "other")
+            require_exact_scalar(self.name, inputs.x.with_dtype(dtype), exponent, "other")
         # `x ** -1` of integers has no value in PyTorch. A float exponent converts both to float32 first.
         if self.number_first or not isinstance(exponent, int) or exponent >= 0 or not dtype.is_integer:
             return
-        needed = f"must not be negative for {given.x.dtype} tensors"
+        needed = f"must not be negative for {inputs.x.dtype} tensors"
         raise OperatorError(
             BadArgument(self.name, "other", str(exponent), needed, f"write `{exponent}.0` for a float32"), argument_location("other")
         )
@@ -184,9 +184,9 @@ class Pair(Operator):
     x = Input()
     other = Input()
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        shape = broadcast(given.x.shape, given.other.shape, given.facts, self.name, self.verb)
-        return (TensorType(self.result_type(result_type(given)), shape),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        shape = broadcast(inputs.x.shape, inputs.other.shape, inputs.facts, self.name, self.verb)
+        return (TensorType(self.result_type(result_type(inputs)), shape),)
 
     def result_type(self, operands: DType) -> DType:
         """Return the element type of the result, by the element type of the operands."""
@@ -224,15 +224,15 @@ class Clamp(Operator):
     max = Arg(SCALAR, default=None, positional=True)
     examples = ("input 3 -> clamp 0 1", "input 3 -> clamp max=6")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         # One bound is enough, as in torch.clamp, but not none.
         bounds = {name: value for name, value in (("min", self.min), ("max", self.max)) if value is not None}
         if not bounds:
             raise OperatorError(BadArgument(self.name, "min", "neither", "must be given, or `max`"), STAGE)
         dtype = result_type((x,), bounds.values())
         if dtype == BOOL:
-            raise OperatorError(NeedsNumber(self.name, x), given.at("x"))
+            raise OperatorError(NeedsNumber(self.name, x), inputs.at("x"))
         for name, value in bounds.items():
             require_bound(self.name, x.with_dtype(dtype), value, name)
         return (x.with_dtype(dtype),)

@@ -25,11 +25,11 @@ ALIGNMENT = WordKind("start", "end")
 NEEDED = "[N, heads, length, features] or [N, length, features]"
 
 
-def require_mask_shape(operator: str, given: OpInputs, name: str, wanted: Shape | None, needed: str) -> None:
+def require_mask_shape(operator: str, inputs: OpInputs, name: str, wanted: Shape | None, needed: str) -> None:
     """Refuse the mask `name` unless it has the shape `wanted`. None means that its number of axes is wrong."""
-    mask, index = given[name].shape, given.position(name)
+    mask, index = inputs[name].shape, inputs.position(name)
     pairs = list(zip(mask, wanted, strict=True)) if wanted is not None else []
-    answers = [given.facts.are_equal(m, w) for m, w in pairs]
+    answers = [inputs.facts.are_equal(m, w) for m, w in pairs]
     if wanted is None or False in answers:
         raise OperatorError(MaskMismatch(operator, needed, mask, index), STAGE)
     if None in answers:
@@ -43,19 +43,19 @@ class CausalOperator(Operator):
     causal: Arg[bool]
     align: Arg[str]
 
-    def require_alignment(self, given: OpInputs, queries: str, keys: str) -> None:
+    def require_alignment(self, inputs: OpInputs, queries: str, keys: str) -> None:
         """Refuse causal attention over different lengths without `align`. Attention that is not causal may have `align`, so that one block
         can be used for both."""
         if not self.causal:
             return
-        length, span = given[queries].shape[-2], given[keys].shape[-2]
+        length, span = inputs[queries].shape[-2], inputs[keys].shape[-2]
         # Equal lengths need no `align`: both answers are the same.
-        if given.facts.are_equal(length, span) or self.align == "start":
+        if inputs.facts.are_equal(length, span) or self.align == "start":
             return
         if self.align is None:
-            positions = (given.position(queries), given.position(keys))
+            positions = (inputs.position(queries), inputs.position(keys))
             raise OperatorError(CausalAlignment(self.name, length, span, suggest_equality(length, span) or "", positions), STAGE)
-        enough = given.facts.is_at_least(span, length)
+        enough = inputs.facts.is_at_least(span, length)
         if enough is False:
             needed = (
                 f"needs at least as many keys as queries ({format_dim(span)} and {format_dim(length)}): the first queries would see none"
@@ -67,9 +67,9 @@ class CausalOperator(Operator):
                 UnprovableSize(need, "with `align=end` each query has a key that it belongs to", need), argument_location("align")
             )
 
-    def ends_together(self, given: OpInputs, queries: str, keys: str) -> bool:
+    def ends_together(self, inputs: OpInputs, queries: str, keys: str) -> bool:
         """Whether `align=end` hides other keys than `align=start` would."""
-        return bool(self.causal) and self.align == "end" and not given.facts.are_equal(given[queries].shape[-2], given[keys].shape[-2])
+        return bool(self.causal) and self.align == "end" and not inputs.facts.are_equal(inputs[queries].shape[-2], inputs[keys].shape[-2])
 
 
 class Attention(CausalOperator):
@@ -122,51 +122,51 @@ class Attention(CausalOperator):
         "past = input 4xPx8; x = input 4xTx8; seen = (past, x) -> concat axis=2; (x, seen, seen) -> attention causal=true align=end",
     )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        q = given.q
-        require_same_size(self.name, given, ("q", "k"), -1, "match queries and keys of shape", "their last axes")
-        require_same_size(self.name, given, ("k", "v"), -2, "pair keys and values of shape", "their lengths (axis -2)")
-        scores = self.score_shape(given)
-        if "mask" in given:
-            self._refuse_mask(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        q = inputs.q
+        require_same_size(self.name, inputs, ("q", "k"), -1, "match queries and keys of shape", "their last axes")
+        require_same_size(self.name, inputs, ("k", "v"), -2, "pair keys and values of shape", "their lengths (axis -2)")
+        scores = self.score_shape(inputs)
+        if "mask" in inputs:
+            self._refuse_mask(inputs)
         if self.window is not None:
-            self._refuse_window(given)
-        self.require_alignment(given, "q", "k")
-        return (q.with_shape((*scores[:-1], given.v.shape[-1])),)
+            self._refuse_window(inputs)
+        self.require_alignment(inputs, "q", "k")
+        return (q.with_shape((*scores[:-1], inputs.v.shape[-1])),)
 
-    def is_grouped(self, given: OpInputs) -> bool:
+    def is_grouped(self, inputs: OpInputs) -> bool:
         """Whether several heads of queries share one head of keys or values."""
-        if any(t.rank < 3 for t in given.types[:3]):
+        if any(t.rank < 3 for t in inputs.types[:3]):
             return False
-        facts = given.facts
-        heads, *fewer = (t.shape[-3] for t in given.types[:3])
+        facts = inputs.facts
+        heads, *fewer = (t.shape[-3] for t in inputs.types[:3])
         return not all(facts.are_equal(few, heads) for few in fewer) and all(facts.divides(few, heads) is True for few in fewer)
 
-    def score_shape(self, given: OpInputs) -> Shape:
+    def score_shape(self, inputs: OpInputs) -> Shape:
         """Return the shape `[..., heads, L, S]`: a score for each query and key, for each batch of values."""
-        q, k, v = given.types[:3]
+        q, k, v = inputs.types[:3]
         if q.rank >= 3 and k.rank >= 3 and v.rank >= 3:
-            self._refuse_heads(given)
-        ahead = broadcast(self._query_key_axes(given), self._leading_axes(given, "v"), given.facts, self.name, _MATCH, (0, 2))
+            self._refuse_heads(inputs)
+        ahead = broadcast(self._query_key_axes(inputs), self._leading_axes(inputs, "v"), inputs.facts, self.name, _MATCH, (0, 2))
         return (*ahead, q.shape[-2], k.shape[-2])
 
-    def _query_key_axes(self, given: OpInputs) -> Shape:
+    def _query_key_axes(self, inputs: OpInputs) -> Shape:
         """Return the axes of the scores before the last two. The mask is added to these scores, so the axes of the values do not count."""
-        return broadcast(self._leading_axes(given, "q"), self._leading_axes(given, "k"), given.facts, self.name, _MATCH, (0, 1))
+        return broadcast(self._leading_axes(inputs, "q"), self._leading_axes(inputs, "k"), inputs.facts, self.name, _MATCH, (0, 1))
 
-    def _leading_axes(self, given: OpInputs, name: str) -> Shape:
+    def _leading_axes(self, inputs: OpInputs, name: str) -> Shape:
         """Return the axes of an input before the last two. Heads that several queries share count as an axis of 1, which broadcasts."""
-        shape = given[name].shape[:-2]
-        return (*shape[:-1], 1) if name != "q" and self.is_grouped(given) else shape
+        shape = inputs[name].shape[:-2]
+        return (*shape[:-1], 1) if name != "q" and self.is_grouped(inputs) else shape
 
-    def _refuse_heads(self, given: OpInputs) -> None:
+    def _refuse_heads(self, inputs: OpInputs) -> None:
         """Refuse numbers of heads of keys or values that do not divide the number of heads of queries. One head of queries matches any
         number."""
-        heads, facts = given.q.shape[-3], given.facts
+        heads, facts = inputs.q.shape[-3], inputs.facts
         if facts.are_equal(heads, 1):
             return
         for name, what in (("k", "keys"), ("v", "values")):
-            fewer = given[name].shape[-3]
+            fewer = inputs[name].shape[-3]
             divides = facts.divides(fewer, heads)
             if divides is False:
                 raise OperatorError(
@@ -175,35 +175,35 @@ class Attention(CausalOperator):
             if divides is None:
                 raise OperatorError(UnprovableMultiple(self.name, fewer, heads, suggest_divisibility(fewer, heads)), STAGE)
 
-    def _refuse_mask(self, given: OpInputs) -> None:
-        mask, dtype = given.mask, given.q.dtype
-        scores = (*self._query_key_axes(given), given.q.shape[-2], given.k.shape[-2])
+    def _refuse_mask(self, inputs: OpInputs) -> None:
+        mask, dtype = inputs.mask, inputs.q.dtype
+        scores = (*self._query_key_axes(inputs), inputs.q.shape[-2], inputs.k.shape[-2])
         if self.causal:
             advice_ = "omit one of the two, or combine them in the mask"
             raise OperatorError(
                 BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice_), argument_location("causal")
             )
         if mask.dtype not in (BOOL, FLOAT32, dtype):
-            raise OperatorError(MaskType(self.name, f"bool or {dtype}", mask), given.at("mask"))
+            raise OperatorError(MaskType(self.name, f"bool or {dtype}", mask), inputs.at("mask"))
         fits = 2 <= mask.rank <= len(scores)
         # An axis of 1 in the mask broadcasts; any other must be the axis of the scores.
-        wanted = [m if given.facts.are_equal(m, 1) else s for m, s in zip(reversed(mask.shape), reversed(scores), strict=False)]
+        wanted = [m if inputs.facts.are_equal(m, 1) else s for m, s in zip(reversed(mask.shape), reversed(scores), strict=False)]
         needed = f"a shape that broadcasts to {show_shape(scores)}"
-        require_mask_shape(self.name, given, "mask", tuple(reversed(wanted)) if fits else None, needed)
+        require_mask_shape(self.name, inputs, "mask", tuple(reversed(wanted)) if fits else None, needed)
 
-    def _refuse_window(self, given: OpInputs) -> None:
+    def _refuse_window(self, inputs: OpInputs) -> None:
         """Refuse a window without `causal`, or over different lengths that start together: the last queries might see no key."""
         if not self.causal:
             needed = "requires `causal=true`"
             raise OperatorError(BadArgument(self.name, "window", str(self.window), needed), argument_location("window"))
         if self.align == "end":
             return
-        require_same_size(self.name, given, ("q", "k"), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")
+        require_same_size(self.name, inputs, ("q", "k"), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two matrix products, and the three operations of a softmax for each score."""
-        return 2 * self.count_multiply_adds(given, results) + 3 * numel(self.score_shape(given))
+        return 2 * self.count_multiply_adds(inputs, results) + 3 * numel(self.score_shape(inputs))
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """All scores count, including masked ones."""
-        return numel(self.score_shape(given)) * (given.q.shape[-1] + given.v.shape[-1])
+        return numel(self.score_shape(inputs)) * (inputs.q.shape[-1] + inputs.v.shape[-1])

@@ -31,10 +31,10 @@ class Atan2(Pair):
 class _FloatPair(Pair):
     """A function of two tensors, at least one of which is a float."""
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        if not result_type(given).is_float:
-            raise OperatorError(NeedsFloat(self.name, given.x), given.at("x"))
-        return super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        if not result_type(inputs).is_float:
+            raise OperatorError(NeedsFloat(self.name, inputs.x), inputs.at("x"))
+        return super().infer_types(inputs)
 
 
 class Hypot(_FloatPair):
@@ -61,8 +61,8 @@ class Fmod(NumberOrTensor):
     other = Input(or_number=True)
     examples = ("x = input 3; x -> fmod 2", "x = input 3; y = input 3; (x, y) -> fmod")
 
-    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        refuse_bool(self.name, given, dtype)
+    def refuse_types(self, inputs: OpInputs, dtype: DType) -> None:
+        refuse_bool(self.name, inputs, dtype)
         refuse_zero(self, dtype)
 
 
@@ -77,10 +77,10 @@ class Lerp(Operator):
     weight = Input(FLOATS, like="x", or_number=True)
     examples = ("x = input 3; y = input 3; (x, y) -> lerp 0.25", "x = input 3; y = input 3; w = input 3; (x, y, w) -> lerp")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        computed = given.x.with_dtype(FLOAT32) if given.x.dtype.size == 2 else given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        computed = inputs.x.with_dtype(FLOAT32) if inputs.x.dtype.size == 2 else inputs.x
         require_exact_scalar(self.name, computed, self.weight, "weight")
-        return (given.x.with_shape(broadcast_all([t.shape for t in given], given.facts, self.name, "interpolate between")),)
+        return (inputs.x.with_shape(broadcast_all([t.shape for t in inputs], inputs.facts, self.name, "interpolate between")),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(results[0].shape)

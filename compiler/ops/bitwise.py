@@ -22,7 +22,7 @@ class BitwiseLogic(BinaryOperator):
     x = Input(INTEGERS | BOOLS)
     other = Input(INTEGERS | BOOLS, or_number=True, either_side=True)
 
-    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
+    def refuse_types(self, inputs: OpInputs, dtype: DType) -> None:
         if dtype.is_float:
             raise OperatorError(BadArgument(self.name, "other", str(self.other), "must be an integer"), argument_location("other"))
 
@@ -55,8 +55,8 @@ class BitwiseNot(Pointwise):
     x = Input(INTEGERS | BOOLS)
     examples = ("input [T] int64 -> bitwise_not",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (given.x,)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        return (inputs.x,)
 
 
 class Shift(BitwiseLogic):
@@ -64,10 +64,10 @@ class Shift(BitwiseLogic):
 
     verb = "shift"
 
-    def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        super().refuse_types(given, dtype)
+    def refuse_types(self, inputs: OpInputs, dtype: DType) -> None:
+        super().refuse_types(inputs, dtype)
         if dtype == BOOL:
-            raise OperatorError(NeedsInteger(self.name, given.x), given.at("x"))
+            raise OperatorError(NeedsInteger(self.name, inputs.x), inputs.at("x"))
 
 
 class BitwiseLeftShift(Shift):

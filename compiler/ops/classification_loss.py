@@ -36,26 +36,26 @@ class _OfLabels(Loss):
     weight = Input(like="x", optional=True)
     ignore_index = Arg(INT, default=-100)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         if x.rank == 1 and x.is_batch:
-            raise OperatorError(WrongRank(self.name, CLASSES, x), given.at("x"))
-        self.refuse_target(given)
-        if "weight" in given:
-            require_class_weight(self.name, given)
-        return super().infer_types(given)
+            raise OperatorError(WrongRank(self.name, CLASSES, x), inputs.at("x"))
+        self.refuse_target(inputs)
+        if "weight" in inputs:
+            require_class_weight(self.name, inputs)
+        return super().infer_types(inputs)
 
-    def refuse_target(self, given: OpInputs) -> None:
+    def refuse_target(self, inputs: OpInputs) -> None:
         """Refuse labels of another shape than the samples have."""
-        require_labels(self.name, given)
+        require_labels(self.name, inputs)
 
-    def unreduced_shape(self, given: OpInputs) -> Shape:
-        return labels_of(given.x.shape)
+    def unreduced_shape(self, inputs: OpInputs) -> Shape:
+        return labels_of(inputs.x.shape)
 
-    def mean_divisor(self, given: OpInputs) -> Count | None:
+    def mean_divisor(self, inputs: OpInputs) -> Count | None:
         """The number of labels that are not ignored, or the sum of the weights of their classes."""
         kept = CountStep("kept", Ne(other=self.ignore_index), ("target",))
-        if "weight" not in given:
+        if "weight" not in inputs:
             return (kept, CountStep("count", Sum(), ("kept",)))
         return (
             kept,
@@ -128,27 +128,27 @@ class CrossEntropy(_OfLabels):
         "logits = input 8 -> dense 3; shares = input 3; (logits, shares) -> cross_entropy label_smoothing=0.1",
     )
 
-    def of_probabilities(self, given: OpInputs) -> bool:
+    def of_probabilities(self, inputs: OpInputs) -> bool:
         """Whether the target has a probability for each class."""
-        return bool(given.target.dtype.is_float)
+        return bool(inputs.target.dtype.is_float)
 
-    def refuse_target(self, given: OpInputs) -> None:
-        if not self.of_probabilities(given):
-            require_labels(self.name, given)
+    def refuse_target(self, inputs: OpInputs) -> None:
+        if not self.of_probabilities(inputs):
+            require_labels(self.name, inputs)
             return
         # Class numbers as floats, rather than probabilities in a wrong shape.
-        if given.target.rank == given.x.rank - 1:
-            raise OperatorError(LabelType(self.name, given.target), given.at("target"))
-        if given.target.dtype != given.x.dtype:
-            raise OperatorError(DTypeMismatch(self.name, given.x, given.target, (given.position("x"), given.position("target"))), STAGE)
-        require_same_shape(self.name, given, "x", "target", given.x.shape)
+        if inputs.target.rank == inputs.x.rank - 1:
+            raise OperatorError(LabelType(self.name, inputs.target), inputs.at("target"))
+        if inputs.target.dtype != inputs.x.dtype:
+            raise OperatorError(DTypeMismatch(self.name, inputs.x, inputs.target, (inputs.position("x"), inputs.position("target"))), STAGE)
+        require_same_shape(self.name, inputs, "x", "target", inputs.x.shape)
         # The default -100 is no class, so it may stay.
         if self.ignore_index >= 0:
             needed = "must not be set for probabilities of classes"
             raise OperatorError(BadArgument(self.name, "ignore_index", str(self.ignore_index), needed), argument_location("ignore_index"))
 
-    def mean_divisor(self, given: OpInputs) -> Count | None:
-        return numel(self.unreduced_shape(given)) if self.of_probabilities(given) else super().mean_divisor(given)
+    def mean_divisor(self, inputs: OpInputs) -> Count | None:
+        return numel(self.unreduced_shape(inputs)) if self.of_probabilities(inputs) else super().mean_divisor(inputs)
 
 
 def labels_of(scores: Shape) -> Shape:
@@ -156,17 +156,17 @@ def labels_of(scores: Shape) -> Shape:
     return (*scores[:1], *scores[2:]) if len(scores) > 1 else ()
 
 
-def require_labels(operator: str, given: OpInputs) -> None:
+def require_labels(operator: str, inputs: OpInputs) -> None:
     """Refuse class numbers that are not one for each sample."""
-    x, target = given.x.shape, given.target.shape
+    x, target = inputs.x.shape, inputs.target.shape
     try:
-        require_same_shape(operator, given, "x", "target", labels_of(x))
+        require_same_shape(operator, inputs, "x", "target", labels_of(x))
     except OperatorError:
-        positions = (given.position("x"), given.position("target"))
+        positions = (inputs.position("x"), inputs.position("target"))
         # Keras and NLP models have the classes last. The check of shapes cannot know that, so look for it before
         # reporting.
-        suggestion = _classes_elsewhere(given)
-        if not suggestion and all(given.facts.are_equal(a, b) for a, b in zip(x, target, strict=False)) and len(x) == len(target):
+        suggestion = _classes_elsewhere(inputs)
+        if not suggestion and all(inputs.facts.are_equal(a, b) for a, b in zip(x, target, strict=False)) and len(x) == len(target):
             suggestion = f"if these are one-hot, `{{{positions[1]}}} -> argmax axis=1` gives the class numbers"
         if not suggestion:
             raise
@@ -176,27 +176,27 @@ def require_labels(operator: str, given: OpInputs) -> None:
         ) from None
 
 
-def _classes_elsewhere(given: OpInputs) -> str:
+def _classes_elsewhere(inputs: OpInputs) -> str:
     """Suggest moving the classes to axis 1, if they are the last axis of the scores."""
-    x, target = given.x.shape, given.target.shape
+    x, target = inputs.x.shape, inputs.target.shape
     rank = len(x)
-    if rank < 3 or len(target) != rank - 1 or not all(given.facts.are_equal(a, b) for a, b in zip(x[:-1], target, strict=True)):
+    if rank < 3 or len(target) != rank - 1 or not all(inputs.facts.are_equal(a, b) for a, b in zip(x[:-1], target, strict=True)):
         return ""
     stage = "transpose 1 2" if rank == 3 else f"permute {[0, rank - 1, *range(1, rank - 1)]}"
-    return f"the classes must be axis 1: `{{{given.position('x')}}} -> {stage}`"
+    return f"the classes must be axis 1: `{{{inputs.position('x')}}} -> {stage}`"
 
 
-def require_class_weight(operator: str, given: OpInputs) -> None:
+def require_class_weight(operator: str, inputs: OpInputs) -> None:
     """Refuse weights that are not one for each class."""
-    x, weight = given.x, given.weight
+    x, weight = inputs.x, inputs.weight
     classes = x.shape[min(1, x.rank - 1)]
     if weight.rank != 1:
-        raise OperatorError(WrongRank(operator, "one weight for each class, [classes]", weight), given.at("weight"))
-    same = given.facts.are_equal(weight.shape[0], classes)
+        raise OperatorError(WrongRank(operator, "one weight for each class, [classes]", weight), inputs.at("weight"))
+    same = inputs.facts.are_equal(weight.shape[0], classes)
     if same is False:
-        raise OperatorError(WrongSize(operator, f"{format_dim(classes)} weights, one for each class", weight), given.at("weight"))
+        raise OperatorError(WrongSize(operator, f"{format_dim(classes)} weights, one for each class", weight), inputs.at("weight"))
     if same is None:
-        positions = (given.position("x"), given.position("weight"))
+        positions = (inputs.position("x"), inputs.position("weight"))
         need = "there is one weight for each class"
         raise OperatorError(
             Unprovable(operator, classes, weight.shape[0], need, suggest_equality(classes, weight.shape[0]) or "", positions), STAGE

@@ -110,8 +110,8 @@ class Predicate(Pointwise):
 
     x = Input()
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (given.x.with_dtype(BOOL),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        return (inputs.x.with_dtype(BOOL),)
 
 
 class Isnan(Predicate):
@@ -144,16 +144,16 @@ class Where(Operator):
     other = Input(or_number=True, either_side=True)
     examples = ("x = input 3; y = input 3; (x > 0, x, y) -> where", "x = input 3; (x > 0, x) -> where 0")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        dtype = self.operand_type(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        dtype = self.operand_type(inputs)
         # PyTorch makes a half type of a float32 without asking.
-        require_exact_scalar(self.name, given.x.with_dtype(compute_dtype(dtype)), self.other, "other")
-        shape = broadcast_all([t.shape for t in given], given.facts, self.name, "choose between")
+        require_exact_scalar(self.name, inputs.x.with_dtype(compute_dtype(dtype)), self.other, "other")
+        shape = broadcast_all([t.shape for t in inputs], inputs.facts, self.name, "choose between")
         return (TensorType(dtype, shape),)
 
-    def operand_type(self, given: OpInputs) -> DType:
+    def operand_type(self, inputs: OpInputs) -> DType:
         """Return the element type to which both choices are converted."""
-        return result_type(given.types[1:], self.scalars)
+        return result_type(inputs.types[1:], self.scalars)
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        return scalar_warnings(self.name, given.x.with_dtype(self.operand_type(given)), other=self.other)
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, inputs.x.with_dtype(self.operand_type(inputs)), other=self.other)

@@ -82,7 +82,7 @@ class ParamOperator(Operator):
         "x = input 3; offset = param [1] init=uniform(-1, 1) trainable=false as offset; x + offset",
     )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         _refuse_empty(self.name, self.shape)
         for axis, size in enumerate(self.shape):
             if isinstance(size, SymDim):
@@ -92,10 +92,10 @@ class ParamOperator(Operator):
         check_init(self.init, self.shape, self.dtype, "init")
         return (TensorType(self.dtype, self.shape),)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
         return (ParameterSpec("", self.shape, self.init, self.dtype, trainable=self.trainable, follows=self.norms_of),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -126,8 +126,8 @@ class TableOperator(Operator):
     @property
     def element_type(self) -> DType:
         """The element type."""
-        given: DType | None = self.dtype
-        return given or {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(self.formula, self.shape)]
+        inputs: DType | None = self.dtype
+        return inputs or {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(self.formula, self.shape)]
 
     @property
     def numbers(self) -> tuple[Any, ...]:
@@ -145,7 +145,7 @@ class TableOperator(Operator):
             return OperatorError(IndexCount(self.indices, self.shape), argument_location("shape"))
         return None
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         misshapen = self.find_shape_error()
         if misshapen is not None:
             raise misshapen
@@ -181,7 +181,7 @@ class TableOperator(Operator):
     def _may_divide_by_zero(self, part: BinaryFormula) -> bool:
         return kind_of(part, self.shape) == "int" and may_be_zero(part.right, self.shape)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
         if not self.is_static:
             return ()
         return (ParameterSpec("", self.shape, Init("table"), self.element_type, trainable=False, persistent=self.labeled),)
@@ -192,7 +192,7 @@ class TableOperator(Operator):
         element = self.element_type.name
         return evaluate_formula(self.formula, sizes).astype("float32" if element == "bfloat16" else element)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 

@@ -33,8 +33,8 @@ class _Convolution(WithBias):
     bias = Arg(FLAG, default=True)
     dilation = Arg(SIZES, default=1)
 
-    def _check_input(self, given: OpInputs) -> TensorType:
-        x = given.x
+    def _check_input(self, inputs: OpInputs) -> TensorType:
+        x = inputs.x
         self._check_groups(x, x.shape[1], "input")
         self._check_groups(x, self.channels, "output")
         return x
@@ -74,15 +74,15 @@ class Conv(_Convolution):
             before = after = each_axis(self.name, "padding", sizes, x)
         return tuple(Window(*sides) for sides in zip(kernel, stride, dilation, before, after, strict=True))
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = self._check_input(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = self._check_input(inputs)
         windows = self.make_windows(x)
         stride = max(w.stride for w in windows)
         if self.padding == "same" and stride != 1:
             problem = BadArgument(self.name, "stride", str(stride), "must be 1 with `padding=same`", self._suggest_padding(windows))
             raise OperatorError(problem, argument_location("stride"))
-        self._check_padding(x, windows, given.facts)
-        return (x.with_shape((x.shape[0], self.channels, *compute_sizes(self.name, x, windows, given.facts))),)
+        self._check_padding(x, windows, inputs.facts)
+        return (x.with_shape((x.shape[0], self.channels, *compute_sizes(self.name, x, windows, inputs.facts))),)
 
     @staticmethod
     def _suggest_padding(windows: tuple[Window, ...]) -> str:
@@ -113,17 +113,17 @@ class Conv(_Convolution):
                 needed = f"must be {words} the size of axis {axis} with `padding_mode={self.padding_mode}`"
                 raise OperatorError(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument_location("padding"))
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given.x
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        x = inputs.x
         kernel = self._kernel_sizes(x)
         inner = x.shape[1] // self.groups
         return weight_and_bias((self.channels, inner, *kernel), self.channels, inner * prod(kernel), x.dtype, self.bias)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.count_multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(inputs, results) + (numel(results[0].shape) if self.has_bias(inputs) else 0)
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        x = given.x
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        x = inputs.x
         return numel(results[0].shape) * (x.shape[1] // self.groups) * prod(self._kernel_sizes(x))
 
 
@@ -152,9 +152,9 @@ class ConvTranspose(_Convolution):
         """Return `output_padding` for each spatial axis."""
         return each_axis(self.name, "output_padding", self.output_padding, x)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = self._check_input(given)
-        require_elements(self.name, given, "x", range(2, x.rank))
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = self._check_input(inputs)
+        require_elements(self.name, inputs, "x", range(2, x.rank))
         sizes: list[Dim] = []
         for size, window, extra in zip(x.shape[2:], self.make_windows(x), self.output_paddings(x), strict=True):
             # The rule of torch.nn.ConvTranspose2d.
@@ -164,20 +164,20 @@ class ConvTranspose(_Convolution):
             sizes.append((size - 1) * window.stride - window.before - window.after + window.span + extra)
         result = (x.shape[0], self.channels, *sizes)
         for axis, size in enumerate(sizes, start=2):
-            if given.facts.is_at_least(size, 1) is False:
+            if inputs.facts.is_at_least(size, 1) is False:
                 raise OperatorError(EmptyResult(self.name, result, axis, needs_elements=True), argument_location("padding"))
         return (x.with_shape(result),)
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given.x
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        x = inputs.x
         kernel = self._kernel_sizes(x)
         outer = self.channels // self.groups
         # PyTorch takes the second axis of the weight for the fan in, here too.
         return weight_and_bias((x.shape[1], outer, *kernel), self.channels, outer * prod(kernel), x.dtype, self.bias)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.count_multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(inputs, results) + (numel(results[0].shape) if self.has_bias(inputs) else 0)
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        x = given.x
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        x = inputs.x
         return numel(x.shape) * (self.channels // self.groups) * prod(self._kernel_sizes(x))

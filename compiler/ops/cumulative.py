@@ -24,13 +24,13 @@ class Logcumsumexp(Operator):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("input [T] -> logcumsumexp axis=1",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        normalize_axis(self.name, self.axis, given.x)
-        return (given.x,)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        normalize_axis(self.name, self.axis, inputs.x)
+        return (inputs.x,)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """An exponential and a sum for each element."""
-        return 2 * numel(given.x.shape)
+        return 2 * numel(inputs.x.shape)
 
 
 class CumulativeExtreme(Operator):
@@ -41,9 +41,9 @@ class CumulativeExtreme(Operator):
     x = Input()
     axis = Arg(AXIS, positional=True, alias="dim")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        normalize_axis(self.name, self.axis, given.x)
-        return given.x, given.x.with_dtype(INT64)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        normalize_axis(self.name, self.axis, inputs.x)
+        return inputs.x, inputs.x.with_dtype(INT64)
 
 
 class Cummax(CumulativeExtreme):
@@ -78,15 +78,15 @@ class Diff(Operator):
     axis = Arg(AXIS, default=-1, alias="dim")
     examples = ("input [8] -> diff", "input [T, 3] where T >= 3 -> diff 2 axis=1")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         if not x.rank:
-            raise OperatorError(WrongRank(self.name, "at least one axis", x), given.at("x"))
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), inputs.at("x"))
         axis = normalize_axis(self.name, self.axis, x)
         shape = (*x.shape[:axis], x.shape[axis] - self.n, *x.shape[axis + 1 :])
-        if given.facts.is_at_least(shape[axis], 1) is False:
+        if inputs.facts.is_at_least(shape[axis], 1) is False:
             raise OperatorError(EmptyResult(self.name, shape, axis), argument_location("n"))
         return (x.with_shape(shape),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return self.n * numel(results[0].shape)

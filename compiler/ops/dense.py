@@ -33,20 +33,20 @@ class Dense(WithBias):
         "x = input 3; w = input [2, 3] batch=false; x -> dense 2 weight=w",
     )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         return (x.with_shape((*x.shape[:-1], self.units)),)
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given.x
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        x = inputs.x
         features = x.shape[-1]
         return weight_and_bias((self.units, features), self.units, features, x.dtype, self.bias)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.count_multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(inputs, results) + (numel(results[0].shape) if self.has_bias(inputs) else 0)
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(results[0].shape) * given.x.shape[-1]
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * inputs.x.shape[-1]
 
 
 class Bilinear(WithBias):
@@ -62,33 +62,33 @@ class Bilinear(WithBias):
     bias = Arg(FLAG, default=True)
     examples = ("a = input 3; b = input 4; (a, b) -> bilinear 2",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        a, b = given.a, given.b
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        a, b = inputs.a, inputs.b
         if a.rank != b.rank:
-            raise OperatorError(self._make_mismatch(a, b, "they have different numbers of axes"), given.at("b"))
+            raise OperatorError(self._make_mismatch(a, b, "they have different numbers of axes"), inputs.at("b"))
         for axis, (m, n) in enumerate(zip(a.shape[:-1], b.shape[:-1], strict=True)):
-            equal = given.facts.are_equal(m, n)
+            equal = inputs.facts.are_equal(m, n)
             if equal is False:
-                raise OperatorError(self._make_mismatch(a, b, f"axis {axis} differs; only the last may"), given.at("b"))
+                raise OperatorError(self._make_mismatch(a, b, f"axis {axis} differs; only the last may"), inputs.at("b"))
             if equal is None:
                 need = f"axis {axis} of both must be the same"
-                raise OperatorError(Unprovable(self.name, m, n, need, suggest_equality(m, n) or ""), given.at("b"))
+                raise OperatorError(Unprovable(self.name, m, n, need, suggest_equality(m, n) or ""), inputs.at("b"))
         return (a.with_shape((*a.shape[:-1], self.units)),)
 
     @staticmethod
     def _make_mismatch(a: TensorType, b: TensorType, why: str) -> ShapeMismatch:
         return ShapeMismatch("apply a bilinear form to", a.shape, b.shape, why)
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        first, second = given.a.shape[-1], given.b.shape[-1]
-        return weight_and_bias((self.units, first, second), self.units, first, given.a.dtype, self.bias)
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        first, second = inputs.a.shape[-1], inputs.b.shape[-1]
+        return weight_and_bias((self.units, first, second), self.units, first, inputs.a.dtype, self.bias)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.count_multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(inputs, results) + (numel(results[0].shape) if self.has_bias(inputs) else 0)
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The product with the first tensor, and then the product with the second."""
-        first, second = given.a.shape[-1], given.b.shape[-1]
+        first, second = inputs.a.shape[-1], inputs.b.shape[-1]
         return numel(results[0].shape) * (first + 1) * second
 
 
@@ -104,10 +104,10 @@ class _LookUp(Parametric):
     norm_type = Arg(EXTENDED, default=2, only_with=("max_norm",))
     dtype = Arg(DTYPE, default=FLOAT32)
 
-    def check_arguments(self, given: OpInputs) -> None:
+    def check_arguments(self, inputs: OpInputs) -> None:
         """Refuse a type that is not a float, a padding index without a row, and a `max_norm` that cannot be reached or that would change a
         given tensor."""
-        if self.max_norm is not None and "weight" in given:
+        if self.max_norm is not None and "weight" in inputs:
             needed = "cannot be with a weight that is given: PyTorch would change that tensor"
             raise OperatorError(BadArgument(self.name, "max_norm", str(self.max_norm), needed), argument_location("max_norm"))
         # The 0-norm counts elements, and no factor makes that smaller.
@@ -122,15 +122,15 @@ class _LookUp(Parametric):
             needed = f"must be the number of a row, from {-self.num} to {self.num - 1}"
             raise OperatorError(BadArgument(self.name, "padding_idx", str(self.padding_idx), needed), argument_location("padding_idx"))
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
         init = normal_init(1.0)
         if self.padding_idx is not None and isinstance(self.num, int):
             init = replace(init, zero_row=self.padding_idx % self.num)
-        return (ParameterSpec("weight", (self.num, self.dim), init, self._result_dtype(given), role="weight"),)
+        return (ParameterSpec("weight", (self.num, self.dim), init, self._result_dtype(inputs), role="weight"),)
 
-    def _result_dtype(self, given: OpInputs) -> DType:
+    def _result_dtype(self, inputs: OpInputs) -> DType:
         """Return the element type of the rows: the type of a given weight, unless `dtype` says otherwise."""
-        weight = given.get("weight")
+        weight = inputs.get("weight")
         return self.dtype if weight is None or self.dtype != FLOAT32 else weight.dtype
 
 
@@ -146,11 +146,11 @@ class Embedding(_LookUp):
     as_tensors = ("weight",)
     examples = ("input [T] int64 -> embedding 1000 64", "input [T] int64 -> embedding 1000 64 padding_idx=0")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        self.check_arguments(given)
-        return (TensorType(self._result_dtype(given), (*given.indices.shape, self.dim)),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        self.check_arguments(inputs)
+        return (TensorType(self._result_dtype(inputs), (*inputs.indices.shape, self.dim)),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -175,42 +175,42 @@ class EmbeddingBag(_LookUp):
         "x = input [32] int64 batch=false; begins = table (i) [8] int64 = 4 * i; x -> embedding_bag 1000 64 offsets=begins",
     )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        self.check_arguments(given)
-        rank = 1 if "offsets" in given else 2
-        if given.indices.rank != rank:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        self.check_arguments(inputs)
+        rank = 1 if "offsets" in inputs else 2
+        if inputs.indices.rank != rank:
             needed = "[indices], as there are offsets" if rank == 1 else "[N, indices], or `offsets`, where the bags begin"
-            raise OperatorError(WrongRank(self.name, needed, given.indices), given.at("indices"))
-        weights = given.get("per_sample_weights")
+            raise OperatorError(WrongRank(self.name, needed, inputs.indices), inputs.at("indices"))
+        weights = inputs.get("per_sample_weights")
         if weights is not None:
-            self._check_weights(weights, given)
-        return (TensorType(self.dtype, (self._count_bags(given), self.dim)),)
+            self._check_weights(weights, inputs)
+        return (TensorType(self.dtype, (self._count_bags(inputs), self.dim)),)
 
-    def _count_bags(self, given: OpInputs) -> Dim:
+    def _count_bags(self, inputs: OpInputs) -> Dim:
         """The number of bags."""
-        if "offsets" not in given:
+        if "offsets" not in inputs:
             if self.include_last_offset:
                 problem = BadArgument(self.name, "include_last_offset", "true", "needs `offsets`")
                 raise OperatorError(problem, argument_location("include_last_offset"))
-            return given.indices.shape[0]
-        count = given.offsets.shape[0] - self.include_last_offset
-        if given.facts.is_at_least(count, 1) is False:
-            raise OperatorError(WrongSize(self.name, "offsets of at least one bag", given.offsets), given.at("offsets"))
+            return inputs.indices.shape[0]
+        count = inputs.offsets.shape[0] - self.include_last_offset
+        if inputs.facts.is_at_least(count, 1) is False:
+            raise OperatorError(WrongSize(self.name, "offsets of at least one bag", inputs.offsets), inputs.at("offsets"))
         return count
 
-    def _check_weights(self, weights: TensorType, given: OpInputs) -> None:
+    def _check_weights(self, weights: TensorType, inputs: OpInputs) -> None:
         if self.mode != "sum":
             raise OperatorError(BadArgument(self.name, "mode", f"`{self.mode}`", "must be `sum` with weights"), argument_location("mode"))
         if weights.dtype != self.dtype:
             needed = f"must be that of the weights, {weights.dtype}"
             raise OperatorError(BadArgument(self.name, "dtype", f"`{self.dtype}`", needed), argument_location("dtype"))
-        if weights.rank != given.indices.rank:
-            needed = f"a weight for each of the indices {given.indices}"
-            raise OperatorError(WrongRank(self.name, needed, weights), given.at("per_sample_weights"))
+        if weights.rank != inputs.indices.rank:
+            needed = f"a weight for each of the indices {inputs.indices}"
+            raise OperatorError(WrongRank(self.name, needed, weights), inputs.at("per_sample_weights"))
         for axis in range(weights.rank):
             what = "their numbers of bags" if axis < weights.rank - 1 else "their numbers of indices"
-            require_same_size(self.name, given, ("indices", "per_sample_weights"), axis, "weight", what)
+            require_same_size(self.name, inputs, ("indices", "per_sample_weights"), axis, "weight", what)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One operation for each number that is looked up, two if it is weighted."""
-        return (1 + ("per_sample_weights" in given)) * numel(given.indices.shape) * self.dim
+        return (1 + ("per_sample_weights" in inputs)) * numel(inputs.indices.shape) * self.dim

@@ -37,12 +37,12 @@ class Diagonal(Layout):
     axis2 = Arg(AXIS, default=1, alias="dim2")
     examples = ("input 4x4 -> diagonal axis1=1 axis2=2", "input [T, T] -> diagonal 1 axis1=-2 axis2=-1")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         rows, columns = self.matrix_axes(x)
         rest = tuple(size for axis, size in enumerate(x.shape) if axis not in (rows, columns))
-        length = self.diagonal_length(given)
-        if given.facts.is_at_least(length, 1) is False:
+        length = self.diagonal_length(inputs)
+        if inputs.facts.is_at_least(length, 1) is False:
             raise OperatorError(EmptyResult(self.name, (*rest, length), len(rest)), argument_location("offset"))
         return (x.with_shape((*rest, length)),)
 
@@ -50,14 +50,14 @@ class Diagonal(Layout):
         """Return the axes of the rows and the columns, counted from the front."""
         return _two_axes(self, x)
 
-    def diagonal_length(self, given: OpInputs) -> Dim:
+    def diagonal_length(self, inputs: OpInputs) -> Dim:
         """Return the number of elements on the diagonal."""
-        rows, columns = (given.x.shape[axis] for axis in self.matrix_axes(given.x))
+        rows, columns = (inputs.x.shape[axis] for axis in self.matrix_axes(inputs.x))
         high, wide = rows + min(self.offset, 0), columns - max(self.offset, 0)
         # One of the two if it is known which is less: `min(T, T + 1)` would be opaque to later proofs.
-        if given.facts.is_at_least(wide, high):
+        if inputs.facts.is_at_least(wide, high):
             return high
-        return wide if given.facts.is_at_least(high, wide) else dim_min(high, wide)
+        return wide if inputs.facts.is_at_least(high, wide) else dim_min(high, wide)
 
 
 class DiagEmbed(Layout):
@@ -70,8 +70,8 @@ class DiagEmbed(Layout):
     axis2 = Arg(AXIS, default=-1, alias="dim2")
     examples = ("input [T] -> diag_embed", "input 4 -> diag_embed offset=-1")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         shape = list(x.shape[:-1])
         for axis in sorted(self.matrix_axes(x)):
             shape.insert(axis, self.side_length(x))

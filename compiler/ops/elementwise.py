@@ -84,8 +84,8 @@ class Square(Numeric):
     x = Input()
     examples = ("input 3 -> square",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(inputs)
         return (x.with_dtype(INT64) if x.dtype == BOOL else x,)
 
 
@@ -119,8 +119,8 @@ class LogicalNot(Pointwise):
     x = Input()
     examples = ("x = input 3; x > 0 -> logical_not",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (given.x.with_dtype(BOOL),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        return (inputs.x.with_dtype(BOOL),)
 
 
 class Exp(Real):

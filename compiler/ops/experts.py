@@ -24,18 +24,18 @@ class GroupedLinear(Operator):
     weight = Input(FLOATS, axes("groups units features", "[groups, units, features]"), like="x")
     examples = ("x = input [T, 8]; expert = input [T] int64; w = param [4, 16, 8] as up_proj; (x, expert, w) -> grouped_linear",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, index, weight = given.x, given.index, given.weight
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x, index, weight = inputs.x, inputs.index, inputs.weight
         if index.rank != x.rank - 1:
             why = "there must be an index for each row"
-            raise OperatorError(ShapeMismatch("multiply the rows of", x.shape, index.shape, why), given.at("index"))
+            raise OperatorError(ShapeMismatch("multiply the rows of", x.shape, index.shape, why), inputs.at("index"))
         for axis in range(index.rank):
-            require_same_size(self.name, given, ("x", "index"), axis, "multiply the rows of", f"their axes {axis}")
-        require_same_size(self.name, given, ("x", "weight"), -1, "multiply the rows of", "their last axes")
+            require_same_size(self.name, inputs, ("x", "index"), axis, "multiply the rows of", f"their axes {axis}")
+        require_same_size(self.name, inputs, ("x", "weight"), -1, "multiply the rows of", "their last axes")
         return (x.with_shape((*x.shape[:-1], weight.shape[1])),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.count_multiply_adds(given, results)
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(inputs, results)
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(results[0].shape) * given.x.shape[-1]
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * inputs.x.shape[-1]

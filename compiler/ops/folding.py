@@ -21,13 +21,13 @@ from .shape import Layout
 from .windows import Window, compute_sizes
 
 
-def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, given: OpInputs, name: str) -> Dim:
+def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, inputs: OpInputs, name: str) -> Dim:
     """Return `size / by`, or refuse it if it is not an integer. For the message, `noun` is a word such as `channels`, and `blocks` a phrase
     such as `blocks of 2x2`."""
-    quotient = given.facts.exact_div(size, by)
+    quotient = inputs.facts.exact_div(size, by)
     if quotient is not None:
         return quotient
-    if given.facts.divides(by, size) is False:
+    if inputs.facts.divides(by, size) is False:
         raise OperatorError(NotDivisible(operator, blocks, f"{format_dim(size)} {noun}"), argument_location(name))
     raise OperatorError(UnprovableMultiple(operator, by, size, suggest_divisibility(by, size)), argument_location(name))
 
@@ -44,10 +44,10 @@ class PixelShuffle(Layout):
     r = Arg(COUNT, positional=True, alias="upscale_factor")
     examples = ("input 12xHxW -> pixel_shuffle 2",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         *before, channels, height, width = x.shape
-        fewer = exact_quotient(self.name, channels, "channels", self.r * self.r, f"blocks of {self.r}x{self.r}", given, "r")
+        fewer = exact_quotient(self.name, channels, "channels", self.r * self.r, f"blocks of {self.r}x{self.r}", inputs, "r")
         return (x.with_shape((*before, fewer, height * self.r, width * self.r)),)
 
 
@@ -60,12 +60,12 @@ class PixelUnshuffle(Layout):
     r = Arg(COUNT, positional=True, alias="downscale_factor")
     examples = ("input 3x8x8 -> pixel_unshuffle 2", "input 3xHxW where H % 2 == 0, W % 2 == 0 -> pixel_unshuffle 2")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         *before, channels, height, width = x.shape
         blocks = f"blocks of {self.r}x{self.r}"
-        high = exact_quotient(self.name, height, "rows", self.r, blocks, given, "r")
-        wide = exact_quotient(self.name, width, "columns", self.r, blocks, given, "r")
+        high = exact_quotient(self.name, height, "rows", self.r, blocks, inputs, "r")
+        wide = exact_quotient(self.name, width, "columns", self.r, blocks, inputs, "r")
         return (x.with_shape((*before, channels * self.r * self.r, high, wide)),)
 
 
@@ -78,22 +78,22 @@ class ChannelShuffle(Layout):
     groups = Arg(COUNT, positional=True)
     examples = ("input 8x4x4 -> channel_shuffle 2",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
-        self.group_width(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
+        self.group_width(inputs)
         return (x,)
 
-    def group_width(self, given: OpInputs) -> Dim:
+    def group_width(self, inputs: OpInputs) -> Dim:
         """Return the number of channels in a group."""
-        return exact_quotient(self.name, given.x.shape[1], "channels", self.groups, f"{self.groups} groups", given, "groups")
+        return exact_quotient(self.name, inputs.x.shape[1], "channels", self.groups, f"{self.groups} groups", inputs, "groups")
 
 
-def _image_or_batch(operator: str, given: OpInputs, rank: int, needed: str) -> TensorType:
+def _image_or_batch(operator: str, inputs: OpInputs, rank: int, needed: str) -> TensorType:
     """Return the input, which must be a batch with `rank` axes or a single sample. A batch with fewer axes is refused."""
-    x = given.x
+    x = inputs.x
     # `[N, H, W]` without channels has the rank of a single image `[C, H, W]`: its axis N tells them apart.
     if x.rank != rank and x.is_batch:
-        raise OperatorError(WrongRank(operator, needed, x), given.at("x"))
+        raise OperatorError(WrongRank(operator, needed, x), inputs.at("x"))
     return x
 
 
@@ -126,17 +126,17 @@ class Unfold(_Blocks):
     stride = Arg(SIZES, default=1)
     examples = ("input 3x8x8 -> unfold 2x2 stride=2", "input 3xHxW -> unfold 3 padding=1")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = _image_or_batch(self.name, given, 4, "[N, C, height, width]")
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = _image_or_batch(self.name, inputs, 4, "[N, C, height, width]")
         *batch, channels, _, _ = x.shape
-        high, wide = self.count_blocks(given)
+        high, wide = self.count_blocks(inputs)
         return (x.with_shape((*batch, channels * prod(self.expand_pair("kernel")), high * wide)),)
 
-    def count_blocks(self, given: OpInputs) -> tuple[Dim, ...]:
+    def count_blocks(self, inputs: OpInputs) -> tuple[Dim, ...]:
         """Count the blocks along each axis of the image."""
-        return compute_sizes(self.name, given.x, self.make_windows(), given.facts)
+        return compute_sizes(self.name, inputs.x, self.make_windows(), inputs.facts)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -153,15 +153,15 @@ class Fold(_Blocks):
     stride = Arg(SIZES, default=1)
     examples = ("input [12, 16] -> fold 8x8 2 stride=2",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = _image_or_batch(self.name, given, 3, "[N, C * kernel, blocks]")
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = _image_or_batch(self.name, inputs, 3, "[N, C * kernel, blocks]")
         *batch, columns, _ = x.shape
         kernel = self.expand_pair("kernel")
         shown = "x".join(map(str, kernel))
-        channels = exact_quotient(self.name, columns, "channels", prod(kernel), f"blocks of {shown}", given, "kernel")
+        channels = exact_quotient(self.name, columns, "channels", prod(kernel), f"blocks of {shown}", inputs, "kernel")
         image = x.with_shape((*batch, channels, *self.image_size()))
-        high, wide = compute_sizes(self.name, image, self.make_windows(), given.facts)
-        self._refuse_unless_as_many(high * wide, given)
+        high, wide = compute_sizes(self.name, image, self.make_windows(), inputs.facts)
+        self._refuse_unless_as_many(high * wide, inputs)
         return (image,)
 
     def image_size(self) -> tuple[Dim, ...]:
@@ -173,21 +173,21 @@ class Fold(_Blocks):
             raise OperatorError(BadArgument(self.name, "output_size", shown, needed), argument_location("output_size"))
         return size
 
-    def _refuse_unless_as_many(self, blocks: Dim, given: OpInputs) -> None:
-        x = given.x
-        same = given.facts.are_equal(x.shape[-1], blocks)
+    def _refuse_unless_as_many(self, blocks: Dim, inputs: OpInputs) -> None:
+        x = inputs.x
+        same = inputs.facts.are_equal(x.shape[-1], blocks)
         if same is False:
             needed = f"as many columns as there are blocks in {show_shape(self.image_size())}, {format_dim(blocks)}"
-            raise OperatorError(WrongSize(self.name, needed, x), given.at("x"))
+            raise OperatorError(WrongSize(self.name, needed, x), inputs.at("x"))
         if same is None:
             need = f"axis {x.rank - 1} must be the number of blocks"
             raise OperatorError(
-                Unprovable(self.name, x.shape[-1], blocks, need, suggest_equality(x.shape[-1], blocks) or "", (0, 0)), given.at("x")
+                Unprovable(self.name, x.shape[-1], blocks, need, suggest_equality(x.shape[-1], blocks) or "", (0, 0)), inputs.at("x")
             )
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One operation for each element that is added."""
-        return numel(given.x.shape)
+        return numel(inputs.x.shape)
 
 
 class SlidingWindow(Layout):
@@ -203,11 +203,11 @@ class SlidingWindow(Layout):
     step = Arg(COUNT, default=1, positional=True)
     examples = ("input [16] -> sliding_window 1 4 2", "input [T, 80] where T >= 5 -> sliding_window axis=1 size=5")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         axis = normalize_axis(self.name, self.axis, x)
         count = Window(self.size, self.step).count_windows(x.shape[axis])
-        if given.facts.is_at_least(count, 1) is False:
+        if inputs.facts.is_at_least(count, 1) is False:
             needed = f"must be at most {format_dim(x.shape[axis])}, the size of axis {axis} of {show_shape(x.shape)}"
             raise OperatorError(BadArgument(self.name, "size", str(self.size), needed), argument_location("size"))
         return (x.with_shape((*x.shape[:axis], count, *x.shape[axis + 1 :], self.size)),)

@@ -50,26 +50,26 @@ def convert_fill_value(operator: str, value: int | float | bool, dtype: DType) -
     return converted
 
 
-def require_same_rank(operator: str, given: OpInputs, name: str, what: str) -> None:
+def require_same_rank(operator: str, inputs: OpInputs, name: str, what: str) -> None:
     """Refuse the input `name` unless it has as many axes as `x`; a tensor without axes counts as one with one."""
-    count = max(given.x.rank, 1)
-    if max(given[name].rank, 1) != count:
-        needed = f"{what} with as many axes as {show_shape(given.x.shape)}, {count}"
-        raise OperatorError(WrongRank(operator, needed, given[name]), given.at(name))
+    count = max(inputs.x.rank, 1)
+    if max(inputs[name].rank, 1) != count:
+        needed = f"{what} with as many axes as {show_shape(inputs.x.shape)}, {count}"
+        raise OperatorError(WrongRank(operator, needed, inputs[name]), inputs.at(name))
 
 
-def require_within(operator: str, given: OpInputs, name: str, but: int | None = None) -> None:
+def require_within(operator: str, inputs: OpInputs, name: str, but: int | None = None) -> None:
     """Refuse indices whose size is greater than that of the input `name`, along any axis except `but`."""
-    index, tensor = given.index, given[name]
+    index, tensor = inputs.index, inputs[name]
     for axis, (part, size) in enumerate(zip(index.shape or (1,), tensor.shape or (1,), strict=True)):
-        fits = True if axis == but else given.facts.is_at_least(size, part)
+        fits = True if axis == but else inputs.facts.is_at_least(size, part)
         if fits is False:
             needed = f"indices of at most {format_dim(size)} along axis {axis}, as {show_shape(tensor.shape)} has"
-            raise OperatorError(WrongSize(operator, needed, index), given.at("index"))
+            raise OperatorError(WrongSize(operator, needed, index), inputs.at("index"))
         if fits is None:
             need = f"axis {axis} of {show_shape(index.shape)} is at most {format_dim(size)}"
             problem = UnprovableSize(need, f"the indices of `{operator}` need it", at_most_text(part, size))
-            raise OperatorError(problem, given.at("index"))
+            raise OperatorError(problem, inputs.at("index"))
 
 
 class Gather(Layout):
@@ -84,11 +84,11 @@ class Gather(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("x = input [T, 8]; index = input [T, 2] int64; (x, index) -> gather axis=2",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        axis = normalize_axis(self.name, self.axis, given.x)
-        require_same_rank(self.name, given, "index", "indices")
-        require_within(self.name, given, "x", axis)
-        return (given.x.with_shape(given.index.shape),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        axis = normalize_axis(self.name, self.axis, inputs.x)
+        require_same_rank(self.name, inputs, "index", "indices")
+        require_within(self.name, inputs, "x", axis)
+        return (inputs.x.with_shape(inputs.index.shape),)
 
 
 class _Writing(Operator):
@@ -99,19 +99,19 @@ class _Writing(Operator):
     src = Input(like="x")
     axis = Arg(AXIS, positional=True, alias="dim")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         axis = normalize_axis(self.name, self.axis, x)
-        require_same_rank(self.name, given, "index", "indices")
-        require_within(self.name, given, "x", axis)
-        if "src" in given:
-            require_same_rank(self.name, given, "src", "values to write")
-            require_within(self.name, given, "src")
+        require_same_rank(self.name, inputs, "index", "indices")
+        require_within(self.name, inputs, "x", axis)
+        if "src" in inputs:
+            require_same_rank(self.name, inputs, "src", "values to write")
+            require_within(self.name, inputs, "src")
         return (x,)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One operation for each value that is combined with the value at its position."""
-        return numel(given.index.shape) if self.args["reduce"] else 0
+        return numel(inputs.index.shape) if self.args["reduce"] else 0
 
 
 class Scatter(_Writing):
@@ -129,16 +129,16 @@ class Scatter(_Writing):
         "x = input [8]; index = input [1] int64; (x, index) -> scatter axis=1 value=1",
     )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         # Exactly one of the two.
-        if ("src" in given) == (self.value is not None):
+        if ("src" in inputs) == (self.value is not None):
             raise OperatorError(ScatterSource(self.name, "neither" if self.value is None else "both"), STAGE)
         if self.value is not None:
-            convert_fill_value(self.name, self.value, given.x.dtype)
-        return super().infer_types(given)
+            convert_fill_value(self.name, self.value, inputs.x.dtype)
+        return super().infer_types(inputs)
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        return scalar_warnings(self.name, given.x, value=self.value)
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, inputs.x, value=self.value)
 
 
 class ScatterReduce(_Writing):
@@ -152,10 +152,10 @@ class ScatterReduce(_Writing):
     include_self = Arg(FLAG, default=True)
     examples = ("x = input [4]; index = input [T] int64; src = input [T]; (x, index, src) -> scatter_reduce 1 amax",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        if self.reduce == "mean" and given.x.dtype.kind == "bool":
-            raise OperatorError(NeedsNumber(f"{self.name} mean", given.x), given.at("x"))
-        return super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        if self.reduce == "mean" and inputs.x.dtype.kind == "bool":
+            raise OperatorError(NeedsNumber(f"{self.name} mean", inputs.x), inputs.at("x"))
+        return super().infer_types(inputs)
 
 
 class IndexSelect(Layout):
@@ -170,23 +170,23 @@ class IndexSelect(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("x = input [T, 8]; index = input [3] int64 batch=false; (x, index) -> index_select axis=2",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, index = given.x, given.index
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x, index = inputs.x, inputs.index
         axis = normalize_axis(self.name, self.axis, x)
         count = index.shape[0] if index.rank else 1
         if not x.rank:
-            self._refuse_unless_one(count, given)
+            self._refuse_unless_one(count, inputs)
             return (x,)
         return (x.with_shape((*x.shape[:axis], count, *x.shape[axis + 1 :])),)
 
-    def _refuse_unless_one(self, count: Dim, given: OpInputs) -> None:
+    def _refuse_unless_one(self, count: Dim, inputs: OpInputs) -> None:
         """Refuse several indices into a tensor without axes, which has one element."""
-        is_one = given.facts.are_equal(count, 1)
+        is_one = inputs.facts.are_equal(count, 1)
         if is_one is False:
-            raise OperatorError(WrongSize(self.name, "one index for a single number", given.index), given.at("index"))
+            raise OperatorError(WrongSize(self.name, "one index for a single number", inputs.index), inputs.at("index"))
         if is_one is None:
             raise OperatorError(
-                Unprovable(self.name, count, 1, "a single number has one part", suggest_equality(count, 1) or ""), given.at("index")
+                Unprovable(self.name, count, 1, "a single number has one part", suggest_equality(count, 1) or ""), inputs.at("index")
             )
 
 
@@ -201,31 +201,31 @@ class IndexAdd(Operator):
     alpha = Arg(NUMBER, default=1)
     examples = ("x = input [4]; index = input [T] int64 batch=false; source = input [T]; (x, index, source) -> index_add 1",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, index, source = given.x, given.index, given.source
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x, index, source = inputs.x, inputs.index, inputs.source
         axis = normalize_axis(self.name, self.axis, x)
         if source.rank != x.rank:
             needed = f"values to add with as many axes as {show_shape(x.shape)}, {x.rank}"
-            raise OperatorError(WrongRank(self.name, needed, source), given.at("source"))
+            raise OperatorError(WrongRank(self.name, needed, source), inputs.at("source"))
         require_exact_scalar(self.name, x, self.alpha, "alpha")
         wanted = (*x.shape[:axis], index.shape[0] if index.rank else 1, *x.shape[axis + 1 :])
         for place, (actual, size) in enumerate(zip(source.shape or (1,), wanted, strict=True)):
-            same = given.facts.are_equal(actual, size)
+            same = inputs.facts.are_equal(actual, size)
             if same is False:
                 shape = f"values of shape {show_shape(wanted)}, a part of axis {axis} for each index"
-                raise OperatorError(WrongSize(self.name, shape, source), given.at("source"))
+                raise OperatorError(WrongSize(self.name, shape, source), inputs.at("source"))
             if same is None:
-                positions = (given.position("source"), given.position("index" if place == axis else "x"))
+                positions = (inputs.position("source"), inputs.position("index" if place == axis else "x"))
                 need = f"axis {place} of the values must be " + ("the number of indices" if place == axis else "that of the tensor")
                 raise OperatorError(Unprovable(self.name, actual, size, need, suggest_equality(actual, size) or "", positions), STAGE)
         return (x,)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One operation for each value that is added."""
-        return numel(given.source.shape)
+        return numel(inputs.source.shape)
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        return scalar_warnings(self.name, given.x, alpha=self.alpha)
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, inputs.x, alpha=self.alpha)
 
 
 class OneHot(Layout):
@@ -237,8 +237,8 @@ class OneHot(Layout):
     dtype = Arg(DTYPE, default=INT64)
     examples = ("input [T] int64 -> one_hot 10", "input [] int64 -> one_hot 10 dtype=float32 -> dense 4")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (TensorType(self.dtype, (*given.indices.shape, self.classes)),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        return (TensorType(self.dtype, (*inputs.indices.shape, self.classes)),)
 
 
 class _Triangle(Layout):
@@ -247,8 +247,8 @@ class _Triangle(Layout):
     x = Input(ANY, axes("... n m", "at least two axes"))
     diagonal = Arg(DIM, default=0, positional=True)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (given.x,)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        return (inputs.x,)
 
 
 class Tril(_Triangle):
@@ -275,10 +275,10 @@ class MaskedFill(Layout):
     value = Arg(FILL, positional=True)
     examples = ("x = input [T, T]; mask = input [T, T] bool batch=false; (x, mask) -> masked_fill value=-inf -> softmax axis=-1",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, mask = given.x, given.mask
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x, mask = inputs.x, inputs.mask
         convert_fill_value(self.name, self.value, x.dtype)
-        return (x.with_shape(broadcast(x.shape, mask.shape, given.facts, self.name, "match tensor and mask of shape")),)
+        return (x.with_shape(broadcast(x.shape, mask.shape, inputs.facts, self.name, "match tensor and mask of shape")),)
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        return scalar_warnings(self.name, given.x, value=self.value)
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        return scalar_warnings(self.name, inputs.x, value=self.value)

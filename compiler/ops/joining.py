@@ -20,21 +20,21 @@ from .shape import Layout
 MOST_PIECES = 10_000
 
 
-def joined_type(given: OpInputs) -> DType:
+def joined_type(inputs: OpInputs) -> DType:
     """Return the element type to which all inputs are converted."""
-    return reduce(promote_types, (x.dtype for x in given))
+    return reduce(promote_types, (x.dtype for x in inputs))
 
 
-def _must_agree(operator: str, given: OpInputs, but: int | None = None) -> None:
+def _must_agree(operator: str, inputs: OpInputs, but: int | None = None) -> None:
     """Refuse inputs whose shapes differ, except along the axis `but`."""
-    first = given.types[0]
-    for i in range(1, len(given)):
-        x, positions = given.types[i], (0, i)
+    first = inputs.types[0]
+    for i in range(1, len(inputs)):
+        x, positions = inputs.types[i], (0, i)
         if x.rank != first.rank:
             why = f"one has {first.rank} axes, the other {x.rank}"
             raise OperatorError(ShapeMismatch(operator, first.shape, x.shape, why, at=positions), STAGE)
         for axis, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)):
-            same = True if axis == but else given.facts.are_equal(a, b)
+            same = True if axis == but else inputs.facts.are_equal(a, b)
             if same is False:
                 rest = "" if but is None else f"; only axis {but} may"
                 why = f"axis {axis} differs: {format_dim(a)} and {format_dim(b)}{rest}"
@@ -53,14 +53,14 @@ class Concat(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("a = input 3x8x8; b = input 5x8x8; (a, b) -> concat axis=1",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        first = given.types[0]
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        first = inputs.types[0]
         axis = normalize_axis(self.name, self.axis, first)
-        _must_agree(self.name, given, axis)
+        _must_agree(self.name, inputs, axis)
         total: Dim = 0
-        for x in given:
+        for x in inputs:
             total = total + x.shape[axis]
-        return (TensorType(joined_type(given), (*first.shape[:axis], total, *first.shape[axis + 1 :])),)
+        return (TensorType(joined_type(inputs), (*first.shape[:axis], total, *first.shape[axis + 1 :])),)
 
 
 class Stack(Layout):
@@ -71,13 +71,13 @@ class Stack(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("a = input [T, 3]; b = input [T, 3]; (a, b) -> stack axis=1",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        first = given.types[0]
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        first = inputs.types[0]
         if not -first.rank - 1 <= self.axis <= first.rank:
             raise OperatorError(NoPlaceForAxis(self.name, self.axis, first), argument_location("axis"))
-        _must_agree(self.name, given)
+        _must_agree(self.name, inputs)
         axis = self.new_axis(first)
-        return (TensorType(joined_type(given), (*first.shape[:axis], len(given), *first.shape[axis:])),)
+        return (TensorType(joined_type(inputs), (*first.shape[:axis], len(inputs), *first.shape[axis:])),)
 
     def new_axis(self, x: TensorType) -> int:
         """Return the new axis, counted from the front of the result."""
@@ -89,12 +89,12 @@ class Division(Layout):
 
     x = Input(ANY, SOME_AXES)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         axis = normalize_axis(self.name, self.args["axis"], x)
-        return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :])) for size in self.piece_sizes(axis, given))
+        return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :])) for size in self.piece_sizes(axis, inputs))
 
-    def piece_sizes(self, axis: int, given: OpInputs) -> Shape:
+    def piece_sizes(self, axis: int, inputs: OpInputs) -> Shape:
         """Return the sizes of the pieces along the axis."""
         raise NotImplementedError
 
@@ -128,16 +128,16 @@ class Split(Division):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("(a, b) = input [T, 8] -> split [3, 5] axis=-1; out a, b", "input [T, 8] -> split 4 axis=2 -> concat axis=1")
 
-    def piece_sizes(self, axis: int, given: OpInputs) -> Shape:
+    def piece_sizes(self, axis: int, inputs: OpInputs) -> Shape:
         sizes = self.sizes
-        return self._check_listed_sizes(axis, sizes, given) if isinstance(sizes, tuple) else self._equal_pieces(axis, sizes, given)
+        return self._check_listed_sizes(axis, sizes, inputs) if isinstance(sizes, tuple) else self._equal_pieces(axis, sizes, inputs)
 
-    def _check_listed_sizes(self, axis: int, sizes: Shape, given: OpInputs) -> Shape:
-        x = given.x
+    def _check_listed_sizes(self, axis: int, sizes: Shape, inputs: OpInputs) -> Shape:
+        x = inputs.x
         total: Dim = 0
         for size in sizes:
             total = total + size
-        same = given.facts.are_equal(total, x.shape[axis])
+        same = inputs.facts.are_equal(total, x.shape[axis])
         if same is False:
             raise OperatorError(SplitSum(axis, sizes, total, x), argument_location("sizes"))
         if same is None:
@@ -146,14 +146,14 @@ class Split(Division):
             raise OperatorError(UnprovableSize(need, f"`split` needs it, the size of axis {axis}", where), argument_location("sizes"))
         return sizes
 
-    def _equal_pieces(self, axis: int, step: Dim, given: OpInputs) -> Shape:
-        x = given.x
+    def _equal_pieces(self, axis: int, step: Dim, inputs: OpInputs) -> Shape:
+        x = inputs.x
         size = x.shape[axis]
         if isinstance(size, int) and isinstance(step, int):
             pieces = -(-size // step)
-            given.facts.are_equal(pieces, int(pieces))  # of sizes that may vary, their number may not
+            inputs.facts.are_equal(pieces, int(pieces))  # of sizes that may vary, their number may not
             return self._divide_evenly(size, step, "sizes")
-        count = given.facts.exact_div(size, step)
+        count = inputs.facts.exact_div(size, step)
         # Each piece is a result of its own, so their number must be known before run time.
         if not isinstance(count, int):
             suggestion = "give a list of sizes, or a number of pieces with `chunk`"
@@ -169,8 +169,8 @@ class Chunk(Division):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("(a, b) = input [T, 8] -> chunk 2 axis=-1; out a, b",)
 
-    def piece_sizes(self, axis: int, given: OpInputs) -> Shape:
-        x, facts = given.x, given.facts
+    def piece_sizes(self, axis: int, inputs: OpInputs) -> Shape:
+        x, facts = inputs.x, inputs.facts
         size = x.shape[axis]
         if isinstance(size, int):
             halves = self.n == 2 and size > 1  # the same, but as people write it

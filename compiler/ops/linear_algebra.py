@@ -36,12 +36,12 @@ class Matmul(Operator):
     other = Input(NUMBERS, axes("... k m", "at least one axis", least=1), like="x")
     examples = ("x = input [T, 8]; w = param [8, 4] as w; x @ w", "a = input 3x4; b = input 4x5; (a, b) -> matmul")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, other = given.x, given.other
-        self._refuse_unless_they_meet(x.shape, other.shape, given.facts)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x, other = inputs.x, inputs.other
+        self._refuse_unless_they_meet(x.shape, other.shape, inputs.facts)
         rows = x.shape[-2:-1]
         columns = other.shape[-1:] if other.rank > 1 else ()
-        return (x.with_shape((*self._batch_shape(x.shape, other.shape, given.facts), *rows, *columns)),)
+        return (x.with_shape((*self._batch_shape(x.shape, other.shape, inputs.facts), *rows, *columns)),)
 
     def _refuse_unless_they_meet(self, x: Shape, other: Shape, facts: Facts) -> None:
         inner = other[-2] if len(other) > 1 else other[-1]
@@ -68,12 +68,12 @@ class Matmul(Operator):
                 raise OperatorError(replace(refusal.problem, left=x, right=other, suggestion=""), refusal.at) from None
             raise
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.count_multiply_adds(given, results)
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(inputs, results)
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One multiply-add for each element of the result and each element of the axis that is summed over."""
-        return given.x.shape[-1] * numel(results[0].shape)
+        return inputs.x.shape[-1] * numel(results[0].shape)
 
 
 def _suggest_transpose(x: Shape, other: Shape, facts: Facts) -> str:
@@ -94,48 +94,48 @@ class Einsum(Operator):
     equation = Arg(STRING, positional=True)
     examples = ('a = input 3x4; b = input 4x5; (a, b) -> einsum "bij,bjk->bik"', 'input 3x4 -> einsum "...ij->...ji"')
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        equation = self.read_equation(given)
-        return (TensorType(self._result_dtype(equation, given), equation.shape()),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        equation = self.read_equation(inputs)
+        return (TensorType(self._result_dtype(equation, inputs), equation.shape()),)
 
-    def _result_dtype(self, equation: Equation, given: OpInputs) -> DType:
+    def _result_dtype(self, equation: Equation, inputs: OpInputs) -> DType:
         """The element type. PyTorch sums over axes that only one tensor has, which makes int64 of integers; then it multiplies element by
         element, which promotes, or, where axes are summed over, matrices, which must be of one type. Axes of 1 do not count."""
-        holders = equation.find_holders([t.shape for t in given], given.facts)
+        holders = equation.find_holders([t.shape for t in inputs], inputs.facts)
         summed = {label: indices for label, indices in holders.items() if label not in equation.result}
         alone = {indices[0] for indices in summed.values() if len(indices) == 1}
-        if len(given) == 1:
+        if len(inputs) == 1:
             alone = {0} if len(equation.sizes) > len(equation.result) else set()
-        dtypes = [INT64 if index in alone and not t.dtype.is_float else t.dtype for index, t in enumerate(given)]
+        dtypes = [INT64 if index in alone and not t.dtype.is_float else t.dtype for index, t in enumerate(inputs)]
         for label, indices in summed.items():
-            holder = given.types[indices[0]]
+            holder = inputs.types[indices[0]]
             # Whether PyTorch sums (and so promotes to int64) depends on whether a symbolic axis is 1: no type is
             # right for both.
-            unsure = len(indices) == 1 < len(given) and given.facts.are_equal(equation.sizes[label], 1) is None
+            unsure = len(indices) == 1 < len(inputs) and inputs.facts.are_equal(equation.sizes[label], 1) is None
             if unsure and not holder.dtype.is_float and holder.dtype != INT64:
                 raise OperatorError(NarrowNumbers(self.name, holder), input_location(indices[0]))
         if all(len(indices) == 1 for indices in summed.values()):
             return reduce(promote_types, dtypes)
-        require_same_dtype(self.name, given)
-        if given.types[0].dtype == BOOL:
-            raise OperatorError(NeedsNumber(self.name, given.types[0]), input_location(0))
+        require_same_dtype(self.name, inputs)
+        if inputs.types[0].dtype == BOOL:
+            raise OperatorError(NeedsNumber(self.name, inputs.types[0]), input_location(0))
         if len(set(dtypes)) > 1:
             narrow = min(alone)
-            raise OperatorError(NarrowNumbers(self.name, given.types[narrow]), input_location(narrow))
+            raise OperatorError(NarrowNumbers(self.name, inputs.types[narrow]), input_location(narrow))
         return dtypes[0]
 
-    def read_equation(self, given: OpInputs) -> Equation:
+    def read_equation(self, inputs: OpInputs) -> Equation:
         """Read the equation for the shapes of the inputs."""
-        return read_equation(self.equation, [t.shape for t in given], given.facts)
+        return read_equation(self.equation, [t.shape for t in inputs], inputs.facts)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        equation = self.read_equation(given)
-        if len(given) == 1:
-            return numel(given.types[0].shape) if len(equation.sizes) > len(equation.result) else 0
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        equation = self.read_equation(inputs)
+        if len(inputs) == 1:
+            return numel(inputs.types[0].shape) if len(equation.sizes) > len(equation.result) else 0
         return sum((2 if summed else 1) * count for count, summed in self._count_products(equation))
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return sum(count for count, summed in self._count_products(self.read_equation(given)) if summed)
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return sum(count for count, summed in self._count_products(self.read_equation(inputs)) if summed)
 
     @staticmethod
     def _count_products(equation: Equation) -> Iterator[tuple[Dim, bool]]:
@@ -160,8 +160,8 @@ class Outer(Operator):
     other = Input(ANY, VECTOR)
     examples = ("a = input [3] batch=false; b = input [4] batch=false; (a, b) -> outer",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (TensorType(result_type(given), given.x.shape + given.other.shape),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        return (TensorType(result_type(inputs), inputs.x.shape + inputs.other.shape),)
 
 
 class CosineSimilarity(Operator):
@@ -180,21 +180,21 @@ class CosineSimilarity(Operator):
     eps = Arg(NumberKind(0), default=1e-8)
     examples = ("a = input 8; b = input 8; (a, b) -> cosine_similarity",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        common = self.common_type(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        common = self.common_type(inputs)
         if not common.dtype.is_float:
-            raise OperatorError(NeedsFloat(self.name, given.x), given.at("x"))
+            raise OperatorError(NeedsFloat(self.name, inputs.x), inputs.at("x"))
         axis = normalize_axis(self.name, self.axis, common)
         return (common.with_shape(common.shape[:axis] + common.shape[axis + 1 :]),)
 
-    def common_type(self, given: OpInputs) -> TensorType:
+    def common_type(self, inputs: OpInputs) -> TensorType:
         """Return the type to which both are converted and broadcast before they are compared."""
-        shape = broadcast(given.x.shape, given.other.shape, given.facts, self.name, "compare")
-        return TensorType(promote_types(given.x.dtype, given.other.dtype), shape)
+        shape = broadcast(inputs.x.shape, inputs.other.shape, inputs.facts, self.name, "compare")
+        return TensorType(promote_types(inputs.x.dtype, inputs.other.dtype), shape)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two lengths and a product of vectors, each with a multiply-add for each element."""
-        return 6 * numel(self.common_type(given).shape)
+        return 6 * numel(self.common_type(inputs).shape)
 
 
 class Cross(Operator):
@@ -206,24 +206,24 @@ class Cross(Operator):
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
     examples = ("a = input [T, 3]; b = input [T, 3]; (a, b) -> cross",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, other = given.x, given.other
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x, other = inputs.x, inputs.other
         if x.rank != other.rank or not x.rank:
             name = "other" if x.rank else "x"
             needed = f"a tensor with as many axes as {show_shape(x.shape)}" if x.rank else "at least one axis"
-            raise OperatorError(WrongRank(self.name, needed, given[name]), given.at(name))
+            raise OperatorError(WrongRank(self.name, needed, inputs[name]), inputs.at(name))
         axis = normalize_axis(self.name, self.axis, x)
-        for name in given.names:
-            three = given.facts.are_equal(given[name].shape[axis], 3)
+        for name in inputs.names:
+            three = inputs.facts.are_equal(inputs[name].shape[axis], 3)
             if three is False:
-                raise OperatorError(WrongSize(self.name, f"an axis {axis} of size 3", given[name]), given.at(name))
+                raise OperatorError(WrongSize(self.name, f"an axis {axis} of size 3", inputs[name]), inputs.at(name))
             if three is None:
-                need = f"axis {axis} of {show_shape(given[name].shape)} is 3"
-                problem = UnprovableSize(need, "`cross` needs it", suggest_equality(given[name].shape[axis], 3) or "")
-                raise OperatorError(problem, given.at(name))
-        return (x.with_shape(broadcast(x.shape, other.shape, given.facts, self.name, "multiply")),)
+                need = f"axis {axis} of {show_shape(inputs[name].shape)} is 3"
+                problem = UnprovableSize(need, "`cross` needs it", suggest_equality(inputs[name].shape[axis], 3) or "")
+                raise OperatorError(problem, inputs.at(name))
+        return (x.with_shape(broadcast(x.shape, other.shape, inputs.facts, self.name, "multiply")),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two products and a difference for each element."""
         return 3 * numel(results[0].shape)
 
@@ -240,14 +240,14 @@ class Cdist(Operator):
     p = Arg(EXTENDED, default=2, positional=True)
     examples = ("a = input 5x3; b = input 4x3; (a, b) -> cdist", "a = input [T, 3]; b = param [8, 3] as b; (a, b) -> cdist 1")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         if self.p < 0:
             raise OperatorError(BadArgument(self.name, "p", f"{self.p:g}", "must not be negative"), argument_location("p"))
-        x, other = given.x, given.other
-        require_same_size(self.name, given, ("x", "other"), -1, "compare", "their last axes")
-        batch = broadcast(x.shape[:-2], other.shape[:-2], given.facts, self.name, "compare batches of shape")
+        x, other = inputs.x, inputs.other
+        require_same_size(self.name, inputs, ("x", "other"), -1, "compare", "their last axes")
+        batch = broadcast(x.shape[:-2], other.shape[:-2], inputs.facts, self.name, "compare batches of shape")
         return (x.with_shape((*batch, x.shape[-2], other.shape[-2])),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A difference, its power and a sum for each number of each pair."""
-        return 3 * numel(results[0].shape) * given.x.shape[-1]
+        return 3 * numel(results[0].shape) * inputs.x.shape[-1]

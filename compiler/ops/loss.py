@@ -56,26 +56,26 @@ class Loss(Operator):
     """By the name of an input, the operators that should not compute it, and the warnings about them."""
     reduction = Arg(REDUCTION, default="mean", last=True)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        first = given.names[0]
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        first = inputs.names[0]
         for name in self.alike:
-            if name in given:
-                require_same_shape(self.name, given, first, name, given[first].shape)
-        shape = self.unreduced_shape(given) if self.reduction == "none" else ()
-        return (given[first].with_shape(shape),)
+            if name in inputs:
+                require_same_shape(self.name, inputs, first, name, inputs[first].shape)
+        shape = self.unreduced_shape(inputs) if self.reduction == "none" else ()
+        return (inputs[first].with_shape(shape),)
 
-    def unreduced_shape(self, given: OpInputs) -> Shape:
+    def unreduced_shape(self, inputs: OpInputs) -> Shape:
         """The shape of the losses before they are reduced."""
-        return given.types[0].shape
+        return inputs.types[0].shape
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """`work` for each element of the first input."""
-        return self.work * numel(given.types[0].shape)
+        return self.work * numel(inputs.types[0].shape)
 
-    def find_source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
+    def find_source_warnings(self, inputs: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
         """Warn about inputs that are meant for another loss, such as probabilities where scores are expected."""
         return tuple(
-            (warning(self.name, source.name, given.position(name)), STAGE)
+            (warning(self.name, source.name, inputs.position(name)), STAGE)
             for name, source in sources.items()
             for kinds, warning in self.warned_of.get(name, ())
             if isinstance(source, kinds)
@@ -92,25 +92,25 @@ class Loss(Operator):
         """Return the same loss as a sum: the dividend of the mean."""
         return type(self)(**{**self.args, "reduction": "sum"})
 
-    def mean_divisor(self, given: OpInputs) -> Count | None:
+    def mean_divisor(self, inputs: OpInputs) -> Count | None:
         """Return the divisor of the mean of `make_total`; None if the mean is not such a quotient.
 
         It depends on sizes, targets and weights, never on the outputs of the network. So the totals and counts of the parts of a batch add
         up to the total and the count of the batch.
         """
-        return numel(self.unreduced_shape(given))
+        return numel(self.unreduced_shape(inputs))
 
 
-def require_same_shape(operator: str, given: OpInputs, first: str, second: str, wanted: Shape) -> None:
+def require_same_shape(operator: str, inputs: OpInputs, first: str, second: str, wanted: Shape) -> None:
     """Refuse the input `second` unless its shape is provably `wanted`, which follows from the shape of `first`."""
-    positions = (given.position(first), given.position(second))
-    left, right = given[first].shape, given[second].shape
-    answers = [given.facts.are_equal(a, b) for a, b in zip(wanted, right, strict=False)]
+    positions = (inputs.position(first), inputs.position(second))
+    left, right = inputs[first].shape, inputs[second].shape
+    answers = [inputs.facts.are_equal(a, b) for a, b in zip(wanted, right, strict=False)]
     if len(wanted) != len(right) or False in answers:
         # PyTorch's mse_loss only warns here. `[N, 1]` and `[N]` would give N * N losses, a mistake that trains
         # without an error.
         why = "a loss does not broadcast" if wanted is left else f"`{second}` must be {show_shape(wanted)}"
-        suggestion = _suggest_squeeze(given, wanted, right, positions, wanted is left)
+        suggestion = _suggest_squeeze(inputs, wanted, right, positions, wanted is left)
         raise OperatorError(ShapeMismatch(f"compute `{operator}` of", left, right, why, suggestion, positions), STAGE)
     if None in answers:
         axis = answers.index(None)
@@ -119,29 +119,29 @@ def require_same_shape(operator: str, given: OpInputs, first: str, second: str, 
         raise OperatorError(Unprovable(operator, a, b, need, suggest_equality(a, b) or "", positions), STAGE)
 
 
-def _suggest_squeeze(given: OpInputs, wanted: Shape, right: Shape, at: tuple[int, int], alike: bool) -> str:
+def _suggest_squeeze(inputs: OpInputs, wanted: Shape, right: Shape, at: tuple[int, int], alike: bool) -> str:
     """Suggest a `squeeze` if one of the two shapes has one axis of 1 too many, and nothing else is wrong."""
-    axis = _one_too_many(given, right, wanted)
+    axis = _one_too_many(inputs, right, wanted)
     if axis is not None:
         return f"write `{{{at[1]}}} -> squeeze {axis}`"
-    axis = _one_too_many(given, wanted, right) if alike else None
+    axis = _one_too_many(inputs, wanted, right) if alike else None
     return "" if axis is None else f"write `{{{at[0]}}} -> squeeze {axis}`"
 
 
-def _one_too_many(given: OpInputs, longer: Shape, shorter: Shape) -> int | None:
+def _one_too_many(inputs: OpInputs, longer: Shape, shorter: Shape) -> int | None:
     """Find the last axis of 1 without which the longer shape equals the shorter one."""
     if len(longer) != len(shorter) + 1:
         return None
     for axis in reversed(range(len(longer))):
         rest = (*longer[:axis], *longer[axis + 1 :])
-        if given.facts.are_equal(longer[axis], 1) and all(given.facts.are_equal(a, b) for a, b in zip(rest, shorter, strict=True)):
+        if inputs.facts.are_equal(longer[axis], 1) and all(inputs.facts.are_equal(a, b) for a, b in zip(rest, shorter, strict=True)):
             return axis
     return None
 
 
-def require_to_broadcast(operator: str, given: OpInputs, name: str, shape: Shape) -> None:
+def require_to_broadcast(operator: str, inputs: OpInputs, name: str, shape: Shape) -> None:
     """Refuse the input `name` unless it broadcasts to `shape`, the shape of the first input."""
-    tensor = given[name]
-    result = broadcast(shape, tensor.shape, given.facts, operator, f"multiply, in `{operator}`,", (0, given.position(name)))
-    if len(result) != len(shape) or not all(given.facts.are_equal(a, b) for a, b in zip(result, shape, strict=True)):
-        raise OperatorError(WrongSize(operator, f"`{name}` to broadcast to {show_shape(shape)}", tensor), given.at(name))
+    tensor = inputs[name]
+    result = broadcast(shape, tensor.shape, inputs.facts, operator, f"multiply, in `{operator}`,", (0, inputs.position(name)))
+    if len(result) != len(shape) or not all(inputs.facts.are_equal(a, b) for a, b in zip(result, shape, strict=True)):
+        raise OperatorError(WrongSize(operator, f"`{name}` to broadcast to {show_shape(shape)}", tensor), inputs.at(name))

@@ -27,11 +27,11 @@ CLASSES = "[N, classes]"
 class _Signed(Loss):
     """A target of 1 or -1 for each element or sample, as integers or in the element type of the first input."""
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        target = given.target
-        if target.dtype.is_float and target.dtype != given.types[0].dtype:
-            raise OperatorError(DTypeMismatch(self.name, given.types[0], target, (0, given.position("target"))), STAGE)
-        return super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        target = inputs.target
+        if target.dtype.is_float and target.dtype != inputs.types[0].dtype:
+            raise OperatorError(DTypeMismatch(self.name, inputs.types[0], target, (0, inputs.position("target"))), STAGE)
+        return super().infer_types(inputs)
 
 
 class HingeEmbeddingLoss(_Signed):
@@ -80,13 +80,13 @@ class CosineEmbeddingLoss(_Signed):
     margin = Arg(NUMBER, default=0)
     examples = ("a = input 8; b = input 8; same = input []; (a, b, same) -> cosine_embedding_loss",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        require_same_shape(self.name, given, "x1", "x2", given.x1.shape)
-        require_same_shape(self.name, given, "x1", "target", given.x1.shape[:-1])
-        return super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        require_same_shape(self.name, inputs, "x1", "x2", inputs.x1.shape)
+        require_same_shape(self.name, inputs, "x1", "target", inputs.x1.shape[:-1])
+        return super().infer_types(inputs)
 
-    def unreduced_shape(self, given: OpInputs) -> Shape:
-        return given.x1.shape[:-1]
+    def unreduced_shape(self, inputs: OpInputs) -> Shape:
+        return inputs.x1.shape[:-1]
 
 
 class TripletMarginLoss(Loss):
@@ -107,8 +107,8 @@ class TripletMarginLoss(Loss):
     swap = Arg(FLAG, default=False)
     examples = ("a = input 8; same = input 8; other = input 8; (a, same, other) -> triplet_margin_loss margin=0.5",)
 
-    def unreduced_shape(self, given: OpInputs) -> Shape:
-        return given.anchor.shape[:-1]
+    def unreduced_shape(self, inputs: OpInputs) -> Shape:
+        return inputs.anchor.shape[:-1]
 
 
 class MultiMarginLoss(Loss):
@@ -123,15 +123,15 @@ class MultiMarginLoss(Loss):
     margin = Arg(NUMBER, default=1.0)
     examples = ("scores = input 8 -> dense 10; label = input [] int64; (scores, label) -> multi_margin_loss",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        refuse_batch_of_scores(self.name, given)
-        require_same_shape(self.name, given, "x", "target", labels_of(given.x.shape))
-        if "weight" in given:
-            require_class_weight(self.name, given)
-        return super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        refuse_batch_of_scores(self.name, inputs)
+        require_same_shape(self.name, inputs, "x", "target", labels_of(inputs.x.shape))
+        if "weight" in inputs:
+            require_class_weight(self.name, inputs)
+        return super().infer_types(inputs)
 
-    def unreduced_shape(self, given: OpInputs) -> Shape:
-        return given.x.shape[:-1]
+    def unreduced_shape(self, inputs: OpInputs) -> Shape:
+        return inputs.x.shape[:-1]
 
 
 class MultilabelMarginLoss(Loss):
@@ -148,12 +148,12 @@ class MultilabelMarginLoss(Loss):
     target = Input(LABELS)
     examples = ("scores = input 8 -> dense 4; labels = input 4 int64; (scores, labels) -> multilabel_margin_loss",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        refuse_batch_of_scores(self.name, given)
-        return super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        refuse_batch_of_scores(self.name, inputs)
+        return super().infer_types(inputs)
 
-    def unreduced_shape(self, given: OpInputs) -> Shape:
-        return given.x.shape[:-1]
+    def unreduced_shape(self, inputs: OpInputs) -> Shape:
+        return inputs.x.shape[:-1]
 
 
 class MultilabelSoftMarginLoss(Loss):
@@ -168,17 +168,17 @@ class MultilabelSoftMarginLoss(Loss):
     weight = Input(like="x", optional=True)
     examples = ("scores = input 8 -> dense 4; labels = input 4; (scores, labels) -> multilabel_soft_margin_loss",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().infer_types(given)
-        if "weight" in given:
-            require_to_broadcast(self.name, given, "weight", given.x.shape)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        results = super().infer_types(inputs)
+        if "weight" in inputs:
+            require_to_broadcast(self.name, inputs, "weight", inputs.x.shape)
         return results
 
-    def unreduced_shape(self, given: OpInputs) -> Shape:
-        return given.x.shape[:-1]
+    def unreduced_shape(self, inputs: OpInputs) -> Shape:
+        return inputs.x.shape[:-1]
 
 
-def refuse_batch_of_scores(operator: str, given: OpInputs) -> None:
+def refuse_batch_of_scores(operator: str, inputs: OpInputs) -> None:
     """Refuse a batch without an axis of classes: a single axis must be the classes."""
-    if given.x.rank == 1 and given.x.is_batch:
-        raise OperatorError(WrongRank(operator, CLASSES, given.x), given.at("x"))
+    if inputs.x.rank == 1 and inputs.x.is_batch:
+        raise OperatorError(WrongRank(operator, CLASSES, inputs.x), inputs.at("x"))

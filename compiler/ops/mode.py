@@ -22,8 +22,8 @@ class ByMode(_Unregistered, Operator):
     training = Input()
     evaluation = Input(like="training")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (given.evaluation,)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        return (inputs.evaluation,)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0

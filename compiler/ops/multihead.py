@@ -73,57 +73,57 @@ class MultiheadAttention(CausalOperator, WithBias):
         return (*tensors, *("attn_mask",) * masked, *("padding",) * padded)
 
     @staticmethod
-    def key_input(given: OpInputs) -> str:
+    def key_input(inputs: OpInputs) -> str:
         """Return the name of the input with the keys."""
-        return "key" if "key" in given else "query"
+        return "key" if "key" in inputs else "query"
 
     @staticmethod
-    def value_input(given: OpInputs) -> str:
+    def value_input(inputs: OpInputs) -> str:
         """Return the name of the input with the values."""
-        return "value" if "value" in given else MultiheadAttention.key_input(given)
+        return "value" if "value" in inputs else MultiheadAttention.key_input(inputs)
 
     @staticmethod
-    def mask_inputs(given: OpInputs) -> list[str]:
+    def mask_inputs(inputs: OpInputs) -> list[str]:
         """Return the names of the inputs that are masks."""
-        return [name for name in ("attn_mask", "padding") if name in given]
+        return [name for name in ("attn_mask", "padding") if name in inputs]
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        if self.key_padding_mask and len(given) == 1:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        if self.key_padding_mask and len(inputs) == 1:
             hint = f"pass it `(x, padding) -> {self.name} ...`"
             raise OperatorError(WrongTensors(self.name, "2 to 5 tensors with `key_padding_mask`", 1, hint), STAGE)
-        self._refuse_sequences(given)
-        self._refuse_heads(given)
-        self._refuse_masks(given)
-        self.require_alignment(given, "query", self.key_input(given))
-        query = given.query
+        self._refuse_sequences(inputs)
+        self._refuse_heads(inputs)
+        self._refuse_masks(inputs)
+        self.require_alignment(inputs, "query", self.key_input(inputs))
+        query = inputs.query
         heads = () if self.average_attn_weights else (self.heads,)
-        return query, query.with_shape((*query.shape[:-2], *heads, query.shape[-2], self.count_keys(given)))
+        return query, query.with_shape((*query.shape[:-2], *heads, query.shape[-2], self.count_keys(inputs)))
 
-    def count_keys(self, given: OpInputs) -> Dim:
+    def count_keys(self, inputs: OpInputs) -> Dim:
         """Count the keys, including added keys."""
-        return given[self.key_input(given)].shape[-2] + self.added
+        return inputs[self.key_input(inputs)].shape[-2] + self.added
 
     @property
     def added(self) -> int:
         """The number of added keys, which all queries see."""
         return self.add_bias_kv + self.add_zero_attn
 
-    def _refuse_sequences(self, given: OpInputs) -> None:
-        tensors = [name for name in ("query", "key", "value") if name in given]
+    def _refuse_sequences(self, inputs: OpInputs) -> None:
+        tensors = [name for name in ("query", "key", "value") if name in inputs]
         for name in tensors:
-            require_sequence(self.name, given, name, SEQUENCE.needed)
-            if given[name].rank != given.query.rank:
+            require_sequence(self.name, inputs, name, SEQUENCE.needed)
+            if inputs[name].rank != inputs.query.rank:
                 needed = f"{SEQUENCE.needed}, with a batch axis in all of them or in none"
-                raise OperatorError(WrongRank(self.name, needed, given[name]), given.at(name))
-        if given.query.rank == 3:
+                raise OperatorError(WrongRank(self.name, needed, inputs[name]), inputs.at(name))
+        if inputs.query.rank == 3:
             for name in tensors[1:]:
-                require_same_size(self.name, given, ("query", name), 0, "match queries and keys of shape", "their batches")
-        if "value" in given:
-            require_same_size(self.name, given, ("key", "value"), -2, "pair keys and values of shape", "their lengths (axis -2)")
+                require_same_size(self.name, inputs, ("query", name), 0, "match queries and keys of shape", "their batches")
+        if "value" in inputs:
+            require_same_size(self.name, inputs, ("key", "value"), -2, "pair keys and values of shape", "their lengths (axis -2)")
 
-    def _refuse_heads(self, given: OpInputs) -> None:
-        features = given.query.shape[-1]
-        divides = given.facts.divides(self.heads, features)
+    def _refuse_heads(self, inputs: OpInputs) -> None:
+        features = inputs.query.shape[-1]
+        divides = inputs.facts.divides(self.heads, features)
         if divides is False:
             heads, what = count_of(self.heads, "head"), count_of(features, "feature")
             problem = NotDivisible(self.name, heads, what, divided=(features,), number=self.heads)
@@ -133,50 +133,50 @@ class MultiheadAttention(CausalOperator, WithBias):
                 UnprovableMultiple(self.name, self.heads, features, suggest_divisibility(self.heads, features)), argument_location("heads")
             )
 
-    def _refuse_masks(self, given: OpInputs) -> None:
-        query, masks, (*batch, keys, _) = given.query, self.mask_inputs(given), given[self.key_input(given)].shape
-        if masks and self._mask_dtype(given) not in (FLOAT32, query.dtype):
-            raise OperatorError(MaskType(self.name, f"bool or {query.dtype}", given[masks[-1]]), given.at(masks[-1]))
-        if "attn_mask" in given:
-            self._refuse_mask(given, keys)
-        if "padding" in given:
+    def _refuse_masks(self, inputs: OpInputs) -> None:
+        query, masks, (*batch, keys, _) = inputs.query, self.mask_inputs(inputs), inputs[self.key_input(inputs)].shape
+        if masks and self._mask_dtype(inputs) not in (FLOAT32, query.dtype):
+            raise OperatorError(MaskType(self.name, f"bool or {query.dtype}", inputs[masks[-1]]), inputs.at(masks[-1]))
+        if "attn_mask" in inputs:
+            self._refuse_mask(inputs, keys)
+        if "padding" in inputs:
             wanted: Shape = (*batch, keys)
-            fits = given.padding.rank == len(wanted)
-            require_mask_shape(self.name, given, "padding", wanted if fits else None, f"the keys, of shape {show_shape(wanted)}")
+            fits = inputs.padding.rank == len(wanted)
+            require_mask_shape(self.name, inputs, "padding", wanted if fits else None, f"the keys, of shape {show_shape(wanted)}")
 
-    def _mask_dtype(self, given: OpInputs) -> DType:
+    def _mask_dtype(self, inputs: OpInputs) -> DType:
         """Return the element type of the sum of all masks. Causal and bool masks have the type of the queries."""
-        query = given.query.dtype
-        types = [query if given[name].dtype == BOOL else given[name].dtype for name in self.mask_inputs(given)]
+        query = inputs.query.dtype
+        types = [query if inputs[name].dtype == BOOL else inputs[name].dtype for name in self.mask_inputs(inputs)]
         return reduce(promote_types, [query, *types] if self.causal else types)
 
-    def _refuse_mask(self, given: OpInputs, keys: Dim) -> None:
+    def _refuse_mask(self, inputs: OpInputs, keys: Dim) -> None:
         if self.causal:
             advice = "omit one of the two, or combine them in the mask"
             raise OperatorError(
                 BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice), argument_location("causal")
             )
-        *batch, length, _ = given.query.shape
+        *batch, length, _ = inputs.query.shape
         each: Shape = (length, keys)
         # PyTorch's mask of three axes has one matrix for each head of each sample, joined in one axis.
         for_each_head: Shape = (numel(tuple(batch)) * self.heads, *each)
-        wanted = {2: each, 3: for_each_head}.get(given.attn_mask.rank)
-        require_mask_shape(self.name, given, "attn_mask", wanted, f"shape {show_shape(each)} or {show_shape(for_each_head)}")
+        wanted = {2: each, 3: for_each_head}.get(inputs.attn_mask.rank)
+        require_mask_shape(self.name, inputs, "attn_mask", wanted, f"shape {show_shape(each)} or {show_shape(for_each_head)}")
 
-    def feature_sizes(self, given: OpInputs) -> tuple[Dim, Dim, Dim]:
+    def feature_sizes(self, inputs: OpInputs) -> tuple[Dim, Dim, Dim]:
         """Return the numbers of features of queries, keys and values."""
-        return given.query.shape[-1], given[self.key_input(given)].shape[-1], given[self.value_input(given)].shape[-1]
+        return inputs.query.shape[-1], inputs[self.key_input(inputs)].shape[-1], inputs[self.value_input(inputs)].shape[-1]
 
-    def is_joint(self, given: OpInputs) -> bool:
+    def is_joint(self, inputs: OpInputs) -> bool:
         """Whether the three projections are one matrix, as in PyTorch if all have the same number of features."""
-        features, keys, values = self.feature_sizes(given)
+        features, keys, values = self.feature_sizes(inputs)
         return features == keys == values
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        features, keys, values = self.feature_sizes(given)
-        dtype, xavier, zeros = given.query.dtype, Init("xavier_uniform", (1.0,)), Init("zeros")
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        features, keys, values = self.feature_sizes(inputs)
+        dtype, xavier, zeros = inputs.query.dtype, Init("xavier_uniform", (1.0,)), Init("zeros")
         widths = {"q": features, "k": keys, "v": values}
-        if self.is_joint(given):
+        if self.is_joint(inputs):
             specs = [ParameterSpec("in_proj_weight", (3 * features, features), xavier, dtype, role="weight")]
         else:
             specs = [
@@ -191,19 +191,19 @@ class MultiheadAttention(CausalOperator, WithBias):
             specs.append(ParameterSpec("out_proj.bias", (features,), zeros, dtype, role="bias"))
         return tuple(specs)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products, the biases of the four projections, and three operations for each score."""
-        *batch, length, features = given.query.shape
-        biases = 2 * features * (length + given[self.key_input(given)].shape[-2]) if self.bias else 0
-        scores = length * self.count_keys(given) * self.heads
-        return 2 * self.count_multiply_adds(given, results) + numel(tuple(batch)) * (biases + 3 * scores)
+        *batch, length, features = inputs.query.shape
+        biases = 2 * features * (length + inputs[self.key_input(inputs)].shape[-2]) if self.bias else 0
+        scores = length * self.count_keys(inputs) * self.heads
+        return 2 * self.count_multiply_adds(inputs, results) + numel(tuple(batch)) * (biases + 3 * scores)
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The four projections, and two matrix products for each head."""
-        *batch, length, features = given.query.shape
-        _, keys, values = self.feature_sizes(given)
-        projections = 2 * length * features + given[self.key_input(given)].shape[-2] * (keys + values)
-        return numel(tuple(batch)) * features * (projections + 2 * length * self.count_keys(given))
+        *batch, length, features = inputs.query.shape
+        _, keys, values = self.feature_sizes(inputs)
+        projections = 2 * length * features + inputs[self.key_input(inputs)].shape[-2] * (keys + values)
+        return numel(tuple(batch)) * features * (projections + 2 * length * self.count_keys(inputs))
 
 
 def _xavier_normal(features: Dim) -> Init:

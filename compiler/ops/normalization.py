@@ -45,25 +45,25 @@ class _Normalization(Parametric):
 
     init = Arg(INIT, default=None, last=True, only_with=("affine",))
 
-    def find_scales(self, given: OpInputs) -> tuple[bool, bool]:
+    def find_scales(self, inputs: OpInputs) -> tuple[bool, bool]:
         """Whether there is a weight, and whether there is a bias as well."""
         raise NotImplementedError
 
-    def _check_known(self, given: OpInputs, axis: int) -> None:
+    def _check_known(self, inputs: OpInputs, axis: int) -> None:
         """Refuse a symbolic size that PyTorch's module needs as a number. With parameters, their shape is refused instead."""
-        x = given.x
-        if not isinstance(x.shape[axis], int) and not self.find_scales(given)[0]:
+        x = inputs.x
+        if not isinstance(x.shape[axis], int) and not self.find_scales(inputs)[0]:
             needed = f"the size of axis {axis} to be known before run time"
             raise OperatorError(WrongSize(self.name, needed, x, "declare the size as a number, or fix it with `--dim`"), input_location(0))
 
-    def _check_enough(self, given: OpInputs, count: Dim, what: str) -> None:
+    def _check_enough(self, inputs: OpInputs, count: Dim, what: str) -> None:
         """Refuse statistics of a single value, which has no variance."""
-        if given.facts.are_equal(count, 1) is True:
-            raise OperatorError(WrongSize(self.name, f"more than one value for each {what}", given.x), input_location(0))
+        if inputs.facts.are_equal(count, 1) is True:
+            raise OperatorError(WrongSize(self.name, f"more than one value for each {what}", inputs.x), input_location(0))
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        scale, shift = self.find_scales(given)
-        return numel(given.x.shape) * (self.steps + scale + (scale and shift))
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        scale, shift = self.find_scales(inputs)
+        return numel(inputs.x.shape) * (self.steps + scale + (scale and shift))
 
 
 class _ChannelNormalization(_Normalization, WithBias):
@@ -71,11 +71,11 @@ class _ChannelNormalization(_Normalization, WithBias):
 
     as_tensors = ("weight", "bias")
 
-    def find_scales(self, given: OpInputs) -> tuple[bool, bool]:
-        return self.affine, self.has_bias(given)
+    def find_scales(self, inputs: OpInputs) -> tuple[bool, bool]:
+        return self.affine, self.has_bias(inputs)
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given.x
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        x = inputs.x
         return scale_and_shift((x.shape[1],), x.dtype, scale=self.affine, shift=self.bias)
 
     eps = Arg(EPS, default=1e-5)
@@ -90,7 +90,7 @@ class _TrackingNormalization(_ChannelNormalization):
     track_running_stats = Arg(FLAG, default=True)
     momentum: int | float | str | Arg[int | float | str]
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         """Warn about a `momentum` from Keras or TensorFlow, where it is the weight of the old statistics; in PyTorch, it is the weight of
         the new."""
         momentum = self.momentum
@@ -98,11 +98,11 @@ class _TrackingNormalization(_ChannelNormalization):
             return ((MomentumOfOld(self.name, momentum), argument_location("momentum")),)
         return ()
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        specs = super().default_parameters(given)
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        specs = super().default_parameters(inputs)
         if not self.track_running_stats:
             return specs
-        x = given.x
+        x = inputs.x
         return (
             *specs,
             ParameterSpec("running_mean", (x.shape[1],), Init("zeros"), x.dtype, trainable=False),
@@ -110,10 +110,10 @@ class _TrackingNormalization(_ChannelNormalization):
             ParameterSpec("num_batches_tracked", (), Init("zeros"), INT64, trainable=False),
         )
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         # In evaluation, the running statistics take the place of a mean and a variance over the batch.
         saved = 3 if self.track_running_stats else 0
-        return super().count_flops(given, results) - saved * numel(given.x.shape)
+        return super().count_flops(inputs, results) - saved * numel(inputs.x.shape)
 
 
 class BatchNorm(_TrackingNormalization):
@@ -128,11 +128,11 @@ class BatchNorm(_TrackingNormalization):
     momentum = Arg(MomentumKind(), default=0.1, only_with=("track_running_stats",))
     examples = ("input 3x32x32 -> conv 8 3x3 bias=false -> batch_norm relu", "input 64 -> batch_norm")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
-        self._check_known(given, 1)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
+        self._check_known(inputs, 1)
         if not self.track_running_stats:
-            self._check_enough(given, x.shape[0] * numel(x.shape[2:]), "channel")
+            self._check_enough(inputs, x.shape[0] * numel(x.shape[2:]), "channel")
         return (x,)
 
 
@@ -146,11 +146,11 @@ class InstanceNorm(_TrackingNormalization):
     track_running_stats = Arg(FLAG, default=False)
     examples = ("input 8x32x32 -> instance_norm relu",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
-        self._check_known(given, 1)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
+        self._check_known(inputs, 1)
         if not self.track_running_stats:
-            self._check_enough(given, numel(x.shape[2:]), "channel")
+            self._check_enough(inputs, numel(x.shape[2:]), "channel")
         return (x,)
 
 
@@ -170,11 +170,11 @@ class GroupNorm(_ChannelNormalization):
     groups = Arg(COUNT, positional=True)
     examples = ("input 8x32x32 -> group_norm 4 silu",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
-        self._check_known(given, 1)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
+        self._check_known(inputs, 1)
         channels = x.shape[1]
-        divided = given.facts.divides(self.groups, channels)
+        divided = inputs.facts.divides(self.groups, channels)
         if divided is False:
             what = count_of(channels, "channel")
             wrong = NotDivisible(self.name, f"{self.groups} groups", what, divided=(channels,), number=self.groups)
@@ -183,7 +183,7 @@ class GroupNorm(_ChannelNormalization):
             problem = UnprovableMultiple(self.name, self.groups, channels, suggest_divisibility(self.groups, channels))
             raise OperatorError(problem, argument_location("groups"))
         # PyTorch counts the samples too.
-        self._check_enough(given, numel(x.shape) // self.groups, "group")
+        self._check_enough(inputs, numel(x.shape) // self.groups, "group")
         return (x,)
 
 
@@ -198,23 +198,23 @@ class _LastAxesNormalization(_Normalization):
         """The sizes of the axes that are normalized together, PyTorch's `normalized_shape`."""
         return x.shape[-1:] if self.shape is None else x.shape[-len(self.shape) :]
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         if self.shape is not None:
-            self._check_shape(given, self.shape)
+            self._check_shape(inputs, self.shape)
         for axis in range(x.rank - len(self.normalized_shape(x)), x.rank):
-            self._check_known(given, axis)
+            self._check_known(inputs, axis)
         return (x,)
 
-    def _check_shape(self, given: OpInputs, shape: Shape) -> None:
-        x = given.x
+    def _check_shape(self, inputs: OpInputs, shape: Shape) -> None:
+        x = inputs.x
         wrong = OperatorError(
             BadArgument(self.name, "shape", show_shape(shape), f"must be the last axes of {x}"), argument_location("shape")
         )
         if len(shape) > x.rank:
             raise wrong
         for size, stated in zip(self.normalized_shape(x), shape, strict=True):
-            equal = given.facts.are_equal(size, stated)
+            equal = inputs.facts.are_equal(size, stated)
             if equal is False:
                 raise wrong
             if equal is None:
@@ -242,11 +242,11 @@ class LayerNorm(_LastAxesNormalization, WithBias):
     bias_init = Arg(INIT, default=None, last=True, only_with=("affine", "bias"))
     examples = ("input [T, 512] -> layer_norm", "input 3x8x8 -> layer_norm shape=[3, 8, 8] affine=false")
 
-    def find_scales(self, given: OpInputs) -> tuple[bool, bool]:
-        return self.affine, self.has_bias(given)
+    def find_scales(self, inputs: OpInputs) -> tuple[bool, bool]:
+        return self.affine, self.has_bias(inputs)
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given.x
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        x = inputs.x
         return scale_and_shift(self.normalized_shape(x), x.dtype, scale=self.affine, shift=self.bias)
 
 
@@ -269,11 +269,11 @@ class RMSNorm(_LastAxesNormalization):
     eps = Arg(EPS, default=None)
     examples = ("input [T, 512] -> rms_norm eps=1e-6",)
 
-    def find_scales(self, given: OpInputs) -> tuple[bool, bool]:
+    def find_scales(self, inputs: OpInputs) -> tuple[bool, bool]:
         return self.affine, False
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given.x
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        x = inputs.x
         return scale_and_shift(self.normalized_shape(x), x.dtype, scale=self.affine, shift=False)
 
 
@@ -293,8 +293,8 @@ class LocalResponseNorm(Operator):
     k = Arg(NUMBER, default=1.0)
     examples = ("input 96x27x27 -> local_response_norm 5",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         if x.dtype.is_integer and self.beta < 0 and all(isinstance(n, int) for n in (self.alpha, self.beta, self.k)):
             needed = "must be at least 0 where all numbers are whole: those have no negative powers"
             raise OperatorError(BadArgument(self.name, "beta", str(self.beta), needed), argument_location("beta"))
@@ -302,8 +302,8 @@ class LocalResponseNorm(Operator):
             require_exact_scalar(self.name, x, self.beta, "beta")
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(given.x.shape) * (self.size + 5)
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(inputs.x.shape) * (self.size + 5)
 
 
 class SpectralNormalize(Operator):
@@ -321,23 +321,23 @@ class SpectralNormalize(Operator):
     eps = Arg(EPS, default=1e-12)
     examples = ("x = input 3; w = param [4, 3] init=normal as weight; x -> dense 4 weight=(spectral_normalize(w))",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        normalize_axis(self.name, self.axis, given.weight)
-        return (given.weight,)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        normalize_axis(self.name, self.axis, inputs.weight)
+        return (inputs.weight,)
 
     def matrix_shape(self, weight: TensorType) -> tuple[Dim, Dim]:
         """Return the numbers of rows and columns of the matrix."""
         axis = normalize_axis(self.name, self.axis, weight)
         return weight.shape[axis], numel((*weight.shape[:axis], *weight.shape[axis + 1 :]))
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        names = zip(("_u", "_v"), self.matrix_shape(given.weight), strict=True)
-        dtype = given.weight.dtype
+    def parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        names = zip(("_u", "_v"), self.matrix_shape(inputs.weight), strict=True)
+        dtype = inputs.weight.dtype
         return tuple(ParameterSpec(name, (size,), _unit_vector_init(size), dtype, trainable=False, follows="") for name, size in names)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products with the two vectors, and the quotient."""
-        return 3 * numel(given.weight.shape) + 2 * self.matrix_shape(given.weight)[0]
+        return 3 * numel(inputs.weight.shape) + 2 * self.matrix_shape(inputs.weight)[0]
 
 
 def _unit_vector_init(size: Dim) -> Init:

@@ -21,8 +21,8 @@ from .promotion import Scalar
 class OpInputs(Record):
     """The arguments of a type rule: the types of the inputs, and the facts about their dimensions.
 
-    `names` has the name of the operand for each of the types. `given.x` is the type of the input declared as `x`. For an input that may be
-    absent, ask `given.get("mask")`, or `"mask" in given`. Iterate over it for the types of `Inputs`.
+    `names` has the name of the operand for each of the types. `inputs.x` is the type of the input declared as `x`. For an input that may be
+    absent, ask `inputs.get("mask")`, or `"mask" in inputs`. Iterate over it for the types of `Inputs`.
     """
 
     types: tuple[TensorType, ...]
@@ -59,23 +59,23 @@ class OpInputs(Record):
         return input_location(self.names.index(name))
 
 
-def check_inputs(operator: str, operands: Operands, given: OpInputs, args: Mapping[str, object]) -> None:
+def check_inputs(operator: str, operands: Operands, inputs: OpInputs, args: Mapping[str, object]) -> None:
     """Refuse inputs that do not match their declarations."""
     for operand in operands.values():
         if operand.or_number:
-            _check_number(operator, operand, given, args)
-    for position, (name, x) in enumerate(zip(given.names, given.types, strict=True)):
-        operands[name].check_input(operator, x, position, given.types[0])
+            _check_number(operator, operand, inputs, args)
+    for position, (name, x) in enumerate(zip(inputs.names, inputs.types, strict=True)):
+        operands[name].check_input(operator, x, position, inputs.types[0])
     # Only now, so that a wrong element type is reported as such rather than as one that differs from another input's.
-    for position, (name, x) in enumerate(zip(given.names, given.types, strict=True)):
+    for position, (name, x) in enumerate(zip(inputs.names, inputs.types, strict=True)):
         like = operands[name].like
-        if like and x.dtype != given[like].dtype:
-            raise OperatorError(DTypeMismatch(operator, given[like], x, (given.position(like), position)), STAGE)
+        if like and x.dtype != inputs[like].dtype:
+            raise OperatorError(DTypeMismatch(operator, inputs[like], x, (inputs.position(like), position)), STAGE)
 
 
-def _check_number(operator: str, operand: Input[Scalar | None] | Input[None], given: OpInputs, args: Mapping[str, object]) -> None:
+def _check_number(operator: str, operand: Input[Scalar | None] | Input[None], inputs: OpInputs, args: Mapping[str, object]) -> None:
     """Refuse a tensor together with a number, and a use with neither."""
-    number, tensor = args[operand.name] is not None, operand.name in given
+    number, tensor = args[operand.name] is not None, operand.name in inputs
     if number and tensor:
         raise OperatorError(OperandCount(operator, "both"), argument_location(operand.name))
     if not (number or tensor or operand.optional):

@@ -10,13 +10,13 @@
         units = Arg(SIZE, positional=True)
         bias = Arg(FLAG, default=True)
 
-        def infer_types(self, given): return (given.a.with_shape((*given.a.shape[:-1], self.units)),)
-        def parameters(self, given): ...
-        def count_flops(self, given, results): ...
-        def count_multiply_adds(self, given, results): ...
+        def infer_types(self, inputs): return (inputs.a.with_shape((*inputs.a.shape[:-1], self.units)),)
+        def parameters(self, inputs): ...
+        def count_flops(self, inputs, results): ...
+        def count_multiply_adds(self, inputs, results): ...
 
 An instance is an operator with its arguments checked and normalized: `op.units` is a dimension, `op.bias` a bool. Its inputs are declared
-in the class (operand.py), and the type rule `infer_types` finds their types by name, `given.a`. An operator with a `definition` may leave
+in the class (operand.py), and the type rule `infer_types` finds their types by name, `inputs.a`. An operator with a `definition` may leave
 out `infer_types` and the costs: they follow from the definition. Emitters write an operator in PyTorch or ONNX. They are in tables keyed by
 the class (netc.compiler.backends), so this package knows nothing about backends.
 """
@@ -48,10 +48,10 @@ __all__ = ["Arg", "Init", "Operator", "OperatorError", "OpInputs", "ParameterSpe
 class Derivation(Protocol):
     """The types and the costs of an operator, derived from its definition."""
 
-    def infer_types(self, op: Operator, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, op: Operator, inputs: OpInputs) -> tuple[TensorType, ...]:
         """The types of the results, or an `OperatorError`."""
 
-    def count_operations(self, op: Operator, given: OpInputs, results: tuple[TensorType, ...]) -> tuple[Dim, Dim]:
+    def count_operations(self, op: Operator, inputs: OpInputs, results: tuple[TensorType, ...]) -> tuple[Dim, Dim]:
         """The floating-point operations, and the multiply-adds among them."""
 
 
@@ -190,27 +190,27 @@ class Operator:
         # The last operand may be `Inputs`, which takes all that remain.
         return names[: len(types)] + names[-1:] * (len(types) - len(names))
 
-    def check_and_infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def check_and_infer(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         """Return the types of the results, or raise an `OperatorError`. Inputs are checked against their declarations first, so that a type
         rule sees only the element types and ranks that its class declares."""
-        check_inputs(self.name, self.operands, given, self.args)
-        return self.infer_types(given)
+        check_inputs(self.name, self.operands, inputs, self.args)
+        return self.infer_types(inputs)
 
     @property
     def may_draw(self) -> bool:
         """Whether PyTorch may draw random numbers for this use in training. A plugin's operator always may."""
         return self.draws or bool(self.args.get("dropout")) or not type(self).__module__.startswith("netc.")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         """The type rule: return the types of the results for inputs that are as declared, or raise an `OperatorError`. By default, the
         definition gives the types."""
-        return self.derivation().infer_types(self, given)
+        return self.derivation().infer_types(self, inputs)
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
         """The learned tensors and buffers. Called after `check_and_infer` has accepted the inputs."""
         return ()
 
-    def write_definition(self, given: OpInputs) -> str:
+    def write_definition(self, inputs: OpInputs) -> str:
         """Return the definition's text for these inputs; empty if there is none."""
         return self.definition
 
@@ -224,22 +224,22 @@ class Operator:
         """Whether it has a definition, at least for some inputs."""
         return bool(cls.definition) or cls.write_definition is not Operator.write_definition
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Count the floating-point operations of one use; a multiply-add counts as two. By default, these are the operations of the
         definition, or one for each element of the first result if there is no definition."""
-        return self.derivation().count_operations(self, given, results)[0] if self.write_definition(given) else numel(results[0].shape)
+        return self.derivation().count_operations(self, inputs, results)[0] if self.write_definition(inputs) else numel(results[0].shape)
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Count the multiply-adds of matrix products and convolutions, as papers do; each of them is two operations in `count_flops`. By
         default, these are the multiply-adds of the definition if the definition also gives the `count_flops`, and else 0."""
-        derived = type(self).count_flops is Operator.count_flops and self.write_definition(given)
-        return self.derivation().count_operations(self, given, results)[1] if derived else 0
+        derived = type(self).count_flops is Operator.count_flops and self.write_definition(inputs)
+        return self.derivation().count_operations(self, inputs, results)[1] if derived else 0
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         """Return warnings about arguments and types that are allowed but almost always a mistake."""
         return ()
 
-    def find_source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
+    def find_source_warnings(self, inputs: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
         """Return warnings about the operators that made the inputs. `sources` has the operator by the input's name, where it is known."""
         return ()
 

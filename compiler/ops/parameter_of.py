@@ -20,10 +20,10 @@ class ParameterOf(Operator):
     shape = Arg(SHAPE)
     dtype = Arg(DTYPE)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         return (TensorType(self.dtype, self.shape),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 

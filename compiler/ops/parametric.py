@@ -53,18 +53,18 @@ class Parametric(Operator):
         for name in cls.as_tensors:
             Input(FLOATS, optional=True).__set_name__(cls, name)
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
         """Return the learned tensors and buffers of a use without tensors for them, with PyTorch's initial values."""
         raise NotImplementedError
 
-    def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        return tuple(self._apply_init(spec) for spec in self.default_parameters(given) if not (WEIGHT in given and spec.trainable))
+    def parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        return tuple(self._apply_init(spec) for spec in self.default_parameters(inputs) if not (WEIGHT in inputs and spec.trainable))
 
-    def find_unused_initializers(self, given: OpInputs) -> dict[str, UnusedArgument]:
+    def find_unused_initializers(self, inputs: OpInputs) -> dict[str, UnusedArgument]:
         """Find the initializers of parameters that this use does not have."""
-        used = {self._init_argument(spec) for spec in self.parameters(given)}
+        used = {self._init_argument(spec) for spec in self.parameters(inputs)}
         # The flags that are off may be the reason, such as `bias=false`: the message names them.
-        flags = () if WEIGHT in given else tuple(name for name, arg in self.signature.items() if arg.kind is FLAG and not self.args[name])
+        flags = () if WEIGHT in inputs else tuple(name for name, arg in self.signature.items() if arg.kind is FLAG and not self.args[name])
         unused = {name: words for name, words in _INITIALIZED.items() if name in self.signature and name not in used}
         return {name: UnusedArgument(f"this `{self.name}` has no {words} of its own", flags) for name, words in unused.items()}
 
@@ -72,31 +72,31 @@ class Parametric(Operator):
         """Whether one of the inputs, with these types, is the weight."""
         return WEIGHT in self.as_tensors and WEIGHT in self.assign_operands(types)
 
-    def has_bias(self, given: OpInputs) -> bool:
+    def has_bias(self, inputs: OpInputs) -> bool:
         """Whether there is a bias, learned or given as a tensor. If the weight is a tensor, the bias must be one too."""
-        return BIAS in given if WEIGHT in given else bool(self.args.get(BIAS))
+        return BIAS in inputs if WEIGHT in inputs else bool(self.args.get(BIAS))
 
-    def check_and_infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().check_and_infer(given)
-        self._check_tensors(given)
+    def check_and_infer(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        results = super().check_and_infer(inputs)
+        self._check_tensors(inputs)
         if any(self.args.get(name) is not None for name in ARGUMENTS.values()):
-            for spec in self.parameters(given):
+            for spec in self.parameters(inputs):
                 if spec.stated:
                     check_init(spec.init, spec.shape, spec.dtype, self._init_argument(spec))
         return results
 
-    def _check_tensors(self, given: OpInputs) -> None:
+    def _check_tensors(self, inputs: OpInputs) -> None:
         """Check the tensors that replace parameters."""
-        if BIAS in given and WEIGHT not in given:
-            raise OperatorError(BiasAlone(self.name), given.at(BIAS))
-        replaced = [name for name in self.as_tensors if name in given]
-        specs = {spec.name: spec for spec in self.default_parameters(given)} if replaced else {}
-        if WEIGHT in given and WEIGHT in self.as_tensors:
-            _check_no_batch(self.name, given, self.as_tensors, specs.get(WEIGHT))
+        if BIAS in inputs and WEIGHT not in inputs:
+            raise OperatorError(BiasAlone(self.name), inputs.at(BIAS))
+        replaced = [name for name in self.as_tensors if name in inputs]
+        specs = {spec.name: spec for spec in self.default_parameters(inputs)} if replaced else {}
+        if WEIGHT in inputs and WEIGHT in self.as_tensors:
+            _check_no_batch(self.name, inputs, self.as_tensors, specs.get(WEIGHT))
         for name in replaced:
             if name not in specs:
-                raise OperatorError(NoPlaceFor(self.name, name, self.args.get("affine", True)), given.at(name))
-            _check_tensor(self.name, given, specs[name])
+                raise OperatorError(NoPlaceFor(self.name, name, self.args.get("affine", True)), inputs.at(name))
+            _check_tensor(self.name, inputs, specs[name])
 
     def _init_argument(self, spec: ParameterSpec) -> str:
         """Return the argument that initializes a parameter, or an empty text. Weights of the roles in FOLLOWING use `init` by default."""
@@ -112,36 +112,36 @@ class Parametric(Operator):
         return replace(spec, init=init, stated=init != spec.init or has_origin(init))
 
 
-def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
+def _check_tensor(operator: str, inputs: OpInputs, spec: ParameterSpec) -> None:
     """Refuse a tensor that does not have the type of the parameter that it replaces."""
-    tensor, position = given[spec.name], given.position(spec.name)
+    tensor, position = inputs[spec.name], inputs.position(spec.name)
     if tensor.dtype != spec.dtype:
-        raise OperatorError(DTypeMismatch(operator, given.types[0], tensor, (0, position)), given.at(spec.name))
+        raise OperatorError(DTypeMismatch(operator, inputs.types[0], tensor, (0, position)), inputs.at(spec.name))
     wrong = WrongSize(operator, f"a {spec.name} {show_shape(spec.shape)}", tensor)
     if tensor.rank != len(spec.shape):
-        raise OperatorError(wrong, given.at(spec.name))
+        raise OperatorError(wrong, inputs.at(spec.name))
     for needed, actual in zip(spec.shape, tensor.shape, strict=True):
-        equal = given.facts.are_equal(needed, actual)
+        equal = inputs.facts.are_equal(needed, actual)
         if equal is False:
-            raise OperatorError(wrong, given.at(spec.name))
+            raise OperatorError(wrong, inputs.at(spec.name))
         if equal is None:
             need = f"a {spec.name} {show_shape(spec.shape)}"
             raise OperatorError(
-                Unprovable(operator, needed, actual, need, suggest_equality(needed, actual) or "", (0, position)), given.at(spec.name)
+                Unprovable(operator, needed, actual, need, suggest_equality(needed, actual) or "", (0, position)), inputs.at(spec.name)
             )
 
 
-def _check_no_batch(operator: str, given: OpInputs, parameters: tuple[str, ...], weight: ParameterSpec | None) -> None:
+def _check_no_batch(operator: str, inputs: OpInputs, parameters: tuple[str, ...], weight: ParameterSpec | None) -> None:
     """Refuse a batch in place of the weight: a weight for each sample, or the tensors of a tuple to which the operator was meant to be
     applied one by one, or joined."""
-    tensor, x = given[WEIGHT], given.types[0]
+    tensor, x = inputs[WEIGHT], inputs.types[0]
     if tensor.rank and x.rank and not isinstance(x.shape[0], int) and tensor.shape[0] == x.shape[0]:
         if weight is not None and tensor.shape[1:] == weight.shape:
             remedy = "one weight is for all samples; for a weight of each sample, write the product with `@` or `einsum`"
-            raise OperatorError(WrongSize(operator, f"a {WEIGHT} {show_shape(weight.shape)}", tensor, remedy), given.at(WEIGHT))
-        count = len(given) - len([name for name in parameters if name in given])
+            raise OperatorError(WrongSize(operator, f"a {WEIGHT} {show_shape(weight.shape)}", tensor, remedy), inputs.at(WEIGHT))
+        count = len(inputs) - len([name for name in parameters if name in inputs])
         expected = f"{'one tensor' if count == 1 else 'two tensors'}, or its {' and '.join(parameters)} too"
-        raise OperatorError(WrongTensors(operator, expected, len(given), "join the tensors, for example by `-> concat axis=-1`"), STAGE)
+        raise OperatorError(WrongTensors(operator, expected, len(inputs), "join the tensors, for example by `-> concat axis=-1`"), STAGE)
 
 
 class WithBias(Parametric):

@@ -23,9 +23,9 @@ class Pointwise(Operator):
     promotes: ClassVar[bool] = False
     x = Input(FLOATS)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         return (x if x.dtype.is_float or not self.promotes else x.with_dtype(FLOAT32),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(results[0].shape)

@@ -39,22 +39,22 @@ class _Pool(Operator):
         padding = self._padding_sizes(x)
         return tuple(Window(*sides) for sides in zip(kernel, stride, self._dilation_sizes(x), padding, padding, strict=True))
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
-        require_elements(self.name, given, "x", range(2, x.rank))
-        sizes = compute_sizes(self.name, x, self.make_windows(x), given.facts, ceil=self.ceil_mode)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
+        require_elements(self.name, inputs, "x", range(2, x.rank))
+        sizes = compute_sizes(self.name, x, self.make_windows(x), inputs.facts, ceil=self.ceil_mode)
         return (x.with_shape((*x.shape[:2], *sizes)),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(results[0].shape) * prod(w.taps for w in self.make_windows(given.x))
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * prod(w.taps for w in self.make_windows(inputs.x))
 
-    def _refuse_beyond_input(self, given: OpInputs) -> None:
+    def _refuse_beyond_input(self, inputs: OpInputs) -> None:
         """With three spatial axes, PyTorch needs the kernel of a mean to fit without padding and without `ceil_mode`."""
-        x = given.x
+        x = inputs.x
         if x.rank < 5:
             return
         for axis, (size, window) in enumerate(zip(x.shape[2:], self.make_windows(x), strict=True), start=2):
-            if given.facts.is_at_least(size, window.taps) is False:
+            if inputs.facts.is_at_least(size, window.taps) is False:
                 shown = f"{window.taps} for axis {axis} of {x}"
                 needed = "must be at most the size without its padding, where there are three spatial axes"
                 raise OperatorError(BadArgument(self.name, "kernel", shown, needed), argument_location("kernel"))
@@ -92,8 +92,8 @@ class MaxPool(_PaddedPool):
     def _dilation_sizes(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "dilation", self.dilation, x)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (values,) = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (values,) = super().infer_types(inputs)
         return values, values.with_dtype(INT64)
 
 
@@ -110,14 +110,14 @@ class AvgPool(_PaddedPool):
         divisor = {"count_include_pad": UnusedArgument("`divisor_override` is what sums are divided by", ("divisor_override",))}
         return super().find_unused_arguments() | (divisor if self.divisor_override is not None else {})
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        results = super().infer_types(inputs)
         if self.divisor_override == 0:
             raise OperatorError(BadArgument(self.name, "divisor_override", "0", "must not be zero"), argument_location("divisor_override"))
-        if self.divisor_override is not None and given.x.rank == 3:
+        if self.divisor_override is not None and inputs.x.rank == 3:
             needed = "needs two or three spatial axes"
-            raise OperatorError(BadArgument(self.name, "divisor_override", str(given.x), needed), argument_location("divisor_override"))
-        self._refuse_beyond_input(given)
+            raise OperatorError(BadArgument(self.name, "divisor_override", str(inputs.x), needed), argument_location("divisor_override"))
+        self._refuse_beyond_input(inputs)
         return results
 
 
@@ -129,15 +129,15 @@ class LpPool(_Pool):
     p = Arg(NUMBER, default=2, positional=True)
     examples = ("input 3x32x32 -> lp_pool 3x3 stride=2", "input 3x32 -> lp_pool 2 p=4")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(inputs)
         if self.p == 0:
             raise OperatorError(BadArgument(self.name, "p", "0", "must not be zero"), argument_location("p"))
-        self._refuse_beyond_input(given)
+        self._refuse_beyond_input(inputs)
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * super().count_flops(given, results) + numel(results[0].shape)
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * super().count_flops(inputs, results) + numel(results[0].shape)
 
 
 class _AdaptivePool(Operator):
@@ -150,14 +150,14 @@ class _AdaptivePool(Operator):
     def result_sizes(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "size", self.size, x)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         # From the channels on: PyTorch's adaptive_max_pool refuses an empty axis of channels too.
-        require_elements(self.name, given, "x", range(1, x.rank))
+        require_elements(self.name, inputs, "x", range(1, x.rank))
         return (x.with_shape((*x.shape[:2], *self.result_sizes(x))),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(given.x.shape)
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(inputs.x.shape)
 
 
 class AdaptiveAvgPool(_AdaptivePool):
@@ -174,8 +174,8 @@ class AdaptiveMaxPool(_AdaptivePool):
     extras = True
     examples = ("input 8x32x32 -> adaptive_max_pool 1", "(y, at) = input 8x30x30 -> adaptive_max_pool 7x7; out y, at")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (values,) = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (values,) = super().infer_types(inputs)
         return values, values.with_dtype(INT64)
 
 
@@ -185,13 +185,13 @@ class _GlobalPool(Operator):
     spatial = True
     x = Input(FLOATS, SPATIAL)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
-        require_elements(self.name, given, "x", range(2, x.rank))
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
+        require_elements(self.name, inputs, "x", range(2, x.rank))
         return (x.with_shape(x.shape[:2]),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(given.x.shape)
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(inputs.x.shape)
 
 
 class GlobalAvgPool(_GlobalPool):

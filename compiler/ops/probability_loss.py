@@ -25,11 +25,11 @@ class _Binary(Loss):
     target = Input(like="x")
     weight = Input(like="x", optional=True)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().infer_types(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        results = super().infer_types(inputs)
         for name in ("weight", "pos_weight"):
-            if name in given:
-                require_to_broadcast(self.name, given, name, given.x.shape)
+            if name in inputs:
+                require_to_broadcast(self.name, inputs, name, inputs.x.shape)
         return results
 
 
@@ -81,7 +81,7 @@ class KlDiv(Loss):
         "x = input 8 -> dense 3 -> log_softmax axis=1; teacher = input 3 -> softmax axis=1; (x, teacher) -> kl_div reduction=batchmean",
     )
 
-    def mean_divisor(self, given: OpInputs) -> Count | None:
+    def mean_divisor(self, inputs: OpInputs) -> Count | None:
         if self.reduction != "batchmean":
-            return super().mean_divisor(given)
-        return given.x.shape[0] if given.x.rank else 1
+            return super().mean_divisor(inputs)
+        return inputs.x.shape[0] if inputs.x.rank else 1

@@ -80,14 +80,14 @@ class Rearrange(Layout):
         'input [T, 512] -> rearrange "n t (h d) -> n h t d" h=8',
     )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        opened, sizes = self._solve_pattern(given)
-        return (given.x.with_shape(tuple(_group_size(group, sizes) for group in opened.right)),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        opened, sizes = self._solve_pattern(inputs)
+        return (inputs.x.with_shape(tuple(_group_size(group, sizes) for group in opened.right)),)
 
-    def make_plan(self, given: OpInputs) -> Plan:
+    def make_plan(self, inputs: OpInputs) -> Plan:
         """Make the steps, without steps that change nothing."""
-        x = given.x
-        opened, sizes = self._solve_pattern(given)
+        x = inputs.x
+        opened, sizes = self._solve_pattern(inputs)
         before = [name for group in opened.left for name in group]
         after = [name for group in opened.right for name in group]
         order = tuple(before.index(name) for name in after)
@@ -105,24 +105,24 @@ class Rearrange(Layout):
             merge = None
         return Plan(split, order, merge, opened.left, opened.right)
 
-    def find_kept_axes(self, given: OpInputs) -> dict[int, int]:
+    def find_kept_axes(self, inputs: OpInputs) -> dict[int, int]:
         """Find the axes that are neither divided nor joined, and their positions in the result."""
-        opened, _ = self._solve_pattern(given)
+        opened, _ = self._solve_pattern(inputs)
         return {axis: opened.right.index(group) for axis, group in enumerate(opened.left) if len(group) == 1 and group in opened.right}
 
-    def _solve_pattern(self, given: OpInputs) -> tuple[Pattern, dict[str, Dim]]:
+    def _solve_pattern(self, inputs: OpInputs) -> tuple[Pattern, dict[str, Dim]]:
         """Return the pattern for the input's rank, and the size of every name."""
-        x = given.x
+        x = inputs.x
         pattern = self._parse_pattern()
         open_ = (ELLIPSIS,) in pattern.left
         count = len(pattern.left) - open_
         if x.rank < count or (x.rank > count and not open_):
-            raise OperatorError(PatternRank(self.pattern, count, open_, x), given.at("x"))
+            raise OperatorError(PatternRank(self.pattern, count, open_, x), inputs.at("x"))
         opened = pattern.expand_ellipsis(x.rank) if open_ else pattern
         # The sizes from keywords come first, since each group can then have one more unknown size.
         sizes = self._check_keywords(opened)
         for axis, group in enumerate(opened.left):
-            self._solve_group(axis, group, sizes, given)
+            self._solve_group(axis, group, sizes, inputs)
         return opened, sizes
 
     def _check_keywords(self, pattern: Pattern) -> dict[str, Dim]:
@@ -135,9 +135,9 @@ class Rearrange(Layout):
             sizes[name] = size
         return sizes
 
-    def _solve_group(self, axis: int, group: Group, sizes: dict[str, Dim], given: OpInputs) -> None:
+    def _solve_group(self, axis: int, group: Group, sizes: dict[str, Dim], inputs: OpInputs) -> None:
         """Compute the sizes of the names of a group from the size of its axis."""
-        x, facts = given.x, given.facts
+        x, facts = inputs.x, inputs.facts
         size, part = x.shape[axis], _format_group(group)
         unknown = [name for name in group if name not in sizes]
         known = numel(tuple(sizes[name] for name in group if name in sizes))
@@ -145,7 +145,7 @@ class Rearrange(Layout):
         if len(unknown) > 1:
             raise OperatorError(PatternSizeOpen(part, tuple(unknown)), argument_location("pattern"))
         if unknown:
-            sizes[unknown[0]] = self._divide_size(axis, known, part, given, location)
+            sizes[unknown[0]] = self._divide_size(axis, known, part, inputs, location)
             return
         same = facts.are_equal(size, known)
         if same is False:
@@ -154,13 +154,13 @@ class Rearrange(Layout):
             need = f"`{part}`, axis {axis} of {show_shape(x.shape)}, is {format_dim(known)}"
             raise OperatorError(UnprovableSize(need, "the pattern needs it", suggest_equality(size, known) or ""), location)
 
-    def _divide_size(self, axis: int, known: Dim, part: str, given: OpInputs, location: Location) -> Dim:
-        size, facts = given.x.shape[axis], given.facts
+    def _divide_size(self, axis: int, known: Dim, part: str, inputs: OpInputs, location: Location) -> Dim:
+        size, facts = inputs.x.shape[axis], inputs.facts
         quotient = facts.exact_div(size, known)
         if quotient is not None:
             return quotient
         if facts.divides(known, size) is False:
-            raise OperatorError(PatternIndivisible(part, known, axis, given.x), location)
+            raise OperatorError(PatternIndivisible(part, known, axis, inputs.x), location)
         raise OperatorError(UnprovableMultiple(self.name, known, size, suggest_divisibility(known, size)), location)
 
     def _parse_pattern(self) -> Pattern:

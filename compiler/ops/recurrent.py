@@ -34,29 +34,29 @@ SEQUENCES = axes("... T features", "[N, T, features]", most=3)
 STATES = axes("rows ... units")
 
 
-def require_sequence(operator: str, given: OpInputs, name: str, needed: str) -> None:
+def require_sequence(operator: str, inputs: OpInputs, name: str, needed: str) -> None:
     """Refuse an input that is neither a batch of sequences nor a single sequence. A batch of vectors is no sequence."""
-    x = given[name]
+    x = inputs[name]
     if x.rank == 2 and x.is_batch:
         hint = "put `-> unsqueeze 1` before it for sequences of one step"
-        raise OperatorError(WrongRank(operator, needed, x, hint), given.at(name))
+        raise OperatorError(WrongRank(operator, needed, x, hint), inputs.at(name))
 
 
-def require_states(operator: str, given: OpInputs, states: Sequence[State]) -> None:
+def require_states(operator: str, inputs: OpInputs, states: Sequence[State]) -> None:
     """Refuse inputs after the first unless they are exactly these states, or there are none."""
-    count = len(given) - 1
+    count = len(inputs) - 1
     if count not in (0, len(states)):
         hint = f"pass it `(x, h, c) -> {operator} ...`"
-        raise OperatorError(WrongTensors(operator, f"one tensor, or it and {len(states)} states", len(given), hint), STAGE)
-    for name, (kind, shape) in zip(given.names[1:], states[:count], strict=True):
-        _require_state(operator, given, name, f"a {kind} state of shape {show_shape(shape)}", shape)
+        raise OperatorError(WrongTensors(operator, f"one tensor, or it and {len(states)} states", len(inputs), hint), STAGE)
+    for name, (kind, shape) in zip(inputs.names[1:], states[:count], strict=True):
+        _require_state(operator, inputs, name, f"a {kind} state of shape {show_shape(shape)}", shape)
 
 
-def _require_state(operator: str, given: OpInputs, name: str, needed: str, wanted: Shape) -> None:
-    state, index = given[name], given.position(name)
+def _require_state(operator: str, inputs: OpInputs, name: str, needed: str, wanted: Shape) -> None:
+    state, index = inputs[name], inputs.position(name)
     if state.rank != len(wanted):
         raise OperatorError(WrongRank(operator, needed, state), input_location(index))
-    answers = [given.facts.are_equal(d, w) for d, w in zip(state.shape, wanted, strict=True)]
+    answers = [inputs.facts.are_equal(d, w) for d, w in zip(state.shape, wanted, strict=True)]
     if False in answers:
         raise OperatorError(WrongSize(operator, needed, state), input_location(index))
     if None in answers:
@@ -104,12 +104,12 @@ class Recurrent(WithRecurrence):
         """Return the names of the states, and the size of each."""
         return (("hidden", self.units),)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
-        require_sequence(self.name, given, "x", SEQUENCES.needed)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
+        require_sequence(self.name, inputs, "x", SEQUENCES.needed)
         # A sequence without steps has no last state: docs/decisions/060-empty-sizes.md.
-        require_elements(self.name, given, "x", (x.rank - 2,))
-        require_states(self.name, given, self.state_shapes(x))
+        require_elements(self.name, inputs, "x", (x.rank - 2,))
+        require_states(self.name, inputs, self.state_shapes(x))
         output = x.with_shape((*x.shape[:-1], self.directions * self.units))
         return output, *(x.with_shape(shape) for _, shape in self.state_shapes(x))
 
@@ -117,7 +117,7 @@ class Recurrent(WithRecurrence):
         """Return the names of the states, and their shapes."""
         return [(name, (self.directions * self.layers, *x.shape[:-2], width)) for name, width in self.state_widths()]
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         if self.dropout and self.layers == 1:
             return ((DropoutWithoutEffect(self.name), argument_location("dropout")),)
         return ()
@@ -128,10 +128,10 @@ class Recurrent(WithRecurrence):
             for direction in ("", "_reverse")[: self.directions]:
                 yield f"_l{layer}{direction}", self.directions * self.units if layer else features
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        rows, init, dtype = self.gates * self.hidden, fan_in_uniform(self.hidden), given.x.dtype
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        rows, init, dtype = self.gates * self.hidden, fan_in_uniform(self.hidden), inputs.x.dtype
         specs: list[ParameterSpec] = []
-        for end, width in self.iterate_cells(given.x.shape[-1]):
+        for end, width in self.iterate_cells(inputs.x.shape[-1]):
             shapes: dict[str, Shape] = {"weight_ih": (rows, width), "weight_hh": (rows, self.units)}
             if self.bias:
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
@@ -140,7 +140,7 @@ class Recurrent(WithRecurrence):
             specs += (ParameterSpec(name + end, shape, init, dtype, role=role_of(name)) for name, shape in shapes.items())
         return tuple(specs)
 
-    def write_definition(self, given: OpInputs) -> str:
+    def write_definition(self, inputs: OpInputs) -> str:
         """Write a `scan` for each layer and direction. The names of a cell's parameters have the suffix from `iterate_cells`."""
         names = [name[0] for name, _ in self.state_widths()]
         steps: list[str] = []
@@ -148,7 +148,7 @@ class Recurrent(WithRecurrence):
         for layer in range(self.layers):
             outputs = [f"y{layer}{way}" for way in ("", "_reverse")[: self.directions]]
             for index, output in enumerate(outputs):
-                steps += self._write_scan(output, before, layer * self.directions + index, names, given)
+                steps += self._write_scan(output, before, layer * self.directions + index, names, inputs)
             before = outputs[0]
             if self.directions > 1:
                 before = f"z{layer}"
@@ -166,12 +166,12 @@ class Recurrent(WithRecurrence):
         """Write one layer in one direction. It starts with the given states, or with zeros."""
         layer, backwards = divmod(cell, self.directions)
         end = f"_l{layer}{'_reverse' if backwards else ''}"
-        given, rank = "h" in inputs, inputs.x.rank
+        has_states, rank = "h" in inputs, inputs.x.rank
         starts: list[str] = []
         steps: list[str] = []
         for name, (_, width) in zip(names, self.state_widths(), strict=True):
             indices, sizes = ("n, i", f"x.shape[0], {width}") if rank > 2 else ("i", f"{width}")
-            start = f"{name} -> select 0 {cell}" if given else f"(table ({indices}) [{sizes}] = 0.0) -> cast x.dtype"
+            start = f"{name} -> select 0 {cell}" if has_states else f"(table ({indices}) [{sizes}] = 0.0) -> cast x.dtype"
             steps.append(f"{name}_start_{cell} = {start}")
             starts.append(f"{name} = {name}_start_{cell}")
         last = ", ".join(f"{name}_{cell}" for name in names)
@@ -187,15 +187,15 @@ class Recurrent(WithRecurrence):
         biases = [f" + bias_{kind}{end}" if self.bias else "" for kind in ("ih", "hh")]
         return [f"a = in @ (weight_ih{end} -> transpose 0 1){biases[0]}", f"b = h @ (weight_hh{end} -> transpose 0 1){biases[1]}"]
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products with input and state, the biases, and the cell's operations on each unit: a function, sum or product counts 1."""
-        *steps, features = given.x.shape
+        *steps, features = inputs.x.shape
         units = self.hidden * sum(1 for _ in self.iterate_cells(features))
         others = units * (self.gates * (2 if self.bias else 0) + self.cell_flops)
-        return 2 * self.count_multiply_adds(given, results) + numel(tuple(steps)) * others
+        return 2 * self.count_multiply_adds(inputs, results) + numel(tuple(steps)) * others
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        *steps, features = given.x.shape
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        *steps, features = inputs.x.shape
         total: Dim = 0
         for _, width in self.iterate_cells(features):
             total = total + self.hidden * (self.gates * (width + self.units) + self.projection)
@@ -262,9 +262,9 @@ class Lstm(Recurrent):
     def state_widths(self) -> tuple[tuple[str, Dim], ...]:
         return (*super().state_widths(), ("cell", self.hidden))
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().infer_types(given)
-        if self.proj_size and given.facts.is_at_least(self.proj_size, self.hidden):
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        results = super().infer_types(inputs)
+        if self.proj_size and inputs.facts.is_at_least(self.proj_size, self.hidden):
             needed = f"must be smaller than the {format_dim(self.hidden)} hidden units"
             raise OperatorError(BadArgument(self.name, "proj_size", str(self.proj_size), needed), argument_location("proj_size"))
         return results

@@ -38,27 +38,27 @@ class RecurrentCell(WithRecurrence):
     hidden = Arg(SIZE, positional=True, alias="hidden_size")
     bias = Arg(FLAG, default=True)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         shape: Shape = (*x.shape[:-1], self.hidden)
         states: list[State] = [(name, shape) for name in self.kept]
-        require_states(self.name, given, states)
+        require_states(self.name, inputs, states)
         return (x.with_shape(shape),) * len(states)
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x, rows, init = given.x, self.gates * self.hidden, fan_in_uniform(self.hidden)
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        x, rows, init = inputs.x, self.gates * self.hidden, fan_in_uniform(self.hidden)
         shapes: dict[str, Shape] = {"weight_ih": (rows, x.shape[-1]), "weight_hh": (rows, self.hidden)}
         if self.bias:
             shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
         return tuple(ParameterSpec(name, shape, init, x.dtype, role=role_of(name)) for name, shape in shapes.items())
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products with input and state, the biases, and the cell's operations on each unit: a function, sum or product counts 1."""
         others = self.gates * (2 if self.bias else 0) + self.cell_flops
-        return 2 * self.count_multiply_adds(given, results) + numel(results[0].shape) * others
+        return 2 * self.count_multiply_adds(inputs, results) + numel(results[0].shape) * others
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(results[0].shape) * self.gates * (given.x.shape[-1] + self.hidden)
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * self.gates * (inputs.x.shape[-1] + self.hidden)
 
 
 class RnnCell(RecurrentCell):

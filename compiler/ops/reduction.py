@@ -42,8 +42,8 @@ class Reduction(Operator):
         # A tensor without axes counts as one with one axis, as in PyTorch: its axis 0 may be named, but there is nothing to remove.
         return tuple(axis for axis in front_axes(self.name, written, x) if axis < x.rank)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         axes = self.reduced_axes(x)
         kept: Shape = tuple(1 if axis in axes else d for axis, d in enumerate(x.shape) if self.keepdim or axis not in axes)
         return (TensorType(self.result_dtype(x.dtype), kept),)
@@ -52,9 +52,9 @@ class Reduction(Operator):
         """Return the element type of the result, by the element type of the input."""
         return dtype
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """`work` for each element of the input."""
-        return self.work * numel(given.x.shape)
+        return self.work * numel(inputs.x.shape)
 
 
 class OverAxes(Reduction):
@@ -94,9 +94,9 @@ class Mean(OverAxes):
         """Return the sum, the dividend of the mean."""
         return Sum(axis=self.axis, keepdim=self.keepdim)
 
-    def mean_divisor(self, given: OpInputs) -> Dim:
+    def mean_divisor(self, inputs: OpInputs) -> Dim:
         """Return the number of elements, the divisor of the mean."""
-        return numel(tuple(given.x.shape[axis] for axis in self.reduced_axes(given.x)))
+        return numel(tuple(inputs.x.shape[axis] for axis in self.reduced_axes(inputs.x)))
 
 
 class Sum(OverAxes):
@@ -115,11 +115,11 @@ class Prod(OverAxis):
     name = "prod"
     examples = ("input 4 -> prod axis=-1",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         # `torch.prod` has no `keepdim` without `dim`.
         if self.keepdim and self.axis is None:
             raise OperatorError(BadArgument(self.name, "keepdim", "true", "requires `axis`"), argument_location("keepdim"))
-        return super().infer_types(given)
+        return super().infer_types(inputs)
 
     def result_dtype(self, dtype: DType) -> DType:
         return _sum_dtype(dtype)
@@ -130,9 +130,9 @@ class MinMaxReduction(OverAxes):
 
     extras = True
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (values,) = super().infer_types(given)
-        require_elements(self.name, given, "x", self.reduced_axes(given.x))
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        (values,) = super().infer_types(inputs)
+        require_elements(self.name, inputs, "x", self.reduced_axes(inputs.x))
         return (values, values.with_dtype(INT64)) if self.has_indices else (values,)
 
     @property
@@ -161,18 +161,18 @@ class ArgReduction(OverAxis):
 
     x = Input(NUMBERS)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().infer_types(given)
-        require_elements(self.name, given, "x", self.reduced_axes(given.x))
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        results = super().infer_types(inputs)
+        require_elements(self.name, inputs, "x", self.reduced_axes(inputs.x))
         return results
 
     def result_dtype(self, dtype: DType) -> DType:
         return INT64
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         # The index would count through all samples: nearly always, an index for each sample is meant.
-        over_batch = self.axis is None and given.x.is_batch and given.x.rank > 1
-        return ((IndexOverBatch(self.name, given.x.shape), STAGE),) if over_batch else ()
+        over_batch = self.axis is None and inputs.x.is_batch and inputs.x.rank > 1
+        return ((IndexOverBatch(self.name, inputs.x.shape), STAGE),) if over_batch else ()
 
 
 class Argmax(ArgReduction):
@@ -234,8 +234,8 @@ class Normalize(Operator):
     eps = Arg(NUMBER, default=1e-12)
     examples = ("input 64 -> normalize", "input [T, 64] -> normalize axis=-1 p=1")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         normalize_axis(self.name, self.axis, x)
         require_exact_scalar(self.name, x, self.eps, "eps")
         return (x,)
@@ -244,9 +244,9 @@ class Normalize(Operator):
         """Return the operator for the norms by which the vectors are divided."""
         return Norm(p=self.p, axis=(self.axis,), keepdim=True)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The norms, and a division for each element."""
-        return 3 * numel(given.x.shape)
+        return 3 * numel(inputs.x.shape)
 
 
 class Logsumexp(OverAxes):
@@ -288,8 +288,8 @@ class Cumulative(Operator):
     x = Input()
     axis = Arg(AXIS, positional=True, alias="dim")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         normalize_axis(self.name, self.axis, x)
         return (x.with_dtype(_sum_dtype(x.dtype)),)
 

@@ -38,8 +38,8 @@ class L1Loss(_Regression):
     weight = Input(like="x", optional=True)
     examples = ("guess = input 3 -> dense 2; target = input 2; (guess, target) -> l1_loss",)
 
-    def mean_divisor(self, given: OpInputs) -> Count | None:
-        return sum_steps("weight") if "weight" in given else super().mean_divisor(given)
+    def mean_divisor(self, inputs: OpInputs) -> Count | None:
+        return sum_steps("weight") if "weight" in inputs else super().mean_divisor(inputs)
 
 
 class MseLoss(_Regression):
@@ -55,8 +55,8 @@ class MseLoss(_Regression):
         "guess = input 3 -> dense 2; target = input 2; (guess, target) -> mse_loss reduction=none",
     )
 
-    def mean_divisor(self, given: OpInputs) -> Count | None:
-        return sum_steps("weight") if "weight" in given else super().mean_divisor(given)
+    def mean_divisor(self, inputs: OpInputs) -> Count | None:
+        return sum_steps("weight") if "weight" in inputs else super().mean_divisor(inputs)
 
 
 class SmoothL1Loss(_Regression):
@@ -117,23 +117,23 @@ class GaussianNllLoss(_Regression):
         "mean = input 3; target = input 3; (mean, target) -> gaussian_nll_loss 0.5 full=true",
     )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        if "var" in given:
-            self._refuse_var(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        if "var" in inputs:
+            self._refuse_var(inputs)
         elif isinstance(self.var, bool) or not isinstance(self.var, int | float) or self.var < 0:
             raise OperatorError(BadArgument(self.name, "var", str(self.var), "must be a number of at least 0"), argument_location("var"))
-        require_exact_scalar(self.name, given.x, self.eps, "eps")
-        return super().infer_types(given)
+        require_exact_scalar(self.name, inputs.x, self.eps, "eps")
+        return super().infer_types(inputs)
 
-    def _refuse_var(self, given: OpInputs) -> None:
-        x, var = given.x.shape, given.var.shape
+    def _refuse_var(self, inputs: OpInputs) -> None:
+        x, var = inputs.x.shape, inputs.var.shape
         short = len(var) == len(x) - 1
         if short or len(var) == len(x):
             pairs = list(zip(x, var, strict=not short))
-            others = [b for a, b in pairs if not given.facts.are_equal(a, b)]
+            others = [b for a, b in pairs if not inputs.facts.are_equal(a, b)]
             # The rule of torch.nn.functional.gaussian_nll_loss: only the last axis may be missing, and only one may
             # be 1.
-            if not others or (not short and len(others) == 1 and given.facts.are_equal(others[0], 1)):
+            if not others or (not short and len(others) == 1 and inputs.facts.are_equal(others[0], 1)):
                 return
         needed = f"variances of shape {show_shape(x)}, or with one axis of 1, or without the last axis"
-        raise OperatorError(WrongSize(self.name, needed, given.var), given.at("var"))
+        raise OperatorError(WrongSize(self.name, needed, inputs.var), inputs.at("var"))

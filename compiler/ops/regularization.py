@@ -20,10 +20,10 @@ class Identity(Operator):
     x = Input()
     examples = ("input 3 -> identity",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (given.x,)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        return (inputs.x,)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -45,10 +45,10 @@ class Dropping(Operator):
     x = Input(FLOATS)
     p = Arg(FRACTION, default=0.5, positional=True)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (given.x,)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        return (inputs.x,)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -95,8 +95,8 @@ class Rrelu(Operator):
     upper = Arg(NUMBER, default=1 / 3, positional=True)
     examples = ("input 3 -> dense 4 rrelu", "input 3 -> rrelu 0.1 0.3")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         if self.lower > self.upper:
             needed = f"must be at most `upper`, {self.upper:g}"
             raise OperatorError(BadArgument(self.name, "lower", f"{self.lower:g}", needed), argument_location("lower"))
-        return (given.x,)
+        return (inputs.x,)

@@ -15,19 +15,19 @@ from .op_inputs import OpInputs
 from .operand import OperatorError
 
 
-def require_same_dtype(operator: str, given: OpInputs) -> None:
+def require_same_dtype(operator: str, inputs: OpInputs) -> None:
     """Refuse inputs whose element types differ from the type of the first input."""
-    for index, x in enumerate(given):
-        if x.dtype != given.types[0].dtype:
-            raise OperatorError(DTypeMismatch(operator, given.types[0], x, (0, index)), STAGE)
+    for index, x in enumerate(inputs):
+        if x.dtype != inputs.types[0].dtype:
+            raise OperatorError(DTypeMismatch(operator, inputs.types[0], x, (0, index)), STAGE)
 
 
-def require_same_size(operator: str, given: OpInputs, pair: tuple[str, str], axis: int, verb: str, what: str) -> None:
+def require_same_size(operator: str, inputs: OpInputs, pair: tuple[str, str], axis: int, verb: str, what: str) -> None:
     """Refuse two inputs that differ in the size of an axis. `what` names the axes in the plural: `their last axes`."""
-    left, right = given[pair[0]], given[pair[1]]
-    positions = (given.position(pair[0]), given.position(pair[1]))
+    left, right = inputs[pair[0]], inputs[pair[1]]
+    positions = (inputs.position(pair[0]), inputs.position(pair[1]))
     x, y = left.shape[axis], right.shape[axis]
-    same = given.facts.are_equal(x, y)
+    same = inputs.facts.are_equal(x, y)
     if same is False:
         raise OperatorError(
             ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {format_dim(x)} and {format_dim(y)}", at=positions), STAGE
@@ -36,15 +36,15 @@ def require_same_size(operator: str, given: OpInputs, pair: tuple[str, str], axi
         raise OperatorError(Unprovable(operator, x, y, f"{what} must agree", suggest_equality(x, y) or "", positions), STAGE)
 
 
-def require_elements(operator: str, given: OpInputs, name: str, axes: Iterable[int]) -> None:
+def require_elements(operator: str, inputs: OpInputs, name: str, axes: Iterable[int]) -> None:
     """Refuse an input if one of these axes is empty. A symbolic size that may be 0 is checked at run time, in modules and in sessions:
     PyTorch refuses a maximum of no elements, and ONNX Runtime refuses it with another text or computes some number."""
-    x = given[name]
+    x = inputs[name]
     for axis in axes:
         # Only a size that is certainly 0. The question itself is recorded for the checks at run time
         # (analysis/stage_checks.py).
-        if given.facts.is_at_least(x.shape[axis], 1) is False:
-            raise OperatorError(WrongSize(operator, f"at least one element along axis {axis}", x), given.at(name))
+        if inputs.facts.is_at_least(x.shape[axis], 1) is False:
+            raise OperatorError(WrongSize(operator, f"at least one element along axis {axis}", x), inputs.at(name))
 
 
 def at_most_text(part: Dim, size: Dim) -> str:

@@ -110,15 +110,15 @@ class Upsample(Operator):
     antialias = Arg(FLAG, default=False)
     examples = ("input 8xHxW -> upsample scale=2", "input 3x20x20 -> upsample size=32x32 mode=bilinear align_corners=true")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         if not x.dtype.is_float and self.mode not in (*_NEAREST, *_SMOOTH):
-            raise OperatorError(NeedsFloat(self.name, x), given.at("x"))
+            raise OperatorError(NeedsFloat(self.name, x), inputs.at("x"))
         self._check_mode(x)
         self._check_options()
         sizes: Shape = (*x.shape[:2], *(s.result for s in self.make_stretches(x)))
         for axis, size in enumerate(sizes[2:], start=2):
-            if given.facts.is_at_least(size, 1) is False:
+            if inputs.facts.is_at_least(size, 1) is False:
                 raise OperatorError(EmptyResult(self.name, sizes, axis, needs_elements=self.mode != "area"), argument_location("scale"))
         return (x.with_shape(sizes),)
 
@@ -208,10 +208,10 @@ class Upsample(Operator):
             help_ = f"say that it is smaller, as in `where {format_dim(size)} < {missed}`, or give the `size` instead"
         raise OperatorError(BadArgument(self.name, "scale", str(scale), needed, help_), argument_location("scale"))
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each weighted element. The wider neighborhood of `antialias` does not count."""
         if self.mode == "area":
-            return numel(given.x.shape)
+            return numel(inputs.x.shape)
         return 2 * _TAPS.get(self.mode, 0) * numel(results[0].shape)
 
 
@@ -231,31 +231,31 @@ class GridSample(Operator):
     align_corners = Arg(FLAG, default=False)
     examples = ("x = input 3x8x8; grid = input [5, 6, 2]; (x, grid) -> grid_sample",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, grid = given.x, given.grid
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x, grid = inputs.x, inputs.grid
         axes = x.rank - 2
         needed = f"a grid [N, {'height, width' if axes == 2 else 'depth, height, width'}, {axes}]"
         if grid.rank != x.rank:
-            raise OperatorError(WrongRank(self.name, needed, grid), given.at("grid"))
-        self._refuse_unless(grid.shape[-1], axes, f"{needed}, one coordinate for each spatial axis", given)
+            raise OperatorError(WrongRank(self.name, needed, grid), inputs.at("grid"))
+        self._refuse_unless(grid.shape[-1], axes, f"{needed}, one coordinate for each spatial axis", inputs)
         batch = f"a grid for each of the {format_dim(x.shape[0])} images of {show_shape(x.shape)}"
-        self._refuse_unless(grid.shape[0], x.shape[0], batch, given)
+        self._refuse_unless(grid.shape[0], x.shape[0], batch, inputs)
         if axes == 3 and self.mode == "bicubic":
             needed = f"must be `bilinear` or `nearest` for three spatial axes, those of {x}"
             raise OperatorError(BadArgument(self.name, "mode", "`bicubic`", needed), argument_location("mode"))
         return (x.with_shape((*x.shape[:2], *grid.shape[1:-1])),)
 
-    def _refuse_unless(self, size: Dim, wanted: Dim, needed: str, given: OpInputs) -> None:
-        same = given.facts.are_equal(size, wanted)
+    def _refuse_unless(self, size: Dim, wanted: Dim, needed: str, inputs: OpInputs) -> None:
+        same = inputs.facts.are_equal(size, wanted)
         if same is False:
-            raise OperatorError(WrongSize(self.name, needed, given.grid), given.at("grid"))
+            raise OperatorError(WrongSize(self.name, needed, inputs.grid), inputs.at("grid"))
         if same is None:
             raise OperatorError(
-                Unprovable(self.name, wanted, size, f"it needs {needed}", suggest_equality(wanted, size) or ""), given.at("grid")
+                Unprovable(self.name, wanted, size, f"it needs {needed}", suggest_equality(wanted, size) or ""), inputs.at("grid")
             )
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each weighted element."""
         along = {"nearest": 0, "bilinear": 2, "bicubic": 4}[self.mode]
-        taps = along**2 if given.x.rank == 4 else along**3
+        taps = along**2 if inputs.x.rank == 4 else along**3
         return 2 * taps * numel(results[0].shape)

@@ -56,24 +56,24 @@ class Rotary(Operator):
         "q = input 8xTx64; positions = input [T] int64; (q, positions) -> rotary base=500000 dims=32",
     )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
-        self._refuse_features(given, x)
-        if "positions" in given:
-            self._refuse_positions(given, x)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
+        self._refuse_features(inputs, x)
+        if "positions" in inputs:
+            self._refuse_positions(inputs, x)
         return (x,)
 
     def rotated_size(self, x: TensorType) -> Dim:
         """Return the number of features that are rotated."""
         return x.shape[-1] if self.dims is None else self.dims
 
-    def _refuse_features(self, given: OpInputs, x: TensorType) -> None:
-        size, facts = x.shape[-1], given.facts
+    def _refuse_features(self, inputs: OpInputs, x: TensorType) -> None:
+        size, facts = x.shape[-1], inputs.facts
         if self.dims is None:
             even = facts.divides(2, size)
             if even is False:
                 hint = f"turn only some of them: `dims={format_dim(size - 1)}`" if size != 1 else ""
-                raise OperatorError(WrongSize(self.name, "an even number of features", x, hint), given.at("x"))
+                raise OperatorError(WrongSize(self.name, "an even number of features", x, hint), inputs.at("x"))
             if even is None:
                 raise OperatorError(UnprovableMultiple(self.name, 2, size, suggest_divisibility(2, size)), STAGE)
             return
@@ -87,26 +87,26 @@ class Rotary(Operator):
             need = f"{format_dim(size)} is at least {self.dims}"
             raise OperatorError(UnprovableSize(need, f"`{self.name}` needs it", at_least_text(size, self.dims)), argument_location("dims"))
 
-    def _refuse_positions(self, given: OpInputs, x: TensorType) -> None:
-        positions = given.positions
+    def _refuse_positions(self, inputs: OpInputs, x: TensorType) -> None:
+        positions = inputs.positions
         each: Shape = (x.shape[-2],)
         forms = [each, (x.shape[0], *each)] if x.rank > 2 else [each]
         needed = "positions of shape " + " or ".join(show_shape(f) for f in forms)
         wanted = next((f for f in forms if len(f) == positions.rank), None)
         if wanted is None:
-            raise OperatorError(WrongRank(self.name, needed, positions), given.at("positions"))
+            raise OperatorError(WrongRank(self.name, needed, positions), inputs.at("positions"))
         for actual, size in zip(positions.shape, wanted, strict=True):
-            same = given.facts.are_equal(actual, size)
+            same = inputs.facts.are_equal(actual, size)
             if same is False:
-                raise OperatorError(WrongSize(self.name, needed, positions), given.at("positions"))
+                raise OperatorError(WrongSize(self.name, needed, positions), inputs.at("positions"))
             if same is None:
                 raise OperatorError(Unprovable(self.name, size, actual, f"it takes {needed}", suggest_equality(size, actual) or ""), STAGE)
 
-    def write_definition(self, given: OpInputs) -> str:
+    def write_definition(self, inputs: OpInputs) -> str:
         """Bind `is_whole` in front of the text: whether all features are rotated. The text itself cannot ask what only the facts prove."""
-        is_whole = given.facts.are_equal(self.rotated_size(given.x), given.x.shape[-1]) is True
+        is_whole = inputs.facts.are_equal(self.rotated_size(inputs.x), inputs.x.shape[-1]) is True
         return f"let whole = {str(is_whole).lower()}\n{cleandoc(self.definition)}"
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two products and a sum for each rotated feature. Cosines and sines, which all heads share, do not count."""
         return 3 * numel(results[0].shape[:-1]) * self.rotated_size(results[0])

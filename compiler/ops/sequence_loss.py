@@ -41,32 +41,32 @@ class CtcLoss(Loss):
         "short = input [] int64; (steps, words, long, short) -> ctc_loss",
     )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        scores, targets = given.log_probs, given.targets
-        lengths = self.unreduced_shape(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        scores, targets = inputs.log_probs, inputs.targets
+        lengths = self.unreduced_shape(inputs)
         if scores.rank == 3 and scores.is_batch:
-            hint = f"write `{{{given.position('log_probs')}}} -> transpose 0 1`"
-            raise OperatorError(WrongSize(self.name, "the steps before the batch", scores, hint), given.at("log_probs"))
+            hint = f"write `{{{inputs.position('log_probs')}}} -> transpose 0 1`"
+            raise OperatorError(WrongSize(self.name, "the steps before the batch", scores, hint), inputs.at("log_probs"))
         if targets.rank > scores.rank - 1:
-            raise OperatorError(WrongRank(self.name, "one sequence of classes, [S], for one of steps", targets), given.at("targets"))
+            raise OperatorError(WrongRank(self.name, "one sequence of classes, [S], for one of steps", targets), inputs.at("targets"))
         if targets.rank == 2:
-            require_same_shape(self.name, given, "log_probs", "targets", (*lengths, targets.shape[1]))
+            require_same_shape(self.name, inputs, "log_probs", "targets", (*lengths, targets.shape[1]))
         for name in ("input_lengths", "target_lengths"):
-            require_same_shape(self.name, given, "log_probs", name, lengths)
+            require_same_shape(self.name, inputs, "log_probs", name, lengths)
         classes = scores.shape[-1]
         if isinstance(classes, int) and self.blank >= classes:
             problem = BadArgument(self.name, "blank", str(self.blank), f"must be one of the {classes} classes, from 0")
             raise OperatorError(problem, argument_location("blank"))
-        return super().infer_types(given)
+        return super().infer_types(inputs)
 
-    def unreduced_shape(self, given: OpInputs) -> Shape:
-        return given.log_probs.shape[1:-1]
+    def unreduced_shape(self, inputs: OpInputs) -> Shape:
+        return inputs.log_probs.shape[1:-1]
 
     @property
     def is_mean(self) -> bool:
         """Whether the loss is the quotient of a total and a count. It is not, because each loss is divided by a length of its own first."""
         return False
 
-    def mean_divisor(self, given: OpInputs) -> Count | None:
+    def mean_divisor(self, inputs: OpInputs) -> Count | None:
         """Return None: there is no common divisor."""
         return None

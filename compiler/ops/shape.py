@@ -17,7 +17,7 @@ from .operator import Arg, Operator, OperatorError, OpInputs, numel
 class Layout(Operator):
     """An operator that only moves elements."""
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -30,8 +30,8 @@ class Flatten(Layout):
     end = Arg(AXIS, default=-1, positional=True, alias="end_dim")
     examples = ("input 8x4x4 -> flatten -> dense 10", "input 8xHxW -> flatten 2")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         first, last = self.joined_range(x)
         if first > last:
             needed = f"must not come after `end`, which is axis {last}"
@@ -52,14 +52,14 @@ class Unflatten(Layout):
     sizes = Arg(SHAPE, positional=True)
     examples = ("input [T, 512] -> unflatten 2 [8, 64]", "input 12 -> unflatten 1 [3, -1]")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         axis = normalize_axis(self.name, self.axis, x)
         if not self.sizes:
             raise OperatorError(BadArgument(self.name, "sizes", "[]", "must have at least one entry"), argument_location("sizes"))
         what = f"axis {axis} of {show_shape(x.shape)}"
         front, back = x.shape[:axis], x.shape[axis + 1 :]
-        sizes = fit_sizes(self.name, what, (x.shape[axis],), self.sizes, given, argument_location("sizes"), (front, back))
+        sizes = fit_sizes(self.name, what, (x.shape[axis],), self.sizes, inputs, argument_location("sizes"), (front, back))
         return (x.with_shape((*front, *sizes, *back)),)
 
 
@@ -71,13 +71,13 @@ class Reshape(Layout):
     shape = Arg(SHAPE, positional=True)
     examples = ("input 768x14x14 -> reshape [N, 768, 196]", "input [T, 12] -> reshape [N, T, 3, -1]")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
-        return (x.with_shape(fit_sizes(self.name, show_shape(x.shape), x.shape, self.shape, given, argument_location("shape"))),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
+        return (x.with_shape(fit_sizes(self.name, show_shape(x.shape), x.shape, self.shape, inputs, argument_location("shape"))),)
 
 
 def fit_sizes(
-    operator: str, what: str, before: Shape, sizes: Shape, given: OpInputs, at: Location, around: tuple[Shape, Shape] = ((), ())
+    operator: str, what: str, before: Shape, sizes: Shape, inputs: OpInputs, at: Location, around: tuple[Shape, Shape] = ((), ())
 ) -> Shape:
     """Return `sizes` with the size -1 computed. An error unless they have as many elements as the axes `before`. `around` has the axes in
     front of them and after them, which stay."""
@@ -92,7 +92,7 @@ def fit_sizes(
     # `12*N*T`.
     total, needed = _drop_common_sizes(before, tuple(size for size in sizes if size != -1))
     if not open_:
-        same = given.facts.are_equal(total, needed)
+        same = inputs.facts.are_equal(total, needed)
         if same is not True:
             # The error states the shape that the author meant, so that the stages after it are not errors too.
             batch = before[:1] if _lacks_batch(before, sizes) else ()
@@ -100,9 +100,9 @@ def fit_sizes(
                 _make_count_problem(operator, what, before, sizes, same is None), at, (*around[0], *batch, *sizes, *around[1])
             )
         return sizes
-    inferred = given.facts.exact_div(total, needed)
+    inferred = inputs.facts.exact_div(total, needed)
     if inferred is None:
-        if given.facts.divides(needed, total) is False:
+        if inputs.facts.divides(needed, total) is False:
             raise OperatorError(ElementCount(operator, what, sizes, total, needed), at)
         raise OperatorError(UnprovableMultiple(operator, needed, total, suggest_divisibility(needed, total)), at)
     return tuple(inferred if size == -1 else size for size in sizes)
@@ -144,8 +144,8 @@ class Permute(Layout):
     axes = Arg(AXES, positional=True, alias="dims")
     examples = ("input 3x8x8 -> permute [0, 2, 3, 1]",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         for axis in self.axes:
             if not -x.rank <= axis < x.rank:
                 raise OperatorError(BadAxis(self.name, axis, x), argument_location("axes"))
@@ -167,8 +167,8 @@ class Transpose(Layout):
     b = Arg(AXIS, positional=True, alias="dim1")
     examples = ("input [T, 64] -> transpose 1 2",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         return (x.with_shape(tuple(x.shape[axis] for axis in self.axis_order(x))),)
 
     def axis_order(self, x: TensorType) -> tuple[int, ...]:
@@ -185,14 +185,14 @@ class Squeeze(Layout):
     axis = Arg(AXES, default=None, positional=True, alias="dim")
     examples = ("input [T, 1] -> squeeze axis=-1", "input 8x1x1 -> squeeze")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
-        dropped = self.dropped_axes(given)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
+        dropped = self.dropped_axes(inputs)
         return (x.with_shape(tuple(size for axis, size in enumerate(x.shape) if axis not in dropped)),)
 
-    def dropped_axes(self, given: OpInputs) -> tuple[int, ...]:
+    def dropped_axes(self, inputs: OpInputs) -> tuple[int, ...]:
         """Return the axes that are removed, counted from the front."""
-        x, facts = given.x, given.facts
+        x, facts = inputs.x, inputs.facts
         if self.axis is None:
             # A symbolic axis stays: it may be 1 at run time, but the rank of the result must not depend on it.
             return tuple(axis for axis, size in enumerate(x.shape) if facts.are_equal(size, 1))
@@ -208,8 +208,8 @@ class Squeeze(Layout):
         # A named axis that is known not to be 1 stays, as in PyTorch. `find_warnings` says so.
         return tuple(axis for axis in named[: x.rank] if facts.are_equal(x.shape[axis], 1))
 
-    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        x, dropped = given.x, self.dropped_axes(given)
+    def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        x, dropped = inputs.x, self.dropped_axes(inputs)
         kept = [] if self.axis is None else [axis for axis in front_axes(self.name, self.axis, x)[: x.rank] if axis not in dropped]
         return tuple((NothingToSqueeze(axis, x), argument_location("axis")) for axis in kept)
 
@@ -222,8 +222,8 @@ class Unsqueeze(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("input [T] -> unsqueeze 1",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         if not -x.rank - 1 <= self.axis <= x.rank:
             raise OperatorError(NoPlaceForAxis(self.name, self.axis, x), argument_location("axis"))
         axis = self.new_axis(x)
@@ -242,8 +242,8 @@ class Expand(Layout):
     shape = Arg(SHAPE, positional=True)
     examples = ("x = input 3; token = param [1, 1, 8] as token; token -> expand [N, -1, -1]",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         if len(self.shape) < x.rank:
             needed = f"must have at least one entry for each of the {x.rank} axes of {show_shape(x.shape)}"
             raise OperatorError(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument_location("shape"))
@@ -251,19 +251,19 @@ class Expand(Layout):
         if -1 in self.shape[:front]:
             needed = f"can keep none but the {x.rank} sizes of {show_shape(x.shape)}, which are the last ones"
             raise OperatorError(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument_location("shape"))
-        sizes = (*self.shape[:front], *(self._expand_size(axis, front, given) for axis in range(x.rank)))
+        sizes = (*self.shape[:front], *(self._expand_size(axis, front, inputs) for axis in range(x.rank)))
         for axis, size in enumerate(sizes):
             highest = bounds(size)[1]
             if highest is not None and highest < 1:
                 raise OperatorError(EmptyResult(self.name, sizes, axis), argument_location("shape"))
         return (x.with_shape(sizes),)
 
-    def _expand_size(self, axis: int, front: int, given: OpInputs) -> Dim:
-        x, new = given.x, self.shape[front + axis]
+    def _expand_size(self, axis: int, front: int, inputs: OpInputs) -> Dim:
+        x, new = inputs.x, self.shape[front + axis]
         old = x.shape[axis]
         if new == -1 or old == 1:
             return old if new == -1 else new
-        same = given.facts.are_equal(old, new)
+        same = inputs.facts.are_equal(old, new)
         if same is False:
             raise OperatorError(CannotExpand(axis, x, self.shape), argument_location("shape"))
         if same is None:
@@ -274,9 +274,9 @@ class Expand(Layout):
             )
         return old
 
-    def find_kept_axes(self, given: OpInputs) -> tuple[bool, ...]:
+    def find_kept_axes(self, inputs: OpInputs) -> tuple[bool, ...]:
         """Return, for each axis of the result, whether it is an axis of the input that keeps its size."""
-        x = given.x
+        x = inputs.x
         front = len(self.shape) - x.rank
         keeps = [new == -1 or old != 1 or new == 1 for old, new in zip(x.shape, self.shape[front:], strict=True)]
         return (False,) * front + tuple(keeps)
@@ -291,5 +291,5 @@ class Cast(Layout):
     dtype = Arg(DTYPE, positional=True)
     examples = ("input 3 int64 -> cast float32",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        return (given.x.with_dtype(self.dtype),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        return (inputs.x.with_dtype(self.dtype),)

@@ -55,22 +55,22 @@ class ShortTime(Operator):
         """Return the number of elements added at each end so that the first window is centered on the first element."""
         return self.n_fft // 2 if self.center else 0
 
-    def check_weights(self, given: OpInputs) -> None:
+    def check_weights(self, inputs: OpInputs) -> None:
         """Refuse more weights than a window has, and a number of weights that differs from `win_length`."""
         size = self.window_size()
         if size > self.n_fft:
             needed = f"must be at most `n_fft`, {self.n_fft}"
             raise OperatorError(BadArgument(self.name, "win_length", str(size), needed), argument_location("win_length"))
-        window = given.get("window")
+        window = inputs.get("window")
         if window is None:
             return
-        same = given.facts.are_equal(window.shape[0], size)
+        same = inputs.facts.are_equal(window.shape[0], size)
         if same is False:
-            raise OperatorError(WrongSize(self.name, f"a window of {size} weights", window), given.at("window"))
+            raise OperatorError(WrongSize(self.name, f"a window of {size} weights", window), inputs.at("window"))
         if same is None:
             need = f"there are {size} weights"
             problem = UnprovableSize(need, "this is the size of the window", suggest_equality(window.shape[0], size) or "")
-            raise OperatorError(problem, given.at("window"))
+            raise OperatorError(problem, inputs.at("window"))
 
 
 class Stft(ShortTime):
@@ -85,29 +85,29 @@ class Stft(ShortTime):
         "x = input [T] where T >= 33; w = param [64] init=ones trainable=false as window; (x, w) -> stft 64 16",
     )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         hop = self.hop_size()
-        self.check_weights(given)
-        self._check_edge(given)
+        self.check_weights(inputs)
+        self._check_edge(inputs)
         size = x.shape[-1] + 2 * self.edge_size()
         count = Window(self.n_fft, hop).count_windows(size)
-        if given.facts.is_at_least(count, 1) is False:
+        if inputs.facts.is_at_least(count, 1) is False:
             problem = KernelTooLarge(self.name, x.rank - 1, self.n_fft, x.shape[-1], size, x)
             raise OperatorError(problem, argument_location("n_fft"))
         return (x.with_shape((*x.shape[:-1], self.count_bins(), count, 2)),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """For each number that of a fast transform, about, and its weight."""
         return WORK * numel(results[0].shape)
 
-    def _check_edge(self, given: OpInputs) -> None:
+    def _check_edge(self, inputs: OpInputs) -> None:
         """Refuse a signal that is too short for the elements that are reflected or wrapped around."""
-        x, edge = given.x, self.edge_size()
+        x, edge = inputs.x, self.edge_size()
         if not edge or self.pad_mode not in ("reflect", "circular"):
             return
         least = edge + 1 if self.pad_mode == "reflect" else edge
-        enough = given.facts.is_at_least(x.shape[-1], least)
+        enough = inputs.facts.is_at_least(x.shape[-1], least)
         if enough is False:
             raise OperatorError(PadTooLarge(self.pad_mode, x.rank - 1, edge, x, "stft pad_mode"), argument_location("n_fft"))
         if enough is None:
@@ -128,18 +128,18 @@ class Istft(ShortTime):
     length = Arg(SIZE, default=None)
     examples = ("input [16000] -> stft 400 160 -> istft 400 160",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         hop = self.hop_size()
-        self.check_weights(given)
-        require_pairs(self.name, given)
+        self.check_weights(inputs)
+        require_pairs(self.name, inputs)
         # Elements between two windows would have no weight at all, so they could not be restored.
         if hop > self.window_size():
             needed = f"must be at most the number of weights, {self.window_size()}"
             raise OperatorError(BadArgument(self.name, "hop_length", str(hop), needed), argument_location("hop_length"))
-        self._check_bins(given)
+        self._check_bins(inputs)
         size = self.padded_length(x) - 2 * self.edge_size()
-        if given.facts.is_at_least(size, 1) is False:
+        if inputs.facts.is_at_least(size, 1) is False:
             raise OperatorError(EmptyResult(self.name, (*x.shape[:-3], size), x.rank - 3, needs_elements=True), argument_location("n_fft"))
         return (x.with_shape((*x.shape[:-3], size if self.length is None else self.length)),)
 
@@ -147,17 +147,17 @@ class Istft(ShortTime):
         """Return the length of the signal with both padded ends."""
         return self.n_fft + self.hop_size() * (x.shape[-2] - 1)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """For each number that of a fast transform, about, and its weight."""
-        return WORK * numel(given.x.shape)
+        return WORK * numel(inputs.x.shape)
 
-    def _check_bins(self, given: OpInputs) -> None:
-        x, bins = given.x, self.count_bins()
-        same = given.facts.are_equal(x.shape[-3], bins)
+    def _check_bins(self, inputs: OpInputs) -> None:
+        x, bins = inputs.x, self.count_bins()
+        same = inputs.facts.are_equal(x.shape[-3], bins)
         if same is False:
-            raise OperatorError(WrongSize(self.name, f"{bins} frequencies for `n_fft` {self.n_fft}", x), given.at("x"))
+            raise OperatorError(WrongSize(self.name, f"{bins} frequencies for `n_fft` {self.n_fft}", x), inputs.at("x"))
         if same is None:
             need = f"axis {x.rank - 3} must be the number of frequencies"
             raise OperatorError(
-                Unprovable(self.name, x.shape[-3], bins, need, suggest_equality(x.shape[-3], bins) or "", (0, 0)), given.at("x")
+                Unprovable(self.name, x.shape[-3], bins, need, suggest_equality(x.shape[-3], bins) or "", (0, 0)), inputs.at("x")
             )

@@ -39,12 +39,12 @@ class Slice(Layout):
     step = Arg(COUNT, default=1, positional=True)
     examples = ("input [T, 8] -> slice axis=1 stop=-1", "input [10] -> slice 1 2 8 2")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         axis = normalize_axis(self.name, self.axis, x)
-        facts, size = given.facts, x.shape[axis]
-        start = self._find_offset(self.start, size, given, "start")
-        stop = size if self.stop is None else self._find_offset(self.stop, size, given, "stop")
+        facts, size = inputs.facts, x.shape[axis]
+        start = self._find_offset(self.start, size, inputs, "start")
+        stop = size if self.stop is None else self._find_offset(self.stop, size, inputs, "stop")
         length = stop - start
         more = facts.is_at_least(length, 0)
         # As in Python, a slice that ends before it starts is empty.
@@ -53,9 +53,9 @@ class Slice(Layout):
         place = "stop" if self.stop is not None else "start"
         return (x.with_shape(_not_empty(self.name, (*x.shape[:axis], length, *x.shape[axis + 1 :]), place)),)
 
-    def _find_offset(self, end: Dim, size: Dim, given: OpInputs, place: str) -> Dim:
+    def _find_offset(self, end: Dim, size: Dim, inputs: OpInputs, place: str) -> Dim:
         """Return the distance of `end` from the front, limited to the axis, by Python's rule for slices."""
-        facts = given.facts
+        facts = inputs.facts
         positive = facts.is_at_least(end, 0)
         if positive is None:
             why = "whether it counts from the front or from the end must be known"
@@ -76,14 +76,14 @@ class Select(Layout):
     index = Arg(DIM, positional=True)
     examples = ("input [T, 8] -> select 1 0", "input [T, 8] -> select axis=1 index=-1")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         axis = normalize_axis(self.name, self.axis, x)
-        self._must_exist(axis, given)
+        self._must_exist(axis, inputs)
         return (x.with_shape((*x.shape[:axis], *x.shape[axis + 1 :])),)
 
-    def _must_exist(self, axis: int, given: OpInputs) -> None:
-        x, facts = given.x, given.facts
+    def _must_exist(self, axis: int, inputs: OpInputs) -> None:
+        x, facts = inputs.x, inputs.facts
         size, index = x.shape[axis], self.index
         positive = facts.is_at_least(index, 0)
         if positive is None:
@@ -123,8 +123,8 @@ class Pad(Layout):
             {} if self.mode == "constant" else {"value": UnusedArgument(f"`mode={self.mode}` pads with the input", ("mode",))}
         )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         amounts = self._check_amounts(x)
         # Only this mode uses `value`. The other modes have limits on ranks in PyTorch.
         if self.mode == "constant":
@@ -134,9 +134,9 @@ class Pad(Layout):
         sizes = list(x.shape)
         for axis, ends in amounts.items():
             sizes[axis] = x.shape[axis] + ends[0] + ends[1]
-            added, removed = zip(*(self.split_amount(end, given.facts) for end in ends), strict=True)
-            self._check_source(axis, added, removed, given)
-            self._check_cut(axis, -removed[0] - removed[1], dim_max(*added), given)
+            added, removed = zip(*(self.split_amount(end, inputs.facts) for end in ends), strict=True)
+            self._check_source(axis, added, removed, inputs)
+            self._check_cut(axis, -removed[0] - removed[1], dim_max(*added), inputs)
         return (x.with_shape(_not_empty(self.name, tuple(sizes), "padding")),)
 
     def split_amount(self, amount: Dim, facts: Facts) -> tuple[Dim, Dim]:
@@ -182,17 +182,17 @@ class Pad(Layout):
                 BadArgument(self.name, "mode", f"`{self.mode}`", "must be `constant` or `circular` for bool"), argument_location("mode")
             )
 
-    def _check_source(self, axis: int, added: Sequence[Dim], removed: Sequence[Dim], given: OpInputs) -> None:
+    def _check_source(self, axis: int, added: Sequence[Dim], removed: Sequence[Dim], inputs: OpInputs) -> None:
         """Check that the axis has the elements to pad with. Reflection needs more than it adds; wrapping needs as many, after removals."""
         amount = dim_max(*added)
         if amount != 0 and self.mode == "replicate":
-            require_elements(self.name, given, "x", (axis,))
+            require_elements(self.name, inputs, "x", (axis,))
         if amount == 0 or self.mode not in ("reflect", "circular"):
             return
-        x = given.x
+        x = inputs.x
         size = x.shape[axis]
         needed = amount + 1 if self.mode == "reflect" else amount + dim_max(*removed)
-        enough = given.facts.is_at_least(size, needed)
+        enough = inputs.facts.is_at_least(size, needed)
         if enough is False:
             raise OperatorError(PadTooLarge(self.mode, axis, amount, x), argument_location("padding"))
         if enough is None:
@@ -201,13 +201,13 @@ class Pad(Layout):
                 UnprovableSize(need, f"`mode={self.mode}` needs it", at_least_text(size, needed)), argument_location("padding")
             )
 
-    def _check_cut(self, axis: int, cut: Dim, added: Dim, given: OpInputs) -> None:
+    def _check_cut(self, axis: int, cut: Dim, added: Dim, inputs: OpInputs) -> None:
         """Refuse to remove more elements than the axis has, even if others are added. (If none are added, the size of the result is
         checked.)"""
-        x = given.x
+        x = inputs.x
         if cut == 0 or self.mode not in ("constant", "circular"):
             return
-        enough = given.facts.is_at_least(x.shape[axis] + cut, 0)
+        enough = inputs.facts.is_at_least(x.shape[axis] + cut, 0)
         if enough is False:
             shape = (*x.shape[:axis], x.shape[axis] + cut, *x.shape[axis + 1 :])
             raise OperatorError(EmptyResult(self.name, shape, axis), argument_location("padding"))
@@ -244,9 +244,9 @@ class Flip(Layout):
     axis = Arg(AXES, positional=True, alias="dims")
     examples = ("input [T, 8] -> flip 1", "input 3x8x8 -> flip [2, 3]")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        front_axes(self.name, self.axis, given.x)
-        return (given.x,)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        front_axes(self.name, self.axis, inputs.x)
+        return (inputs.x,)
 
 
 class Roll(Layout):
@@ -258,10 +258,10 @@ class Roll(Layout):
     axis = Arg(AXES, default=None, positional=True, alias="dims")
     examples = ("input 8x8x3 -> roll [-3, -3] axis=[1, 2]", "input [T] -> roll 1 axis=1")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         if x.rank == 0 and self.axis is not None:
-            raise OperatorError(WrongRank(self.name, "at least one axis", x), given.at("x"))
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), inputs.at("x"))
         for axis in self.axis or ():
             normalize_axis(self.name, axis, x)
         axes = 1 if self.axis is None else len(self.axis)
@@ -279,8 +279,8 @@ class Tile(Layout):
     repeats = Arg(ListKind(SIZE, scalar=True), positional=True, alias="dims")
     examples = ("input [T, 8] -> tile [1, 1, 2]",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         sizes, repeats = self.align_repeats(x)
         return (x.with_shape(tuple(size * count for size, count in zip(sizes, repeats, strict=True))),)
 
@@ -299,10 +299,10 @@ class RepeatInterleave(Layout):
     axis = Arg(AXIS, default=None, positional=True, alias="dim")
     examples = ("input [2, T, 64] -> repeat_interleave 4 axis=1",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         if x.rank == 0 and self.axis is not None:
-            raise OperatorError(WrongRank(self.name, "at least one axis", x), given.at("x"))
+            raise OperatorError(WrongRank(self.name, "at least one axis", x), inputs.at("x"))
         shape, axis = self.find_repeated_axis(x)
         return (x.with_shape((*shape[:axis], shape[axis] * self.repeats, *shape[axis + 1 :])),)
 

@@ -22,9 +22,9 @@ from .requirements import at_most_text
 
 
 class _Order(Operator):
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One operation for each element of the input."""
-        return numel(given.x.shape)
+        return numel(inputs.x.shape)
 
 
 class Topk(_Order):
@@ -39,11 +39,11 @@ class Topk(_Order):
     sorted = Arg(FLAG, default=True)
     examples = ("input [T, 8] -> topk 3", "x = input 8; (values, indices) = x -> topk 2 largest=false; out values, indices")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         axis = normalize_axis(self.name, self.axis, x)
         size = x.shape[axis] if x.rank else 1
-        enough = given.facts.is_at_least(size, self.k)
+        enough = inputs.facts.is_at_least(size, self.k)
         if enough is False:
             needed = f"must be at most {format_dim(size)}, the size of axis {axis} of {show_shape(x.shape)}"
             raise OperatorError(BadArgument(self.name, "k", format_dim(self.k), needed), argument_location("k"))
@@ -65,8 +65,8 @@ class Sort(_Order):
     stable = Arg(FLAG, default=False)
     examples = ("input [T, 8] -> sort", "x = input 8; (values, indices) = x -> sort descending=true; out values, indices")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         normalize_axis(self.name, self.axis, x)
         return x, x.with_dtype(INT64)
 
@@ -81,8 +81,8 @@ class Argsort(_Order):
     stable = Arg(FLAG, default=False)
     examples = ("input [T, 8] -> argsort axis=1",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
         normalize_axis(self.name, self.axis, x)
         return (x.with_dtype(INT64),)
 
@@ -99,7 +99,7 @@ class Bucketize(Operator):
     right = Arg(FLAG, default=False)
     examples = ("x = input [T]; boundaries = param [9] init=zeros trainable=false as boundaries; (x, boundaries) -> bucketize",)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        if result_type(given) == BOOL:
-            raise OperatorError(NeedsNumber(self.name, given.x), given.at("x"))
-        return (given.x.with_dtype(INT64),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        if result_type(inputs) == BOOL:
+            raise OperatorError(NeedsNumber(self.name, inputs.x), inputs.at("x"))
+        return (inputs.x.with_dtype(INT64),)

@@ -26,16 +26,16 @@ _LEVELS = 5
 """The multiply-adds for each element of a transform of size 32. Their number grows with the logarithm of the size."""
 
 
-def require_pairs(operator: str, given: OpInputs) -> None:
+def require_pairs(operator: str, inputs: OpInputs) -> None:
     """Refuse an input whose last axis is not two, the real and the imaginary part."""
-    x = given.x
-    two = given.facts.are_equal(x.shape[-1], 2)
+    x = inputs.x
+    two = inputs.facts.are_equal(x.shape[-1], 2)
     if two is False:
         needed = "complex numbers, a last axis of 2"
-        raise OperatorError(WrongSize(operator, needed, x), given.at("x"))
+        raise OperatorError(WrongSize(operator, needed, x), inputs.at("x"))
     if two is None:
         need = f"axis {x.rank - 1} of {show_shape(x.shape)} is 2"
-        raise OperatorError(UnprovableSize(need, "complex numbers have two parts", suggest_equality(x.shape[-1], 2) or ""), given.at("x"))
+        raise OperatorError(UnprovableSize(need, "complex numbers have two parts", suggest_equality(x.shape[-1], 2) or ""), inputs.at("x"))
 
 
 class Fourier(Operator):
@@ -59,9 +59,9 @@ class Fourier(Operator):
         axis = self.transform_axis(x)
         return x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :]))
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """About the operations of a fast Fourier transform."""
-        return 2 * _LEVELS * numel(self.with_axis_size(given.x, self.time_length(given.x)).shape)
+        return 2 * _LEVELS * numel(self.with_axis_size(inputs.x, self.time_length(inputs.x)).shape)
 
 
 class Rfft(Fourier):
@@ -72,9 +72,9 @@ class Rfft(Fourier):
     axis = Arg(AXIS, default=-1, alias="dim")
     examples = ("input [T] -> rfft", "input [T, 400] -> rfft 512 -> norm axis=-1")
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = given.x if given.x.dtype.is_float else given.x.with_dtype(FLOAT32)
-        require_elements(self.name, given, "x", (self.transform_axis(x),))
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x if inputs.x.dtype.is_float else inputs.x.with_dtype(FLOAT32)
+        require_elements(self.name, inputs, "x", (self.transform_axis(x),))
         result = self.with_axis_size(x, self.time_length(x) // 2 + 1)
         return (result.with_shape((*result.shape, 2)),)
 
@@ -92,9 +92,9 @@ class _OfPairs(Fourier):
             raise OperatorError(BadArgument(self.name, "axis", str(self.axis), needed), argument_location("axis"))
         return axis
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        require_pairs(self.name, given)
-        return (self.with_axis_size(given.x, self.time_length(given.x)),)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        require_pairs(self.name, inputs)
+        return (self.with_axis_size(inputs.x, self.time_length(inputs.x)),)
 
 
 class Irfft(_OfPairs):
@@ -107,11 +107,11 @@ class Irfft(_OfPairs):
     def time_length(self, x: TensorType) -> Dim:
         return 2 * (x.shape[self.transform_axis(x)] - 1) if self.n is None else self.n
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        require_pairs(self.name, given)
-        result = self.with_axis_size(given.x, self.time_length(given.x))
-        if given.facts.is_at_least(self.time_length(given.x), 1) is False:
-            problem = EmptyResult(self.name, result.shape[:-1], self.transform_axis(given.x), needs_elements=True)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        require_pairs(self.name, inputs)
+        result = self.with_axis_size(inputs.x, self.time_length(inputs.x))
+        if inputs.facts.is_at_least(self.time_length(inputs.x), 1) is False:
+            problem = EmptyResult(self.name, result.shape[:-1], self.transform_axis(inputs.x), needs_elements=True)
             raise OperatorError(problem, argument_location("axis"))
         return (result.with_shape(result.shape[:-1]),)
 

@@ -40,17 +40,17 @@ class MaxUnpool(Operator):
         "x = input 3x9x9; (y, at) = x -> max_pool 2; (y, at) -> max_unpool 2 output_size=[9, 9]",
     )
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, indices = given.x, given.indices
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x, indices = inputs.x, inputs.indices
         if indices.rank != x.rank:
             needed = f"indices with as many axes as {show_shape(x.shape)}, {x.rank}"
-            raise OperatorError(WrongRank(self.name, needed, indices), given.at("indices"))
+            raise OperatorError(WrongRank(self.name, needed, indices), inputs.at("indices"))
         for axis in range(x.rank):
-            require_same_size(self.name, given, ("x", "indices"), axis, "place", f"their axes {axis}")
+            require_same_size(self.name, inputs, ("x", "indices"), axis, "place", f"their axes {axis}")
         usual = self.default_sizes(x)
-        shape = (*x.shape[:2], *(usual if self.output_size is None else self._check_sizes(usual, given)))
+        shape = (*x.shape[:2], *(usual if self.output_size is None else self._check_sizes(usual, inputs)))
         for axis, size in enumerate(shape):
-            if given.facts.is_at_least(size, 1) is False:
+            if inputs.facts.is_at_least(size, 1) is False:
                 raise OperatorError(EmptyResult(self.name, shape, axis), argument_location("padding"))
         return (x.with_shape(shape),)
 
@@ -65,22 +65,22 @@ class MaxUnpool(Operator):
         sides = zip(x.shape[2:], self.window_sides(x), strict=True)
         return tuple((size - 1) * stride - 2 * padding + kernel for size, (kernel, stride, padding) in sides)
 
-    def _check_sizes(self, usual: tuple[Dim, ...], given: OpInputs) -> tuple[Dim, ...]:
+    def _check_sizes(self, usual: tuple[Dim, ...], inputs: OpInputs) -> tuple[Dim, ...]:
         """Return the given sizes, one for each axis. An error if the pool would give another size for them."""
         assert self.output_size is not None
         sizes = self.output_size * len(usual) if len(self.output_size) == 1 else self.output_size
         if len(sizes) != len(usual):
-            raise wrong_count(self.name, "output_size", sizes, given.x)
-        for size, least, (_, stride, _) in zip(sizes, usual, self.window_sides(given.x), strict=True):
+            raise wrong_count(self.name, "output_size", sizes, inputs.x)
+        for size, least, (_, stride, _) in zip(sizes, usual, self.window_sides(inputs.x), strict=True):
             # A pool rounds down, so the sizes within one stride of the default have the same result. PyTorch takes
             # one stride on both sides.
-            low, high = given.facts.is_at_least(size, least - stride + 1), given.facts.is_at_least(least + stride - 1, size)
+            low, high = inputs.facts.is_at_least(size, least - stride + 1), inputs.facts.is_at_least(least + stride - 1, size)
             if low is False or high is False:
                 needed = f"must be above {format_dim(least - stride)} and below {format_dim(least + stride)}"
                 raise OperatorError(BadArgument(self.name, "output_size", format_dim(size), needed), argument_location("output_size"))
         return sizes
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -143,23 +143,23 @@ class FractionalMaxPool(Operator):
         if self.size is None and self.output_ratio is None:
             raise OperatorError(MissingArgument(self.name, "size", SIZES.describe_values(), "fractional_max_pool 2 5"), STAGE)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         self._check_one()
-        x, sides = given.x, self.window_sides(given.x)
+        x, sides = inputs.x, self.window_sides(inputs.x)
         strict, name = x.rank == 5, "output_ratio" if self.size is None else "size"
         for axis, (kernel, count) in enumerate(sides, start=2):
             # PyTorch needs one element more with three spatial axes than with two.
             least = kernel + count - 1 + strict
-            if given.facts.is_at_least(x.shape[axis], least) is False:
+            if inputs.facts.is_at_least(x.shape[axis], least) is False:
                 needed = f"must be at most {format_dim(x.shape[axis] - kernel + 1 - strict)} along axis {axis} of {x}"
                 raise OperatorError(BadArgument(self.name, name, str(count), needed), argument_location(name))
-        if "samples" in given:
+        if "samples" in inputs:
             for axis, what in enumerate(("their numbers of samples", "their channels")):
-                require_same_size(self.name, given, ("x", "samples"), axis, "pool", what)
-            if given.facts.are_equal(given.samples.shape[2], len(sides)) is not True:
-                raise OperatorError(WrongSize(self.name, f"{len(sides)} numbers for each channel", given.samples), given.at("samples"))
+                require_same_size(self.name, inputs, ("x", "samples"), axis, "pool", what)
+            if inputs.facts.are_equal(inputs.samples.shape[2], len(sides)) is not True:
+                raise OperatorError(WrongSize(self.name, f"{len(sides)} numbers for each channel", inputs.samples), inputs.at("samples"))
         values = x.with_shape((*x.shape[:2], *(count for _, count in sides)))
         return values, values.with_dtype(INT64)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(results[0].shape) * prod(kernel for kernel, _ in self.window_sides(given.x))
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * prod(kernel for kernel, _ in self.window_sides(inputs.x))

@@ -25,15 +25,15 @@ from .windows import Window, compute_sizes, each_axis
 IMAGES = axes("N C H W", "[N, C, height, width]")
 
 
-def _require_size(operator: str, given: OpInputs, name: str, axis: int, size: Dim, what: str) -> None:
+def _require_size(operator: str, inputs: OpInputs, name: str, axis: int, size: Dim, what: str) -> None:
     """Refuse the input `name` unless its axis has that size. `what` names the size: `as many rows as the result`."""
-    tensor = given[name]
-    same = given.facts.are_equal(tensor.shape[axis], size)
+    tensor = inputs[name]
+    same = inputs.facts.are_equal(tensor.shape[axis], size)
     if same is False:
-        raise OperatorError(WrongSize(operator, f"{what}, {format_dim(size)} along axis {axis}", tensor), given.at(name))
+        raise OperatorError(WrongSize(operator, f"{what}, {format_dim(size)} along axis {axis}", tensor), inputs.at(name))
     if same is None:
         need = f"axis {axis} must be {what}"
-        positions = (given.position(name), 0)
+        positions = (inputs.position(name), 0)
         raise OperatorError(
             Unprovable(operator, tensor.shape[axis], size, need, suggest_equality(tensor.shape[axis], size) or "", positions), STAGE
         )
@@ -75,51 +75,51 @@ class DeformConv(WithBias):
         """Count the taps of one channel."""
         return self.kernel**2 if isinstance(self.kernel, int) else prod(self.kernel)
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, taps = given.x, self.count_taps()
-        sizes = compute_sizes(self.name, x, self.make_windows(x), given.facts)
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x, taps = inputs.x, self.count_taps()
+        sizes = compute_sizes(self.name, x, self.make_windows(x), inputs.facts)
         for count, which, name in ((x.shape[1], "input", "groups"), (self.channels, "output", "channels")):
             if isinstance(count, int) and count % self.groups:
                 both = (x.shape[1], self.channels)
                 what, position = count_of(count, f"{which} channel"), 0 if which == "input" else None
                 problem = NotDivisible(self.name, f"{self.groups} groups", what, at=position, divided=both, number=self.groups)
                 raise OperatorError(problem, argument_location(name))
-        groups = self.offset_groups(given)
+        groups = self.offset_groups(inputs)
         counts = {"offset": 2 * groups * taps, "mask": groups * taps}
-        for name in given.names[1:]:
-            _require_size(self.name, given, name, 0, x.shape[0], "the size of the batch")
-            _require_size(self.name, given, name, 1, counts[name], f"{counts[name] // groups} for each group of channels")
+        for name in inputs.names[1:]:
+            _require_size(self.name, inputs, name, 0, x.shape[0], "the size of the batch")
+            _require_size(self.name, inputs, name, 1, counts[name], f"{counts[name] // groups} for each group of channels")
             for axis, size in enumerate(sizes, start=2):
-                _require_size(self.name, given, name, axis, size, "the size of the result")
+                _require_size(self.name, inputs, name, axis, size, "the size of the result")
         return (x.with_shape((x.shape[0], self.channels, *sizes)),)
 
-    def offset_groups(self, given: OpInputs) -> int:
+    def offset_groups(self, inputs: OpInputs) -> int:
         """Return the number of groups of channels with their own offsets."""
-        size, channels = given.offset.shape[1], given.x.shape[1]
+        size, channels = inputs.offset.shape[1], inputs.x.shape[1]
         # The number of groups is not an argument: as in torchvision, it follows from the size of the offset.
         each = 2 * self.count_taps()
         if not isinstance(size, int) or size % each:
             needed = f"a multiple of {each} along axis 1, two for each tap"
-            raise OperatorError(WrongSize(self.name, needed, given.offset), given.at("offset"))
+            raise OperatorError(WrongSize(self.name, needed, inputs.offset), inputs.at("offset"))
         groups = size // each
         if isinstance(channels, int) and channels % groups:
-            raise OperatorError(NotDivisible(self.name, f"{groups} groups of offsets", f"{channels} channels"), given.at("offset"))
+            raise OperatorError(NotDivisible(self.name, f"{groups} groups of offsets", f"{channels} channels"), inputs.at("offset"))
         return groups
 
-    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        x = given.x
+    def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        x = inputs.x
         features = x.shape[1] // self.groups
         kernel = tuple(window.taps for window in self.make_windows(x))
         return weight_and_bias((self.channels, features, *kernel), self.channels, features * self.count_taps(), x.dtype, self.bias)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The operations of a convolution, and four products for each interpolated value."""
-        values = numel((*results[0].shape[:1], given.x.shape[1], *results[0].shape[2:])) * self.count_taps()
+        values = numel((*results[0].shape[:1], inputs.x.shape[1], *results[0].shape[2:])) * self.count_taps()
         added = numel(results[0].shape) if self.bias else 0
-        return 2 * self.count_multiply_adds(given, results) + 8 * values + added
+        return 2 * self.count_multiply_adds(inputs, results) + 8 * values + added
 
-    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(results[0].shape) * (given.x.shape[1] // self.groups) * self.count_taps()
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * (inputs.x.shape[1] // self.groups) * self.count_taps()
 
 
 class RoiAlign(Operator):
@@ -148,11 +148,11 @@ class RoiAlign(Operator):
         high, wide = each_axis(self.name, "size", self.size, x)
         return high, wide
 
-    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, boxes = given.x, given.boxes
-        _require_size(self.name, given, "boxes", 1, 5, "the number of an image and four ends")
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x, boxes = inputs.x, inputs.boxes
+        _require_size(self.name, inputs, "boxes", 1, 5, "the number of an image and four ends")
         return (x.with_shape((boxes.shape[0], x.shape[1], *self.result_sizes(x))),)
 
-    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Four products and a sum for each point. If the number of points depends on the boxes, one point for each element."""
         return 8 * max(self.sampling_ratio, 1) ** 2 * numel(results[0].shape)

@@ -126,7 +126,7 @@ def test_any_number_of_inputs() -> None:
 
 
 def _read(function: Callable[..., Any], variable: str) -> set[str]:
-    """The attributes of a variable that the function reads: `given.x` is `x`."""
+    """The attributes of a variable that the function reads: `inputs.x` is `x`."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     found = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name))
     return {node.attr for node in found if isinstance(node.value, ast.Name) and node.value.id == variable}
@@ -135,7 +135,7 @@ def _read(function: Callable[..., Any], variable: str) -> set[str]:
 @each
 def test_rules_read_declared_inputs(cls: type[Operator]) -> None:
     for name, member in inspect.getmembers(cls, inspect.isfunction):
-        unknown = {n for n in _read(member, "given") if n not in cls.operands and not hasattr(OpInputs, n)}
+        unknown = {n for n in _read(member, "inputs") if n not in cls.operands and not hasattr(OpInputs, n)}
         assert not unknown, f"{cls.name}.{name} reads {unknown}"
 
 
