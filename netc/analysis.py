@@ -80,10 +80,10 @@ class Spec(Record):
 
     def training(self, section: str | None) -> Training:
         """A train section, elaborated. Raises `CompileError`."""
-        found = analyze_training(self.source, self.choice, self.path, section)
-        if found.training is None:
-            raise CompileError(found.diagnostics)
-        return found.training
+        analysis = analyze_training(self.source, self.choice, self.path, section)
+        if analysis.training is None:
+            raise CompileError(analysis.diagnostics)
+        return analysis.training
 
     def in_precision(self, precision: Precision) -> tuple[Analysis, Spec]:
         """The same text, analyzed in another element type."""
@@ -153,13 +153,13 @@ def read_and_analyze_training(
 
 def elaborate_section(parsed: ParsedSpec, section: str | None) -> TrainingAnalysis:
     """The second half of `analyze_training`."""
-    found = _elaborate_section_once(parsed, section)
-    return _elaborate_section_once(parsed, section) if load_unknown(found.diagnostics) else found
+    analysis = _elaborate_section_once(parsed, section)
+    return _elaborate_section_once(parsed, section) if load_unknown(analysis.diagnostics) else analysis
 
 
 def _elaborate_section_once(parsed: ParsedSpec, section: str | None) -> TrainingAnalysis:
     loader, choice = parsed.make_loader(), parsed.choice
-    made = elaborate_training(
+    elaboration = elaborate_training(
         parsed.file,
         parsed.source,
         section=section,
@@ -172,11 +172,11 @@ def _elaborate_section_once(parsed: ParsedSpec, section: str | None) -> Training
         precision=choice.precision,
         definitions=parsed.definitions,
     )
-    if made.training is not None:
-        _verify(made.training.program)
-    diagnostics = tuple(sort_and_dedupe([*parsed.problems, *made.diagnostics]))
+    if elaboration.training is not None:
+        _verify(elaboration.training.program)
+    diagnostics = tuple(sort_and_dedupe([*parsed.problems, *elaboration.diagnostics]))
     failed = any(d.severity == "error" for d in diagnostics)
-    return TrainingAnalysis(None if failed else made.training, diagnostics, tuple(loader.sources), tuple(loader.digests))
+    return TrainingAnalysis(None if failed else elaboration.training, diagnostics, tuple(loader.sources), tuple(loader.digests))
 
 
 def read_and_analyze(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Analysis:
@@ -196,13 +196,13 @@ def analyze(source: SourceFile, choice: Choice, path: str | None = None, *, inde
 
 def elaborate_model(parsed: ParsedSpec, *, index: bool = False) -> Analysis:
     """The second half of `analyze`. Only a name that is unknown makes netc look for the plugins of installed packages."""
-    found = _elaborate_model_once(parsed, index)
-    return _elaborate_model_once(parsed, index) if load_unknown(found.diagnostics) else found
+    analysis = _elaborate_model_once(parsed, index)
+    return _elaborate_model_once(parsed, index) if load_unknown(analysis.diagnostics) else analysis
 
 
 def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
     loader, choice = parsed.make_loader(), parsed.choice
-    made = elaborate(
+    elaboration = elaborate(
         parsed.file,
         parsed.source,
         loader=loader,
@@ -215,14 +215,14 @@ def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
         precision=choice.precision,
         definitions=parsed.definitions,
     )
-    found = made.diagnostics
+    problems = elaboration.diagnostics
     if any(d.severity == "error" for d in parsed.problems):  # what could not be read may be what uses it
-        found = [d for d in found if not d.code.startswith("unused-")]
-    if made.program is not None:
-        _verify(made.program)
-    diagnostics = tuple(sort_and_dedupe([*parsed.problems, *found]))
+        problems = [d for d in problems if not d.code.startswith("unused-")]
+    if elaboration.program is not None:
+        _verify(elaboration.program)
+    diagnostics = tuple(sort_and_dedupe([*parsed.problems, *problems]))
     failed = any(d.severity == "error" for d in diagnostics)
-    return Analysis(None if failed else made.program, diagnostics, tuple(loader.sources), made.index, tuple(loader.digests))
+    return Analysis(None if failed else elaboration.program, diagnostics, tuple(loader.sources), elaboration.index, tuple(loader.digests))
 
 
 def _verify(program: Program) -> None:
@@ -242,8 +242,8 @@ def analyze_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     parsed = parse_spec(source, choice, path)
     parsed = replace(parsed, whole=WholeFile(parsed.file, source, choice, path))
     names = complete_models(parsed.file)
-    wanted = [choice] if choice.model is not None or len(names) < 2 else [replace(choice, model=name) for name in names]
-    return [*(elaborate_model(replace(parsed, choice=one)) for one in wanted), *check_sections(parsed)]
+    choices = [choice] if choice.model is not None or len(names) < 2 else [replace(choice, model=name) for name in names]
+    return [*(elaborate_model(replace(parsed, choice=model_choice)) for model_choice in choices), *check_sections(parsed)]
 
 
 def check_sections(parsed: ParsedSpec) -> Iterator[Analysis]:
@@ -252,6 +252,6 @@ def check_sections(parsed: ParsedSpec) -> Iterator[Analysis]:
     for section in sections_of(parsed.file):
         from .training.training_session import check_section
 
-        made = elaborate_section(parsed, section_name(section))
-        found = [] if made.training is None else check_section(made.training)
-        yield Analysis(None, tuple(sort_and_dedupe([*made.diagnostics, *found])), made.sources)
+        analysis = elaborate_section(parsed, section_name(section))
+        problems = [] if analysis.training is None else check_section(analysis.training)
+        yield Analysis(None, tuple(sort_and_dedupe([*analysis.diagnostics, *problems])), analysis.sources)

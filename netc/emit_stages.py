@@ -39,8 +39,8 @@ def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: 
     if analysis.program is None:
         return None, analysis.diagnostics
     model = model_of(analysis, choice)
-    shown = _OF_MODEL[stage](model) if stage in _OF_MODEL else model.source(stage, **graph)
-    return shown, analysis.diagnostics
+    text = _OF_MODEL[stage](model) if stage in _OF_MODEL else model.source(stage, **graph)
+    return text, analysis.diagnostics
 
 
 OF_TEXT: dict[str, Callable[[SourceFile], Shown]] = {"tokens": format_tokens, "ast": format_tree}

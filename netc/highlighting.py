@@ -36,15 +36,15 @@ class NetLexer(Lexer):  # type: ignore[misc]
     def get_tokens_unprocessed(self, text: str) -> Iterator[Color]:
         """The tokens with their offsets."""
         tokens, comments = lex_text(text, load_tables())
-        at, before = 0, ""
+        offset, before = 0, ""
         for token in sorted([*tokens, *comments], key=lambda token: token.start):
-            if token.start > at:
-                yield at, Whitespace, text[at : token.start]
+            if token.start > offset:
+                yield offset, Whitespace, text[offset : token.start]
             if token.end > token.start:
                 yield from _colored(token, before, text[token.end : token.end + 2])
-            at, before = token.end, token.text
-        if at < len(text):
-            yield at, Whitespace, text[at:]
+            offset, before = token.end, token.text
+        if offset < len(text):
+            yield offset, Whitespace, text[offset:]
 
 
 def _colored(token: Token, before: str, after: str) -> Iterator[Color]:

@@ -112,9 +112,9 @@ class Model:
         analysis, spec = self._spec.in_precision(precision)
         if analysis.program is None:
             raise CompileError(analysis.with_model().diagnostics)
-        made = Model(analysis.program, analysis.diagnostics, hash_spec(analysis, spec.choice), spec)
-        made.weights = self.weights
-        return made
+        model = Model(analysis.program, analysis.diagnostics, hash_spec(analysis, spec.choice), spec)
+        model.weights = self.weights
+        return model
 
     def source(self, target: str = "torch", *, dtype: object = None, keep_io: bool = False, **options: Unpack[GraphKeywords]) -> str:
         """The text that the backend of a target writes.
@@ -124,9 +124,9 @@ class Model:
         """
         backend = get_or_raise(target)
         refuse_options(backend, options)
-        made, how = self.in_type(dtype, keep_io), check_graph_options(**options)
-        with unsupported_is_compile_error(made.program):
-            return backend.text(made.backend_input(options=how))
+        model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options)
+        with unsupported_is_compile_error(model.program):
+            return backend.text(model.backend_input(options=graph_options))
 
     def spec(self) -> str:
         """The text of the spec; of a model that was made of none, one that says the same."""
@@ -141,9 +141,9 @@ class Model:
 
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what PyTorch cannot express.
         """
-        made = self.in_type(dtype, keep_io)
-        with unsupported_is_compile_error(made.program), warn_about_weights(made.backend_input(weights, seed)) as given:
-            return PYTORCH.module(given)
+        model = self.in_type(dtype, keep_io)
+        with unsupported_is_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed)) as inputs:
+            return PYTORCH.module(inputs)
 
     def onnx(
         self,
@@ -162,9 +162,9 @@ class Model:
 
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot express.
         """
-        made, how = self.in_type(dtype, keep_io), check_graph_options(**options)
-        with unsupported_is_compile_error(made.program), warn_about_weights(made.backend_input(weights, seed, how)) as given:
-            return ONNX.proto(given)
+        model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options)
+        with unsupported_is_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed, graph_options)) as inputs:
+            return ONNX.proto(inputs)
 
     def save(
         self,
@@ -192,15 +192,15 @@ class Model:
         if weights is not None or seed is not None:
             refuse_weights(backend, "weights and seeds are")
         refuse_options(backend, options)
-        given = self.in_type(dtype, keep_io).backend_input(weights, seed, check_graph_options(**options))
+        inputs = self.in_type(dtype, keep_io).backend_input(weights, seed, check_graph_options(**options))
         if quantize is None and calibration is None:
-            save_artifact(given, backend, checked)
+            save_artifact(inputs, backend, checked)
             return None
         from .quantizing import check_target, checked_calibration, checked_method, save_quantized
 
         method, samples = checked_method(quantize), checked_calibration(calibration)
-        check_target(backend, checked, method, samples is not None, given.options.functions)
-        return save_quantized(given, checked, method, samples)
+        check_target(backend, checked, method, samples is not None, inputs.options.functions)
+        return save_quantized(inputs, checked, method, samples)
 
     def session(
         self,
@@ -220,14 +220,14 @@ class Model:
 
         from netc.compiler.backends.onnx.runtime_failures import is_runtime_error, load_failure
 
-        made, how = self.in_type(dtype, keep_io), check_graph_options(**options)
-        with unsupported_is_compile_error(made.program), warn_about_weights(made.backend_input(weights, seed, how)) as given:
+        model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options)
+        with unsupported_is_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed, graph_options)) as inputs:
             try:
-                return ONNX.session(given, device, partial(check_sizes, made.program))
+                return ONNX.session(inputs, device, partial(check_sizes, model.program))
             except Exception as error:
                 if not is_runtime_error(error):
                     raise
-                raise load_failure(error, list_dtypes(made.program) if device == "cpu" else ()) from error
+                raise load_failure(error, list_dtypes(model.program) if device == "cpu" else ()) from error
 
     def stream(self, dimension: str) -> ModelStream:
         """The model in pieces along a dimension of its inputs, such as `"T"`: pieces of any length, one after another, give the outputs of
@@ -289,10 +289,10 @@ class Model:
         from .drawing.picture_levels import picture
         from .drawing.svg import svg
 
-        made = self.summary()
+        summary = self.summary()
         image = render_image(svg(picture(self.program, pages=1).pages[0]), f"{self.name} as a graph")
-        tree = render_tree(made.name, made.inputs, made.rows, made.total_lines())
-        return render_model(self.name, self.inputs, self.outputs, len(made.rows), tree, image)
+        tree = render_tree(summary.name, summary.inputs, summary.rows, summary.total_lines())
+        return render_model(self.name, self.inputs, self.outputs, len(summary.rows), tree, image)
 
     def __repr__(self) -> str:
         def shown(types: Mapping[str, TensorType]) -> str:

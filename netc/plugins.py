@@ -142,8 +142,8 @@ def onnx(operator: type[Operator], *, nodes: str = "composed") -> Callable[[T], 
 
     def put(emitter: T) -> T:
         def emit(op: Operator, site: Site) -> str | tuple[str, ...]:
-            made = emitter(op, site)
-            return tuple(_name(m) for m in made) if isinstance(made, tuple) else _name(made)
+            results = emitter(op, site)
+            return tuple(_name(result) for result in results) if isinstance(results, tuple) else _name(results)
 
         emits(operator, onnx=nodes)(emit)
         return emitter
@@ -182,5 +182,5 @@ def _code(value: object, name: str) -> Code:
     return to_code(get_torch_dtype(value) if isinstance(value, DType) else value, name)
 
 
-def _name(made: TensorExpr | str) -> str:
-    return made.name if isinstance(made, TensorExpr) else made
+def _name(tensor: TensorExpr | str) -> str:
+    return tensor.name if isinstance(tensor, TensorExpr) else tensor

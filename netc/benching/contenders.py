@@ -60,12 +60,19 @@ def module_of(model: Model, weights: Weights | None, inputs: tuple[Declared, ...
     """The same model, with the same weights, as a file of PyTorch source."""
     from safetensors.numpy import save_file
 
-    given = model.backend_input(weights, None if weights is not None or model.weights is not None else settings.seed)
-    path, kept = os.path.join(settings.folder, "model.py"), os.path.join(settings.folder, "model.safetensors")
+    backend_input = model.backend_input(weights, None if weights is not None or model.weights is not None else settings.seed)
+    path, weights_path = os.path.join(settings.folder, "model.py"), os.path.join(settings.folder, "model.safetensors")
     with open(path, "w", encoding="utf-8") as file:
         file.write(model.source())
-    save_file({name: array.copy() for name, array in given.open_arrays().items()}, kept)
-    return job("its PyTorch module", "torch", f"{path}:{choose_class_name(given.program, given.name)}", inputs, settings, weights=kept)
+    save_file({name: array.copy() for name, array in backend_input.open_arrays().items()}, weights_path)
+    return job(
+        "its PyTorch module",
+        "torch",
+        f"{path}:{choose_class_name(backend_input.program, backend_input.name)}",
+        inputs,
+        settings,
+        weights=weights_path,
+    )
 
 
 def job(what: str, kind: str, path: str, inputs: tuple[Declared, ...], settings: Settings, **more: Any) -> Job:
@@ -81,8 +88,10 @@ def exported(subject: Subject, settings: Settings) -> tuple[Job, Job]:
     path = os.path.join(settings.folder, "exported.onnx")
     shapes = subject.job.inputs
     if any(dynamic):  # of two or more, since torch.export takes a size of 1 for more than it is
-        ((_, found),) = choose_varied_shapes(program, 1)
-        shapes = tuple((name, dtype, found[value.name]) for (name, dtype, _), value in zip(shapes, program.main.inputs, strict=True))
+        ((_, varied_shapes),) = choose_varied_shapes(program, 1)
+        shapes = tuple(
+            (name, dtype, varied_shapes[value.name]) for (name, dtype, _), value in zip(shapes, program.main.inputs, strict=True)
+        )
     writes = {"kind": "export", "inputs": shapes, "written": path, "dynamic": dynamic, "what": "torch.onnx.export"}
     return changed(module, **writes), job("torch.onnx.export", "onnx", path, subject.job.inputs, settings)
 

@@ -18,18 +18,18 @@ def examples(path: str) -> tuple[Declared, ...]:
 
     try:
         with silence_output():
-            found = torch.export.load(path).example_inputs
+            inputs = torch.export.load(path).example_inputs
     except Exception as error:  # what a damaged archive raises is not stated anywhere
-        said = next(iter(str(error).splitlines()), type(error).__name__)
-        raise NoExamples(f"`{path}` is no exported program: {said}") from None
-    if found is None:
+        message = next(iter(str(error).splitlines()), type(error).__name__)
+        raise NoExamples(f"`{path}` is no exported program: {message}") from None
+    if inputs is None:
         raise NoExamples(f"`{path}` has no example inputs, whose sizes would be measured")
-    args, kwargs = found
+    args, kwargs = inputs
     values = [*args, *kwargs.values()]
     if not all(isinstance(value, torch.Tensor) for value in values):
         raise NoExamples(f"`{path}` takes something else than tensors")
     names = [str(value.dtype).removeprefix("torch.") for value in values]
-    strange = next((name for name in names if name not in DTYPES), None)
-    if strange is not None:
-        raise NoExamples(f"`{path}` takes {strange}, which netc does not have")
-    return tuple((f"input_{at}", name, tuple(value.shape)) for at, (name, value) in enumerate(zip(names, values, strict=True)))
+    unknown = next((name for name in names if name not in DTYPES), None)
+    if unknown is not None:
+        raise NoExamples(f"`{path}` takes {unknown}, which netc does not have")
+    return tuple((f"input_{index}", name, tuple(value.shape)) for index, (name, value) in enumerate(zip(names, values, strict=True)))

@@ -38,6 +38,6 @@ class Job(Record):
 
 def job_of(text: str) -> Job:
     """The job that a line is."""
-    found = json.loads(text)
-    found["inputs"] = tuple((name, dtype, tuple(shape)) for name, dtype, shape in found["inputs"])
-    return Job(**found)
+    fields = json.loads(text)
+    fields["inputs"] = tuple((name, dtype, tuple(shape)) for name, dtype, shape in fields["inputs"])
+    return Job(**fields)

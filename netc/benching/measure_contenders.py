@@ -84,10 +84,10 @@ class Contender:
         line = self._process.stdout.readline()
         if not line:
             raise ContenderFailed(self.job.what, f"its process ended with {self._process.wait()}, perhaps for lack of memory")
-        found: dict[str, Any] = json.loads(line)
-        if "error" in found:
-            raise ContenderFailed(self.job.what, found["error"])
-        return found
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise ContenderFailed(self.job.what, answer["error"])
+        return answer
 
 
 def _environment() -> dict[str, str]:
@@ -103,42 +103,42 @@ def export(job: Job) -> None:
 
 def measure(jobs: Sequence[Job], rounds: int, folder: str) -> list[Measured]:
     """Measures. `folder` is for the results of the models. Raises `ContenderFailed`."""
-    results = [os.path.join(folder, f"results{at}.npz") for at in range(len(jobs))]
+    results = [os.path.join(folder, f"results{index}.npz") for index in range(len(jobs))]
     with ExitStack() as stack:
         contenders = [stack.enter_context(Contender(job)) for job in jobs]
-        loads = [one.ask("load")["seconds"] for one in contenders]
-        firsts = [one.ask(f"first {path}")["seconds"] for one, path in zip(contenders, results, strict=True)]
+        loads = [contender.ask("load")["seconds"] for contender in contenders]
+        firsts = [contender.ask(f"first {path}")["seconds"] for contender, path in zip(contenders, results, strict=True)]
         turns: list[list[list[float]]] = [[] for _ in jobs]
         peaks: list[int | None] = [None] * len(jobs)
         for round_ in range(-min(_WARM, rounds), rounds):
             order = range(len(jobs))
-            for at in order if round_ % 2 else reversed(order):
-                answer = contenders[at].ask(f"turn {_MOST}")
-                peaks[at] = answer["peak"]
+            for index in order if round_ % 2 else reversed(order):
+                answer = contenders[index].ask(f"turn {_MOST}")
+                peaks[index] = answer["peak"]
                 if round_ >= 0:
-                    turns[at].append(answer["seconds"])
-    middles = [[median(turn) for turn in of_one] for of_one in turns]
+                    turns[index].append(answer["seconds"])
+    middles = [[median(turn) for turn in medians_of] for medians_of in turns]
     return [
         Measured(
             job.what,
-            tuple(seconds for turn in turns[at] for seconds in turn),
-            loads[at],
-            firsts[at],
-            median(own / other for own, other in zip(middles[at], middles[0], strict=True)),
-            peaks[at],
-            contenders[at].base,
-            _difference(results[at], results[0]),
+            tuple(seconds for turn in turns[index] for seconds in turn),
+            loads[index],
+            firsts[index],
+            median(latency / first_latency for latency, first_latency in zip(middles[index], middles[0], strict=True)),
+            peaks[index],
+            contenders[index].base,
+            _difference(results[index], results[0]),
         )
-        for at, job in enumerate(jobs)
+        for index, job in enumerate(jobs)
     ]
 
 
-def _difference(own: str, other: str) -> float | None:
+def _difference(path: str, other: str) -> float | None:
     import numpy as np
 
     from ..importing.array_difference import measure_difference
 
-    with np.load(own) as mine, np.load(other) as theirs:
+    with np.load(path) as mine, np.load(other) as theirs:
         pairs = [(mine[name], theirs[name]) for name in mine.files if name in theirs.files]
         if len(pairs) != max(len(mine.files), len(theirs.files)) or any(a.shape != b.shape for a, b in pairs):
             return None

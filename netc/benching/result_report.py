@@ -17,25 +17,25 @@ from .measure_contenders import Measured
 BATCH = "N"
 
 
-def rows(found: Sequence[Measured], jobs: Sequence[Job]) -> list[dict[str, object]]:
+def rows(measurements: Sequence[Measured], jobs: Sequence[Job]) -> list[dict[str, object]]:
     """A row for each contender. `throughput` is samples in a second: a run has as many as the first axis of the first input is long."""
     samples = _samples(jobs[0].inputs)
     return [
         {
-            "what": one.what,
+            "what": measurement.what,
             "runtime": RUNTIMES[job.kind],
-            "runs": len(one.runs),
-            "latency": median(one.runs),
-            "p95": p95(one.runs),
-            "ratio": one.ratio,
-            "throughput": samples / median(one.runs),
-            "load": one.load,
-            "first_run": one.first,
-            "peak_memory": one.peak,
-            "library_memory": one.base,
-            "difference": one.difference if one.difference is not None and isfinite(one.difference) else None,
+            "runs": len(measurement.runs),
+            "latency": median(measurement.runs),
+            "p95": p95(measurement.runs),
+            "ratio": measurement.ratio,
+            "throughput": samples / median(measurement.runs),
+            "load": measurement.load,
+            "first_run": measurement.first,
+            "peak_memory": measurement.peak,
+            "library_memory": measurement.base,
+            "difference": measurement.difference if measurement.difference is not None and isfinite(measurement.difference) else None,
         }
-        for one, job in zip(found, jobs, strict=True)
+        for measurement, job in zip(measurements, jobs, strict=True)
     ]
 
 
@@ -51,31 +51,31 @@ def _samples(inputs: Sequence[Declared]) -> int:
 RUNTIMES = {"onnx": "ONNX Runtime", "torch": "PyTorch", "program": "PyTorch"}
 
 
-def data(found: Sequence[Measured], jobs: Sequence[Job]) -> dict[str, object]:
+def data(measurements: Sequence[Measured], jobs: Sequence[Job]) -> dict[str, object]:
     """All of it, for other programs."""
     first = jobs[0]
     inputs = [{"name": name, "dtype": dtype, "shape": list(shape)} for name, dtype, shape in first.inputs]
     where = {"device": first.device, "threads": first.threads}
-    return {**where, "inputs": inputs, "contenders": rows(found, jobs)}
+    return {**where, "inputs": inputs, "contenders": rows(measurements, jobs)}
 
 
-def lines(found: Sequence[Measured], jobs: Sequence[Job]) -> list[str]:
+def lines(measurements: Sequence[Measured], jobs: Sequence[Job]) -> list[str]:
     """The table, and under it the inputs and the device."""
     header = ["model", "in", "median", "p95", "ratio", "samples/s", "load", "first run", "memory", "differs by"]
     cells = [
         [
-            one.what,
+            measurement.what,
             RUNTIMES[job.kind],
-            time(median(one.runs)),
-            time(p95(one.runs)),
-            f"{one.ratio:.2f}",
-            _speed(_samples(job.inputs) / median(one.runs)),
-            time(one.load),
-            time(one.first),
-            "" if one.peak is None else format_bytes(max(0, one.peak - (one.base or 0))),
-            "other shapes" if one.difference is None else f"{one.difference:.1g}" if one.difference else "0",
+            time(median(measurement.runs)),
+            time(p95(measurement.runs)),
+            f"{measurement.ratio:.2f}",
+            _speed(_samples(job.inputs) / median(measurement.runs)),
+            time(measurement.load),
+            time(measurement.first),
+            "" if measurement.peak is None else format_bytes(max(0, measurement.peak - (measurement.base or 0))),
+            "other shapes" if measurement.difference is None else f"{measurement.difference:.1g}" if measurement.difference else "0",
         ]
-        for one, job in zip(found, jobs, strict=True)
+        for measurement, job in zip(measurements, jobs, strict=True)
     ]
     shapes = ", ".join(f"{name} {dtype} {list(shape)}" for name, dtype, shape in jobs[0].inputs)
     threads = (

@@ -63,8 +63,8 @@ class OnnxRunner(Runner):
         self.session = self._open(self.job.path, self.job.device, threads=self.job.threads)
 
     def results(self) -> list[Array]:
-        made = self.session(**self._named())
-        return list(made.values()) if isinstance(made, dict) else [made]
+        outputs = self.session(**self._named())
+        return list(outputs.values()) if isinstance(outputs, dict) else [outputs]
 
     def bound(self) -> Callable[[], object]:
         return self.session.bound(self._named())
@@ -108,18 +108,18 @@ class TorchRunner(Runner):
         return module.eval().to(self.job.device)
 
     def results(self) -> list[Array]:
-        given, named = self._given()
+        positional, named = self._given()
         with self.torch.inference_mode(), self._quiet():
-            made = list_tensors(self.run(*given, **named))
-        return [to_array(tensor.cpu()) for tensor in made]
+            outputs = list_tensors(self.run(*positional, **named))
+        return [to_array(tensor.cpu()) for tensor in outputs]
 
     def bound(self) -> Callable[[], object]:
-        given, named = self._given()
+        positional, named = self._given()
         wait = self.torch.cuda.synchronize if self.job.device == "cuda" else lambda: None
 
         def run() -> None:
             with self.torch.inference_mode():
-                self.run(*given, **named)
+                self.run(*positional, **named)
             wait()
 
         return run
@@ -148,13 +148,13 @@ class ExportRunner(TorchRunner):
     """Not measured: a module is exported by torch.onnx.export, and the file is a contender."""
 
     def load(self) -> None:
-        given, named = self._given()
+        positional, named = self._given()
         axes = [dict.fromkeys(dynamic, self.torch.export.Dim.AUTO) for dynamic in self.job.dynamic]
         names = [name for name, _, _ in self.job.inputs if name not in self.job.keywords] + list(named)
         shapes: Any = dict(zip(names, axes, strict=True)) if named else tuple(axes)
         with self._quiet():
             self.torch.onnx.export(
-                self.module(), tuple(given), self.job.written, kwargs=named, dynamo=True, dynamic_shapes=shapes, verbose=False
+                self.module(), tuple(positional), self.job.written, kwargs=named, dynamo=True, dynamic_shapes=shapes, verbose=False
             )
 
     def results(self) -> list[Array]:

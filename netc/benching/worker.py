@@ -49,10 +49,10 @@ def _answered() -> Iterator[dict[str, Any]]:
 
 
 def _words(error: Exception) -> str:
-    said = runtime_message(error)[:600]
+    message = runtime_message(error)[:600]
     if is_runtime_error(error):
-        return f"ONNX Runtime: {said}"
-    return said if isinstance(error, WrongModel | ValueError) and said else f"{type(error).__name__}: {said}"
+        return f"ONNX Runtime: {message}"
+    return message if isinstance(error, WrongModel | ValueError) and message else f"{type(error).__name__}: {message}"
 
 
 class Commands:
@@ -109,9 +109,9 @@ def used_memory() -> int | None:
 
 def peak_memory() -> int | None:
     """The most that it has had."""
-    found = _of_linux("VmHWM")
-    if found is not None:
-        return found
+    peak = _of_linux("VmHWM")
+    if peak is not None:
+        return peak
     try:
         import resource
     except ImportError:  # Windows
@@ -123,7 +123,7 @@ def _of_linux(name: str) -> int | None:
     """A line of the process's status: a child begins with the peak of its parent in `getrusage`, and not here."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:
-            found = next(line for line in status if line.startswith(f"{name}:"))
+            entry = next(line for line in status if line.startswith(f"{name}:"))
     except (OSError, StopIteration):
         return None
-    return int(found.split()[1]) * 1024
+    return int(entry.split()[1]) * 1024

@@ -33,17 +33,17 @@ class Converter:
         """Convert a span to a location. The name of its file is its real path."""
         return types.Location(self.uri(span.file.name), self.to_range(span))
 
-    def to_diagnostic(self, shown: EditorDiagnostic) -> types.Diagnostic:
+    def to_diagnostic(self, editor_diagnostic: EditorDiagnostic) -> types.Diagnostic:
         """Convert a diagnostic. Its code names the page of `netc explain`."""
-        diagnostic = shown.diagnostic
+        diagnostic = editor_diagnostic.diagnostic
         return types.Diagnostic(
             self.to_range(diagnostic.span),
-            shown.text,
+            editor_diagnostic.text,
             SEVERITIES[diagnostic.severity],
             diagnostic.code,
             source="netc",
             tags=[types.DiagnosticTag.Unnecessary] if diagnostic.code.startswith("unused-") else None,
-            related_information=[types.DiagnosticRelatedInformation(self.to_location(span), text) for span, text in shown.related] or None,
+            related_information=[types.DiagnosticRelatedInformation(self.to_location(span), text) for span, text in editor_diagnostic.related] or None,
         )
 
     def to_workspace_edit(self, edits: Iterable[Edit]) -> types.WorkspaceEdit:

@@ -97,25 +97,31 @@ def _register_hints(server: NetServer) -> None:
 
 
 def _register_outlines(server: NetServer) -> None:
-    def make_outline(one: Symbol) -> types.DocumentSymbol:
+    def make_outline(symbol: Symbol) -> types.DocumentSymbol:
         convert = server.converter
-        inner = [make_outline(part) for part in one.inner]
+        inner = [make_outline(part) for part in symbol.inner]
         return types.DocumentSymbol(
-            one.text, SYMBOLS[one.kind], convert.to_range(one.span), convert.to_range(one.name), one.kind, children=inner
+            symbol.text, SYMBOLS[symbol.kind], convert.to_range(symbol.span), convert.to_range(symbol.name), symbol.kind, children=inner
         )
 
     @server.feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
     async def list_document_symbols(params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
         checked = server.check_text(params.text_document.uri)
-        return [] if checked is None else [make_outline(one) for one in list_symbols(checked)]
+        return [] if checked is None else [make_outline(symbol) for symbol in list_symbols(checked)]
 
     @server.feature(types.WORKSPACE_SYMBOL)
     async def find_workspace_symbols(params: types.WorkspaceSymbolParams) -> list[types.SymbolInformation]:
         listed: list[types.SymbolInformation] = []
         for real in server.texts.open_paths:
             checked = server.texts.check_text(real)
-            wanted = [one for one in list_symbols(checked) if params.query.casefold() in one.text.casefold()] if checked is not None else []
-            listed += [types.SymbolInformation(server.converter.to_location(one.name), one.text, SYMBOLS[one.kind]) for one in wanted]
+            matches = (
+                [symbol for symbol in list_symbols(checked) if params.query.casefold() in symbol.text.casefold()]
+                if checked is not None
+                else []
+            )
+            listed += [
+                types.SymbolInformation(server.converter.to_location(symbol.name), symbol.text, SYMBOLS[symbol.kind]) for symbol in matches
+            ]
         return listed
 
     @server.feature(types.TEXT_DOCUMENT_FOLDING_RANGE)
@@ -124,5 +130,8 @@ def _register_outlines(server: NetServer) -> None:
         if checked is None:
             return []
         positions = server.find_positions(checked.source.text)
-        lines = ((positions.to_position(one.start).line, positions.to_position(one.end).line, one.kind) for one in list_folds(checked))
+        lines = (
+            (positions.to_position(symbol.start).line, positions.to_position(symbol.end).line, symbol.kind)
+            for symbol in list_folds(checked)
+        )
         return [types.FoldingRange(start, end, kind=kind) for start, end, kind in lines if end > start]

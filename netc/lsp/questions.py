@@ -82,15 +82,15 @@ def _register_descriptions(server: NetServer) -> None:
         checked, offset = place
         items = [
             types.CompletionItem(
-                one.label,
-                kind=ITEMS[one.kind],
-                detail=one.detail or None,
-                documentation=types.MarkupContent(types.MarkupKind.Markdown, one.page) if one.page else None,
+                suggestion.label,
+                kind=ITEMS[suggestion.kind],
+                detail=suggestion.detail or None,
+                documentation=types.MarkupContent(types.MarkupKind.Markdown, suggestion.page) if suggestion.page else None,
                 # Editors sort by this text: it keeps the order of the suggestions, in which the likely ones come first.
                 sort_text=f"{number:04}",
-                text_edit=_make_insertion(server, Span(checked.source, one.start, offset), one.insert or one.label),
+                text_edit=_make_insertion(server, Span(checked.source, suggestion.start, offset), suggestion.insert or suggestion.label),
             )
-            for number, one in enumerate(find_completions(checked, offset))
+            for number, suggestion in enumerate(find_completions(checked, offset))
         ]
         return types.CompletionList(False, items)
 
@@ -100,7 +100,7 @@ def _register_descriptions(server: NetServer) -> None:
         answer = find_signature(*place) if place is not None else None
         if answer is None:
             return None
-        parameters = [types.ParameterInformation(one.text, one.about or None) for one in answer.arguments]
+        parameters = [types.ParameterInformation(suggestion.text, suggestion.about or None) for suggestion in answer.arguments]
         return types.SignatureHelp(
             [types.SignatureInformation(answer.label, answer.about or None, parameters, answer.active)], 0, answer.active
         )
@@ -174,14 +174,14 @@ def _register_actions(server: NetServer) -> None:
         found_actions = find_actions(checked, positions.to_offset(params.range.start), positions.to_offset(params.range.end))
         every = fix_all(checked)
         listed = [convert_action(action, params) for action in (*found_actions, *((every,) if every is not None else ()))]
-        return [one for one in listed if _has_requested_kind(one, params.context.only)]
+        return [listed_action for listed_action in listed if _has_requested_kind(listed_action, params.context.only)]
 
 
 def _has_requested_kind(action: types.CodeAction, only: Sequence[types.CodeActionKind | str] | None) -> bool:
     """Whether an action has one of the requested kinds, or a kind below one, as `source.fixAll` is below `source`."""
     kind = str(getattr(action.kind, "value", action.kind))
-    requested = [str(getattr(one, "value", one)) for one in only or ()]
-    return only is None or any(kind == one or kind.startswith(f"{one}.") for one in requested)
+    requested = [str(getattr(item, "value", item)) for item in only or ()]
+    return only is None or any(kind == wanted or kind.startswith(f"{wanted}.") for wanted in requested)
 
 
 def _register_models(server: NetServer) -> None:
@@ -190,7 +190,7 @@ def _register_models(server: NetServer) -> None:
         checked = server.check_text(params.text_document.uri)
         if checked is None or len(checked.models) < 2:
             return []
-        spans = {one.name: one.span for one in checked.names.top.names.values() if one.kind == "model"}
+        spans = {definition.name: definition.span for definition in checked.names.top.names.values() if definition.kind == "model"}
         lenses: list[types.CodeLens] = []
         for model in checked.models:
             if model in spans:

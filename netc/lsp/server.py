@@ -183,24 +183,25 @@ class NetServer(LanguageServer):
     def _convert_diagnostics(self, checked: CheckedText, more: tuple[Diagnostic, ...]) -> dict[str, list[types.Diagnostic]]:
         convert = self.converter
         return {
-            self.find_uri(path): [convert.to_diagnostic(one) for one in shown] for path, shown in group_diagnostics(checked, more).items()
+            self.find_uri(path): [convert.to_diagnostic(diagnostic) for diagnostic in diagnostics]
+            for path, diagnostics in group_diagnostics(checked, more).items()
         }
 
-    def _publish_diagnostics(self, owner: str, shown: dict[str, list[types.Diagnostic]]) -> None:
+    def _publish_diagnostics(self, owner: str, by_uri: dict[str, list[types.Diagnostic]]) -> None:
         """Publish the diagnostics that a document has found, in all files: each file shows those of all open documents."""
         before = self._published.pop(owner, {})
-        if shown:
-            self._published[owner] = shown
-        for uri in dict.fromkeys((*before, *shown)):
+        if by_uri:
+            self._published[owner] = by_uri
+        for uri in dict.fromkeys((*before, *by_uri)):
             file_diagnostics = list(self._list_file_diagnostics(uri))
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, file_diagnostics, self._versions.get(uri)))
 
     def _list_file_diagnostics(self, uri: str) -> Iterable[types.Diagnostic]:
         seen: list[types.Diagnostic] = []
-        for shown in self._published.values():
-            for one in shown.get(uri, ()):
-                if not any((one.range, one.message) == (other.range, other.message) for other in seen):
-                    seen.append(one)
+        for by_uri in self._published.values():
+            for diagnostic in by_uri.get(uri, ()):
+                if not any((diagnostic.range, diagnostic.message) == (other.range, other.message) for other in seen):
+                    seen.append(diagnostic)
         return seen
 
 

@@ -255,10 +255,10 @@ def stage(name: str) -> Advice:
     if sentence:
         return Advice(sentence)
     for library, names in _stages().items():
-        own = names.get(name.lower(), names.get(normalize_name(name)))
-        if own is not None:
-            same = _targets().get(name.lower()) == own
-            return Advice(f"use `{own}`, which corresponds to {library}'s `{name}`", Replacement(own), same_arguments=same)
+        local_stage = names.get(name.lower(), names.get(normalize_name(name)))
+        if local_stage is not None:
+            same = _targets().get(name.lower()) == local_stage
+            return Advice(f"use `{local_stage}`, which corresponds to {library}'s `{name}`", Replacement(local_stage), same_arguments=same)
     path = _standard_blocks().get(name)
     if path is not None:
         return Advice(f'it is a block of the standard library: write `use "{path}": {name}` at the top of the file', use=path)
@@ -279,9 +279,9 @@ def _optimizer(name: str) -> Advice:
 def argument(operator: type[Operator], name: str) -> Advice:
     """What to write for an argument that is called so elsewhere; empty if nothing is known."""
     for library, names in SYNONYMS.items():
-        own = next((one for one in names.get(name, "").split() if one in operator.signature), "")
-        if own:
-            return Advice(f"write `{own}=`, which corresponds to {library}'s `{name}`", Replacement(own, safe=True))
+        local_name = next((argument_name for argument_name in names.get(name, "").split() if argument_name in operator.signature), "")
+        if local_name:
+            return Advice(f"write `{local_name}=`, which corresponds to {library}'s `{name}`", Replacement(local_name, safe=True))
     if name in INFERRED:
         return Advice(f"remove `{name}`: the size of the input is known from the input", removes=True)
     if name in NEEDLESS:
@@ -302,11 +302,11 @@ def sizes_first(operator: str) -> tuple[int, ...]:
 @cache
 def _standard_blocks() -> dict[str, str]:
     """The blocks of the standard library, each with the path of its file in a `use`."""
-    found: dict[str, str] = {}
+    blocks: dict[str, str] = {}
     for path in sorted((Path(find_data_folder("specs", "specs")) / "std").glob("*.net")):
         for name in re.findall(r"^block (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
-            found.setdefault(name, f"std/{path.name}")
-    return found
+            blocks.setdefault(name, f"std/{path.name}")
+    return blocks
 
 
 @cache
@@ -322,7 +322,7 @@ def _targets() -> dict[str, str]:
     A module goes before a function, of which other operators may be made."""
     from netc.compiler.backends.backend_registry import get_or_raise
 
-    own = {normalize_name(name): name for name in Operator.registry}
+    local_names = {normalize_name(name): name for name in Operator.registry}
     functions: dict[str, str] = {}
     modules: dict[str, str] = {}
     pytorch = get_or_raise("torch")  # the library that most people know the names of
@@ -332,6 +332,6 @@ def _targets() -> dict[str, str]:
             if len(words) > 1 and all(word.isidentifier() for word in words):
                 names, word = modules if words[-1][0].isupper() else functions, normalize_name(words[-1])
                 names[words[-1].lower()] = operator.name
-                if own.get(word, operator.name) == operator.name:
+                if local_names.get(word, operator.name) == operator.name:
                     names[word] = operator.name
     return {**functions, **modules}

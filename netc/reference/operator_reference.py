@@ -36,11 +36,11 @@ its own, which the text explains. [Conventions of operators](../language/convent
 
 def families() -> dict[str, list[type[Operator]]]:
     """The operators that can be written as stages, by family, in the order of their declaration."""
-    found: dict[str, list[type[Operator]]] = {}
+    by_family: dict[str, list[type[Operator]]] = {}
     for operator in Operator.registry.values():
         if operator.operands:
-            found.setdefault(family_of(operator), []).append(operator)
-    return dict(sorted(found.items()))
+            by_family.setdefault(family_of(operator), []).append(operator)
+    return dict(sorted(by_family.items()))
 
 
 def family_of(operator: type[Operator]) -> str:
@@ -106,8 +106,8 @@ def _definition(operator: type[Operator]) -> list[str]:
     program = analyze(SourceFile("example", operator.examples[0]), Choice()).program
     assert program is not None, operator.examples[0]
     node = next(node for node in FlatGraph(program.main).iterate_operators() if isinstance(node.node.op, operator)).node
-    given = node.op.bind_inputs(tuple(value.type for value in node.inputs), program.facts)
-    return ["In terms of other operators, in the first example:", indent(cleandoc(node.op.write_definition(given)), "    ")]
+    inputs = node.op.bind_inputs(tuple(value.type for value in node.inputs), program.facts)
+    return ["In terms of other operators, in the first example:", indent(cleandoc(node.op.write_definition(inputs)), "    ")]
 
 
 def _input(operand: Input[Any]) -> str:
@@ -160,11 +160,11 @@ def reference() -> str:
 
 def reference_pages() -> dict[str, str]:
     """The files of docs/operators/: an index, the introductions of the families, and a page for each operator."""
-    found = {family.replace("_", " "): operators for family, operators in families().items()}
-    index = [INTRODUCTION.format(count=sum(map(len, found.values()))), "", "| family | operators |", "|---|---|"]
+    by_title = {family.replace("_", " "): operators for family, operators in families().items()}
+    index = [INTRODUCTION.format(count=sum(map(len, by_title.values()))), "", "| family | operators |", "|---|---|"]
     introductions = ["# Families of operators", "The operators of a family share these rules. [Operators](index.md) lists the members."]
     pages: dict[str, str] = {}
-    for name, operators in found.items():
+    for name, operators in by_title.items():
         link = f"[{name}](families.md#{name.replace(' ', '-')})"
         index.append(f"| {link} | {', '.join(f'[{op.name}]({op.name}.md)' for op in operators)} |")
         introductions += [f"## {name}", cleandoc(sys.modules[operators[0].__module__].__doc__ or "")]

@@ -24,13 +24,13 @@ _BLANK = "\n\n"
 @cache
 def words() -> dict[str, str]:
     """The page of each word. One page may be of several, which its title lists."""
-    found: dict[str, str] = {}
+    pages: dict[str, str] = {}
     for name in sorted(os.listdir(_WORDS)):
         if name.endswith(".md"):
             with open(os.path.join(_WORDS, name), encoding="utf-8") as file:
                 text = file.read()
-            found |= dict.fromkeys(text.partition("\n")[0].removeprefix("# ").split(", "), text)
-    return found
+            pages |= dict.fromkeys(text.partition("\n")[0].removeprefix("# ").split(", "), text)
+    return pages
 
 
 def library_files() -> list[str]:
@@ -56,8 +56,8 @@ def _file(path: str) -> str:
     for item in parse_source(source)[0].items:
         if isinstance(item, (ast.Block, ast.Fn)):
             header = re.split(r" (?:\{|=) ?", source.text[item.span.start : item.span.end].partition(_BLANK)[0].replace("\n", " "))[0]
-            said = _comment(_above(source.text, item.span.start))
-            parts.append(f"\n- `{re.sub(r' +', ' ', header)}`{said and f': {said}'}\n")
+            description = _comment(_above(source.text, item.span.start))
+            parts.append(f"\n- `{re.sub(r' +', ' ', header)}`{description and f': {description}'}\n")
     return "".join(parts)
 
 

@@ -65,10 +65,10 @@ def make_format_edit(checked: CheckedText) -> Edit | None:
     return Edit(Span(checked.source, start, len(before) - tail), text[start : len(text) - tail])
 
 
-def _count_common_prefix(one: str, other: str) -> int:
+def _count_common_prefix(text: str, other: str) -> int:
     """Count the characters that two texts have in common at their beginning."""
-    shortest = min(len(one), len(other))
-    return next((index for index in range(shortest) if one[index] != other[index]), shortest)
+    shortest = min(len(text), len(other))
+    return next((index for index in range(shortest) if text[index] != other[index]), shortest)
 
 
 def _is_within_line_end(text: str, offset: int) -> bool:
@@ -76,11 +76,11 @@ def _is_within_line_end(text: str, offset: int) -> bool:
     return text[max(0, offset - 1) : offset + 1] == "\r\n"
 
 
-def _format_title(one: Diagnostic) -> str:
-    edit = one.edits[0]
+def _format_title(diagnostic: Diagnostic) -> str:
+    edit = diagnostic.edits[0]
     old, new = (edit.span.text or "").strip(), edit.text.strip()
-    if len(one.edits) > 1 or "\n" in old + new or len(old + new) > 60:
-        return one.help[0] if one.help else "Apply the suggested edit"
+    if len(diagnostic.edits) > 1 or "\n" in old + new or len(old + new) > 60:
+        return diagnostic.help[0] if diagnostic.help else "Apply the suggested edit"
     if not old:
         return f"Insert `{new}`"
     return f"Replace `{old}` with `{new}`" if new else f"Remove `{old}`"

@@ -193,7 +193,10 @@ class CheckedText:
             verify_program(elaboration.program)
         assert elaboration.index is not None
         return View(
-            model, elaboration.program, tuple([tree.relocate_diagnostic(one) for one in elaboration.diagnostics]), elaboration.index
+            model,
+            elaboration.program,
+            tuple([tree.relocate_diagnostic(diagnostic) for diagnostic in elaboration.diagnostics]),
+            elaboration.index,
         )
 
     def find_use(self, source: SourceFile) -> ast.Use | None:
@@ -262,14 +265,20 @@ class CheckedText:
     def occurrences(self) -> tuple[Occurrence, ...]:
         """All names with their definitions. The compiler overrides the binding of the tree, because it knows more: for example, the
         arguments of a stage that is passed as an argument."""
-        known = {(one.span.start, one.span.end): one for one in self.references if one.kind != "label" and one.name != "in"}
-        return tuple([_correct_occurrence(one, known.get((one.span.start, one.span.end))) for one in self.names.occurrences])
+        known = {
+            (reference.span.start, reference.span.end): reference
+            for reference in self.references
+            if reference.kind != "label" and reference.name != "in"
+        }
+        return tuple(
+            [_correct_occurrence(reference, known.get((reference.span.start, reference.span.end))) for reference in self.names.occurrences]
+        )
 
     def find_occurrence(self, offset: int) -> Occurrence | None:
         """Find the name at an offset, or directly before it."""
-        touching = [one for one in self.occurrences if one.span.start <= offset <= one.span.end]
+        touching = [occurrence for occurrence in self.occurrences if occurrence.span.start <= offset <= occurrence.span.end]
         # Between two adjacent names, the offset belongs to the second one.
-        return max(touching, key=lambda one: one.span.start, default=None)
+        return max(touching, key=lambda occurrence: occurrence.span.start, default=None)
 
     def find_reference(self, offset: int) -> Reference | None:
         """Find the evaluated identifier at an offset, or directly before it."""

@@ -52,7 +52,7 @@ def find_completions(checked: CheckedText, offset: int) -> list[Suggestion]:
     """Find the words that may be written at an offset, the likely ones first."""
     context = find_context(checked.source.text, offset)
     # Of suggestions with the same label, the first one stays: a local name hides an operator.
-    suggestions = {one.label: one for one in reversed([*_list_suggestions(checked, context, offset)])}
+    suggestions = {suggestion.label: suggestion for suggestion in reversed([*_list_suggestions(checked, context, offset)])}
     return list(reversed(suggestions.values()))
 
 
@@ -129,21 +129,25 @@ def _is_table(context: Context, back: int) -> bool:
 
 def _suggest_names(scope: NameScope, start: int, kinds: Iterable[str] = ()) -> Iterator[Suggestion]:
     """Suggest the visible names of some kinds, or of all."""
-    wanted = tuple(kinds)
-    for name, one in scope.visible_names(start).items():
-        if (not wanted or one.kind in wanted) and one.kind != "model":
+    wanted_kinds = tuple(kinds)
+    for name, definition in scope.visible_names(start).items():
+        if (not wanted_kinds or definition.kind in wanted_kinds) and definition.kind != "model":
             yield Suggestion(
-                name, one.kind, start, _format_detail(one), read_doc_comment(one.span) if one.kind in ("block", "function", "let") else ""
+                name,
+                definition.kind,
+                start,
+                _format_detail(definition),
+                read_doc_comment(definition.span) if definition.kind in ("block", "function", "let") else "",
             )
 
 
-def _format_detail(one: Definition) -> str:
-    match one.node:
+def _format_detail(definition: Definition) -> str:
+    match definition.node:
         case ast.Block(parameters=parameters) | ast.Fn(parameters=parameters):
-            return f"{one.name}({', '.join(p.span.text for p in parameters)})"
+            return f"{definition.name}({', '.join(p.span.text for p in parameters)})"
         case ast.Let(value=value) | ast.ParameterDecl(default=ast.Expr() as value):
             return value.span.text.partition("\n")[0]
-    return one.kind
+    return definition.kind
 
 
 def _suggest_operators(start: int) -> Iterator[Suggestion]:
@@ -217,7 +221,7 @@ def _suggest_arguments(checked: CheckedText, context: Context, scope: NameScope,
             yield from _suggest_words(operator.slots[stage.values].kind.words, start)
         yield from _suggest_operator_arguments(operator, stage, start)
         if operator.takes_activation:
-            yield from (Suggestion(name, "operator", start, meaning(one)) for name, one in Operator.registry.items() if one.is_activation)
+            yield from (Suggestion(name, "operator", start, meaning(cls)) for name, cls in Operator.registry.items() if cls.is_activation)
     elif definition is not None:
         yield from _suggest_parameters(definition, stage, start)
     yield from _suggest_names(scope, start, ("let", "parameter", "variable", "dimension", "function", *(("tensor",) * stage.called)))

@@ -68,8 +68,8 @@ class Context(Record):
         ):
             called = _is_open(self.before[index + 1 :])
         arguments = self.before[index + 2 :] if called else self.before[index + 1 :]
-        values, given = _count_arguments(arguments, called)
-        return StageContext(self.before[index], values, given, called)
+        values, keywords = _count_arguments(arguments, called)
+        return StageContext(self.before[index], values, keywords, called)
 
 
 def find_context(text: str, offset: int) -> Context:
@@ -78,11 +78,11 @@ def find_context(text: str, offset: int) -> Context:
     all_tokens, comments = lex_text(text, load_tables(), 0, max(0, min(offset, len(text))))
     tokens = [token for token in all_tokens if token.type != END]
     # A comment ends before the line break, so at the end of its line the offset is still inside.
-    inside = next((one for one in comments if one.end == offset and "\n" not in one.text), None)
+    inside = next((comment for comment in comments if comment.end == offset and "\n" not in comment.text), None)
     if tokens and tokens[-1].end == offset and tokens[-1].type == "UNTERMINATED_STRING":
         inside = tokens[-1]
     if inside is not None:
-        return Context("", offset, _drop_line_breaks([one for one in tokens if one is not inside]), inside)
+        return Context("", offset, _drop_line_breaks([comment for comment in tokens if comment is not inside]), inside)
     last = tokens[-1] if tokens else None
     if last is not None and last.end == offset and (last.text[:1].isalpha() or last.text[:1] == "_") and last.type != "LABEL":
         return Context(last.text, last.start, _drop_line_breaks(tokens[:-1]), None)

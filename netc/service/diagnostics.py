@@ -51,11 +51,11 @@ def find_path(checked: CheckedText, span: Span) -> str:
     return checked.path if span.file is checked.source else span.file.name
 
 
-def _add_diagnostic(diagnostic: Diagnostic, source: SourceFile, shown: list[EditorDiagnostic]) -> None:
-    if len(shown) < MAX_DIAGNOSTICS:
+def _add_diagnostic(diagnostic: Diagnostic, source: SourceFile, collected: list[EditorDiagnostic]) -> None:
+    if len(collected) < MAX_DIAGNOSTICS:
         related = (*((mark.span, mark.text) for mark in diagnostic.marks), *((site.span, site.text) for site in diagnostic.trace))
         # A block that contains itself is used at one position many times, so duplicates are dropped.
-        shown.append(EditorDiagnostic(diagnostic, format_message(diagnostic), tuple(dict.fromkeys(related))))
+        collected.append(EditorDiagnostic(diagnostic, format_message(diagnostic), tuple(dict.fromkeys(related))))
 
 
 def format_message(diagnostic: Diagnostic) -> str:

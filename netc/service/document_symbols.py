@@ -40,7 +40,7 @@ class Fold(Record):
 
 def list_symbols(checked: CheckedText) -> list[Symbol]:
     """List the definitions of a text, in order."""
-    return [one for item in checked.file.items for one in _iterate_symbols(item)]
+    return [symbol for item in checked.file.items for symbol in _iterate_symbols(item)]
 
 
 def _iterate_symbols(item: ast.Node) -> Iterator[Symbol]:
@@ -55,7 +55,7 @@ def _iterate_symbols(item: ast.Node) -> Iterator[Symbol]:
 
 
 def _list_inner_symbols(body: ast.Body) -> tuple[Symbol, ...]:
-    return tuple([one for statement in body.statements for one in _iterate_symbols(statement)])
+    return tuple([symbol for statement in body.statements for symbol in _iterate_symbols(statement)])
 
 
 def _iterate_labels(statement: ast.Node) -> Iterator[Symbol]:
@@ -70,7 +70,7 @@ def list_folds(checked: CheckedText) -> list[Fold]:
     """List brackets and comments that span several lines."""
     # From the tokens, not the tree, so that folded regions stay folded while the text does not parse.
     text = checked.source.text
-    return sorted([*_fold_brackets(text, checked.tokens), *_fold_comments(text, checked.comments)], key=lambda one: (one.start, one.end))
+    return sorted([*_fold_brackets(text, checked.tokens), *_fold_comments(text, checked.comments)], key=lambda fold: (fold.start, fold.end))
 
 
 def _fold_brackets(text: str, tokens: Iterable[Token]) -> Iterator[Fold]:

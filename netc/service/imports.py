@@ -54,14 +54,14 @@ class Importer:
                     exports[name.name] = Definition(name.span, name.name, kind_of(item), item)
             case ast.Use(names=names):
                 theirs = self(item)
-                wanted = {name.name for name in names} or theirs.keys()
-                exports |= {name: one for name, one in theirs.items() if name in wanted}
+                selected = {name.name for name in names} or theirs.keys()
+                exports |= {name: definition for name, definition in theirs.items() if name in selected}
 
 
-def find_use(file: ast.File, wanted: SourceFile, loader: Loader, parse: Parse) -> ast.Use | None:
+def find_use(file: ast.File, used_file: SourceFile, loader: Loader, parse: Parse) -> ast.Use | None:
     """Find the `use` of a tree that leads to another file, directly or through others."""
     for item in file.items:
-        if isinstance(item, ast.Use) and wanted in parse_used_files(replace(file, items=(item,)), loader, parse):
+        if isinstance(item, ast.Use) and used_file in parse_used_files(replace(file, items=(item,)), loader, parse):
             return item
     return None
 

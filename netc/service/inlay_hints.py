@@ -40,7 +40,7 @@ def list_hints(checked: CheckedText, start: int = 0, end: int | None = None) -> 
     stop = _find_line_end(text, stop)
     first = text.rfind("\n", 0, max(0, min(start, len(text)))) + 1
     # Known hints come second, so that they replace assumed ones at the same line.
-    by_offset = {one.offset: one for one in (*_list_assumed_hints(checked, first, stop), *_list_known_hints(checked, first, stop))}
+    by_offset = {hint.offset: hint for hint in (*_list_assumed_hints(checked, first, stop), *_list_known_hints(checked, first, stop))}
     return [by_offset[offset] for offset in sorted(by_offset)]
 
 

@@ -56,7 +56,7 @@ def find_references(workspace: Workspace, checked: CheckedText, offset: int, dec
     occurrence = checked.find_occurrence(offset)
     if occurrence is None or occurrence.definition is None:
         return _find_label_references(checked, offset, declaration)
-    spans = [one.span for one in _find_occurrences(workspace, checked, occurrence.definition)]
+    spans = [found_occurrence.span for found_occurrence in _find_occurrences(workspace, checked, occurrence.definition)]
     return [span for span in spans if declaration or not _is_same_span(span, occurrence.definition.span)]
 
 
@@ -65,26 +65,26 @@ def _find_label_references(checked: CheckedText, offset: int, declaration: bool)
     label = checked.find_reference(offset)
     if label is None or label.definition is None:
         return []
-    uses = [one.span for one in checked.references if one.definition == label.definition]
+    uses = [reference.span for reference in checked.references if reference.definition == label.definition]
     return [span for span in uses if declaration or span != label.definition]
 
 
-def _find_occurrences(workspace: Workspace, checked: CheckedText, wanted: Definition) -> list[Occurrence]:
-    occurrences = _filter_occurrences(checked, wanted)
-    if wanted.kind not in _SHARED_KINDS or (wanted.kind in ("parameter", "tensor") and not wanted.owner):
+def _find_occurrences(workspace: Workspace, checked: CheckedText, definition: Definition) -> list[Occurrence]:
+    occurrences = _filter_occurrences(checked, definition)
+    if definition.kind not in _SHARED_KINDS or (definition.kind in ("parameter", "tensor") and not definition.owner):
         return occurrences
-    return occurrences + _find_other_occurrences(workspace, checked, wanted, occurrences)
+    return occurrences + _find_other_occurrences(workspace, checked, definition, occurrences)
 
 
 def _find_other_occurrences(
-    workspace: Workspace, checked: CheckedText, wanted: Definition, known_occurrences: list[Occurrence]
+    workspace: Workspace, checked: CheckedText, definition: Definition, known_occurrences: list[Occurrence]
 ) -> list[Occurrence]:
     """Find the occurrences in other files."""
     # A folder may have thousands of files, and checking one takes milliseconds. So a file is checked only if its text contains the name (or
     # another name that a `use` gave it), and if it uses a file with an occurrence. Each such file may lead to further ones.
-    defining_file = os.path.realpath(wanted.span.file.name)
+    defining_file = os.path.realpath(definition.span.file.name)
     texts = {path: workspace.read_text(path) for path in _list_files(workspace, os.path.dirname(defining_file)) if path != checked.path}
-    names, reached = {wanted.name, *(one.name for one in known_occurrences)}, {defining_file, checked.path}
+    names, reached = {definition.name, *(known.name for known in known_occurrences)}, {defining_file, checked.path}
     used: dict[str, set[str]] = {defining_file: {defining_file}}
     results: list[Occurrence] = []
     while True:
@@ -96,10 +96,10 @@ def _find_other_occurrences(
         for path in ready:
             del texts[path]
             checked_file = workspace.check_text(path)
-            occurrences = [] if checked_file is None else _filter_occurrences(checked_file, wanted)
+            occurrences = [] if checked_file is None else _filter_occurrences(checked_file, definition)
             if occurrences:
                 results += occurrences
-                names |= {one.name for one in occurrences}
+                names |= {known.name for known in occurrences}
                 reached.add(path)
 
 
@@ -118,8 +118,12 @@ def _list_used_files(workspace: Workspace, path: str) -> set[str]:
     return paths
 
 
-def _filter_occurrences(checked: CheckedText, wanted: Definition) -> list[Occurrence]:
-    return [one for one in checked.occurrences if one.definition is not None and _is_same_span(one.definition.span, wanted.span)]
+def _filter_occurrences(checked: CheckedText, definition: Definition) -> list[Occurrence]:
+    return [
+        occurrence
+        for occurrence in checked.occurrences
+        if occurrence.definition is not None and _is_same_span(occurrence.definition.span, definition.span)
+    ]
 
 
 def _list_files(workspace: Workspace, folder: str) -> list[str]:
@@ -132,8 +136,8 @@ def _list_files(workspace: Workspace, folder: str) -> list[str]:
     return list(paths)
 
 
-def _is_same_span(one: Span, other: Span) -> bool:
-    return (one.start, one.end, one.file.name) == (other.start, other.end, other.file.name)
+def _is_same_span(span: Span, other: Span) -> bool:
+    return (span.start, span.end, span.file.name) == (other.start, other.end, other.file.name)
 
 
 def find_renamable(checked: CheckedText, offset: int) -> Span:
@@ -154,12 +158,12 @@ def _find_renamable_occurrence(checked: CheckedText, offset: int) -> Occurrence:
 
 def make_rename(workspace: Workspace, checked: CheckedText, offset: int, name: str) -> list[Edit]:
     """Make the edits that rename the name at an offset everywhere. Raises `RenameRefused`."""
-    wanted = _find_renamable_occurrence(checked, offset).definition
-    assert wanted is not None
+    definition = _find_renamable_occurrence(checked, offset).definition
+    assert definition is not None
     # `N` is always the batch, and `_` discards a result, so neither can be bound.
     if not name.isidentifier() or not name.isascii() or name in load_tables().keywords or name in (BATCH, "_"):
         raise RenameRefused(f"`{name}` cannot be a name")
-    edits = [Edit(one.span, name) for one in _find_occurrences(workspace, checked, wanted)]
+    edits = [Edit(occurrence.span, name) for occurrence in _find_occurrences(workspace, checked, definition)]
     _check_rename(workspace, edits)
     return edits
 
@@ -186,19 +190,19 @@ def _check_rename(workspace: Workspace, edits: list[Edit]) -> None:
 def _link_names(checked: CheckedText) -> list[object]:
     """Return the definition of each name in a form that a rename does not change: by the number of the occurrence."""
     names = checked.occurrences
-    numbers = {(one.span.start, one.span.end): number for number, one in enumerate(names)}
+    numbers = {(name.span.start, name.span.end): number for number, name in enumerate(names)}
     return [*_iterate_links(checked, numbers)]
 
 
 def _iterate_links(checked: CheckedText, numbers: dict[tuple[int, int], int]) -> Iterator[object]:
-    for one in checked.occurrences:
-        if one.definition is None:
-            yield one.name
-        elif one.definition.span.file is checked.source:
-            yield numbers.get((one.definition.span.start, one.definition.span.end))
+    for occurrence in checked.occurrences:
+        if occurrence.definition is None:
+            yield occurrence.name
+        elif occurrence.definition.span.file is checked.source:
+            yield numbers.get((occurrence.definition.span.start, occurrence.definition.span.end))
         else:
-            yield one.definition.span.file.name
+            yield occurrence.definition.span.file.name
 
 
 def _count_errors(checked: CheckedText) -> int:
-    return sum(one.severity == "error" for one in checked.collect_diagnostics())
+    return sum(diagnostic.severity == "error" for diagnostic in checked.collect_diagnostics())

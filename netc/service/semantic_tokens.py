@@ -58,9 +58,9 @@ def _classify_names(checked: CheckedText) -> Iterator[tuple[tuple[int, int], str
     for reference in checked.references:
         if reference.kind in _OF_REFERENCE:
             yield (reference.span.start, reference.span.end), _OF_REFERENCE[reference.kind]
-    for one in checked.occurrences:
-        if one.definition is not None:
-            yield (one.span.start, one.span.end), _OF_DEFINITION.get(one.definition.kind, "variable")
+    for occurrence in checked.occurrences:
+        if occurrence.definition is not None:
+            yield (occurrence.span.start, occurrence.span.end), _OF_DEFINITION.get(occurrence.definition.kind, "variable")
 
 
 def _classify_token(token: Token, following: Token | None, known: dict[tuple[int, int], str]) -> Iterator[ClassifiedWord]:

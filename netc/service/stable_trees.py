@@ -57,8 +57,8 @@ class StableTree(Record):
     def find_closures(self, names: FileNames, imports: Hashable) -> dict[SourceFile, Hashable]:
         """Return a key for each block: all definitions that its names can reach, and `imports`, the definitions of other files. A cached
         result for a block is valid as long as its key is equal."""
-        blocks = [one for one in names.items if isinstance(one.item, ast.Block) and id(one.item.span.file) in self.places]
-        return {one.item.span.file: (imports, names.reachable_nodes(one)) for one in blocks}
+        blocks = [block for block in names.items if isinstance(block.item, ast.Block) and id(block.item.span.file) in self.places]
+        return {block.item.span.file: (imports, names.reachable_nodes(block)) for block in blocks}
 
 
 class StableTrees:
@@ -73,10 +73,10 @@ class StableTrees:
         if len(self._known) > MAX_REMEMBERED:
             self._known.clear()
         models = any(isinstance(item, ast.ModelDecl) for item in file.items)
-        kept: tuple[type[ast.Node], ...] = (ast.Block, ast.Fn, ast.Let) if models else (ast.Block, ast.Fn)
+        kept_kinds: tuple[type[ast.Node], ...] = (ast.Block, ast.Fn, ast.Let) if models else (ast.Block, ast.Fn)
         places: dict[int, tuple[Segment, int]] = {}
         used_counts: dict[str, int] = {}
-        items = [self._reuse_item(item, source.name, places, used_counts) if isinstance(item, kept) else item for item in file.items]
+        items = [self._reuse_item(item, source.name, places, used_counts) if isinstance(item, kept_kinds) else item for item in file.items]
         return StableTree(source, ast.File(file.span, tuple(items)), places)
 
     def _reuse_item(self, item: ast.Item, name: str, places: dict[int, tuple[Segment, int]], used_counts: dict[str, int]) -> ast.Item:

@@ -11,13 +11,13 @@ MAX_SHOWN = 3
 """The number of different types or values that are shown, and of tensors of a tuple."""
 
 
-def format_type(one: object) -> str:
+def format_type(value: object) -> str:
     """Format a tensor's type, or the types of the tensors of a tuple."""
-    if not isinstance(one, tuple):
-        return str(one)
-    shown = [str(type) for type in one[:MAX_SHOWN]]
-    more = len(one) - len(shown)
-    return "(" + ", ".join(shown + ([f"... {len(one)} in all"] if more else [])) + ")"
+    if not isinstance(value, tuple):
+        return str(value)
+    texts = [str(type) for type in value[:MAX_SHOWN]]
+    more = len(value) - len(texts)
+    return "(" + ", ".join(texts + ([f"... {len(value)} in all"] if more else [])) + ")"
 
 
 def format_types(types: Iterable[object]) -> str:
@@ -41,6 +41,6 @@ def format_type_or_value(value: object) -> str:
 
 
 def _join_alternatives(different: list[object], show: Callable[[object], str]) -> str:
-    shown = list(dict.fromkeys(show(one) for one in different[:MAX_SHOWN]))
+    texts = list(dict.fromkeys(show(alternative) for alternative in different[:MAX_SHOWN]))
     more = len(different) - MAX_SHOWN
-    return " or ".join(shown) + (f" or {more} more" if more > 0 else "")
+    return " or ".join(texts) + (f" or {more} more" if more > 0 else "")

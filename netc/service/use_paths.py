@@ -38,4 +38,4 @@ def list_exported_names(checked: CheckedText, path: str) -> list[tuple[str, str]
         theirs = importer(ast.Use(span, ast.String(span, path), ()))
     except CannotLoad:
         return []
-    return [(name, one.kind) for name, one in theirs.items()]
+    return [(name, definition.kind) for name, definition in theirs.items()]

@@ -172,6 +172,6 @@ def _parse_file(source: SourceFile) -> Parsed:
     problems: list[Diagnostic]
     tokens, comments = lex_text(source.text, load_tables())
     file, problems = parse_source(
-        source, [Token(one.type, one.text, one.start, one.end) for one in tokens]
+        source, [Token(token.type, token.text, token.start, token.end) for token in tokens]
     )  # copies, because the parser's layout changes tokens
     return Parsed(source, tuple(tokens), tuple(comments), file, tuple(problems))
