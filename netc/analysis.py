@@ -23,7 +23,7 @@ from .errors import CompileError
 from .files.file_problems import NoModel, make_diagnostic
 from .files.source_files import Unreadable
 from .files.spec_loader import SpecLoader
-from .plugin_loading import load_unknown
+from .plugin_loading import load_for_unknown_names
 from .reference import foreign_names
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Analysis(Record):
     index: Index | None = None
     digests: tuple[str, ...] = ()
 
-    def with_model(self) -> Analysis:
+    def require_model(self) -> Analysis:
         """The same, with a diagnostic if there is no error but no model either: the file is a library."""
         if self.program is not None or self.failed:
             return self
@@ -78,20 +78,20 @@ class Spec(Record):
     choice: Choice
     path: str | None = None
 
-    def training(self, section: str | None) -> Training:
+    def elaborate_training(self, section: str | None) -> Training:
         """A train section, elaborated. Raises `CompileError`."""
         analysis = analyze_training(self.source, self.choice, self.path, section)
         if analysis.training is None:
             raise CompileError(analysis.diagnostics)
         return analysis.training
 
-    def in_precision(self, precision: Precision) -> tuple[Analysis, Spec]:
+    def change_precision(self, precision: Precision) -> tuple[Analysis, Spec]:
         """The same text, analyzed in another element type."""
         spec = replace(self, choice=replace(self.choice, precision=precision))
         return analyze(self.source, spec.choice, self.path), spec
 
 
-class WholeFile:
+class SharedDefinitions:
     """The loader and the definitions that all models and train sections of a file share."""
 
     def __init__(self, file: ast.File, source: SourceFile, choice: Choice, path: str | None) -> None:
@@ -110,23 +110,23 @@ class TrainingAnalysis(Record):
 
 class ParsedSpec(Record):
     """A text that has been parsed, with the context of its models and train sections. `path` is where the text was read from: files that it
-    uses are found relative to it. `whole` has what other models of the file have found."""
+    uses are found relative to it. `shared` has what other models of the file have found."""
 
     file: ast.File
     source: SourceFile
     problems: list[Diagnostic]
     choice: Choice
     path: str | None = None
-    whole: WholeFile | None = None
+    shared: SharedDefinitions | None = None
 
     def make_loader(self) -> SpecLoader:
         """The loader of the whole file, or a new one."""
-        return SpecLoader(self.source, self.path, self.choice.allow_paths) if self.whole is None else self.whole.loader
+        return SpecLoader(self.source, self.path, self.choice.allow_paths) if self.shared is None else self.shared.loader
 
     @property
     def definitions(self) -> FileDefinitions | None:
         """The definitions of the whole file, if several models share them."""
-        return None if self.whole is None else self.whole.definitions
+        return None if self.shared is None else self.shared.definitions
 
 
 def parse_spec(source: SourceFile, choice: Choice, path: str | None = None) -> ParsedSpec:
@@ -154,7 +154,7 @@ def read_and_analyze_training(
 def elaborate_section(parsed: ParsedSpec, section: str | None) -> TrainingAnalysis:
     """The second half of `analyze_training`."""
     analysis = _elaborate_section_once(parsed, section)
-    return _elaborate_section_once(parsed, section) if load_unknown(analysis.diagnostics) else analysis
+    return _elaborate_section_once(parsed, section) if load_for_unknown_names(analysis.diagnostics) else analysis
 
 
 def _elaborate_section_once(parsed: ParsedSpec, section: str | None) -> TrainingAnalysis:
@@ -164,7 +164,7 @@ def _elaborate_section_once(parsed: ParsedSpec, section: str | None) -> Training
         parsed.source,
         section=section,
         loader=loader,
-        arrays=loader.array,
+        arrays=loader.load_array,
         foreign=foreign_names,
         model=choice.model,
         params=choice.params,
@@ -173,7 +173,7 @@ def _elaborate_section_once(parsed: ParsedSpec, section: str | None) -> Training
         definitions=parsed.definitions,
     )
     if elaboration.training is not None:
-        _verify(elaboration.training.program)
+        _verify_if_debugging(elaboration.training.program)
     diagnostics = tuple(sort_and_dedupe([*parsed.problems, *elaboration.diagnostics]))
     failed = any(d.severity == "error" for d in diagnostics)
     return TrainingAnalysis(None if failed else elaboration.training, diagnostics, tuple(loader.sources), tuple(loader.digests))
@@ -197,7 +197,7 @@ def analyze(source: SourceFile, choice: Choice, path: str | None = None, *, inde
 def elaborate_model(parsed: ParsedSpec, *, index: bool = False) -> Analysis:
     """The second half of `analyze`. Only a name that is unknown makes netc look for the plugins of installed packages."""
     analysis = _elaborate_model_once(parsed, index)
-    return _elaborate_model_once(parsed, index) if load_unknown(analysis.diagnostics) else analysis
+    return _elaborate_model_once(parsed, index) if load_for_unknown_names(analysis.diagnostics) else analysis
 
 
 def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
@@ -206,7 +206,7 @@ def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
         parsed.file,
         parsed.source,
         loader=loader,
-        arrays=loader.array,
+        arrays=loader.load_array,
         foreign=foreign_names,
         model=choice.model,
         params=choice.params,
@@ -219,13 +219,13 @@ def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
     if any(d.severity == "error" for d in parsed.problems):  # what could not be read may be what uses it
         problems = [d for d in problems if not d.code.startswith("unused-")]
     if elaboration.program is not None:
-        _verify(elaboration.program)
+        _verify_if_debugging(elaboration.program)
     diagnostics = tuple(sort_and_dedupe([*parsed.problems, *problems]))
     failed = any(d.severity == "error" for d in diagnostics)
     return Analysis(None if failed else elaboration.program, diagnostics, tuple(loader.sources), elaboration.index, tuple(loader.digests))
 
 
-def _verify(program: Program) -> None:
+def _verify_if_debugging(program: Program) -> None:
     """What the graph promises is checked where it is asked for."""
     if os.environ.get("NETC_DEBUG"):
         from netc.compiler.ir.verify import verify_program
@@ -240,7 +240,7 @@ def analyze_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     except Unreadable as error:
         return [Analysis(None, (error.diagnostic,), (error.span.file,))]
     parsed = parse_spec(source, choice, path)
-    parsed = replace(parsed, whole=WholeFile(parsed.file, source, choice, path))
+    parsed = replace(parsed, shared=SharedDefinitions(parsed.file, source, choice, path))
     names = complete_models(parsed.file)
     choices = [choice] if choice.model is not None or len(names) < 2 else [replace(choice, model=name) for name in names]
     return [*(elaborate_model(replace(parsed, choice=model_choice)) for model_choice in choices), *check_sections(parsed)]

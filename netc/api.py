@@ -64,9 +64,9 @@ def compile(
     `dtype` is the element type of all that the spec gives none, `"bfloat16"` or `torch.bfloat16` for example; with `keep_io` the inputs and
     outputs stay float32.
     """
-    choice = _choice(model, params, dims, allow_paths, dtype, keep_io)
+    choice = _make_choice(model, params, dims, allow_paths, dtype, keep_io)
     source = SourceFile(TEXT, check_spec_text(text))
-    return model_of(analyze(source, choice), choice)
+    return make_model(analyze(source, choice), choice)
 
 
 @check_arguments
@@ -82,12 +82,12 @@ def compile_file(
 ) -> Model:
     """Compiles a file; the rest is as for `compile`. A file that cannot be read is a `CompileError` too."""
     where = check_path(path)
-    choice = _choice(model, params, dims, allow_paths, dtype, keep_io)
+    choice = _make_choice(model, params, dims, allow_paths, dtype, keep_io)
     try:
         source = read_file(where)
     except Unreadable as error:
         raise CompileError((error.diagnostic,)) from None
-    return model_of(analyze(source, choice, where), choice, where)
+    return make_model(analyze(source, choice, where), choice, where)
 
 
 @check_arguments
@@ -135,22 +135,22 @@ def train(
     if (output is None) == (resume is None):
         raise ValueError("give `output` for a new run, or `resume`")
     folder = check_path(output if output is not None else resume)
-    choice = _choice(model, params, dims, allow_paths)
-    return train_file(where, None, choice, check_name(section, "section"), folder, resume is not None, report or _silent, **options)
+    choice = _make_choice(model, params, dims, allow_paths)
+    return train_file(where, None, choice, check_name(section, "section"), folder, resume is not None, report or _ignore_report, **options)
 
 
-def _silent(report: Report) -> None:
+def _ignore_report(report: Report) -> None:
     """Reports nothing."""
 
 
-def _choice(model: object, params: object, dims: object, allow_paths: object, dtype: object = None, keep_io: object = False) -> Choice:
+def _make_choice(model: object, params: object, dims: object, allow_paths: object, dtype: object = None, keep_io: object = False) -> Choice:
     precision = check_precision(dtype, keep_io)
     return Choice(check_name(model, "model"), check_params(params), check_dims(dims), check_paths(allow_paths), precision)
 
 
-def model_of(analysis: Analysis, choice: Choice, path: str | None = None) -> Model:
+def make_model(analysis: Analysis, choice: Choice, path: str | None = None) -> Model:
     """The model that an analysis found. `path`: where the text was read from."""
     if analysis.program is None:
-        raise CompileError(analysis.with_model().diagnostics)
+        raise CompileError(analysis.require_model().diagnostics)
     spec = Spec(analysis.sources[0], choice, path)
     return Model(analysis.program, analysis.diagnostics, hash_spec(analysis, choice), spec)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Unpack
 from netc.compiler.backends.backend_registry import NAMES
 
 from .analysis import analyze
-from .api import model_of
+from .api import make_model
 from .display.graph_text import format_program
 from .display.tree_text import format_tokens, format_tree
 from .files.source_files import Unreadable
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
     Shown = tuple[str | None, tuple[Diagnostic, ...]]
 
 
-def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, **graph: Unpack[GraphKeywords]) -> Shown:
+def emit_stage(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, **graph: Unpack[GraphKeywords]) -> Shown:
     """The text of one stage, None if there are errors before it, and the diagnostics. `graph`: how a graph of ONNX is written."""
     try:
         source, path = read()
     except Unreadable as error:
         return None, (error.diagnostic,)
-    if stage in OF_TEXT:
-        return OF_TEXT[stage](source)
-    analysis = analyze(source, choice, path).with_model()
+    if stage in TEXT_STAGES:
+        return TEXT_STAGES[stage](source)
+    analysis = analyze(source, choice, path).require_model()
     if analysis.program is None:
         return None, analysis.diagnostics
-    model = model_of(analysis, choice)
-    text = _OF_MODEL[stage](model) if stage in _OF_MODEL else model.source(stage, **graph)
+    model = make_model(analysis, choice)
+    text = _MODEL_STAGES[stage](model) if stage in _MODEL_STAGES else model.source(stage, **graph)
     return text, analysis.diagnostics
 
 
-OF_TEXT: dict[str, Callable[[SourceFile], Shown]] = {"tokens": format_tokens, "ast": format_tree}
+TEXT_STAGES: dict[str, Callable[[SourceFile], Shown]] = {"tokens": format_tokens, "ast": format_tree}
 """The stages before there is a model."""
-_OF_MODEL: dict[str, Callable[[Model], str]] = {"graph": lambda model: format_program(model.program)}
+_MODEL_STAGES: dict[str, Callable[[Model], str]] = {"graph": lambda model: format_program(model.program)}
 
-STAGES = (*OF_TEXT, *_OF_MODEL, *NAMES)
+STAGES = (*TEXT_STAGES, *_MODEL_STAGES, *NAMES)
 """What can be shown, in the order of the stages."""

@@ -32,7 +32,7 @@ class CompileError(ValueError):
 
 
 @contextmanager
-def unsupported_is_compile_error(program: Program) -> Iterator[None]:
+def raise_as_compile_error(program: Program) -> Iterator[None]:
     """What a target cannot express becomes a `CompileError` at the stage concerned."""
     try:
         yield

@@ -41,16 +41,16 @@ class NetLexer(Lexer):  # type: ignore[misc]
             if token.start > offset:
                 yield offset, Whitespace, text[offset : token.start]
             if token.end > token.start:
-                yield from _colored(token, before, text[token.end : token.end + 2])
+                yield from _color_token(token, before, text[token.end : token.end + 2])
             offset, before = token.end, token.text
         if offset < len(text):
             yield offset, Whitespace, text[offset:]
 
 
-def _colored(token: Token, before: str, after: str) -> Iterator[Color]:
+def _color_token(token: Token, before: str, after: str) -> Iterator[Color]:
     """A token as Pygments has it. `before` is the token before, `after` the characters that follow."""
     if token.type != "LABEL":
-        yield token.start, _kind(token, before, after), token.text
+        yield token.start, _classify_token(token, before, after), token.text
         return
     label = token.text[2:].lstrip()
     yield token.start, Keyword, "as"
@@ -58,13 +58,13 @@ def _colored(token: Token, before: str, after: str) -> Iterator[Color]:
     yield token.end - len(label), Name.Label, label
 
 
-def _kind(token: Token, before: str, after: str) -> _TokenType:
+def _classify_token(token: Token, before: str, after: str) -> _TokenType:
     if token.type in _LITERALS:
         return _LITERALS[token.type]
     if token.type in _INVALID:
         return Error
     if token.type == "NAME":
-        return _kind_of_name(token.text, before, after)
+        return _classify_name(token.text, before, after)
     if token.text in CONSTANTS:
         return Keyword.Constant
     if token.text in WORD_OPERATORS:
@@ -74,7 +74,7 @@ def _kind(token: Token, before: str, after: str) -> _TokenType:
     return Punctuation if token.text in _PUNCTUATION else Operator
 
 
-def _kind_of_name(name: str, before: str, after: str) -> _TokenType:
+def _classify_name(name: str, before: str, after: str) -> _TokenType:
     from netc.compiler.ops import Operator as NetOperator
     from netc.compiler.types.tensor_types import DTYPES
 

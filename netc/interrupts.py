@@ -13,37 +13,37 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import NoReturn
 
-_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_TERMINATING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that end a process at once; Windows has no SIGHUP."""
-_noticed = False
+_was_interrupted = False
 
 
-def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+def handle_interrupt(number: int, frame: FrameType | None) -> NoReturn:
     """The handler of SIGINT."""
-    global _noticed
-    _noticed = True
+    global _was_interrupted
+    _was_interrupted = True
     raise KeyboardInterrupt
 
 
-def noticed() -> bool:
-    """Whether `interrupt` has been called."""
-    return _noticed
+def was_interrupted() -> bool:
+    """Whether `handle_interrupt` has been called."""
+    return _was_interrupted
 
 
-def excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+def report_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """What C prints of an interruption is left out."""
     if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
 
 
 @contextmanager
-def ended_late() -> Iterator[None]:
+def delay_termination() -> Iterator[None]:
     """Signals that would end the process at once interrupt the block, which can clear away what it has begun, and end the process then.
     Those that something else handles or ignores stay as they are, and so do all outside of the main thread."""
     import threading
 
     in_main = threading.current_thread() is threading.main_thread()
-    numbers = [number for number in _ENDING if in_main and signal.getsignal(number) is signal.SIG_DFL]
+    numbers = [number for number in _TERMINATING_SIGNALS if in_main and signal.getsignal(number) is signal.SIG_DFL]
     received: list[int] = []
 
     def receive(number: int, frame: FrameType | None) -> None:

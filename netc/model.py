@@ -19,7 +19,7 @@ from netc.compiler.backends.onnx import BACKEND as ONNX
 from netc.compiler.backends.onnx import list_dtypes
 from netc.compiler.backends.torch import BACKEND as PYTORCH
 
-from .errors import CompileError, unsupported_is_compile_error
+from .errors import CompileError, raise_as_compile_error
 from .files.atomic_writing import write_bytes
 from .files.save_artifacts import refuse_options, refuse_weights, require_backend, save_artifact
 from .inputs.argument_checks import check_graph_options, check_name, check_path, check_precision
@@ -109,9 +109,9 @@ class Model:
             raise ValueError("this model was made of a program, not of a spec: its element type is settled")
         from .files.spec_hash import hash_spec
 
-        analysis, spec = self._spec.in_precision(precision)
+        analysis, spec = self._spec.change_precision(precision)
         if analysis.program is None:
-            raise CompileError(analysis.with_model().diagnostics)
+            raise CompileError(analysis.require_model().diagnostics)
         model = Model(analysis.program, analysis.diagnostics, hash_spec(analysis, spec.choice), spec)
         model.weights = self.weights
         return model
@@ -125,7 +125,7 @@ class Model:
         backend = get_or_raise(target)
         refuse_options(backend, options)
         model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options)
-        with unsupported_is_compile_error(model.program):
+        with raise_as_compile_error(model.program):
             return backend.text(model.backend_input(options=graph_options))
 
     def spec(self) -> str:
@@ -142,7 +142,7 @@ class Model:
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what PyTorch cannot express.
         """
         model = self.in_type(dtype, keep_io)
-        with unsupported_is_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed)) as inputs:
+        with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed)) as inputs:
             return PYTORCH.module(inputs)
 
     def onnx(
@@ -163,7 +163,7 @@ class Model:
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot express.
         """
         model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options)
-        with unsupported_is_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed, graph_options)) as inputs:
+        with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed, graph_options)) as inputs:
             return ONNX.proto(inputs)
 
     def save(
@@ -221,7 +221,7 @@ class Model:
         from netc.compiler.backends.onnx.runtime_failures import is_runtime_error, load_failure
 
         model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options)
-        with unsupported_is_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed, graph_options)) as inputs:
+        with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed, graph_options)) as inputs:
             try:
                 return ONNX.session(inputs, device, partial(check_sizes, model.program))
             except Exception as error:
@@ -258,7 +258,7 @@ class Model:
         name = check_name(section, "section")
         if self._spec is None:
             raise ValueError("this model was made of a program, not of a spec: it has no train section")
-        training = self._spec.training(name)
+        training = self._spec.elaborate_training(name)
         if self._spec.choice.model not in (None, training.model):
             raise ValueError(f"the section `{training.name}` trains `{training.model}`, and this is `{self._spec.choice.model}`")
         return make_objective(training, weights, seed)

@@ -31,42 +31,42 @@ class PluginError(Exception):
     """The plugin cannot be loaded, or one of its operators cannot be used."""
 
 
-def load(name: str) -> None:
+def load_plugin(name: str) -> None:
     """Imports the module called `name`, which is found as Python finds modules, or in the current folder. Raises `PluginError`."""
     before, path = set(Operator.registry), list(sys.path)
     _packages.add(name.partition(".")[0])
     sys.path.append("")  # last, so that nothing there replaces what is installed
     try:
         import_module(name)
-        _check(Operator.registry[word] for word in Operator.registry if word not in before)
+        _check_operators(Operator.registry[word] for word in Operator.registry if word not in before)
     except PluginError as error:
-        _restore(before)
+        _restore_registry(before)
         raise PluginError(f"cannot use the plugin `{name}`: {error}") from None
     except Exception as error:
-        _restore(before)
+        _restore_registry(before)
         raise PluginError(f"cannot load the plugin `{name}`: {type(error).__name__}: {error}") from error
     finally:
         sys.path[:] = path
 
 
-def load_unknown(diagnostics: Iterable[Diagnostic]) -> bool:
+def load_for_unknown_names(diagnostics: Iterable[Diagnostic]) -> bool:
     """Loads the plugins of installed packages if a name in these diagnostics may be theirs; whether it is worth to elaborate again. Raises
     `PluginError`."""
-    return any(d.code in _OF_NAMES for d in diagnostics) and load_installed()
+    return any(d.code in _OF_NAMES for d in diagnostics) and load_installed_plugins()
 
 
 @cache
-def load_installed() -> bool:
+def load_installed_plugins() -> bool:
     """Loads the plugins of installed packages, once; whether there are operators that were not there before. Raises `PluginError`."""
     from importlib.metadata import entry_points  # it costs more than to check a small spec
 
     before = len(Operator.registry)
     for value in sorted({point.value for point in entry_points(group=GROUP)}):
-        load(value)
+        load_plugin(value)
     return len(Operator.registry) > before
 
 
-def raised_by_plugin(error: Exception) -> str | None:
+def find_plugin_line(error: Exception) -> str | None:
     """The file of a plugin and its line, if an exception was raised in the code of one, or in what that called."""
     from traceback import walk_tb  # which few commands need
 
@@ -76,7 +76,7 @@ def raised_by_plugin(error: Exception) -> str | None:
     return None
 
 
-def _check(operators: Iterable[type[Operator]]) -> None:
+def _check_operators(operators: Iterable[type[Operator]]) -> None:
     from netc.compiler.backends.torch.torch_emitters import EMITTERS  # `netc check` needs no backend
 
     for operator in operators:
@@ -92,6 +92,6 @@ def _check(operators: Iterable[type[Operator]]) -> None:
             raise PluginError(f"{what} has no `definition`, and no PyTorch form: {decorated}")
 
 
-def _restore(names: Collection[str]) -> None:
+def _restore_registry(names: Collection[str]) -> None:
     for added in [name for name in Operator.registry if name not in names]:
         Operator.registry.remove(added)

@@ -121,11 +121,11 @@ def pytorch(operator: type[Operator], *, sizes: Sizes | None = None) -> Callable
     """
 
     def put(implementation: T) -> T:
-        path = _path(implementation)
+        path = _get_import_path(implementation)
         if isinstance(implementation, type):
-            module(operator, target=path)(lambda op, site: CallCode(path, (), _keywords(op, sizes(site.given) if sizes else {})))
+            module(operator, target=path)(lambda op, site: CallCode(path, (), _make_keywords(op, sizes(site.given) if sizes else {})))
         else:
-            function(operator, target=path)(lambda op, site: _call(path, op, site))
+            function(operator, target=path)(lambda op, site: _make_call(path, op, site))
         EMITTERS.imports[operator] = implementation.__module__
         return implementation
 
@@ -143,7 +143,7 @@ def onnx(operator: type[Operator], *, nodes: str = "composed") -> Callable[[T], 
     def put(emitter: T) -> T:
         def emit(op: Operator, site: Site) -> str | tuple[str, ...]:
             results = emitter(op, site)
-            return tuple(_name(result) for result in results) if isinstance(results, tuple) else _name(results)
+            return tuple(_get_name(result) for result in results) if isinstance(results, tuple) else _get_name(results)
 
         emits(operator, onnx=nodes)(emit)
         return emitter
@@ -151,14 +151,14 @@ def onnx(operator: type[Operator], *, nodes: str = "composed") -> Callable[[T], 
     return put
 
 
-def _path(implementation: Callable[..., Any]) -> str:
+def _get_import_path(implementation: Callable[..., Any]) -> str:
     where, name = implementation.__module__, implementation.__qualname__
     if where == "__main__" or not name.isidentifier():
         raise ValueError(f"`{name}` cannot be imported by name: define it at the top level of a module of its own")
     return f"{where}.{name}"
 
 
-def _call(path: str, op: Operator, site: TorchSite) -> Code:
+def _make_call(path: str, op: Operator, site: TorchSite) -> Code:
     """The tensors by position, those after an absent one by name, then the arguments that do not have their defaults."""
     tensors: list[Code] = []
     named: dict[str, object] = {}
@@ -169,18 +169,18 @@ def _call(path: str, op: Operator, site: TorchSite) -> Code:
             tensors.append(site[name])
         elif name in site.given:
             named[name] = site[name]
-    return CallCode(path, tuple(tensors), _keywords(op, named))
+    return CallCode(path, tuple(tensors), _make_keywords(op, named))
 
 
-def _keywords(op: Operator, others: Mapping[str, object]) -> tuple[KeywordCode, ...]:
+def _make_keywords(op: Operator, others: Mapping[str, object]) -> tuple[KeywordCode, ...]:
     values = {name: op.args[name] for name in op.signature if name != REVERSE or op.args[name]}
-    written = [KeywordCode(name, _code(value, name)) for name, value in values.items() if value != op.signature[name].default]
-    return (*(KeywordCode(name, _code(value, name)) for name, value in others.items()), *written)
+    written = [KeywordCode(name, _make_code(value, name)) for name, value in values.items() if value != op.signature[name].default]
+    return (*(KeywordCode(name, _make_code(value, name)) for name, value in others.items()), *written)
 
 
-def _code(value: object, name: str) -> Code:
+def _make_code(value: object, name: str) -> Code:
     return to_code(get_torch_dtype(value) if isinstance(value, DType) else value, name)
 
 
-def _name(tensor: TensorExpr | str) -> str:
+def _get_name(tensor: TensorExpr | str) -> str:
     return tensor.name if isinstance(tensor, TensorExpr) else tensor

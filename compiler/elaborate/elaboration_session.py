@@ -55,19 +55,19 @@ Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
 class ForeignNames(Protocol):
     """Help for names of other libraries, empty if there is none. Backends know those names; the elaborator does not."""
 
-    def stage(self, name: str) -> Advice:
+    def advise_stage(self, name: str) -> Advice:
         """Return the advice for a stage with this name in another library."""
         ...
 
-    def argument(self, operator: type[Operator], name: str) -> Advice:
+    def advise_argument(self, operator: type[Operator], name: str) -> Advice:
         """Return the advice for an argument with this name in another library."""
         ...
 
-    def order(self, operator: str) -> tuple[str, ...]:
+    def get_argument_order(self, operator: str) -> tuple[str, ...]:
         """The operator's arguments in the order in which they are taken elsewhere without names."""
         ...
 
-    def sizes_first(self, operator: str) -> tuple[int, ...]:
+    def get_input_size_axes(self, operator: str) -> tuple[int, ...]:
         """The sizes of inputs that are written elsewhere, before the other arguments: the axis of each."""
         ...
 
@@ -191,19 +191,19 @@ class ElaborationSession:
 
     def foreign_stage(self, name: str) -> Advice:
         """Help for a stage by its name in other libraries, empty if none is known."""
-        return self.foreign.stage(name) if self.foreign is not None else Advice()
+        return self.foreign.advise_stage(name) if self.foreign is not None else Advice()
 
     def foreign_argument(self, operator: type[Operator], name: str) -> Advice:
         """Help for an argument by its name in other libraries, empty if none is known."""
-        return self.foreign.argument(operator, name) if self.foreign is not None else Advice()
+        return self.foreign.advise_argument(operator, name) if self.foreign is not None else Advice()
 
     def sizes_first(self, operator: type[Operator]) -> tuple[int, ...]:
         """The sizes of inputs that other libraries write before the operator's other arguments: the axis of each."""
-        return self.foreign.sizes_first(operator.name) if self.foreign is not None else ()
+        return self.foreign.get_input_size_axes(operator.name) if self.foreign is not None else ()
 
     def foreign_order(self, operator: type[Operator]) -> tuple[str, ...]:
         """The operator's arguments in the order in which other libraries take them without names; empty if none is known."""
-        return self.foreign.order(operator.name) if self.foreign is not None else ()
+        return self.foreign.get_argument_order(operator.name) if self.foreign is not None else ()
 
     @contextmanager
     def limit_nesting(self, span: Span) -> Iterator[None]:

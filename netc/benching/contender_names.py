@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .measure_contenders import export
+from netc.dsl.record import replace
+
+from .measure_contenders import export_model
 
 if TYPE_CHECKING:
     from .contenders import Settings, Subject
@@ -19,33 +21,31 @@ class NoComparison(ValueError):
     """A subject that has no such form."""
 
 
-def _eager(subject: Subject, settings: Settings) -> Job:
-    return _module(subject, "torch")
+def _make_eager_job(subject: Subject, settings: Settings) -> Job:
+    return _require_module(subject, "torch")
 
 
-def _compiled(subject: Subject, settings: Settings) -> Job:
-    from .contenders import changed
-
-    return changed(_module(subject, "torch.compile"), compiled=True, what="torch.compile")
+def _make_compiled_job(subject: Subject, settings: Settings) -> Job:
+    return replace(_require_module(subject, "torch.compile"), compiled=True, what="torch.compile")
 
 
-def _exported(subject: Subject, settings: Settings) -> Job:
-    from .contenders import exported
+def _make_exported_job(subject: Subject, settings: Settings) -> Job:
+    from .contenders import make_export_jobs
 
-    _module(subject, "torch.onnx.export")
-    writes, contender = exported(subject, settings)
-    export(writes)
+    _require_module(subject, "torch.onnx.export")
+    writes, contender = make_export_jobs(subject, settings)
+    export_model(writes)
     return contender
 
 
-def _module(subject: Subject, word: str) -> Job:
+def _require_module(subject: Subject, word: str) -> Job:
     if subject.module is None:
         raise NoComparison(f"`--against {word}` is for models that netc or PyTorch can make, not for `{subject.job.what}`")
     return subject.module()
 
 
 AGAINST: dict[str, Callable[[Subject, Settings], Job]] = {
-    "torch": _eager,
-    "torch.compile": _compiled,
-    "torch.onnx.export": _exported,
+    "torch": _make_eager_job,
+    "torch.compile": _make_compiled_job,
+    "torch.onnx.export": _make_exported_job,
 }

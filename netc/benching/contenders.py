@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from netc.compiler.backends.torch.torch_source import choose_class_name
 from netc.compiler.dims import SymDim
-from netc.dsl.record import Record
+from netc.compiler.frontends.torch.capture_output import silence_output
+from netc.compiler.types.tensor_types import DTYPES
+from netc.dsl.record import Record, replace
 
 from ..inputs.random_inputs import choose_varied_shapes
-from .job import Declared, Job
+from .job import DeclaredInput, Job
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -44,19 +46,21 @@ class Subject(Record):
     program: Callable[[], Program] | None
 
 
-def declared(program: Program, shapes: Shapes) -> tuple[Declared, ...]:
+def declare_inputs(program: Program, shapes: Shapes) -> tuple[DeclaredInput, ...]:
     """The inputs of a program with these shapes."""
     return tuple((value.name, value.type.dtype.name, tuple(shapes[value.name])) for value in program.main.inputs)
 
 
-def onnx_of(model: Model, weights: Weights | None, what: str, inputs: tuple[Declared, ...], settings: Settings, name: str) -> Job:
+def make_onnx_job(
+    model: Model, weights: Weights | None, what: str, inputs: tuple[DeclaredInput, ...], settings: Settings, name: str
+) -> Job:
     """A model as a file for ONNX Runtime."""
     path = os.path.join(settings.folder, f"{name}.onnx")
     model.save(path, weights, None if weights is not None or model.weights is not None else settings.seed)
-    return job(what, "onnx", path, inputs, settings)
+    return make_job(what, "onnx", path, inputs, settings)
 
 
-def module_of(model: Model, weights: Weights | None, inputs: tuple[Declared, ...], settings: Settings) -> Job:
+def make_module_job(model: Model, weights: Weights | None, inputs: tuple[DeclaredInput, ...], settings: Settings) -> Job:
     """The same model, with the same weights, as a file of PyTorch source."""
     from safetensors.numpy import save_file
 
@@ -65,7 +69,7 @@ def module_of(model: Model, weights: Weights | None, inputs: tuple[Declared, ...
     with open(path, "w", encoding="utf-8") as file:
         file.write(model.source())
     save_file({name: array.copy() for name, array in backend_input.open_arrays().items()}, weights_path)
-    return job(
+    return make_job(
         "its PyTorch module",
         "torch",
         f"{path}:{choose_class_name(backend_input.program, backend_input.name)}",
@@ -75,11 +79,11 @@ def module_of(model: Model, weights: Weights | None, inputs: tuple[Declared, ...
     )
 
 
-def job(what: str, kind: str, path: str, inputs: tuple[Declared, ...], settings: Settings, **more: Any) -> Job:
+def make_job(what: str, kind: str, path: str, inputs: tuple[DeclaredInput, ...], settings: Settings, **more: Any) -> Job:
     return Job(what, kind, path, inputs, **{"arguments": {}, **more}, seed=settings.seed, threads=settings.threads, device=settings.device)
 
 
-def exported(subject: Subject, settings: Settings) -> tuple[Job, Job]:
+def make_export_jobs(subject: Subject, settings: Settings) -> tuple[Job, Job]:
     """The job that exports the module by torch.onnx.export, and the contender that it becomes. Raises `NoSizes`."""
     assert subject.module is not None
     assert subject.program is not None
@@ -93,9 +97,31 @@ def exported(subject: Subject, settings: Settings) -> tuple[Job, Job]:
             (name, dtype, varied_shapes[value.name]) for (name, dtype, _), value in zip(shapes, program.main.inputs, strict=True)
         )
     writes = {"kind": "export", "inputs": shapes, "written": path, "dynamic": dynamic, "what": "torch.onnx.export"}
-    return changed(module, **writes), job("torch.onnx.export", "onnx", path, subject.job.inputs, settings)
+    return replace(module, **writes), make_job("torch.onnx.export", "onnx", path, subject.job.inputs, settings)
 
 
-def changed(one: Job, **others: Any) -> Job:
-    """The job with other fields."""
-    return Job(**{name: getattr(one, name) for name in one.__match_args__} | others)
+class NoExamples(ValueError):
+    """A file that is no exported program, or has no example inputs."""
+
+
+def read_example_inputs(path: str) -> tuple[DeclaredInput, ...]:
+    """Name, element type and shape of each. PyTorch unpickles parts of the file, which may execute code. Raises `NoExamples`."""
+    import torch
+
+    try:
+        with silence_output():
+            inputs = torch.export.load(path).example_inputs
+    except Exception as error:  # what a damaged archive raises is not stated anywhere
+        message = next(iter(str(error).splitlines()), type(error).__name__)
+        raise NoExamples(f"`{path}` is no exported program: {message}") from None
+    if inputs is None:
+        raise NoExamples(f"`{path}` has no example inputs, whose sizes would be measured")
+    args, kwargs = inputs
+    values = [*args, *kwargs.values()]
+    if not all(isinstance(value, torch.Tensor) for value in values):
+        raise NoExamples(f"`{path}` takes something else than tensors")
+    names = [str(value.dtype).removeprefix("torch.") for value in values]
+    unknown = next((name for name in names if name not in DTYPES), None)
+    if unknown is not None:
+        raise NoExamples(f"`{path}` takes {unknown}, which netc does not have")
+    return tuple((f"input_{index}", name, tuple(value.shape)) for index, (name, value) in enumerate(zip(names, values, strict=True)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from netc.dsl.record import Record
 
-Declared = tuple[str, str, tuple[int, ...]]
+DeclaredInput = tuple[str, str, tuple[int, ...]]
 """An input: its name, element type and shape."""
 
 
@@ -21,7 +21,7 @@ class Job(Record):
     what: str
     kind: str
     path: str
-    inputs: tuple[Declared, ...]
+    inputs: tuple[DeclaredInput, ...]
     arguments: dict[str, Any]
     weights: str | None = None
     keywords: tuple[str, ...] = ()
@@ -32,11 +32,11 @@ class Job(Record):
     threads: int = 1
     device: str = "cpu"
 
-    def text(self) -> str:
+    def to_json(self) -> str:
         return json.dumps({name: getattr(self, name) for name in self.__match_args__})
 
 
-def job_of(text: str) -> Job:
+def job_from_json(text: str) -> Job:
     """The job that a line is."""
     fields = json.loads(text)
     fields["inputs"] = tuple((name, dtype, tuple(shape)) for name, dtype, shape in fields["inputs"])

@@ -1,6 +1,6 @@
 """Contenders measured by turns.
 
-In: jobs. Out: `Measured` for each, in order. Always: each is a process of its own; in each round all have a turn, every other round in
+In: jobs. Out: `Measurement` for each, in order. Always: each is a process of its own; in each round all have a turn, every other round in
 the opposite order, so that what else the machine does concerns all of them; ratios are medians of the ratios of each round, to the first.
 """
 
@@ -20,13 +20,13 @@ from netc.dsl.record import Record
 
 from .job import Job
 
-_MOST = 10_000
+_MAX_RUNS = 10_000
 """Runs of a turn."""
-_WARM = 3
+_WARM_UP_ROUNDS = 3
 """Turns that are not counted."""
 
 
-class Measured(Record):
+class Measurement(Record):
     """Seconds: of each run, of loading, of the first run. `ratio`: of latencies, to the first contender's. Memory: the peak, and what the
     libraries alone took, where the system says so. `difference`: of the results from the first's, relative to the largest; None if their
     number or shapes differ."""
@@ -60,12 +60,12 @@ class Contender:
             stdout=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            env=_environment(),
+            env=_make_environment(),
             start_new_session=True,  # an interruption from the terminal is this process's: it ends the other
         )
 
     def __enter__(self) -> Contender:
-        self.base: int | None = self.ask(self.job.text())["base"]
+        self.base: int | None = self.ask(self.job.to_json())["base"]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -90,18 +90,18 @@ class Contender:
         return answer
 
 
-def _environment() -> dict[str, str]:
+def _make_environment() -> dict[str, str]:
     """That of this process, with its modules."""
     return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}
 
 
-def export(job: Job) -> None:
+def export_model(job: Job) -> None:
     """Lets a process write an ONNX file. Raises `ContenderFailed`."""
     with Contender(job) as contender:
         contender.ask("load")
 
 
-def measure(jobs: Sequence[Job], rounds: int, folder: str) -> list[Measured]:
+def measure_in_turns(jobs: Sequence[Job], rounds: int, folder: str) -> list[Measurement]:
     """Measures. `folder` is for the results of the models. Raises `ContenderFailed`."""
     results = [os.path.join(folder, f"results{index}.npz") for index in range(len(jobs))]
     with ExitStack() as stack:
@@ -110,16 +110,16 @@ def measure(jobs: Sequence[Job], rounds: int, folder: str) -> list[Measured]:
         firsts = [contender.ask(f"first {path}")["seconds"] for contender, path in zip(contenders, results, strict=True)]
         turns: list[list[list[float]]] = [[] for _ in jobs]
         peaks: list[int | None] = [None] * len(jobs)
-        for round_ in range(-min(_WARM, rounds), rounds):
+        for round_ in range(-min(_WARM_UP_ROUNDS, rounds), rounds):
             order = range(len(jobs))
             for index in order if round_ % 2 else reversed(order):
-                answer = contenders[index].ask(f"turn {_MOST}")
+                answer = contenders[index].ask(f"turn {_MAX_RUNS}")
                 peaks[index] = answer["peak"]
                 if round_ >= 0:
                     turns[index].append(answer["seconds"])
     middles = [[median(turn) for turn in medians_of] for medians_of in turns]
     return [
-        Measured(
+        Measurement(
             job.what,
             tuple(seconds for turn in turns[index] for seconds in turn),
             loads[index],
@@ -127,13 +127,13 @@ def measure(jobs: Sequence[Job], rounds: int, folder: str) -> list[Measured]:
             median(latency / first_latency for latency, first_latency in zip(middles[index], middles[0], strict=True)),
             peaks[index],
             contenders[index].base,
-            _difference(results[index], results[0]),
+            _compare_results(results[index], results[0]),
         )
         for index, job in enumerate(jobs)
     ]
 
 
-def _difference(path: str, other: str) -> float | None:
+def _compare_results(path: str, other: str) -> float | None:
     import numpy as np
 
     from ..importing.array_difference import measure_difference

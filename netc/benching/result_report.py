@@ -11,22 +11,22 @@ from statistics import median, quantiles
 
 from ..display.figures import format_bytes
 from ..display.text_table import align_columns
-from .job import Declared, Job
-from .measure_contenders import Measured
+from .job import DeclaredInput, Job
+from .measure_contenders import Measurement
 
 BATCH = "N"
 
 
-def rows(measurements: Sequence[Measured], jobs: Sequence[Job]) -> list[dict[str, object]]:
+def make_rows(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> list[dict[str, object]]:
     """A row for each contender. `throughput` is samples in a second: a run has as many as the first axis of the first input is long."""
-    samples = _samples(jobs[0].inputs)
+    samples = _count_samples(jobs[0].inputs)
     return [
         {
             "what": measurement.what,
             "runtime": RUNTIMES[job.kind],
             "runs": len(measurement.runs),
             "latency": median(measurement.runs),
-            "p95": p95(measurement.runs),
+            "p95": compute_p95(measurement.runs),
             "ratio": measurement.ratio,
             "throughput": samples / median(measurement.runs),
             "load": measurement.load,
@@ -39,39 +39,39 @@ def rows(measurements: Sequence[Measured], jobs: Sequence[Job]) -> list[dict[str
     ]
 
 
-def p95(runs: Sequence[float]) -> float:
+def compute_p95(runs: Sequence[float]) -> float:
     """What 95 of 100 runs are not longer than."""
     return quantiles(runs, n=20, method="inclusive")[-1] if len(runs) > 1 else runs[0]
 
 
-def _samples(inputs: Sequence[Declared]) -> int:
+def _count_samples(inputs: Sequence[DeclaredInput]) -> int:
     return next((shape[0] for _, _, shape in inputs if shape), 1)
 
 
 RUNTIMES = {"onnx": "ONNX Runtime", "torch": "PyTorch", "program": "PyTorch"}
 
 
-def data(measurements: Sequence[Measured], jobs: Sequence[Job]) -> dict[str, object]:
+def results_to_data(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> dict[str, object]:
     """All of it, for other programs."""
     first = jobs[0]
     inputs = [{"name": name, "dtype": dtype, "shape": list(shape)} for name, dtype, shape in first.inputs]
     where = {"device": first.device, "threads": first.threads}
-    return {**where, "inputs": inputs, "contenders": rows(measurements, jobs)}
+    return {**where, "inputs": inputs, "contenders": make_rows(measurements, jobs)}
 
 
-def lines(measurements: Sequence[Measured], jobs: Sequence[Job]) -> list[str]:
+def format_table(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> list[str]:
     """The table, and under it the inputs and the device."""
     header = ["model", "in", "median", "p95", "ratio", "samples/s", "load", "first run", "memory", "differs by"]
     cells = [
         [
             measurement.what,
             RUNTIMES[job.kind],
-            time(median(measurement.runs)),
-            time(p95(measurement.runs)),
+            format_time(median(measurement.runs)),
+            format_time(compute_p95(measurement.runs)),
             f"{measurement.ratio:.2f}",
-            _speed(_samples(job.inputs) / median(measurement.runs)),
-            time(measurement.load),
-            time(measurement.first),
+            _format_speed(_count_samples(job.inputs) / median(measurement.runs)),
+            format_time(measurement.load),
+            format_time(measurement.first),
             "" if measurement.peak is None else format_bytes(max(0, measurement.peak - (measurement.base or 0))),
             "other shapes" if measurement.difference is None else f"{measurement.difference:.1g}" if measurement.difference else "0",
         ]
@@ -84,11 +84,11 @@ def lines(measurements: Sequence[Measured], jobs: Sequence[Job]) -> list[str]:
     return [*align_columns(header, cells, [False, False, *[True] * 8]), "", f"{shapes or 'no inputs'}; {threads}"]
 
 
-def _speed(samples: float) -> str:
+def _format_speed(samples: float) -> str:
     return f"{samples:,.0f}" if samples >= 100 else f"{samples:.3g}"
 
 
-def time(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """Three digits with a unit."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= scale:

@@ -31,7 +31,7 @@ class WrongModel(Exception):
 
 
 class Runner(ABC):
-    """`load` makes the model ready, `results` runs it, `bound` gives a function that only runs it, again and again."""
+    """`load` makes the model ready, `compute_results` runs it, `bind_inputs` gives a function that only runs it, again and again."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -40,12 +40,12 @@ class Runner(ABC):
     def load(self) -> None: ...
 
     @abstractmethod
-    def results(self) -> list[Array]: ...
+    def compute_results(self) -> list[Array]: ...
 
     @abstractmethod
-    def bound(self) -> Callable[[], object]: ...
+    def bind_inputs(self) -> Callable[[], object]: ...
 
-    def arrays(self) -> dict[str, Array]:
+    def draw_inputs(self) -> dict[str, Array]:
         """The inputs, which are those of every contender with the same seed."""
         generator = np.random.default_rng(self.job.seed)
         return {name: draw_array(DTYPES[dtype], shape, generator) for name, dtype, shape in self.job.inputs}
@@ -62,16 +62,16 @@ class OnnxRunner(Runner):
     def load(self) -> None:
         self.session = self._open(self.job.path, self.job.device, threads=self.job.threads)
 
-    def results(self) -> list[Array]:
-        outputs = self.session(**self._named())
+    def compute_results(self) -> list[Array]:
+        outputs = self.session(**self._match_inputs())
         return list(outputs.values()) if isinstance(outputs, dict) else [outputs]
 
-    def bound(self) -> Callable[[], object]:
-        return self.session.bound(self._named())
+    def bind_inputs(self) -> Callable[[], object]:
+        return self.session.bound(self._match_inputs())
 
-    def _named(self) -> Mapping[str, Array]:
+    def _match_inputs(self) -> Mapping[str, Array]:
         """By name where the names are the same, else by position."""
-        arrays, names = self.arrays(), list(self.session.inputs)
+        arrays, names = self.draw_inputs(), list(self.session.inputs)
         if set(names) == set(arrays):
             return arrays
         if len(names) != len(arrays):
@@ -96,10 +96,10 @@ class TorchRunner(Runner):
         self._named, self._weights, self._tensor, self._quiet = load_named_module, load_file, to_tensor, silence_output
 
     def load(self) -> None:
-        module = self.module()
+        module = self.make_module()
         self.run = self.torch.compile(module) if self.job.compiled else module
 
-    def module(self) -> Any:
+    def make_module(self) -> Any:
         """The module in evaluation mode, on the device. What its code draws is drawn with the seed, so an export of it has the same."""
         self.torch.manual_seed(self.job.seed)
         module = self._named(self.job.path, self.job.arguments)
@@ -107,14 +107,14 @@ class TorchRunner(Runner):
             module.load_state_dict(self._weights(self.job.weights))
         return module.eval().to(self.job.device)
 
-    def results(self) -> list[Array]:
-        positional, named = self._given()
+    def compute_results(self) -> list[Array]:
+        positional, named = self._make_tensors()
         with self.torch.inference_mode(), self._quiet():
             outputs = list_tensors(self.run(*positional, **named))
         return [to_array(tensor.cpu()) for tensor in outputs]
 
-    def bound(self) -> Callable[[], object]:
-        positional, named = self._given()
+    def bind_inputs(self) -> Callable[[], object]:
+        positional, named = self._make_tensors()
         wait = self.torch.cuda.synchronize if self.job.device == "cuda" else lambda: None
 
         def run() -> None:
@@ -124,9 +124,9 @@ class TorchRunner(Runner):
 
         return run
 
-    def _given(self) -> tuple[list[Any], dict[str, Any]]:
+    def _make_tensors(self) -> tuple[list[Any], dict[str, Any]]:
         """By position and by name."""
-        tensors = {name: self._tensor(array).to(self.job.device) for name, array in self.arrays().items()}
+        tensors = {name: self._tensor(array).to(self.job.device) for name, array in self.draw_inputs().items()}
         named = {name: tensors.pop(name) for name in self.job.keywords}
         return list(tensors.values()), named
 
@@ -134,7 +134,7 @@ class TorchRunner(Runner):
 class ProgramRunner(TorchRunner):
     """An exported program, in PyTorch."""
 
-    def module(self) -> Any:
+    def make_module(self) -> Any:
         with self._quiet():
             program = self.torch.export.load(self.job.path)
             if self.job.device != "cpu":
@@ -148,16 +148,16 @@ class ExportRunner(TorchRunner):
     """Not measured: a module is exported by torch.onnx.export, and the file is a contender."""
 
     def load(self) -> None:
-        positional, named = self._given()
+        positional, named = self._make_tensors()
         axes = [dict.fromkeys(dynamic, self.torch.export.Dim.AUTO) for dynamic in self.job.dynamic]
         names = [name for name, _, _ in self.job.inputs if name not in self.job.keywords] + list(named)
         shapes: Any = dict(zip(names, axes, strict=True)) if named else tuple(axes)
         with self._quiet():
             self.torch.onnx.export(
-                self.module(), tuple(positional), self.job.written, kwargs=named, dynamo=True, dynamic_shapes=shapes, verbose=False
+                self.make_module(), tuple(positional), self.job.written, kwargs=named, dynamo=True, dynamic_shapes=shapes, verbose=False
             )
 
-    def results(self) -> list[Array]:
+    def compute_results(self) -> list[Array]:
         return []
 
 

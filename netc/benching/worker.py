@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from netc.compiler.backends.onnx.runtime_failures import is_runtime_error, runtime_message
 
-from .job import job_of
+from .job import job_from_json
 from .runners import RUNNERS, Runner, WrongModel
 
 if TYPE_CHECKING:
     from netc.compiler.types.numpy_types import Array
 
-TURN = 0.05
+MIN_TURN_SECONDS = 0.05
 """Seconds that a turn lasts at least, unless a single run is longer."""
 
 
@@ -30,14 +30,14 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:
-        for answer in _answered():
+        for answer in _answer_commands():
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
     except BrokenPipeError:  # nobody waits for the answer any more
         os._exit(1)
 
 
-def _answered() -> Iterator[dict[str, Any]]:
+def _answer_commands() -> Iterator[dict[str, Any]]:
     try:
         commands = Commands(sys.stdin.readline())
         yield {"base": commands.base}
@@ -45,10 +45,10 @@ def _answered() -> Iterator[dict[str, Any]]:
             command, _, rest = line.rstrip("\n").partition(" ")
             yield COMMANDS[command](commands, rest)
     except Exception as error:  # of libraries and of the user's model: all of it is the contender's
-        yield {"error": _words(error)}
+        yield {"error": _describe_error(error)}
 
 
-def _words(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     message = runtime_message(error)[:600]
     if is_runtime_error(error):
         return f"ONNX Runtime: {message}"
@@ -59,57 +59,61 @@ class Commands:
     """What a contender can be asked."""
 
     def __init__(self, line: str) -> None:
-        job = job_of(line)
+        job = job_from_json(line)
         self.runner: Runner = RUNNERS[job.kind](job)
-        self.base = used_memory()
+        self.base = get_used_memory()
         self.run: Callable[[], object] | None = None
 
-    def load(self, _: str) -> dict[str, Any]:
+    def load_model(self, _: str) -> dict[str, Any]:
         """Loads the model."""
         begun = time.perf_counter()
         self.runner.load()
         return {"seconds": time.perf_counter() - begun}
 
-    def first(self, path: str) -> dict[str, Any]:
+    def run_first(self, path: str) -> dict[str, Any]:
         """Runs the model for the first time, and keeps what it gave in a file."""
         begun = time.perf_counter()
-        results = self.runner.results()
+        results = self.runner.compute_results()
         seconds = time.perf_counter() - begun
-        _keep(results, path)
+        _save_results(results, path)
         return {"seconds": seconds}
 
-    def turn(self, most: str) -> dict[str, Any]:
+    def run_turn(self, most: str) -> dict[str, Any]:
         """Runs it for a while, `most` times at most: the seconds of each run."""
-        run = self.run = self.run or self.runner.bound()
+        run = self.run = self.run or self.runner.bind_inputs()
         seconds: list[float] = []
-        while not seconds or (len(seconds) < int(most) and sum(seconds) < TURN):
+        while not seconds or (len(seconds) < int(most) and sum(seconds) < MIN_TURN_SECONDS):
             begun = time.perf_counter()
             run()
             seconds.append(time.perf_counter() - begun)
-        return {"seconds": seconds, "peak": peak_memory()}
+        return {"seconds": seconds, "peak": get_peak_memory()}
 
 
-def _keep(results: list[Array], path: str) -> None:
+def _save_results(results: list[Array], path: str) -> None:
     import numpy as np
 
     wide = [array.astype(np.float32) if array.dtype.itemsize < 4 and array.dtype.kind in "fV" else array for array in results]
     np.savez(path, *wide)
 
 
-COMMANDS: dict[str, Callable[[Commands, str], dict[str, Any]]] = {"load": Commands.load, "first": Commands.first, "turn": Commands.turn}
+COMMANDS: dict[str, Callable[[Commands, str], dict[str, Any]]] = {
+    "load": Commands.load_model,
+    "first": Commands.run_first,
+    "turn": Commands.run_turn,
+}
 
 
 # The memory of this process, in bytes; None where the system does not say.
 
 
-def used_memory() -> int | None:
+def get_used_memory() -> int | None:
     """What it has now."""
-    return _of_linux("VmRSS")
+    return _read_linux_status("VmRSS")
 
 
-def peak_memory() -> int | None:
+def get_peak_memory() -> int | None:
     """The most that it has had."""
-    peak = _of_linux("VmHWM")
+    peak = _read_linux_status("VmHWM")
     if peak is not None:
         return peak
     try:
@@ -119,7 +123,7 @@ def peak_memory() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _of_linux(name: str) -> int | None:
+def _read_linux_status(name: str) -> int | None:
     """A line of the process's status: a child begins with the peak of its parent in `getrusage`, and not here."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:

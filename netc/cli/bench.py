@@ -14,8 +14,8 @@ import click
 from netc.compiler.backends.onnx.runtime_failures import kernel_hints
 
 from ..benching.contender_names import AGAINST
-from ..benching.measure_contenders import ContenderFailed, measure
-from ..benching.result_report import data, lines, rows
+from ..benching.measure_contenders import ContenderFailed, measure_in_turns
+from ..benching.result_report import format_table, make_rows, results_to_data
 from .command_failure import CommandFailed
 from .completion import FileName
 from .program import raise_as_usage_error
@@ -36,7 +36,7 @@ from .terminal import style_table, write_text
 
 if TYPE_CHECKING:
     from ..benching.job import Job
-    from ..benching.measure_contenders import Measured
+    from ..benching.measure_contenders import Measurement
     from ..inputs.checkpoint import Checkpoint
 
 _AGAINST_HELP = f"Compare with {', '.join(AGAINST)}, or another model of the same kinds as FILE. Repeat for several."
@@ -95,19 +95,19 @@ def command(
         try:
             with raise_as_usage_error():
                 jobs = bench_jobs.make_jobs(options, against, settings)
-            measurements = measure(jobs, rounds, folder)
+            measurements = measure_in_turns(jobs, rounds, folder)
         except ContenderFailed as error:
             raise CommandFailed(str(error), *kernel_hints(str(error), {str(dtype)})) from None
     write_text(_format_results(measurements, jobs, form))
 
 
-def _format_results(measurements: list[Measured], jobs: list[Job], form: str | None) -> str:
+def _format_results(measurements: list[Measurement], jobs: list[Job], form: str | None) -> str:
     match form:
         case "json":
-            return format_json(data(measurements, jobs))
+            return format_json(results_to_data(measurements, jobs))
         case "csv":
-            return format_csv(rows(measurements, jobs))
-    return style_table("\n".join(lines(measurements, jobs)))
+            return format_csv(make_rows(measurements, jobs))
+    return style_table("\n".join(format_table(measurements, jobs)))
 
 
 def _count_cores() -> int:

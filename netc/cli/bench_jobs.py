@@ -19,9 +19,8 @@ from netc.dsl.record import Record
 from ..analysis import Choice
 from ..benching import contenders
 from ..benching.contender_names import AGAINST
-from ..benching.contenders import Settings, Subject
-from ..benching.examples import NoExamples, examples
-from ..benching.job import Declared, Job
+from ..benching.contenders import NoExamples, Settings, Subject, read_example_inputs
+from ..benching.job import DeclaredInput, Job
 from ..importing.input_declarations import WrongInput, parse_inputs
 from ..inputs.random_inputs import NoSizes, choose_input_shapes
 from .command_failure import CommandFailed, missing_file
@@ -82,12 +81,12 @@ def _make_spec_subject(options: BenchOptions, settings: Settings) -> Subject:
         raise ValueError("--input and --args are for PyTorch modules: a spec declares its inputs, and --set sets its parameters")
     model = compile_spec(make_reader(options.path, options.text), options.choice)
     try:
-        inputs = contenders.declared(model.program, choose_input_shapes(model.program))
+        inputs = contenders.declare_inputs(model.program, choose_input_shapes(model.program))
     except NoSizes as error:
         raise CommandFailed(str(error), "fix them: `--dim NAME=SIZE`") from None
     weights = _choose_weights(model, options)
-    job = contenders.onnx_of(model, weights, options.path or model.name or "the spec", inputs, settings, "model")
-    return Subject(job, cache(lambda: contenders.module_of(model, weights, inputs, settings)), lambda: model.program)
+    job = contenders.make_onnx_job(model, weights, options.path or model.name or "the spec", inputs, settings, "model")
+    return Subject(job, cache(lambda: contenders.make_module_job(model, weights, inputs, settings)), lambda: model.program)
 
 
 def _choose_weights(model: Model, options: BenchOptions) -> Checkpoint | None:
@@ -109,8 +108,8 @@ def _make_onnx_subject(options: BenchOptions, settings: Settings) -> Subject:
     def compile_model() -> Model:
         return compile_spec(make_reader(path, None), options.choice)
 
-    job = contenders.job(path, "onnx", path, inputs, settings)
-    return Subject(job, cache(lambda: contenders.module_of(compile_model(), None, inputs, settings)), lambda: compile_model().program)
+    job = contenders.make_job(path, "onnx", path, inputs, settings)
+    return Subject(job, cache(lambda: contenders.make_module_job(compile_model(), None, inputs, settings)), lambda: compile_model().program)
 
 
 def _make_program_subject(options: BenchOptions, settings: Settings) -> Subject:
@@ -124,10 +123,10 @@ def _make_program_subject(options: BenchOptions, settings: Settings) -> Subject:
         raise missing_file(path)
 
     try:
-        inputs = examples(path)
+        inputs = read_example_inputs(path)
     except NoExamples as error:
         raise CommandFailed(str(error)) from None
-    return Subject(contenders.job(path, "program", path, inputs, settings), None, None)
+    return Subject(contenders.make_job(path, "program", path, inputs, settings), None, None)
 
 
 def _make_module_subject(options: BenchOptions, settings: Settings) -> Subject:
@@ -143,11 +142,11 @@ def _make_module_subject(options: BenchOptions, settings: Settings) -> Subject:
         raise ValueError(f"--input: {error}") from None
     names = [name or f"input_{index}" for index, name in enumerate(declared.names)]
     inputs = tuple(
-        (name, dtype, shape) for name, (_, dtype, shape) in zip(names, contenders.declared(declared.program, shapes), strict=True)
+        (name, dtype, shape) for name, (_, dtype, shape) in zip(names, contenders.declare_inputs(declared.program, shapes), strict=True)
     )
     arguments = {name: parse_argument(text) for name, text in options.arguments.items()}
     keywords = tuple(name for name in declared.names if name is not None)
-    job = contenders.job(path, "torch", path, inputs, settings, arguments=arguments, keywords=keywords)
+    job = contenders.make_job(path, "torch", path, inputs, settings, arguments=arguments, keywords=keywords)
     return Subject(job, lambda: job, lambda: declared.program)
 
 
@@ -163,19 +162,19 @@ def _refuse_choice(options: BenchOptions, why: str) -> None:
         raise ValueError(f"{why}: --model, --set, --allow-path, --dtype and --weights are for specs")
 
 
-def _make_spec_job(word: str, options: BenchOptions, inputs: tuple[Declared, ...], settings: Settings, name: str) -> Job:
+def _make_spec_job(word: str, options: BenchOptions, inputs: tuple[DeclaredInput, ...], settings: Settings, name: str) -> Job:
     """Compile another spec with the first one's sizes and element type, so that both do the same work."""
     choice = options.choice
     model = compile_spec(
         make_reader(word, None), Choice(options.other_model, dims=choice.dims, allow_paths=choice.allow_paths, precision=choice.precision)
     )
-    return contenders.onnx_of(model, None, word, inputs, settings, name)
+    return contenders.make_onnx_job(model, None, word, inputs, settings, name)
 
 
-def _make_file_job(kind: str, word: str, options: BenchOptions, inputs: tuple[Declared, ...], settings: Settings, name: str) -> Job:
+def _make_file_job(kind: str, word: str, options: BenchOptions, inputs: tuple[DeclaredInput, ...], settings: Settings, name: str) -> Job:
     if kind != "torch" and not os.path.isfile(word):
         raise missing_file(word)
-    return contenders.job(word, kind, word, inputs, settings)
+    return contenders.make_job(word, kind, word, inputs, settings)
 
 
 _SUBJECTS: dict[str, Callable[[BenchOptions, Settings], Subject]] = {
@@ -184,7 +183,7 @@ _SUBJECTS: dict[str, Callable[[BenchOptions, Settings], Subject]] = {
     ".pt2": _make_program_subject,
     "module": _make_module_subject,
 }
-_OTHERS: dict[str, Callable[[str, BenchOptions, tuple[Declared, ...], Settings, str], Job]] = {
+_OTHERS: dict[str, Callable[[str, BenchOptions, tuple[DeclaredInput, ...], Settings, str], Job]] = {
     "spec": _make_spec_job,
     ".onnx": partial(_make_file_job, "onnx"),
     ".pt2": partial(_make_file_job, "program"),

@@ -216,9 +216,9 @@ def _write_train_section(read: Reader, choice: Choice, options: CompileOptions) 
 
 
 def _write_stage(stage: str, read: Reader, choice: Choice, options: CompileOptions) -> None:
-    from ..emit_stages import emit
+    from ..emit_stages import emit_stage
 
-    stage_text, diagnostics = emit(stage, read, choice, **options.graph)
+    stage_text, diagnostics = emit_stage(stage, read, choice, **options.graph)
     if stage_text is None:
         report_and_exit(diagnostics)
     write_bytes(options.output or "-", stage_text.encode("utf-8", "backslashreplace"))

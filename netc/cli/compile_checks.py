@@ -15,7 +15,7 @@ from netc.compiler.backends.backend import has_suffix
 from netc.compiler.backends.backend_registry import NAMES, find_backend, get_or_raise, list_backends
 from netc.dsl.record import Record
 
-from ..emit_stages import OF_TEXT
+from ..emit_stages import TEXT_STAGES
 from ..files.save_artifacts import refuse_all, refuse_options, refuse_weights
 from .program import raise_as_usage_error
 
@@ -110,7 +110,7 @@ def check_for_target(backend: Backend, options: CompileOptions) -> None:
 def check_for_stage(stage: str, output: str | None, spec_options: Mapping[str, object]) -> None:
     """Refuse options that do not change the text of a stage, and an output whose name promises another kind of file."""
     words = [word for word, value in spec_options.items() if value]
-    if words and stage in OF_TEXT:
+    if words and stage in TEXT_STAGES:
         raise click.UsageError(f"--emit {stage} shows the text before there is a model: it goes without {' and '.join(words)}")
     by_name = find_backend(output) if output else None
     if by_name is not None and (by_name.is_binary or stage not in NAMES or not has_suffix(get_or_raise(stage), output or "")):

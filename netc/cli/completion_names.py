@@ -16,13 +16,13 @@ from netc.dsl.source import SourceFile
 from ..files.file_access import open_regular
 from ..files.published_specs import list_published
 from ..files.source_files import Unreadable, read_file
-from ..reference.error_pages import codes
-from ..reference.word_pages import STD, library_files, words
+from ..reference.error_pages import list_codes
+from ..reference.word_pages import STD, list_library_files, read_word_pages
 
 
 def find_operators(ctx: click.Context) -> list[str]:
     """Return the names that `netc ops` takes."""
-    return [*(op.name for op in Operator.registry.values() if op.operands), *words(), STD, *library_files()]
+    return [*(op.name for op in Operator.registry.values() if op.operands), *read_word_pages(), STD, *list_library_files()]
 
 
 def find_published_models(ctx: click.Context) -> list[str]:
@@ -32,7 +32,7 @@ def find_published_models(ctx: click.Context) -> list[str]:
 
 def find_codes(ctx: click.Context) -> list[str]:
     """Return the codes that `netc explain` takes."""
-    return codes()
+    return list_codes()
 
 
 def find_models(ctx: click.Context) -> list[str]:

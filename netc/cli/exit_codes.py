@@ -18,8 +18,8 @@ from netc.compiler.errors.problem import Problem
 
 from ..errors import CompileError
 from ..files.source_files import format_reason
-from ..interrupts import noticed
-from ..plugin_loading import PluginError, raised_by_plugin
+from ..interrupts import was_interrupted
+from ..plugin_loading import PluginError, find_plugin_line
 from .command_failure import FAILED
 from .report import report_diagnostics
 from .terminal import write_error
@@ -31,7 +31,7 @@ NOBODY_READS = 141
 
 def report_exception(error: BaseException) -> int:
     """Report an exception, and return the exit code. An unknown exception is an error of netc itself."""
-    if noticed() or _is_interrupted(error):
+    if was_interrupted() or _is_interrupted(error):
         return INTERRUPTED
     match error:
         case click.ClickException():
@@ -89,7 +89,7 @@ def _report_internal_error(error: Exception) -> int:
     if os.environ.get("NETC_DEBUG"):
         raise error
 
-    what, place = f"{type(error).__name__}: {error}", raised_by_plugin(error)
+    what, place = f"{type(error).__name__}: {error}", find_plugin_line(error)
     if place is not None:
         write_error(f"a plugin has failed: {what}", f"this was raised in {place}; NETC_DEBUG=1 shows the whole traceback")
         return FAILED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..display.text_table import wrap_rows
-from ..reference.error_pages import page, titles
+from ..reference.error_pages import list_titles, read_page
 from .completion import complete_codes
 from .terminal import write_markdown, write_text
 
@@ -13,12 +13,12 @@ from .terminal import write_markdown, write_text
 @click.command("explain")
 @click.argument("code", required=False, metavar="CODE", shell_complete=complete_codes)
 def command(code: str | None) -> None:
-    from ..reference.error_pages import codes as known
+    from ..reference.error_pages import list_codes as known
 
     if code is None:
-        write_text("\n".join(wrap_rows(titles())))
+        write_text("\n".join(wrap_rows(list_titles())))
         return
-    text = page(code.strip().removeprefix("error[").removeprefix("warning[").removesuffix("]"))
+    text = read_page(code.strip().removeprefix("error[").removeprefix("warning[").removesuffix("]"))
     if text is None:
         raise click.UsageError(_unknown_code(code, known()))
     write_markdown(text)

@@ -8,10 +8,10 @@ from netc.compiler.backends.backend_registry import list_backends
 from netc.compiler.ops import Operator
 from netc.dsl.diagnostics.suggest import find_similar_names
 
-from ..plugin_loading import load_installed
+from ..plugin_loading import load_installed_plugins
 from ..reference import operator_reference
-from ..reference.foreign_names import stage
-from ..reference.word_pages import STD, library, words
+from ..reference.foreign_names import advise_stage
+from ..reference.word_pages import STD, format_library, read_word_pages
 from .completion import complete_operators
 from .shared_options import plugin_option
 from .terminal import write_markdown, write_text
@@ -23,24 +23,24 @@ from .terminal import write_markdown, write_text
 @plugin_option
 def command(name: str | None, markdown: bool) -> None:
     """NAME may also be a word of the language, such as `repeat`, or `std` for the standard library."""
-    load_installed()
+    load_installed_plugins()
     if markdown:
-        write_text(operator_reference.reference().rstrip("\n"))
+        write_text(operator_reference.format_reference().rstrip("\n"))
         return
     if name is None:
-        write_text(operator_reference.table())
+        write_text(operator_reference.format_table())
         return
     write_markdown(_make_page(name))
 
 
 def _make_page(name: str) -> str:
     """Return all pages with this name, the operator's first: `where` is an operator and a word of the language."""
-    known = {op.name: op for family in operator_reference.families().values() for op in family}
-    pages = [operator_reference.page(known[name])] if name in known else []
-    pages += [words()[name]] if name in words() else []
-    pages += [library(name) or ""] if name.partition("/")[0] == STD else []
+    known = {op.name: op for family in operator_reference.group_by_family().values() for op in family}
+    pages = [operator_reference.format_page(known[name])] if name in known else []
+    pages += [read_word_pages()[name]] if name in read_word_pages() else []
+    pages += [format_library(name) or ""] if name.partition("/")[0] == STD else []
     if not any(pages):
-        raise click.UsageError(_unknown_name(name, [*known, *words()]))
+        raise click.UsageError(_unknown_name(name, [*known, *read_word_pages()]))
     return "\n".join(pages)
 
 
@@ -59,5 +59,5 @@ def _split_words(target: str | None) -> list[str]:
 
 def _unknown_name(name: str, known: list[str]) -> str:
     names = _find_by_target(name) or find_similar_names(name, known)
-    hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else stage(name).help or "`netc ops` lists all"
+    hint = f"did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else advise_stage(name).help or "`netc ops` lists all"
     return f"there is no operator or word `{name}`; {hint}"

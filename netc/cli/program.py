@@ -12,7 +12,7 @@ import click
 from netc.compiler.analysis.state_dict import has_learned_parameters
 
 from ..analysis import read_and_analyze
-from ..api import model_of
+from ..api import make_model
 from ..errors import CompileError
 from .report import report_and_exit, report_diagnostics
 from .terminal import write_note
@@ -29,11 +29,11 @@ RANDOM_PARAMETERS_NOTE = "the parameters are random numbers, drawn with seed 0; 
 
 def compile_spec(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Model:
     """Compile the spec that `read` returns. Errors end the command; warnings are only reported."""
-    analysis = read_and_analyze(read, choice).with_model()
+    analysis = read_and_analyze(read, choice).require_model()
     if analysis.program is None:
         report_and_exit(analysis.diagnostics)
     report_diagnostics(analysis.diagnostics, "text", sys.stderr)
-    model = model_of(analysis, choice)
+    model = make_model(analysis, choice)
     model.weights = getattr(analysis.sources[0], "weights", None)  # an ONNX file read in place of a spec brings its weights
     return model
 

@@ -268,12 +268,12 @@ def _parse_named_pairs(values: tuple[str, ...], ctx: click.Context, option: clic
 def _load_plugins(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> None:
     if not values or ctx.resilient_parsing:  # the shell's completion parses the words typed so far, and must not run a module
         return
-    from ..plugin_loading import PluginError, load
+    from ..plugin_loading import PluginError, load_plugin
     from .command_failure import CommandFailed
 
     for name in values:
         try:
-            load(name)
+            load_plugin(name)
         except PluginError as error:
             raise CommandFailed(str(error)) from None
 

@@ -109,7 +109,7 @@ def _list_combinations(params: Mapping[str, Sequence[tuple[str, object]]]) -> li
 
 def _measure_combinations(source: SourceFile, where: str | None, shown: list[dict[str, str]], choices: list[Choice]) -> list[Row]:
     """Return a row with the costs of each combination. If all are wrong, report the errors of the first, and end the command."""
-    analyses = [analyze(source, choice, where).with_model() for choice in choices]
+    analyses = [analyze(source, choice, where).require_model() for choice in choices]
     if all(analysis.program is None for analysis in analyses):
         report_and_exit(analyses[0].diagnostics)
     return [{**words, **_measure_costs(analysis)} for words, analysis in zip(shown, analyses, strict=True)]

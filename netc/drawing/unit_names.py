@@ -9,7 +9,7 @@ from __future__ import annotations
 from netc.compiler.ir.graph import CallNode, Node, OpNode
 from netc.compiler.ops.mode import ByMode
 
-from ..reference.operator_reference import family_of
+from ..reference.operator_reference import get_family
 from .box_text import operator_words
 from .drawn_units import Unit
 
@@ -59,4 +59,4 @@ def find_family(unit: Unit) -> str:
     node = unit.nodes[0]
     if unit.units or isinstance(node, CallNode):
         return "block"
-    return "flow" if isinstance(node.op, ByMode) else family_of(type(node.op))
+    return "flow" if isinstance(node.op, ByMode) else get_family(type(node.op))

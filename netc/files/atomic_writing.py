@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from ..interrupts import ended_late
+from ..interrupts import delay_termination
 
 try:
     import fcntl
@@ -165,7 +165,7 @@ def _write_content(path: str, content: bytes) -> None:
 def _open_temporary_folder(home: str) -> Iterator[str]:
     """A new folder in `home`, locked while it is used: so others see that it is not one that was left."""
     _remove_leftovers(home)
-    with ended_late():
+    with delay_termination():
         folder, lock = _create_locked_folder(home)
         try:
             yield folder

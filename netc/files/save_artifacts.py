@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from netc.compiler.backends.backend import Backend, BackendInput, WrongOutput
 from netc.compiler.backends.backend_registry import find_backend, list_backends
 
-from ..errors import unsupported_is_compile_error
+from ..errors import raise_as_compile_error
 from ..inputs.backend_input import warn_about_weights
 from .atomic_writing import is_stream, write_bytes, write_files
 
@@ -51,7 +51,7 @@ def refuse_all(*checks: Callable[[], None]) -> None:
 def save_artifact(inputs: BackendInput, backend: Backend, path: str) -> None:
     """Writes the artifact whole, or not at all. One that holds no weights leaves out those that the model came with."""
     with warn_about_weights(inputs):
-        with unsupported_is_compile_error(inputs.program):
+        with raise_as_compile_error(inputs.program):
             artifact = backend.build(inputs)
         if is_stream(path):
             write_bytes(path, artifact.to_bytes())

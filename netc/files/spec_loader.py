@@ -110,7 +110,7 @@ class SpecLoader:
                 ) from None
         return self._read[real]
 
-    def array(self, path: str, name: str, user: SourceFile) -> TableArray:
+    def load_array(self, path: str, name: str, user: SourceFile) -> TableArray:
         """The array of this name in the file that a table of `user` names, under the same rules; raises `CannotLoad` too."""
 
         where, shown, folders = self._resolve_path(path, user)

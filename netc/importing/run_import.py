@@ -29,7 +29,7 @@ from netc.dsl.escapes import escape_controls
 from netc.dsl.record import Record, replace
 
 from ..analysis import Choice, analyze
-from ..api import model_of
+from ..api import make_model
 from ..files.atomic_writing import write_files
 from ..files.safetensors_arrays import SUFFIX, TextWithArrays
 from ..inputs.random_inputs import choose_varied_shapes, replace_size
@@ -194,7 +194,7 @@ class _SpecWriter:
         errors = [d for d in analysis.diagnostics if d.severity == "error"]
         if errors:
             raise NotProved(f"the text that was made does not compile: {errors[0].message}: `{errors[0].span.text[:80]}`")
-        return _CompiledText(text, model_of(analysis, Choice()), known)
+        return _CompiledText(text, make_model(analysis, Choice()), known)
 
 
 def _to_one_line(text: str) -> str:

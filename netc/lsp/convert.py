@@ -43,7 +43,10 @@ class Converter:
             diagnostic.code,
             source="netc",
             tags=[types.DiagnosticTag.Unnecessary] if diagnostic.code.startswith("unused-") else None,
-            related_information=[types.DiagnosticRelatedInformation(self.to_location(span), text) for span, text in editor_diagnostic.related] or None,
+            related_information=[
+                types.DiagnosticRelatedInformation(self.to_location(span), text) for span, text in editor_diagnostic.related
+            ]
+            or None,
         )
 
     def to_workspace_edit(self, edits: Iterable[Edit]) -> types.WorkspaceEdit:

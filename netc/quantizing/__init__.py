@@ -21,7 +21,7 @@ from netc.compiler.errors.optional_packages import format_install_command
 from netc.compiler.weights.free_space import check_disk, check_memory
 from netc.dsl.record import replace
 
-from ..errors import unsupported_is_compile_error
+from ..errors import raise_as_compile_error
 from ..files.atomic_writing import is_stream, write_files
 from ..inputs.argument_checks import QUANTIZATION_METHODS
 from ..inputs.backend_input import warn_about_weights
@@ -77,7 +77,7 @@ def check_target(backend: Backend, path: str, method: str, has_calibration: bool
 
 def save_quantized(given: BackendInput, path: str, method: str, calibration: str | Mapping[str, Any] | None) -> QuantizationReport:
     """Write the quantized model. `calibration` is the path of an .npz file, or arrays by the names of inputs; with it, int8 is static."""
-    with warn_about_weights(given), unsupported_is_compile_error(given.program):
+    with warn_about_weights(given), raise_as_compile_error(given.program):
         artifact = BACKEND.build(given)
     arrays = None if calibration is None else read_calibration(calibration)
     reports: list[QuantizationReport] = []

@@ -105,7 +105,7 @@ STAGES = {
 """By library, names that no target of an operator has, and the stage. Keras's layers are without their `2D`."""
 
 
-SHORT = {
+ABBREVIATIONS = {
     "bce": "binary_cross_entropy", "bn": "batch_norm", "fc": "dense", "gap": "global_avg_pool", "gn": "group_norm", "ln": "layer_norm",
     "mae": "l1_loss", "mha": "multihead_attention", "mse": "mse_loss", "nll": "nll_loss", "rope": "rotary",
     "selfattention": "multihead_attention", "stopgradient": "detach",
@@ -213,7 +213,7 @@ NEEDLESS = {
 """Arguments that have nothing to say here, and why."""
 
 
-OTHERWISE = {
+DECLARED_ELSEWHERE = {
     "dtype": "the type is that of the input, `input 8 bfloat16`, or that of the whole model, `--dtype bfloat16`",
     "key_dim": "the size of a head is the number of features divided by that of the heads",
     "requires_grad": "write `trainable=false` for parameters that are not trained",
@@ -245,38 +245,38 @@ ORDER = {
 """The arguments of PyTorch's modules in its order, after the sizes of inputs, where netc takes fewer without names."""
 
 
-def stage(name: str) -> Advice:
+def advise_stage(name: str) -> Advice:
     """What to write for a stage that is called so elsewhere; empty if nothing is known."""
     if normalize_name(name) == "input":
         return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`", Replacement("input"))
     if name in OPTIMIZERS:
-        return _optimizer(name)
+        return _advise_optimizer(name)
     sentence = next((text for word, text in SENTENCES.items() if normalize_name(word) == normalize_name(name)), "")
     if sentence:
         return Advice(sentence)
-    for library, names in _stages().items():
+    for library, names in _normalize_stages().items():
         local_stage = names.get(name.lower(), names.get(normalize_name(name)))
         if local_stage is not None:
-            same = _targets().get(name.lower()) == local_stage
+            same = _map_pytorch_targets().get(name.lower()) == local_stage
             return Advice(f"use `{local_stage}`, which corresponds to {library}'s `{name}`", Replacement(local_stage), same_arguments=same)
-    path = _standard_blocks().get(name)
+    path = _find_standard_blocks().get(name)
     if path is not None:
         return Advice(f'it is a block of the standard library: write `use "{path}": {name}` at the top of the file', use=path)
     if name in SETTINGS:
         return Advice(f"`{name}` is a setting of a train section, `train {{ ... }}`: see `netc ops train`")
-    short = SHORT.get(normalize_name(name))
+    short = ABBREVIATIONS.get(normalize_name(name))
     if short is None and normalize_name(name).endswith("loss"):
         return Advice("losses are operators, `(guess, target) -> mse_loss`; `netc ops` lists them, and others are written with arithmetic")
     return Advice(f"write `{short}`", Replacement(short, safe=True)) if short else Advice()
 
 
-def _optimizer(name: str) -> Advice:
+def _advise_optimizer(name: str) -> Advice:
     why = UNUSABLE.get(name.lower(), "")
     written = f"training has a section of its own, with `optimizer {'adamw' if why else name.lower()} lr=1e-3`: see `netc ops train`"
     return Advice(f"{written}; `{name}` {why}" if why else written)
 
 
-def argument(operator: type[Operator], name: str) -> Advice:
+def advise_argument(operator: type[Operator], name: str) -> Advice:
     """What to write for an argument that is called so elsewhere; empty if nothing is known."""
     for library, names in SYNONYMS.items():
         local_name = next((argument_name for argument_name in names.get(name, "").split() if argument_name in operator.signature), "")
@@ -286,21 +286,21 @@ def argument(operator: type[Operator], name: str) -> Advice:
         return Advice(f"remove `{name}`: the size of the input is known from the input", removes=True)
     if name in NEEDLESS:
         return Advice(f"remove `{name}`: {NEEDLESS[name]}", removes=True)
-    return Advice(OTHERWISE.get(name, ""))
+    return Advice(DECLARED_ELSEWHERE.get(name, ""))
 
 
-def order(operator: str) -> tuple[str, ...]:
+def get_argument_order(operator: str) -> tuple[str, ...]:
     """An operator's arguments in the order in which PyTorch takes them without names; empty if it is that of the operator."""
     return ORDER.get(operator, ())
 
 
-def sizes_first(operator: str) -> tuple[int, ...]:
+def get_input_size_axes(operator: str) -> tuple[int, ...]:
     """The sizes of inputs that PyTorch's module takes before its other arguments: the axis of each."""
     return SIZES_FIRST.get(operator, ())
 
 
 @cache
-def _standard_blocks() -> dict[str, str]:
+def _find_standard_blocks() -> dict[str, str]:
     """The blocks of the standard library, each with the path of its file in a `use`."""
     blocks: dict[str, str] = {}
     for path in sorted((Path(find_data_folder("specs", "specs")) / "std").glob("*.net")):
@@ -310,14 +310,14 @@ def _standard_blocks() -> dict[str, str]:
 
 
 @cache
-def _stages() -> dict[str, dict[str, str]]:
+def _normalize_stages() -> dict[str, dict[str, str]]:
     """The tables with plain names. What PyTorch's targets say comes after what the tables say of PyTorch."""
     tables = {library: {normalize_name(name): stage for name, stage in names.items()} for library, names in STAGES.items()}
-    return {**tables, "PyTorch": {**_targets(), **tables["PyTorch"]}}
+    return {**tables, "PyTorch": {**_map_pytorch_targets(), **tables["PyTorch"]}}
 
 
 @cache
-def _targets() -> dict[str, str]:
+def _map_pytorch_targets() -> dict[str, str]:
     """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`, and `dropout2d` is not `dropout`.
     A module goes before a function, of which other operators may be made."""
     from netc.compiler.backends.backend_registry import get_or_raise

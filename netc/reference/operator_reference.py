@@ -34,33 +34,33 @@ operators.
 its own, which the text explains. [Conventions of operators](../language/conventions.md) applies to all of them."""
 
 
-def families() -> dict[str, list[type[Operator]]]:
+def group_by_family() -> dict[str, list[type[Operator]]]:
     """The operators that can be written as stages, by family, in the order of their declaration."""
     by_family: dict[str, list[type[Operator]]] = {}
     for operator in Operator.registry.values():
         if operator.operands:
-            by_family.setdefault(family_of(operator), []).append(operator)
+            by_family.setdefault(get_family(operator), []).append(operator)
     return dict(sorted(by_family.items()))
 
 
-def family_of(operator: type[Operator]) -> str:
+def get_family(operator: type[Operator]) -> str:
     return operator.__module__.rsplit(".", 1)[-1]
 
 
-def meaning(operator: type[Operator]) -> str:
+def get_meaning(operator: type[Operator]) -> str:
     """The first line of the operator's docstring."""
     return cleandoc(operator.__doc__ or "").split("\n", 1)[0].rstrip(".:")
 
 
-def signature(operator: type[Operator]) -> str:
+def format_signature(operator: type[Operator]) -> str:
     """How it is written: `conv channels kernel stride=1`."""
     words = [operator.name]
     words += [arg.name if isinstance(arg.default, Required) else f"[{arg.name}]" for arg in operator.slots]
-    words += [f"{arg.name}={show_default(arg)}" for arg in operator.signature.values() if not arg.positional]
+    words += [f"{arg.name}={format_default(arg)}" for arg in operator.signature.values() if not arg.positional]
     return " ".join(words)
 
 
-def show_default(arg: Arg[Any]) -> str:
+def format_default(arg: Arg[Any]) -> str:
     """The default as it is written; `...` where leaving the argument out means something that no value does."""
     value = arg.default
     match value:
@@ -77,16 +77,16 @@ def show_default(arg: Arg[Any]) -> str:
     return str(value)
 
 
-def table() -> str:
+def format_table() -> str:
     """Every operator with its family and meaning, in 80 columns."""
-    rows = [(op.name, family, meaning(op)) for family, operators in families().items() for op in operators]
+    rows = [(op.name, family, get_meaning(op)) for family, operators in group_by_family().items() for op in operators]
     return "\n".join(wrap_rows([("operator", "family", "meaning"), *rows]))
 
 
-def page(operator: type[Operator], level: int = 1) -> str:
+def format_page(operator: type[Operator], level: int = 1) -> str:
     """One operator's page, as Markdown."""
-    parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
-    parts += _inputs(operator), _arguments(operator)
+    parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {format_signature(operator)}"]
+    parts += _format_inputs(operator), _format_arguments(operator)
     if issubclass(operator, Parametric):
         parts.append(f"Initial values: {operator.drawn}.")
         if operator.as_tensors:
@@ -94,12 +94,12 @@ def page(operator: type[Operator], level: int = 1) -> str:
     targets = [(backend.title, backend.operator_target(operator)) for backend in list_backends()]
     parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
     parts += [" ".join(backend.differences(operator)) for backend in list_backends()]
-    parts += _definition(operator)
-    parts += [example(text) for text in operator.examples]
+    parts += _format_definition(operator)
+    parts += [format_example(text) for text in operator.examples]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _definition(operator: type[Operator]) -> list[str]:
+def _format_definition(operator: type[Operator]) -> list[str]:
     """What it is in terms of other operators. A definition that depends on the inputs is shown for the first example."""
     if operator.write_definition is Operator.write_definition:
         return ["In terms of other operators:", indent(cleandoc(operator.definition), "    ")] if operator.definition else []
@@ -110,7 +110,7 @@ def _definition(operator: type[Operator]) -> list[str]:
     return ["In terms of other operators, in the first example:", indent(cleandoc(node.op.write_definition(inputs)), "    ")]
 
 
-def _input(operand: Input[Any]) -> str:
+def _format_input(operand: Input[Any]) -> str:
     """One input, with what its declaration says of it."""
     facts = ["optional"] if operand.optional else []
     facts += ["or a number"] if operand.or_number else []
@@ -125,26 +125,26 @@ def _input(operand: Input[Any]) -> str:
     return name + (f" ({'; '.join(facts)})" if facts else "")
 
 
-def _inputs(operator: type[Operator]) -> str:
-    described = [_input(operand) for operand in operator.operands.values()]
+def _format_inputs(operator: type[Operator]) -> str:
+    described = [_format_input(operand) for operand in operator.operands.values()]
     notes = ["may be followed by an activation: `" + operator.name + " ... relu`"] if operator.takes_activation else []
     notes += ["may follow another stage as a bare word"] if operator.is_activation else []
     notes += [f"written `a {operator.symbol} b` between tensors"] if operator.symbol else []
     return "Takes " + ", ".join(described) + "." + "".join(f" It {note}." if note[0] != "w" else f" It is {note}." for note in notes)
 
 
-def _arguments(operator: type[Operator]) -> str:
+def _format_arguments(operator: type[Operator]) -> str:
     if not operator.signature:
         return ""
     rows = [
         f"| `{arg.name}`{f' (`{arg.alias}`)' if arg.alias else ''} | {arg.kind.describe_values()} "
-        f"| {'required' if isinstance(arg.default, Required) else f'`{show_default(arg)}`'} |"
+        f"| {'required' if isinstance(arg.default, Required) else f'`{format_default(arg)}`'} |"
         for arg in operator.signature.values()
     ]
     return "\n".join(["| argument | what it may be | default |", "|---|---|---|", *rows])
 
 
-def example(text: str) -> str:
+def format_example(text: str) -> str:
     """An example, with the types that netc infers for it."""
     main = analyze(SourceFile("example", text), Choice()).program
     assert main is not None, text
@@ -153,14 +153,14 @@ def example(text: str) -> str:
     return f"```net\n{lines}\n```\n\ngives {types}"
 
 
-def reference() -> str:
+def format_reference() -> str:
     """All pages as one text, for `netc ops --markdown`."""
-    return "\n".join(reference_pages().values())
+    return "\n".join(make_reference_pages().values())
 
 
-def reference_pages() -> dict[str, str]:
+def make_reference_pages() -> dict[str, str]:
     """The files of docs/operators/: an index, the introductions of the families, and a page for each operator."""
-    by_title = {family.replace("_", " "): operators for family, operators in families().items()}
+    by_title = {family.replace("_", " "): operators for family, operators in group_by_family().items()}
     index = [INTRODUCTION.format(count=sum(map(len, by_title.values()))), "", "| family | operators |", "|---|---|"]
     introductions = ["# Families of operators", "The operators of a family share these rules. [Operators](index.md) lists the members."]
     pages: dict[str, str] = {}
@@ -168,5 +168,5 @@ def reference_pages() -> dict[str, str]:
         link = f"[{name}](families.md#{name.replace(' ', '-')})"
         index.append(f"| {link} | {', '.join(f'[{op.name}]({op.name}.md)' for op in operators)} |")
         introductions += [f"## {name}", cleandoc(sys.modules[operators[0].__module__].__doc__ or "")]
-        pages |= {f"{op.name}.md": f"{page(op)}\nFamily: {link}.\n" for op in operators}
+        pages |= {f"{op.name}.md": f"{format_page(op)}\nFamily: {link}.\n" for op in operators}
     return {"index.md": "\n".join(index) + "\n", "families.md": "\n\n".join(introductions) + "\n", **pages}

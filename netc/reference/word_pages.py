@@ -22,7 +22,7 @@ _BLANK = "\n\n"
 
 
 @cache
-def words() -> dict[str, str]:
+def read_word_pages() -> dict[str, str]:
     """The page of each word. One page may be of several, which its title lists."""
     pages: dict[str, str] = {}
     for name in sorted(os.listdir(_WORDS)):
@@ -33,35 +33,35 @@ def words() -> dict[str, str]:
     return pages
 
 
-def library_files() -> list[str]:
+def list_library_files() -> list[str]:
     """The files of the standard library as `use` has them, sorted: `std/attention.net`."""
     return sorted(f"{STD}/{name}" for name in os.listdir(_STD) if name.endswith(".net"))
 
 
-def library(path: str = STD) -> str | None:
+def format_library(path: str = STD) -> str | None:
     """What the standard library has, or one file of it: `std/mlp`."""
-    files = library_files()
+    files = list_library_files()
     if path.rstrip("/") != STD:
         files = [file for file in files if file in (path, f"{path}.net")]
     if not files:
         return None
     title = '# The standard library\n\nUsed by the name of a file: `use "std/mlp.net"`, or `use "std/mlp.net": mlp`.\n'
-    return title + "".join(_file(file) for file in files)
+    return title + "".join(_format_file(file) for file in files)
 
 
-def _file(path: str) -> str:
+def _format_file(path: str) -> str:
     with open(os.path.join(_STD, path.removeprefix(f"{STD}/")), encoding="utf-8") as file:
         source = SourceFile(path, file.read())
-    parts = [f"\n## {path}\n", f"\n{_comment(source.text.partition(_BLANK)[0])}\n"]
+    parts = [f"\n## {path}\n", f"\n{_strip_comment(source.text.partition(_BLANK)[0])}\n"]
     for item in parse_source(source)[0].items:
         if isinstance(item, (ast.Block, ast.Fn)):
             header = re.split(r" (?:\{|=) ?", source.text[item.span.start : item.span.end].partition(_BLANK)[0].replace("\n", " "))[0]
-            description = _comment(_above(source.text, item.span.start))
+            description = _strip_comment(_get_comment_above(source.text, item.span.start))
             parts.append(f"\n- `{re.sub(r' +', ' ', header)}`{description and f': {description}'}\n")
     return "".join(parts)
 
 
-def _above(text: str, start: int) -> str:
+def _get_comment_above(text: str, start: int) -> str:
     """The lines of comments directly before an offset."""
     lines: list[str] = []
     for line in reversed(text[:start].split("\n")[:-1]):
@@ -71,5 +71,5 @@ def _above(text: str, start: int) -> str:
     return "\n".join(lines)
 
 
-def _comment(text: str) -> str:
+def _strip_comment(text: str) -> str:
     return " ".join(line.removeprefix("#").strip() for line in text.split("\n") if line.startswith("#"))

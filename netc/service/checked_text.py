@@ -36,7 +36,7 @@ from netc.dsl.lexer import Token
 from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile
 
-from ..plugin_loading import PluginError, load_unknown
+from ..plugin_loading import PluginError, load_for_unknown_names
 from ..reference import foreign_names
 from .imports import Importer, find_use, parse_used_files
 from .stable_trees import StableTree, StableTrees
@@ -74,7 +74,7 @@ class StampingLoader(Protocol):
 
     def __call__(self, path: str, user: SourceFile) -> SourceFile: ...
 
-    def array(self, path: str, name: str, user: SourceFile) -> TableArray: ...
+    def load_array(self, path: str, name: str, user: SourceFile) -> TableArray: ...
 
 
 class CheckMemory:
@@ -180,7 +180,7 @@ class CheckedText:
             tree.file,
             self.source,
             loader=loader,
-            arrays=loader.array,
+            arrays=loader.load_array,
             foreign=foreign_names,
             model=model,
             index=True,
@@ -314,6 +314,6 @@ def _forget_previous(before: CheckedText) -> CheckedText:
 
 def _load_new_plugins(diagnostics: tuple[Diagnostic, ...]) -> bool:
     try:
-        return load_unknown(diagnostics)
+        return load_for_unknown_names(diagnostics)
     except PluginError:
         return False

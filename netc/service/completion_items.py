@@ -20,8 +20,8 @@ from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.tree_walk import find_enclosing_nodes
 
-from ..reference.operator_reference import meaning, show_default, signature
-from ..reference.word_pages import words
+from ..reference.operator_reference import format_default, format_signature, get_meaning
+from ..reference.word_pages import read_word_pages
 from .checked_text import CheckedText
 from .context import Context, StageContext, find_context
 from .doc_comments import read_doc_comment
@@ -153,11 +153,11 @@ def _format_detail(definition: Definition) -> str:
 def _suggest_operators(start: int) -> Iterator[Suggestion]:
     for name, operator in Operator.registry.items():
         if operator.operands:
-            yield Suggestion(name, "operator", start, signature(operator), meaning(operator))
+            yield Suggestion(name, "operator", start, format_signature(operator), get_meaning(operator))
 
 
 def _suggest_keywords(start: int, names: Iterable[str]) -> Iterator[Suggestion]:
-    return (Suggestion(name, "keyword", start, "", words().get(name, "")) for name in names)
+    return (Suggestion(name, "keyword", start, "", read_word_pages().get(name, "")) for name in names)
 
 
 def _suggest_stages(scope: NameScope, start: int) -> Iterator[Suggestion]:
@@ -221,7 +221,9 @@ def _suggest_arguments(checked: CheckedText, context: Context, scope: NameScope,
             yield from _suggest_words(operator.slots[stage.values].kind.words, start)
         yield from _suggest_operator_arguments(operator, stage, start)
         if operator.takes_activation:
-            yield from (Suggestion(name, "operator", start, meaning(cls)) for name, cls in Operator.registry.items() if cls.is_activation)
+            yield from (
+                Suggestion(name, "operator", start, get_meaning(cls)) for name, cls in Operator.registry.items() if cls.is_activation
+            )
     elif definition is not None:
         yield from _suggest_parameters(definition, stage, start)
     yield from _suggest_names(scope, start, ("let", "parameter", "variable", "dimension", "function", *(("tensor",) * stage.called)))
@@ -234,7 +236,7 @@ def _suggest_operator_arguments(operator: type[Operator], stage: StageContext, s
     positional = [arg.name for arg in operator.slots[: stage.values]]
     for arg in operator.signature.values():
         if arg.name not in stage.named and arg.name not in positional:
-            default = "required" if isinstance(arg.default, Required) else f"default {show_default(arg)}"
+            default = "required" if isinstance(arg.default, Required) else f"default {format_default(arg)}"
             yield Suggestion(f"{arg.name}=", "argument", start, f"{arg.kind.describe_values()}; {default}")
     for operand in list(operator.operands.values())[1:]:
         if operand.name not in stage.named and operand.name not in operator.signature:

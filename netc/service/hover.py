@@ -21,8 +21,8 @@ from netc.dsl.lexer import lex_text
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ..reference.operator_reference import page
-from ..reference.word_pages import words
+from ..reference.operator_reference import format_page
+from ..reference.word_pages import read_word_pages
 from .checked_text import CheckedText
 from .doc_comments import read_doc_comment
 from .type_text import format_types, format_values
@@ -59,14 +59,14 @@ def _hover_name(checked: CheckedText, offset: int) -> Hover | None:
         )
     if occurrence.role == "function" and occurrence.name in BUILTINS:
         return Hover(occurrence.span, f"```net\nfunction {occurrence.name}\n```")
-    return Hover(occurrence.span, page(operator, 3)) if operator is not None and occurrence.role != "argument" else None
+    return Hover(occurrence.span, format_page(operator, 3)) if operator is not None and occurrence.role != "argument" else None
 
 
 def _describe_reference(checked: CheckedText, reference: Reference) -> list[str]:
     operator = Operator.registry.get(reference.name)
     stage = _find_stage(checked, reference)
     if reference.kind == "operator" and operator is not None:
-        return [_format_result(stage), format_cost(checked, stage), page(operator, 3)]
+        return [_format_result(stage), format_cost(checked, stage), format_page(operator, 3)]
     values = format_values(reference.values)
     title = f"{reference.kind} {reference.name}" + (f" {'' if reference.kind == 'tensor' else '= '}{values}" if values else "")
     parts = [
@@ -78,8 +78,8 @@ def _describe_reference(checked: CheckedText, reference: Reference) -> list[str]
         parts += [_format_result(stage), format_cost(checked, stage)]
     if reference.definition is not None:
         parts += _describe_definition(reference.definition)
-    elif reference.kind == "name" and reference.name in words():
-        parts.append(words()[reference.name])
+    elif reference.kind == "name" and reference.name in read_word_pages():
+        parts.append(read_word_pages()[reference.name])
     return parts
 
 
@@ -135,8 +135,8 @@ def _find_definition_end(text: str, start: int) -> int:
 def _hover_word(checked: CheckedText, offset: int) -> Hover | None:
     """Make the hover of a word of the language: its page."""
     for token in checked.tokens:
-        if token.start <= offset < max(token.end, token.start + 1) and token.text in words():
-            return Hover(Span(checked.source, token.start, token.end), words()[token.text])
+        if token.start <= offset < max(token.end, token.start + 1) and token.text in read_word_pages():
+            return Hover(Span(checked.source, token.start, token.end), read_word_pages()[token.text])
     return None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from netc.dsl import ast
 from netc.dsl.record import Record
 
-from ..reference.operator_reference import meaning, show_default
+from ..reference.operator_reference import format_default, get_meaning
 from .checked_text import CheckedText
 from .completion_items import resolve_operator, resolve_stage
 from .context import StageContext, find_context
@@ -46,9 +46,9 @@ def find_signature(checked: CheckedText, offset: int) -> Signature | None:
         positional = operator.slots
         others = [arg for arg in operator.signature.values() if not arg.positional]
         arguments = [SignatureArgument(arg.name, arg.kind.describe_values()) for arg in positional]
-        arguments += [SignatureArgument(f"{arg.name}={show_default(arg)}", arg.kind.describe_values()) for arg in others]
+        arguments += [SignatureArgument(f"{arg.name}={format_default(arg)}", arg.kind.describe_values()) for arg in others]
         names = [arg.name for arg in (*positional, *others)]
-        return _make_signature(stage, meaning(operator), arguments, names, len(positional), named)
+        return _make_signature(stage, get_meaning(operator), arguments, names, len(positional), named)
     definition = resolve_stage(scope, stage.name.text)
     parameters = getattr(definition.node, "parameters", ()) if definition is not None else ()
     constants = [p for p in parameters if isinstance(p, ast.ParameterDecl)]

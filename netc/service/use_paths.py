@@ -8,7 +8,7 @@ from netc.compiler.elaborate import CannotLoad
 from netc.dsl import ast
 
 from ..files.file_access import SUFFIX
-from ..reference.word_pages import library_files
+from ..reference.word_pages import list_library_files
 from .checked_text import CheckedText
 from .imports import Importer
 
@@ -27,7 +27,7 @@ def list_paths(checked: CheckedText, prefix: str) -> list[str]:
         results += [name for name in inside if os.path.join(folder, name) != checked.path]
         if len(results) > MAX_FILES:
             break
-    return [path for path in (*sorted(results)[:MAX_FILES], *library_files()) if path.startswith(prefix)]
+    return [path for path in (*sorted(results)[:MAX_FILES], *list_library_files()) if path.startswith(prefix)]
 
 
 def list_exported_names(checked: CheckedText, path: str) -> list[tuple[str, str]]:

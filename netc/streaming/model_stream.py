@@ -25,7 +25,7 @@ from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 
-from ..errors import CompileError, unsupported_is_compile_error
+from ..errors import CompileError, raise_as_compile_error
 from ..files.atomic_writing import is_stream
 from ..files.file_problems import make_diagnostic
 from ..files.save_artifacts import refuse_weights, require_backend, save_artifact
@@ -185,7 +185,7 @@ class ModelStream:
 
     def source(self, target: str = "torch") -> str:
         """Return the text of a step for a target."""
-        with unsupported_is_compile_error(self.step):
+        with raise_as_compile_error(self.step):
             return get_or_raise(target).text(self._select_input(self.step, self._make_full_input(None, None)))
 
     def module(self, weights: Weights | None = None, seed: int | None = None) -> StreamRunner:
@@ -193,7 +193,7 @@ class ModelStream:
         import torch
 
         def make_run(program: Program) -> RunFunction:
-            with unsupported_is_compile_error(program):
+            with raise_as_compile_error(program):
                 module = PYTORCH.module(self._select_input(program, full_input)).eval()
             return partial(_run_module, module, _list_input_names(program), program.main.output_names)
 
@@ -211,7 +211,7 @@ class ModelStream:
         import numpy as np
 
         def make_run(program: Program) -> RunFunction:
-            with unsupported_is_compile_error(program):
+            with raise_as_compile_error(program):
                 session = ONNX.session(self._select_input(program, full_input), device, partial(check_sizes, program))
             kept_names = {s.next for s in self.states} if program is self.step else set(program.main.output_names)
             return partial(session.keeping, kept=kept_names)

@@ -18,7 +18,7 @@ from netc.compiler.backends.backend import BackendInput
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.ir.training_program import LOSS, Training
 
-from ..errors import CompileError, unsupported_is_compile_error
+from ..errors import CompileError, raise_as_compile_error
 from ..inputs.argument_types import check_arguments
 from ..inputs.backend_input import Weights, make_backend_input, warn_about_weights
 from .optimizers import Schedule, make_schedule
@@ -52,7 +52,7 @@ class Objective(nn.Module):
         self.recipe = recipe if recipe is not None else read_recipe(training)[0]
         self.names = self.means.names
         self.inputs = {value.name: value.type for value in training.program.main.inputs}
-        with unsupported_is_compile_error(training.program):
+        with raise_as_compile_error(training.program):
             self.model: nn.Module = BACKEND.module(_make_model_input(training, weights, seed))
             computed = emit_functions(training, self.means)
         self._replicated: list[nn.Module] = []

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from netc.cli import cli
-from netc.reference.error_pages import codes
+from netc.reference.error_pages import list_codes
 
 Netc = Callable[..., Any]
 Write = Callable[[str, str], Path]
@@ -38,7 +38,7 @@ def test_the_page_of_an_operator(netc: Netc) -> None:
 
 def test_explain(netc: Netc) -> None:
     listed = netc("explain").stdout.splitlines()
-    assert [line.split()[0] for line in listed if line[0] != " "] == codes()
+    assert [line.split()[0] for line in listed if line[0] != " "] == list_codes()
     assert all(len(line) <= 80 for line in listed)
     assert all(len(line) <= 80 for line in netc("ops").stdout.splitlines())
     done = netc("explain", "missing-file")

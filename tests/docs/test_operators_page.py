@@ -8,14 +8,14 @@ import pytest
 
 from netc.compiler.backends.backend_registry import list_backends
 from netc.compiler.ops import Operator
-from netc.reference.operator_reference import families, page, reference_pages
+from netc.reference.operator_reference import format_page, group_by_family, make_reference_pages
 
 FOLDER = Path(__file__).parents[2] / "docs" / "operators"
 
 
 @pytest.mark.slow
 def test_fresh(update: bool) -> None:
-    pages = reference_pages()
+    pages = make_reference_pages()
     if update:
         for path in FOLDER.glob("*.md"):
             path.unlink()
@@ -24,10 +24,10 @@ def test_fresh(update: bool) -> None:
     assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")} == pages
 
 
-@pytest.mark.parametrize("name", [op.name for family in families().values() for op in family])
+@pytest.mark.parametrize("name", [op.name for family in group_by_family().values() for op in family])
 def test_page_says_all(name: str) -> None:
     operator = Operator.registry[name]
-    text = page(operator)
+    text = format_page(operator)
     assert all((backend.operator_target(operator) or "") in text for backend in list_backends())
     assert operator.examples
     assert operator.__doc__

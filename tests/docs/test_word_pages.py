@@ -12,20 +12,20 @@ from netc.analysis import Choice, analyze
 from netc.cli import cli
 from netc.dsl.grammar import load_tables
 from netc.dsl.source import SourceFile
-from netc.reference.word_pages import library, library_files, words
+from netc.reference.word_pages import format_library, list_library_files, read_word_pages
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_every_word_has_a_page() -> None:
-    assert set(words()) == set(load_tables().keywords)
+    assert set(read_word_pages()) == set(load_tables().keywords)
 
 
-@pytest.mark.parametrize("page", dict.fromkeys(words().values()), ids=lambda page: page.partition("\n")[0])
+@pytest.mark.parametrize("page", dict.fromkeys(read_word_pages().values()), ids=lambda page: page.partition("\n")[0])
 def test_page(page: str) -> None:
     (example,) = re.findall(r"^```net\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     last = re.findall(r"^model (\w+)", example, re.MULTILINE)[-1:]
-    found = analyze(SourceFile("word.net", example), Choice(model=last[0] if last else None)).with_model()
+    found = analyze(SourceFile("word.net", example), Choice(model=last[0] if last else None)).require_model()
     assert [d.message for d in found.diagnostics] == []
     assert all(len(line) <= 150 for line in page.splitlines())
     ((path, heading),) = re.findall(r'(docs/language/\w+\.md), "(.*)"', page)
@@ -33,8 +33,8 @@ def test_page(page: str) -> None:
 
 
 def test_the_library_is_listed() -> None:
-    page = library() or ""
-    for path in library_files():
+    page = format_library() or ""
+    for path in list_library_files():
         text = (ROOT / "specs" / path).read_text(encoding="utf-8")
         assert f"## {path}" in page
         for name in re.findall(r"^(?:block|fn) (\w+)", text, re.MULTILINE):

@@ -21,7 +21,7 @@ from netc.drawing.picture_files import FORMATS, picture_bytes
 from netc.drawing.picture_levels import picture
 from netc.drawing.style import KINDS
 from netc.drawing.svg import svg
-from netc.reference.operator_reference import families
+from netc.reference.operator_reference import group_by_family
 
 HOSTILE = (
     "</title><script>alert(1)</script>",
@@ -157,7 +157,7 @@ def test_widths_are_those_of_the_font() -> None:
 def test_families_of_colors_exist() -> None:
     named = [family for members, _, _ in KINDS.values() for family in members]
     assert len(named) == len(set(named))
-    assert set(named) <= set(families())
+    assert set(named) <= set(group_by_family())
 
 
 def test_boxes_are_as_wide_as_their_texts() -> None:

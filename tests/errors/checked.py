@@ -35,5 +35,5 @@ def checked(path: Path) -> Analysis:
         causal = [value for option, value in words_of(text) if option == "--causal"]
         sections += [d for dimension in causal for d in prove_causal(model.program, dimension).diagnostics]
     if not sections:
-        return model.with_model()
+        return model.require_model()
     return replace(model, diagnostics=tuple(sort_and_dedupe([*model.diagnostics, *sections])))

@@ -11,7 +11,7 @@ from pathlib import Path
 import netc.compiler.errors
 import netc.files.file_problems
 from netc.compiler.errors.problem import Problem
-from netc.reference.error_pages import codes as page_codes
+from netc.reference.error_pages import list_codes as page_codes
 
 __all__ = ["all_codes", "page_codes"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netc.analysis import Analysis
-from netc.reference.error_pages import page
+from netc.reference.error_pages import read_page
 from tests.errors.checked import checked
 from tests.errors.codes import page_codes
 
@@ -51,7 +51,7 @@ SHOWN = {
 
 
 def fences(code: str) -> list[tuple[str, str]]:
-    return FENCE.findall(page(code) or "")
+    return FENCE.findall(read_page(code) or "")
 
 
 def analyzed(text: str, folder: Path) -> Analysis:
@@ -67,7 +67,7 @@ def test_page(code: str, tmp_path: Path) -> None:
     if code in SHOWN:
         return
     shutil.copy(TABLES, tmp_path)
-    for name, content in FILE.findall(page(code) or ""):
+    for name, content in FILE.findall(read_page(code) or ""):
         (tmp_path / name).write_text(content, encoding="utf-8")
     (_, wrong), (_, right) = fences(code)
     assert code in {d.code for d in analyzed(wrong, tmp_path).diagnostics}
@@ -76,7 +76,7 @@ def test_page(code: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("code", page_codes())
 def test_form(code: str) -> None:
-    lines = (page(code) or "").splitlines()
+    lines = (read_page(code) or "").splitlines()
     assert lines[:2] == [f"# {code}", ""]
     assert lines[2][:1].isalpha() or lines[2].startswith("`")
     assert all(len(line) <= 150 for line in lines)

@@ -159,7 +159,7 @@ def _graph(text: str) -> str:
     from netc.dsl.diagnostics.render import render_text
     from netc.dsl.source import SourceFile
 
-    found = analyze(SourceFile("a.net", text), Choice()).with_model()
+    found = analyze(SourceFile("a.net", text), Choice()).require_model()
     render_text(found.diagnostics, color=False)
     return "" if found.program is None else format_program(found.program)
 

@@ -30,7 +30,7 @@ from case_ids import case_id, digest
 
 import netc
 from netc.analysis import Analysis, Choice, analyze, check_sections, parse_spec
-from netc.api import model_of
+from netc.api import make_model
 from netc.compiler.analysis.state_dict import collect_parameters, count_parameters
 from netc.compiler.elaborate.program.option_origin import NAME
 from netc.dsl.record import replace
@@ -160,7 +160,7 @@ def test_example(example: Example, tmp_path: Path) -> None:
 
 def compiled(analysis: Analysis, choice: Choice, path: str) -> None:
     """The source makes a module with the model's parameters, and ONNX has them too, or the reason why it has not."""
-    model = model_of(analysis, choice, path)
+    model = make_model(analysis, choice, path)
     if sum(prod(info.shape) for info in model.parameters.values()) > MOST:
         return
     space: dict[str, object] = {"__name__": "spec"}

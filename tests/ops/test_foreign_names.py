@@ -30,13 +30,13 @@ SCHEMAS = onnx.defs.get_all_schemas()
 def test_stage(library: str, name: str, stage: str) -> None:
     assert stage.split()[0] in Operator.registry
     assert normalize_name(name) not in {normalize_name(one) for one in Operator.registry}
-    assert foreign_names.stage(name).help == f"use `{stage}`, which corresponds to {library}'s `{name}`" or normalize_name(name) in others(
-        library
-    )
+    assert foreign_names.advise_stage(name).help == f"use `{stage}`, which corresponds to {library}'s `{name}`" or normalize_name(
+        name
+    ) in others(library)
 
 
 def others(library: str) -> set[str]:
-    return {normalize_name(name) for other, name, _ in STAGES if other != library} | set(foreign_names._targets())
+    return {normalize_name(name) for other, name, _ in STAGES if other != library} | set(foreign_names._map_pytorch_targets())
 
 
 @pytest.mark.parametrize("name", foreign_names.STAGES["PyTorch"])
@@ -66,7 +66,7 @@ WITHOUT = ("AdaptiveLogSoftmaxWithLoss", "LinearCrossEntropyLoss", "NLLLoss2d", 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_modules_that_are_losses(name: str) -> None:
-    help_ = foreign_names.stage(name).help
+    help_ = foreign_names.advise_stage(name).help
     assert help_.startswith("losses are operators" if name in WITHOUT else "use `")
 
 
@@ -75,7 +75,7 @@ def test_losses_are_the_functions_of_that_name(name: str) -> None:
     """`L1Loss` is `l1_loss`, but some functions are called otherwise."""
     own = normalize_name(name).removesuffix("loss")
     others = {"bce": "binarycrossentropy", "bcewithlogits": "binarycrossentropywithlogits"}
-    found = foreign_names.stage(name).help.split("`")[1]
+    found = foreign_names.advise_stage(name).help.split("`")[1]
     assert hasattr(torch.nn.functional, found)
     assert normalize_name(found).removesuffix("loss") == others.get(own, own)
 
@@ -83,7 +83,7 @@ def test_losses_are_the_functions_of_that_name(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, cls in vars(torch.optim).items() if inspect.isclass(cls) and name != "Optimizer"])
 def test_optimizer(name: str) -> None:
     """A train section knows it by the name that is proposed, or the reason why it cannot be used is given."""
-    help_ = foreign_names.stage(name).help
+    help_ = foreign_names.advise_stage(name).help
     proposed = help_.partition("`optimizer ")[2].split()[0]
     assert list_optimizers()[proposed].__name__ == (name if proposed == name.lower() else "AdamW")
     assert (proposed != name.lower()) == (name.lower() in foreign_names.UNUSABLE)
@@ -102,21 +102,21 @@ TABLES = {
 @pytest.mark.parametrize("name", TABLES)
 def test_tables_that_are_proposed(name: str) -> None:
     """They are what PyTorch's function of that name gives."""
-    table = foreign_names.stage(name).help.split("`")[1]
+    table = foreign_names.advise_stage(name).help.split("`")[1]
     made = netc.compile(f"x = input 1\ny = {table}\nz = x * 2\nout y, z").module()(torch.zeros(4, 1))
     assert torch.equal(made[0], TABLES[name])
 
 
-@pytest.mark.parametrize("short", foreign_names.SHORT)
+@pytest.mark.parametrize("short", foreign_names.ABBREVIATIONS)
 def test_abbreviation(short: str) -> None:
-    assert foreign_names.SHORT[short] in Operator.registry
+    assert foreign_names.ABBREVIATIONS[short] in Operator.registry
 
 
 @pytest.mark.parametrize(("library", "name", "own"), ARGUMENTS)
 def test_argument(library: str, name: str, own: str) -> None:
     owners = [cls for cls in Operator.registry.values() if own in cls.signature and name not in cls.signature]
     assert owners
-    assert own in foreign_names.argument(owners[0], name).help
+    assert own in foreign_names.advise_argument(owners[0], name).help
 
 
 @pytest.mark.parametrize("name", foreign_names.SYNONYMS["ONNX"])
@@ -190,7 +190,7 @@ def test_arguments_of_another_meaning_are_left() -> None:
 def test_pytorch_takes_arguments_in_this_order(operator: str, module: str) -> None:
     aliases = {arg.alias: arg.name for arg in Operator.registry[operator].signature.values() if arg.alias}
     names = [aliases.get(name, name) for name in inspect.signature(getattr(torch.nn, module)).parameters]
-    skipped = len(foreign_names.sizes_first(operator))
-    order = foreign_names.order(operator)
+    skipped = len(foreign_names.get_input_size_axes(operator))
+    order = foreign_names.get_argument_order(operator)
     assert tuple(names[skipped : skipped + len(order)]) == order
     assert set(order) <= set(Operator.registry[operator].signature)

@@ -17,7 +17,7 @@ from profiles import examples
 
 import netc
 from netc.analysis import Choice, analyze
-from netc.api import model_of
+from netc.api import make_model
 from netc.compiler.backends.torch.torch_framework import TORCH
 from netc.dsl.source import SourceFile
 
@@ -60,7 +60,7 @@ def check(model: netc.Model) -> None:
 
 def named(name: str) -> netc.Model:
     """A model in a file of this name."""
-    return model_of(analyze(SourceFile(name, "input 3 -> dense 2"), Choice()), Choice())
+    return make_model(analyze(SourceFile(name, "input 3 -> dense 2"), Choice()), Choice())
 
 
 @FEW

@@ -72,7 +72,7 @@ def check_analysis(analysis: Analysis) -> None:
 
 
 def analyzed(text: str) -> Analysis:
-    return analyze(SourceFile("a.net", text), Choice()).with_model()
+    return analyze(SourceFile("a.net", text), Choice()).require_model()
 
 
 @QUIET

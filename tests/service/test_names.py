@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netc.analysis import Choice, WholeFile, elaborate_model, parse_spec
+from netc.analysis import Choice, SharedDefinitions, elaborate_model, parse_spec
 from netc.compiler.binding.file_names import FileNames
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
@@ -79,6 +79,6 @@ def test_imports_are_the_same_for_the_compiler_and_the_editor(text: str, tmp_pat
     checked = Workspace().check_text(str(path))
     assert checked is not None
     parsed = parse_spec(SourceFile(str(path), text), Choice(), str(path))
-    whole = WholeFile(parsed.file, parsed.source, Choice(), str(path))
+    whole = SharedDefinitions(parsed.file, parsed.source, Choice(), str(path))
     elaborate_model(replace(parsed, whole=whole))
     assert links(whole.definitions.names) == links(checked.names)

@@ -70,7 +70,7 @@ NAMES = [name if name in ORDINARY else pytest.param(name, marks=pytest.mark.slow
 
 def training_of(name: str) -> Training:
     text, dims, _ = CASES[name]
-    return Spec(SourceFile(f"{name}.net", text), Choice(None, {}, dims)).training(None)
+    return Spec(SourceFile(f"{name}.net", text), Choice(None, {}, dims)).elaborate_training(None)
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_memory_with_fsdp(name: str, mesh: DeviceMesh) -> None:
 def test_optimizers_take_the_shares_of_fsdp(optimizer: str, mesh: DeviceMesh) -> None:
     text = f"y = input 3 -> dense 4\ntrain {{ loss = y -> mean; optimizer {optimizer} }}"
     with FakeTensorMode():
-        objective = Objective(Spec(SourceFile("a.net", text), Choice()).training(None))
+        objective = Objective(Spec(SourceFile("a.net", text), Choice()).elaborate_training(None))
         fully_shard(objective.model, mesh=mesh)
         made = objective.optimizer()
         objective({"input": torch.zeros(2, 3)})[0].backward()

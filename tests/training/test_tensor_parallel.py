@@ -94,7 +94,7 @@ WEIGHTS = 1e-6
 
 
 def training_of(text: str) -> Training:
-    return Spec(SourceFile("spec.net", text), Choice()).training(None)
+    return Spec(SourceFile("spec.net", text), Choice()).elaborate_training(None)
 
 
 def ways(text: str, devices: int = 2) -> dict[str, str]:

@@ -28,7 +28,7 @@ from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.walk import collect_graphs
 
-from ...errors import unsupported_is_compile_error
+from ...errors import raise_as_compile_error
 from ..optimizers import choose_kernel
 from ..recipe import Recipe, read_recipe
 from .clauses import Machine, read_constants, select_tags
@@ -76,7 +76,7 @@ def emit_training_file(training: Training) -> str:
     """Emit the file of a section that `check_section` has accepted. Raises `CompileError` for what PyTorch cannot express."""
     recipe, means = read_recipe(training)[0], decompose_objective(training)
     name = training.model or training.name
-    with unsupported_is_compile_error(training.program):
+    with raise_as_compile_error(training.program):
         model, computed = write_parts(extract_model_program(training), name, RESERVED_NAMES), emit_functions(training, means)
     outside = tuple(dict.fromkeys((*model.outside, *computed.outside)))
     section = TrainSection(training, recipe, means, computed, may_draw_numbers(training.program), model.main)
