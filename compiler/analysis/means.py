@@ -129,7 +129,7 @@ class _ObjectiveCutter:
             counts.add_cut(cut)
         return MeanDecomposition(
             self._build_totals(cuts),
-            tuple(counts.found),
+            tuple(counts.divisors),
             tuple(counts.is_size),
             counts.build_program(),
             self._build_finish(cuts),
@@ -280,16 +280,16 @@ class _DivisorBuilder:
 
     def __init__(self, cut: _ObjectiveCutter) -> None:
         self.cut = cut
-        self.found: list[Dim | int] = []
+        self.divisors: list[Dim | int] = []
         self.is_size: list[bool] = []
-        self.made: list[OpNode] = []
+        self.nodes: list[OpNode] = []
         self.outputs: list[Value] = []
 
     def add_cut(self, cut: _CutPoint) -> None:
         facts, node = self.cut.training.program.facts, cut.node
         # Not a sum of terms: averaged over the parts (ONCE), or weighted by the number of samples in each.
         if not cut.is_total or not isinstance(node, OpNode):
-            self.found.append(ONCE if cut.constant else make_symbol(BATCH))
+            self.divisors.append(ONCE if cut.constant else make_symbol(BATCH))
             self.is_size.append(True)
             return
         op: Any = node.op
@@ -298,33 +298,33 @@ class _DivisorBuilder:
         # A plain size, such as the number of elements. A tuple has the operators that compute the divisor, such as
         # the count of labels that are not ignored.
         if not isinstance(count, tuple):
-            self.found.append(count)
+            self.divisors.append(count)
             self.is_size.append(True)
             return
         values = dict(zip(op.assign_operands(inputs_of_op.types), node.inputs, strict=True))
         for step in count:
             inputs = tuple(values[name] for name in step.inputs)
             values[step.name] = self._apply_operator(step.op, inputs, node.span, facts)
-        self.found.append(len(self.outputs))
+        self.divisors.append(len(self.outputs))
         self.is_size.append(False)
         self.outputs.append(values[count[-1].name])
 
     def _apply_operator(self, op: Operator, inputs: tuple[Value, ...], span: Span, facts: Facts) -> Value:
         (type_,) = op.check_and_infer(op.bind_inputs(tuple(v.type for v in inputs), facts))
         result = Value(type_, span)
-        self.made.append(OpNode(op, inputs, (result,), f"count{len(self.made)}", span, ()))
+        self.nodes.append(OpNode(op, inputs, (result,), f"count{len(self.nodes)}", span, ()))
         return result
 
     def build_program(self) -> Program | None:
         if not self.outputs:
             return None
-        local = {id(v) for n in self.made for v in n.outputs}
-        before = list(find_needed_nodes(self.cut.main.nodes, [v for n in self.made for v in n.inputs if id(v) not in local]))
+        local = {id(v) for n in self.nodes for v in n.outputs}
+        before = list(find_needed_nodes(self.cut.main.nodes, [v for n in self.nodes for v in n.inputs if id(v) not in local]))
         model = next((n for n in before if n.label == MODEL), None)
         # The counts of all parts are computed before the first backward pass, from the data alone.
         if model is not None:
-            raise NotDecomposable(NotMean("the number of samples that count depends on what the model gives"), self.made[0].span)
-        return self.cut._build_program("counts", [*before, *self.made], self.outputs)
+            raise NotDecomposable(NotMean("the number of samples that count depends on what the model gives"), self.nodes[0].span)
+        return self.cut._build_program("counts", [*before, *self.nodes], self.outputs)
 
 
 def is_total(op: Operator) -> bool:

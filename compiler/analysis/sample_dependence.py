@@ -28,7 +28,7 @@ def find_varying(main: Graph) -> set[int]:
         # all of them vary.
         elif isinstance(item, FlatScan):
             loops.append(any(key in varying for key in item.inputs))
-            varying.update(item.given if loops[-1] else ())
+            varying.update(item.step_inputs if loops[-1] else ())
         elif loops.pop():
             varying.update(item.outputs)
             loops = [True] * len(loops)

@@ -20,7 +20,7 @@ def find_mixing(graph: Graph) -> OpNode | None:
     varying = set(range(len(graph.inputs)))
     for item in FlatGraph(graph):
         if not isinstance(item, FlatNode):
-            varying.update(item.given if hasattr(item, "given") else item.outputs)
+            varying.update(item.step_inputs if hasattr(item, "step_inputs") else item.outputs)
             continue
         known = [value.type for key, value in zip(item.inputs, item.node.inputs, strict=True) if key in varying]
         if known:

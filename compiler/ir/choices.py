@@ -24,8 +24,8 @@ class Choice(Record):
     """An `if`: its condition, whether the condition holds, and the labels of the nodes in the branch that was taken.
 
     The condition is a formula of comparisons between integers, and of flags: a boolean parameter of the block is a constant with its name.
-    `after` is the label of the node before it, empty if there is none. `inner` has the `if`s in the branch. `given` and `results` are the
-    tensors and tuples that it takes and returns. Without an `else`, they are the same if the condition does not hold.
+    `after` is the label of the node before it, empty if there is none. `inner` has the `if`s in the branch. `inputs` and `results` are the
+    tensors and tuples that it gets and returns. Without an `else`, they are the same if the condition does not hold.
     """
 
     key: Key
@@ -34,7 +34,7 @@ class Choice(Record):
     labels: tuple[str, ...]
     after: str
     inner: tuple[Choice, ...]
-    given: Parts
+    inputs: Parts
     results: Parts
 
 

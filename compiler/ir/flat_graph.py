@@ -37,26 +37,28 @@ class FlatNode:
 
 
 class FlatScan:
-    """The beginning of a loop, with its call. `inputs` has the keys of the states and scanned tensors outside of the loop, `given` the keys
-    of the states and slices that a step gets. The nodes of one step follow, and then the `FlatScanEnd`."""
+    """The beginning of a loop, with its call. `inputs` has the keys of the states and scanned tensors outside of the loop, `step_inputs`
+    the keys of the states and slices that a step gets. The nodes of one step follow, and then the `FlatScanEnd`."""
 
-    __slots__ = ("frame", "given", "inputs", "node", "path")
+    __slots__ = ("frame", "inputs", "node", "path", "step_inputs")
 
-    def __init__(self, node: CallNode, path: str, inputs: tuple[int, ...], given: tuple[int, ...], frame: Frame | None = None) -> None:
+    def __init__(
+        self, node: CallNode, path: str, inputs: tuple[int, ...], step_inputs: tuple[int, ...], frame: Frame | None = None
+    ) -> None:
         self.node = node
         self.path = path
         self.inputs = inputs
-        self.given = given
+        self.step_inputs = step_inputs
         self.frame = frame
 
 
 class FlatScanEnd:
-    """The end of a loop: `made` has the keys of the outputs of a step, `outputs` the keys of the results of the loop."""
+    """The end of a loop: `step_outputs` has the keys of the outputs of a step, `outputs` the keys of the results of the loop."""
 
-    __slots__ = ("made", "outputs")
+    __slots__ = ("outputs", "step_outputs")
 
-    def __init__(self, made: tuple[int, ...], outputs: tuple[int, ...]) -> None:
-        self.made = made
+    def __init__(self, step_outputs: tuple[int, ...], outputs: tuple[int, ...]) -> None:
+        self.step_outputs = step_outputs
         self.outputs = outputs
 
 

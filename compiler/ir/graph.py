@@ -45,11 +45,11 @@ class OpNode:
 
     `tie`: a parameter that is the parameter of another stage, see `Tie`. `shared`: set if the node is a use of a shared stage, whose
     parameters are in the graph that declares it. `parts` are its inputs, if some of them are slices of tuples. `frozen`: its parameters are
-    not trained. `taken`: the element types that its type rule has seen, if its inputs must be converted to them; empty in a finished
+    not trained. `rule_dtypes`: the element types that its type rule has seen, if its inputs must be converted to them; empty in a finished
     program. `frame`: the block to which it belonged, in a graph whose calls were inlined.
     """
 
-    __slots__ = ("frame", "frozen", "inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "taken", "tie")
+    __slots__ = ("frame", "frozen", "inputs", "label", "op", "outputs", "parts", "rule_dtypes", "shared", "span", "specs", "tie")
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class OpNode:
         shared: SharedModule | None = None,
         parts: Parts = (),
         frozen: bool = False,
-        taken: tuple[DType, ...] = (),
+        rule_dtypes: tuple[DType, ...] = (),
     ) -> None:
         self.op = op
         self.inputs = inputs
@@ -75,7 +75,7 @@ class OpNode:
         self.shared = shared
         self.parts = parts
         self.frozen = frozen
-        self.taken = taken
+        self.rule_dtypes = rule_dtypes
         self.frame: Frame | None = None
 
 

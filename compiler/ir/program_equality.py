@@ -37,8 +37,8 @@ def _item_key(item: FlatItem) -> Hashable:
             # The path of an operator without parameters is not in the state dict, so it may differ.
             return "node", *_operator_key(item.node), item.path if item.node.specs or item.node.tie else "", item.inputs, item.outputs
         case FlatScan():
-            return "scan", item.node.scan, item.inputs, item.given
-    return "end", item.made, item.outputs
+            return "scan", item.node.scan, item.inputs, item.step_inputs
+    return "end", item.step_outputs, item.outputs
 
 
 def _operator_key(node: OpNode) -> tuple[Hashable, ...]:

@@ -113,5 +113,5 @@ def _substitute_in_value(value: Value, places: SymbolValues) -> Value:
 
 def _substitute_in_choice(choice: Choice, places: SymbolValues, twins: _ValueCopies) -> Choice:
     inner = tuple(_substitute_in_choice(inner_choice, places, twins) for inner_choice in choice.inner)
-    inputs, results = twins.map_parts(choice.given), twins.map_parts(choice.results)
-    return replace(choice, test=substitute_in_formula(choice.test, places), inner=inner, given=inputs, results=results)
+    inputs, results = twins.map_parts(choice.inputs), twins.map_parts(choice.results)
+    return replace(choice, test=substitute_in_formula(choice.test, places), inner=inner, inputs=inputs, results=results)

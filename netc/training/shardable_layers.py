@@ -172,10 +172,10 @@ class _ShardingAnalysis:
                 self._visit_node(item)
             elif isinstance(item, FlatScan):
                 self._refuse_exits(item.inputs, "a `scan` takes what it computes")
-                self.gradient_values.update(item.given)
+                self.gradient_values.update(item.step_inputs)
                 self.loops += 1
             else:
-                self._refuse_exits(item.made, "it is a result of a `scan`")
+                self._refuse_exits(item.step_outputs, "it is a result of a `scan`")
                 self.gradient_values.update(item.outputs)
                 self.loops -= 1
         self._refuse_exits(flat.output_keys(), "it is an output of the model")

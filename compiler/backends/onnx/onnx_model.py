@@ -211,7 +211,7 @@ class _ModelWriter:
     def _begin_loop(self, item: FlatScan) -> None:
         self._enter_frame(item.frame)
         self.loops.append(item)
-        step_inputs = item.node.graph.inputs[: len(item.given)]
+        step_inputs = item.node.graph.inputs[: len(item.step_inputs)]
         name = join_labels(item.path, "scan")
         self.tensors += self.builder.begin_loop(name, [f"{name}/{v.name}" for v in step_inputs], [v.type for v in step_inputs])
 
@@ -220,7 +220,7 @@ class _ModelWriter:
         begun = self.loops.pop()
         node, scan = begun.node, begun.node.scan
         assert scan is not None
-        body = self.builder.end_loop([self.tensors[key] for key in item.made], [v.type for v in node.graph.outputs])
+        body = self.builder.end_loop([self.tensors[key] for key in item.step_outputs], [v.type for v in node.graph.outputs])
         attributes: dict[str, object] = {
             "num_scan_inputs": len(scan.axes),
             "scan_input_axes": scan.axes if any(scan.axes) else None,

@@ -107,7 +107,7 @@ class _BodyBuilder:
             else:
                 body.outputs += code.items if isinstance(code, TupleCode) else (Starred(code),)
         for choice in iterate_choices(graph.choices):
-            body.ends[choice.key] = self._list_codes(choice.given), self._list_codes(choice.results)
+            body.ends[choice.key] = self._list_codes(choice.inputs), self._list_codes(choice.results)
         body.ties = [make_tie(node, self.ways) for node in self.visited_nodes if isinstance(node, OpNode) and node.tie]
         body.starts, body.norms = self._list_starts(modules=True), self._list_starts(modules=False)
         # After all members are known, because a container is made with all of its members at once.

@@ -83,7 +83,9 @@ def emit_inline(
         shared = shared or node.shared
         # Only calls have none.
         assert seen.op is not None
-        copy = OpNode(seen.op, inputs, outputs, label, stage_span, specs, shared=shared, parts=parts, frozen=node.frozen, taken=node.taken)
+        copy = OpNode(
+            seen.op, inputs, outputs, label, stage_span, specs, shared=shared, parts=parts, frozen=node.frozen, rule_dtypes=node.rule_dtypes
+        )
     else:
         tails, modules, scan, frozen = _result_tuples(node.graph, outputs), node.modules, node.scan, node.frozen
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])

@@ -103,7 +103,7 @@ class Conditionals(EvaluatorPart):
         weak = training.weak and evaluation.weak
         merged = Value(type_, node.span, spatial=training.spatial and evaluation.spatial, weak=weak)
         input_types = (type_.dtype, type_.dtype)
-        chosen = OpNode(ByMode(), (training, evaluation), (merged,), "", node.span, (), taken=input_types)
+        chosen = OpNode(ByMode(), (training, evaluation), (merged,), "", node.span, (), rule_dtypes=input_types)
         self.session.append_node(scope.frame.graph, chosen, node.span, scope.frame.trace)
         return merged
 

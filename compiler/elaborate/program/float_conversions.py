@@ -58,7 +58,7 @@ class _CastWriter:
     def _convert_inputs(self, node: Node) -> None:
         if isinstance(node, OpNode):
             # Cleared, because a node with casts before it takes its inputs as they are.
-            wanted, node.taken = node.taken, ()
+            wanted, node.rule_dtypes = node.rule_dtypes, ()
         else:
             wanted = tuple(v.type.dtype for v in node.graph.inputs)
         if any(v.type.dtype != dtype for v, dtype in zip(node.inputs, wanted, strict=False)):
