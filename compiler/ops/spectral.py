@@ -60,8 +60,9 @@ class Fourier(Operator):
         return x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :]))
 
     def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """About the operations of a fast Fourier transform."""
-        return 2 * _LEVELS * numel(self.with_axis_size(inputs.x, self.time_length(inputs.x)).shape)
+        """About the operations of a fast Fourier transform, for each number in time: `irfft` needs as many as `rfft`."""
+        in_time = results[0] if self.inverse else self.with_axis_size(inputs.x, self.time_length(inputs.x))
+        return 2 * _LEVELS * numel(in_time.shape)
 
 
 class Rfft(Fourier):

@@ -79,7 +79,7 @@ class StreamLength(Record):
 def make_length(program: Program, name: str) -> StreamLength:
     taken = {n for value in program.main.inputs for d in value.type.shape for n in free_symbols(d)} | set(program.symbols)
     # P is the usual letter for past positions; a spec that uses it gets a longer name.
-    past = next(n for n in ("P", "PAST", *(f"PAST{i}" for i in range(len(taken) + 1))) if n not in taken)
+    past = next(n for n in ("P", "PAST", *(f"PAST{i}" for i in range(len(taken)))) if n not in taken)
     whole = program.dims.get(name, make_symbol(name))
     rate = find_multiple(whole, name) or 1
     several = [Condition("==", make_symbol(n, lower=0) % rate, 0) for n in (name, past) if rate > 1]

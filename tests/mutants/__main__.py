@@ -20,7 +20,6 @@ from tests.mutants.plan import Plan
 from tests.mutants.plugin import HITS, SITE, Recorder, Selection
 from tests.mutants.sites import Mutation, entrances, mutated, mutations, probed, statement_of
 
-WORKERS = 2
 PATIENCE = 240
 """CPU seconds for all tests of a mutant."""
 
@@ -65,8 +64,8 @@ def copy_tree(folder: Path) -> None:
     subprocess.run(["xargs", "-0", "cp", "--no-dereference", "--preserve=all", "--parents", "-t", str(folder)], input=listed, check=True)
 
 
-def record(mutants: list[Mutant], scratch: Path) -> Plan:
-    """All tests, against code with a probe at every mutant: which reach it, and how long they take."""
+def record(mutants: list[Mutant], scratch: Path, workers: int) -> Plan:
+    """Run all tests in `workers` processes, with a probe at every mutant: which tests reach it, and how long they take."""
     tree = shutil.copytree(scratch / "original", scratch / "probed", symlinks=True)
     texts = {m.path: m.text for m in mutants}
     files = {path: len(mutants) + index for index, path in enumerate(texts)}
@@ -77,9 +76,9 @@ def record(mutants: list[Mutant], scratch: Path) -> Plan:
     site.mkdir()
     (site / "sitecustomize.py").write_text(SITE)
     runs = []
-    for share in range(WORKERS):
+    for share in range(workers):
         environment = {"PYTHONPATH": f"{tree}:{site}", HITS: str(scratch / f"hits{share}"), "XDG_CACHE_HOME": str(scratch / "cache")}
-        runs.append(processes.start(tree, [partial(Recorder, share, WORKERS)], 3600, scratch / f"record{share}.json", **environment))
+        runs.append(processes.start(tree, [partial(Recorder, share, workers)], 3600, scratch / f"record{share}.json", **environment))
     outcomes = []
     for run in runs:
         while (outcome := processes.finished(run)) is None:
@@ -137,13 +136,13 @@ class Worker:
         return Verdict(outcome.summary.get("failure") or ended, self.tests, covering)
 
 
-def judged(mutants: list[Mutant], plan: Plan, scratch: Path) -> Iterator[tuple[int, Verdict]]:
+def judged(mutants: list[Mutant], plan: Plan, scratch: Path, count: int) -> Iterator[tuple[int, Verdict]]:
     """Every mutant with its verdict, as they become known."""
     reached = {i: len(plan.covering(i, m.path)) for i, m in enumerate(mutants)}
     yield from ((i, Verdict("", 0, 0)) for i, count in reached.items() if not count)
     waiting = [(i, mutants[i]) for i, count in reached.items() if count][::-1]
     changed = {m.path for m in mutants}
-    workers = [Worker(scratch, number, plan, changed) for number in range(WORKERS)]
+    workers = [Worker(scratch, number, plan, changed) for number in range(count)]
     for worker in workers:
         _control(worker, *min(waiting, key=lambda item: reached[item[0]]))
     while waiting or any(w.run for w in workers):
@@ -168,7 +167,8 @@ def _control(worker: Worker, number: int, mutant: Mutant) -> None:
 
 def report(mutants: list[Mutant], verdicts: dict[int, Verdict], seed: int) -> str:
     survivors = [i for i, v in sorted(verdicts.items()) if not v.killer]
-    lines = [f"# Mutants\n\nSeed {seed}: {len(mutants)} mutants, {len(mutants) - len(survivors)} killed, {len(survivors)} survive.\n"]
+    summary = f"{len(verdicts)} of {len(mutants)} mutants tested, {len(verdicts) - len(survivors)} killed, {len(survivors)} survive."
+    lines = [f"# Mutants\n\nSeed {seed}: {summary}\n"]
     for i in survivors:
         diff = "\n".join(statement_of(mutants[i].text, mutants[i].mutation))
         verdict = verdicts[i]
@@ -184,19 +184,20 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="the number of mistakes")
     parser.add_argument("--seed", type=int, default=0, help="which ones")
     parser.add_argument("--output", type=Path, default=Path("build/mutants.md"), help="where the report goes")
+    parser.add_argument("--workers", type=int, default=2, help="the number of processes that run tests")
     asked = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     mutants = sampled(asked.folders, asked.count, asked.seed)
     verdicts: dict[int, Verdict] = {}
+    asked.output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         scratch = Path(folder)
         copy_tree(scratch / "original")
-        plan = record(mutants, scratch)
-        for number, verdict in judged(mutants, plan, scratch):
+        plan = record(mutants, scratch, asked.workers)
+        for number, verdict in judged(mutants, plan, scratch, asked.workers):
             verdicts[number] = verdict
+            asked.output.write_text(report(mutants, verdicts, asked.seed), encoding="utf-8")
             print(f"{len(verdicts):>4} {'killed  ' if verdict.killer else 'SURVIVES'} {mutants[number].show()}", flush=True)
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    asked.output.write_text(report(mutants, verdicts, asked.seed), encoding="utf-8")
     killed = sum(bool(v.killer) for v in verdicts.values())
     print(f"{killed} of {len(mutants)} mutants are killed; the others are in {asked.output}")
 

@@ -49,7 +49,7 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.BitAnd: ast.BitOr,
 }
 NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
-EMPTY = {"str": "''", "tuple": "()", "list": "[]", "dict": "{}", "set": "set()", "frozenset": "frozenset()", "int": "0"}
+EMPTY = {"str": "''", "tuple": "()", "list": "[]", "dict": "{}", "set": "set()", "frozenset": "frozenset()", "int": "0", "bool": "False"}
 """What a function gives instead of its result, by the head of its annotation."""
 INERT_KEYWORDS = {"strict", "encoding"}
 

@@ -47,6 +47,12 @@ def test_all_mistakes_of_a_text() -> None:
     assert {(TEXT[m.start : m.end].decode(), m.new) for m in mutations(TEXT)} == EXPECTED
 
 
+def test_a_condition_returns_the_other_result() -> None:
+    """`None` instead of False would be no mistake."""
+    text = b"def f(x: int) -> bool:\n    return False\ndef g(x: int) -> bool:\n    return h(x)\n"
+    assert {(text[m.start : m.end].decode(), m.new) for m in mutations(text)} == {("False", "True"), ("h(x)", "(False)")}
+
+
 def test_each_is_python_and_another_program() -> None:
     for mutation in mutations(TEXT):
         assert ast.dump(ast.parse(mutated(TEXT, mutation))) != ast.dump(ast.parse(TEXT))

@@ -65,6 +65,20 @@ def test_as_torch_draws(init: str) -> None:
     same_distribution({name: module[name] for name in wanted}, wanted)
 
 
+@pytest.mark.parametrize("init", DRAWS)
+def test_shapes_that_torch_draws(init: str) -> None:
+    """Some initializers need two axes."""
+    for shape in ([], [3], [3, 2], [3, 2, 4]):
+        text = f"x = input 1\nw = param {shape} init={init} as w\nout x, w"
+        try:
+            DRAWS[init](torch.empty(shape))
+        except ValueError:
+            with pytest.raises(netc.CompileError):
+                netc.compile(text)
+        else:
+            netc.compile(text)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_normal_numbers(dtype: type[np.floating[Any]]) -> None:
     """The greatest distance of a million from the normal distribution, whose mean is 0.87 / sqrt(n) where they are drawn from it and which

@@ -56,6 +56,9 @@ COUNTED = {
     "input 3x4x5 -> upsample scale=2 mode=bicubic": 3 * 8 * 10 * 2 * 16,
     "input 3x4x5 -> upsample scale=2": 0,
     "x = input 3x8x9; g = input [4, 5, 2]; (x, g) -> grid_sample": 3 * 4 * 5 * 2 * 4,
+    # A fast transform of 32 has 5 levels, each with a multiply-add for each element.
+    "input [T, 32] -> rfft": T * 32 * 5 * 2,
+    "input [T, 17, 2] -> irfft n=32": T * 32 * 5 * 2,
     # The square, the sum and the quotient.
     "input 11 -> normalize": 3 * 11,
     "input [T, 11] -> sum axis=-1": T * 11,

@@ -193,7 +193,7 @@ def _measure_optimizer_state(optimizer: torch.optim.Optimizer) -> int:
             parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
     size = _count_bytes(t for t in tree_leaves(list(optimizer.state.values())) if isinstance(t, Tensor))
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad()
     return size
 
 
