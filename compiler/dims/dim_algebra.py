@@ -7,6 +7,7 @@ converted once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Generic, TypeVar
 
 from .dim_terms import Factor, SumOfTerms, SumTerm, rewrite_in_symbols
@@ -83,10 +84,7 @@ class _CallbackFold(DimFold[R]):
         return self.floordiv(top, bottom)
 
     def fold_min_max(self, args: list[R], greatest: bool) -> R:
-        total = args[0]
-        for arg in args[1:]:
-            total = (self.greatest if greatest else self.least)(total, arg)
-        return total
+        return reduce(self.greatest if greatest else self.least, args)
 
     def fold_sum(self, total: SumOfTerms) -> R:
         parts = [self._fold_term(t) for t in total.terms]
@@ -97,12 +95,7 @@ class _CallbackFold(DimFold[R]):
         return self._add_all(parts)
 
     def _add_all(self, parts: list[R]) -> R:
-        if not parts:
-            return self.const(0)
-        result = parts[0]
-        for part in parts[1:]:
-            result = self.add(result, part)
-        return result
+        return reduce(self.add, parts) if parts else self.const(0)
 
     def _fold_term(self, term: SumTerm) -> R:
         top = self._multiply_all(term.numerator, term.factors)

@@ -58,6 +58,16 @@ def test_equal_layers_are_one_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     netc.compile("block b(w) { dense w relu }\ninput 3 -> repeat 3000 as layers { b 3 }")
 
 
+def test_what_follows_from_conditions_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The conditions are short, and no expression computes what follows from them."""
+    monkeypatch.setattr(resource_limits.TERMS, "limit", 400)
+    names = [f"D{i}" for i in range(12)]
+    conditions = [f"{a} + 2*{b} <= 3*{c} + {d}" for a, b, c, d in zip(names, names[1:], names[2:], names[3:], strict=False)]
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile(f"input [{', '.join(names)}] where {' and '.join(conditions)}")
+    assert [d.code for d in caught.value.diagnostics] == ["too-large"]
+
+
 MILLION = "".join(f"let a{i} = 0..1000000\n" for i in range(20))
 WHOLES = {
     "lists": MILLION + "input 3 -> dense (" + " + ".join(f"a{i}[1]" for i in range(20)) + ")",

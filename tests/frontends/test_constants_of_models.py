@@ -173,6 +173,32 @@ def _sinusoids(length: int, width: int, *, interleaved: bool) -> Array:
     return both.reshape(length, width).astype(np.float32)
 
 
+def _shifted_windows(grid: tuple[int, int], window: tuple[int, int], shift: tuple[int, int]) -> Array:
+    """Which positions of each window come from the same side of the image, which was rolled by `shift`."""
+    index = np.arange(grid[0] * grid[1]).reshape(grid)
+    rolled = np.roll(index, (-shift[0], -shift[1]), (0, 1))
+    wrapped = np.stack([rolled // grid[1] < shift[0], rolled % grid[1] < shift[1]])
+    parts = wrapped.reshape(2, grid[0] // window[0], window[0], grid[1] // window[1], window[1]).transpose(1, 3, 2, 4, 0)
+    sides = parts.reshape(-1, window[0] * window[1], 2)
+    return (sides[:, :, None] == sides[:, None]).all(-1)
+
+
+SHIFTED = [
+    ((14, 14), (7, 7), (3, 3)),
+    ((16, 8), (4, 4), (2, 2)),
+    ((12, 12), (4, 6), (1, 3)),
+    ((4, 16), (4, 4), (3, 2)),
+    ((16, 4), (4, 4), (2, 3)),
+]
+
+
+@pytest.mark.parametrize(("grid", "window", "shift"), SHIFTED)
+def test_masks_of_shifted_windows(grid: tuple[int, int], window: tuple[int, int], shift: tuple[int, int]) -> None:
+    formula = check(np.where(_shifted_windows(grid, window, shift), np.float32(0), np.float32(-100)))
+    assert formula.startswith("where(i ")
+    assert formula.endswith(", -100, 0)")
+
+
 @pytest.mark.parametrize("name", MADE)
 def test_made(name: str) -> None:
     make, formula = MADE[name]

@@ -5,6 +5,7 @@ from itertools import product
 import pytest
 import torch
 
+import netc
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.errors.operator_errors import ShapeMismatch, Unprovable
@@ -109,3 +110,10 @@ def test_a_difference_is_told_before_a_doubt() -> None:
         broadcast((make_symbol("N"), 3), (make_symbol("N"), 3, 4), NOTHING, "add")
     assert refusal.value.problem.format_message() == "cannot add [N, 3] and [N, 3, 4]"
     assert "unsqueeze" in refusal.value.problem.format_help()[0]
+
+
+@pytest.mark.parametrize("cls", [c for c in Operator.registry.values() if issubclass(c, (BinaryOperator, Pair))], ids=lambda c: c.name)
+def test_an_image_stays_an_image(cls: type[Operator]) -> None:
+    dtype = "int64" if cls.name.startswith("bitwise") else "float32"
+    graph = netc.compile(f"a = input 3x8x8 {dtype}; b = input 8x8 {dtype} batch=false; (a, b) -> {cls.name}").program.main
+    assert [value.spatial for value in (*graph.inputs, *graph.outputs)] == [True, False, True]

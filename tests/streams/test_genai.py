@@ -114,6 +114,27 @@ def test_onnxruntime_genai_generates_the_tokens_of_transformers(family: str, tmp
     assert continued(padded("right")[0]) == wanted
 
 
+def test_rotary_counts_the_positions_of_each_prompt(tmp_path: Path) -> None:
+    """Prompts of different lengths in a batch, padded on the left or on the right, have the scores that the model has for each alone."""
+    heads = 'rearrange "n t (h d) -> n h t d" h=2'
+    model = netc.compile(
+        f"tokens = input [T] int64\nh = tokens -> embedding 30 8\nq = h -> dense 8 -> {heads} -> rotary\n"
+        f"k = h -> dense 8 -> {heads} -> rotary\nv = h -> dense 8 -> {heads}\n"
+        'logits = (q, k, v) -> attention causal=true -> rearrange "n h t d -> n t (h d)" -> dense 30'
+    )
+    model.stream("T").save_for("onnxruntime-genai", tmp_path / "out", seed=1)
+    session, module = onnxruntime.InferenceSession(tmp_path / "out" / "model.onnx"), model.module(seed=1)
+    tokens = torch.randint(30, (2, 5), generator=torch.Generator().manual_seed(1))
+    caches = {i.name: np.zeros((2, 2, 0, 4), np.float32) for i in session.get_inputs()[2:]}
+    for present in (slice(2, 5), slice(0, 3)):
+        mask = np.ones((2, 5), np.int64)
+        mask[1] = 0
+        mask[1, present] = 1
+        logits, *_ = session.run(None, {"input_ids": tokens.numpy(), "attention_mask": mask, **caches})
+        np.testing.assert_allclose(logits[:1], module(tokens[:1]).detach(), atol=1e-5)
+        np.testing.assert_allclose(logits[1:, present], module(tokens[1:, present]).detach(), atol=1e-5)
+
+
 def test_the_folder(tmp_path: Path) -> None:
     """The names that onnxruntime-genai looks for, and the longest text that the spec allows."""
     folder = tmp_path / "out"

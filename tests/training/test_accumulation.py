@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from netc.analysis import Choice, analyze_training
+from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
-from netc.training.loop import Trainer
+from netc.training.loop import RefusedBatch, Trainer
 from netc.training.objective import Objective
 from netc.training.open_data import DataRequest
 from netc.training.run_folder import RunFolder
@@ -78,6 +79,20 @@ def test_gradient_of_the_large_batch(name: str, samples: int, accumulate: int, t
         assert parameter.grad is not None
         assert torch.linalg.vector_norm(parameter.grad - gradient) <= 1e-6 * torch.linalg.vector_norm(gradient)
     assert results["loss"] == pytest.approx(loss.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("strategy", "tp"), [("ddp", 1), ("fsdp", 1), ("ddp", 2)])
+def test_sharded_parameters_are_not_gathered_after_an_error(strategy: str, tp: int, tmp_path: Path) -> None:
+    """The other processes may have had no error, and would not take part: then the error names no stage. Otherwise the stages are tried."""
+    made = trainer(LOSSES["mean"], 24, 1, tmp_path)
+    made.ranks = replace(made.ranks, world=2)
+    made.engine = replace(made.engine, strategy=strategy, tp=tp)
+    if (strategy, tp) == ("ddp", 1):
+        made._raise_if_located(ValueError("wrong"), [], "the batch")  # of no micro-batch, no stage fails
+        return
+    with pytest.raises(RefusedBatch) as caught:
+        made._raise_if_located(ValueError("wrong"), [], "the batch")
+    assert [(d.code, d.message) for d in caught.value.diagnostics] == [("batch-refused", "the loss cannot be computed for the batch")]
 
 
 def test_parts_that_do_not_add_up_are_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,17 @@ from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from netc.analysis import Choice, Spec
 from netc.cli.plan import format_plan
+from netc.compiler.errors.run_errors import RunError
 from netc.compiler.ir.training_program import Training
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
+from netc.training.engine import Engine
 from netc.training.objective import Objective
+from netc.training.parallel import parallelize_objective
 from netc.training.planning.device_plan import ParallelLayout, estimate_memory, find_largest_batch, make_plan
 from netc.training.planning.device_specs import DEVICES
 from netc.training.planning.measure import StepProfile, make_inputs, profile_step
+from netc.training.ranks import Ranks
 from netc.training.repeated_blocks import find_repeated_blocks
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -198,6 +203,28 @@ def test_recomputing_activations_and_a_smaller_type_need_less(measured: StepProf
     usual = estimate_memory(measured, layout, 4000).activations
     assert estimate_memory(profile_step(training, recompute=True), layout, 4000).activations < usual * 0.8
     assert estimate_memory(profile_step(training, torch.bfloat16), layout, 4000).activations == pytest.approx(usual / 2, rel=0.1)
+
+
+def test_gradients_that_share_memory_count_once() -> None:
+    """PyTorch keeps the gradients of `a` and `b` in one storage, as two views. That of `c` comes last, after all operations."""
+    term = "(a -> reshape [2, 2]) + (b -> reshape [2, 2])"
+    parameters = "a = param [4] as a\nb = param [4] as b\nc = param [1] as c"
+    text = f"x = input 2x2\n{parameters}\ny = x * c * exp({term})\ntrain {{ loss = y -> mean; optimizer sgd }}"
+    training = Spec(SourceFile("a.net", text), Choice()).training(None)
+    objective = Objective(training)
+    objective({"x": torch.ones(3, 2, 2)})[0].backward()
+    first, second = (objective.model.get_parameter(name).grad.untyped_storage() for name in ("a", "b"))  # type: ignore[union-attr]
+    assert first.data_ptr() == second.data_ptr()
+    assert max(s.other_gradients for s in profile_step(training).snapshots) == first.nbytes()
+
+
+def test_fsdp_refuses_parameters_without_an_axis(mesh: DeviceMesh) -> None:
+    """Of PyTorch's own errors, none names the parameter."""
+    for shape, refused in (("[]", True), ("[1]", False)):
+        text = f"y = input 3 -> dense 4\nscale = param {shape} init=ones as scale\ntrain {{ loss = y * scale -> mean; optimizer sgd }}"
+        objective = Objective(Spec(SourceFile("a.net", text), Choice()).training(None))
+        with pytest.raises(RunError, match=r"scale.*has no axis") if refused else nullcontext():
+            parallelize_objective(objective, Engine(strategy="fsdp"), Ranks(world=RANKS), dict)
 
 
 def test_a_part_without_memory_has_a_dash_and_the_reason(measured: StepProfile) -> None:

@@ -112,6 +112,15 @@ def test_schedules_follow_each_other() -> None:
     assert found[5:9] == pytest.approx([0.1] * 4)
 
 
+@pytest.mark.parametrize(
+    ("stages", "names"),
+    [("warmup 5 -> constant 3 -> cosine", "[warmup, constant, cosine]"), ("warmup 5 -> cosine 3 -> cosine", "[warmup1, cosine2, cosine3]")],
+)
+def test_schedules_have_the_names_of_their_stages(stages: str, names: str) -> None:
+    """With numbers only where two would have the same name."""
+    assert names in emit_settings_file(recipe("optimizer sgd lr=0.1", f"schedule {stages}"))
+
+
 @pytest.mark.parametrize("shape", ["cosine", "linear"])
 @pytest.mark.parametrize("to", [None, 0.0, 0.1, 1.0])
 def test_the_end_of_a_schedule_is_a_factor_of_each_groups_rate(shape: str, to: float | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from netc.analysis import Choice, analyze
+from netc.analysis import Choice, analyze, analyze_models
 from netc.compiler.elaborate.scopes import scope as scopes
 from netc.dsl.source import SourceFile
 
@@ -35,3 +35,10 @@ def test_a_name_that_a_later_statement_binds() -> None:
     found = [one for one in analyze(SourceFile("a.net", text), Choice()).diagnostics if one.severity == "error"]
     places = [(one.span.start, [mark.span.start for mark in one.marks]) for one in found]
     assert places == [(text.index("late"), [text.index("late = ")]), (text.index("missing"), [text.index("missing = ")])]
+
+
+def test_errors_of_one_model_hide_none_of_the_next() -> None:
+    """The first model asks for a definition of the file that has an error; the second does not."""
+    text = "let n = CxH\nmodel a { input 3 -> dense (len(n)) }\nmodel b { input 3 -> dense width }"
+    found = [one for model in analyze_models(lambda: (SourceFile("a.net", text), None), Choice()) for one in model.diagnostics]
+    assert [one.span.text for one in found] == ["CxH", "width"]

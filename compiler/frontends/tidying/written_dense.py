@@ -12,10 +12,10 @@ from ...ops.arithmetic import Add
 from ...ops.constants import ParamOperator
 from ...ops.dense import Dense
 from ...ops.linear_algebra import Matmul
-from ...ops.shape import Permute, Transpose
+from ...ops.shape import Transpose
 from ..graph_view import GraphView, both_orders
 
-_PATTERN_OPERATORS = (Matmul, Add, Permute, Transpose)
+_PATTERN_OPERATORS = (Matmul, Add, Transpose)
 
 
 def fold_dense(view: GraphView, node: Node) -> None:
@@ -37,7 +37,7 @@ def fold_dense(view: GraphView, node: Node) -> None:
 
 def _find_weight(view: GraphView, product: OpNode) -> OpNode | None:
     """Return the parameter `weight` whose transpose is the second factor, if nothing else uses it."""
-    swapped = view.match_maker(product.inputs[1], Permute, Transpose) if len(product.inputs) == 2 else None
+    swapped = view.match_maker(product.inputs[1], Transpose) if len(product.inputs) == 2 else None
     weight = view.match_maker(swapped.inputs[0], ParamOperator) if swapped is not None else None
     if weight is None or swapped is None or weight.outputs[0].type.rank != 2 or product.inputs[0].type.rank < 2:
         return None
@@ -49,8 +49,8 @@ def _find_weight(view: GraphView, product: OpNode) -> OpNode | None:
 
 
 def _is_swap(node: OpNode) -> bool:
-    axes = node.op.args["axes"] if isinstance(node.op, Permute) else (node.op.args["a"], node.op.args["b"])
-    return [axis % 2 for axis in axes] in ([1, 0], [0, 1]) and (isinstance(node.op, Transpose) or axes[0] % 2 == 1)
+    """Whether it changes the two axes of a matrix."""
+    return {node.op.args["a"] % 2, node.op.args["b"] % 2} == {0, 1}
 
 
 def _get_name(node: OpNode) -> str:

@@ -111,6 +111,14 @@ def test_equations() -> None:
     assert format_dim(both.dims["T"] // 2) == "T/2"
 
 
+def test_a_quotient_with_a_remainder_has_no_inverse_without_one() -> None:
+    """Of `d == (T - 1)/4`, T is `4*d + 1`, but no multiple of `d - b`."""
+    odd = where(is_multiple(T, 4, 1)).dims["T"]
+    assert invert_linear(odd // 4) is None
+    assert invert_linear(odd // 4 * 2) is None
+    assert invert_linear(odd // 4 * 4) == ("T", 1, 1, -1)
+
+
 def test_fixed_dimensions_are_checked() -> None:
     good = where(is_multiple(H, 32), Condition("==", S, H), H=64)
     assert (good.dims["H"], good.dims["S"], good.contradictions) == (64, 64, [])
@@ -125,6 +133,9 @@ def test_what_would_divide_by_zero_cannot_hold() -> None:
     none = Condition("==", H, 2 * H)
     assert where(is_multiple(T, H), none).contradictions == [none]
     assert where(is_multiple(T, H), Condition("==", H, 2 - T), none).contradictions == [none]
+    two = Condition("==", S, 2)
+    for divided in (is_multiple(T, S - 2), Condition(">=", T, 7 // (S - 2)), Condition("!=", T, 7 // (S - 2))):
+        assert where(two, divided).contradictions == where(divided, two).contradictions == [divided]
 
 
 def test_enormous_numbers_are_shortened() -> None:
