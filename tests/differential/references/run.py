@@ -107,9 +107,9 @@ def _loop(
     steps = range(scanned[0].shape[scan.axes[0]])
     for step in reversed(steps) if scan.reverse else steps:
         parts = [tensor.select(axis, step) for tensor, axis in zip(scanned, scan.axes, strict=True)]
-        values.update(zip(begun.given, (*states, *parts), strict=True))
+        values.update(zip(begun.step_inputs, (*states, *parts), strict=True))
         run(body)
-        made = [values[key] for key in end.made]
+        made = [values[key] for key in end.step_outputs]
         states = made[: scan.states]
         found.append(made[scan.states :])
     found = found[::-1] if scan.reverse else found
