@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from netc.compiler.frontends.tidying.two_values import TwoValues, compute_values
+from netc.compiler.frontends.tidying.two_values import TwoValues, apply_to_values
 from netc.compiler.ops import Operator
 from netc.compiler.ops.formula import IndexFormula
 
@@ -24,7 +24,7 @@ BY_SYMBOL = {cls.symbol: cls for cls in Operator.registry.values()}
 @pytest.mark.parametrize("number_first", [False, True])
 def test_numbers_as_in_python(symbol: str, number: float, number_first: bool) -> None:
     values = (0.0, 1.0)
-    result = compute_values(BY_SYMBOL[symbol](other=number, reverse=number_first), TwoValues(IndexFormula(0), *values))
+    result = apply_to_values(BY_SYMBOL[symbol](other=number, reverse=number_first), TwoValues(IndexFormula(0), *values))
     if symbol == "/" and (number_first or number == 0):
         assert result is None
         return
