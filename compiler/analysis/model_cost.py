@@ -35,7 +35,7 @@ _ONE_SAMPLE = {"N": 1}
 
 
 class StageCost(Record):
-    """A stage, or `times` equal ones in a row; the numbers are those of one of them.
+    """A stage, or `times` equal stages in a row. The numbers are for one of them.
 
     `label` is the label of the first stage, relative to the row around it. `name` is the name of the operator or block, or the kind of
     another graph. `detail` has the rows inside it. `parameters` counts a shared stage at its first use, a tied parameter with its target,

@@ -8,5 +8,5 @@ language server, renaming, and the evaluator's cache of bodies all use it.
     dimension_names.py  the symbolic dimensions that the inputs of a model declare
     section_names.py    the names of train sections
     item_binder.py      the names in one block, `fn`, model, train section or statement
-    file_names.py       a whole file: its definitions, and what it imports
+    file_names.py       a file: its definitions, and the names that it imports
 """

@@ -16,7 +16,7 @@ from netc.dsl.record import Record
 
 
 class Declaration(Record):
-    """How a kind of node binds names. `field` has the names, and `kind` is the kind of their definitions.
+    """The way in which a kind of node binds names. `field` has the names, and `kind` is the kind of their definitions.
 
     Only the fields in `seen_by` see the names. If there are none, everything after the node sees them.
     """

@@ -1,8 +1,8 @@
-r"""The names of a whole file.
+r"""The names of a file.
 
-`bind_file` takes a tree, and what its `use`s import, and returns `FileNames`: the names of each item, the scope of the file, and all
-occurrences in order. Where the evaluator looked a name up, it found the same definition; a test compares them. Only values decide some
-names, such as the arguments of a stage that is itself an argument: these have no definition here.
+`bind_file` takes a tree, and the definitions that its `use`s import, and returns `FileNames`: the names of each item, the scope of the
+file, and all occurrences in order. Where the evaluator looked a name up, it found the same definition; a test compares them. Only values
+decide some names, such as the arguments of a stage that is itself an argument: these have no definition here.
 
     >>> from netc.dsl.parser import parse_source
     >>> from netc.dsl.source import SourceFile
@@ -32,7 +32,7 @@ Known = MutableMapping[int, ItemNames]
 
 
 _DEFINITIONS = (ast.Fn, ast.Block, ast.ModelDecl, ast.Let, ast.Broken)
-"""The items whose names are visible in the whole file."""
+"""The items whose names are visible everywhere in the file."""
 
 
 class FileNames:

@@ -70,7 +70,7 @@ def elaborate_definition(
         inputs: The types of the inputs of one use.
         results: The types of its results, as the operator's rule gives them. There may be fewer than the rule gives. None: the
             definition says what they are.
-        facts: What is known of the sizes.
+        facts: The facts about sizes.
         text: Another text than the operator's own definition.
 
     Returns:

@@ -37,12 +37,12 @@ def expand_operators(order: Iterable[Graph], facts: Facts, is_primitive: Callabl
     """Replace, in place, each operator that has a definition and is not primitive for the caller.
 
     Args:
-        order: The graphs of the program, called ones before their callers. They are changed.
-        facts: What is known of the sizes.
+        order: The graphs of the program, called graphs before their callers. They are changed.
+        facts: The facts about sizes.
         is_primitive: Whether the caller has a kernel or a rule of its own for an operator.
 
     Returns:
-        The same graphs and those of the definitions, called ones first.
+        The same graphs and the graphs of the definitions, called graphs first.
     """
     expander = _Expander(facts, is_primitive)
     result: list[Graph] = []

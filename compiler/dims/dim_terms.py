@@ -38,7 +38,7 @@ class SumTerm:
 
 
 class SumOfTerms:
-    """The sum of `terms`, and of `group` divided as a whole by `divisor * divisors`."""
+    """The sum of `terms`, plus the sum of `group` divided by `divisor * divisors`."""
 
     __slots__ = ("divisor", "divisors", "group", "terms")
 

@@ -24,7 +24,7 @@ from .polynomial import Atom, Dim, MinMax, Quotient, Symbol, SymDim, terms_of, t
 from .remainders import Remainder, introduce_remainders
 
 LONGEST = 2000
-"""How much of a dimension is shown: parts with more than a quarter as many leaves, and numbers with more bits, are left out."""
+"""The limit of a dimension's text. Parts with more than a quarter as many leaves are left out, and so are numbers with more bits."""
 
 
 class _DimPrinter(DimFold[str]):

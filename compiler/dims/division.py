@@ -301,7 +301,12 @@ def _common_summand(args: list[Dim]) -> Dim:
 
 
 def substitute_symbols(d: Dim, values: Mapping[str, Dim]) -> Dim:
-    """`d` with dimensions substituted for some of the user's symbols."""
+    """Substitute dimensions for some of the user's symbols.
+
+    >>> from .polynomial import make_symbol
+    >>> substitute_symbols(make_symbol("T") * 2, {"T": make_symbol("S") + 1})
+    2*S + 2
+    """
     if isinstance(d, int) or not free_symbols(d) & values.keys():
         return d
     alone = _lone_symbol(d)
@@ -321,7 +326,7 @@ def substitute_symbols(d: Dim, values: Mapping[str, Dim]) -> Dim:
 
 
 def replace_atoms(d: Dim, known: Mapping[Atom, Dim]) -> Dim:
-    """`d` with dimensions substituted for those of its outermost atoms that are in `known`."""
+    """Substitute dimensions for the outermost atoms of `d` that are in `known`."""
     total: Dim = 0
     for m, c in terms_of(d).items():
         part: Dim = c
@@ -332,7 +337,7 @@ def replace_atoms(d: Dim, known: Mapping[Atom, Dim]) -> Dim:
 
 
 def rebuild_atom(atom: Atom, known: Mapping[Atom, Dim]) -> Dim:
-    """The atom with dimensions substituted for atoms in its parts."""
+    """Build the atom anew with dimensions substituted for atoms in its parts."""
     parts = tuple(replace_atoms(p, known) for p in atom.parts())
     match atom:
         case FloorQuotient():

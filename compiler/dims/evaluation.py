@@ -16,7 +16,7 @@ from .polynomial import Atom, Dim, FloorQuotient, MinMax, Quotient, Symbol, atom
 
 
 def evaluate_dim(d: Dim, values: Mapping[str, int]) -> int:
-    """The value of `d` for these values of the user's symbols. A KeyError for one that is missing."""
+    """Return the value of `d` for these values of the user's symbols. A KeyError if a symbol is missing."""
     if isinstance(d, int):
         return d
     known: dict[Atom, int] = {}

@@ -76,11 +76,11 @@ class Attention(CausalOperator):
     """Scaled dot-product attention: `softmax(q k^T * scale) v` over the last two axes of each.
 
     Shapes are `[..., heads, L, E]` for q, `[..., heads, S, E]` for k and `[..., heads, S, Ev]` for v. Keys and values may have fewer
-    heads, if their numbers divide that of the queries (grouped-query attention). A bool mask is true where a query may see a key; any
-    other is added to the scores. With `causal`, a query sees the key that it belongs to and those before it. Where there may be another
-    number of keys than of queries, `align` says which that is: `start` has query i belong to key i (PyTorch's `is_causal`), `end` has
-    the last query belong to the last key, as with a cache of earlier keys in front. With `window`, it sees that number of keys: its own
-    and those right before it.
+    heads, if their number divides the number of heads of queries (grouped-query attention). A bool mask is true where a query may see a
+    key; any other mask is added to the scores. With `causal`, a query sees the key that it belongs to and the keys before it. If the
+    numbers of keys and queries may differ, set `align`: with `start`, query i belongs to key i (PyTorch's `is_causal`); with `end`, the
+    last query belongs to the last key, as with a cache of earlier keys in front. With `window`, a query sees this number of keys: its own
+    and the keys right before it.
     """
 
     name = "attention"

@@ -54,7 +54,7 @@ class Logaddexp(_FloatPair):
 
 
 class Fmod(NumberOrTensor):
-    """The remainder of the division, with the sign of the dividend; that of `%` has the sign of the divisor."""
+    """The remainder of the division, with the sign of the dividend. The result of `%` has the sign of the divisor."""
 
     name = "fmod"
     verb = "divide"

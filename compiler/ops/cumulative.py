@@ -49,7 +49,7 @@ class CumulativeExtreme(Operator):
 class Cummax(CumulativeExtreme):
     """The greatest of the elements of an axis up to each, and their indices: `(values, indices) = x -> cummax axis=1`.
 
-    Of equal elements the index is that of the last. From the first NaN on, the values are NaN.
+    Among equal elements, the index is the last one's. From the first NaN on, the values are NaN.
     """
 
     name = "cummax"
@@ -59,7 +59,7 @@ class Cummax(CumulativeExtreme):
 class Cummin(CumulativeExtreme):
     """The least of the elements of an axis up to each, and their indices: `(values, indices) = x -> cummin axis=1`.
 
-    Of equal elements the index is that of the last. From the first NaN on, the values are NaN.
+    Among equal elements, the index is the last one's. From the first NaN on, the values are NaN.
     """
 
     name = "cummin"

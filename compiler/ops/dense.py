@@ -158,8 +158,8 @@ class EmbeddingBag(_LookUp):
     """The sum, the mean or the maximum of the rows that the indices of each bag give: `[N, indices]`, a row for each bag.
 
     With `offsets`, the indices of all bags follow each other, `[indices]`, and each bag begins at its offset, the first one at 0; with
-    `include_last_offset`, there is one offset more, the number of indices. A row of number `padding_idx` does not count; of no rows the
-    result is 0. With `mode=sum`, `per_sample_weights` has a factor for each index. `max_norm` is that of `embedding`.
+    `include_last_offset`, there is one offset more, the number of indices. A row of number `padding_idx` does not count; without rows, the
+    result is 0. With `mode=sum`, `per_sample_weights` has a factor for each index. `max_norm` is as in `embedding`.
     An index below 0 is an error in PyTorch, and counts from the end in ONNX.
     """
 

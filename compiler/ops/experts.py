@@ -15,7 +15,7 @@ class GroupedLinear(Operator):
     """The product of each row with the matrix of its group: `y = W[index] x`, over the last axis.
 
     `x` has the rows `[..., features]`, `index` the group of each row `[...]`, `weight` a matrix for each group `[groups, units, features]`.
-    The cost is that of one matrix for each row, however many groups there are. A row whose index is no group gives zeros.
+    A row costs one product with a matrix, however many groups there are. A row whose index is not a group gives zeros.
     """
 
     name = "grouped_linear"

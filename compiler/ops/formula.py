@@ -97,8 +97,8 @@ class ItemFormula(Formula):
 
 
 class Function(Record):
-    """A function that may be called: the least and greatest number of arguments (None: any), the kind of result (`same`: that of its
-    arguments), the function on Python's numbers, and its name in NumPy."""
+    """A function that may be called: the least and greatest number of arguments (None: any), the kind of result (`same`: the kind of
+    its arguments), the function on Python's numbers, and its name in NumPy."""
 
     least: int
     most: int | None

@@ -59,7 +59,7 @@ def require_same_rank(operator: str, inputs: OpInputs, name: str, what: str) -> 
 
 
 def require_within(operator: str, inputs: OpInputs, name: str, but: int | None = None) -> None:
-    """Refuse indices whose size is greater than that of the input `name`, along any axis except `but`."""
+    """Refuse indices with a greater size than the input `name`, along any axis except `but`."""
     index, tensor = inputs.index, inputs[name]
     for axis, (part, size) in enumerate(zip(index.shape or (1,), tensor.shape or (1,), strict=True)):
         fits = True if axis == but else inputs.facts.is_at_least(size, part)

@@ -1,7 +1,7 @@
 """Losses with a margin: the score of the right answer must exceed the scores of wrong answers by the margin.
 
 In: scores or vectors, and targets: 1 and -1, or class numbers. Out: one number, or with `reduction=none` one for each element or sample.
-Always: nothing broadcasts but the weights that say so, and numbers, options and defaults are those of torch.nn.functional.
+Always: nothing broadcasts but the weights that say so, and numbers, options and defaults are as in torch.nn.functional.
 """
 
 from __future__ import annotations

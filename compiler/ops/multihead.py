@@ -34,7 +34,7 @@ class MultiheadAttention(CausalOperator, WithBias):
     second; three are queries, keys and values. A fourth, or a bool one in the last position, is a mask as PyTorch's module takes it, `[L,
     S]` or `[N * heads, L, S]`. A fifth, or with `key_padding_mask=true` the last, is a mask of the keys, `[N, S]`. Better, give them by
     name: `attn_mask=mask key_padding_mask=padding`. Bool masks are true where a query may *not* see a key (`attention` has it the other
-    way round), others are added to the scores. `causal` and `align` are those of `attention`. All queries see the learned key and
+    way round); others are added to the scores. `causal` and `align` are as in `attention`. All queries see the learned key and
     value of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]`
     without `average_attn_weights`, are a second result. `out_init` is the initializer of the last projection alone.
     """

@@ -117,9 +117,10 @@ class _TrackingNormalization(_ChannelNormalization):
 
 
 class BatchNorm(_TrackingNormalization):
-    """Normalizes each channel by its mean and deviation over the batch; in inference, by those of the training.
+    """Normalizes each channel by its mean and deviation over the batch; in inference, by running statistics from training.
 
-    Those of the training are a moving average, in which the new ones count by `momentum`; with `momentum=none`, the mean of all.
+    The running statistics are a moving average, with `momentum` as the weight of new statistics. With `momentum=none`, they are the mean of
+    all.
     """
 
     name = "batch_norm"

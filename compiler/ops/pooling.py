@@ -161,14 +161,14 @@ class _AdaptivePool(Operator):
 
 
 class AdaptiveAvgPool(_AdaptivePool):
-    """The means of evenly spread windows: the result has the given size, whatever that of the input."""
+    """The means of evenly spread windows: the result has the given size, for an input of any size."""
 
     name = "adaptive_avg_pool"
     examples = ("input 8x32x32 -> adaptive_avg_pool 1", "input 8xHxW -> adaptive_avg_pool 7x7")
 
 
 class AdaptiveMaxPool(_AdaptivePool):
-    """The maxima of evenly spread windows, and (when unpacked) their indices: the result has the given size, whatever that of the input."""
+    """The maxima of evenly spread windows, and (when unpacked) their indices: the result has the given size, for an input of any size."""
 
     name = "adaptive_max_pool"
     extras = True

@@ -1,7 +1,7 @@
 """Losses that compare a network's probabilities with target probabilities, element by element.
 
 In: probabilities, their logarithms or scores, and targets of the same shape and element type. Out: one number, or with `reduction=none` one
-for each element. Always: nothing broadcasts but the weights, and numbers, options and defaults are those of torch.nn.functional.
+for each element. Always: nothing broadcasts but the weights, and numbers, options and defaults are as in torch.nn.functional.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Regression losses: the distance between a network's outputs and the targets.
 
 In: a tensor, and targets of the same shape and element type. Out: one number, or with `reduction=none` one for each element. Always:
-nothing broadcasts, and numbers, options and defaults are those of torch.nn.functional.
+nothing broadcasts, and numbers, options and defaults are as in torch.nn.functional.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class CtcLoss(Loss):
 
     `log_probs` is `[T, N, classes]`, or `[T, classes]` for a single sequence, as `log_softmax` gives it. `targets` has the classes of each
     sequence, `[N, S]`, or exactly those of all sequences in a row. `input_lengths` and `target_lengths` are `[N]`. `blank` is the class of
-    no class. `zero_infinity` makes 0 of losses, and of their gradients, where a sequence is too short for its classes. The mean is that of
+    no class. `zero_infinity` makes 0 of losses, and of their gradients, where a sequence is too short for its classes. The mean is over
     the losses, each divided by its `target_lengths`. PyTorch only.
     """
 

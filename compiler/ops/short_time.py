@@ -98,7 +98,7 @@ class Stft(ShortTime):
         return (x.with_shape((*x.shape[:-1], self.count_bins(), count, 2)),)
 
     def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """For each number that of a fast transform, about, and its weight."""
+        """About the operations of a fast Fourier transform for each number, and a weight."""
         return WORK * numel(results[0].shape)
 
     def _check_edge(self, inputs: OpInputs) -> None:
@@ -148,7 +148,7 @@ class Istft(ShortTime):
         return self.n_fft + self.hop_size() * (x.shape[-2] - 1)
 
     def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """For each number that of a fast transform, about, and its weight."""
+        """About the operations of a fast Fourier transform for each number, and a weight."""
         return WORK * numel(inputs.x.shape)
 
     def _check_bins(self, inputs: OpInputs) -> None:

@@ -272,7 +272,7 @@ class Roll(Layout):
 
 
 class Tile(Layout):
-    """Repeats the whole tensor along axes; more repeats than axes add axes in front."""
+    """Repeats the tensor along axes; more repeats than axes add axes in front."""
 
     name = "tile"
     x = Input()

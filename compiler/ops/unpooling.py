@@ -22,9 +22,10 @@ from .windows import each_axis, wrong_count
 
 
 class MaxUnpool(Operator):
-    """The elements at the positions that `max_pool` found them at, and 0 elsewhere; arguments are those of the pool.
+    """The elements at the positions where `max_pool` found them, and 0 elsewhere. Pass the arguments of the pool.
 
-    Several sizes have the same pool: `output_size` tells which one it was. Of several elements for one position, any one may remain.
+    Pools of several sizes give the same result size: `output_size` is the size before the pool. Of several elements for one position, any
+    one may remain.
     """
 
     name = "max_unpool"

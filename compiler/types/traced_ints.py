@@ -239,9 +239,11 @@ def strip_formulas(value: Any) -> Any:
 
 
 class Origin(Record):
-    """What a symbol of a graph is: a parameter of its block or model, called `name` (of a list, the item `index`), with the `default` that
-    the spec gives it as a literal; or the size of `axis` of `input`, of a tuple the sum of the sizes. `value` is its value: that of a
-    parameter may be a float, and that of a `JoinedTuple` has its formula in the branch that was taken."""
+    """The origin of a symbol of a graph: a parameter, or the size of an input.
+
+    A parameter of the block or model has a `name`, an `index` if it is an item of a list, and a `default` if the spec has a literal for it.
+    A size belongs to `axis` of `input`; if that is a tuple, it is the sum of the sizes. `value` is the symbol's value. A parameter's value
+    may be a float, and the value for a `JoinedTuple` has its formula in the branch that was taken."""
 
     name: str
     value: Any
