@@ -73,13 +73,13 @@ class GraphBuilder:
         frozen: bool = False,
     ) -> tuple[Value, ...]:
         """Add a node for an operator with its arguments, and return its results."""
-        given = op.bind_inputs(tuple(value.type for value in inputs), self.facts)
+        bound_inputs = op.bind_inputs(tuple(value.type for value in inputs), self.facts)
         try:
-            results = op.check_and_infer(given)
+            results = op.check_and_infer(bound_inputs)
         except OperatorError as error:
             raise ImportRefused(error.problem.format_message(), *error.problem.format_help()[:1]) from error
         outputs = tuple(Value(type, self.span) for type in results)
-        specs = op.parameters(given)
+        specs = op.parameters(bound_inputs)
         self.graph.nodes.append(OpNode(op, inputs, outputs, label, self.span, specs, tie, shared, frozen=frozen))
         self.graph.size += 1
         return outputs
@@ -92,7 +92,7 @@ class GraphBuilder:
         self, graph: Graph, *inputs: Value, label: str = "", shared: SharedModule | None = None, modules: tuple[SharedModule, ...] = ()
     ) -> tuple[Value, ...]:
         """Add a call of a complete graph, and return its results."""
-        outputs = tuple(Value(made.type, self.span) for made in graph.outputs)
+        outputs = tuple(Value(output.type, self.span) for output in graph.outputs)
         self.graph.nodes.append(CallNode(graph, inputs, outputs, label, self.span, modules, shared))
         self.graph.size += graph.size
         return outputs

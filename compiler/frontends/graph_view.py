@@ -42,14 +42,17 @@ class GraphView:
         An output of the graph must be made by a node of it, so it is not replaced by an input.
         """
         (result,) = node.outputs
-        if any(one is result for one in (*self.graph.outputs, *(self.graph.training_outputs or ()))) and id(value) not in self.makers:
+        if (
+            any(value_read is result for value_read in (*self.graph.outputs, *(self.graph.training_outputs or ())))
+            and id(value) not in self.makers
+        ):
             return False
         for user in self.graph.nodes:
-            if any(one is result for one in user.inputs):
-                user.inputs = tuple(value if one is result else one for one in user.inputs)
-        self.graph.outputs = [value if one is result else one for one in self.graph.outputs]
+            if any(value_read is result for value_read in user.inputs):
+                user.inputs = tuple(value if value_read is result else value_read for value_read in user.inputs)
+        self.graph.outputs = [value if value_read is result else value_read for value_read in self.graph.outputs]
         if self.graph.training_outputs is not None:
-            self.graph.training_outputs = [value if one is result else one for one in self.graph.training_outputs]
+            self.graph.training_outputs = [value if value_read is result else value_read for value_read in self.graph.training_outputs]
         return True
 
     def replace_operator(self, node: OpNode, op: Operator, inputs: tuple[Value, ...], label: str = "", *, frozen: bool = False) -> bool:
@@ -58,14 +61,14 @@ class GraphView:
         Only the first result of the node may be read. The operator's further results replace the others.
         """
         result, *others = node.outputs
-        given = op.bind_inputs(tuple(value.type for value in inputs), self.facts)
+        bound_inputs = op.bind_inputs(tuple(value.type for value in inputs), self.facts)
         try:
-            types = op.check_and_infer(given)
+            types = op.check_and_infer(bound_inputs)
         except OperatorError:
             return False
         if types[0] != result.type or any(self.count_uses(other) for other in others):
             return False
-        node.op, node.inputs, node.label, node.frozen, node.specs = op, inputs, label, frozen, op.parameters(given)
+        node.op, node.inputs, node.label, node.frozen, node.specs = op, inputs, label, frozen, op.parameters(bound_inputs)
         node.outputs = (result, *(Value(type_, node.span) for type_ in types[1:]))
         return True
 
@@ -75,7 +78,7 @@ class GraphView:
         self.makers.update((id(value), node) for value in node.outputs)
 
 
-def both_orders(values: Sequence[Value]) -> Iterator[tuple[Value, Value]]:
+def iterate_orders(values: Sequence[Value]) -> Iterator[tuple[Value, Value]]:
     """Yield both orders of two tensors: a pattern such as `x * weight` may be written either way."""
     if len(values) == 2:
         yield values[0], values[1]

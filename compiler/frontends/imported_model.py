@@ -57,17 +57,19 @@ class ImportFailed(Exception):
         self.obstacles = obstacles
         super().__init__("\n".join(self.format_lines()))
 
-    def in_training(self) -> ImportFailed:
+    def mark_training(self) -> ImportFailed:
         """Return the failure with its obstacles marked as obstacles in training."""
-        return ImportFailed(tuple(Obstacle(f"{one.what}, in training,", one.why, one.where, one.help) for one in self.obstacles))
+        return ImportFailed(
+            tuple(Obstacle(f"{obstacle.what}, in training,", obstacle.why, obstacle.where, obstacle.help) for obstacle in self.obstacles)
+        )
 
     def format_lines(self) -> tuple[str, ...]:
         """Format the obstacles, one sentence for each kind, with the places where it occurs."""
         places: dict[tuple[str, str, str], list[str]] = {}
-        for one in self.obstacles:
-            found = places.setdefault((one.what, one.why, one.help), [])
-            if one.where not in found:
-                found.append(one.where)
+        for obstacle in self.obstacles:
+            places_of_kind = places.setdefault((obstacle.what, obstacle.why, obstacle.help), [])
+            if obstacle.where not in places_of_kind:
+                places_of_kind.append(obstacle.where)
         lines: list[str] = []
         for (what, why, help_), where in places.items():
             shown = ", ".join(f"`{place}`" for place in where[:MAX_PLACES] if place) + (

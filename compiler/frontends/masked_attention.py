@@ -9,10 +9,10 @@ from ..ir.graph import Graph, has_operator
 from ..ir.walk import collect_graphs
 from ..ops.attention import Attention
 
-NOTHING_LEFT = "Where a mask leaves a query no key, `attention` gives 0, and the softmax of the original gives NaN."
+HIDDEN_ROW_NOTE = "Where a mask leaves a query no key, `attention` gives 0, and the softmax of the original gives NaN."
 
 
-def masked_attentions(main: Graph) -> int:
+def count_masked_attentions(main: Graph) -> int:
     """Count the attentions with a mask, in all graphs."""
     nodes = [node for graph in collect_graphs(main) for node in graph.nodes]
     return sum(has_operator(node, Attention) and len(node.inputs) > 3 for node in nodes)

@@ -20,7 +20,7 @@ from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.dims import WhereCondition
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
-from netc.compiler.frontends.masked_attention import NOTHING_LEFT, masked_attentions
+from netc.compiler.frontends.masked_attention import HIDDEN_ROW_NOTE, count_masked_attentions
 from netc.compiler.frontends.tidying import tidy_program
 from netc.compiler.frontends.tidying.time_loops import fold_time_loops
 from netc.compiler.ir.graph import Program
@@ -115,10 +115,10 @@ def import_spec(origin: Origin, *, verify: bool = True, seed: int = 0, name: str
 
 def _import_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> ImportedSpec:
     begun = time.monotonic()
-    written = masked_attentions(origin.imported.program.main)
+    written = count_masked_attentions(origin.imported.program.main)
     tidy_program(origin.imported.program)
-    if masked_attentions(origin.imported.program.main) > written and NOTHING_LEFT not in origin.imported.notes:
-        origin = replace(origin, imported=replace(origin.imported, notes=(*origin.imported.notes, NOTHING_LEFT)))
+    if count_masked_attentions(origin.imported.program.main) > written and HIDDEN_ROW_NOTE not in origin.imported.notes:
+        origin = replace(origin, imported=replace(origin.imported, notes=(*origin.imported.notes, HIDDEN_ROW_NOTE)))
     unroll = fold_time_loops(origin.imported.program)
     try:
         return _write_and_prove(origin, begun, verify=verify, seed=seed, name=name)

@@ -26,7 +26,7 @@ def recognize_hidden_attention(view: GraphView, node: OpNode) -> tuple[Recognize
     input."""
     rank = node.outputs[0].type.rank
     for hides in (True, False) if rank > 2 else ():
-        found = match_patterns(make_hidden_patterns(rank, hides=hides), view, node)
-        if found is not None:
-            return found, hides
+        match = match_patterns(make_hidden_patterns(rank, hides=hides), view, node)
+        if match is not None:
+            return match, hides
     return None

@@ -46,14 +46,14 @@ same here, and none counts in `attention`. So these texts are attention for some
 @cache
 def make_patterns(rank: int) -> tuple[Pattern, ...]:
     """Return the patterns for tensors of a rank."""
-    type_ = _type_of_rank(rank)
+    type_ = _make_type_of_rank(rank)
     return tuple(pattern for op in _list_operators(type_) for pattern in find_patterns(op, type_))
 
 
 @cache
 def make_hidden_patterns(rank: int, *, hides: bool) -> tuple[Pattern, ...]:
     """Return the patterns of attention with hidden scores for tensors of a rank."""
-    type_ = _type_of_rank(rank)
+    type_ = _make_type_of_rank(rank)
     types = (type_, type_, type_, type_.with_dtype(BOOL))
     return tuple(
         make_pattern(op, elaborate_definition(op, types, None, Facts.empty(), _HIDDEN_ATTENTION.format(hidden)))
@@ -62,7 +62,7 @@ def make_hidden_patterns(rank: int, *, hides: bool) -> tuple[Pattern, ...]:
     )
 
 
-def _type_of_rank(rank: int) -> TensorType:
+def _make_type_of_rank(rank: int) -> TensorType:
     """Return a type whose axes all have one size, so that the inputs of an operator fit: queries and keys, the mask and the scores."""
     return TensorType(FLOAT32, (make_symbol("D"),) * rank)
 
@@ -93,10 +93,10 @@ def find_patterns(op: Operator, x: TensorType) -> list[Pattern]:
     result: list[Pattern] = []
     for names in _list_input_choices(op):
         chosen = _name_inputs(op, names)
-        types = tuple(_type_of(operand, x) for name, operand in op.operands.items() if name in names)
+        types = tuple(_choose_type(operand, x) for name, operand in op.operands.items() if name in names)
         graphs = list(_make_definition_graphs(chosen, types)) if _accepts_types(chosen, types) else []
         if result:
-            graphs += [graph for graph in _make_definition_graphs(chosen, types) if _replace_recognized(graph, result)]
+            graphs += [graph for graph in _make_definition_graphs(chosen, types) if _replace_matches(graph, result)]
         result = [make_pattern(chosen, graph) for graph in graphs] + result
     return result
 
@@ -120,7 +120,7 @@ def _name_inputs(op: Operator, names: tuple[str, ...]) -> Operator:
     return type(op)(**{**op.args, NAMED: rest}) if rest else op
 
 
-def _type_of(operand: Input[Any] | Inputs, x: TensorType) -> TensorType:
+def _choose_type(operand: Input[Any] | Inputs, x: TensorType) -> TensorType:
     return x if x.dtype.name in operand.elements.names else x.with_dtype(DTYPES[operand.elements.names[0]])
 
 
@@ -129,9 +129,9 @@ def _accepts_types(op: Operator, types: tuple[TensorType, ...]) -> bool:
 
     The operator's own rule is not asked, because it may refuse symbolic sizes.
     """
-    given = op.bind_inputs(types, Facts.empty())
+    bound_inputs = op.bind_inputs(types, Facts.empty())
     try:
-        check_inputs(op.name, op.operands, given, op.args)
+        check_inputs(op.name, op.operands, bound_inputs, op.args)
         elaborate_definition(op, types, None, Facts.empty())
     except (OperatorError, MissingDefinition, WrongDefinition):
         return False
@@ -153,11 +153,11 @@ def _make_definition_graphs(op: Operator, types: tuple[TensorType, ...]) -> Iter
             yield expanded
 
 
-def _replace_recognized(graph: Graph, found: Sequence[Pattern]) -> bool:
+def _replace_matches(graph: Graph, patterns: Sequence[Pattern]) -> bool:
     """Replace the steps of a definition that match one of these patterns, in place. Returns whether there were any."""
     view = GraphView(graph, Facts.empty())
     replaced = False
     for node in graph.nodes[:-1]:
-        if isinstance(node, OpNode) and (match := match_patterns(found, view, node)) is not None:
+        if isinstance(node, OpNode) and (match := match_patterns(patterns, view, node)) is not None:
             replaced = match.replace_node(view, node) or replaced
     return replaced

@@ -103,7 +103,7 @@ def make_pattern(op: Operator, graph: Graph) -> Pattern:
         raise UnusablePattern(op, "its definition has a parameter, or a step that is no function of float tensors")
     if {*holes} - leaves:
         raise UnusablePattern(op, "its definition does not use all of its inputs")
-    return Pattern(op, term, holes, _last_operators(term), graph)
+    return Pattern(op, term, holes, _list_last_operators(term), graph)
 
 
 def match_patterns(patterns: Iterable[Pattern], view: GraphView, node: OpNode) -> Recognized | None:
@@ -116,9 +116,9 @@ def match_patterns(patterns: Iterable[Pattern], view: GraphView, node: OpNode) -
     for pattern in candidates:
         matcher = Matcher(terms, frozenset(pattern.holes), NUMBERS)
         for bound in matcher.match_term(pattern.term, terms.term, {}):
-            found = _build_result(pattern, terms, bound, node)
-            if _has_result_type(found.op, found.inputs, result.type) and _is_alone(view, terms, [bound[hole] for hole in pattern.holes]):
-                return found
+            match = _build_result(pattern, terms, bound, node)
+            if _has_result_type(match.op, match.inputs, result.type) and _is_alone(view, terms, [bound[hole] for hole in pattern.holes]):
+                return match
     return None
 
 
@@ -175,13 +175,13 @@ def _walk_leaves(term: Term) -> Iterator[Leaf]:
                 yield from _walk_leaves(item)
 
 
-def _last_operators(term: Term) -> frozenset[str]:
+def _list_last_operators(term: Term) -> frozenset[str]:
     """Return the operators that may make a tensor of this term. A number times a call may also be inside of the call, as with `clamp`."""
     match term:
         case Sum():
             return frozenset({"add", "sub"})
         case Product(_, ((Call() as call, 1.0),)):
-            return frozenset({"mul", "div"}) | _last_operators(call)
+            return frozenset({"mul", "div"}) | _list_last_operators(call)
         case Call():
             return CLAMPS if term.name in CLAMPS else frozenset({term.name})
     return frozenset({"mul", "div"})

@@ -84,8 +84,8 @@ def add_terms(number: float, parts: Mapping[Term, float]) -> Term:
         scale, bare = split_number(part)
         if isinstance(bare, Sum):
             total += bare.number * scale * multiple
-            for inner, own in bare.parts:
-                multiples[inner] = multiples.get(inner, 0.0) + own * scale * multiple
+            for inner, weight in bare.parts:
+                multiples[inner] = multiples.get(inner, 0.0) + weight * scale * multiple
         else:
             multiples[bare] = multiples.get(bare, 0.0) + scale * multiple
     kept = {part: multiple for part, multiple in multiples.items() if multiple}
@@ -139,17 +139,17 @@ class Terms:
 
     def find_steps(self, inputs: Collection[Term]) -> list[OpNode]:
         """Return the operators between these terms and the root, each once, in order."""
-        found: dict[int, OpNode] = {}
+        steps: dict[int, OpNode] = {}
 
         def add(value: Value) -> None:
             node = self._makers.get(id(value))
-            if node is not None and id(value) not in found and self._known.get(id(value)) not in inputs:
-                for one in node.inputs:
-                    add(one)
-                found[id(value)] = node
+            if node is not None and id(value) not in steps and self._known.get(id(value)) not in inputs:
+                for operand in node.inputs:
+                    add(operand)
+                steps[id(value)] = node
 
         add(self._root)
-        return [*found.values()]
+        return [*steps.values()]
 
     def _make_term(self, value: Value) -> Term:
         if id(value) not in self._known:
@@ -233,9 +233,9 @@ def _find_makers(maker: Callable[[Value], OpNode | None], root: Value) -> dict[i
     level = [root]
     for _ in range(_DEEPEST):
         nodes = [(value, maker(value)) for value in level if id(value) not in result]
-        made = [(value, node) for value, node in nodes if node is not None]
-        result.update((id(value), node) for value, node in made)
-        level = [value for _, node in made for value in node.inputs]
+        computed = [(value, node) for value, node in nodes if node is not None]
+        result.update((id(value), node) for value, node in computed)
+        level = [value for _, node in computed for value in node.inputs]
     return result
 
 
@@ -248,10 +248,10 @@ def _raise_term(a: Term, b: Term) -> Term | None:
 
 
 def _collect_items(*items: tuple[Term, float]) -> dict[Term, float]:
-    found: dict[Term, float] = {}
+    totals: dict[Term, float] = {}
     for term, number in items:
-        found[term] = found.get(term, 0.0) + number
-    return found
+        totals[term] = totals.get(term, 0.0) + number
+    return totals
 
 
 def _sum_terms(a: Term, b: Term, times: float = 1.0) -> Term:
@@ -295,7 +295,7 @@ def _make_call_term(node: OpNode, inputs: list[Term]) -> Term:
     rank = node.inputs[0].type.rank
     axis = arguments.get("axis")
     if axis is not None and rank:
-        arguments["axis"] = tuple(sorted(one % rank for one in (axis if isinstance(axis, tuple) else (axis,))))
+        arguments["axis"] = tuple(sorted(single % rank for single in (axis if isinstance(axis, tuple) else (axis,))))
     if name == "clamp":
         return _make_clamp_term(arguments["min"], arguments["max"], inputs[0])
     draw = id(node.outputs[0]) if node.op.may_draw else 0

@@ -37,12 +37,12 @@ class Matcher:
             case Leaf(key), _:
                 yield from self._bind_hole(key, term, bound)
             case Product(), _:
-                own = term if isinstance(term, Product) else Product(1.0, ((term, 1.0),))
+                product = term if isinstance(term, Product) else Product(1.0, ((term, 1.0),))
                 if pattern.number in self._numbers:
-                    for known in self._match_number(pattern.number, own.number, bound):
-                        yield from self._match_items(pattern.factors, own.factors, 1.0, known, multiply_terms)
+                    for known in self._match_number(pattern.number, product.number, bound):
+                        yield from self._match_items(pattern.factors, product.factors, 1.0, known, multiply_terms)
                 else:
-                    yield from self._match_items(pattern.factors, own.factors, own.number / pattern.number, bound, multiply_terms)
+                    yield from self._match_items(pattern.factors, product.factors, product.number / pattern.number, bound, multiply_terms)
             case Sum(), Sum():
                 yield from self._match_sum(pattern, term, 1.0, bound)
             case Sum(), Product(scale, ((Sum() as total, 1.0),)):  # `f(x) + 2 * b`, whose largest part is 2
@@ -80,15 +80,15 @@ class Matcher:
             yield {**bound, name: number}
 
     def _match_call(self, pattern: Call, term: Call, bound: Bound) -> Iterator[Bound]:
-        found = [bound]
-        for (name, wanted), (other, given) in zip(pattern.arguments, term.arguments, strict=False):
-            if name == other and isinstance(wanted, float) and isinstance(given, (int, float)):
-                found = [more for one in found for more in self._match_number(wanted, float(given), one)]
-            elif (name, wanted) != (other, given):
+        bindings = [bound]
+        for (name, wanted), (other, value) in zip(pattern.arguments, term.arguments, strict=False):
+            if name == other and isinstance(wanted, float) and isinstance(value, (int, float)):
+                bindings = [more for inner in bindings for more in self._match_number(wanted, float(value), inner)]
+            elif (name, wanted) != (other, value):
                 return
-        for one, other_input in zip(pattern.inputs, term.inputs, strict=True):
-            found = [more for known in found for more in self.match_term(one, other_input, known)]
-        yield from found
+        for inner, other_input in zip(pattern.inputs, term.inputs, strict=True):
+            bindings = [more for known in bindings for more in self.match_term(inner, other_input, known)]
+        yield from bindings
 
     def _match_items(self, patterns: Items, items: Items, number: float, bound: Bound, join: Join) -> Iterator[Bound]:
         """Match each pattern that is not a hole with a different item, in any order. The holes match the remaining items and the number."""
@@ -97,8 +97,8 @@ class Matcher:
             yield from self._match_holes(patterns, dict(items), number, bound, join)
             return
         pattern, weight = patterns[first]
-        for index, (item, own) in enumerate(items):
-            for weighted in self._match_number(weight, own, bound):
+        for index, (item, item_weight) in enumerate(items):
+            for weighted in self._match_number(weight, item_weight, bound):
                 for known in self.match_term(pattern, item, weighted):
                     yield from self._match_items(_drop_item(patterns, first), _drop_item(items, index), number, known, join)
 
@@ -108,8 +108,8 @@ class Matcher:
         for hole, weight in holes:
             assert isinstance(hole, Leaf)
             if hole.key in bound:
-                factor, own = _as_items(bound[hole.key], items, weight, join)
-                if factor is None or not _take_items(items, own):
+                factor, own_items = _to_items(bound[hole.key], items, weight, join)
+                if factor is None or not _take_items(items, own_items):
                     return
                 number = number / factor if join is multiply_terms else 0.0 if is_near(number, factor) else number - factor
         unknown = [(hole, weight) for hole, weight in holes if isinstance(hole, Leaf) and hole.key not in bound]
@@ -120,10 +120,10 @@ class Matcher:
         elif len(unknown) == 1:
             ((hole, weight),) = unknown
             if number == neutral or weight == 1:
-                yield from self._bind_hole(hole.key, join(number, {item: own / weight for item, own in items.items()}), bound)
+                yield from self._bind_hole(hole.key, join(number, {item: own_items / weight for item, own_items in items.items()}), bound)
         else:
             hole, weight = unknown[0]
-            for item in [item for item, own in items.items() if is_near(own, weight)]:
+            for item in [item for item, own_items in items.items() if is_near(own_items, weight)]:
                 for known in self._bind_hole(hole.key, item, bound):
                     yield from self._match_holes(holes, dict(items), number, known, join)
 
@@ -132,7 +132,7 @@ def _drop_item(items: Items, index: int) -> Items:
     return [*items[:index], *items[index + 1 :]]
 
 
-def _as_items(term: Term, items: Mapping[Term, float], weight: float, join: Join) -> tuple[float | None, Items]:
+def _to_items(term: Term, items: Mapping[Term, float], weight: float, join: Join) -> tuple[float | None, Items]:
     """Write a term with a power or multiple as a number and items: itself, or its own parts. The number is None if the power does not
     exist."""
     if join is multiply_terms:
@@ -144,17 +144,17 @@ def _as_items(term: Term, items: Mapping[Term, float], weight: float, join: Join
     multiple, bare = split_number(term)
     if bare in items or not isinstance(bare, Sum):
         return 0.0, ((bare, multiple * weight),)
-    return bare.number * multiple * weight, [(part, own * multiple * weight) for part, own in bare.parts]
+    return bare.number * multiple * weight, [(part, part_weight * multiple * weight) for part, part_weight in bare.parts]
 
 
-def _take_items(items: dict[Term, float], own: Items) -> bool:
+def _take_items(items: dict[Term, float], taken_items: Items) -> bool:
     """Take some items from all. Returns whether they were there."""
-    for item, weight in own:
+    for item, weight in taken_items:
         if item not in items:
             return False
-        left = items.pop(item) - weight
-        if not is_near(left + 1.0, 1.0):
-            items[item] = left
+        remaining = items.pop(item) - weight
+        if not is_near(remaining + 1.0, 1.0):
+            items[item] = remaining
     return True
 
 

@@ -65,9 +65,9 @@ class Control:
         self.graphs: dict[str, onnx.GraphProto] = {a.name: a.g for a in node.attribute if a.HasField("g")}
         self.emit = importer.emit
         used = [importer.uses.count_uses(name) > 0 for name in node.output]
-        given = [names[name] for name in node.input]
-        self.broken = any(isinstance(item, Broken) for item in given)
-        self.site = OnnxSite(node.op_type, given, read_attributes(node), importer.version, importer.emit, used)
+        items = [names[name] for name in node.input]
+        self.broken = any(isinstance(item, Broken) for item in items)
+        self.site = OnnxSite(node.op_type, items, read_attributes(node), importer.version, importer.emit, used)
 
     def import_node(self) -> Sequence[Item]:
         if self.broken:
@@ -79,10 +79,10 @@ class Control:
             raise ImportRefused(f"it lacks its {name}")
         return self.graphs[name]
 
-    def _import_graph(self, graph: onnx.GraphProto, given: Sequence[Item], outputs: slice = slice(None)) -> list[Item]:
+    def _import_graph(self, graph: onnx.GraphProto, items: Sequence[Item], outputs: slice = slice(None)) -> list[Item]:
         """Import an inner graph. Returns the items of its outputs, for the items of its inputs."""
         inner = Names(self.names)
-        for info, item in zip(graph.input, given, strict=False):
+        for info, item in zip(graph.input, items, strict=False):
             inner[info.name] = item
         self.importer.add_initializers(graph, inner)
         wanted = [o.name for o in graph.output][outputs]
@@ -130,9 +130,9 @@ class Control:
         results = len(body.output) - states
         # Each axis and each direction of a Scan has an attribute of its own, which netc's `scan` shares among all.
         axes = site.get_ints("scan_input_axes", [0] * count)
-        made = site.get_ints("scan_output_axes", [0] * results)
+        output_axes = site.get_ints("scan_output_axes", [0] * results)
         ways, ends = site.get_ints("scan_input_directions", [0] * count), site.get_ints("scan_output_directions", [0] * results)
-        if count < 1 or states < 0 or results < 0 or not len(axes) == len(ways) == count or not len(made) == len(ends) == results:
+        if count < 1 or states < 0 or results < 0 or not len(axes) == len(ways) == count or not len(output_axes) == len(ends) == results:
             raise ImportRefused("its attributes are not for its inputs and outputs")
         reverse = all(ways)
         parts = [(site.input(states + n), site.normalize_axis(axis, site.input(states + n).type.rank)) for n, axis in enumerate(axes)]
@@ -141,18 +141,18 @@ class Control:
         starts = [site.input(n) for n in range(states)]
         deepest = max((v.type.rank for v in starts), default=0)
         # netc stacks results along the axis that is scanned. If the file stacks along another one, the scan runs along axis 0.
-        if any(axis != parts[0][1] for axis in made) or (not made and deepest < parts[0][1]):
+        if any(axis != parts[0][1] for axis in output_axes) or (not output_axes and deepest < parts[0][1]):
             parts = [(_move_axis(site, value, axis, 0), 0) for value, axis in parts]
         last, stacked = make_loop(self.emit, starts, parts, self._make_step(states, body), reverse=reverse)
         first = parts[0][1]
         turned = [v if bool(end) == reverse else site.apply_op("flip", v, axis=first) for v, end in zip(stacked, ends, strict=True)]
-        placed = [_move_axis(site, v, first, site.normalize_axis(axis, v.type.rank)) for v, axis in zip(turned, made, strict=True)]
+        placed = [_move_axis(site, v, first, site.normalize_axis(axis, v.type.rank)) for v, axis in zip(turned, output_axes, strict=True)]
         return [*last, *placed]
 
     def _make_step(self, states: int, body: onnx.GraphProto) -> Any:
         def step(before: list[Value], parts: list[Value]) -> tuple[list[Value], list[Value]]:
-            made = self._to_tensors(self._import_graph(body, [*before, *parts]))
-            return made[:states], made[states:]
+            results = self._to_tensors(self._import_graph(body, [*before, *parts]))
+            return results[:states], results[states:]
 
         return step
 
@@ -186,13 +186,13 @@ class Control:
 
     def _count_steps(self, counted: Dim | None) -> Dim:
         """Return the number of steps: the smaller one of the loop's limit and the number that the body's condition allows."""
-        given = to_dims(self.site.get_item(0)) if self.site.has_input(0) else None
-        if given is None and (self.site.has_input(0) or counted is None):
+        limit = to_dims(self.site.get_item(0)) if self.site.has_input(0) else None
+        if limit is None and (self.site.has_input(0) or counted is None):
             raise ImportRefused("runs a number of times that depends on data", _suggest_input_to_fix(self.importer, self.node))
-        if given is None:
+        if limit is None:
             assert counted is not None
             return counted
-        most = given[0] if isinstance(given[0], SymDim) else max(given[0], 0)
+        most = limit[0] if isinstance(limit[0], SymDim) else max(limit[0], 0)
         if counted is None:
             return most
         if isinstance(most, int) and most >= MOST_STEPS:  # exporters pass the greatest integer if only the condition ends the loop
@@ -223,11 +223,11 @@ class Control:
         last, stacked = make_loop(self.emit, [make_state_tensor(self.site, item) for item in starts], [(numbers, 0)], step)
         return [*last, *stacked]
 
-    def _import_step(self, body: onnx.GraphProto, given: Sequence[Item], counted: bool) -> Sequence[Item]:
+    def _import_step(self, body: onnx.GraphProto, items: Sequence[Item], counted: bool) -> Sequence[Item]:
         """Import one step. Its condition is left out if the number of steps already follows from it."""
         if counted:
-            return self._import_graph(body, given, slice(1, None))
-        goes, *result = self._import_graph(body, given)
+            return self._import_graph(body, items, slice(1, None))
+        goes, *result = self._import_graph(body, items)
         _require_true(goes)
         return result
 
@@ -235,9 +235,9 @@ class Control:
         """Write the steps one after the other."""
         states, collected = list(starts), list[list[Value]]()
         for number in range(count):
-            made = self._import_step(body, [Known(np.asarray(number)), Known(np.asarray(True)), *states], counted)
-            states = list(made[: len(starts)])
-            collected.append(self._to_tensors(made[len(starts) :]))
+            results = self._import_step(body, [Known(np.asarray(number)), Known(np.asarray(True)), *states], counted)
+            states = list(results[: len(starts)])
+            collected.append(self._to_tensors(results[len(starts) :]))
         if not collected and len(body.output) > 1 + len(starts):
             raise ImportRefused("has no step, and stacks what its steps give")
         return [*states, *(self._stack_values(several) for several in zip(*collected, strict=True))]
@@ -270,7 +270,7 @@ def _move_axis(site: OnnxSite, value: Value, axis: int, to: int) -> Value:
         return value
     order = [a for a in range(value.type.rank) if a != axis]
     order.insert(to, axis)
-    moved = [at for at, old in enumerate(order) if at != old]
+    moved = [position for position, old in enumerate(order) if position != old]
     if len(moved) == 2:
         return site.apply_op("transpose", value, a=moved[0], b=moved[1])
     return site.apply_op("permute", value, axes=tuple(order))
@@ -278,9 +278,9 @@ def _move_axis(site: OnnxSite, value: Value, axis: int, to: int) -> Value:
 
 def _suggest_input_to_fix(importer: GraphImporter, node: onnx.NodeProto) -> str:
     """Suggest what to fix: an input of a single number that the condition is computed from, or else the sizes that it may depend on."""
-    makers = {name: made for made in importer.model.graph.node for name in made.output}
+    makers = {name: maker for maker in importer.model.graph.node for name in maker.output}
     inputs = {i.name for i in importer.model.graph.input}
-    found, stack, seen = [], list(node.input[:2] if node.op_type == "Loop" else node.input[:1]), set[str]()
+    input_names, stack, seen = [], list(node.input[:2] if node.op_type == "Loop" else node.input[:1]), set[str]()
     sized = False
     while stack:
         name = stack.pop()
@@ -288,12 +288,12 @@ def _suggest_input_to_fix(importer: GraphImporter, node: onnx.NodeProto) -> str:
             continue
         seen.add(name)
         if name in inputs and len(importer.dimensions.shapes.get(name, (0, 0))) <= 1:
-            found.append(name)
+            input_names.append(name)
         elif name in makers:
             sized = sized or makers[name].op_type == "Shape"
             stack += makers[name].input
-    if found:
-        return f"fix the input it depends on: `--set {found[0]}=...`"
+    if input_names:
+        return f"fix the input it depends on: `--set {input_names[0]}=...`"
     return suggest_sizes_to_fix(importer.dimensions) if sized else ""
 
 

@@ -42,12 +42,12 @@ def dequantize_model(model: onnx.ModelProto, folder: Path | None) -> tuple[onnx.
     if not any(node.op_type in FORMS for node in model.graph.node):
         return model, ()
     rewriter = Dequantizer(model, folder)
-    made = rewriter.rewrite_model()
+    float_model = rewriter.rewrite_model()
     if rewriter.obstacles:
         raise ImportFailed(tuple(rewriter.obstacles))
-    if made.ByteSize() > LARGEST:
+    if float_model.ByteSize() > LARGEST:
         raise ImportFailed((Obstacle("the file", "is larger than 2 GiB with the floats that its weights represent", model.graph.name),))
-    return made, rewriter.write_notes()
+    return float_model, rewriter.write_notes()
 
 
 class Dequantizer:
@@ -99,11 +99,11 @@ class Dequantizer:
     def write_notes(self) -> tuple[str, ...]:
         """Describe what the float model no longer has."""
         listed = ", ".join(f"{count} {name}" for name, count in sorted(self.dropped.items()))
-        found = [f"The file is quantized; this is the float model that it represents, in which nothing is rounded. Left out: {listed}."]
+        notes = [f"The file is quantized; this is the float model that it represents, in which nothing is rounded. Left out: {listed}."]
         if self.rectified:
-            found.append(f"{self.rectified} relu are where quantized numbers began at 0.")
+            notes.append(f"{self.rectified} relu are where quantized numbers began at 0.")
         outputs = [info.name for info in self.graph.output if info.name in self.floats]
-        return (*found, *([f"Outputs that were quantized numbers are floats: {', '.join(outputs)}."] if outputs else []))
+        return (*notes, *([f"Outputs that were quantized numbers are floats: {', '.join(outputs)}."] if outputs else []))
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
 
@@ -161,10 +161,10 @@ class Dequantizer:
         return self.constants.get(name)
 
     def require_constant(self, name: str, what: str) -> Array:
-        found = self.get_constant(name)
-        if found is None:
+        constant = self.get_constant(name)
+        if constant is None:
             raise NotRewritten(f"has {what} that is computed")
-        return found
+        return constant
 
     def add_constant(self, numbers: Array, wanted: str) -> str:
         """Add a constant with these numbers, under a free name."""
@@ -198,20 +198,20 @@ class Dequantizer:
         shape = [1] * stored.ndim
         if by.size > 1 or offset.size > 1:
             shape[axis] = max(by.size, offset.size)
-        whole = stored.astype(np.int64) - _shape_parameter(offset.astype(np.int64), shape)
-        result: Array = (whole * _shape_parameter(by.astype(np.float64), shape)).astype(by.dtype)
+        shifted = stored.astype(np.int64) - _shape_parameter(offset.astype(np.int64), shape)
+        result: Array = (shifted * _shape_parameter(by.astype(np.float64), shape)).astype(by.dtype)
         return result
 
-    def finish_output(self, made: str, node: onnx.NodeProto, zero: str) -> None:
+    def finish_output(self, name: str, node: onnx.NodeProto, zero: str) -> None:
         """Bind the output of a node, with a Relu if its least integer represents 0."""
         output = node.output[0]
         offset = self.get_constant(zero) if zero else np.zeros((), np.uint8)
         cut = offset is not None and offset.dtype.kind in "iu" and bool((offset == np.iinfo(offset.dtype).min).all())
-        if cut and not self._is_positive(made):
+        if cut and not self._is_positive(name):
             self.rectified += 1
-            self.append_node(helper.make_node("Relu", [made], [output]))
+            self.append_node(helper.make_node("Relu", [name], [output]))
         else:
-            self.append_node(helper.make_node("Identity", [made], [output]))
+            self.append_node(helper.make_node("Identity", [name], [output]))
         self.floats.add(output)
 
     def _is_positive(self, name: str) -> bool:
@@ -229,9 +229,11 @@ class Dequantizer:
 
     def _store_initializers(self) -> None:
         """Keep the constants that something reads, with all of them inside the model."""
-        taken = {name for node in self.nodes for name in node.input} | {o.name for o in self.graph.output}
-        taken |= {name for node in self.nodes for a in node.attribute for g in (a.g, *a.graphs) for inner in g.node for name in inner.input}
-        kept = [t for t in self.graph.initializer if t.name in taken]
+        used_names = {name for node in self.nodes for name in node.input} | {o.name for o in self.graph.output}
+        used_names |= {
+            name for node in self.nodes for a in node.attribute for g in (a.g, *a.graphs) for inner in g.node for name in inner.input
+        }
+        kept = [t for t in self.graph.initializer if t.name in used_names]
         try:
             plain = [
                 numpy_helper.from_array(read_tensor(t, self.folder), t.name) if t.data_location == TensorProto.EXTERNAL else t for t in kept

@@ -36,17 +36,17 @@ def make_initializer(array: Any, name: str) -> Known:
     return Known(array, name)
 
 
-def derive_weight(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int) -> Known:
+def derive_weight(node: onnx.NodeProto, inputs: Sequence[Item], result: Any, output: int) -> Known:
     """Return the folded numbers under the name of their initializer, with a layout that says how they were made."""
     first = inputs[0]
     if not isinstance(first, Known) or not first.name:
-        return Known(made)
-    if node.op_type == "Transpose" and first.array.ndim == 2 and made.shape == first.array.shape[::-1]:
+        return Known(result)
+    if node.op_type == "Transpose" and first.array.ndim == 2 and result.shape == first.array.shape[::-1]:
         return transpose_known(first) if list(read_attributes(node).get("perm", [1, 0])) == [1, 0] else first
     if node.op_type in _SAME:
-        return Known(made, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{made.dtype}"))
+        return Known(result, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{result.dtype}"))
     others = [_describe_origin(item) for item in inputs[1:] if isinstance(item, Known)]
-    return Known(made, first.name, _shorten_layout(f"{first.layout}|{node.op_type}:{output}:{read_attributes(node)!r}:{others}"))
+    return Known(result, first.name, _shorten_layout(f"{first.layout}|{node.op_type}:{output}:{read_attributes(node)!r}:{others}"))
 
 
 def _shorten_layout(layout: str) -> str:
@@ -66,5 +66,5 @@ def is_of_weights(node: onnx.NodeProto, inputs: Sequence[Item]) -> bool:
     can be trained."""
     if node.op_type in MOVED or node.op_type in _SAME:
         return False
-    given = [item for item in inputs if isinstance(item, Known) and item.array.dtype.kind == "f" and item.array.size > 1]
-    return any(not item.layout and not is_made_up(item.name) for item in given)
+    floats = [item for item in inputs if isinstance(item, Known) and item.array.dtype.kind == "f" and item.array.size > 1]
+    return any(not item.layout and not is_made_up(item.name) for item in floats)

@@ -127,11 +127,11 @@ class Emitter:
         if first is not None and first.inputs[0].type.dtype == inputs[0].type.dtype:
             return self._reuse_module(first, inputs)
         tie = self._find_tie(weights)
-        own = {name: known for name, known in weights.items() if tie is None or name != tie.name}
-        label = self._choose_label(operator, own)
+        own_weights = {name: known for name, known in weights.items() if tie is None or name != tie.name}
+        label = self._choose_label(operator, own_weights)
         outputs = self.apply_multi_op(operator, *inputs, label=label, tie=tie, **arguments)
         node = self._find_node(outputs)
-        self._store_weights(node, label, own)
+        self._store_weights(node, label, own_weights)
         if key is not None:
             self._shared[key] = node
         return outputs
@@ -166,9 +166,9 @@ class Emitter:
         if first.shared is None:
             first.shared = SharedModule(first.label, first.span)
             self.builder.graph.declares.append(first.shared)
-        given = first.op.bind_inputs(tuple(v.type for v in inputs), self.facts)
-        outputs = tuple(Value(type, first.span) for type in first.op.check_and_infer(given))
-        node = OpNode(first.op, tuple(inputs), outputs, first.label, first.span, first.op.parameters(given), shared=first.shared)
+        bound_inputs = first.op.bind_inputs(tuple(v.type for v in inputs), self.facts)
+        outputs = tuple(Value(type, first.span) for type in first.op.check_and_infer(bound_inputs))
+        node = OpNode(first.op, tuple(inputs), outputs, first.label, first.span, first.op.parameters(bound_inputs), shared=first.shared)
         self.builder.graph.nodes.append(node)
         self.builder.graph.size += 1
         self.record_last_node(outputs)
@@ -177,9 +177,9 @@ class Emitter:
     def _choose_label(self, operator: str, weights: Mapping[str, Known]) -> str:
         """Choose a label from the names of the weights if they name one module, or from the name of the node, or a number."""
         paths = [(name, split_levels(known.name)) for name, known in weights.items() if not is_made_up(known.name)]
-        own = [path[:-1] for name, path in paths if len(path) > 1 and path[-1] == name]
-        if own and self._owns_weights(own[0], weights) and not (self.scope and self.labels.is_taken(own[0])):
-            return self.labels.make_label(own[0])
+        module_paths = [path[:-1] for name, path in paths if len(path) > 1 and path[-1] == name]
+        if module_paths and self._owns_weights(module_paths[0], weights) and not (self.scope and self.labels.is_taken(module_paths[0])):
+            return self.labels.make_label(module_paths[0])
         for name, path in paths:
             stem = path[-1].removesuffix(name).rstrip("_-") if path else ""
             if stem and stem != path[-1] and self._owns_weights([*path[:-1], stem], weights):
@@ -237,15 +237,15 @@ class Emitter:
         if not isinstance(node, OpNode) or node.op.args.get("bias") is not False or node.shared is not None or node.op.args.get("named"):
             return False
         op = type(node.op)(**{**node.op.args, "bias": True})
-        given = op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
-        specs = op.parameters(given)
+        bound_inputs = op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
+        specs = op.parameters(bound_inputs)
         wanted = next(spec for spec in specs if spec.name == "bias")
         if bias.array.shape != tuple(wanted.shape) or dtype_of(bias.array.dtype) != wanted.dtype:
             return False
         node.op, node.specs = op, specs
         self.weights[f"{node.label}.bias"] = np.ascontiguousarray(bias.array)
         # A further use of the same weight has no bias there, so it cannot share this module.
-        self._shared = {key: made for key, made in self._shared.items() if made is not node}
+        self._shared = {key: first for key, first in self._shared.items() if first is not node}
         return True
 
     # --- tensors of what is known --------------------------------------------------------------------------------------------
@@ -254,8 +254,8 @@ class Emitter:
         """Return known numbers as a tensor: a table if they are a range or all the same, or else a parameter."""
         key = (known.name, known.layout, known.array.shape, known.array.dtype.str) if known.name else ("", id(known))
         if key not in self._tensors:
-            made = self._make_regular_table(known.array) if is_made_up(known.name) else None
-            self.journal.set_item(self._tensors, key, (known, made or self._make_parameter(known)))
+            table = self._make_regular_table(known.array) if is_made_up(known.name) else None
+            self.journal.set_item(self._tensors, key, (known, table or self._make_parameter(known)))
         return self._tensors[key][1]
 
     def _make_parameter(self, known: Known) -> Value:
@@ -325,14 +325,14 @@ def list_formula(sizes: Sequence[Dim], shape: Sequence[int]) -> Formula:
     """Return the formula of a tensor of a shape with these sizes: a chain of `where` on the indices."""
     *before, last = sizes
     formula: Formula = Const(last)
-    for size, at in reversed(list(zip(before, np.ndindex(*shape), strict=False))):
-        formula = CallFormula("where", (_is_at(at, shape), Const(size), formula))
+    for size, index in reversed(list(zip(before, np.ndindex(*shape), strict=False))):
+        formula = CallFormula("where", (_is_at(index, shape), Const(size), formula))
     return formula
 
 
-def _is_at(at: Sequence[int], shape: Sequence[int]) -> Formula:
+def _is_at(indices: Sequence[int], shape: Sequence[int]) -> Formula:
     """Return the condition that an element is at these indices."""
-    each = [BinaryFormula("==", IndexFormula(axis), Const(index)) for axis, index in enumerate(at) if shape[axis] > 1]
+    each = [BinaryFormula("==", IndexFormula(axis), Const(index)) for axis, index in enumerate(indices) if shape[axis] > 1]
     return reduce(lambda a, b: BinaryFormula("and", a, b), each[1:], each[0])
 
 

@@ -36,7 +36,7 @@ class FloatGraph(Protocol):
 
     def to_float(self, name: str, scale: str, zero: str, axis: int = 0) -> str: ...
 
-    def finish_output(self, made: str, node: onnx.NodeProto, zero: str) -> None: ...
+    def finish_output(self, name: str, node: onnx.NodeProto, zero: str) -> None: ...
 
     def append_node(self, node: onnx.NodeProto) -> None: ...
 
@@ -127,21 +127,21 @@ def rewrite_matmul(q: FloatGraph, node: onnx.NodeProto) -> None:
 @register_form("QGemm", to="dense")
 def rewrite_gemm(q: FloatGraph, node: onnx.NodeProto) -> None:
     a, s, z, b, bs, bz, c, ys, yz = _pad_inputs(node, 9)
-    found = read_attributes(node)
-    inputs = [q.to_float(a, s, z), q.to_float(b, bs, bz, 0 if found.get("transB") else 1)]
+    attributes = read_attributes(node)
+    inputs = [q.to_float(a, s, z), q.to_float(b, bs, bz, 0 if attributes.get("transB") else 1)]
     if c:
         scale = q.require_constant(s, "a scale").reshape(()).astype(np.float64) * q.require_constant(bs, "a scale").reshape(-1)
-        inputs.append(q.add_constant((q.require_constant(c, "a bias") * scale * found.get("alpha", 1.0)).astype(np.float32), c))
+        inputs.append(q.add_constant((q.require_constant(c, "a bias") * scale * attributes.get("alpha", 1.0)).astype(np.float32), c))
     if ys:
         _add_float_node(q, node, "Gemm", inputs, yz)
     else:
-        q.add_node("Gemm", inputs, node.output[0], node, **found)
+        q.add_node("Gemm", inputs, node.output[0], node, **attributes)
 
 
 def _add_float_node(q: FloatGraph, node: onnx.NodeProto, op: str, inputs: Sequence[str], zero: str) -> None:
-    made = q.make_name(f"{node.output[0]}_real")
-    q.add_node(op, inputs, made, node, **read_attributes(node))
-    q.finish_output(made, node, zero)
+    result = q.make_name(f"{node.output[0]}_real")
+    q.add_node(op, inputs, result, node, **read_attributes(node))
+    q.finish_output(result, node, zero)
 
 
 @register_form("MatMulInteger", to="dense")
@@ -153,9 +153,11 @@ def rewrite_integer_product(q: FloatGraph, node: onnx.NodeProto) -> None:
     stored = q.require_constant(w, "a weight")
     scale, times = _find_following_scale(q, node)
     if x not in q.floats:
-        own = _find_input_scale(q, node) if times is not None else ""
-        scale = scale / q.require_constant(own, "a scale").astype(np.float64) if own else scale
-        x = _gather_float_rows(q, x, own, xz) or q.to_float(x, own or q.add_constant(np.ones((), np.float32), f"{x}_scale"), xz)
+        input_scale = _find_input_scale(q, node) if times is not None else ""
+        scale = scale / q.require_constant(input_scale, "a scale").astype(np.float64) if input_scale else scale
+        x = _gather_float_rows(q, x, input_scale, xz) or q.to_float(
+            x, input_scale or q.add_constant(np.ones((), np.float32), f"{x}_scale"), xz
+        )
     zero = q.require_constant(wz, "a zero point").astype(np.int64) if wz else np.zeros((), np.int64)
     # A convolution has its output channels first, and a matrix last.
     columns = (-1, *[1] * (stored.ndim - 1)) if is_conv else (-1,)
@@ -170,17 +172,17 @@ def rewrite_integer_product(q: FloatGraph, node: onnx.NodeProto) -> None:
 
 def _find_following_scale(q: FloatGraph, node: onnx.NodeProto) -> tuple[Array, str | None]:
     """Return the constant that multiplies the floats of the result, and the name of the product. Returns 1 if more than that follows."""
-    one = np.ones((), np.float64)
+    no_scale = np.ones((), np.float64)
     cast = _find_only_user(q, node.output[0])
     times = None if cast is None or cast.op_type != "Cast" else _find_only_user(q, cast.output[0])
     if cast is None or times is None or times.op_type != "Mul":
-        return one, None
+        return no_scale, None
     other = next((name for name in times.input if name != cast.output[0]), "")
-    found = _find_constant(q, other)
+    constant = _find_constant(q, other)
     width = q.require_constant(node.input[1], "a weight").shape[0 if node.op_type == "ConvInteger" else -1]
-    if found is None or found.size not in (1, width):
-        return one, None
-    return found.astype(np.float64).reshape(-1), times.output[0]
+    if constant is None or constant.size not in (1, width):
+        return no_scale, None
+    return constant.astype(np.float64).reshape(-1), times.output[0]
 
 
 def _find_input_scale(q: FloatGraph, node: onnx.NodeProto) -> str:
@@ -188,8 +190,8 @@ def _find_input_scale(q: FloatGraph, node: onnx.NodeProto) -> str:
     cast = q.takers[node.output[0]][0].output[0]
     other = next(name for name in q.takers[cast][0].input if name != cast)
     maker = q.original.get(other)
-    found = None if maker is None or maker.op_type != "Mul" else q.get_constant(maker.input[0])
-    return maker.input[0] if maker is not None and found is not None and found.size == 1 else ""
+    constant = None if maker is None or maker.op_type != "Mul" else q.get_constant(maker.input[0])
+    return maker.input[0] if maker is not None and constant is not None and constant.size == 1 else ""
 
 
 def _gather_float_rows(q: FloatGraph, x: str, scale: str, zero: str) -> str:
@@ -235,17 +237,22 @@ def _add_matmul(q: FloatGraph, node: onnx.NodeProto, inputs: Sequence[str], bias
     if not bias:
         q.add_node("MatMul", inputs, node.output[0], node)
         return
-    made = q.make_name(f"{node.output[0]}_product")
-    q.add_node("MatMul", inputs, made, node)
-    q.add_node("Add", [made, bias], node.output[0], node)
+    product = q.make_name(f"{node.output[0]}_product")
+    q.add_node("MatMul", inputs, product, node)
+    q.add_node("Add", [product, bias], node.output[0], node)
 
 
 @register_form("MatMulNBits", to="dense")
 def rewrite_matmul_nbits(q: FloatGraph, node: onnx.NodeProto) -> None:
     """Unpack a weight of a few bits per number, with a scale and a zero point for each block."""
     x, b, s, z, order, bias = _pad_inputs(node, 6)
-    found = read_attributes(node)
-    rows, columns, bits, block = int(found["N"]), int(found["K"]), int(found.get("bits", 4)), int(found.get("block_size", 32))
+    attributes = read_attributes(node)
+    rows, columns, bits, block = (
+        int(attributes["N"]),
+        int(attributes["K"]),
+        int(attributes.get("bits", 4)),
+        int(attributes.get("block_size", 32)),
+    )
     if bits not in (2, 4, 8) or order or block < 1:
         raise NotRewritten(f"has {bits} bits in blocks of {block}" + (" in an order of their own" if order else ""))
     blocks = -(-columns // block)
@@ -255,8 +262,8 @@ def rewrite_matmul_nbits(q: FloatGraph, node: onnx.NodeProto) -> None:
     if z:
         zero = q.require_constant(z, "a list of zero points")
         offsets = zero.reshape(rows, blocks, 1) if zero.dtype.kind == "f" else unpack_bits(zero.reshape(rows, -1), bits)[:, :blocks, None]
-    whole = ((numbers - offsets) * scales.reshape(rows, blocks, 1).astype(np.float64)).reshape(rows, blocks * block)[:, :columns]
-    weight = q.add_constant(np.ascontiguousarray(whole.T).astype(scales.dtype), b.removesuffix("_Q4").removesuffix("_Q8"))
+    rows_of_floats = ((numbers - offsets) * scales.reshape(rows, blocks, 1).astype(np.float64)).reshape(rows, blocks * block)[:, :columns]
+    weight = q.add_constant(np.ascontiguousarray(rows_of_floats.T).astype(scales.dtype), b.removesuffix("_Q4").removesuffix("_Q8"))
     _add_matmul(q, node, [x, weight], bias)
 
 
@@ -285,12 +292,12 @@ def _register_unary(name: str, op: str, to: str, *kept: str) -> None:
     @register_form(name, to=to)
     def one(q: FloatGraph, node: onnx.NodeProto) -> None:
         x, s, z, _, yz = _pad_inputs(node, 5)
-        found = read_attributes(node)
-        if found.get("channels_last"):
+        attributes = read_attributes(node)
+        if attributes.get("channels_last"):
             raise NotRewritten("has its channels last")
-        made = q.make_name(f"{node.output[0]}_real")
-        q.add_node(op, [q.to_float(x, s, z)], made, node, **{key: value for key, value in found.items() if key in kept})
-        q.finish_output(made, node, yz)
+        result = q.make_name(f"{node.output[0]}_real")
+        q.add_node(op, [q.to_float(x, s, z)], result, node, **{key: value for key, value in attributes.items() if key in kept})
+        q.finish_output(result, node, yz)
 
 
 _register_binary("QLinearAdd", "Add")

@@ -55,49 +55,49 @@ def fold_node(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int
 
 def _count_elements(node: onnx.NodeProto, arrays: Sequence[Array | None]) -> int:
     """Estimate the number of elements of the result, for operators whose result can be larger than their inputs."""
-    given = [a for a in arrays if a is not None]
+    known = [a for a in arrays if a is not None]
     match node.op_type:
-        case "Expand" | "ConstantOfShape" if given:
-            shape = [max(1, int(v)) for v in given[-1].reshape(-1)[:64]]
+        case "Expand" | "ConstantOfShape" if known:
+            shape = [max(1, int(v)) for v in known[-1].reshape(-1)[:64]]
             return (
-                prod(shape) * (given[0].size if node.op_type == "Expand" and len(given) > 1 else 1)
-                if len(given[-1].reshape(-1)) <= 64
+                prod(shape) * (known[0].size if node.op_type == "Expand" and len(known) > 1 else 1)
+                if len(known[-1].reshape(-1)) <= 64
                 else 0
             )
-        case "Tile" if len(given) == 2:
-            return given[0].size * prod(max(1, int(v)) for v in given[1].reshape(-1))
-        case "Range" if len(given) == 3:
-            start, limit, delta = (float(a.reshape(-1)[0]) for a in given)
+        case "Tile" if len(known) == 2:
+            return known[0].size * prod(max(1, int(v)) for v in known[1].reshape(-1))
+        case "Range" if len(known) == 3:
+            start, limit, delta = (float(a.reshape(-1)[0]) for a in known)
             return int(abs((limit - start) / delta)) if delta else 0
-        case "Pad" if len(given) > 1:
-            return prod(d + 2 * int(np.abs(given[1]).max(initial=0)) for d in given[0].shape)
-        case "OneHot" if len(given) == 3:
-            return given[0].size * max(1, int(given[1].reshape(-1)[0]))
-        case "HannWindow" | "HammingWindow" | "BlackmanWindow" | "EyeLike" if given:
-            return int(given[0].reshape(-1)[0]) if given[0].size == 1 else given[0].size
-        case "MelWeightMatrix" if len(given) > 1:
-            return int(given[0].reshape(-1)[0]) * int(given[1].reshape(-1)[0])
+        case "Pad" if len(known) > 1:
+            return prod(d + 2 * int(np.abs(known[1]).max(initial=0)) for d in known[0].shape)
+        case "OneHot" if len(known) == 3:
+            return known[0].size * max(1, int(known[1].reshape(-1)[0]))
+        case "HannWindow" | "HammingWindow" | "BlackmanWindow" | "EyeLike" if known:
+            return int(known[0].reshape(-1)[0]) if known[0].size == 1 else known[0].size
+        case "MelWeightMatrix" if len(known) > 1:
+            return int(known[0].reshape(-1)[0]) * int(known[1].reshape(-1)[0])
         case op if op in ELEMENTWISE or op in ("Where", "Mod"):
             try:
-                return prod(np.broadcast_shapes(*(a.shape for a in given)))
+                return prod(np.broadcast_shapes(*(a.shape for a in known)))
             except ValueError:
                 return 0
-        case "GatherND" | "Gather" if len(given) == 2:
-            return given[0].size * given[1].size if given[0].size * given[1].size < LARGEST else given[1].size * prod(given[0].shape[1:])
+        case "GatherND" | "Gather" if len(known) == 2:
+            return known[0].size * known[1].size if known[0].size * known[1].size < LARGEST else known[1].size * prod(known[0].shape[1:])
     return 0
 
 
 def _fold_transpose(node: onnx.NodeProto, arrays: list[Array]) -> Array:
-    found = {a.name: list(a.ints) for a in node.attribute}.get("perm")
-    return arrays[0].transpose(found)
+    order = {a.name: list(a.ints) for a in node.attribute}.get("perm")
+    return arrays[0].transpose(order)
 
 
 def _gather_elements(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     """Gather elements. The reference evaluator of the onnx package is wrong if the first axis has one element."""
     axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
     data, index = arrays
-    taken = tuple(slice(0, n) if a != axis % data.ndim else slice(None) for a, n in enumerate(index.shape))
-    return np.take_along_axis(data[taken], index, axis)
+    region = tuple(slice(0, n) if a != axis % data.ndim else slice(None) for a, n in enumerate(index.shape))
+    return np.take_along_axis(data[region], index, axis)
 
 
 def _dequantize_array(node: onnx.NodeProto, arrays: list[Array]) -> Array:
@@ -147,26 +147,26 @@ def _run_reference(node: onnx.NodeProto, arrays: Sequence[Array | None], version
     del copy.output[:]
     copy.output.extend(outputs)
     copy.domain = ""
-    given: Mapping[str, Any] = {name: a for name, a in zip(names, arrays, strict=True) if a is not None}
-    inputs = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in given.items()]
+    feeds: Mapping[str, Any] = {name: a for name, a in zip(names, arrays, strict=True) if a is not None}
+    inputs = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in feeds.items()]
     graph = helper.make_graph([copy], "folded", inputs, [onnx.ValueInfoProto(name=name) for name in outputs])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)])
     try:
         with np.errstate(all="ignore"):
-            made = ReferenceEvaluator(model).run(None, dict(given))
+            results = ReferenceEvaluator(model).run(None, dict(feeds))
     except ImportRefused:
         raise
     except Exception as error:
         raise ImportRefused(f"its inputs are constants that it cannot be computed of: {str(error)[:200]}") from None
-    return [np.asarray(m) for m in made]
+    return [np.asarray(m) for m in results]
 
 
 def fold_numbers(op_type: str, numbers: Sequence[np.generic], attributes: Mapping[str, Any], version: int) -> np.generic | None:
     """Compute an operator on single numbers."""
     names = [f"i{n}" for n in range(len(numbers))]
     node = helper.make_node(op_type, names, ["o"], **{name: value for name, value in attributes.items() if value is not None})
-    made = fold_node(node, [np.asarray(n) for n in numbers], version)
-    if made is None:
+    results = fold_node(node, [np.asarray(n) for n in numbers], version)
+    if results is None:
         return None
-    result: np.generic = made[0].reshape(-1)[0]
+    result: np.generic = results[0].reshape(-1)[0]
     return result

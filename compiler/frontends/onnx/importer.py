@@ -110,21 +110,21 @@ class Importer:
             names[sparse.values.name] = BROKEN
 
     def _add_inputs(self, graph: onnx.GraphProto, names: Names) -> None:
-        taken = Identifiers()
+        identifiers = Identifiers()
         for info in graph.input:
-            if info.name in names.own:
+            if info.name in names.items:
                 continue
             if not info.type.HasField("tensor_type"):
                 self._add_obstacle("an input", f"is no tensor: {info.type.WhichOneof('value') or 'it has no type'}", info.name)
                 names[info.name] = BROKEN
                 continue
             try:
-                names[info.name] = self._make_input(info, taken)
+                names[info.name] = self._make_input(info, identifiers)
             except ImportRefused as refused:
                 self._add_obstacle("an input", f"cannot be one of netc: {refused.why}", info.name)
                 names[info.name] = BROKEN
 
-    def _make_input(self, info: onnx.ValueInfoProto, taken: Identifiers) -> Item:
+    def _make_input(self, info: onnx.ValueInfoProto, identifiers: Identifiers) -> Item:
         dtype = to_dtype(info.type.tensor_type.elem_type)
         if info.name in self.fixed:
             shape = tuple(d if isinstance(d, int) else 1 for d in self.dimensions.shapes.get(info.name, ()))
@@ -140,12 +140,12 @@ class Importer:
         if prod(d for d in self.dimensions.shapes[info.name] if isinstance(d, int)) >= 2**62:
             raise ImportRefused(f"its shape is {list(self.dimensions.shapes[info.name])}, which no memory holds")
         type_ = TensorType(dtype, tuple(self.dimensions.shapes[info.name]))
-        value = self.emit.builder.add_input(type_, taken.make_name(info.name, "input"))
+        value = self.emit.builder.add_input(type_, identifiers.make_name(info.name, "input"))
         self.emit.called[id(value)] = info.name
         return value
 
     def _add_outputs(self, graph: onnx.GraphProto, names: Names) -> None:
-        taken = Identifiers()
+        identifiers = Identifiers()
         emit = self.emit
         for info in graph.output:
             try:
@@ -160,7 +160,7 @@ class Importer:
                 self._add_obstacle("an output", refused.why, info.name, refused.help)
                 continue
             emit.builder.graph.outputs.append(value)
-            emit.builder.graph.output_names.append(taken.make_name(info.name, "output"))
+            emit.builder.graph.output_names.append(identifiers.make_name(info.name, "output"))
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
 
@@ -175,12 +175,12 @@ class Importer:
             if self.count > MOST:
                 raise ImportRefused(f"there are more than {MOST} nodes")
             try:
-                made = self._import_guarded(node, names, depth)
+                items = self._import_guarded(node, names, depth)
             except ImportRefused as refused:
                 if not isinstance(refused, AlreadyAnObstacle):
                     self._report_refusal(node, refused)
-                made = [BROKEN] * len(node.output)
-            for name, item in zip(node.output, made, strict=False):
+                items = [BROKEN] * len(node.output)
+            for name, item in zip(node.output, items, strict=False):
                 self._suggest_name(item, name)
                 if depth == 0 and isinstance(item, Value):
                     self.emit.called[id(item)] = name
@@ -271,17 +271,22 @@ class Importer:
         if taker is None or len(taker.input) != 2:
             return "", None
         other = taker.input[1 if taker.input[0] == output else 0]
-        return taker.op_type, names.own.get(other)
+        return taker.op_type, names.items.get(other)
 
     def _compute_node(self, node: onnx.NodeProto, domain: str, inputs: list[Item], follows: tuple[str, Item]) -> Sequence[Item]:
-        given = [materialize(item) if isinstance(item, Filled) else item for item in inputs]
-        if node.domain in STANDARD and given and all(isinstance(item, Known | None) for item in given) and not is_of_weights(node, given):
-            arrays = [item.array if isinstance(item, Known) else None for item in given]
-            made = fold_node(node, arrays, self.version)
-            if made is not None:
-                self._count_folded(made)
+        known_inputs = [materialize(item) if isinstance(item, Filled) else item for item in inputs]
+        if (
+            node.domain in STANDARD
+            and known_inputs
+            and all(isinstance(item, Known | None) for item in known_inputs)
+            and not is_of_weights(node, known_inputs)
+        ):
+            arrays = [item.array if isinstance(item, Known) else None for item in known_inputs]
+            folded = fold_node(node, arrays, self.version)
+            if folded is not None:
+                self._count_folded(folded)
                 # A folded weight keeps its name, so that its key in the spec is the file's.
-                return [derive_weight(node, given, a, n) for n, a in enumerate(made)]
+                return [derive_weight(node, known_inputs, a, n) for n, a in enumerate(folded)]
         used = [self.uses.count_uses(name) > 0 for name in node.output]
         alone = [self.uses.count_uses(name) == 1 for name in node.input]
         site = OnnxSite(node.op_type, inputs, read_attributes(node), self.version, self.emit, used, alone, follows)
@@ -327,8 +332,8 @@ class Importer:
             raise ImportRefused(f"the file {error}") from None
 
     def _read_constant(self, node: onnx.NodeProto) -> Item:
-        found = read_attributes(node)
-        match found:
+        attributes = read_attributes(node)
+        match attributes:
             case {"value": onnx.TensorProto() as tensor}:
                 numbers = self._read_array(tensor)
                 self.stored += numbers.nbytes
@@ -347,8 +352,8 @@ class Importer:
         inner = Names()
         for formal, actual in zip(function.input, [*node.input, *[""] * len(function.input)], strict=False):
             inner[formal] = names[actual]
-        given = {a.name: a for a in (*function.attribute_proto, *node.attribute)}
-        nodes = [fill_attributes(n, given) for n in function.node]
+        attributes = {a.name: a for a in (*function.attribute_proto, *node.attribute)}
+        nodes = [fill_attributes(n, attributes) for n in function.node]
         self.uses.add_nodes(nodes)
         wanted = [inside if outside else "" for inside, outside in zip(function.output, node.output, strict=False)]
         self.import_nodes(nodes, [name for name in wanted if name], inner, depth + 1)

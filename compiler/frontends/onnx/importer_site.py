@@ -26,8 +26,8 @@ from .shape_arithmetic import to_dims
 class Attributes(dict[str, Any]):
     """The attributes of a node, which remember what was asked for."""
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        super().__init__(given)
+    def __init__(self, attributes: Mapping[str, Any]) -> None:
+        super().__init__(attributes)
         self.read: set[str] = set()
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -149,10 +149,10 @@ class OnnxSite:
 
     def read_axes(self, index: int, rank: int, default: Sequence[int] | None = None) -> list[int] | None:
         """Return axes that are an input or the attribute `axes`, counted from the front."""
-        found = self.find_dims(index, "axes", "the list of axes")
-        if found is None:
+        axes = self.find_dims(index, "axes", "the list of axes")
+        if axes is None:
             return None if default is None else list(default)
-        return [self.normalize_axis(int(a), rank) for a in found if isinstance(a, int)]
+        return [self.normalize_axis(int(a), rank) for a in axes if isinstance(a, int)]
 
     def normalize_axis(self, axis: int, rank: int) -> int:
         if not -rank <= axis < max(rank, 1):

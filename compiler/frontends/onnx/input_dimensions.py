@@ -64,24 +64,24 @@ def parse_stated_condition(text: str) -> WhereCondition | None:
     return parse_condition(text)
 
 
-def _make_min_condition(whole: Dim, a: Dim, b: Dim) -> Condition | None:
+def _make_min_condition(minimum: Dim, a: Dim, b: Dim) -> Condition | None:
     """Return the condition `a <= b` that `a == min(a, b)` states, or None."""
-    if whole not in (a, b):
+    if minimum not in (a, b):
         return None
-    return Condition("<=", whole, b if whole == a else a)
+    return Condition("<=", minimum, b if minimum == a else a)
 
 
 def guess_conditions(*dims: Dim) -> list[str]:
     """List conditions that would make the divisions in these dimensions exact, the shortest first."""
-    found: list[str] = []
+    conditions: list[str] = []
     stack: list[Dim] = list(dims)
     while stack:
         dim = stack.pop()
         for atom in {atom for term in terms_of(dim) for atom in term}:
             stack += atom.parts()
             if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int) and len(atom.names) == 1:
-                found += _list_exact_conditions(atom, atom.bottom)
-    return sorted(dict.fromkeys(found), key=len)
+                conditions += _list_exact_conditions(atom, atom.bottom)
+    return sorted(dict.fromkeys(conditions), key=len)
 
 
 def _list_exact_conditions(atom: FloorQuotient, bottom: int) -> list[str]:
@@ -163,10 +163,10 @@ class Dimensions:
 
     def _find_fixed(self, fixed: Mapping[str, object]) -> Iterator[tuple[str, int]]:
         for name, value in fixed.items():
-            found = self.names.get(name, name if name in self.symbols else "")
-            if found and isinstance(value, int) and not isinstance(value, bool):
+            symbol = self.names.get(name, name if name in self.symbols else "")
+            if symbol and isinstance(value, int) and not isinstance(value, bool):
                 self.used.add(name)
-                yield found, value
+                yield symbol, value
 
     def substitute_fixed(self, condition: WhereCondition) -> WhereCondition:
         """Replace the fixed symbols of a condition by their numbers."""

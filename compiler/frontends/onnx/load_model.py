@@ -21,7 +21,7 @@ from ...ops.constants import ParamOperator
 from ...types.tensor_types import BATCH
 from ..graph_builder import ImportRefused
 from ..imported_model import Imported, ImportFailed, Obstacle
-from ..masked_attention import NOTHING_LEFT, masked_attentions
+from ..masked_attention import HIDDEN_ROW_NOTE, count_masked_attentions
 from . import ops as _ops
 from .dequantize import dequantize_model
 from .emitter import Emitter
@@ -62,7 +62,7 @@ def load_model(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, 
         again, others = _try_imports(model, folder, fixed, stated, simplest=False)
         importer, conditions = (importer, conditions) if again.obstacles else (again, others)
     dimensions = importer.dimensions
-    importer.obstacles += [_make_broken_condition(one) for one in dimensions.declared.contradictions if one in stated]
+    importer.obstacles += [_make_broken_condition(condition) for condition in dimensions.declared.contradictions if condition in stated]
     _check_fixed(model, dimensions, fixed, importer.obstacles)
     _check_ports(importer)
     if importer.obstacles:
@@ -92,9 +92,9 @@ def _try_imports(
 def _stated_conditions(model: onnx.ModelProto, dimensions: Dimensions) -> list[WhereCondition]:
     """Return the conditions that netc wrote into the metadata, as far as they are about sizes of the inputs."""
     texts = [entry.value for entry in model.metadata_props if entry.key == CONDITIONS_KEY and model.producer_name == PRODUCER]
-    parts = [text for whole in texts for text in whole[:MOST_STATED].split(CONDITIONS_SEPARATOR)]
-    found = [parse_stated_condition(text) for text in parts]
-    return [one for one in found if one is not None and condition_symbols(one) <= set(dimensions.symbols)]
+    parts = [text for text_of_entry in texts for text in text_of_entry[:MOST_STATED].split(CONDITIONS_SEPARATOR)]
+    parsed = [parse_stated_condition(text) for text in parts]
+    return [condition for condition in parsed if condition is not None and condition_symbols(condition) <= set(dimensions.symbols)]
 
 
 def _run_importer(importer: Importer) -> None:
@@ -115,11 +115,11 @@ def _find_new_conditions(importer: Importer, known: set[str]) -> list[tuple[Cond
 
 def _read_shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, list[Axis]]:
     """Return the axes of the inputs that have no initial value."""
-    given = {i.name for i in model.graph.initializer}
+    initialized = {i.name for i in model.graph.initializer}
     result: dict[str, list[Axis]] = {}
     for info in model.graph.input:
         kind = info.type.tensor_type
-        if info.name in given or not info.type.HasField("tensor_type") or not kind.HasField("shape"):
+        if info.name in initialized or not info.type.HasField("tensor_type") or not kind.HasField("shape"):
             continue
         rank = len(kind.shape.dim)
         result[info.name] = [_read_axis(n, rank, d) for n, d in enumerate(kind.shape.dim)]
@@ -153,12 +153,12 @@ def _finish_import(
     importer: Importer, stated: Sequence[WhereCondition], conditions: Sequence[tuple[Condition, str]], first: Sequence[str]
 ) -> Imported:
     graph = importer.emit.builder.graph
-    written = masked_attentions(graph)
+    written = count_masked_attentions(graph)
     for each in reversed(collect_bodies(graph)):
         _simplify_graph(importer.emit, each)
     kept, notes = _collect_keys(graph), (*first, *_write_notes(importer, conditions))
-    if masked_attentions(graph) > written:
-        notes = (*notes, NOTHING_LEFT)
+    if count_masked_attentions(graph) > written:
+        notes = (*notes, HIDDEN_ROW_NOTE)
     tensors = _name_stage_tensors(importer.emit)
     graph = nest_modules(graph, importer.emit.scopes, importer.modules.classes) or graph
     for each in collect_graphs(graph):
@@ -168,8 +168,8 @@ def _finish_import(
     named = [*dict.fromkeys(name for value in graph.inputs for d in value.type.shape for name in sorted(free_symbols(d)))]
     # The batch is the first symbol of every program.
     free = tuple(sorted(named, key=lambda name: name != BATCH))
-    known = [one for one in map(importer.dimensions.substitute_fixed, stated) if condition_symbols(one)]
-    all_conditions: tuple[tuple[WhereCondition, str], ...] = (*((one, str(one)) for one in known), *conditions)
+    known = [condition for condition in map(importer.dimensions.substitute_fixed, stated) if condition_symbols(condition)]
+    all_conditions: tuple[tuple[WhereCondition, str], ...] = (*((condition, str(condition)) for condition in known), *conditions)
     program = Program(graph, declared.facts, free, all_conditions, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
     weights = {key: array for key, array in importer.emit.weights.items() if key in kept}
     return Imported(program, weights, notes, tensors)
@@ -203,15 +203,15 @@ def _prune_graph(graph: Graph) -> None:
 def _label_operators(graph: Graph) -> None:
     """Label operators without parameters as the language would: `relu1`, `relu2`."""
     nodes = collect_operators(graph)
-    taken = {node.label for node in (*graph.nodes, *nodes) if node.label}
+    used_labels = {node.label for node in (*graph.nodes, *nodes) if node.label}
     counts: dict[str, int] = {}
     for node in nodes:
         if node.label or node.shared is not None or _has_keys(node):
             continue
-        while not node.label or node.label in taken:
+        while not node.label or node.label in used_labels:
             counts[node.op.name] = counts.get(node.op.name, 0) + 1
             node.label = f"{node.op.name}{counts[node.op.name]}"
-        taken.add(node.label)
+        used_labels.add(node.label)
 
 
 def _has_keys(node: OpNode) -> bool:

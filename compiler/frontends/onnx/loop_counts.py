@@ -50,9 +50,9 @@ class LoopCondition:
         if node.op_type == "Identity":
             return self._count_true(node.input[0])
         if node.op_type == "And":
-            found = [self._count_true(part) for part in node.input if not self._is_entry_condition(part)]
-            known = [count for count in found if count is not None]
-            return None if len(known) < len(found) or not known else reduce(dim_min, known)
+            counts = [self._count_true(part) for part in node.input if not self._is_entry_condition(part)]
+            known = [count for count in counts if count is not None]
+            return None if len(known) < len(counts) or not known else reduce(dim_min, known)
         if node.op_type not in _COMPARISONS:
             return None
         small, great, equal = _COMPARISONS[node.op_type]
@@ -82,11 +82,11 @@ class LoopCondition:
             return None
         values, known = list[Any](), {state: self.states[state] for state in used}
         for number in range(2):
-            made = self.evaluate([name, *(self.after[state] for state in used)], Known(np.asarray(number)), known)
-            if (value := _single_value(made[0])) is None:
+            items = self.evaluate([name, *(self.after[state] for state in used)], Known(np.asarray(number)), known)
+            if (value := _single_value(items[0])) is None:
                 return None
             values.append(value)
-            known = dict(zip(used, made[1:], strict=True))
+            known = dict(zip(used, items[1:], strict=True))
         return values[0], values[1] - values[0]
 
     def _find_states(self, name: str) -> list[str] | None:

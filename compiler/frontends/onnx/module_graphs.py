@@ -39,13 +39,13 @@ def nest_modules(main: Graph, scopes: Mapping[int, Path], classes: Mapping[Path,
     # The flat graph is used if a division would change keys, so the division works on copies.
     copies = _copy_nodes(main.nodes)
     nodes = [PlacedNode(node, path) for node, path in zip(copies, paths, strict=True)]
-    made = Graph(main.name, "model", main.span)
-    made.inputs, made.outputs, made.output_names = list(main.inputs), list(main.outputs), list(main.output_names)
+    nested = Graph(main.name, "model", main.span)
+    nested.inputs, nested.outputs, nested.output_names = list(main.inputs), list(main.outputs), list(main.output_names)
     ends = {id(v) for v in main.outputs}
-    made.nodes = _ModuleDivision(main.span, copies, classes, ends).divide_nodes(_move_beside_users(nodes), ())
-    made.declares = _collect_shared(made.nodes)
-    made.size = main.size
-    return made if _is_sound(made) else None
+    nested.nodes = _ModuleDivision(main.span, copies, classes, ends).divide_nodes(_move_beside_users(nodes), ())
+    nested.declares = _collect_shared(nested.nodes)
+    nested.size = main.size
+    return nested if _is_sound(nested) else None
 
 
 def _copy_nodes(nodes: Sequence[Node]) -> list[Node]:
@@ -67,9 +67,9 @@ def _copy_node(n: Node, shared: SharedModule | None) -> Node:
 
 def _find_paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
     """Find the path of each node: the levels of its label, or the path of its module and an empty last level."""
-    found: list[Path] = []
-    own = {tuple(node.label.split(".")) for node in main.nodes if node.label}
-    inside = {path[:n] for path in own for n in range(1, len(path))} | {
+    paths: list[Path] = []
+    label_paths = {tuple(node.label.split(".")) for node in main.nodes if node.label}
+    inside = {path[:n] for path in label_paths for n in range(1, len(path))} | {
         scope[:n] for scope in scopes.values() for n in range(1, len(scope))
     }
     counts: dict[Path, int] = {}
@@ -79,16 +79,16 @@ def _find_paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
     for node in main.nodes:
         scope = scopes.get(id(node), ())
         if isinstance(node, CallNode):
-            found.append((*_find_loop_module(node, scope), ""))
+            paths.append((*_find_loop_module(node, scope), ""))
         elif node.tie is not None:
-            found.append(_find_common_path(tuple(node.label.split(".")), tuple(node.tie.path.split("."))))
+            paths.append(_find_common_path(tuple(node.label.split(".")), tuple(node.tie.path.split("."))))
         elif node.label:
-            found.append(tuple(node.label.split(".")))
-        elif scope and (scope in own or (counts[scope] == 1 and scope not in inside)):
-            found.append((*scope[:-1], ""))
+            paths.append(tuple(node.label.split(".")))
+        elif scope and (scope in label_paths or (counts[scope] == 1 and scope not in inside)):
+            paths.append((*scope[:-1], ""))
         else:
-            found.append((*scope, ""))
-    return _fill_unknown_paths(found)
+            paths.append((*scope, ""))
+    return _fill_unknown_paths(paths)
 
 
 def _find_loop_module(loop: CallNode, scope: Path) -> Path:
@@ -153,12 +153,12 @@ def _move_beside_users(nodes: list[PlacedNode]) -> list[PlacedNode]:
                 result.insert(0, early)
                 continue
             within = placed.path[: len(home)] == home
-            at = (
+            position = (
                 len(result)
                 if within
                 else next((n for n in range(len(result), 0, -1) if result[n - 1].path[: len(home)] == home), len(result))
             )
-            result.insert(at, early)
+            result.insert(position, early)
         result.append(placed)
     return result
 
@@ -203,13 +203,13 @@ class _ModuleDivision:
 
     def _find_lists(self, nodes: Sequence[PlacedNode], prefix: Path) -> set[str]:
         """Find the levels that are lists: all their members are numbers. A Sequential is a module of its own."""
-        found: dict[str, bool] = {}
+        are_lists: dict[str, bool] = {}
         for placed in nodes:
             if len(placed.path) > 1:
                 head = placed.path[0]
-                found[head] = found.get(head, True) and placed.path[1].isdigit()
-        called = {head for head in found if self.classes.get((*prefix, *head.split("."))) == SEQUENTIAL}
-        return {head for head, is_list in found.items() if is_list} - called
+                are_lists[head] = are_lists.get(head, True) and placed.path[1].isdigit()
+        called = {head for head in are_lists if self.classes.get((*prefix, *head.split("."))) == SEQUENTIAL}
+        return {head for head, is_list in are_lists.items() if is_list} - called
 
     def _make_call(self, inner: list[PlacedNode], path: Path, label: str) -> CallNode:
         """Make a graph of a run of nodes, and return its call."""
@@ -217,27 +217,29 @@ class _ModuleDivision:
         name = cls if cls and cls != SEQUENTIAL else next((level for level in reversed(path) if not level.isdigit()), "block")
         graph = Graph(name, "sequence" if cls == SEQUENTIAL else "block", self.span)
         inside = {id(p.node) for p in inner}
-        made = {id(v) for p in inner for v in p.node.outputs}
-        taken: dict[int, Value] = {}
+        local_ids = {id(v) for p in inner for v in p.node.outputs}
+        outer_values: dict[int, Value] = {}
         for placed in inner:
-            taken.update({id(v): v for v in placed.node.inputs if id(v) not in made})
-        given = [v for p in inner for v in p.node.outputs if id(v) in self.ends or any(t not in inside for t in self.takers.get(id(v), []))]
-        own = {key: Value(v.type, v.span, v.name) for key, v in taken.items()}
-        results = {id(v): Value(v.type, v.span, v.name) for v in given}
+            outer_values.update({id(v): v for v in placed.node.inputs if id(v) not in local_ids})
+        read_outside = [
+            v for p in inner for v in p.node.outputs if id(v) in self.ends or any(t not in inside for t in self.takers.get(id(v), []))
+        ]
+        input_values = {key: Value(v.type, v.span, v.name) for key, v in outer_values.items()}
+        results = {id(v): Value(v.type, v.span, v.name) for v in read_outside}
         for placed in inner:
-            placed.node.inputs = tuple(own.get(id(v)) or results.get(id(v), v) for v in placed.node.inputs)
+            placed.node.inputs = tuple(input_values.get(id(v)) or results.get(id(v), v) for v in placed.node.inputs)
             placed.node.outputs = tuple(results.get(id(v), v) for v in placed.node.outputs)
-        self._record_users(own, results, inside)
-        graph.inputs = list(own.values())
+        self._record_users(input_values, results, inside)
+        graph.inputs = list(input_values.values())
         graph.nodes = self.divide_nodes(inner, path)
         graph.declares = _collect_shared(graph.nodes)
-        graph.outputs = [results[id(v)] for v in given]
+        graph.outputs = [results[id(v)] for v in read_outside]
         graph.size = sum(1 if isinstance(p.node, OpNode) else p.node.graph.size for p in inner)
-        return CallNode(graph, tuple(taken.values()), tuple(given), label, self.span)
+        return CallNode(graph, tuple(outer_values.values()), tuple(read_outside), label, self.span)
 
-    def _record_users(self, own: Mapping[int, Value], results: Mapping[int, Value], inside: set[int]) -> None:
+    def _record_users(self, input_values: Mapping[int, Value], results: Mapping[int, Value], inside: set[int]) -> None:
         """Record the readers of the values that are new in a graph, and its results as values that are read outside."""
-        for key, value in (*own.items(), *results.items()):
+        for key, value in (*input_values.items(), *results.items()):
             self.takers[id(value)] = [t for t in self.takers.get(key, []) if t in inside]
         self.ends.update(id(value) for value in results.values())
 
@@ -257,19 +259,19 @@ def _set_relative_label(placed: PlacedNode, prefix: Path) -> Node:
     node.label = placed.path[0]
     if node.shared is not None:
         node.shared.label = node.label
-    for own in collect_operators(node.graph) if isinstance(node, CallNode) else (node,):
-        if own is not node:
-            own.label = ".".join(own.label.split(".")[len(prefix) :]) if own.specs else own.label
-        if own.tie is not None:
-            path = own.tie.path.split(".")[len(prefix) :]
-            own.tie = Tie(own.tie.name, ".".join(path), own.tie.target_name, own.tie.span)
+    for operator in collect_operators(node.graph) if isinstance(node, CallNode) else (node,):
+        if operator is not node:
+            operator.label = ".".join(operator.label.split(".")[len(prefix) :]) if operator.specs else operator.label
+        if operator.tie is not None:
+            path = operator.tie.path.split(".")[len(prefix) :]
+            operator.tie = Tie(operator.tie.name, ".".join(path), operator.tie.target_name, operator.tie.span)
     return node
 
 
 def _collect_shared(nodes: Sequence[Node]) -> list[SharedModule]:
     """Collect the shared stages that the nodes of a graph use."""
-    found = {id(node.shared): node.shared for node in nodes if node.shared is not None}
-    return list(found.values())
+    modules = {id(node.shared): node.shared for node in nodes if node.shared is not None}
+    return list(modules.values())
 
 
 def _split_runs(nodes: Sequence[PlacedNode]) -> list[list[PlacedNode]]:

@@ -48,7 +48,7 @@ def _parse_list(text: str) -> list[str]:
     if not text.startswith("[") or len(text) > _LONGEST:
         return []
     try:
-        found = ast.literal_eval(text)
+        items = ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError):
         return []
-    return [item for item in found if isinstance(item, str)] if isinstance(found, list) else []
+    return [item for item in items if isinstance(item, str)] if isinstance(items, list) else []

@@ -15,17 +15,17 @@ def order_needed_nodes(nodes: Sequence[NodeProto], outputs: Iterable[str]) -> tu
     """Return the nodes that the outputs need, in order, and the nodes among them that are part of a cycle."""
     takes = [_find_used_names(node) for node in nodes]
     makers: dict[str, int] = {}
-    for at, node in enumerate(nodes):
+    for index, node in enumerate(nodes):
         for name in node.output:
             if name:
-                makers.setdefault(name, at)
+                makers.setdefault(name, index)
     wanted: set[int] = set()
     stack = [makers[name] for name in outputs if name in makers]
     while stack:
-        at = stack.pop()
-        if at not in wanted:
-            wanted.add(at)
-            stack += [makers[name] for name in takes[at] if name in makers]
+        index = stack.pop()
+        if index not in wanted:
+            wanted.add(index)
+            stack += [makers[name] for name in takes[index] if name in makers]
     return _sort_nodes(nodes, sorted(wanted), takes, makers)
 
 
@@ -39,22 +39,22 @@ def _sort_nodes(
     for root in wanted:
         stack = [(root, False)]
         while stack:
-            at, ready = stack.pop()
+            index, ready = stack.pop()
             if ready:
-                active.discard(at)
-                if at not in done:
-                    done.add(at)
-                    order.append(at)
+                active.discard(index)
+                if index not in done:
+                    done.add(index)
+                    order.append(index)
                 continue
-            if at in done:
+            if index in done:
                 continue
-            if at in active:
-                stuck.add(at)
+            if index in active:
+                stuck.add(index)
                 continue
-            active.add(at)
-            stack.append((at, True))
-            stack += [(makers[name], False) for name in takes[at] if name in makers and makers[name] not in done]
-    return [nodes[at] for at in order if at not in stuck], [nodes[at] for at in sorted(stuck)]
+            active.add(index)
+            stack.append((index, True))
+            stack += [(makers[name], False) for name in takes[index] if name in makers and makers[name] not in done]
+    return [nodes[index] for index in order if index not in stuck], [nodes[index] for index in sorted(stuck)]
 
 
 def _find_used_names(node: NodeProto) -> set[str]:
@@ -67,6 +67,6 @@ def _find_used_names(node: NodeProto) -> set[str]:
 
 
 def _find_free_names(graph: GraphProto) -> set[str]:
-    made = {i.name for i in graph.input} | {i.name for i in graph.initializer} | {name for node in graph.node for name in node.output}
+    bound = {i.name for i in graph.input} | {i.name for i in graph.initializer} | {name for node in graph.node for name in node.output}
     used = {name for node in graph.node for name in _find_used_names(node)} | {o.name for o in graph.output}
-    return used - made
+    return used - bound

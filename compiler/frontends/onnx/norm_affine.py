@@ -51,8 +51,8 @@ class _AffineFold:
     def _find_only_user(self, node: OpNode, name: str) -> OpNode | None:
         """Return the only node that reads the result, if it is an operator `name` of two tensors."""
         value = node.outputs[0]
-        found = self.takers.get(id(value), [])
-        only = found[0] if len(found) == 1 and id(value) not in self.outputs else None
+        users = self.takers.get(id(value), [])
+        only = users[0] if len(users) == 1 and id(value) not in self.outputs else None
         return (
             only
             if isinstance(only, OpNode) and only.op.name == name and len(only.inputs) == 2 and only.outputs[0].type == value.type

@@ -77,12 +77,12 @@ def _tensors_of(model: ModelProto) -> Iterator[TensorProto]:
 
 def choose_outputs(model: ModelProto, names: Sequence[str]) -> None:
     """Replace the outputs of a model by these tensors of its graph, in this order. Raises `Unreadable` for an unknown name."""
-    own = {info.name: info for info in model.graph.output}
-    made = {name for node in model.graph.node for name in node.output if name}
+    outputs = {info.name: info for info in model.graph.output}
+    node_results = {name for node in model.graph.node for name in node.output if name}
     for name in names:
-        if name not in own and name not in made:
-            raise Unreadable(f"makes no tensor `{name}`; its outputs are {', '.join(f'`{o}`' for o in own)}")
-    chosen = [own.get(name) or ValueInfoProto(name=name) for name in names]
+        if name not in outputs and name not in node_results:
+            raise Unreadable(f"makes no tensor `{name}`; its outputs are {', '.join(f'`{o}`' for o in outputs)}")
+    chosen = [outputs.get(name) or ValueInfoProto(name=name) for name in names]
     del model.graph.output[:]
     model.graph.output.extend(chosen)
 

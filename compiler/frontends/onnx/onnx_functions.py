@@ -42,8 +42,8 @@ def _complete_attributes(node: onnx.NodeProto, schema: Any) -> onnx.NodeProto:
     """Return the node with all its attributes, defaults included. A definition that depends on the node reads them from it."""
     complete = onnx.NodeProto()
     complete.CopyFrom(node)
-    given = {attribute.name for attribute in node.attribute}
-    complete.attribute.extend(a.default_value for name, a in schema.attributes.items() if a.default_value.name and name not in given)
+    explicit = {attribute.name for attribute in node.attribute}
+    complete.attribute.extend(a.default_value for name, a in schema.attributes.items() if a.default_value.name and name not in explicit)
     return complete
 
 
@@ -58,7 +58,7 @@ def _make_type(item: Item) -> onnx.TypeProto:
     return onnx.TypeProto()
 
 
-def fill_attributes(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:
+def fill_attributes(node: onnx.NodeProto, call_attributes: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:
     """Replace references to attributes in a node of a function by the attributes of a call.
 
     `alpha: @slope` becomes `alpha: 0.1` for `Activation(slope=0.1)`. Attributes that the call leaves out are left out.
@@ -71,8 +71,8 @@ def fill_attributes(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProt
     for attribute in node.attribute:
         if not attribute.ref_attr_name:
             copy.attribute.append(attribute)
-        elif attribute.ref_attr_name in given:
-            made = copy.attribute.add()
-            made.CopyFrom(given[attribute.ref_attr_name])
-            made.name = attribute.name
+        elif attribute.ref_attr_name in call_attributes:
+            filled = copy.attribute.add()
+            filled.CopyFrom(call_attributes[attribute.ref_attr_name])
+            filled.name = attribute.name
     return copy

@@ -133,11 +133,11 @@ class Labels:
 
     def _mend_path(self, path: list[str], *, last: bool) -> None:
         """Append a number to each level at which a label cannot continue: a label is either a stage or a level."""
-        for at in range(len(path)):
-            level, count = path[at], 1
-            while not self._is_free(path[: at + 1], last=last and at + 1 == len(path)):
+        for index in range(len(path)):
+            level, count = path[index], 1
+            while not self._is_free(path[: index + 1], last=last and index + 1 == len(path)):
                 count += 1
-                path[at] = f"{level}_{count}"
+                path[index] = f"{level}_{count}"
 
     def _is_free(self, path: list[str], *, last: bool) -> bool:
         """Return whether a label may begin like this, or with `last`, end like this."""
@@ -162,7 +162,7 @@ class Labels:
     def release_label(self, label: str) -> None:
         """Release a label, so that it can be given again."""
         self._taken.discard(label)
-        self._levels = {".".join(taken.split(".")[:n]) for taken in self._taken for n in range(1, taken.count(".") + 1)}
+        self._levels = {".".join(other.split(".")[:n]) for other in self._taken for n in range(1, other.count(".") + 1)}
 
     def _take_label(self, label: str) -> str:
         parts = label.split(".")

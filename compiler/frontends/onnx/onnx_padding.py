@@ -64,5 +64,5 @@ class WindowGeometry:
 
 def collapse_equal(numbers: Sequence[Dim]) -> int | tuple[int, ...]:
     """Return one number if all axes have the same, or else all numbers."""
-    found = tuple(n for n in numbers if isinstance(n, int))
-    return found[0] if len(set(found)) == 1 else found
+    known = tuple(n for n in numbers if isinstance(n, int))
+    return known[0] if len(set(known)) == 1 else known

@@ -39,19 +39,19 @@ def fold_patterns(emit: Emitter) -> None:
 def _drop_identities(graph: Graph) -> None:
     """Drop identities, except between an input and an output of the model."""
     instead: dict[int, Value] = {}
-    own = {id(v) for v in (*graph.inputs, *graph.outputs)}
+    ports = {id(v) for v in (*graph.inputs, *graph.outputs)}
     for node in graph.nodes:
         node.inputs = tuple(instead.get(id(v), v) for v in node.inputs)
-        if isinstance(node, OpNode) and node.op.name == "identity" and not (id(node.outputs[0]) in own and id(node.inputs[0]) in own):
+        if isinstance(node, OpNode) and node.op.name == "identity" and not (id(node.outputs[0]) in ports and id(node.inputs[0]) in ports):
             instead[id(node.outputs[0])] = node.inputs[0]
-            own.add(id(node.inputs[0]) if id(node.outputs[0]) in own else 0)
+            ports.add(id(node.inputs[0]) if id(node.outputs[0]) in ports else 0)
     graph.outputs = [instead.get(id(v), v) for v in graph.outputs]
 
 
 def fold_composite(view: GraphView, node: OpNode) -> bool:
     """Replace the written-out definition of an operator, such as `gelu` or `attention`, by the operator."""
-    found = recognize_operator(view, node)
-    return found is not None and found.replace_node(view, node)
+    match = recognize_operator(view, node)
+    return match is not None and match.replace_node(view, node)
 
 
 def merge_permutations(view: GraphView, node: OpNode) -> bool:

@@ -18,9 +18,9 @@ HELP = "`--dequantize` imports the float model that it represents"
 
 def refuse_quantized(model: onnx.ModelProto) -> None:
     """Raise `ImportFailed` for a model with quantized operators."""
-    found = [Obstacle(node.op_type, WHY, node.name or next(iter(node.output), ""), HELP) for node in _find_quantized_nodes(model.graph)]
-    if found:
-        raise ImportFailed(tuple(found))
+    obstacles = [Obstacle(node.op_type, WHY, node.name or next(iter(node.output), ""), HELP) for node in _find_quantized_nodes(model.graph)]
+    if obstacles:
+        raise ImportFailed(tuple(obstacles))
 
 
 def _find_quantized_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

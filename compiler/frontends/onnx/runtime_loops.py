@@ -30,8 +30,8 @@ def make_loop(
     inner.graph.around = outer.graph
     with emit.emit_into(inner):
         states = [inner.add_input(v.type, v.name) for v in starts]
-        given = [inner.add_input(v.type.with_shape((*v.type.shape[:a], *v.type.shape[a + 1 :]))) for v, a in parts]
-        after, results = step(states, given)
+        positions = [inner.add_input(v.type.with_shape((*v.type.shape[:a], *v.type.shape[a + 1 :]))) for v, a in parts]
+        after, results = step(states, positions)
         _require_same_types(emit, starts, after)
         if any(v.type.rank < axes[0] for v in results):
             raise ImportRefused("a step gives a tensor with fewer axes than the one that is stacked")
@@ -66,9 +66,9 @@ def _require_same_types(emit: Emitter, before: Sequence[Value], after: Sequence[
 
 def _set_outputs(emit: Emitter, graph: Graph, outputs: Sequence[Value]) -> None:
     """Set the outputs of the graph. Each output must be the result of a node in it, and occur once."""
-    made = {id(v) for node in graph.nodes for v in node.outputs}
+    local_ids = {id(v) for node in graph.nodes for v in node.outputs}
     for value in outputs:
-        if id(value) not in made or any(value is output for output in graph.outputs):
+        if id(value) not in local_ids or any(value is output for output in graph.outputs):
             value = emit.apply_op("identity", value)
         graph.outputs.append(value)
 
@@ -76,17 +76,17 @@ def _set_outputs(emit: Emitter, graph: Graph, outputs: Sequence[Value]) -> None:
 def _capture_values(inner: GraphBuilder) -> list[Value]:
     """Make inputs of the tensors from outside, and return those tensors."""
     graph = inner.graph
-    own = {id(v) for v in graph.inputs} | {id(v) for node in graph.nodes for v in node.outputs}
-    found: dict[int, Value] = {}
-    instead: dict[int, Value] = {}
+    local_ids = {id(v) for v in graph.inputs} | {id(v) for node in graph.nodes for v in node.outputs}
+    captured: dict[int, Value] = {}
+    replacements: dict[int, Value] = {}
     for node in graph.nodes:
         for value in node.inputs:
-            if id(value) not in own and id(value) not in found:
-                found[id(value)] = value
-                instead[id(value)] = inner.add_input(value.type, value.name)
-        node.inputs = tuple(instead.get(id(v), v) for v in node.inputs)
-    graph.captures = len(found)
-    return list(found.values())
+            if id(value) not in local_ids and id(value) not in captured:
+                captured[id(value)] = value
+                replacements[id(value)] = inner.add_input(value.type, value.name)
+        node.inputs = tuple(replacements.get(id(v), v) for v in node.inputs)
+    graph.captures = len(captured)
+    return list(captured.values())
 
 
 def collect_bodies(graph: Graph) -> list[Graph]:

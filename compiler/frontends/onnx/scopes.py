@@ -10,17 +10,17 @@ class Names:
     """The items of a graph's names, including names of the graphs around it. A function does not see the names of its caller."""
 
     def __init__(self, outer: Names | None = None) -> None:
-        self.own: dict[str, Item] = {"": None}
+        self.items: dict[str, Item] = {"": None}
         self.outer = outer
 
     def __getitem__(self, name: str) -> Item:
-        at: Names | None = self
-        while at is not None:
-            if name in at.own:
-                return at.own[name]
-            at = at.outer
+        scope: Names | None = self
+        while scope is not None:
+            if name in scope.items:
+                return scope.items[name]
+            scope = scope.outer
         raise ImportRefused(f"its input `{name}` is made nowhere")
 
     def __setitem__(self, name: str, item: Item) -> None:
         if name:
-            self.own[name] = item
+            self.items[name] = item

@@ -35,23 +35,23 @@ def as_objects(item: Item) -> Objects | None:
 
 
 def array_to_objects(array: Any) -> Objects:
-    found = np.empty(array.shape, dtype=object)
-    for at in np.ndindex(array.shape):
-        found[at] = array[at].item()
-    return found
+    objects = np.empty(array.shape, dtype=object)
+    for index in np.ndindex(array.shape):
+        objects[index] = array[index].item()
+    return objects
 
 
 def _floats_to_ratios(array: Any) -> Objects | None:
     result = np.empty(array.shape, dtype=object)
-    for at in np.ndindex(array.shape):
-        value = float(array[at])
+    for index in np.ndindex(array.shape):
+        value = float(array[index])
         if not np.isfinite(value) or abs(value) > 2**31:
             return None
         # The factors of a Resize, such as 0.5 or 1.25, are fractions of small integers. Others, such as 0.1, would round.
         fraction = Fraction(value)
         if fraction.denominator > FINEST:
             return None
-        result[at] = SizeRatio(fraction.numerator, fraction.denominator)
+        result[index] = SizeRatio(fraction.numerator, fraction.denominator)
     return result
 
 
@@ -132,9 +132,9 @@ COMPARISONS: dict[str, Callable[[Facts, Any, Any], bool | None]] = {
 
 def evaluate_elementwise(op: str, inputs: Sequence[Item], facts: Facts) -> Item:
     """Compute an elementwise operator on sizes. None if it is not computed here."""
-    given = [as_objects(item) for item in inputs]
-    known = [array for array in given if array is not None]
-    if len(known) != len(given) or not known:
+    converted = [as_objects(item) for item in inputs]
+    known = [array for array in converted if array is not None]
+    if len(known) != len(converted) or not known:
         return None
     dtype = next((item.dtype for item in inputs if isinstance(item, Sizes)), np.dtype(np.int64))
     try:
@@ -171,8 +171,8 @@ def finish_items(items: Objects, dtype: Any) -> Item:
             numbers = [p.top / p.bottom for p in map(_to_ratio, items.flat) if isinstance(p.top, int)]
             return Known(np.array(numbers, dtype=dtype).reshape(items.shape))
         wrapped = np.empty(items.shape, dtype=object)
-        for at in np.ndindex(items.shape):
-            wrapped[at] = _to_ratio(items[at])
+        for index in np.ndindex(items.shape):
+            wrapped[index] = _to_ratio(items[index])
         return Sizes(wrapped, dtype)
     return sizes_or_known(items, dtype)
 
@@ -185,12 +185,12 @@ def cast_sizes(item: Sizes, dtype: Any) -> Item:
     if wanted.kind not in "iu":
         return None
     plain = np.empty(item.items.shape, dtype=object)
-    for at in np.ndindex(item.items.shape):
-        value = item.items[at]
+    for index in np.ndindex(item.items.shape):
+        value = item.items[index]
         # Truncation rounds up below 0, and `//` rounds down.
         if isinstance(value, SizeRatio) and value.bottom != 1 and _may_be_negative(value.top):
             return None
-        plain[at] = value.top // value.bottom if isinstance(value, SizeRatio) else value
+        plain[index] = value.top // value.bottom if isinstance(value, SizeRatio) else value
     return sizes_or_known(plain, wanted)
 
 

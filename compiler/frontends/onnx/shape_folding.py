@@ -47,13 +47,13 @@ def _get_items(site: OnnxSite, index: int = 0) -> Objects | None:
 
 
 def _find_dtype(site: OnnxSite) -> Any:
-    found = [item.dtype for item in site.inputs if isinstance(item, Sizes)]
-    return found[0] if found else np.int64
+    dtypes = [item.dtype for item in site.inputs if isinstance(item, Sizes)]
+    return dtypes[0] if dtypes else np.int64
 
 
 def _get_ints(site: OnnxSite, index: int) -> list[int] | None:
-    found = to_dims(site.get_item(index))
-    return None if found is None or not all(isinstance(d, int) for d in found) else [int(d) for d in found if isinstance(d, int)]
+    dims = to_dims(site.get_item(index))
+    return None if dims is None or not all(isinstance(d, int) for d in dims) else [int(d) for d in dims if isinstance(d, int)]
 
 
 def _fold_identity(site: OnnxSite) -> Item:
@@ -64,8 +64,8 @@ def _fold_gather(site: OnnxSite) -> Item:
     items, index = _get_items(site), site.get_item(1)
     if items is None or not isinstance(index, Known):
         return None
-    taken = np.take(items, index.array, axis=int(site.get_attr("axis", 0)))
-    return finish_items(taken if isinstance(taken, np.ndarray) else to_objects(taken), _find_dtype(site))
+    gathered = np.take(items, index.array, axis=int(site.get_attr("axis", 0)))
+    return finish_items(gathered if isinstance(gathered, np.ndarray) else to_objects(gathered), _find_dtype(site))
 
 
 def _fold_slice(site: OnnxSite) -> Item:
@@ -82,10 +82,10 @@ def _fold_slice(site: OnnxSite) -> Item:
 
 def _fold_concat(site: OnnxSite) -> Item:
     parts = [_get_items(site, i) for i in range(len(site))]
-    found = [p for p in parts if p is not None]
-    if len(found) != len(parts) or any(p.ndim != 1 for p in found):
+    known_parts = [p for p in parts if p is not None]
+    if len(known_parts) != len(parts) or any(p.ndim != 1 for p in known_parts):
         return None
-    return finish_items(np.concatenate(found), _find_dtype(site))
+    return finish_items(np.concatenate(known_parts), _find_dtype(site))
 
 
 def _fold_unsqueeze(site: OnnxSite) -> Item:
@@ -157,10 +157,10 @@ def _fold_expand(site: OnnxSite) -> Item:
 
 def _fold_range(site: OnnxSite) -> Item:
     """Return a table if the length is symbolic."""
-    found = [as_objects(site.get_item(i)) for i in range(3)]
-    if any(f is None or f.size != 1 for f in found):
+    bounds_items = [as_objects(site.get_item(i)) for i in range(3)]
+    if any(f is None or f.size != 1 for f in bounds_items):
         return None
-    parts = [f.reshape(-1)[0] for f in found if f is not None]
+    parts = [f.reshape(-1)[0] for f in bounds_items if f is not None]
     if any(isinstance(p, SizeRatio) and p.bottom != 1 for p in parts):
         return None
     start, limit, delta = (p.top if isinstance(p, SizeRatio) else p for p in parts)
@@ -172,8 +172,8 @@ def _fold_range(site: OnnxSite) -> Item:
     else:
         return None
     formula = IndexFormula(0) if delta == 1 else BinaryFormula("*", Const(delta), IndexFormula(0))
-    whole = formula if start == 0 else BinaryFormula("+", Const(start), formula)
-    return site.emit.make_table((count,), whole, DTYPES[np.dtype(_find_dtype(site)).name])
+    shifted = formula if start == 0 else BinaryFormula("+", Const(start), formula)
+    return site.emit.make_table((count,), shifted, DTYPES[np.dtype(_find_dtype(site)).name])
 
 
 def _count_steps(length: Dim, step: Dim) -> Dim:
@@ -237,8 +237,8 @@ def _fold_filled(site: OnnxSite) -> Item:
                 return None
     if any(isinstance(item, Known) and item.array.ndim > len(shape) for item in site.inputs):
         return None
-    made = fold_numbers(site.op_type, numbers, site.attributes, site.version)
-    return None if made is None else Filled(shape, made)
+    number = fold_numbers(site.op_type, numbers, site.attributes, site.version)
+    return None if number is None else Filled(shape, number)
 
 
 _FOLDERS: dict[str, ShapeFolder] = {

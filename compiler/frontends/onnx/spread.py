@@ -86,12 +86,12 @@ def _match_maxima(view: GraphView, value: Value) -> Windows | None:
 def _match_windows(view: GraphView, value: Value, total: OpNode) -> Windows | None:
     """Match the windows of `x[positions]` whose second axis an operator reduces."""
     unflatten = view.match_maker(value, Unflatten)
-    taken = view.match_maker(unflatten.inputs[0], IndexSelect) if unflatten is not None else None
-    positions = view.match_maker(taken.inputs[1], Reshape, Flatten) if taken is not None else None
-    if taken is None or positions is None or total.op.args.get("keepdim"):
+    lookup = view.match_maker(unflatten.inputs[0], IndexSelect) if unflatten is not None else None
+    positions = view.match_maker(lookup.inputs[1], Reshape, Flatten) if lookup is not None else None
+    if lookup is None or positions is None or total.op.args.get("keepdim"):
         return None
-    x = taken.inputs[0]
-    axis = taken.op.args["axis"] % x.type.rank
+    x = lookup.inputs[0]
+    axis = lookup.op.args["axis"] % x.type.rank
     count = value.type.shape[axis]
     if not isinstance(count, int) or isinstance(x.type.shape[axis], int) or total.op.args.get("axis") not in (axis + 1, (axis + 1,)):
         return None

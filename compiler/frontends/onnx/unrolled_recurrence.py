@@ -33,8 +33,8 @@ Apply = Callable[[Value], Value]
 class UnrolledDirection:
     """One direction of the layer."""
 
-    def __init__(self, site: OnnxSite, at: int) -> None:
-        self.site, self.at, self.kind = site, at, site.op_type
+    def __init__(self, site: OnnxSite, direction: int) -> None:
+        self.site, self.direction, self.kind = site, direction, site.op_type
         self.hidden = int(site.require_array(2, "its recurrent weight").shape[-1])
         self.functions = self._read_activations()
         self.clip = shorten_float(site.get_attr("clip", 0.0))
@@ -53,17 +53,17 @@ class UnrolledDirection:
             parts.append((site.emit.make_table((x.type.shape[0],), range_formula(0, 0, 1), INT64), 0))
             within = site.apply_op("unsqueeze", site.cast(site.to_tensor(lengths), INT64), axis=1)
 
-        def step(before: list[Value], given: list[Value]) -> tuple[list[Value], list[Value]]:
-            after = {"LSTM": self._step_lstm, "GRU": self._step_gru, "RNN": self._step_rnn}[self.kind](given[0], before)
+        def step(before: list[Value], positions: list[Value]) -> tuple[list[Value], list[Value]]:
+            after = {"LSTM": self._step_lstm, "GRU": self._step_gru, "RNN": self._step_rnn}[self.kind](positions[0], before)
             if within is None:
                 return after, [after[0]]
             # After the end of its sequence, a sample keeps its state, and its result is 0.
-            runs = site.apply_op("gt", within, given[1])
+            runs = site.apply_op("gt", within, positions[1])
             kept = [site.apply_op("where", runs, new, old) for new, old in zip(after, before, strict=True)]
             return kept, [site.apply_op("where", runs, after[0], other=0.0)]
 
-        last, (made,) = make_loop(site.emit, starts, parts, step, reverse=reverse)
-        return made, last
+        last, (results,) = make_loop(site.emit, starts, parts, step, reverse=reverse)
+        return results, last
 
     # --- the cells -----------------------------------------------------------------------------------------------------------
 
@@ -114,11 +114,11 @@ class UnrolledDirection:
     def _apply_dense(self, x: Value, which: int, rows: slice) -> Value:
         """Multiply by rows of the weight (`which` 1) or the recurrent weight (2), and add their biases."""
         weight = self.site.require_known(which, "its weight")
-        mark = f"|{self.at}.{rows.start}"
-        weights = {"weight": Known(weight.array[self.at][rows], weight.name, weight.layout + mark)}
+        mark = f"|{self.direction}.{rows.start}"
+        weights = {"weight": Known(weight.array[self.direction][rows], weight.name, weight.layout + mark)}
         if self.site.has_input(3):
             bias = self.site.require_known(3, "its bias")
-            half = np.split(bias.array[self.at], 2)[which - 1]
+            half = np.split(bias.array[self.direction], 2)[which - 1]
             weights["bias"] = Known(half[rows], bias.name, f"{bias.layout}{mark}.{which}")
         return self.site.emit.apply_with_weights("dense", [x], weights, units=len(weights["weight"].array), bias="bias" in weights)[0]
 
@@ -128,22 +128,25 @@ class UnrolledDirection:
     def _read_peepholes(self) -> list[Known] | None:
         if not self.site.has_input(7):
             return None
-        given = self.site.require_known(7, "its list of peepholes")
-        return [Known(part, given.name, f"{given.layout}|{self.at}.{n}") for n, part in enumerate(np.split(given.array[self.at], 3))]
+        peepholes = self.site.require_known(7, "its list of peepholes")
+        return [
+            Known(part, peepholes.name, f"{peepholes.layout}|{self.direction}.{n}")
+            for n, part in enumerate(np.split(peepholes.array[self.direction], 3))
+        ]
 
     def _read_activations(self) -> list[Apply]:
         """Return the activations of this direction."""
         usual = USUAL[self.kind]
         names = [str(a).lower() for a in self.site.get_attr("activations", [])] or [*usual, *usual]
         firsts, seconds = list(self.site.get_attr("activation_alpha", [])), list(self.site.get_attr("activation_beta", []))
-        found: list[Apply] = []
+        activations: list[Apply] = []
         for name in names:
             numbers = self._read_numbers(name, firsts, seconds)
-            found.append(self._make_activation(name, *numbers))
+            activations.append(self._make_activation(name, *numbers))
         count = len(usual)
-        if len(found) < (self.at + 1) * count:
-            raise ImportRefused(f"has {len(found)} activations for its directions")
-        return found[self.at * count : (self.at + 1) * count]
+        if len(activations) < (self.direction + 1) * count:
+            raise ImportRefused(f"has {len(activations)} activations for its directions")
+        return activations[self.direction * count : (self.direction + 1) * count]
 
     def _read_numbers(self, name: str, firsts: list[float], seconds: list[float]) -> tuple[float, float]:
         """Return the numbers of an activation that takes any: the next ones of the lists."""
@@ -155,18 +158,18 @@ class UnrolledDirection:
         )
 
     def _make_activation(self, name: str, first: float, second: float) -> Apply:
-        one = self.site.apply_op
+        apply = self.site.apply_op
         match name:
             case "leakyrelu":
-                return lambda x: one("leaky_relu", x, negative_slope=first)
+                return lambda x: apply("leaky_relu", x, negative_slope=first)
             case "thresholdedrelu":
-                return lambda x: one("threshold", x, threshold=first, value=0.0)
+                return lambda x: apply("threshold", x, threshold=first, value=0.0)
             case "elu":
-                return lambda x: one("elu", x, alpha=first)
+                return lambda x: apply("elu", x, alpha=first)
             case "hardsigmoid":
-                return lambda x: one("clamp", one("add", one("mul", x, other=first), other=second), min=0.0, max=1.0)
+                return lambda x: apply("clamp", apply("add", apply("mul", x, other=first), other=second), min=0.0, max=1.0)
             case _ if name in _PLAIN:
-                return lambda x: one(name, x)
+                return lambda x: apply(name, x)
         raise ImportRefused(f"has the activation {name}, which is not known here")
 
 

@@ -21,7 +21,7 @@ from ...ops.operator import Operator
 from ...ops.rearrange import Rearrange
 from ...ops.shape import Expand, Flatten, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ..composites import recognize_operator
-from ..graph_view import GraphView, both_orders
+from ..graph_view import GraphView, iterate_orders
 from .written_dense import fold_dense
 
 Pattern = Callable[[GraphView, Node], None]
@@ -81,7 +81,7 @@ def fold_rms_norm_weight(view: GraphView, node: Node) -> None:
     """Fold the weight that follows an `rms_norm` into it."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Mul):
         return
-    for scale, scaled in both_orders(node.inputs):
+    for scale, scaled in iterate_orders(node.inputs):
         weight, norm = view.match_maker(scale, ParamOperator), view.match_maker(scaled, RMSNorm)
         if (
             weight is None

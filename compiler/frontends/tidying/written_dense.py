@@ -13,7 +13,7 @@ from ...ops.constants import ParamOperator
 from ...ops.dense import Dense
 from ...ops.linear_algebra import Matmul
 from ...ops.shape import Transpose
-from ..graph_view import GraphView, both_orders
+from ..graph_view import GraphView, iterate_orders
 
 _PATTERN_OPERATORS = (Matmul, Add, Transpose)
 
@@ -27,7 +27,7 @@ def fold_dense(view: GraphView, node: Node) -> None:
         if weight is not None and not _find_siblings(view, weight):
             _replace_by_dense(view, node, node.inputs[0], weight, None)
     if isinstance(node.op, Add):
-        for total, added in both_orders(node.inputs):
+        for total, added in iterate_orders(node.inputs):
             product, bias = view.match_maker(total, Matmul), view.match_maker(added, ParamOperator)
             weight = _find_weight(view, product) if product is not None and view.count_uses(total) == 1 else None
             if product is not None and weight is not None and bias is not None and _find_siblings(view, weight) == [bias]:

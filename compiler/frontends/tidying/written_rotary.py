@@ -23,7 +23,7 @@ from ...ops.joining import Concat
 from ...ops.rotary import Rotary
 from ...ops.slicing import Slice
 from ...ops.trigonometry import Cos, Sin
-from ..graph_view import GraphView, both_orders
+from ..graph_view import GraphView, iterate_orders
 from .tensor_origins import Origins
 
 
@@ -39,10 +39,10 @@ def fold_rotary(program: Program) -> None:
 def _fold_rotation(view: GraphView, node: Node, origins: Origins) -> None:
     if not isinstance(node, OpNode) or not isinstance(node.op, Add):
         return
-    for first, second in both_orders(node.inputs):
+    for first, second in iterate_orders(node.inputs):
         first_product, second_product = view.match_maker(first, Mul), view.match_maker(second, Mul)
-        for x, cos in both_orders(first_product.inputs if first_product is not None else ()):
-            for turned, sin in both_orders(second_product.inputs if second_product is not None else ()):
+        for x, cos in iterate_orders(first_product.inputs if first_product is not None else ()):
+            for turned, sin in iterate_orders(second_product.inputs if second_product is not None else ()):
                 base = _find_base(x, cos, sin, origins) if _is_rotated_half(view, turned, x) else None
                 if base is not None and view.replace_operator(node, Rotary(base=base, dims=None, interleaved=False), (x,)):
                     return
@@ -126,7 +126,7 @@ def _find_base_of_angles(angles: Value, x: Value, origins: Origins) -> float | N
     product = halves[0]
     if product is None or product is not halves[1] or not isinstance(product.op, Mul):
         return None
-    for position, frequency in both_orders(product.inputs):
+    for position, frequency in iterate_orders(product.inputs):
         places, table = origins.find_origin(position), origins.find_origin(frequency)
         if places is not None and table is not None and _counts_positions(places, position, x):
             return _find_base_of_frequencies(table, frequency, x)

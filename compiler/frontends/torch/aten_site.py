@@ -63,20 +63,20 @@ class AtenSite:
 
     def complex_pairs(self, name: str = "self") -> Value:
         """Return the argument as a tensor, for readers that know complex numbers as pairs on a last axis of size 2."""
-        found = self.scope.get_value(self.args[name])
-        assert isinstance(found, Value)
-        return found
+        value = self.scope.get_value(self.args[name])
+        assert isinstance(value, Value)
+        return value
 
     def optional_tensor(self, name: str) -> Value | None:
         return self.tensor(name) if self.has_argument(name) else None
 
     def tensors(self, name: str) -> list[Value]:
         """Return a list of tensors, without those that have no elements."""
-        return [self._to_tensor(one) for one in self.args[name] if not is_empty(one)]
+        return [self._to_tensor(item) for item in self.args[name] if not is_empty(item)]
 
-    def tensor_of(self, given: Any) -> Value:
+    def tensor_of(self, item: Any) -> Value:
         """Return an element of a list among the arguments as a tensor."""
-        return self._to_tensor(given)
+        return self._to_tensor(item)
 
     def index_from_front(self, node: Node, size: Dim) -> Value:
         """Return a tensor of indices. Constant indices that count from the end are converted to count from the front."""
@@ -87,33 +87,33 @@ class AtenSite:
             return self.scope.builder.add_node(make_formula_table(to_array(values % size)))[0]
         return self.apply_op("remainder", self._to_tensor(node), other=size)
 
-    def reads_result(self, at: int) -> bool:
+    def reads_result(self, number: int) -> bool:
         """Return whether anything reads the result with this number."""
-        return any(user.args[1] == at and user.users for user in self.node.users if user.target is getitem)
+        return any(user.args[1] == number and user.users for user in self.node.users if user.target is getitem)
 
     def constant_formula(self, number: Number) -> Const:
         """Return the formula of a number."""
         return Const(number)
 
-    def _to_tensor(self, given: Any) -> Value:
-        if not isinstance(given, Node):
+    def _to_tensor(self, argument: Any) -> Value:
+        if not isinstance(argument, Node):
             raise ImportRefused("it is given a number where netc needs a tensor")
-        if is_empty(given):
+        if is_empty(argument):
             raise ImportRefused("it is given a tensor without elements, which a spec does not have")
         # netc has no complex element type. The spectral readers know a complex tensor as pairs and ask for `complex_pairs` instead.
-        if isinstance(fake := given.meta.get("val"), torch.Tensor) and fake.is_complex():
+        if isinstance(fake := argument.meta.get("val"), torch.Tensor) and fake.is_complex():
             raise ImportRefused("works on complex numbers; compute with their real and imaginary parts", "use `torch.view_as_real`")
-        value = self.scope.get_value(given)
+        value = self.scope.get_value(argument)
         if isinstance(value, tuple):
             raise ImportRefused("it is given several tensors where netc needs one")
         return value
 
     def number_of(self, name: str) -> Number | None:
         """Return the argument as a number, also if it is a constant tensor without axes. None for any other tensor."""
-        given = self.args[name]
-        if isinstance(given, Node) and _is_tensor(given):
-            return self.scope.model.constants.get_number(given)
-        return self._to_number(given)
+        argument = self.args[name]
+        if isinstance(argument, Node) and _is_tensor(argument):
+            return self.scope.model.constants.get_number(argument)
+        return self._to_number(argument)
 
     def number(self, name: str) -> Number:
         return self._to_number(self.args[name])
@@ -125,26 +125,26 @@ class AtenSite:
             raise ImportRefused(f"`{name}` depends on the sizes of the input")
         return number
 
-    def _to_number(self, given: Any) -> Number:
-        if isinstance(given, Node):
-            value = given.meta["val"]
+    def _to_number(self, argument: Any) -> Number:
+        if isinstance(argument, Node):
+            value = argument.meta["val"]
             if not isinstance(value, torch.SymInt):
                 raise ImportRefused("it is given a number that depends on sizes and is no integer")
             return self.scope.model.sizes.to_dim(value)
-        if not isinstance(given, bool | int | float):
-            raise ImportRefused(f"it is given {type(given).__name__} where netc needs a number")
-        return given
+        if not isinstance(argument, bool | int | float):
+            raise ImportRefused(f"it is given {type(argument).__name__} where netc needs a number")
+        return argument
 
     def size(self, name: str) -> Dim:
         """Return the argument as a size, or as any integer."""
         return self.size_of(self.args[name])
 
     def sizes(self, name: str) -> tuple[Dim, ...]:
-        return tuple(self.size_of(one) for one in self.args[name])
+        return tuple(self.size_of(item) for item in self.args[name])
 
-    def size_of(self, given: Any) -> Dim:
+    def size_of(self, argument: Any) -> Dim:
         """Return an argument, or an element of a list among the arguments, as a size."""
-        number = self._to_number(given)
+        number = self._to_number(argument)
         # A bool is an int in Python, but no size.
         if isinstance(number, bool | float):
             raise ImportRefused("it is given a size that is no integer")
@@ -159,26 +159,26 @@ class AtenSite:
 
     def integers(self, name: str) -> tuple[int, ...]:
         """Return integers that do not depend on sizes. A single one counts as a list, as PyTorch takes `dim=1` for `dim=[1]`."""
-        given = self.args[name]
-        items = given if isinstance(given, list | tuple) else [given]
-        result = tuple(self.size_of(one) for one in items)
-        if any(isinstance(one, SymDim) for one in result):
+        argument = self.args[name]
+        items = argument if isinstance(argument, list | tuple) else [argument]
+        result = tuple(self.size_of(item) for item in items)
+        if any(isinstance(item, SymDim) for item in result):
             raise ImportRefused(f"`{name}` depends on the sizes of the input")
         return result  # type: ignore[return-value]
 
     def axes(self, name: str = "dim") -> tuple[int, ...] | None:
         """Return the axes, or None for all of them: PyTorch writes that as None or an empty list."""
-        given = self.args.get(name)
-        return self.integers(name) if given is not None and given != [] else None
+        argument = self.args.get(name)
+        return self.integers(name) if argument is not None and argument != [] else None
 
     def dtype(self, name: str = "dtype") -> DType | None:
-        given = self.args.get(name)
-        return to_dtype(given) if given is not None else None
+        argument = self.args.get(name)
+        return to_dtype(argument) if argument is not None else None
 
     def slice_start(self) -> Dim:
         """Return the start of a slice."""
-        found = self.slice_end("start")
-        return 0 if found is None else found
+        start = self.slice_end("start")
+        return 0 if start is None else start
 
     def slice_end(self, name: str) -> Dim | None:
         """Return the end of a slice, or None for the end of the axis."""
@@ -232,21 +232,21 @@ class AtenSite:
         if not all(isinstance(node, Node) for node in slots.values()):
             return None
         keys, call = self.scope.model.keys, self.scope.call
-        own = keys.claim_own(self.node, slots, statistics)
-        if own is None:
+        owned = keys.claim_own(self.node, slots, statistics)
+        if owned is None:
             return None
         # Parameters directly below the module's own path belong to its only operator, which has no label.
-        label = call.relative_key(own.prefix) if own.prefix != call.path else ""
+        label = call.relative_key(owned.prefix) if owned.prefix != call.path else ""
         tie = None
-        if own.tied is not None:
-            name, key = own.tied
+        if owned.tied is not None:
+            name, key = owned.tied
             stage, target = split_relative_path(keys.find_graph_call(call), key)
             tie = Tie(name, stage, target, self.scope.builder.span)
         frozen = any(keys.stored[node].is_frozen for node in slots.values())
         result = self.scope.builder.apply_multi_op(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
         # A layer on an axis whose size is not proved would have parameters of unknown shape.
         if any(not isinstance(size, int) for spec in self.last_node().specs for size in spec.shape):
-            raise ImportRefused(f"cannot prove the size of its parameters: it is given {', '.join(str(one.type) for one in inputs)}")
+            raise ImportRefused(f"cannot prove the size of its parameters: it is given {', '.join(str(tensor.type) for tensor in inputs)}")
         return result
 
     def last_node(self) -> OpNode:
@@ -264,9 +264,9 @@ def _bind_arguments(node: Node) -> dict[str, Any]:
     """Bind the arguments of the node to the names in the operator's schema."""
     schema: Any = node.target._schema  # type: ignore[union-attr]
     result: dict[str, Any] = {}
-    for at, argument in enumerate(schema.arguments):
-        if at < len(node.args):
-            result[argument.name] = node.args[at]
+    for position, argument in enumerate(schema.arguments):
+        if position < len(node.args):
+            result[argument.name] = node.args[position]
         elif argument.name in node.kwargs:
             result[argument.name] = node.kwargs[argument.name]
         else:

@@ -41,9 +41,13 @@ def describe_detached_tensors(program: ExportedProgram) -> list[str]:
 
 def find_step_counters(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
     """Find the nodes that only count a step. Each batch normalization counts its calls, and netc's operator does so itself."""
-    found = find_placeholders(program)
+    placeholders = find_placeholders(program)
     specs = program.graph_signature.input_specs
-    counters = {found[spec.arg.name] for spec in specs if (spec.target or "").endswith("num_batches_tracked") and spec.arg.name in found}
+    counters = {
+        placeholders[spec.arg.name]
+        for spec in specs
+        if (spec.target or "").endswith("num_batches_tracked") and spec.arg.name in placeholders
+    }
     for node in nodes:
         if is_in_place(node) and node.args[0] in counters:
             counters.add(node)
@@ -85,6 +89,6 @@ def _find_unread_statistics(source: ExportedProgram) -> list[str]:
     for node in reversed(source.graph.nodes):
         # An in-place change is read through the old tensor and its views too.
         names_of_it = (node, *walk_aliases(node)) if is_in_place(node) else (node,)
-        if node.op == "output" or any(not read.isdisjoint(one.users) for one in names_of_it):
+        if node.op == "output" or any(not read.isdisjoint(alias.users) for alias in names_of_it):
             read.add(node)
     return [key for node, key in _find_running_means(source, source.graph.nodes) if node.args[5] and node not in read]

@@ -52,21 +52,21 @@ def declare_keywords(module: nn.Module, names: Collection[str]) -> Iterator[None
     `kwargs`, and refuses its own list (`torch.export._trace._get_range_constraints`, PyTorch 2.13). A `forward` that declares all `names`
     stays as it is."""
     signature = inspect.signature(module.forward)
-    declared = [one for one in signature.parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
-    undeclared = sorted(set(names) - {one.name for one in declared})
+    declared = [parameter for parameter in signature.parameters.values() if parameter.kind is not Parameter.VAR_KEYWORD]
+    undeclared = sorted(set(names) - {parameter.name for parameter in declared})
     if not undeclared or len(declared) == len(signature.parameters):
         yield
         return
     keywords = [Parameter(name, Parameter.KEYWORD_ONLY) for name in undeclared]
-    own = vars(module).get("forward")
+    instance_forward = vars(module).get("forward")
     module.forward = _wrap_with_signature(module.forward, signature.replace(parameters=[*declared, *keywords]))
     try:
         yield
     finally:
-        if own is None:
+        if instance_forward is None:
             del module.forward
         else:
-            module.forward = own
+            module.forward = instance_forward
 
 
 def _wrap_with_signature(forward: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:

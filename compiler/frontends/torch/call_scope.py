@@ -202,7 +202,7 @@ def find_unread(nodes: Collection[Node], stored: Collection[Node]) -> frozenset[
     ordered = next(iter(nodes)).graph.nodes if nodes else ()
     # In reverse, so that all users of a node are decided before the node.
     for node in reversed(list(ordered)):
-        if _has_no_effect(node) and unread.issuperset(node.users) and not any(one in stored for one in node.all_input_nodes):
+        if _has_no_effect(node) and unread.issuperset(node.users) and not any(operand in stored for operand in node.all_input_nodes):
             unread.add(node)
     return frozenset(unread)
 

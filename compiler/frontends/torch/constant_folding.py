@@ -28,8 +28,8 @@ _LARGEST = 2**26
 class Constants:
     """`values` has the constants by their nodes."""
 
-    def __init__(self, nodes: Iterable[Node], given: Mapping[Node, torch.Tensor], names: Mapping[Node, str]) -> None:
-        self.values: dict[Node, Any] = {node: tensor.detach().clone() for node, tensor in given.items()}
+    def __init__(self, nodes: Iterable[Node], stored: Mapping[Node, torch.Tensor], names: Mapping[Node, str]) -> None:
+        self.values: dict[Node, Any] = {node: tensor.detach().clone() for node, tensor in stored.items()}
         self.tables: dict[Node, TableOperator] = {}
         self.names = names
         """The names that modules give to some of them."""
@@ -43,7 +43,7 @@ class Constants:
         self.computed: set[Node] = set()
         """The constants that the graph computes."""
         # In reverse, because a constant needs a table only if a user of it is computed by the graph.
-        for node in reversed([*given, *nodes]):
+        for node in reversed([*stored, *nodes]):
             self._choose_table(node)
 
     def is_folded(self, node: Node) -> bool:
@@ -86,7 +86,7 @@ class Constants:
         if not isinstance(node.target, torch._ops.OpOverload) or torch.Tag.nondeterministic_seeded in node.target.tags:
             return False
         fake = node.meta.get("val")
-        sizes = [size for one in (fake if isinstance(fake, list | tuple) else [fake]) for size in getattr(one, "shape", [None])]
+        sizes = [size for tensor in (fake if isinstance(fake, list | tuple) else [fake]) for size in getattr(tensor, "shape", [None])]
         if any(not isinstance(size, int) for size in sizes):
             return False
         total = 1

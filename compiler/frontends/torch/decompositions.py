@@ -41,19 +41,19 @@ def _trace_definition(node: Node) -> GraphModule | None:
     """Trace the definition of an operator, as a graph of its tensors and sizes. None if PyTorch has none, or it depends on data."""
     target: Any = node.target
     flat, spec = tree_flatten((node.args, dict(node.kwargs)))
-    given = [value.meta.get("val") for value in flat if isinstance(value, Node)]
+    fakes = [value.meta.get("val") for value in flat if isinstance(value, Node)]
 
     def run(*values: Any) -> Any:
-        found = iter(values)
-        arguments, named = tree_unflatten([next(found) if isinstance(one, Node) else one for one in flat], spec)
+        remaining = iter(values)
+        arguments, named = tree_unflatten([next(remaining) if isinstance(leaf, Node) else leaf for leaf in flat], spec)
         return target(*arguments, **named)
 
-    mode = detect_fake_mode(given)
+    mode = detect_fake_mode(fakes)
     if mode is None:
         return None
     try:
         with mode:
-            return make_fx(run, decomposition_table=_select_decompositions())(*given)
+            return make_fx(run, decomposition_table=_select_decompositions())(*fakes)
     except Exception:  # a definition in Python raises whatever it does
         return None
 
@@ -69,20 +69,20 @@ def _select_decompositions() -> Mapping[Any, Callable[..., Any]]:
 
 def _inline_definition(module: GraphModule, node: Node, definition: GraphModule) -> None:
     places: dict[Node, Any] = {}
-    given = iter([value for value in tree_flatten((node.args, dict(node.kwargs)))[0] if isinstance(value, Node)])
+    operands = iter([value for value in tree_flatten((node.args, dict(node.kwargs)))[0] if isinstance(value, Node)])
     with module.graph.inserting_before(node):
-        for own in definition.graph.nodes:
-            match own.op:
+        for inner in definition.graph.nodes:
+            match inner.op:
                 case "placeholder":
-                    places[own] = next(given)
+                    places[inner] = next(operands)
                 case "get_attr":
-                    setattr(module, f"{node.name}_{own.target}", getattr(definition, own.target))
-                    places[own] = module.graph.get_attr(f"{node.name}_{own.target}")
+                    setattr(module, f"{node.name}_{inner.target}", getattr(definition, inner.target))
+                    places[inner] = module.graph.get_attr(f"{node.name}_{inner.target}")
                 case "output":
-                    _replace_node(module, node, torch.fx.node.map_arg(own.args[0], lambda n: places[n]))
+                    _replace_node(module, node, torch.fx.node.map_arg(inner.args[0], lambda n: places[n]))
                 case _:
-                    places[own] = module.graph.node_copy(own, lambda n: places[n])
-                    places[own].meta |= {key: node.meta[key] for key in _OF_MODULE if key in node.meta}
+                    places[inner] = module.graph.node_copy(inner, lambda n: places[n])
+                    places[inner].meta |= {key: node.meta[key] for key in _OF_MODULE if key in node.meta}
 
 
 def _replace_node(module: GraphModule, node: Node, result: Any) -> None:

@@ -76,14 +76,14 @@ def _find_source_line(error: BaseException) -> str:
 
 def _walk_frames(error: BaseException) -> Iterator[FrameType]:
     """Walk the frames of an error and of the errors that caused it."""
-    at: BaseException | None = error
-    while at is not None:
-        yield from (frame for frame, _ in traceback.walk_tb(at.__traceback__))
-        at = at.__cause__ or at.__context__
+    current: BaseException | None = error
+    while current is not None:
+        yield from (frame for frame, _ in traceback.walk_tb(current.__traceback__))
+        current = current.__cause__ or current.__context__
 
 
 def find_running_module(error: BaseException, module: nn.Module) -> str:
     """The path of the innermost module that was running."""
     paths = {id(inner): path for path, inner in module.named_modules()}
-    found = (paths[id(owner)] for frame in _walk_frames(error) if id(owner := frame.f_locals.get("self")) in paths)
-    return max(found, key=len, default="")
+    running = (paths[id(owner)] for frame in _walk_frames(error) if id(owner := frame.f_locals.get("self")) in paths)
+    return max(running, key=len, default="")

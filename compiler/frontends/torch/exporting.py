@@ -63,7 +63,7 @@ def from_module(
     counterpart.
     """
     args, kwargs = split_arguments(inputs)
-    implied = not any(BATCH in _axes_by_number(axes).values() for axes in (dims or {}).values()) if implied_batch is None else implied_batch
+    implied = not any(BATCH in _number_axes(axes).values() for axes in (dims or {}).values()) if implied_batch is None else implied_batch
     call = _Call(module, args, kwargs, dims)
     try:
         return _import_with_enough_samples(call, train, stated)
@@ -73,7 +73,7 @@ def from_module(
         note = f"The module's code depends on the number of samples, so the batch is fixed at {fixed.size} (`batch=false`)."
         return _add_notes(_Call(module, args, kwargs, dims, batch=False).export_graph(train, stated), [note])
     except ImportFailed as failed:
-        if not implied or not any(_OF_BATCH.search(one.why) for one in failed.obstacles):
+        if not implied or not any(_OF_BATCH.search(obstacle.why) for obstacle in failed.obstacles):
             raise
         return _import_with_fixed_batch(_Call(module, args, kwargs, dims, batch=False), failed, train, stated)
 
@@ -85,13 +85,13 @@ def _import_with_fixed_batch(call: _Call, failed: ImportFailed, train: bool, sta
     must be a number. Raises `failed` if a fixed batch does not help.
     """
     try:
-        found = call.export_graph(train, stated)
+        imported = call.export_graph(train, stated)
     except ImportFailed:
         raise failed from None
-    reason = next(one for one in failed.obstacles if _OF_BATCH.search(one.why))
+    reason = next(obstacle for obstacle in failed.obstacles if _OF_BATCH.search(obstacle.why))
     where = f" (in `{reason.where}`)" if reason.where else ""
     note = f"The batch is fixed (`batch=false`), because with a symbolic number of samples {reason.what} {reason.why}{where}."
-    return _add_notes(found, [note])
+    return _add_notes(imported, [note])
 
 
 def _import_with_enough_samples(call: _Call, train: bool, stated: Sequence[Condition]) -> Imported:
@@ -111,7 +111,7 @@ class FixedSize(ImportFailed):
 
     def __init__(self, obstacle: Obstacle, name: str, size: int, *, train: bool = False) -> None:
         failed = ImportFailed((obstacle,))
-        super().__init__((failed.in_training() if train else failed).obstacles)
+        super().__init__((failed.mark_training() if train else failed).obstacles)
         self.name, self.size = name, size
 
 
@@ -132,15 +132,15 @@ class _Call:
         self.module, self.args, self.kwargs = module, args, kwargs
         self.notes: list[str] = []
         called = list(inspect.signature(module.forward).parameters)
-        keys: list[tuple[str | int, ...]] = [(at, *called[at : at + 1]) for at in range(len(args))]
+        keys: list[tuple[str | int, ...]] = [(position, *called[position : position + 1]) for position in range(len(args))]
         known = {key for several in keys for key in several} | kwargs.keys()
         for key in dims or {}:
             if key not in known:
                 listed = ", ".join(repr(key) for several in keys for key in several) or ", ".join(map(repr, kwargs))
                 raise ValueError(f"`dims` names the axes of {key!r}, which is none of the inputs: {listed}")
-        samples = next((one.shape[0] for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor) and one.dim()), None)
-        self.names = [self._name_axes(dims, key, one, samples) for key, one in zip(keys, args, strict=True)]
-        self.named = {name: self._name_axes(dims, (name,), one, samples) for name, one in kwargs.items()}
+        samples = next((value.shape[0] for value in tree_leaves((args, kwargs)) if isinstance(value, torch.Tensor) and value.dim()), None)
+        self.names = [self._name_axes(dims, key, value, samples) for key, value in zip(keys, args, strict=True)]
+        self.named = {name: self._name_axes(dims, (name,), value, samples) for name, value in kwargs.items()}
         if not batch:
             self.names, self.named = tree_map(_drop_batch, (self.names, self.named), is_leaf=_is_axes)
 
@@ -149,9 +149,9 @@ class _Call:
 
         By default axis 0 is the batch, if it is as long as the first tensor's.
         """
-        given = next((dims[key] for key in keys if dims and key in dims), None)
-        if given is not None:
-            by_number = _axes_by_number(given)
+        explicit = next((dims[key] for key in keys if dims and key in dims), None)
+        if explicit is not None:
+            by_number = _number_axes(explicit)
             return tree_map_only(torch.Tensor, lambda tensor: _normalize_axes(by_number, tensor, keys[-1]), example)
 
         def default_axes(tensor: torch.Tensor) -> dict[int, str]:
@@ -175,34 +175,34 @@ class _Call:
             {name: _make_dynamic_shapes(axes, shared) for name, axes in named.items()},
         )
         args, kwargs = clone_repeated_tensors((self.args, self.kwargs))
-        examples = [_enlarge_example(one, axes, samples) for one, axes in zip(args, names, strict=True)]
-        keywords = {name: _enlarge_example(one, named[name], samples) for name, one in kwargs.items()}
+        examples = [_enlarge_example(item, axes, samples) for item, axes in zip(args, names, strict=True)]
+        keywords = {name: _enlarge_example(item, named[name], samples) for name, item in kwargs.items()}
         sizes: dict[str, int] = {}
-        tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda one: isinstance(one, torch.Tensor))
+        tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda item: isinstance(item, torch.Tensor))
         with declare_keywords(self.module, keywords):
             called_with = tuple(examples), keywords, _bind_arguments(self.module, *spec), sizes
             evaluation = _export_program(self.module, *called_with, self.notes)
             training = _export_program(self.module, *called_with, self.notes, train=True) if train else None
-        known = [one for one in stated if free_symbols(one.left) | free_symbols(one.right) <= set(sizes)]
+        known = [item for item in stated if free_symbols(item.left) | free_symbols(item.right) <= set(sizes)]
         axes = [*names, *named.values()]
-        found = read_program(evaluation, type(self.module).__name__, axes, find_aliases(self.module), training, known, read_source=True)
-        return _add_notes(found, self.notes)
+        imported = read_program(evaluation, type(self.module).__name__, axes, find_aliases(self.module), training, known, read_source=True)
+        return _add_notes(imported, self.notes)
 
 
 def _drop_batch(axes: Any) -> Any:
     return {axis: name for axis, name in axes.items() if name != BATCH} if _is_axes(axes) else axes
 
 
-def _add_notes(found: Imported, notes: Sequence[str]) -> Imported:
-    otherwise = found.otherwise
+def _add_notes(imported: Imported, notes: Sequence[str]) -> Imported:
+    otherwise = imported.otherwise
     again = None if otherwise is None else lambda: _add_notes(otherwise(), notes)
-    return replace(found, notes=tuple(dict.fromkeys((*found.notes, *notes))), otherwise=again)
+    return replace(imported, notes=tuple(dict.fromkeys((*imported.notes, *notes))), otherwise=again)
 
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:
     """Read an exported program, such as a `.pt2` file. Its symbolic sizes are called N, and then A, B, C..."""
-    found = read_program(program, "Model" if module is None else type(module).__name__, None)
-    return replace(found, widened=False)  # the program itself refuses sizes outside of its conditions
+    imported = read_program(program, "Model" if module is None else type(module).__name__, None)
+    return replace(imported, widened=False)  # the program itself refuses sizes outside of its conditions
 
 
 def _normalize_axes(names: Mapping[int, str], tensor: torch.Tensor, of: str | int) -> dict[int, str]:
@@ -213,12 +213,12 @@ def _normalize_axes(names: Mapping[int, str], tensor: torch.Tensor, of: str | in
     return {axis % tensor.dim(): name for axis, name in names.items()}
 
 
-def _axes_by_number(given: Axes) -> dict[int, str]:
-    if isinstance(given, Mapping):
-        return dict(given)
-    if not isinstance(given, Sequence) or isinstance(given, str):
-        raise TypeError(f"`dims` must name the axes of an argument in a list or a mapping, not {type(given).__name__}")
-    return {axis: name for axis, name in enumerate(given) if name is not None}
+def _number_axes(axes: Axes) -> dict[int, str]:
+    if isinstance(axes, Mapping):
+        return dict(axes)
+    if not isinstance(axes, Sequence) or isinstance(axes, str):
+        raise TypeError(f"`dims` must name the axes of an argument in a list or a mapping, not {type(axes).__name__}")
+    return {axis: name for axis, name in enumerate(axes) if name is not None}
 
 
 def _is_axes(value: Any) -> bool:
@@ -230,9 +230,9 @@ def _make_dynamic_shapes(axes: Any, shared: dict[str, Any]) -> Any:
     if _is_axes(axes):
         return {axis: shared.setdefault(name, ExportDim(name)) for axis, name in axes.items()}
     if isinstance(axes, list | tuple):
-        return type(axes)(_make_dynamic_shapes(one, shared) for one in axes)
+        return type(axes)(_make_dynamic_shapes(inner, shared) for inner in axes)
     if isinstance(axes, dict):
-        return {name: _make_dynamic_shapes(one, shared) for name, one in axes.items()}
+        return {name: _make_dynamic_shapes(inner, shared) for name, inner in axes.items()}
     return None
 
 
@@ -292,7 +292,7 @@ def _export_program(
         if fixed:
             raise FixedSize(obstacle, fixed[1], int(fixed[2]), train=train) from error
         failed = ImportFailed((obstacle,))
-        raise (failed.in_training() if train else failed) from error
+        raise (failed.mark_training() if train else failed) from error
     finally:
         # `module.train(mode)` would set all modules inside to one mode, and a frozen batch norm may be in evaluation.
         for inner, mode in modes.items():
@@ -356,11 +356,11 @@ def _exclude_upper_bounds(dynamic: Any, message: str, notes: list[str]) -> Any |
 
     Often the difference is only how a tensor lies in memory: a slice of a whole buffer is contiguous.
     """
-    dims = {one.__name__: one for one in tree_leaves(dynamic) if isinstance(one, ExportDim)}
+    dims = {dim.__name__: dim for dim in tree_leaves(dynamic) if isinstance(dim, ExportDim)}
     ends = {name: int(size) for name, size in _EXCLUDED.findall(message) if name in dims and dims[name].max == int(size)}
-    made = {name: ExportDim(name, min=dims[name].min, max=size - 1) for name, size in ends.items()}
+    narrowed = {name: ExportDim(name, min=dims[name].min, max=size - 1) for name, size in ends.items()}
     notes += [f"{name}={size} is left out: for torch.export it is a case of its own." for name, size in ends.items()]
-    return tree_map(lambda one: made.get(getattr(one, "__name__", ""), one), dynamic) if made else None
+    return tree_map(lambda dim: narrowed.get(getattr(dim, "__name__", ""), dim), dynamic) if narrowed else None
 
 
 def _raise_lower_bounds(dynamic: Any, names: set[str], sizes: Mapping[str, int]) -> Any:
@@ -369,20 +369,20 @@ def _raise_lower_bounds(dynamic: Any, names: set[str], sizes: Mapping[str, int])
     An example that is smaller than the new bound becomes the bound, as long as it is greater than the old one.
     """
 
-    def raised(one: Any) -> Any:
-        if not isinstance(one, ExportDim) or one.__name__ not in names:
-            return one
-        least = min(max(_FEW, 2 * one.min), max(sizes.get(one.__name__, _FEW), one.min + 1))
-        return made.setdefault(one.__name__, ExportDim(one.__name__, min=least, max=one.max))
+    def raised(dim: Any) -> Any:
+        if not isinstance(dim, ExportDim) or dim.__name__ not in names:
+            return dim
+        least = min(max(_FEW, 2 * dim.min), max(sizes.get(dim.__name__, _FEW), dim.min + 1))
+        return raised_dims.setdefault(dim.__name__, ExportDim(dim.__name__, min=least, max=dim.max))
 
-    made: dict[str, Any] = {}
+    raised_dims: dict[str, Any] = {}
     return tree_map(raised, dynamic)
 
 
 def _check_examples(dynamic: Any, sizes: Mapping[str, int]) -> None:
     """Refuse an example that is smaller than torch.export needs."""
-    dims = {one.__name__: one for one in tree_leaves(dynamic) if isinstance(one, ExportDim)}
-    small = [(name, one.min) for name, one in dims.items() if sizes.get(name, one.min) < one.min]
+    dims = {dim.__name__: dim for dim in tree_leaves(dynamic) if isinstance(dim, ExportDim)}
+    small = [(name, dim.min) for name, dim in dims.items() if sizes.get(name, dim.min) < dim.min]
     if small:
         why = ", ".join(f"{name} of at least {least}, and the example has {sizes[name]}" for name, least in small)
         raise SmallExample(Obstacle("torch.export", f"needs {why}", "", "give larger examples"), dict(small))

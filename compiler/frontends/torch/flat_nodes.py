@@ -33,19 +33,19 @@ def _is_region(node: Node) -> bool:
 
 def _inline_region(module: GraphModule, node: Node) -> None:
     """Replace a region by its nodes."""
-    at = next(index for index, argument in enumerate(node.args) if isinstance(argument, Node) and argument.op == "get_attr")
-    region: Any = node.args[at]
+    position = next(index for index, argument in enumerate(node.args) if isinstance(argument, Node) and argument.op == "get_attr")
+    region: Any = node.args[position]
     inner: Any = module
     for part in region.target.split("."):
         inner = getattr(inner, part)
-    places = dict(zip([n for n in inner.graph.nodes if n.op == "placeholder"], node.args[at + 1 :], strict=True))
+    places = dict(zip([n for n in inner.graph.nodes if n.op == "placeholder"], node.args[position + 1 :], strict=True))
     with module.graph.inserting_before(node):
-        for own in inner.graph.nodes:
-            if own.op == "get_attr":
-                setattr(module, f"{node.name}_{own.target}", getattr(inner, own.target))
-                places[own] = module.graph.get_attr(f"{node.name}_{own.target}")
-            elif own.op not in ("placeholder", "output"):
-                places[own] = module.graph.node_copy(own, lambda n: places[n])
+        for inner_node in inner.graph.nodes:
+            if inner_node.op == "get_attr":
+                setattr(module, f"{node.name}_{inner_node.target}", getattr(inner, inner_node.target))
+                places[inner_node] = module.graph.get_attr(f"{node.name}_{inner_node.target}")
+            elif inner_node.op not in ("placeholder", "output"):
+                places[inner_node] = module.graph.node_copy(inner_node, lambda n: places[n])
         result = next(n for n in inner.graph.nodes if n.op == "output").args[0]
     for user in list(node.users):
         user.replace_all_uses_with(_map_nodes(result[user.args[1]], places))

@@ -15,23 +15,23 @@ from typing import Any
 from netc.dsl.grammar import load_tables
 
 
-def make_input_name(name: str, taken: set[str]) -> str:
+def make_input_name(name: str, used_names: set[str]) -> str:
     """Make a name that is not taken yet, and add it to the taken ones."""
     result = _to_identifier(name) or "input"
-    while result in taken:
+    while result in used_names:
         result += "_"
-    taken.add(result)
+    used_names.add(result)
     return result
 
 
-def make_output_names(paths: Sequence[Iterable[Any]], taken: set[str]) -> list[str]:
+def make_output_names(paths: Sequence[Iterable[Any]], used_names: set[str]) -> list[str]:
     """Make the names of outputs from the keys and positions that lead to them. The names of inputs are taken."""
     parts = [[_key_text(key) for key in path] for path in paths]
     named = any(not part.isdigit() for path in parts for part in path)
-    used = set(taken)
+    used = set(used_names)
     result: list[str] = []
-    for at, path in enumerate(parts, 1):
-        name = "_".join(path) if named else "output" if len(parts) == 1 else f"output{at}"
+    for number, path in enumerate(parts, 1):
+        name = "_".join(path) if named else "output" if len(parts) == 1 else f"output{number}"
         result.append(make_input_name(name if not name[:1].isdigit() else f"output_{name}", used))
     return result
 
@@ -44,5 +44,5 @@ def _key_text(key: Any) -> str:
 
 
 def _to_identifier(name: str) -> str:
-    found = re.sub(r"\W", "_", name, flags=re.ASCII).lower().lstrip("_0123456789")
-    return f"{found}_" if found in load_tables().keywords else found
+    word = re.sub(r"\W", "_", name, flags=re.ASCII).lower().lstrip("_0123456789")
+    return f"{word}_" if word in load_tables().keywords else word

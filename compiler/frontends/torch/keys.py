@@ -78,7 +78,7 @@ class Keys:
         """The paths of modules with a parameter that is used both inside and outside of them."""
         keys = self.stored[node].keys
         chains = [call.enclosing_calls() for _, call in self._find_reading_calls(node)]
-        paths = [{one.path for one in chain if one.path and any(map(one.owns_key, keys))} for chain in chains]
+        paths = [{around.path for around in chain if around.path and any(map(around.owns_key, keys))} for chain in chains]
         return {path for some in paths for path in some if not all(path in others for others in paths)}
 
     def _calls_differ(self, calls: Sequence[ModuleCall]) -> bool:
@@ -113,11 +113,11 @@ class Keys:
         return call
 
     def _has_parameters(self, path: str) -> bool:
-        return any(key.startswith(f"{path}.") for one in self.stored.values() for key in one.keys)
+        return any(key.startswith(f"{path}.") for tensor in self.stored.values() for key in tensor.keys)
 
     def find_instance(self, call: ModuleCall) -> ModuleCall:
         """Return the innermost call of a shared module around a call, or the whole model."""
-        return next((one for one in reversed(call.enclosing_calls()) if one in self.shared), self.tree.root)
+        return next((around for around in reversed(call.enclosing_calls()) if around in self.shared), self.tree.root)
 
     def find_shared_results(self) -> dict[Node, ModuleCall]:
         """Map the nodes of a shared module that some call's readers need to the call, so that all calls have the same results.
@@ -173,13 +173,13 @@ class Keys:
         within = self.find_instance(asking)
         owner = self.owned.get(node)
         if owner is not None and node not in self.mixed:
-            at = _find_owner(find_common_call([owner[0], asking]), owner[1])
-            return at, at.relative_key(owner[1])
+            home = _find_owner(find_common_call([owner[0], asking]), owner[1])
+            return home, home.relative_key(owner[1])
         uses = [call for _, call in self.readers[node] if node in self.mixed or self.find_instance(call) is within]
-        at = find_common_call(uses or [asking])
-        key = max(keys, key=lambda key: len(_find_owner(at, key).path))
-        at = self._find_labeled_owner(at, key)
-        return at, at.relative_key(key)
+        home = find_common_call(uses or [asking])
+        key = max(keys, key=lambda key: len(_find_owner(home, key).path))
+        home = self._find_labeled_owner(home, key)
+        return home, home.relative_key(key)
 
     def claim_own(self, user: Node, slots: Mapping[str, Node], statistics: bool) -> OwnParameters | None:
         """Decide whether the operator for `user` owns these parameters. `slots` has them by PyTorch's names in modules.
@@ -237,8 +237,8 @@ class Keys:
         within = self.find_instance(call)
         if node in self.mixed or within.path != self.held.get(node, within.path):
             return False
-        for reader, at in self.readers[node]:
-            if self.find_instance(at) is within:
+        for reader, reading_call in self.readers[node]:
+            if self.find_instance(reading_call) is within:
                 return reader is user
         return False
 

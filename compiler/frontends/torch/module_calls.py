@@ -32,12 +32,12 @@ class ModuleCall:
 
     def enclosing_calls(self) -> list[ModuleCall]:
         """List the calls around it, from the whole model to itself."""
-        found: list[ModuleCall] = []
-        at: ModuleCall | None = self
-        while at is not None:
-            found.append(at)
-            at = at.parent
-        return found[::-1]
+        calls: list[ModuleCall] = []
+        call: ModuleCall | None = self
+        while call is not None:
+            calls.append(call)
+            call = call.parent
+        return calls[::-1]
 
     def child_calls(self) -> Iterator[ModuleCall]:
         """Yield the calls directly inside."""
@@ -66,15 +66,15 @@ class ModuleCall:
     def compute_signature(self, stored: Collection[Node]) -> tuple[Any, ...]:
         """Return a key that is equal for calls with the same operators and numbers on corresponding inputs. `stored` are the parameters."""
         places: dict[Node, Any] = {}
-        found: list[Any] = []
+        keys: list[Any] = []
 
         def place(node: Node) -> Any:
             return node.name if node in stored else places.setdefault(node, ("input", len(places)))
 
-        for at, node in enumerate(self.all_nodes()):
-            found.append((str(node.target), repr(torch.fx.node.map_arg((node.args, dict(node.kwargs)), place))))
-            places[node] = ("node", at)
-        return tuple(found)
+        for number, node in enumerate(self.all_nodes()):
+            keys.append((str(node.target), repr(torch.fx.node.map_arg((node.args, dict(node.kwargs)), place))))
+            places[node] = ("node", number)
+        return tuple(keys)
 
     def owns_key(self, key: str) -> bool:
         """Return whether the key of a parameter begins with the module's path."""
@@ -179,8 +179,8 @@ def _read_module_stack(node: Node, names: Mapping[str, str]) -> list[tuple[str, 
     if not entries or any(key.startswith("_empty_nn_module_stack") for key in entries):
         return None
     # torch.export marks the further calls of a module: the second call of `layer` is `layer@1`.
-    found = [(key, path.partition("@")[0], _class_name(cls)) for key, (path, cls) in entries.items() if path]
-    return [(key, names.get(path, path), cls) for key, path, cls in found]
+    modules = [(key, path.partition("@")[0], _class_name(cls)) for key, (path, cls) in entries.items() if path]
+    return [(key, names.get(path, path), cls) for key, path, cls in modules]
 
 
 def _class_name(cls: Any) -> str:

@@ -26,9 +26,9 @@ def find_placeholders(program: ExportedProgram) -> dict[str, Node]:
 
 def find_user_inputs(program: ExportedProgram) -> list[Node | None]:
     """Find the inputs of the caller, in order, with None for those that are not tensors."""
-    found = find_placeholders(program)
+    placeholders = find_placeholders(program)
     specs = [spec for spec in program.graph_signature.input_specs if spec.kind == InputKind.USER_INPUT]
-    nodes = [found.get(getattr(spec.arg, "name", "")) for spec in specs]
+    nodes = [placeholders.get(getattr(spec.arg, "name", "")) for spec in specs]
     return [node if node is not None and isinstance(node.meta.get("val"), torch.Tensor) else None for node in nodes]
 
 
@@ -42,16 +42,16 @@ def name_symbols(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> d
         for axis, size in enumerate(node.meta["val"].shape):
             symbol_of = match_axis(size.node.expr) if isinstance(size, torch.SymInt) else None
             if symbol_of is not None and symbol_of[0] not in result:
-                taken = {one.name for one in result.values()}
-                given = (table or {}).get(axis)
+                used_names = {known_axis.name for known_axis in result.values()}
+                name = (table or {}).get(axis)
                 result[symbol_of[0]] = Axis(
-                    given or (BATCH if axis == 0 and BATCH not in taken else _next_free_letter(taken)), symbol_of[1]
+                    name or (BATCH if axis == 0 and BATCH not in used_names else _choose_free_letter(used_names)), symbol_of[1]
                 )
     return result
 
 
-def _next_free_letter(taken: set[str]) -> str:
-    return next(letter for letter in ascii_uppercase if letter != BATCH and letter not in taken)
+def _choose_free_letter(used_names: set[str]) -> str:
+    return next(letter for letter in ascii_uppercase if letter != BATCH and letter not in used_names)
 
 
 def _flatten_axes(axes: Any) -> list[Any]:
@@ -67,7 +67,7 @@ def _flatten_axes(axes: Any) -> list[Any]:
 
 def find_stored_tensors(program: ExportedProgram) -> dict[Node, StoredTensor]:
     """Find the entries of the state dict that the program reads."""
-    found = find_placeholders(program)
+    placeholders = find_placeholders(program)
     state = program.state_dict
     nodes: dict[Node, StoredTensor] = {}
     keys = find_all_keys(list(state), state)
@@ -76,14 +76,16 @@ def find_stored_tensors(program: ExportedProgram) -> dict[Node, StoredTensor]:
         if key in state and spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
             tensor = state[key]
             is_buffer = spec.kind == InputKind.BUFFER
-            nodes[found[spec.arg.name]] = StoredTensor(keys[key], tensor, not is_buffer and tensor.requires_grad, is_buffer)
+            nodes[placeholders[spec.arg.name]] = StoredTensor(keys[key], tensor, not is_buffer and tensor.requires_grad, is_buffer)
     return nodes
 
 
 def find_constants(program: ExportedProgram) -> tuple[dict[Node, torch.Tensor], dict[Node, str]]:
     """Find the tensors that are not in the state dict, and the names of those that are buffers."""
-    found = find_placeholders(program)
-    targets = {found[spec.arg.name]: spec.target or "" for spec in program.graph_signature.input_specs if spec.arg.name in found}
+    placeholders = find_placeholders(program)
+    targets = {
+        placeholders[spec.arg.name]: spec.target or "" for spec in program.graph_signature.input_specs if spec.arg.name in placeholders
+    }
     values = {node: program.constants.get(target) for node, target in targets.items()}
     # torch.export names tensors that the code makes `lifted_tensor_0` and so on, which says nothing to a reader.
     names = {node: target.rpartition(".")[2] for node, target in targets.items() if not target.startswith("lifted")}

@@ -69,14 +69,14 @@ def read_program(
     of them. `training` is the program of the module in training, if the graph shall have both modes. `stated` are conditions that the user
     stated. `read_source`: the code of the module runs in this process, so its files may be read for names.
     """
-    guards = [found for one in (program, training) if one is not None for found in _collect_conditions(one, axes)]
-    conditions = list({str(one): one for one in (*stated, *guards)}.values())
+    guards = [condition for source in (program, training) if source is not None for condition in _collect_conditions(source, axes)]
+    conditions = list({str(condition): condition for condition in (*stated, *guards)}.values())
     frozen = frozenset() if training is None else find_frozen_statistics(training)
     reading = _ProgramReader(name, axes, aliases, conditions, frozen, tuple(map(str, stated)), read_source)
     # A shared module gives the shorter text, so it is tried first. Sharing its layers instead is correct even if its calls differ.
     apart = replace(reading, apart=True) if reading.has_differing_calls(program) else None
     try:
-        found = reading.import_program(program, training)
+        imported = reading.import_program(program, training)
     except ImportFailed as failed:
         if apart is None:
             raise
@@ -84,7 +84,7 @@ def read_program(
             return apart.import_program(program, training)
         except ImportFailed:
             raise failed from None
-    return found if apart is None else replace(found, otherwise=partial(apart.import_program, program, training))
+    return imported if apart is None else replace(imported, otherwise=partial(apart.import_program, program, training))
 
 
 class _ProgramReader(Record):
@@ -103,16 +103,18 @@ class _ProgramReader(Record):
     """Whether a module whose calls compute differently shares its layers instead of itself."""
 
     def import_program(self, program: ExportedProgram, training: ExportedProgram | None) -> Imported:
-        made, notes = self.read_graph(program)
+        evaluation, notes = self.read_graph(program)
         if training is not None:
             try:
                 learning, _ = self.read_graph(training, train=True)
             except ImportFailed as failed:
-                raise failed.in_training() from None
-            made = Program(merge_modes(learning.main, made.main), made.facts, made.symbols, made.conditions, made.dims)
-            verify_program(made)
+                raise failed.mark_training() from None
+            evaluation = Program(
+                merge_modes(learning.main, evaluation.main), evaluation.facts, evaluation.symbols, evaluation.conditions, evaluation.dims
+            )
+            verify_program(evaluation)
             notes = (*notes, *describe_detached_tensors(training))
-        return replace(_collect_weights(made, program, notes), widened=True, stated=self.stated)
+        return replace(_collect_weights(evaluation, program, notes), widened=True, stated=self.stated)
 
     def has_differing_calls(self, program: ExportedProgram) -> bool:
         """Return whether two calls of a module compute differently."""
@@ -152,9 +154,9 @@ class _ProgramReader(Record):
         if reader.obstacles:
             raise ImportFailed(tuple(reader.obstacles))
         texts = tuple((condition, str(condition)) for condition in self.conditions)
-        made = Program(main.builder.graph, declared.facts, symbols, texts, declared.dims)
-        verify_program(made)
-        return made, (*reader.constants.describe_inexact(), *dict.fromkeys(reader.notes))
+        result = Program(main.builder.graph, declared.facts, symbols, texts, declared.dims)
+        verify_program(result)
+        return result, (*reader.constants.describe_inexact(), *dict.fromkeys(reader.notes))
 
 
 def _collect_conditions(program: ExportedProgram, axes: Sequence[Any] | None) -> list[Condition]:
@@ -185,7 +187,7 @@ def _makes_tensors(node: Node) -> bool:
 
 
 def _declare_inputs(main: CallReader, inputs: Sequence[Node | None]) -> None:
-    taken: set[str] = set()
+    used_names: set[str] = set()
     for node in inputs:
         if node is None:
             continue
@@ -194,7 +196,7 @@ def _declare_inputs(main: CallReader, inputs: Sequence[Node | None]) -> None:
             shape = tuple(main.model.sizes.to_dim(size) for size in fake.shape)
         except ImportRefused:
             raise ImportFailed((_undeclarable_input(node, fake.shape),)) from None
-        main.env[node] = main.builder.add_input(TensorType(to_dtype(fake.dtype), shape), make_input_name(node.name, taken))
+        main.env[node] = main.builder.add_input(TensorType(to_dtype(fake.dtype), shape), make_input_name(node.name, used_names))
 
 
 def _undeclarable_input(node: Node, shape: Sequence[Any]) -> Obstacle:
@@ -237,7 +239,7 @@ def _flatten_with_paths(tree: Any) -> list[tuple[tuple[Any, ...], Any]]:
     except ValueError:
         if isinstance(tree, Mapping):
             return [((key, *path), leaf) for key, value in tree.items() for path, leaf in _flatten_with_paths(value)]
-        return [((at,), leaf) for at, leaf in enumerate(tree_leaves(tree))]
+        return [((number,), leaf) for number, leaf in enumerate(tree_leaves(tree))]
 
 
 def _rebuild_output_tree(program: ExportedProgram, output: Node) -> Any:
@@ -267,12 +269,12 @@ def _collect_weights(program: Program, source: ExportedProgram, notes: tuple[str
     names = find_all_keys(unread, state)
     again = [key for key in unread if any(other in weights for other in names[key])]
     alone = [key for key in unread if key not in again]
-    left = (
+    notes_on_keys = (
         *_describe_left_out_keys(again, "are other names of tensors that it has"),
         *_describe_left_out_keys(alone, "are read by nothing"),
         *describe_changes(source),
     )
-    return Imported(program, weights, (*left, *notes))
+    return Imported(program, weights, (*notes_on_keys, *notes))
 
 
 def _describe_left_out_keys(keys: Sequence[str], why: str) -> tuple[str, ...]:
@@ -288,9 +290,9 @@ def _check_arbitrary(model: ModelContext, main: Graph) -> None:
         return
     remove_dead_code(main)
     count_operators(main)
-    left = {id(value) for graph in collect_graphs(main) for node in graph.nodes for value in node.outputs}
+    remaining = {id(value) for graph in collect_graphs(main) for node in graph.nodes for value in node.outputs}
     for node, value in model.arbitrary:
-        if id(value) in left:
+        if id(value) in remaining:
             model.report_obstacle(node, ImportRefused("makes a tensor with arbitrary contents, and not all of it is overwritten"))
 
 

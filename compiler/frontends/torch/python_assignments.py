@@ -65,33 +65,35 @@ def _parse_statements(file: str) -> dict[int, Statement]:
         return {}
     result: dict[int, Statement] = {}
     for statement, passed in _walk_statements(tree, frozenset()):
-        made = Statement(statement.lineno, _assigned_targets(statement), tuple(_read_parameters(statement, passed)))
+        parsed = Statement(statement.lineno, _assigned_targets(statement), tuple(_read_parameters(statement, passed)))
         for line in range(statement.lineno, (statement.end_lineno or statement.lineno) + 1):
-            result[line] = _merge_statements(result[line], made) if line in result and _is_simple(statement) else made
+            result[line] = _merge_statements(result[line], parsed) if line in result and _is_simple(statement) else parsed
     return result
 
 
-def _merge_statements(before: Statement, made: Statement) -> Statement:
+def _merge_statements(before: Statement, later: Statement) -> Statement:
     """Merge the statements of one line: `x = f(x); kept.append(x)` assigns to x, and `a = f(x); b = g(a)` has no single target."""
-    if made.line != before.line:
-        return made
-    several = {targets for targets in (before.targets, made.targets) if targets}
-    return Statement(made.line, several.pop() if len(several) == 1 else (), tuple(dict.fromkeys(before.parameters + made.parameters)))
+    if later.line != before.line:
+        return later
+    several = {targets for targets in (before.targets, later.targets) if targets}
+    return Statement(later.line, several.pop() if len(several) == 1 else (), tuple(dict.fromkeys(before.parameters + later.parameters)))
 
 
 def _walk_statements(tree: ast.AST, passed: frozenset[str]) -> Iterator[tuple[ast.stmt, frozenset[str]]]:
     """Yield all statements, outer ones first, with the parameters of their function that no earlier statement has rebound."""
-    left = passed
+    unbound = passed
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.stmt):
-            yield child, left
-        yield from _walk_statements(child, _parameter_names(child) if isinstance(child, ast.FunctionDef) else left)
-        left -= {node.id for node in ast.walk(child) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+            yield child, unbound
+        yield from _walk_statements(child, _parameter_names(child) if isinstance(child, ast.FunctionDef) else unbound)
+        unbound -= {node.id for node in ast.walk(child) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
 def _parameter_names(function: ast.FunctionDef) -> frozenset[str]:
     arguments = function.args
-    return frozenset(one.arg for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs) if one.arg != "self")
+    return frozenset(
+        argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs) if argument.arg != "self"
+    )
 
 
 def _read_parameters(statement: ast.stmt, passed: frozenset[str]) -> Iterator[str]:

@@ -60,8 +60,8 @@ def _follow_axis(node: Node, source: Node, name: str, axis: int) -> int | None:
     return None
 
 
-def _is_default(node: Node, at: int, default: int) -> bool:
-    return len(node.args) <= at or node.args[at] in (default, None)
+def _is_default(node: Node, position: int, default: int) -> bool:
+    return len(node.args) <= position or node.args[position] in (default, None)
 
 
 def _counted_axis_of_values(value: torch.Tensor) -> int | None:

@@ -85,42 +85,42 @@ class CallReader(GraphScope):
             return
         # An operator may be refused after its reader has added some nodes, which are removed again.
         nodes = len(self.builder.graph.nodes)
-        found = read_node(node, self)
-        if found is None:
+        results = read_node(node, self)
+        if results is None:
             del self.builder.graph.nodes[nodes:]
         self.has_parameters = self.has_parameters or any(isinstance(n, OpNode) and _has_state(n) for n in self.builder.graph.nodes[nodes:])
-        self._bind_results(node, found)
+        self._bind_results(node, results)
         if is_in_place(node):
-            self._propagate_change(node, found)
+            self._propagate_change(node, results)
 
-    def _bind_results(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
-        self.env[node] = found
+    def _bind_results(self, node: Node, results: Value | tuple[Value | None, ...] | None) -> None:
+        self.env[node] = results
         for user in node.users:
             if user.target is getitem:
-                self.env[user] = found[user.args[1]] if isinstance(found, tuple) else None  # type: ignore[index]
+                self.env[user] = results[user.args[1]] if isinstance(results, tuple) else None  # type: ignore[index]
 
-    def _propagate_change(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
+    def _propagate_change(self, node: Node, results: Value | tuple[Value | None, ...] | None) -> None:
         """Rebind the changed tensor, and the tensors of which it is a part, to their new values."""
         old = node.args[0]
         assert isinstance(old, Node)
-        self._rebind_node(old, found)
+        self._rebind_node(old, results)
         for view in reversed(self.model.views.parents.get(node, [])):
-            whole = view.args[0]
-            assert isinstance(whole, Node)
-            found = write_back_part(view, found, self) if isinstance(found, Value) else None
-            self._rebind_node(whole, found)
+            source = view.args[0]
+            assert isinstance(source, Node)
+            results = write_back_part(view, results, self) if isinstance(results, Value) else None
+            self._rebind_node(source, results)
 
-    def _rebind_node(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
+    def _rebind_node(self, node: Node, results: Value | tuple[Value | None, ...] | None) -> None:
         if node not in self.env and self.model.tree.home.get(node) is not self.call:
             self.get_value(node)
-        self.env[node] = found
+        self.env[node] = results
         if self.model.tree.home.get(node) is not self.call:
             self.changed.add(node)
 
     def name_values(self) -> None:
         """Name the tensors of the call after the module's code."""
-        given = {node: inner for node, (_, inner) in self.captured.items()}
-        self.model.source_names.name_tensors(self.builder.graph, self.call, self.env, given)
+        inputs = {node: inner for node, (_, inner) in self.captured.items()}
+        self.model.source_names.name_tensors(self.builder.graph, self.call, self.env, inputs)
 
     # --- the end of the call -------------------------------------------------------------------------------------------------
 
@@ -143,9 +143,9 @@ class CallReader(GraphScope):
             distinct = [self.builder.graph.nodes[-1].outputs[0]]
         self.builder.graph.outputs = distinct
         results = self._emit_results(parent, [outer for outer, _ in self.captured.values()], distinct) if distinct else []
-        found = {id(inner): outer for inner, outer in zip(distinct, results, strict=True)}
+        outer_results = {id(inner): outer for inner, outer in zip(distinct, results, strict=True)}
         for node, value in outputs.items():
-            parent.env[node] = found[id(value)]
+            parent.env[node] = outer_results[id(value)]
             if node in self.changed and parent.model.tree.home.get(node) is not parent.call:
                 parent.changed.add(node)
 
@@ -163,14 +163,14 @@ class CallReader(GraphScope):
     def _is_constant(self, node: Node) -> bool:
         return node in self.model.keys.stored or self.model.constants.is_folded(node)
 
-    def _emit_results(self, parent: CallReader, given: list[Value], outputs: list[Value]) -> list[Value]:
+    def _emit_results(self, parent: CallReader, inputs: list[Value], outputs: list[Value]) -> list[Value]:
         parent.has_parameters = parent.has_parameters or self.has_parameters
         shared = parent.get_shared_module(self.call) if self.call in self.model.keys.shared and self.has_parameters else None
         label = self._choose_label(parent)
         if self._should_inline():
-            return self._inline_into(parent, given, outputs, label, shared)
+            return self._inline_into(parent, inputs, outputs, label, shared)
         modules = tuple(parent.get_shared_module(call) for call in self.borrowed)
-        return list(parent.builder.add_call(self.builder.graph, *given, label=label, shared=shared, modules=modules))
+        return list(parent.builder.add_call(self.builder.graph, *inputs, label=label, shared=shared, modules=modules))
 
     def _choose_label(self, parent: CallReader) -> str:
         if not (self.has_parameters or parent.builder.graph.kind == "sequence") or not parent.call.owns_key(self.call.path):
@@ -195,9 +195,9 @@ class CallReader(GraphScope):
         return len([node for node in operators if _has_state(node)]) == 1
 
     def _inline_into(
-        self, parent: CallReader, given: list[Value], outputs: list[Value], label: str, shared: SharedModule | None
+        self, parent: CallReader, inputs: list[Value], outputs: list[Value], label: str, shared: SharedModule | None
     ) -> list[Value]:
-        places = {id(inner): outer for inner, outer in zip(self.builder.graph.inputs, given, strict=True)}
+        places = {id(inner): outer for inner, outer in zip(self.builder.graph.inputs, inputs, strict=True)}
         around = {id(self.get_shared_module(call)): parent.get_shared_module(call) for call in self.borrowed}
         only = len(self.builder.graph.nodes) == 1
         for node in self.builder.graph.nodes:
@@ -219,10 +219,10 @@ def _has_state(node: OpNode) -> bool:
     return any(spec.persistent for spec in node.specs)
 
 
-def _check_types(node: Node, found: Result, sizes: Sizes, facts: Facts) -> None:
+def _check_types(node: Node, results: Result, sizes: Sizes, facts: Facts) -> None:
     """Refuse results whose types differ from those that torch.export recorded."""
     fakes = node.meta.get("val")
-    pairs = zip(found, fakes, strict=False) if isinstance(found, tuple) and isinstance(fakes, list | tuple) else [(found, fakes)]
+    pairs = zip(results, fakes, strict=False) if isinstance(results, tuple) and isinstance(fakes, list | tuple) else [(results, fakes)]
     for value, fake in pairs:
         if not isinstance(value, Value) or not isinstance(fake, torch.Tensor):
             continue

@@ -48,31 +48,31 @@ class SourceNames:
     def __init__(self, tree: CallTree, *, read: bool) -> None:
         self.tree = tree
         self.read = read
-        self.order = {node: at for at, node in enumerate(tree.home)}
+        self.order = {node: number for number, node in enumerate(tree.home)}
 
-    def name_tensors(self, graph: Graph, call: ModuleCall, known: Mapping[Node, object], given: Mapping[Node, Value]) -> None:
-        """Name the tensors in the graph of a call. `given` are its inputs.
+    def name_tensors(self, graph: Graph, call: ModuleCall, known: Mapping[Node, object], inputs: Mapping[Node, Value]) -> None:
+        """Name the tensors in the graph of a call. `inputs` are its inputs.
 
         A variable that is assigned once is a better name than the label of the tensor's stage. A variable that is assigned several times,
         as `x` often is, is a worse one.
         """
-        for node, name in self._argument_names(given, call):
-            given[node].name = name
+        for node, name in self._find_argument_names(inputs, call):
+            inputs[node].name = name
         makers = {id(value): node for node in graph.nodes for value in node.outputs}
-        made = {node: value for node, value in known.items() if isinstance(value, Value) and id(value) in makers}
-        nodes = sorted(made, key=lambda node: self.order.get(node, -1))
+        computed = {node: value for node, value in known.items() if isinstance(value, Value) and id(value) in makers}
+        nodes = sorted(computed, key=lambda node: self.order.get(node, -1))
         # Reversed, so that the first name of a tensor wins.
-        names = {id(made[node]): (made[node], name) for node, name in reversed(list(self._assigned_names(nodes, call)))}
+        names = {id(computed[node]): (computed[node], name) for node, name in reversed(list(self._find_assigned_names(nodes, call)))}
         counts = Counter(name for _, name in names.values())
         counts.update(value.name for value in graph.inputs)
         for value, name in names.values():
             if counts[name] == 1 or not _has_label(makers[id(value)]):
                 value.name = name
         for node in nodes:
-            self._name_step(made[node], makers[id(made[node])], self._find_place(node, call))
+            self._name_step(computed[node], makers[id(computed[node])], self._find_place(node, call))
         _propagate_names(graph, makers)
 
-    def _assigned_names(self, nodes: Sequence[Node], call: ModuleCall) -> Iterator[tuple[Node, str]]:
+    def _find_assigned_names(self, nodes: Sequence[Node], call: ModuleCall) -> Iterator[tuple[Node, str]]:
         """Yield the nodes that statements assign, with their names. The nodes of one execution of a statement follow each other."""
         places = [(node, place) for node in nodes if (place := self._find_place(node, call)) is not None and place.is_assigned]
         for place, run in groupby(places, lambda pair: pair[1]):
@@ -103,35 +103,37 @@ class SourceNames:
 
     # --- arguments -----------------------------------------------------------------------------------------------------------
 
-    def _argument_names(self, given: Mapping[Node, Value], call: ModuleCall) -> Iterator[tuple[Node, str]]:
+    def _find_argument_names(self, inputs: Mapping[Node, Value], call: ModuleCall) -> Iterator[tuple[Node, str]]:
         """Yield the names of `forward`'s arguments for the inputs.
 
         An input gets an argument that is its only remaining candidate. Inputs with the same candidates get them in order, if there are as
         many.
         """
-        left = {node: words for node in given if (words := self._argument_candidates(node, call))}
-        while left:
-            found = next((node for node, words in left.items() if len(words) == 1), None)
-            if found is None:
-                words = next(iter(left.values()))
-                alike = [node for node, others in left.items() if set(others) == set(words)]
+        candidates = {node: words for node in inputs if (words := self._find_argument_candidates(node, call))}
+        while candidates:
+            decided = next((node for node, words in candidates.items() if len(words) == 1), None)
+            if decided is None:
+                words = next(iter(candidates.values()))
+                alike = [node for node, others in candidates.items() if set(others) == set(words)]
                 pairs = list(zip(alike, words, strict=True)) if len(alike) == len(words) else []
                 yield from pairs
                 return
-            (word,) = left.pop(found)
-            yield found, word
-            left = {node: rest for node, words in left.items() if (rest := tuple(one for one in words if one != word))}
+            (word,) = candidates.pop(decided)
+            yield decided, word
+            candidates = {
+                node: rest for node, words in candidates.items() if (rest := tuple(candidate for candidate in words if candidate != word))
+            }
 
-    def _argument_candidates(self, node: Node, call: ModuleCall) -> tuple[str, ...]:
+    def _find_argument_candidates(self, node: Node, call: ModuleCall) -> tuple[str, ...]:
         """Return the arguments of `forward` that occur in every statement that reads the tensor."""
-        found: tuple[str, ...] | None = None
+        candidates: tuple[str, ...] | None = None
         for user in self._find_readers(node, call):
             above = len(self.tree.home[user].enclosing_calls()) - len(call.enclosing_calls())
             forwards = [frame for frame in self._read_frames(user) if frame.function == "forward"]
             words = forwards[-1 - above].statement.parameters if above < len(forwards) else ()
             if words:
-                found = words if found is None else tuple(word for word in found if word in words)
-        return found or ()
+                candidates = words if candidates is None else tuple(word for word in candidates if word in words)
+        return candidates or ()
 
 
 def _find_parting(frames: Sequence[Frame], others: Sequence[Frame]) -> tuple[int, bool] | None:
@@ -140,9 +142,9 @@ def _find_parting(frames: Sequence[Frame], others: Sequence[Frame]) -> tuple[int
     The result is the depth of the function in which they are in different statements, and false. Or it is the depth of the innermost
     statement that contains both, and true. None if nothing is known.
     """
-    for depth, (one, other) in enumerate(zip(frames, others, strict=False)):
-        if one != other:
-            differ = (one.file, one.function) == (other.file, other.function)
+    for depth, (frame, other) in enumerate(zip(frames, others, strict=False)):
+        if frame != other:
+            differ = (frame.file, frame.function) == (other.file, other.function)
             return (depth, False) if differ else (depth - 1, True) if depth else None
     shared = min(len(frames), len(others))
     return (shared - 1, True) if shared else None

@@ -144,12 +144,12 @@ def collect_asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, A
                 return declared.facts.compare(_COMPARISONS[kind], *map(known.to_dim, expression.args)) is True
         return False
 
-    about_sizes = [one for one in expressions if all(free.name in axes for free in one.free_symbols)]
-    unproved = [part for one in about_sizes for part in _split_conjuncts(one) if not holds(part)]
-    for one in unproved:
-        if type(one).__name__ not in _COMPARISONS:
-            raise ImportRefused(f"needs sizes with `{one}`, which is no condition that a spec can state")
-    return [Condition(_COMPARISONS[type(one).__name__], *map(raw.to_dim, one.args)) for one in unproved]
+    about_sizes = [assertion for assertion in expressions if all(free.name in axes for free in assertion.free_symbols)]
+    unproved = [part for assertion in about_sizes for part in _split_conjuncts(assertion) if not holds(part)]
+    for assertion in unproved:
+        if type(assertion).__name__ not in _COMPARISONS:
+            raise ImportRefused(f"needs sizes with `{assertion}`, which is no condition that a spec can state")
+    return [Condition(_COMPARISONS[type(assertion).__name__], *map(raw.to_dim, assertion.args)) for assertion in unproved]
 
 
 def _split_conjuncts(expression: Any) -> Sequence[Any]:

@@ -27,7 +27,7 @@ def merge_modes(training: Graph, evaluation: Graph) -> Graph:
         merging.add_input(theirs, ours)
     merging.merge_nodes()
     merging.merge_outputs()
-    return merging.made
+    return merging.graph
 
 
 class _ModeMerger:
@@ -38,29 +38,29 @@ class _ModeMerger:
 
     def __init__(self, training: Graph, evaluation: Graph, modules: dict[int, SharedModule]) -> None:
         self.sources = training, evaluation
-        self.made = Graph(evaluation.name, evaluation.kind, evaluation.span, evaluation.arguments)
-        self.made.output_names = evaluation.output_names
+        self.graph = Graph(evaluation.name, evaluation.kind, evaluation.span, evaluation.arguments)
+        self.graph.output_names = evaluation.output_names
         self.known: tuple[dict[int, Value], dict[int, Value]] = ({}, {})
         self.in_evaluation: dict[int, Value] = {}
         self.modules = modules
-        self.made.declares = self._unite_modules(training.declares, evaluation.declares)
-        self.made.modules = self._unite_modules(training.modules, evaluation.modules)
+        self.graph.declares = self._unite_modules(training.declares, evaluation.declares)
+        self.graph.modules = self._unite_modules(training.modules, evaluation.modules)
 
     def _unite_modules(self, *lists: Sequence[SharedModule]) -> list[SharedModule]:
         """Unite the shared modules of both modes by their labels."""
-        found: dict[str, SharedModule] = {}
-        for module in (module for one in lists for module in one):
-            self.modules[id(module)] = found.setdefault(module.label, self.modules.get(id(module), module))
-        return list(found.values())
+        united: dict[str, SharedModule] = {}
+        for module in (module for modules in lists for module in modules):
+            self.modules[id(module)] = united.setdefault(module.label, self.modules.get(id(module), module))
+        return list(united.values())
 
     def add_input(self, training: Value | None, evaluation: Value | None) -> None:
         """Add an input, for one input of each mode or of one mode alone."""
         value = evaluation or training
         assert value is not None
-        self.made.inputs.append(value)
-        for mode, own in enumerate((training, evaluation)):
-            if own is not None:
-                self.known[mode][id(own)] = value
+        self.graph.inputs.append(value)
+        for mode, mode_value in enumerate((training, evaluation)):
+            if mode_value is not None:
+                self.known[mode][id(mode_value)] = value
 
     def map_values(self, mode: int, values: Iterable[Value]) -> tuple[Value, ...]:
         return tuple(self.known[mode][id(value)] for value in values)
@@ -74,10 +74,10 @@ class _ModeMerger:
         # Dropout does nothing in evaluation, so its result may stand for its input there.
         if self.is_same(training, evaluation):
             return training
-        result = Value(evaluation.type, self.made.span)
-        self._append_node(OpNode(ByMode(), (training, evaluation), (result,), "", self.made.span, ()))
+        result = Value(evaluation.type, self.graph.span)
+        self._append_node(OpNode(ByMode(), (training, evaluation), (result,), "", self.graph.span, ()))
         self.in_evaluation[id(result)] = self.in_evaluation.get(id(evaluation), evaluation)
-        self.made.has_modes = True
+        self.graph.has_modes = True
         return result
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ class _ModeMerger:
                     self._add_single_mode(training, 0)
                 case _:
                     self._add_single_mode(evaluation, 1)
-        labels = [node.label for node in self.made.nodes if node.label and node.shared is None]
+        labels = [node.label for node in self.graph.nodes if node.label and node.shared is None]
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
             raise ImportFailed(
@@ -101,24 +101,24 @@ class _ModeMerger:
             )
 
     def _append_node(self, node: Node) -> None:
-        self.made.nodes.append(node)
-        self.made.size += node.graph.size if isinstance(node, CallNode) else 1
+        self.graph.nodes.append(node)
+        self.graph.size += node.graph.size if isinstance(node, CallNode) else 1
 
     def _find_shared(self, *nodes: Node) -> SharedModule | None:
         return next((self.modules[id(node.shared)] for node in nodes if node.shared is not None), None)
 
     def _merge_operators(self, training: OpNode, evaluation: OpNode) -> None:
-        given = map(self.choose_by_mode, self.map_values(0, training.inputs), self.map_values(1, evaluation.inputs))
-        training.inputs, training.shared = tuple(given), self._find_shared(training, evaluation)
+        merged_inputs = map(self.choose_by_mode, self.map_values(0, training.inputs), self.map_values(1, evaluation.inputs))
+        training.inputs, training.shared = tuple(merged_inputs), self._find_shared(training, evaluation)
         self._append_node(training)
-        for own, other in zip(training.outputs, evaluation.outputs, strict=True):
-            self.known[0][id(own)] = self.known[1][id(other)] = own
+        for output, other in zip(training.outputs, evaluation.outputs, strict=True):
+            self.known[0][id(output)] = self.known[1][id(other)] = output
         self._mark_dropping(training)
 
     def _mark_dropping(self, node: OpNode) -> None:
         if isinstance(node.op, Dropping):
-            given = node.inputs[0]
-            self.in_evaluation[id(node.outputs[0])] = self.in_evaluation.get(id(given), given)
+            operand = node.inputs[0]
+            self.in_evaluation[id(node.outputs[0])] = self.in_evaluation.get(id(operand), operand)
 
     def _add_single_mode(self, node: Node | None, mode: int) -> None:
         """Add a node that is computed in one mode only."""
@@ -142,75 +142,84 @@ class _ModeMerger:
 
     def _merge_calls(self, training: CallNode, evaluation: CallNode) -> None:
         inner = _ModeMerger(training.graph, evaluation.graph, self.modules)
-        given = self._pass_inputs(inner, training, evaluation)
+        merged_inputs = self._pass_inputs(inner, training, evaluation)
         inner.merge_nodes()
         positions = inner.merge_outputs()
-        outputs = tuple(Value(value.type, self.made.span) for value in inner.made.outputs)
+        outputs = tuple(Value(value.type, self.graph.span) for value in inner.graph.outputs)
         for mode, node in enumerate((training, evaluation)):
-            self.known[mode].update((id(value), outputs[at]) for value, at in zip(node.outputs, positions[mode], strict=True))
+            self.known[mode].update((id(value), outputs[position]) for value, position in zip(node.outputs, positions[mode], strict=True))
         call = CallNode(
-            inner.made, tuple(given), outputs, evaluation.label, self.made.span, self._passed_modules(inner, training, evaluation)
+            inner.graph,
+            tuple(merged_inputs),
+            outputs,
+            evaluation.label,
+            self.graph.span,
+            self._map_passed_modules(inner, training, evaluation),
         )
         call.shared = self._find_shared(training, evaluation)
         self._append_node(call)
-        places = {id(own): value for own, value in zip(inner.made.inputs, given, strict=True)}
-        for own, value in zip(inner.made.outputs, outputs, strict=True):
-            passed = places.get(id(inner.in_evaluation.get(id(own), own)))
+        places = {id(inner_value): value for inner_value, value in zip(inner.graph.inputs, merged_inputs, strict=True)}
+        for inner_value, value in zip(inner.graph.outputs, outputs, strict=True):
+            passed = places.get(id(inner.in_evaluation.get(id(inner_value), inner_value)))
             if passed is not None:
                 self.in_evaluation[id(value)] = self.in_evaluation.get(id(passed), passed)
 
     def _pass_inputs(self, inner: _ModeMerger, training: CallNode, evaluation: CallNode) -> list[Value]:
         """Return the inputs of the merged graph, and declare them in it."""
         pairs = _pair_values(self.map_values(0, training.inputs), self.map_values(1, evaluation.inputs), self.is_same)
-        given: list[Value] = []
+        merged_inputs: list[Value] = []
         for first, second in pairs:
-            inner.add_input(*(None if at is None else node.graph.inputs[at] for at, node in ((first, training), (second, evaluation))))
+            inner.add_input(
+                *(None if position is None else node.graph.inputs[position] for position, node in ((first, training), (second, evaluation)))
+            )
             mine = None if first is None else self.known[0][id(training.inputs[first])]
             other = None if second is None else self.known[1][id(evaluation.inputs[second])]
-            one = mine or other
-            assert one is not None
-            given.append(one if mine is None or other is None else self.choose_by_mode(mine, other))
-        return given
+            either = mine or other
+            assert either is not None
+            merged_inputs.append(either if mine is None or other is None else self.choose_by_mode(mine, other))
+        return merged_inputs
 
-    def _passed_modules(self, inner: _ModeMerger, *calls: CallNode) -> tuple[SharedModule, ...]:
+    def _map_passed_modules(self, inner: _ModeMerger, *calls: CallNode) -> tuple[SharedModule, ...]:
         outer = {
-            id(self.modules[id(own)]): self.modules[id(passed)]
+            id(self.modules[id(inner_module)]): self.modules[id(passed)]
             for call in calls
-            for own, passed in zip(call.graph.modules, call.modules, strict=True)
+            for inner_module, passed in zip(call.graph.modules, call.modules, strict=True)
         }
-        return tuple(outer[id(module)] for module in inner.made.modules)
+        return tuple(outer[id(module)] for module in inner.graph.modules)
 
     # --- the end -------------------------------------------------------------------------------------------------------------
 
     def merge_outputs(self) -> tuple[list[int], list[int]]:
         """Merge the outputs. Returns the positions of each mode's outputs among those of the graph."""
         training, evaluation = (list(self.map_values(mode, self.sources[mode].outputs)) for mode in (0, 1))
-        if self.made.kind == "model":
+        if self.graph.kind == "model":
             self._merge_results(training, evaluation)
             return [], []
         places: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        for at, (first, second) in enumerate(_pair_values(training, evaluation, self.is_same)):
+        for position, (first, second) in enumerate(_pair_values(training, evaluation, self.is_same)):
             mine, other = (None if i is None else values[i] for i, values in ((first, training), (second, evaluation)))
-            one = mine or other
-            assert one is not None
-            self.made.outputs.append(one if mine is None or other is None else self.choose_by_mode(mine, other))
-            for mode, own in enumerate((first, second)):
-                if own is not None:
-                    places[mode][own] = at
-        return [places[0][at] for at in range(len(training))], [places[1][at] for at in range(len(evaluation))]
+            either = mine or other
+            assert either is not None
+            self.graph.outputs.append(either if mine is None or other is None else self.choose_by_mode(mine, other))
+            for mode, mode_position in enumerate((first, second)):
+                if mode_position is not None:
+                    places[mode][mode_position] = position
+        return [places[0][position] for position in range(len(training))], [places[1][position] for position in range(len(evaluation))]
 
     def _merge_results(self, training: list[Value], evaluation: list[Value]) -> None:
         if [value.type for value in training] == [value.type for value in evaluation]:
-            self.made.outputs = list(map(self.choose_by_mode, training, evaluation))
+            self.graph.outputs = list(map(self.choose_by_mode, training, evaluation))
             return
-        self.made.outputs, self.made.training_outputs = evaluation, training
-        self.made.has_modes = True
+        self.graph.outputs, self.graph.training_outputs = evaluation, training
+        self.graph.has_modes = True
 
 
 def _align_nodes(training: Sequence[Node], evaluation: Sequence[Node]) -> Iterator[tuple[Node | None, Node | None]]:
     """Align the nodes of both modes in order. Nodes that do the same are pairs."""
     # By default, SequenceMatcher ignores items that occur often, and the blocks of a deep network do.
-    matcher = SequenceMatcher(None, [_node_kind(node) for node in training], [_node_kind(node) for node in evaluation], autojunk=False)
+    matcher = SequenceMatcher(
+        None, [_make_node_key(node) for node in training], [_make_node_key(node) for node in evaluation], autojunk=False
+    )
     first = second = 0
     for block in matcher.get_matching_blocks():
         yield from ((node, None) for node in training[first : block.a])
@@ -219,7 +228,7 @@ def _align_nodes(training: Sequence[Node], evaluation: Sequence[Node]) -> Iterat
         yield from zip(training[block.a : first], evaluation[block.b : second], strict=True)
 
 
-def _node_kind(node: Node) -> Hashable:
+def _make_node_key(node: Node) -> Hashable:
     """Return a key that is equal for nodes that may be one. Calls with one label may be one, even if they compute differently."""
     if isinstance(node, CallNode):
         return node.label or (node.graph.name, *(value.type for value in node.outputs))
@@ -230,15 +239,15 @@ def _node_kind(node: Node) -> Hashable:
 
 def _pair_values(training: Sequence[Value], evaluation: Sequence[Value], same: object) -> list[tuple[int | None, int | None]]:
     """Pair the positions of values that are the same in evaluation, then those of the same type in order. Others stay alone."""
-    left = list(range(len(evaluation)))
+    unpaired = list(range(len(evaluation)))
     pairs: dict[int, int | None] = {}
-    for alike in (same, lambda one, other: one.type == other.type):
-        for at, value in enumerate(training):
-            found = None if at in pairs else next((i for i in left if alike(value, evaluation[i])), None)  # type: ignore[operator]
-            if found is not None:
-                pairs[at] = found
-                left.remove(found)
-    return [*((at, pairs.get(at)) for at in range(len(training))), *((None, at) for at in left)]
+    for alike in (same, lambda value_of_training, other: value_of_training.type == other.type):
+        for position, value in enumerate(training):
+            partner = None if position in pairs else next((i for i in unpaired if alike(value, evaluation[i])), None)  # type: ignore[operator]
+            if partner is not None:
+                pairs[position] = partner
+                unpaired.remove(partner)
+    return [*((position, pairs.get(position)) for position in range(len(training))), *((None, position) for position in unpaired)]
 
 
 def _find_passed_values(node: CallNode) -> list[Value | None]:
@@ -247,7 +256,7 @@ def _find_passed_values(node: CallNode) -> list[Value | None]:
     for inner in node.graph.nodes:
         if isinstance(inner, CallNode):
             continue
-        given = quiet.get(id(inner.inputs[0])) if isinstance(inner.op, Dropping) else None
-        if given is not None:
-            quiet[id(inner.outputs[0])] = given
+        operand = quiet.get(id(inner.inputs[0])) if isinstance(inner.op, Dropping) else None
+        if operand is not None:
+            quiet[id(inner.outputs[0])] = operand
     return [quiet.get(id(value)) for value in node.graph.outputs]

@@ -37,7 +37,7 @@ class Views:
     """
 
     def __init__(self, nodes: Iterable[Node]) -> None:
-        self.order = {node: at for at, node in enumerate(nodes)}
+        self.order = {node: number for number, node in enumerate(nodes)}
         self.parents: dict[Node, list[Node]] = {}
         self.lost: dict[Node, str] = {}
         roots: dict[Node, Node] = {}
@@ -70,13 +70,13 @@ class Views:
 
 def _find_view_chain(node: Node) -> list[Node]:
     """Return the views that lead to a part of a tensor, the outermost first."""
-    found: list[Node] = []
+    views: list[Node] = []
     while isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name.partition("::")[2] in _PARTS:
-        found.append(node)
+        views.append(node)
         source = node.args[0]
         assert isinstance(source, Node)
         node = source
-    return found[::-1]
+    return views[::-1]
 
 
 def walk_aliases(node: Node) -> Iterator[Node]:

@@ -162,14 +162,14 @@ def import_clip(site: OnnxSite) -> Item:
     if isinstance(high, Value):
         x = site.apply_op("clamp", x, min=low) if low is not None else x
         return site.apply_op("minimum", x, high)
-    given = {name: value for name, value in limits.items() if value is not None}
-    if not given:
+    bounds = {name: value for name, value in limits.items() if value is not None}
+    if not bounds:
         return x
     if limits == {"min": 0, "max": 6} and x.type.dtype.is_float:
         return site.apply_op("relu6", x)
     if limits == {"min": 0, "max": None} and x.type.dtype.is_float:
         return site.apply_op("relu", x)
-    return site.apply_op("clamp", x, **given)
+    return site.apply_op("clamp", x, **bounds)
 
 
 def _read_bound(site: OnnxSite, index: int, name: str) -> object:

@@ -60,10 +60,10 @@ def align_operands(site: OnnxSite) -> None:
     if site.version >= 7 or not site.get_attr("broadcast", 0) or site.get_attr("axis") is None:
         return
     item, rank = site.get_item(1), site.input(0).type.rank
-    own = item.array.ndim if isinstance(item, Known) else site.input(1).type.rank
-    missing = rank - site.normalize_axis(int(site.get_attr("axis")), rank) - own
+    second_rank = item.array.ndim if isinstance(item, Known) else site.input(1).type.rank
+    missing = rank - site.normalize_axis(int(site.get_attr("axis")), rank) - second_rank
     if missing < 0:
-        raise ImportRefused(f"begins at axis {site.get_attr('axis')}, where a tensor of {own} axes does not fit")
+        raise ImportRefused(f"begins at axis {site.get_attr('axis')}, where a tensor of {second_rank} axes does not fit")
     if isinstance(item, Known):
         site.inputs[1] = Known(item.array.reshape(item.array.shape + (1,) * missing), item.name, item.layout + "|" * (missing > 0))
         return
@@ -130,11 +130,11 @@ def import_div(site: OnnxSite) -> Value:
     if dtype.is_float:
         return apply_binary(site, "div")
     number = site.get_scalar(1)
-    whole = site.cast(site.input(0), FLOAT64)
+    dividend = site.cast(site.input(0), FLOAT64)
     divided = (
-        site.apply_op("div", whole, other=number)
+        site.apply_op("div", dividend, other=number)
         if isinstance(number, int)
-        else site.apply_op("div", whole, site.cast(site.input(1), FLOAT64))
+        else site.apply_op("div", dividend, site.cast(site.input(1), FLOAT64))
     )
     return site.cast(site.apply_op("trunc", divided), dtype)
 
@@ -165,8 +165,8 @@ def import_pow(site: OnnxSite) -> Value:
     if x is not None and isinstance(number, float) and number.is_integer() and not dtype.is_float:
         return site.apply_op("pow", x, other=int(number))
     if x is not None and number is not None and dtype.is_float:
-        whole = int(number) if isinstance(number, float) and number.is_integer() and abs(number) < 100 else number
-        return site.cast(site.apply_op("pow", x, other=whole), dtype)
+        exponent = int(number) if isinstance(number, float) and number.is_integer() and abs(number) < 100 else number
+        return site.cast(site.apply_op("pow", x, other=exponent), dtype)
     return site.cast(apply_binary(site, "pow"), dtype)
 
 

@@ -73,18 +73,18 @@ def _make_causal_mask(site: OnnxSite, queries: Dim, keys: Dim, before: Dim, mask
 def import_rotary_embedding(site: OnnxSite) -> Value:
     x, cosines, sines = site.input(0), site.input(1), site.input(2)
     heads = int(site.get_attr("num_heads", 0))
-    whole = x.type.shape
+    shape = x.type.shape
     if x.type.rank == 3:
         if heads < 1:
             raise ImportRefused("it lacks `num_heads`")
-        x = site.apply_op("unflatten", x, axis=2, sizes=(heads, whole[2] // heads))
+        x = site.apply_op("unflatten", x, axis=2, sizes=(heads, shape[2] // heads))
     else:
         x = site.apply_op("transpose", x, a=1, b=2)
     if site.has_input(3):
         cosines, sines = (select_by_index(site, t, 0, site.input(3)) for t in (cosines, sines))
     cosines, sines = (site.apply_op("unsqueeze", t, axis=2) for t in (cosines, sines))
     y = _rotate_pairs(site, x, cosines, sines)
-    return site.apply_op("flatten", y, start=2, end=3) if len(whole) == 3 else site.apply_op("transpose", y, a=1, b=2)
+    return site.apply_op("flatten", y, start=2, end=3) if len(shape) == 3 else site.apply_op("transpose", y, a=1, b=2)
 
 
 def _rotate_pairs(site: OnnxSite, x: Value, cosines: Value, sines: Value) -> Value:
@@ -102,7 +102,7 @@ def _rotate_pairs(site: OnnxSite, x: Value, cosines: Value, sines: Value) -> Val
     real = site.apply_op("sub", site.apply_op("mul", a, cosines), site.apply_op("mul", b, sines))
     other = site.apply_op("add", site.apply_op("mul", a, sines), site.apply_op("mul", b, cosines))
     if site.get_attr("interleaved", 0):
-        made = site.apply_op("flatten", site.apply_op("stack", real, other, axis=4), start=3, end=4)
+        rotated = site.apply_op("flatten", site.apply_op("stack", real, other, axis=4), start=3, end=4)
     else:
-        made = site.apply_op("concat", real, other, axis=3)
-    return made if rest is None else site.apply_op("concat", made, rest, axis=3)
+        rotated = site.apply_op("concat", real, other, axis=3)
+    return rotated if rest is None else site.apply_op("concat", rotated, rest, axis=3)

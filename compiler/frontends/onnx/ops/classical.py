@@ -30,8 +30,8 @@ def import_array_feature_extractor(site: OnnxSite) -> Value:
     index = site.to_tensor(Known(item.array.reshape(-1))) if isinstance(item, Known) else site.input(1)
     index = index if index.type.rank == 1 else site.apply_op("reshape", index, shape=(-1,))
     index = index if isinstance(item, Known) else count_from_beginning(site, index, size)
-    taken = site.apply_op("index_select", x, index, axis=-1)
-    return taken if x.type.rank > 1 else site.apply_op("unsqueeze", taken, axis=0)
+    selected = site.apply_op("index_select", x, index, axis=-1)
+    return selected if x.type.rank > 1 else site.apply_op("unsqueeze", selected, axis=0)
 
 
 @imports("ai.onnx.ml:Scaler", to="sub and mul")
@@ -100,8 +100,8 @@ def import_linear_classifier(site: OnnxSite) -> list[Item]:
         raise ImportRefused("has one row of coefficients for two classes, which has no counterpart")
     scores = _apply_linear_layer(site, count)
     operator = _TRANSFORMS[transform]
-    made = scores if operator is None else site.apply_op(operator, scores, **({"axis": -1} if operator == "softmax" else {}))
-    return [_predict_label(site, scores, labels) if site.used[0] else None, made]
+    transformed = scores if operator is None else site.apply_op(operator, scores, **({"axis": -1} if operator == "softmax" else {}))
+    return [_predict_label(site, scores, labels) if site.used[0] else None, transformed]
 
 
 def _predict_label(site: OnnxSite, scores: Value, labels: Sequence[int]) -> Value:

@@ -42,11 +42,11 @@ def _apply_activation(site: OnnxSite, x: object, params: list[Any]) -> Value:
 @imports("com.microsoft:FusedConv", to="conv, add and an activation")
 def import_fused_conv(site: OnnxSite) -> Value:
     """Import a convolution with an activation. A fourth input is added before the activation."""
-    made = import_conv(site)
-    assert isinstance(made, Value)
+    result = import_conv(site)
+    assert isinstance(result, Value)
     if site.has_input(3):
-        made = site.apply_op("add", made, site.input(3))
-    return _apply_activation(site, made, list(site.get_attr("activation_params", [])))
+        result = site.apply_op("add", result, site.input(3))
+    return _apply_activation(site, result, list(site.get_attr("activation_params", [])))
 
 
 @imports("com.microsoft:FusedGemm", to="dense and an activation")
@@ -65,6 +65,6 @@ def import_fused_matmul(site: OnnxSite) -> Value:
         if site.get_attr(f"transBatch{side}", 0):
             x = site.apply_op("permute", x, axes=(*range(1, rank - 1), 0, rank - 1))
         sides.append(site.apply_op("transpose", x, a=rank - 2, b=rank - 1) if site.get_attr(f"trans{side}", 0) and rank > 1 else x)
-    made = site.apply_op("matmul", *sides)
+    product = site.apply_op("matmul", *sides)
     alpha = shorten_float(site.get_attr("alpha", 1.0))
-    return made if alpha == 1 else site.apply_op("mul", made, other=alpha)
+    return product if alpha == 1 else site.apply_op("mul", product, other=alpha)

@@ -43,10 +43,10 @@ def select_by_index(site: OnnxSite, x: Value, axis: int, where: Value) -> Value:
     if rank == 1:
         return site.apply_op("index_select", x, where, axis=axis)
     flat = site.apply_op("reshape", where, shape=(-1,))
-    taken = site.apply_op("index_select", x, flat, axis=axis)
+    selected = site.apply_op("index_select", x, flat, axis=axis)
     if rank == 0:
-        return site.apply_op("squeeze", taken, axis=axis)
-    return site.apply_op("unflatten", taken, axis=axis, sizes=where.type.shape)
+        return site.apply_op("squeeze", selected, axis=axis)
+    return site.apply_op("unflatten", selected, axis=axis, sizes=where.type.shape)
 
 
 def _select_known(site: OnnxSite, x: Value, axis: int, known: Known) -> Value:
@@ -66,12 +66,14 @@ def _select_known(site: OnnxSite, x: Value, axis: int, known: Known) -> Value:
     # Consecutive indices are a slice, which needs no table of indices.
     if (np.diff(flat) == 1).all():
         start, stop = int(flat[0]), int(flat[-1]) + 1
-        whole = start == 0 and stop == size
-        taken = x if whole and index.ndim > 1 else site.apply_op("slice", x, axis=axis, start=start, stop=None if stop == size else stop)
+        is_all = start == 0 and stop == size
+        selected = (
+            x if is_all and index.ndim > 1 else site.apply_op("slice", x, axis=axis, start=start, stop=None if stop == size else stop)
+        )
     else:
         listed = known if np.array_equal(flat, index) else Known(flat)
-        taken = site.apply_op("index_select", x, site.to_tensor(listed), axis=axis)
-    return taken if index.ndim == 1 else site.apply_op("unflatten", taken, axis=axis, sizes=index.shape)
+        selected = site.apply_op("index_select", x, site.to_tensor(listed), axis=axis)
+    return selected if index.ndim == 1 else site.apply_op("unflatten", selected, axis=axis, sizes=index.shape)
 
 
 @imports("GatherElements", to="gather")
@@ -214,18 +216,18 @@ def import_scatter_nd(site: OnnxSite) -> Value:
         raise ImportRefused("writes along a number of axes that is not known")
     rest = x.type.shape[depth:]
     flat = site.apply_op("flatten", x, start=0, end=depth - 1) if depth > 1 else x
-    at = _flatten_index(site, where, x.type.shape[:depth])
-    at = at if at.type.rank == 1 else site.apply_op("reshape", at, shape=(-1,))
+    position = _flatten_index(site, where, x.type.shape[:depth])
+    position = position if position.type.rank == 1 else site.apply_op("reshape", position, shape=(-1,))
     for _ in rest:
-        at = site.apply_op("unsqueeze", at, axis=-1)
-    at = site.apply_op("expand", at, shape=(at.type.shape[0], *rest)) if rest else at
+        position = site.apply_op("unsqueeze", position, axis=-1)
+    position = site.apply_op("expand", position, shape=(position.type.shape[0], *rest)) if rest else position
     source = source if where.type.rank == 2 else site.apply_op("reshape", source, shape=(-1, *rest))
     reduce = site.get_attr("reduction", "none")
     if reduce == "none":
-        made = site.apply_op("scatter", flat, at, source, axis=0)
+        written = site.apply_op("scatter", flat, position, source, axis=0)
     else:
-        made = site.apply_op("scatter_reduce", flat, at, source, axis=0, reduce=_REDUCE[reduce])
-    return made if depth == 1 else site.apply_op("unflatten", made, axis=0, sizes=x.type.shape[:depth])
+        written = site.apply_op("scatter_reduce", flat, position, source, axis=0, reduce=_REDUCE[reduce])
+    return written if depth == 1 else site.apply_op("unflatten", written, axis=0, sizes=x.type.shape[:depth])
 
 
 @imports("ReverseSequence", to="gather")
@@ -241,7 +243,7 @@ def import_reverse_sequence(site: OnnxSite) -> Value:
     steps = site.emit.make_table((x.type.shape[time],), range_formula(0, 0, 1), INT64)
     steps, lengths = site.apply_op("unsqueeze", steps, axis=batch), site.apply_op("unsqueeze", lengths, axis=time)
     turned = site.apply_op("sub", site.apply_op("sub", lengths, steps), other=1)
-    at = site.apply_op("where", site.apply_op("gt", lengths, steps), turned, steps)
+    positions = site.apply_op("where", site.apply_op("gt", lengths, steps), turned, steps)
     for _ in x.type.shape[2:]:
-        at = site.apply_op("unsqueeze", at, axis=-1)
-    return site.apply_op("gather", x, site.apply_op("expand", at, shape=x.type.shape), axis=time)
+        positions = site.apply_op("unsqueeze", positions, axis=-1)
+    return site.apply_op("gather", x, site.apply_op("expand", positions, shape=x.type.shape), axis=time)

@@ -35,10 +35,10 @@ def interpolation_matrix(site: OnnxSite, resized: ResizedAxis, *, old: bool) -> 
     keep_edges = not site.get_attr("exclude_outside", 0)
     matrix = np.zeros((size, new))
     for index in range(new):
-        at = find_position(site, resized, index, old=old)
-        first, last = math.floor(at - support / stretch) + 1, math.ceil(at + support / stretch) - 1
-        near = np.arange(min(first, math.floor(at)), max(last, math.floor(at)) + 1)
-        weights = np.array([kernel((other - at) * stretch) for other in near])
+        position = find_position(site, resized, index, old=old)
+        first, last = math.floor(position - support / stretch) + 1, math.ceil(position + support / stretch) - 1
+        near = np.arange(min(first, math.floor(position)), max(last, math.floor(position)) + 1)
+        weights = np.array([kernel((other - position) * stretch) for other in near])
         inside = (near >= 0) & (near < size)
         if not keep_edges:
             near, weights = near[inside], weights[inside]

@@ -42,8 +42,8 @@ def nearest_indices(site: OnnxSite, resized: ResizedAxis) -> list[int]:
     rounding = site.get_attr("nearest_mode", "round_prefer_floor")
     if rounding not in _ROUNDINGS:
         raise ImportRefused(f"has the rounding {rounding}, which is not known here")
-    found = [_ROUNDINGS[rounding](find_position(site, resized, index)) for index in range(resized.new)]
-    return [min(max(index, 0), resized.size - 1) for index in found]
+    rounded = [_ROUNDINGS[rounding](find_position(site, resized, index)) for index in range(resized.new)]
+    return [min(max(index, 0), resized.size - 1) for index in rounded]
 
 
 def find_position(site: OnnxSite, resized: ResizedAxis, index: int, *, old: bool = False) -> float:
@@ -63,10 +63,10 @@ def _position_in_region(site: OnnxSite, resized: ResizedAxis, index: int) -> flo
     start, end = (0.0, 1.0) if place is None else (float(region[place]), float(region[place + len(axes)]))
     if size == new and (start, end) != (0, 1):
         raise ImportRefused("is of a region of the size that its result has, which ONNX Runtime does not cut out")
-    at = (size - 1) * (start + index * (end - start) / (new - 1) if new > 1 else (start + end) / 2)
-    if not 0 <= at <= size - 1:
+    position = (size - 1) * (start + index * (end - start) / (new - 1) if new > 1 else (start + end) / 2)
+    if not 0 <= position <= size - 1:
         raise ImportRefused("gives a number for what is outside of the image, which has no counterpart")
-    return at
+    return position
 
 
 def _source_position(where: str, index: Any, size: int, new: int, scale: Any) -> Any:

@@ -133,13 +133,15 @@ def _normalize_symbolic_axes(
     if not names and operator == "layer_norm" and x.type.rank == 3 and len(shape) == 1:
         return site.apply_op("instance_norm", x, eps=arguments["eps"])
     tensors = {name: site.input(("weight", "bias").index(name) + 1) for name in names}
-    own = {name: value for name, value in tensors.items() if site.are_equal(value.type.shape, shape) and value.type.dtype == x.type.dtype}
-    if "weight" not in own:
-        own = {"weight": site.emit.make_table(shape, Const(1.0), x.type.dtype)}
-    result = site.apply_op(operator, x, *own.values(), named=tuple(own), **arguments)
-    if "weight" in tensors and own["weight"] is not tensors["weight"]:
+    fitting = {
+        name: value for name, value in tensors.items() if site.are_equal(value.type.shape, shape) and value.type.dtype == x.type.dtype
+    }
+    if "weight" not in fitting:
+        fitting = {"weight": site.emit.make_table(shape, Const(1.0), x.type.dtype)}
+    result = site.apply_op(operator, x, *fitting.values(), named=tuple(fitting), **arguments)
+    if "weight" in tensors and fitting["weight"] is not tensors["weight"]:
         result = site.apply_op("mul", result, tensors["weight"])
-    return site.apply_op("add", result, tensors["bias"]) if "bias" in tensors and "bias" not in own else result
+    return site.apply_op("add", result, tensors["bias"]) if "bias" in tensors and "bias" not in fitting else result
 
 
 def _broadcast_parameter(known: Known, shape: tuple[int, ...]) -> Known:

@@ -30,7 +30,7 @@ def import_max_pool(site: OnnxSite) -> list[Item]:
         least = float("-inf") if x.type.dtype.is_float else int(x.type.dtype.limits[0])
         x, padding = apply_padding(site, x, frame.get_sides(), value=least), (0,) * len(padding)
     arguments: dict[str, Any] = {"padding": collapse_equal(padding), "ceil_mode": bool(site.get_attr("ceil_mode", 0))}
-    made = site.emit.apply_multi_op(
+    results = site.emit.apply_multi_op(
         "max_pool",
         x,
         kernel=collapse_equal(frame.kernel),
@@ -38,19 +38,19 @@ def import_max_pool(site: OnnxSite) -> list[Item]:
         dilation=collapse_equal(frame.dilation),
         **arguments,
     )
-    return [made[0], _to_tensor_indices(site, x, made[1]) if indexed else None]
+    return [results[0], _to_tensor_indices(site, x, results[1]) if indexed else None]
 
 
-def _to_tensor_indices(site: OnnxSite, x: Value, at: Value) -> Value:
+def _to_tensor_indices(site: OnnxSite, x: Value, positions: Value) -> Value:
     """Convert indices within a channel, as netc has them, to ONNX's indices within the whole tensor, which may count columns first."""
     spatial = x.type.shape[2:]
     if site.get_attr("storage_order", 0) and len(spatial) > 1:
         *rows, width = spatial
         if len(rows) > 1:
             raise ImportRefused("gives indices that count columns first, of more than two axes")
-        row, column = site.apply_op("floor_div", at, other=width), site.apply_op("remainder", at, other=width)
-        at = site.apply_op("add", site.apply_op("mul", column, other=rows[0]), row)
-    return site.apply_op("add", at, _make_channel_offsets(site, x, numel(spatial)))
+        row, column = site.apply_op("floor_div", positions, other=width), site.apply_op("remainder", positions, other=width)
+        positions = site.apply_op("add", site.apply_op("mul", column, other=rows[0]), row)
+    return site.apply_op("add", positions, _make_channel_offsets(site, x, numel(spatial)))
 
 
 def _make_channel_offsets(site: OnnxSite, x: Value, size: Dim) -> Value:
@@ -61,7 +61,7 @@ def _make_channel_offsets(site: OnnxSite, x: Value, size: Dim) -> Value:
 
 @imports("MaxUnpool", to="max_unpool and sub")
 def import_max_unpool(site: OnnxSite) -> Value:
-    x, at = site.input(0), site.input(1)
+    x, positions = site.input(0), site.input(1)
     frame = WindowGeometry(site, x)
     if not frame.is_even:
         raise ImportRefused("its padding is not the same on both sides")
@@ -75,7 +75,7 @@ def import_max_unpool(site: OnnxSite) -> Value:
     usual = tuple((size - 1) * stride - 2 * before + kernel for size, stride, before, kernel in sides)
     if sizes and not site.are_equal(sizes, usual):  # ONNX's test has positions of the least image, and ONNX Runtime those of the larger one
         raise ImportRefused("gives a shape that is not the least that its windows fit in, of which ONNX and ONNX Runtime differ")
-    inside = site.apply_op("sub", at, _make_channel_offsets(site, x, numel(usual)))
+    inside = site.apply_op("sub", positions, _make_channel_offsets(site, x, numel(usual)))
     return site.apply_op("max_unpool", x, inside, **arguments)
 
 
@@ -116,15 +116,15 @@ def _average_dilated(site: OnnxSite, x: Value, frame: WindowGeometry, *, counted
     """
     sides = frame.get_sides()
     longer = _find_overhang(frame) if ceil else {}
-    whole = {axis: (before, after + longer.get(axis, 0)) for axis, (before, after) in sides.items()}
-    mean = _average_windows(site, apply_padding(site, x, whole), frame)
-    if all(side == 0 for both in (sides if counted else whole).values() for side in both) and not any(longer.values()):
+    padding = {axis: (before, after + longer.get(axis, 0)) for axis, (before, after) in sides.items()}
+    mean = _average_windows(site, apply_padding(site, x, padding), frame)
+    if all(side == 0 for both in (sides if counted else padding).values() for side in both) and not any(longer.values()):
         return mean
     ones = site.apply_op("add", site.apply_op("mul", x, other=0.0), other=1.0)
     if counted:
         ones = apply_padding(site, apply_padding(site, ones, sides, value=1.0), {axis: (0, more) for axis, more in longer.items()})
         return site.apply_op("div", mean, _average_windows(site, ones, frame)) if any(longer.values()) else mean
-    return site.apply_op("div", mean, _average_windows(site, apply_padding(site, ones, whole), frame))
+    return site.apply_op("div", mean, _average_windows(site, apply_padding(site, ones, padding), frame))
 
 
 def _find_overhang(frame: WindowGeometry) -> dict[int, Dim]:
@@ -132,13 +132,13 @@ def _find_overhang(frame: WindowGeometry) -> dict[int, Dim]:
     result: dict[int, Dim] = {}
     for n, (size, (before, after)) in enumerate(zip(frame.sizes, frame.get_sides().values(), strict=True)):
         span, stride = frame.dilation[n] * (frame.kernel[n] - 1) + 1, frame.stride[n]
-        whole = size + before + after
-        if not isinstance(whole, int) or not isinstance(size, int) or not isinstance(before, int):
+        padded = size + before + after
+        if not isinstance(padded, int) or not isinstance(size, int) or not isinstance(before, int):
             raise ImportRefused("has `ceil_mode` and `dilations`, and a size that is not known")
-        windows = -(-(whole - span) // stride) + 1
+        windows = -(-(padded - span) // stride) + 1
         if (windows - 1) * stride >= size + before:
             windows -= 1
-        result[n + 2] = max((windows - 1) * stride + span - whole, 0)
+        result[n + 2] = max((windows - 1) * stride + span - padded, 0)
     return result
 
 
@@ -158,10 +158,10 @@ def import_lp_pool(site: OnnxSite) -> Value:
     if any(d != 1 for d in frame.dilation):
         p = int(site.get_attr("p", 2))
         powers = site.apply_op("pow", site.apply_op("abs", x), other=p)
-        whole = {
+        padding = {
             axis: (before, after + (_find_overhang(frame)[axis] if ceil else 0)) for axis, (before, after) in frame.get_sides().items()
         }
-        means = _average_windows(site, apply_padding(site, powers, whole), frame)
+        means = _average_windows(site, apply_padding(site, powers, padding), frame)
         return site.apply_op("pow", site.apply_op("mul", means, other=prod(frame.kernel)), other=1 / p)
     x = apply_padding(site, x, frame.get_sides())
     return site.apply_op(
@@ -219,7 +219,7 @@ def import_roi_align(site: OnnxSite) -> Value:
     # PyTorch's boxes have the number of their image in front, and ONNX has these numbers in an input of their own.
     batch = site.apply_op("unsqueeze", site.cast(site.input(2), boxes.type.dtype), axis=1)
     size = (int(site.get_attr("output_height", 1)), int(site.get_attr("output_width", 1)))
-    whole = site.apply_op("concat", batch, boxes, axis=1)
+    rows = site.apply_op("concat", batch, boxes, axis=1)
     return site.apply_op(
-        "roi_align", x, whole, size=size, scale=float(site.get_attr("spatial_scale", 1.0)), sampling_ratio=ratio, aligned=aligned
+        "roi_align", x, rows, size=size, scale=float(site.get_attr("spatial_scale", 1.0)), sampling_ratio=ratio, aligned=aligned
     )

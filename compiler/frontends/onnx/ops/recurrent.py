@@ -47,40 +47,42 @@ def _unroll_layer(site: OnnxSite, x: Value, directions: Sequence[str]) -> list[I
     """Import the layer as a scan over its steps, where netc's layer computes something else."""
     rows_first = bool(site.get_attr("layout", 0))
     x = site.apply_op("transpose", x, a=0, b=1) if rows_first else x
-    made, last = list[Value](), list[list[Value]]()
-    for at, direction in enumerate(directions):
-        steps = UnrolledDirection(site, at)
-        y, states = steps.run_steps(x, _read_starts(site, x, steps, at, rows_first=rows_first), reverse=direction == "reverse")
-        made.append(y)
+    results, last = list[Value](), list[list[Value]]()
+    for number, direction in enumerate(directions):
+        steps = UnrolledDirection(site, number)
+        y, states = steps.run_steps(x, _read_starts(site, x, steps, number, rows_first=rows_first), reverse=direction == "reverse")
+        results.append(y)
         last.append(states)
-    y = site.apply_op("stack", *made, axis=1) if len(made) > 1 else site.apply_op("unsqueeze", made[0], axis=1)
+    y = site.apply_op("stack", *results, axis=1) if len(results) > 1 else site.apply_op("unsqueeze", results[0], axis=1)
     y = site.apply_op("permute", y, axes=(2, 0, 1, 3)) if rows_first else y
     axis = 1 if rows_first else 0
-    whole = [
+    last_states = [
         site.apply_op("stack", *s, axis=axis) if len(s) > 1 else site.apply_op("unsqueeze", s[0], axis=axis)
         for s in zip(*last, strict=True)
     ]
-    return [y, *whole]
+    return [y, *last_states]
 
 
-def _read_starts(site: OnnxSite, x: Value, steps: UnrolledDirection, at: int, *, rows_first: bool) -> list[Value]:
+def _read_starts(site: OnnxSite, x: Value, steps: UnrolledDirection, direction: int, *, rows_first: bool) -> list[Value]:
     """Return the states that a direction starts with."""
     items = [site.get_item(5), site.get_item(6)] if site.op_type == "LSTM" else [site.get_item(5)]
     axis = 1 if rows_first else 0
-    given = [
-        make_zero_state(site, x, steps.hidden) if item is None else site.apply_op("select", site.to_tensor(item), axis=axis, index=at)
+    starts = [
+        make_zero_state(site, x, steps.hidden)
+        if item is None
+        else site.apply_op("select", site.to_tensor(item), axis=axis, index=direction)
         for item in items
     ]
-    for value in given:
+    for value in starts:
         if not site.are_equal(value.type.shape, (x.type.shape[1], steps.hidden)):
             raise ImportRefused(f"starts with a state {value.type}")
-    return given
+    return starts
 
 
 def _read_arguments(site: OnnxSite, directions: int) -> dict[str, Any] | None:
     """Return the arguments of netc's layer, or None if PyTorch's layer cannot compute the node."""
     kind = site.op_type
-    found = tuple(a.lower() for a in site.get_attr("activations", []))
+    activations = tuple(a.lower() for a in site.get_attr("activations", []))
     if (
         site.get_attr("clip")
         or site.has_input(7)
@@ -89,9 +91,9 @@ def _read_arguments(site: OnnxSite, directions: int) -> dict[str, Any] | None:
         or (kind == "GRU" and not site.get_attr("linear_before_reset", 0))
     ):
         return None
-    if kind == "RNN" and found and set(found) == {"relu"}:
+    if kind == "RNN" and activations and set(activations) == {"relu"}:
         return {"nonlinearity": "relu"}
-    return {} if not found or found == USUAL[kind] * directions else None
+    return {} if not activations or activations == USUAL[kind] * directions else None
 
 
 def _read_weights(site: OnnxSite, directions: int) -> dict[str, Known]:

@@ -92,8 +92,8 @@ def import_arg_extreme(site: OnnxSite) -> Value:
     if not site.get_attr("select_last_index", 0):
         return site.apply_op(operator, x, axis=axis, keepdim=keep)
     # The first extreme of the reversed axis is the last one of the axis.
-    found = site.apply_op(operator, site.apply_op("flip", x, axis=axis), axis=axis, keepdim=keep)
-    return site.apply_op("sub", found, other=x.type.shape[axis] - 1, reverse=True)
+    reversed_index = site.apply_op(operator, site.apply_op("flip", x, axis=axis), axis=axis, keepdim=keep)
+    return site.apply_op("sub", reversed_index, other=x.type.shape[axis] - 1, reverse=True)
 
 
 @imports("TopK", to="topk, or sort")
@@ -126,11 +126,11 @@ def _apply_cumulative(site: OnnxSite, operator: str) -> Value:
         raise ImportRefused("its axis is not known")
     axis = site.normalize_axis(axis, x.type.rank)
     turned = bool(site.get_attr("reverse", 0))
-    given = site.apply_op("flip", x, axis=axis) if turned else x
-    result = site.cast(site.apply_op(operator, given, axis=axis), x.type.dtype)
+    ordered = site.apply_op("flip", x, axis=axis) if turned else x
+    result = site.cast(site.apply_op(operator, ordered, axis=axis), x.type.dtype)
     if site.get_attr("exclusive", 0):
         size = x.type.shape[axis]
-        first = site.apply_op("slice", given, axis=axis, start=0, stop=1)
+        first = site.apply_op("slice", ordered, axis=axis, start=0, stop=1)
         # `exclusive` shifts the sums by one: each leaves out its own element, and the first is 0.
         start = site.apply_op("mul", first, other=0)
         start = start if operator == "cumsum" else site.apply_op("add", start, other=1)

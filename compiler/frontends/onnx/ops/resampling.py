@@ -27,23 +27,23 @@ def import_resize(site: OnnxSite) -> Value:
     old = site.op_type == "Upsample" or site.version < 11
     scales, sizes = _read_amounts(site, x, old)
     axes = [site.normalize_axis(a, x.type.rank) for a in site.get_ints("axes", range(x.type.rank))]
-    given: Sequence[Any] = sizes if sizes is not None else scales or ()
-    if len(given) != len(axes):
+    amounts: Sequence[Any] = sizes if sizes is not None else scales or ()
+    if len(amounts) != len(axes):
         raise ImportRefused("it lacks scales and sizes, or has some for other axes")
-    return _resize_axes(site, x, dict(zip(axes, given, strict=True)), by_size=sizes is not None, old=old)
+    return _resize_axes(site, x, dict(zip(axes, amounts, strict=True)), by_size=sizes is not None, old=old)
 
 
 def _read_amounts(site: OnnxSite, x: Value, old: bool) -> tuple[list[float] | None, list[Dim] | None]:
     """Return the factors, or the sizes, of which a node has one."""
-    at = 1 if old else 2
+    input_index = 1 if old else 2
     if not old and site.has_input(3):
         return None, list(site.require_dims(3, "the list of sizes"))
     if "scales" in site.attributes:
         return [shorten_float(float(s)) for s in site.get_attr("scales")], None
-    item = site.get_item(at)
+    item = site.get_item(input_index)
     if isinstance(item, Sizes):
         return None, _multiply_sizes(x, item)
-    return [shorten_float(float(s)) for s in site.require_array(at, "the list of scales").reshape(-1)], None
+    return [shorten_float(float(s)) for s in site.require_array(input_index, "the list of scales").reshape(-1)], None
 
 
 def _multiply_sizes(x: Value, item: Sizes) -> list[Dim]:
@@ -165,11 +165,11 @@ def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: b
         raise ImportRefused("`coordinate_transformation_mode=align_corners` with factors that are not whole has no counterpart")
     if where == "pytorch_half_pixel" and (1 in target if by_size else min(target) < 1):
         raise ImportRefused("`coordinate_transformation_mode=pytorch_half_pixel` of one element has no counterpart")
-    found: dict[str, Any] = {"align_corners": where == "align_corners"}
+    arguments: dict[str, Any] = {"align_corners": where == "align_corners"}
     if site.get_attr("antialias", 0):
-        found["antialias"] = True
+        arguments["antialias"] = True
     if mode == "linear":
-        return {"mode": {1: "linear", 2: "bilinear", 3: "trilinear"}[axes], **found}
+        return {"mode": {1: "linear", 2: "bilinear", 3: "trilinear"}[axes], **arguments}
     if mode != "cubic" or axes != 2:
         raise ImportRefused(f"the mode {mode} of {axes} axes has no counterpart")
     # PyTorch's bicubic interpolation has the coefficient -0.75, and with antialiasing -0.5.
@@ -178,19 +178,19 @@ def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: b
         site.get_attr("exclude_outside", 0) and not site.get_attr("antialias", 0)
     ):
         raise ImportRefused("the cubic mode with other coefficients than PyTorch's has no counterpart")
-    return {"mode": "bicubic", **found}
+    return {"mode": "bicubic", **arguments}
 
 
 def _choose_nearest_mode(site: OnnxSite, target: Sequence[Any], *, by_size: bool, old: bool) -> str | None:
     """Choose the mode of `upsample` that reads the same elements at all sizes, or None."""
     where = site.get_attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     rounding = site.get_attr("nearest_mode", "floor" if old else "round_prefer_floor")
-    whole = not by_size and all(float(t).is_integer() for t in target)
+    is_integral = not by_size and all(float(t).is_integer() for t in target)
     if where == "asymmetric" and rounding == "floor":
         return "nearest"
-    if whole and where in ("half_pixel", "pytorch_half_pixel") and rounding.startswith("round"):
+    if is_integral and where in ("half_pixel", "pytorch_half_pixel") and rounding.startswith("round"):
         return "nearest"
-    if whole and where == "asymmetric" and rounding == "round_prefer_floor" and all(t in (1, 2) for t in target):
+    if is_integral and where == "asymmetric" and rounding == "round_prefer_floor" and all(t in (1, 2) for t in target):
         return "nearest"
     single = where == "pytorch_half_pixel" and (not by_size or 1 in target)  # which reads the first element for a single one
     if where in ("half_pixel", "pytorch_half_pixel") and rounding == "round_prefer_ceil" and not single:

@@ -122,9 +122,9 @@ def import_expand(site: OnnxSite) -> Value:
     x = site.input()
     shape = list(site.require_dims(1, "the shape"))
     rank = max(len(shape), x.type.rank)
-    own: list[Dim] = [*(1 for _ in range(rank - x.type.rank)), *x.type.shape]
+    old_shape: list[Dim] = [*(1 for _ in range(rank - x.type.rank)), *x.type.shape]
     wanted: list[Dim] = [*(1 for _ in range(rank - len(shape))), *shape]
-    sizes = [d if w == 1 else w for d, w in zip(own, wanted, strict=True)]
+    sizes = [d if w == 1 else w for d, w in zip(old_shape, wanted, strict=True)]
     return x if site.are_equal(sizes, x.type.shape) else site.apply_op("expand", x, shape=tuple(sizes))
 
 
@@ -217,11 +217,11 @@ def _slice_axis(site: OnnxSite, x: Value, axis: int, start: Dim, end: Dim, step:
     return site.apply_op("slice", x, axis=axis, start=start, stop=stop, step=step)
 
 
-def _clip_bound(at: Dim, size: Dim) -> Dim:
+def _clip_bound(bound: Dim, size: Dim) -> Dim:
     """Clip a bound to the axis. A position far before the beginning is the beginning, for symbolic sizes too."""
-    if isinstance(at, int) and isinstance(size, int):
-        return max(-size, min(at, size))
-    return 0 if isinstance(at, int) and at <= -FAR else at
+    if isinstance(bound, int) and isinstance(size, int):
+        return max(-size, min(bound, size))
+    return 0 if isinstance(bound, int) and bound <= -FAR else bound
 
 
 def _reaches_end(site: OnnxSite, end: Dim, size: Dim) -> bool:

@@ -59,8 +59,8 @@ def import_stft(site: OnnxSite) -> Value:
     if not isinstance(size, int) or not isinstance(hop, int):
         raise ImportRefused("has windows whose size or distance depends on the sizes of the inputs")
     onesided = {} if site.get_attr("onesided", 1) else {"onesided": False}
-    made = site.apply_op("stft", signal, *window, n_fft=size, hop_length=hop, center=False, **onesided)
-    return site.apply_op("permute", made, axes=(0, 2, 1, 3))
+    spectrum = site.apply_op("stft", signal, *window, n_fft=size, hop_length=hop, center=False, **onesided)
+    return site.apply_op("permute", spectrum, axes=(0, 2, 1, 3))
 
 
 def _real_signal(site: OnnxSite, x: Value) -> Value:

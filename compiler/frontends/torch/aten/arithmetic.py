@@ -126,7 +126,7 @@ def read_addcmul(site: AtenSite) -> Value:
 @reads("matmul", "bmm", "mm", "mv", "dot", "vdot", "linalg_matmul")
 def read_matmul(site: AtenSite) -> Value:
     # The schemas name the operands differently: `self` and `mat2`, `vec`, `tensor` or `other`.
-    left, right = [name for name, given in site.args.items() if given is not None][:2]
+    left, right = [name for name, argument in site.args.items() if argument is not None][:2]
     return site.apply_op("matmul", site.tensor(left), site.tensor(right))
 
 

@@ -28,7 +28,7 @@ def read_attention(site: AtenSite) -> Value:
         # PyTorch's `is_causal` aligns the first query with the first key. netc asks for `align` where the lengths may differ.
         if not site.scope.model.facts.are_equal(q.type.shape[-2], k.type.shape[-2]):
             arguments["align"] = "start"
-    heads = [one.type.shape[-3] if one.type.rank > 2 else 1 for one in (q, k)]
+    heads = [tensor.type.shape[-3] if tensor.type.rank > 2 else 1 for tensor in (q, k)]
     # netc's attention always groups heads, which PyTorch does only if it is asked to.
     if not site.args.get("enable_gqa") and heads[0] != 1 and heads[1] not in (1, heads[0]):
         raise ImportRefused("has other numbers of heads")
@@ -44,17 +44,17 @@ def read_attention(site: AtenSite) -> Value:
 def read_multihead_attention(site: AtenSite) -> tuple[Value, ...]:
     """Read nn.MultiheadAttention. Its operator (opaque.py) has the batch as its first axis."""
     slots = {name: node for name, node in zip(ATTENTION_PARAMETERS, site.args["params"], strict=True) if node is not None}
-    given = ["query", "key", "value"]
+    names = ["query", "key", "value"]
     # A single input is self-attention, and two are queries with one source of keys and values.
-    if all(site.args[name] is site.args["query"] for name in given):
-        given = ["query"]
+    if all(site.args[name] is site.args["query"] for name in names):
+        names = ["query"]
     elif site.args["key"] is site.args["value"]:
-        given = ["query", "key"]
+        names = ["query", "key"]
     # The keys are PyTorch's names of the masks, the values netc's.
     masks = {name: operand for name, operand in (("attn_mask", "attn_mask"), ("key_padding_mask", "padding")) if site.has_argument(name)}
     result = site.try_layer_with_slots(
         "multihead_attention",
-        *(site.tensor(name) for name in (*given, *masks)),
+        *(site.tensor(name) for name in (*names, *masks)),
         slots=slots,
         statistics=True,
         named=tuple(masks.values()),

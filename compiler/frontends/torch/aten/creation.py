@@ -38,8 +38,8 @@ def read_full(site: AtenSite) -> Value:
     if "zero" in name or "ones" in name:
         number: Number | None = 0 if "zero" in name else 1
     else:
-        given = next(key for key in ("fill_value", "s", "value") if key in site.args)
-        number = site.number_of(given)
+        argument = next(key for key in ("fill_value", "s", "value") if key in site.args)
+        number = site.number_of(argument)
     if number is None:
         return site.apply_op("expand", site.cast(site.tensor("value"), site.result_dtype), shape=site.result_shape())
     return make_constant(site, site.result_shape(), number)
@@ -102,10 +102,10 @@ def read_meshgrid(site: AtenSite) -> tuple[Value, ...]:
     # NumPy's order for images: the first two axes are swapped.
     if site.args.get("indexing") == "xy":
         order[:2] = [1, 0]
-    shape = tuple(sizes[at] for at in order)
+    shape = tuple(sizes[number] for number in order)
     result = []
-    for at, value in enumerate(tensors):
-        axis = order.index(at)
-        column = site.reshape(value, tuple(sizes[at] if i == axis else 1 for i in range(len(shape))))
+    for number, value in enumerate(tensors):
+        axis = order.index(number)
+        column = site.reshape(value, tuple(sizes[number] if i == axis else 1 for i in range(len(shape))))
         result.append(site.apply_op("expand", column, shape=shape))
     return tuple(result)

@@ -99,9 +99,9 @@ def read_round(site: AtenSite) -> Value:
 def read_prelu(site: AtenSite) -> Value:
     x = site.tensor()
     slopes = site.args["weight"].meta["val"].shape[0]
-    made = site.try_layer("prelu", x, given={"weight": "weight"}, num_parameters=int(slopes))
-    if made is not None:
-        return made[0]
+    layer = site.try_layer("prelu", x, given={"weight": "weight"}, num_parameters=int(slopes))
+    if layer is not None:
+        return layer[0]
     weight = site.tensor("weight")
     if x.type.rank > 1:
         # The slopes belong to axis 1, the channels.

@@ -65,8 +65,8 @@ def read_scatter(site: AtenSite) -> Value:
 @reads("scatter_add", "scatter_reduce")
 def read_scatter_reduce(site: AtenSite) -> Value:
     reduce, include = site.args.get("reduce", "sum"), bool(site.args.get("include_self", True))
-    given = (site.tensor(), site.tensor("index"), site.tensor("src"))
-    return site.apply_op("scatter_reduce", *given, axis=site.integer("dim"), reduce=reduce, include_self=include)
+    tensors = (site.tensor(), site.tensor("index"), site.tensor("src"))
+    return site.apply_op("scatter_reduce", *tensors, axis=site.integer("dim"), reduce=reduce, include_self=include)
 
 
 @reads("index_add")
@@ -77,11 +77,11 @@ def read_index_add(site: AtenSite) -> Value:
 @reads("index")
 def read_index(site: AtenSite) -> Value:
     """Read an index by tensors of integers along adjacent axes. The broadcast axes of the tensors replace these axes."""
-    given = site.args["indices"]
-    axes = [axis for axis, one in enumerate(given) if one is not None]
+    indices = site.args["indices"]
+    axes = [axis for axis, index in enumerate(indices) if index is not None]
     if axes != list(range(axes[0], axes[0] + len(axes))):
         raise ImportRefused("selects by tensors along axes that are no neighbors")
-    nodes = [given[axis] for axis in axes]
+    nodes = [indices[axis] for axis in axes]
     if any(node.meta["val"].dtype in (torch.bool, torch.uint8) for node in nodes):
         raise ImportRefused("selects by a mask: the size of the result depends on the values")
     x = site.tensor()
@@ -114,7 +114,7 @@ def _slice_bounds(numbers: Sequence[int]) -> tuple[int, int | None] | None:
 @reads("index_put")
 def read_index_put(site: AtenSite) -> Value:
     """Read a write of one number where a mask is true, or of values by index tensors along adjacent axes."""
-    axes = [axis for axis, one in enumerate(site.args["indices"]) if one is not None]
+    axes = [axis for axis, index in enumerate(site.args["indices"]) if index is not None]
     nodes = [site.args["indices"][axis] for axis in axes]
     if axes != list(range(axes[0], axes[0] + len(axes))):
         raise ImportRefused("writes by index tensors along axes that are not adjacent")
@@ -151,8 +151,8 @@ def _put_along_inner_axes(site: AtenSite, x: Value, nodes: list[Node], values: V
     shape = tuple(_known_size(size) for size in _index_shape(nodes))
     values = site.apply_op("expand", values, shape=(*before, *shape, *after))
     ahead, _ = _rotate_axes(values.type.rank, first, len(shape))
-    found = _put_by_indices(site, site.apply_op("permute", x, axes=moved), nodes, site.apply_op("permute", values, axes=ahead))
-    return site.apply_op("permute", found, axes=back)
+    written = _put_by_indices(site, site.apply_op("permute", x, axes=moved), nodes, site.apply_op("permute", values, axes=ahead))
+    return site.apply_op("permute", written, axes=back)
 
 
 def _rotate_axes(rank: int, first: int, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -245,21 +245,21 @@ def _select_by_indices(site: AtenSite, x: Value, first: int, nodes: list[Node]) 
     if len(nodes) > 1:
         x = site.apply_op("flatten", x, start=first, end=first + len(nodes) - 1)
     flat = flat_index if flat_index.type.rank == 1 else site.apply_op("reshape", flat_index, shape=(-1,))
-    found = site.apply_op("index_select", x, flat, axis=first)
-    return found if flat_index.type.rank == 1 else site.apply_op("reshape", found, shape=site.result_shape())
+    selected = site.apply_op("index_select", x, flat, axis=first)
+    return selected if flat_index.type.rank == 1 else site.apply_op("reshape", selected, shape=site.result_shape())
 
 
 def _flatten_indices(site: AtenSite, sizes: Sequence[Dim], nodes: list[Node]) -> Value:
     """Flatten the indices along several axes into one flat index."""
     flat_index: Value | None = None
     for node, size in zip(nodes, sizes, strict=True):
-        one = site.index_from_front(node, size)
+        index = site.index_from_front(node, size)
         constants = site.scope.model.constants
         # Constant indices were counted from the front above.
         # A flat index mixes the axes, so -1 would be the last element before the row instead of the row's last one.
         if len(nodes) > 1 and node not in constants.values and not is_nonnegative(node, constants):
-            one = site.apply_op("remainder", one, other=size)
-        flat_index = one if flat_index is None else site.apply_op("add", site.apply_op("mul", flat_index, other=size), one)
+            index = site.apply_op("remainder", index, other=size)
+        flat_index = index if flat_index is None else site.apply_op("add", site.apply_op("mul", flat_index, other=size), index)
     assert flat_index is not None
     return flat_index
 
@@ -304,8 +304,8 @@ def _take_pieces(site: AtenSite, x: Value, axis: int, start: Dim, stop: Dim) -> 
     maker = next((node for node in site.scope.builder.graph.nodes if x in node.outputs), None)
     if has_operator(maker, Concat) and maker.op.args["axis"] % x.type.rank == axis % x.type.rank:
         ends: list[Dim] = [0]
-        for one in maker.inputs:
-            ends.append(ends[-1] + one.type.shape[axis])
+        for piece in maker.inputs:
+            ends.append(ends[-1] + piece.type.shape[axis])
         if start in ends and stop in ends:
             return list(maker.inputs[ends.index(start) : ends.index(stop)])
     end = None if stop == x.type.shape[axis] else stop
@@ -319,8 +319,8 @@ def _replace_strided_part(site: AtenSite, x: Value, part: Value, axis: int) -> V
     if not isinstance(size, int) or not isinstance(start, int) or not isinstance(end, int | None):
         raise ImportRefused("is changed in every few elements of an axis whose size is not known")
     # The new part is appended to the old tensor, and each position selects from one of the two.
-    places = {at: number for number, at in enumerate(range(size)[start:end:step])}
-    order = torch.tensor([size + places[at] if at in places else at for at in range(size)])
+    places = {position: number for number, position in enumerate(range(size)[start:end:step])}
+    order = torch.tensor([size + places[position] if position in places else position for position in range(size)])
     both = site.apply_op("concat", x, part, axis=axis)
     return site.apply_op("index_select", both, site.scope.builder.add_node(make_formula_table(to_array(order)))[0], axis=axis)
 

@@ -34,8 +34,10 @@ def read_split(site: AtenSite) -> tuple[Value | None, ...]:
     sizes = [site.scope.model.sizes.to_dim(piece) for piece in pieces]
     # A spec has no tensors without elements, so empty pieces are None, and a single piece needs no split.
     kept = tuple(size for size in sizes if size != 0)
-    made = iter((site.tensor(),) if len(kept) == 1 else site.apply_multi_op("split", site.tensor(), sizes=kept, axis=site.integer("dim")))
-    return tuple(None if size == 0 else next(made) for size in sizes)
+    made_pieces = iter(
+        (site.tensor(),) if len(kept) == 1 else site.apply_multi_op("split", site.tensor(), sizes=kept, axis=site.integer("dim"))
+    )
+    return tuple(None if size == 0 else next(made_pieces) for size in sizes)
 
 
 @reads("chunk")

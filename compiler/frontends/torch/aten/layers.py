@@ -17,9 +17,9 @@ def apply_layer(site: AtenSite, operator: str, *inputs: Value, given: dict[str, 
     """Apply a layer with parameters of its own, or else with tensors as parameters."""
     has_bias = "bias" in given and site.args[given["bias"]] is not None
     bias = {} if "bias" not in given else {"bias": has_bias}
-    own = site.try_layer(operator, *inputs, given=given, **arguments, **bias)
-    if own is not None:
-        return own[0]
+    results = site.try_layer(operator, *inputs, given=given, **arguments, **bias)
+    if results is not None:
+        return results[0]
     names = tuple(name for name in given if site.args[given[name]] is not None)
     return site.apply_op(operator, *inputs, *(site.tensor(given[name]) for name in names), named=names, **arguments)
 
@@ -56,7 +56,7 @@ def read_conv(site: AtenSite) -> Value:
     x = site.tensor("input")
     batched = x.type.rank == fake.dim()
     padding: Any = site.args["padding"] if isinstance(site.args["padding"], str) else _read_spatial(site, "padding")
-    found = apply_layer(
+    result = apply_layer(
         site,
         "conv",
         x if batched else site.apply_op("unsqueeze", x, axis=0),
@@ -67,7 +67,7 @@ def read_conv(site: AtenSite) -> Value:
         dilation=_read_spatial(site, "dilation"),
         groups=site.integer("groups"),
     )
-    return found if batched else site.apply_op("squeeze", found, axis=(0,))
+    return result if batched else site.apply_op("squeeze", result, axis=(0,))
 
 
 @reads("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
@@ -111,12 +111,12 @@ _BAG_MODES = ("sum", "mean", "max")
 @reads("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
 def read_embedding_bag(site: AtenSite) -> tuple[Value | None, ...]:
     """Read sums or means of the rows of bags. A bag's indices begin at its offset. The other results serve the gradient."""
-    if any(site.reads_result(at) for at in range(1, len(site.result))):
+    if any(site.reads_result(number) for number in range(1, len(site.result))):
         raise ImportRefused("gives more than the rows of its bags")
     num, dim = (int(size) for size in site.args["weight"].meta["val"].shape)
     padding = site.args.get("padding_idx")
     names = tuple(name for name in ("per_sample_weights", "offsets") if site.has_argument(name))
-    own = site.try_layer(
+    results = site.try_layer(
         "embedding_bag",
         site.tensor("indices"),
         *(site.tensor(name) for name in names),
@@ -130,6 +130,6 @@ def read_embedding_bag(site: AtenSite) -> tuple[Value | None, ...]:
         padding_idx=None if padding in (None, -1) else site.integer("padding_idx"),
         dtype=to_dtype(site.result[0].dtype),
     )
-    if own is None:
+    if results is None:
         raise ImportRefused("has a weight that is computed")
-    return own[0], *[None] * (len(site.result) - 1)
+    return results[0], *[None] * (len(site.result) - 1)

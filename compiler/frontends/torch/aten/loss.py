@@ -23,12 +23,12 @@ def read_loss(site: AtenSite) -> Value:
     operator = {"nll_loss_nd": "nll_loss", "cross_entropy_loss": "cross_entropy"}.get(site.name, site.name)
     tensors = [name for name in site.args if site.is_tensor(name)]
     signature = Operator.registry[operator].signature
-    given = {
+    numbers = {
         name: site.fixed_number(name)
         for name in site.args
         if name not in tensors and name in signature and site.has_argument(name) and name != "reduction"
     }
-    arguments: dict[str, Any] = {name: number for name, number in given.items() if number != signature[name].default}
+    arguments: dict[str, Any] = {name: number for name, number in numbers.items() if number != signature[name].default}
     arguments["reduction"] = _REDUCTIONS[site.integer("reduction")]
     named = tuple(name for name in tensors if name in _OPTIONAL)
     return site.apply_op(operator, *(site.tensor(name) for name in tensors), named=named, **arguments)

@@ -29,7 +29,7 @@ def read_batch_norm(site: AtenSite) -> Value:
     if site.args.get("running_mean") in site.scope.model.frozen_statistics:
         return _apply_arithmetic(site, x)
     affine = "weight" in names
-    own = site.try_layer_with_slots(
+    results = site.try_layer_with_slots(
         "batch_norm",
         x,
         slots={name: site.args[name] for name in names},
@@ -38,8 +38,8 @@ def read_batch_norm(site: AtenSite) -> Value:
         bias="bias" in names or not affine,
         **arguments,
     )
-    if own is not None:
-        return own[0]
+    if results is not None:
+        return results[0]
     return _apply_arithmetic_with_note(site, x, "batch")
 
 
@@ -71,10 +71,10 @@ def _apply_arithmetic(site: AtenSite, x: Value) -> Value:
         if site.args.get(name) is not None
     }
     scale = site.apply_op("rsqrt", site.apply_op("add", tensors["running_var"], other=site.number("eps")))
-    found = site.apply_op("mul", site.apply_op("sub", x, tensors["running_mean"]), scale)
+    normal = site.apply_op("mul", site.apply_op("sub", x, tensors["running_mean"]), scale)
     if "weight" in tensors:
-        found = site.apply_op("mul", found, tensors["weight"])
-    return site.apply_op("add", found, tensors["bias"]) if "bias" in tensors else found
+        normal = site.apply_op("mul", normal, tensors["weight"])
+    return site.apply_op("add", normal, tensors["bias"]) if "bias" in tensors else normal
 
 
 @reads("instance_norm")
@@ -95,8 +95,8 @@ def _read_tracking_instance_norm(site: AtenSite, x: Value) -> Value:
     names = [name for name in ("weight", "bias", *_STATISTICS) if site.has_argument(name)]
     arguments = {"eps": site.number("eps"), "momentum": site.number("momentum"), "affine": "weight" in names}
     slots = {name: site.args[name] for name in names}
-    own = site.try_layer_with_slots("instance_norm", x, slots=slots, statistics=True, track_running_stats=True, **arguments)
-    return _apply_arithmetic_with_note(site, x, "instance") if own is None else own[0]
+    results = site.try_layer_with_slots("instance_norm", x, slots=slots, statistics=True, track_running_stats=True, **arguments)
+    return _apply_arithmetic_with_note(site, x, "instance") if results is None else results[0]
 
 
 @reads("layer_norm", "native_layer_norm")
@@ -145,5 +145,5 @@ def read_local_response_norm(site: AtenSite) -> Value:
 def read_weight_norm(site: AtenSite) -> Value:
     """Read weight normalization: the direction of a weight, times its length for each element of one axis."""
     v, g, axis = site.tensor("v"), site.tensor("g"), site.integer("dim")
-    others = tuple(at for at in range(v.type.rank) if at != axis % v.type.rank)
+    others = tuple(other for other in range(v.type.rank) if other != axis % v.type.rank)
     return site.apply_op("mul", v, site.apply_op("div", g, site.apply_op("norm", v, axis=others, keepdim=True)))

@@ -29,16 +29,16 @@ def _count_spatial_axes(site: AtenSite) -> int:
     return int(next(letter for letter in site.name if letter.isdigit()))
 
 
-def _drop_batch_axis(site: AtenSite, found: tuple[Value, ...], missing: bool) -> tuple[Value, ...]:
-    return tuple(site.apply_op("squeeze", value, axis=(0,)) for value in found) if missing else found
+def _drop_batch_axis(site: AtenSite, values: tuple[Value, ...], missing: bool) -> tuple[Value, ...]:
+    return tuple(site.apply_op("squeeze", value, axis=(0,)) for value in values) if missing else values
 
 
 @reads("max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices", "max_pool1d_with_indices", "max_pool3d_with_indices")
 def read_max_pool(site: AtenSite) -> Value | tuple[Value, ...]:
     x, missing = _add_batch_axis(site, _count_spatial_axes(site))
     arguments = _read_window(site, "kernel_size", "stride", "padding", "dilation")
-    found = _drop_batch_axis(site, site.apply_multi_op("max_pool", x, ceil_mode=site.args["ceil_mode"], **arguments), missing)
-    return found if "indices" in site.name else found[0]
+    results = _drop_batch_axis(site, site.apply_multi_op("max_pool", x, ceil_mode=site.args["ceil_mode"], **arguments), missing)
+    return results if "indices" in site.name else results[0]
 
 
 @reads("avg_pool1d", "avg_pool2d", "avg_pool3d")
@@ -56,13 +56,13 @@ def read_avg_pool(site: AtenSite) -> Value:
 def read_adaptive_pool(site: AtenSite) -> Value | tuple[Value, ...]:
     spatial = _count_spatial_axes(site)
     x, missing = _add_batch_axis(site, spatial)
-    given = site.args["output_size"]
-    items = list(given) if isinstance(given, list | tuple) else [given] * spatial
-    sizes = [x.type.shape[2 + at] if one is None else site.size_of(one) for at, one in enumerate(items)]
+    output_size = site.args["output_size"]
+    items = list(output_size) if isinstance(output_size, list | tuple) else [output_size] * spatial
+    sizes = [x.type.shape[2 + number] if item is None else site.size_of(item) for number, item in enumerate(items)]
     if not all(isinstance(size, int) for size in sizes):
         raise ImportRefused("keeps an axis whose size depends on the input")
     operator = "adaptive_max_pool" if "max" in site.name else "adaptive_avg_pool"
     size: Any = sizes[0] if len(set(sizes)) == 1 else tuple(sizes)
     # PyTorch takes images without a batch axis, and netc's pools do not.
-    found = _drop_batch_axis(site, site.apply_multi_op(operator, x, size=size), missing)
-    return (found[0], found[-1]) if "max" in site.name and len(found) > 1 else found[0]
+    results = _drop_batch_axis(site, site.apply_multi_op(operator, x, size=size), missing)
+    return (results[0], results[-1]) if "max" in site.name and len(results) > 1 else results[0]

@@ -19,8 +19,8 @@ def read_recurrent(site: AtenSite) -> tuple[Value, ...]:
     if "batch_sizes" in site.args:
         raise ImportRefused("works on packed sequences")
     operator, more = _OPERATORS[site.name]
-    given = site.args["hx"]
-    states = list(given) if isinstance(given, list | tuple) else [given]
+    initial = site.args["hx"]
+    states = list(initial) if isinstance(initial, list | tuple) else [initial]
     x = site.tensor("input")
     if not site.args["batch_first"] and x.type.rank == 3:
         # netc's recurrent layers have the batch first.
@@ -89,18 +89,18 @@ _OF_CELLS = {"w_ih": "weight_ih", "w_hh": "weight_hh", "b_ih": "bias_ih", "b_hh"
 def read_cell(site: AtenSite) -> Value | tuple[Value, ...]:
     """Read one step of a recurrence."""
     operator, nonlinearity = _CELLS[site.name]
-    slots = {name: site.args[given] for given, name in _OF_CELLS.items() if site.has_argument(given)}
-    given = site.args["hx"]
-    found = site.try_layer_with_slots(
+    slots = {name: site.args[argument] for argument, name in _OF_CELLS.items() if site.has_argument(argument)}
+    initial = site.args["hx"]
+    results = site.try_layer_with_slots(
         operator,
         site.tensor("input"),
-        *map(site.tensor_of, given if isinstance(given, list | tuple) else [given]),
+        *map(site.tensor_of, initial if isinstance(initial, list | tuple) else [initial]),
         slots=slots,
         statistics=True,
         hidden=int(slots["weight_hh"].meta["val"].shape[1]),
         bias="bias_ih" in slots,
         **({"nonlinearity": nonlinearity} if nonlinearity else {}),
     )
-    if found is None:
+    if results is None:
         raise ImportRefused("has weights that are no parameters of its own")
-    return found if len(found) > 1 else found[0]
+    return results if len(results) > 1 else results[0]

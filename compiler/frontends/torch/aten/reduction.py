@@ -97,9 +97,9 @@ def read_cummax(site: AtenSite) -> tuple[Value, ...]:
 def read_diff(site: AtenSite) -> Value:
     x = site.tensor()
     ends = [site.optional_tensor("prepend"), x, site.optional_tensor("append")]
-    given = [value for value in ends if value is not None]
-    if len(given) > 1:
-        x = site.apply_op("concat", *given, axis=site.integer("dim"))
+    parts = [value for value in ends if value is not None]
+    if len(parts) > 1:
+        x = site.apply_op("concat", *parts, axis=site.integer("dim"))
     return site.apply_op("diff", x, n=site.integer("n"), axis=site.integer("dim"))
 
 

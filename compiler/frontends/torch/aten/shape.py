@@ -24,16 +24,16 @@ def read_reshape(site: AtenSite) -> Value:
     if site.args.get("dtype") is not None:
         return site.first_tensor
     x = site.tensor()
-    given = site.sizes("size" if "size" in site.args else "shape")
+    sizes = site.sizes("size" if "size" in site.args else "shape")
     shape = site.result_shape()
     if shape == x.type.shape:
         return x
-    return site.apply_op("reshape", x, shape=given if given.count(-1) == 1 and _may_stay_open(x, given, shape) else shape)
+    return site.apply_op("reshape", x, shape=sizes if sizes.count(-1) == 1 and _may_stay_open(x, sizes, shape) else shape)
 
 
-def _may_stay_open(x: Value, given: tuple[Dim, ...], shape: tuple[Dim, ...]) -> bool:
+def _may_stay_open(x: Value, sizes: tuple[Dim, ...], shape: tuple[Dim, ...]) -> bool:
     """Return whether `-1` reads better than the computed size: only if that is not a size of the input, such as `(H + 1) // 2 * C`."""
-    return shape[given.index(-1)] not in x.type.shape
+    return shape[sizes.index(-1)] not in x.type.shape
 
 
 @reads("view_as", "reshape_as")
@@ -64,7 +64,7 @@ def read_permute(site: AtenSite) -> Value:
 
 def _permute_axes(site: AtenSite, x: Value, axes: tuple[int, ...]) -> Value:
     order = [axis % x.type.rank for axis in axes]
-    moved = [axis for at, axis in enumerate(order) if at != axis]
+    moved = [axis for position, axis in enumerate(order) if position != axis]
     if len(moved) == 2:
         return site.apply_op("transpose", x, a=min(moved), b=max(moved))
     return site.apply_op("permute", x, axes=axes) if moved else x

@@ -44,7 +44,7 @@ def read_multi_axis_fft(site: AtenSite) -> Value:
     rank = len(site.args["self"].meta["val"].shape)
     sizes = site.sizes("s") if site.has_argument("s") else None
     axes = site.axes() or tuple(range(-len(sizes), 0) if sizes else range(rank))
-    steps = [(axis % rank, sizes[at] if sizes is not None else None) for at, axis in enumerate(axes)]
+    steps = [(axis % rank, sizes[number] if sizes is not None else None) for number, axis in enumerate(axes)]
     if sizes is not None and -1 in sizes:
         raise ImportRefused("has a size of -1", "give all sizes, or none")
     norm = site.args["norm"] or "backward"
