@@ -107,6 +107,7 @@ class _LookUp(Parametric):
     def check_arguments(self, inputs: OpInputs) -> None:
         """Refuse a type that is not a float, a padding index without a row, and a `max_norm` that cannot be reached or that would change a
         given tensor."""
+        # `F.embedding` with `max_norm` changes the weight in place.
         if self.max_norm is not None and "weight" in inputs:
             needed = "cannot be with a weight that is given: PyTorch would change that tensor"
             raise OperatorError(BadArgument(self.name, "max_norm", str(self.max_norm), needed), argument_location("max_norm"))

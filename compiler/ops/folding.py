@@ -158,6 +158,7 @@ class Fold(_Blocks):
         *batch, columns, _ = x.shape
         kernel = self.expand_pair("kernel")
         shown = "x".join(map(str, kernel))
+        # A column has one element of each channel for each tap of the kernel.
         channels = exact_quotient(self.name, columns, "channels", prod(kernel), f"blocks of {shown}", inputs, "kernel")
         image = x.with_shape((*batch, channels, *self.image_size()))
         high, wide = compute_sizes(self.name, image, self.make_windows(), inputs.facts)

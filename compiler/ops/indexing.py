@@ -61,6 +61,7 @@ def require_same_rank(operator: str, inputs: OpInputs, name: str, what: str) -> 
 def require_within(operator: str, inputs: OpInputs, name: str, but: int | None = None) -> None:
     """Refuse indices with a greater size than the input `name`, along any axis except `but`."""
     index, tensor = inputs.index, inputs[name]
+    # Like PyTorch, treat a tensor without axes as one with a single element.
     for axis, (part, size) in enumerate(zip(index.shape or (1,), tensor.shape or (1,), strict=True)):
         fits = True if axis == but else inputs.facts.is_at_least(size, part)
         if fits is False:
@@ -208,6 +209,7 @@ class IndexAdd(Operator):
             needed = f"values to add with as many axes as {show_shape(x.shape)}, {x.rank}"
             raise OperatorError(WrongRank(self.name, needed, source), inputs.at("source"))
         require_exact_scalar(self.name, x, self.alpha, "alpha")
+        # An index without axes is one index.
         wanted = (*x.shape[:axis], index.shape[0] if index.rank else 1, *x.shape[axis + 1 :])
         for place, (actual, size) in enumerate(zip(source.shape or (1,), wanted, strict=True)):
             same = inputs.facts.are_equal(actual, size)

@@ -110,6 +110,8 @@ def with_values(name: str, arguments: Mapping[str, float | str]) -> Init:
     init = Init(name, values)  # type: ignore[arg-type]
     if name in ("uniform", "trunc_normal"):
         low, high = (value_of(init, end) for end in _FREE)
+        # A uniform distribution between equal ends is a constant. A normal distribution cannot be truncated to a
+        # point.
         if low > high or (low == high and name == "trunc_normal"):
             raise InvalidArgument("its lower end `a` is not below its upper end `b`")
     return init
@@ -125,9 +127,11 @@ def check_init(init: Init, shape: Shape, dtype: DType, name: str) -> None:
     location = argument_location(name)
     if not dtype.is_float:
         _check_integers(init, dtype, name)
+    # PyTorch computes it by a QR decomposition, which it does not have for half types.
     elif init.kind == _ORTHOGONAL and dtype.name not in ("float32", "float64"):
         raise OperatorError(InitNeedsPrecision(init.kind, dtype), location)
     for value in init.values:
+        # A number such as 1e6 would be infinite in float16.
         if isinstance(value, (int, float)) and dtype.is_float and abs(value) > dtype.limits[1]:
             raise OperatorError(InitUnfit(value, dtype), location)
     if len(shape) < INITIALIZERS[init.kind].axes:

@@ -116,6 +116,7 @@ class Einsum(Operator):
                 raise OperatorError(NarrowNumbers(self.name, holder), input_location(indices[0]))
         if all(len(indices) == 1 for indices in summed.values()):
             return reduce(promote_types, dtypes)
+        # A label that several operands share is summed by a matrix product, which does not promote types in PyTorch.
         require_same_dtype(self.name, inputs)
         if inputs.types[0].dtype == BOOL:
             raise OperatorError(NeedsNumber(self.name, inputs.types[0]), input_location(0))

@@ -88,6 +88,7 @@ class MultiheadAttention(CausalOperator, WithBias):
         return [name for name in ("attn_mask", "padding") if name in inputs]
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        # The flag says that the last input is the mask, and there is only one input.
         if self.key_padding_mask and len(inputs) == 1:
             hint = f"pass it `(x, padding) -> {self.name} ...`"
             raise OperatorError(WrongTensors(self.name, "2 to 5 tensors with `key_padding_mask`", 1, hint), STAGE)

@@ -133,6 +133,7 @@ class BatchNorm(_TrackingNormalization):
         x = inputs.x
         self._check_known(inputs, 1)
         if not self.track_running_stats:
+            # With running statistics, evaluation computes no variance, so one value is enough there.
             self._check_enough(inputs, x.shape[0] * numel(x.shape[2:]), "channel")
         return (x,)
 

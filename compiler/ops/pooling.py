@@ -114,6 +114,7 @@ class AvgPool(_PaddedPool):
         results = super().infer_types(inputs)
         if self.divisor_override == 0:
             raise OperatorError(BadArgument(self.name, "divisor_override", "0", "must not be zero"), argument_location("divisor_override"))
+        # `F.avg_pool1d` has no such argument.
         if self.divisor_override is not None and inputs.x.rank == 3:
             needed = "needs two or three spatial axes"
             raise OperatorError(BadArgument(self.name, "divisor_override", str(inputs.x), needed), argument_location("divisor_override"))

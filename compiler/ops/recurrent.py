@@ -129,6 +129,7 @@ class Recurrent(WithRecurrence):
                 yield f"_l{layer}{direction}", self.directions * self.units if layer else features
 
     def default_parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        # PyTorch draws all parameters of a recurrent layer by the size of the state, also the weights of the input.
         rows, init, dtype = self.gates * self.hidden, fan_in_uniform(self.hidden), inputs.x.dtype
         specs: list[ParameterSpec] = []
         for end, width in self.iterate_cells(inputs.x.shape[-1]):

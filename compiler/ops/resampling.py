@@ -147,6 +147,7 @@ class Upsample(Operator):
         if self.antialias and self.mode not in _SMOOTH:
             needed = f"goes with {', '.join(f'`{m}`' for m in _SMOOTH)} only"
             raise OperatorError(BadArgument(self.name, "antialias", f"`mode={self.mode}`", needed), argument_location("antialias"))
+        # `F.interpolate` refuses it: "Lanczos mode requires antialias=True".
         if self.mode == "lanczos" and not self.antialias:
             needed = "must be true with `mode=lanczos`"
             raise OperatorError(BadArgument(self.name, "antialias", "false", needed, "add `antialias=true`"), argument_location("mode"))
@@ -181,6 +182,7 @@ class Upsample(Operator):
     def _scale_size(self, size: Dim, scale: int | float) -> Dim:
         if isinstance(size, int):
             return int(size * scale)
+        # Rounded down by `//`, so that the size is a formula with a normal form.
         numerator, denominator = self._scale_fraction(size, scale).as_integer_ratio()
         return size * numerator // denominator
 
@@ -240,6 +242,7 @@ class GridSample(Operator):
         self._refuse_unless(grid.shape[-1], axes, f"{needed}, one coordinate for each spatial axis", inputs)
         batch = f"a grid for each of the {format_dim(x.shape[0])} images of {show_shape(x.shape)}"
         self._refuse_unless(grid.shape[0], x.shape[0], batch, inputs)
+        # `F.grid_sample` interpolates bicubically for two spatial axes only.
         if axes == 3 and self.mode == "bicubic":
             needed = f"must be `bilinear` or `nearest` for three spatial axes, those of {x}"
             raise OperatorError(BadArgument(self.name, "mode", "`bicubic`", needed), argument_location("mode"))

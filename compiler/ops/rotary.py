@@ -69,6 +69,7 @@ class Rotary(Operator):
 
     def _refuse_features(self, inputs: OpInputs, x: TensorType) -> None:
         size, facts = x.shape[-1], inputs.facts
+        # Without `dims`, all features are rotated in pairs, so their number must be even.
         if self.dims is None:
             even = facts.divides(2, size)
             if even is False:
@@ -90,6 +91,7 @@ class Rotary(Operator):
     def _refuse_positions(self, inputs: OpInputs, x: TensorType) -> None:
         positions = inputs.positions
         each: Shape = (x.shape[-2],)
+        # One list of positions for all samples, or one for each.
         forms = [each, (x.shape[0], *each)] if x.rank > 2 else [each]
         needed = "positions of shape " + " or ".join(show_shape(f) for f in forms)
         wanted = next((f for f in forms if len(f) == positions.rank), None)

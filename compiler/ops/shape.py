@@ -261,6 +261,7 @@ class Expand(Layout):
     def _expand_size(self, axis: int, front: int, inputs: OpInputs) -> Dim:
         x, new = inputs.x, self.shape[front + axis]
         old = x.shape[axis]
+        # A literal 1, rather than a size that is known to be 1: only then may the axis grow.
         if new == -1 or old == 1:
             return old if new == -1 else new
         same = inputs.facts.are_equal(old, new)

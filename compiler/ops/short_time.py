@@ -64,6 +64,7 @@ class ShortTime(Operator):
         window = inputs.get("window")
         if window is None:
             return
+        # PyTorch puts the weights in the middle of `n_fft` elements, so their number must be `win_length`.
         same = inputs.facts.are_equal(window.shape[0], size)
         if same is False:
             raise OperatorError(WrongSize(self.name, f"a window of {size} weights", window), inputs.at("window"))
@@ -106,6 +107,7 @@ class Stft(ShortTime):
         x, edge = inputs.x, self.edge_size()
         if not edge or self.pad_mode not in ("reflect", "circular"):
             return
+        # A reflection does not repeat the element at the edge, so it needs one element more.
         least = edge + 1 if self.pad_mode == "reflect" else edge
         enough = inputs.facts.is_at_least(x.shape[-1], least)
         if enough is False:

@@ -228,6 +228,7 @@ class Pad(Layout):
             return bool(value)
         low, high = dtype.limits
         if value != value or not low <= value <= high:
+            # Infinities and NaN may be meant, as before a maximum. A finite number outside of the type is a mistake.
             if dtype.is_float and not isfinite(value):
                 return float(value)
             raise OperatorError(
@@ -264,6 +265,7 @@ class Roll(Layout):
             raise OperatorError(WrongRank(self.name, "at least one axis", x), inputs.at("x"))
         for axis in self.axis or ():
             normalize_axis(self.name, axis, x)
+        # Without an axis, `torch.roll` rolls the flattened tensor, by one number.
         axes = 1 if self.axis is None else len(self.axis)
         if len(self.shifts) != axes:
             needed = "must be one number without `axis`" if self.axis is None else f"must have one entry for each of the {axes} axes"

@@ -42,6 +42,7 @@ class Topk(_Order):
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         x = inputs.x
         axis = normalize_axis(self.name, self.axis, x)
+        # `torch.topk` takes a tensor without axes for one element.
         size = x.shape[axis] if x.rank else 1
         enough = inputs.facts.is_at_least(size, self.k)
         if enough is False:

@@ -74,6 +74,7 @@ class Rfft(Fourier):
     examples = ("input [T] -> rfft", "input [T, 400] -> rfft 512 -> norm axis=-1")
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        # Like PyTorch, convert integers and booleans to float32.
         x = inputs.x if inputs.x.dtype.is_float else inputs.x.with_dtype(FLOAT32)
         require_elements(self.name, inputs, "x", (self.transform_axis(x),))
         result = self.with_axis_size(x, self.time_length(x) // 2 + 1)
@@ -106,6 +107,7 @@ class Irfft(_OfPairs):
     examples = ("input [T] -> rfft -> irfft", "input [33, 2] -> irfft 65")
 
     def time_length(self, x: TensorType) -> Dim:
+        # Whether the signal had an even length is lost in its frequencies. Like PyTorch, assume that it had.
         return 2 * (x.shape[self.transform_axis(x)] - 1) if self.n is None else self.n
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
