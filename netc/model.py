@@ -276,21 +276,21 @@ class Model:
         of `auto`, `light` and `dark`. Raises `ValueError` for another ending or theme and for a stage that is not there, `CannotDraw` for a
         PNG without resvg-py, `OSError` if the file cannot be written.
         """
-        from .drawing.picture_files import picture_bytes
+        from .drawing.picture_files import render_picture
 
         checked = check_path(path)
         if depth is not None and depth < 0:
             raise ValueError(f"`depth` must be at least 0, not {depth}")
-        write_bytes(checked, picture_bytes(self.program, checked, depth=depth, at=at, theme=theme))
+        write_bytes(checked, render_picture(self.program, checked, depth=depth, at=at, theme=theme))
 
     def _repr_html_(self) -> str:
         """What notebooks show."""
         from .display.html_markup import render_image, render_model, render_tree
-        from .drawing.picture_levels import picture
-        from .drawing.svg import svg
+        from .drawing.picture_levels import make_picture
+        from .drawing.svg import render_svg
 
         summary = self.summary()
-        image = render_image(svg(picture(self.program, pages=1).pages[0]), f"{self.name} as a graph")
+        image = render_image(render_svg(make_picture(self.program, pages=1).pages[0]), f"{self.name} as a graph")
         tree = render_tree(summary.name, summary.inputs, summary.rows, summary.total_lines())
         return render_model(self.name, self.inputs, self.outputs, len(summary.rows), tree, image)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..drawing.picture_files import format_of, picture_bytes
+from ..drawing.picture_files import get_format, render_picture
 from ..drawing.png import CannotDraw
 from ..drawing.style import THEMES
 from ..files.atomic_writing import check_writable, write_bytes
@@ -49,7 +49,7 @@ def command(
     refuse_overwriting(output, path, after)
 
     with raise_as_usage_error():
-        format_of(output)  # before the spec is compiled, which may take long
+        get_format(output)  # before the spec is compiled, which may take long
     check_writable(output)
     defer_garbage_collection()
     choice = make_choice(model, params, dims, allow_paths)
@@ -58,7 +58,7 @@ def command(
     program = program if after is None else compile_spec(make_reader(after, None), choice).program
     try:
         with raise_as_usage_error():
-            content = picture_bytes(program, output, depth=depth, at=at, theme=theme, before=before)
+            content = render_picture(program, output, depth=depth, at=at, theme=theme, before=before)
     except CannotDraw as error:
         raise CommandFailed(str(error), error.help) from None
     write_bytes(output, content)

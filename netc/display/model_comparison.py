@@ -15,8 +15,8 @@ from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
 from netc.compiler.ir.walk import join_labels
 from netc.dsl.record import Record, replace
 
-from ..drawing.box_text import operator_words
-from ..drawing.drawn_units import in_rows
+from ..drawing.box_text import format_operator
+from ..drawing.drawn_units import fold_rows
 from .figures import format_bytes
 
 Difference = tuple[str, str, str]
@@ -119,7 +119,7 @@ class _Comparer:
     def _list_stages(self, graph: Graph) -> list[_Stage]:
         seen: dict[str, int] = {}
         stages = []
-        for unit in in_rows(graph):
+        for unit in fold_rows(graph):
             node = unit.nodes[0]
             seen[node.label] = seen.get(node.label, 0) + 1
             results = ", ".join(str(value.type) for value in unit.nodes[-1].outputs)
@@ -159,7 +159,7 @@ def _make_one_sided_change(kind: Literal["added", "removed"], stage: _Stage) -> 
 
 def _describe_node(node: Node) -> str:
     if isinstance(node, OpNode):
-        return operator_words(node.op)
+        return format_operator(node.op)
     return node.graph.name if node.graph.kind == "block" else node.graph.kind
 
 

@@ -16,14 +16,14 @@ from netc.compiler.types.tensor_types import DType, TensorType
 
 from ..display.model_summary import Quotients
 
-LONGEST_TYPE = 34
-LONGEST_COUNT = 22
+MAX_TYPE = 34
+MAX_COUNT = 22
 _UNITS = ("", " k", " M", " G", " T", " P", " E")
 _HIDDEN = (Init, Formula)
 """Arguments that say nothing about what is connected to what."""
 
 
-def operator_words(op: Operator) -> str:
+def format_operator(op: Operator) -> str:
     """The operator as it is written, without what has its default: `conv 64 7x7 stride=2`, `1 - in`."""
     first: list[str] = []
     named: list[str] = []
@@ -32,15 +32,15 @@ def operator_words(op: Operator) -> str:
         if isinstance(value, _HIDDEN) or value is None or value == arg.default:
             continue
         if arg.positional:
-            first.append(_value(value))
+            first.append(_format_value(value))
         else:
-            named.append(f"{name}={_value(value)}")
+            named.append(f"{name}={_format_value(value)}")
     if op.symbol and op.args.get(REVERSE):
         return f"{' '.join(first)} {op.symbol} in"
     return " ".join([op.symbol or op.name, *first, *named])
 
 
-def _value(value: object) -> str:
+def _format_value(value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
@@ -49,7 +49,7 @@ def _value(value: object) -> str:
         case tuple() if len(value) > 1 and all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in value):
             return "x".join(map(str, value))
         case tuple():
-            return f"[{', '.join(map(_value, value))}]"
+            return f"[{', '.join(map(_format_value, value))}]"
         case DType():
             return value.name
         case str():
@@ -57,49 +57,49 @@ def _value(value: object) -> str:
     return format_dim(value) if not isinstance(value, int) and isinstance(value, Dim) else str(value)
 
 
-class Sizes:
+class SizeFormatter:
     """Dimensions and counts in short. Rounded quotients have names, as in `netc summary`."""
 
     def __init__(self, quotients: Quotients) -> None:
         self.quotients = quotients
 
-    def type(self, type: TensorType) -> str:
+    def format_type(self, type: TensorType) -> str:
         """The type, with ellipses in place of what would be too long for a wire."""
         text = self.quotients.shorten(str(type)).replace("*", "·")
-        return text if len(text) <= LONGEST_TYPE else text[: LONGEST_TYPE - 1] + "…"
+        return text if len(text) <= MAX_TYPE else text[: MAX_TYPE - 1] + "…"
 
-    def count(self, value: Dim) -> str:
+    def format_count(self, value: Dim) -> str:
         """A number with a decimal unit: `25.6 M`, or a formula with its first term: `18.8 k·H2·W2 + …`."""
         if isinstance(value, int):
-            return decimal(value)
+            return format_decimal(value)
         text = self.quotients.shorten(format_dim(value))
-        first = _first_term(text) if len(text) > LONGEST_COUNT else text
+        first = _first_term(text) if len(text) > MAX_COUNT else text
         cut = len(first) < len(text)
-        text = re.sub(r"(?<![\w.])\d{4,}", lambda m: decimal(int(m[0])).replace(" ", ""), first).replace("*", "·")
+        text = re.sub(r"(?<![\w.])\d{4,}", lambda m: format_decimal(int(m[0])).replace(" ", ""), first).replace("*", "·")
         text = re.sub(r"(?<!\w)(\w+)·\1(?!\w)", r"\1²", text)
-        return (text[: LONGEST_COUNT - 1] + "…" if len(text) > LONGEST_COUNT else text) + (" + …" if cut else "")
+        return (text[: MAX_COUNT - 1] + "…" if len(text) > MAX_COUNT else text) + (" + …" if cut else "")
 
-    def costs(self, row: StageCost, times: int) -> str:
+    def format_costs(self, row: StageCost, times: int) -> str:
         """Parameters and FLOPs of `times` such stages; nothing of one that has no parameters and computes no products."""
         parts = []
         if row.parameters:
-            parts.append(f"{decimal(row.parameters * times)} parameters")
+            parts.append(f"{format_decimal(row.parameters * times)} parameters")
         if row.parameters or row.detail or row.multiply_adds != 0:
-            parts += [f"{self.count(row.flops * times)} FLOPs"] if row.flops != 0 else []
+            parts += [f"{self.format_count(row.flops * times)} FLOPs"] if row.flops != 0 else []
         return ", ".join(parts)
 
 
 def _first_term(text: str) -> str:
     """The text up to the first ` + ` or ` - ` that is outside of brackets."""
     depth = 0
-    for at, char in enumerate(text):
+    for index, char in enumerate(text):
         depth += (char in "([") - (char in ")]")
-        if not depth and text[at : at + 3] in (" + ", " - "):
-            return text[:at]
+        if not depth and text[index : index + 3] in (" + ", " - "):
+            return text[:index]
     return text
 
 
-def decimal(value: int) -> str:
+def format_decimal(value: int) -> str:
     """Three digits and a unit; whole below 10,000."""
     if value < 10_000:
         return f"{value:,}"

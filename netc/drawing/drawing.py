@@ -10,8 +10,8 @@ from collections import Counter
 
 from netc.dsl.record import Record
 
-from .layout import Node, Placement, Wiring, arrange
-from .metrics import fitted, width
+from .layout import LayoutNode, LayoutWire, Placement, arrange_level
+from .metrics import measure_width, truncate_text
 from .picture import Box, Level
 
 TITLE, LINE, TAG = 13.0, 11.0, 10.5
@@ -23,9 +23,9 @@ FRAME_TITLE = 30.0
 FRAME_FOOT = 10.0
 TAG_HEIGHT = 20.0
 TAG_GAP = 10.0
-MOST = 340.0
+MAX_TEXT_WIDTH = 340.0
 """The widest text."""
-LEAST = 48.0
+MIN_TEXT_WIDTH = 48.0
 ARROW = 10.0
 """For each arrow at a box, beyond the first six."""
 PORT = 8.0
@@ -47,10 +47,10 @@ class Text(Record):
 
     @property
     def width(self) -> float:
-        return width(self.text, self.size, self.bold)
+        return measure_width(self.text, self.size, self.bold)
 
 
-class Placed(Record):
+class PlacedBox(Record):
     """A box at its place; `height` is without tags. Coordinates of texts, tags and what is `inside` are those of the whole picture."""
 
     box: Box
@@ -73,130 +73,130 @@ class Curve(Record):
 
 
 class Drawing(Record):
-    boxes: tuple[Placed, ...]
+    boxes: tuple[PlacedBox, ...]
     curves: tuple[Curve, ...]
     width: float
     height: float
 
 
-class _Sized:
+class _SizedBox:
     """A box with the size that it needs, before it has a place."""
 
     def __init__(self, box: Box, arriving: int) -> None:
         self.box = box
-        self.least = min(LEAST + ARROW * max(0, arriving - 6), MOST)
+        self.least = min(MIN_TEXT_WIDTH + ARROW * max(0, arriving - 6), MAX_TEXT_WIDTH)
         """The least width of its texts: that of the arrows that end there."""
-        self.inner = None if box.frame is None else _Arranged(box.frame)
-        self.title = fitted(_title(box), TITLE, MOST, bold=True)
-        self.lines = tuple(fitted(line, LINE, MOST) for line in box.lines)
-        self.tags = tuple(fitted(tag, TAG, MOST) for tag in box.tags)
+        self.inner = None if box.frame is None else _ArrangedLevel(box.frame)
+        self.title = truncate_text(_make_title(box), TITLE, MAX_TEXT_WIDTH, bold=True)
+        self.lines = tuple(truncate_text(line, LINE, MAX_TEXT_WIDTH) for line in box.lines)
+        self.tags = tuple(truncate_text(tag, TAG, MAX_TEXT_WIDTH) for tag in box.tags)
         self.ends: tuple[float, ...] = ()
         """Where wires from above end."""
         self.starts: tuple[float, ...] = ()
-        self.width, self.height = self._size()
+        self.width, self.height = self._measure_box()
         self._spread_tags()
 
-    def _size(self) -> tuple[float, float]:
+    def _measure_box(self) -> tuple[float, float]:
         box = self.box
         if box.shape == "port":
-            return max(PORT, width(self.title, TAG) + 12 if self.title else 0), TAG_HEIGHT - 2 if self.title else PORT
+            return max(PORT, measure_width(self.title, TAG) + 12 if self.title else 0), TAG_HEIGHT - 2 if self.title else PORT
         if self.inner is not None:
-            head = width(self.title, TITLE, bold=True) + sum(width(line, LINE) + 14 for line in self.lines)
+            head = measure_width(self.title, TITLE, bold=True) + sum(measure_width(line, LINE) + 14 for line in self.lines)
             return max(self.inner.width, head) + 2 * FRAME_PAD, self.inner.height + FRAME_TITLE + FRAME_FOOT
-        widest = max(width(self.title, TITLE, bold=True), *(width(line, LINE) for line in self.lines), self.least)
+        widest = max(measure_width(self.title, TITLE, bold=True), *(measure_width(line, LINE) for line in self.lines), self.least)
         return widest + 2 * PAD + (14 if box.opens is not None else 0), TITLE_STEP + LINE_STEP * len(self.lines) + 12
 
     def _spread_tags(self) -> None:
         """Tags side by side, each below its output if what is inside has one there, else around the middle."""
-        widths = [width(tag, TAG) for tag in self.tags]
+        widths = [measure_width(tag, TAG) for tag in self.tags]
         total = sum(widths) + TAG_GAP * max(0, len(widths) - 1)
         self.whole = max(self.width, total)
         self.shift = (self.whole - self.width) / 2
         """Of the box within the space that it takes with its tags."""
-        wanted = [0.0] * len(widths)
+        preferred = [0.0] * len(widths)
         if self.inner is not None:
             side = self.shift + (self.width - self.inner.width) / 2
             self.ends = tuple(side + x for x in self.inner.ends)
-            wanted = [side + self.inner.starts[exit] - one / 2 for exit, one in zip(self.box.exits, widths, strict=True)]
+            preferred = [side + self.inner.starts[exit] - tag_width / 2 for exit, tag_width in zip(self.box.exits, widths, strict=True)]
         else:
-            wanted = [(self.whole - total) / 2] * len(widths)
-        starts, rest, at = [0.0] * len(widths), total, 0.0
-        for number in sorted(range(len(widths)), key=lambda number: wanted[number] + widths[number] / 2):
-            at = min(max(at, wanted[number]), self.whole - rest)
-            starts[number] = at + widths[number] / 2
-            at += widths[number] + TAG_GAP
+            preferred = [(self.whole - total) / 2] * len(widths)
+        starts, rest, position = [0.0] * len(widths), total, 0.0
+        for number in sorted(range(len(widths)), key=lambda number: preferred[number] + widths[number] / 2):
+            position = min(max(position, preferred[number]), self.whole - rest)
+            starts[number] = position + widths[number] / 2
+            position += widths[number] + TAG_GAP
             rest -= widths[number] + TAG_GAP
         self.starts = tuple(starts)
 
     @property
-    def foot(self) -> float:
+    def tag_height(self) -> float:
         """The height of the tags."""
         return TAG_HEIGHT if any(self.tags) else 0.0
 
-    def node(self, ends: bool) -> Node:
+    def make_node(self, ends: bool) -> LayoutNode:
         box = self.box
         first = box.shape == "input" or (box.shape == "port" and bool(box.tags))
         last = box.shape == "output" or (box.shape == "port" and not box.tags)
-        return Node(self.whole, self.height + self.foot, self.starts, self.ends if ends else (), first, last)
+        return LayoutNode(self.whole, self.height + self.tag_height, self.starts, self.ends if ends else (), first, last)
 
-    def placed(self, x: float, y: float) -> Placed:
+    def place_box(self, x: float, y: float) -> PlacedBox:
         left = x + self.shift
         if self.inner is not None:
             side = (self.width - self.inner.width) / 2
-            inside = self.inner.drawing(left + side, y + FRAME_TITLE)
-            texts = self._head(left, y)
+            inside = self.inner.make_drawing(left + side, y + FRAME_TITLE)
+            texts = self._place_heading(left, y)
         else:
             inside = None
-            texts = self._texts(left + self.width / 2, y)
+            texts = self._place_texts(left + self.width / 2, y)
         bottom = y + self.height
         tags = tuple(
-            Text(tag, x + at, bottom + TAG_HEIGHT - 4.5, TAG, "tag") for tag, at in zip(self.tags, self.starts, strict=True) if tag
+            Text(tag, x + offset, bottom + TAG_HEIGHT - 4.5, TAG, "tag") for tag, offset in zip(self.tags, self.starts, strict=True) if tag
         )
-        stubs = tuple((x + at, bottom, bottom + 4) for tag, at in zip(self.tags, self.starts, strict=True) if tag)
-        return Placed(self.box, left, y, self.width, self.height, texts, tags, stubs, inside)
+        stubs = tuple((x + offset, bottom, bottom + 4) for tag, offset in zip(self.tags, self.starts, strict=True) if tag)
+        return PlacedBox(self.box, left, y, self.width, self.height, texts, tags, stubs, inside)
 
-    def _texts(self, middle: float, y: float) -> tuple[Text, ...]:
+    def _place_texts(self, middle: float, y: float) -> tuple[Text, ...]:
         if self.box.shape == "port":
             return (Text(self.title, middle, y + 12.5, TAG, "tag"),) if self.title else ()
         middle -= 7 if self.box.opens is not None else 0
         title = Text(self.title, middle, y + 19.5, TITLE, "title")
         return (title, *(Text(line, middle, y + 19.5 + LINE_STEP * (n + 1), LINE, "line") for n, line in enumerate(self.lines)))
 
-    def _head(self, left: float, y: float) -> tuple[Text, ...]:
-        at = left + FRAME_PAD - 4
-        texts = [Text(self.title, at, y + 19.5, TITLE, "title", centered=False)]
-        at += texts[0].width + 14
+    def _place_heading(self, left: float, y: float) -> tuple[Text, ...]:
+        position = left + FRAME_PAD - 4
+        texts = [Text(self.title, position, y + 19.5, TITLE, "title", centered=False)]
+        position += texts[0].width + 14
         for line in self.lines:
-            texts.append(Text(line, at, y + 19.5, LINE, "line", centered=False))
-            at += width(line, LINE) + 14
+            texts.append(Text(line, position, y + 19.5, LINE, "line", centered=False))
+            position += measure_width(line, LINE) + 14
         return tuple(texts)
 
 
-def _title(box: Box) -> str:
+def _make_title(box: Box) -> str:
     return f"{box.title} × {box.times:,}" if box.times > 1 else box.title
 
 
-class _Arranged:
+class _ArrangedLevel:
     """A level with the places of its boxes."""
 
     def __init__(self, level: Level) -> None:
         self.level = level
         arriving = Counter(wire.target for wire in level.wires)
-        self.sized = [_Sized(box, arriving[number]) for number, box in enumerate(level.boxes)]
-        self.wires = [Wiring(wire.source, wire.tag, wire.target, wire.port) for wire in level.wires]
-        self.place: Placement = arrange([one.node(bool(one.ends)) for one in self.sized], self.wires)
+        self.sized = [_SizedBox(box, arriving[number]) for number, box in enumerate(level.boxes)]
+        self.wires = [LayoutWire(wire.source, wire.tag, wire.target, wire.port) for wire in level.wires]
+        self.place: Placement = arrange_level([sized.make_node(bool(sized.ends)) for sized in self.sized], self.wires)
         self.width, self.height = self.place.width, self.place.height
         self.entries = [number for number, box in enumerate(level.boxes) if box.shape == "port" and box.tags]
         self.exits = [number for number, box in enumerate(level.boxes) if box.shape == "port" and not box.tags]
-        self.ends = tuple(self._middle(number) for number in self.entries)
-        self.starts = tuple(self._middle(number) for number in self.exits)
+        self.ends = tuple(self._find_middle(number) for number in self.entries)
+        self.starts = tuple(self._find_middle(number) for number in self.exits)
 
-    def _middle(self, number: int) -> float:
+    def _find_middle(self, number: int) -> float:
         return self.place.corners[number][0] + self.sized[number].whole / 2
 
-    def drawing(self, x: float, y: float) -> Drawing:
+    def make_drawing(self, x: float, y: float) -> Drawing:
         """Everything, with the upper left corner at that point."""
-        boxes = tuple(one.placed(x + at[0], y + at[1]) for one, at in zip(self.sized, self.place.corners, strict=True))
+        boxes = tuple(box.place_box(x + corner[0], y + corner[1]) for box, corner in zip(self.sized, self.place.corners, strict=True))
         curves = tuple(
             Curve(tuple((x + a, y + b) for a, b in route), self.level.boxes[wire.target].shape != "port")
             for wire, route in zip(self.wires, self.place.routes, strict=True)
@@ -204,6 +204,6 @@ class _Arranged:
         return Drawing(boxes, curves, self.width, self.height)
 
 
-def drawn(level: Level) -> Drawing:
+def draw_level(level: Level) -> Drawing:
     """The level with coordinates, its upper left corner at 0, 0."""
-    return _Arranged(level).drawing(0.0, 0.0)
+    return _ArrangedLevel(level).make_drawing(0.0, 0.0)

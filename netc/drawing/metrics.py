@@ -29,18 +29,18 @@ _WIDE = 1600
 """Ideographs and emoji."""
 
 
-def width(text: str, size: float, bold: bool = False) -> float:
+def measure_width(text: str, size: float, bold: bool = False) -> float:
     """The width of one line, in the unit of `size`."""
     table = _BOLD if bold else _REGULAR
     return size * sum(table[ord(c) - 32] if " " <= c <= "~" else _OTHER if c < "⺀" else _WIDE for c in text) / 1000
 
 
-def fitted(text: str, size: float, most: float, bold: bool = False) -> str:
+def truncate_text(text: str, size: float, most: float, bold: bool = False) -> str:
     """The text, with its end replaced by an ellipsis if it is wider than `most`."""
-    if len(text) * size * 0.27 <= most and width(text, size, bold) <= most:
+    if len(text) * size * 0.27 <= most and measure_width(text, size, bold) <= most:
         return text
     text = text[: int(most / (0.27 * size)) + 1]
-    while text and width(text + "…", size, bold) > most:
+    while text and measure_width(text + "…", size, bold) > most:
         text = text[:-1]
     return text.rstrip(" …") + "…"
 

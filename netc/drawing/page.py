@@ -11,57 +11,57 @@ from html import escape
 
 from .metrics import FONT
 from .picture import Page, Picture
-from .style import DARK, LIGHT, style_sheet
-from .svg import svg
+from .style import DARK, LIGHT, make_style_sheet
+from .svg import render_svg
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def html(picture: Picture, theme: str = "auto") -> str:
+def render_html(picture: Picture, theme: str = "auto") -> str:
     """The file."""
-    sections = [_section(number, picture.pages, theme) for number in range(len(picture.pages))]
+    sections = [_render_section(number, picture.pages, theme) for number in range(len(picture.pages))]
     left_out = f"<p>{picture.left_out:,} boxes that could be opened have no page: they are too many.</p>" if picture.left_out else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
-        f"<title>{escape(picture.name)}</title><style>{_style(theme)}</style></head><body><main>\n"
+        f"<title>{escape(picture.name)}</title><style>{_make_style(theme)}</style></head><body><main>\n"
         + "\n".join(sections)
         + f"\n{left_out}</main></body></html>\n"
     )
 
 
-def _section(number: int, pages: Sequence[Page], theme: str) -> str:
+def _render_section(number: int, pages: Sequence[Page], theme: str) -> str:
     page = pages[number]
     kind = f' <span class="kind">{escape(page.subtitle)}</span>' if page.subtitle else ""
-    way = _way(number, pages)
-    path = f'<nav aria-label="Where this is">{" › ".join(_link(one, pages) for one in way)}</nav>' if way else ""
-    drawing = svg(page, theme, link=_address, heading=False)
+    parents = _find_parents(number, pages)
+    path = f'<nav aria-label="Where this is">{" › ".join(_render_link(parent, pages) for parent in parents)}</nav>' if parents else ""
+    drawing = render_svg(page, theme, link=_make_address, heading=False)
     title = f"<h1>{escape(page.title)}{kind}</h1>"
-    return f'<section id="{_address(number)[1:]}">{path}{title}\n<div class="sheet">{drawing}</div></section>'
+    return f'<section id="{_make_address(number)[1:]}">{path}{title}\n<div class="sheet">{drawing}</div></section>'
 
 
-def _way(number: int, pages: Sequence[Page]) -> list[int]:
+def _find_parents(number: int, pages: Sequence[Page]) -> list[int]:
     """The pages that lead to one, the first one first."""
-    way: list[int] = []
-    at = pages[number].parent
-    while at is not None:
-        way.append(at)
-        at = pages[at].parent
-    return way[::-1]
+    parents: list[int] = []
+    current = pages[number].parent
+    while current is not None:
+        parents.append(current)
+        current = pages[current].parent
+    return parents[::-1]
 
 
-def _link(number: int, pages: Sequence[Page]) -> str:
-    return f'<a href="{_address(number)}">{escape(pages[number].title)}</a>'
+def _render_link(number: int, pages: Sequence[Page]) -> str:
+    return f'<a href="{_make_address(number)}">{escape(pages[number].title)}</a>'
 
 
-def _address(number: int) -> str:
+def _make_address(number: int) -> str:
     return f"#page{number}"
 
 
-def _style(theme: str) -> str:
+def _make_style(theme: str) -> str:
     colors = {"auto": LIGHT, "light": LIGHT, "dark": DARK}[theme]
-    night = f"@media (prefers-color-scheme:dark){{{_page_colors(DARK)}}}" if theme == "auto" else ""
+    night = f"@media (prefers-color-scheme:dark){{{_make_page_colors(DARK)}}}" if theme == "auto" else ""
     return (
         f"body{{margin:0;font:15px/1.5 {FONT}}}main{{padding:16px 20px}}nav{{font-size:13px}}h1{{font-size:20px;margin:4px 0 8px}}"
         ".kind{font-weight:400;font-size:15px}section{display:none}section:target{display:block}"
@@ -69,9 +69,9 @@ def _style(theme: str) -> str:
         # a picture that is wider than the screen shrinks as far as it can be read; the rest is scrolled
         ".sheet{display:flex;overflow-x:auto}svg{margin:0 auto;flex:none;max-width:100%;min-width:calc(var(--wide)*.7);height:auto}"
         "svg a{cursor:pointer}svg a:hover rect,svg a:focus rect{stroke-width:3}"
-        f"{_page_colors(colors)}{night}{style_sheet(theme)}"
+        f"{_make_page_colors(colors)}{night}{make_style_sheet(theme)}"
     )
 
 
-def _page_colors(colors: dict[str, str]) -> str:
+def _make_page_colors(colors: dict[str, str]) -> str:
     return f"body{{background:{colors['paper']};color:{colors['ink']}}}nav a,.kind{{color:{colors['faint']}}}"

@@ -50,9 +50,9 @@ class Level(Record):
     wires: tuple[Wire, ...]
 
     @property
-    def stages(self) -> int:
+    def stage_count(self) -> int:
         """The number of boxes with something to read, those in open frames included."""
-        return sum(box.frame.stages if box.frame is not None else box.shape in ("stage", "block") for box in self.boxes)
+        return sum(box.frame.stage_count if box.frame is not None else box.shape in ("stage", "block") for box in self.boxes)
 
 
 class Page(Record):

@@ -18,18 +18,18 @@ from netc.dsl.record import replace
 
 from ..display.model_comparison import Comparison, compare_programs
 from ..display.model_summary import Quotients
-from .box_text import Sizes
-from .drawn_units import Bodies, Body, Item, Unit
+from .box_text import SizeFormatter
+from .drawn_units import DrawnBodies, DrawnBody, DrawnUnit, DrawnValue
 from .metrics import label_text
 from .picture import Box, Level, Page, Picture, Wire
 from .unit_names import find_family, name_unit
 
-READABLE = 30
+MAX_READABLE = 30
 """The most stages that a page shows without being asked for more."""
-DEEPEST = 4
+MAX_DEPTH = 4
 """The most frames within each other, likewise."""
-MOST_PAGES = 200
-MOST_REMOVED = 20
+MAX_PAGES = 200
+MAX_REMOVED = 20
 """The most names of removed stages below a page."""
 
 
@@ -37,7 +37,9 @@ class NoSuchStage(ValueError):
     """The model has no stage of that name."""
 
 
-def picture(program: Program, *, pages: int = MOST_PAGES, depth: int | None = None, at: str = "", before: Program | None = None) -> Picture:
+def make_picture(
+    program: Program, *, pages: int = MAX_PAGES, depth: int | None = None, at: str = "", before: Program | None = None
+) -> Picture:
     """The picture of a program, with at most that many pages. `depth` is the number of frames within each other, by default as many as stay
     readable; `at` is the path of a stage to begin with. What differs from the program `before` is marked. Raises `NoSuchStage`."""
     graph, title = program.main, program.main.name
@@ -49,7 +51,7 @@ def picture(program: Program, *, pages: int = MOST_PAGES, depth: int | None = No
                 f"`{program.main.name}` has no stage `{at}` with something inside" if last is None else f"nothing is inside `{at}`"
             )
         graph, title = last.graph, at
-    return _Painter(program, depth, None if before is None else compare_programs(before, program)).paint(graph, title, pages)
+    return _PictureBuilder(program, depth, None if before is None else compare_programs(before, program)).make_pages(graph, title, pages)
 
 
 class _LevelBuilder:
@@ -61,7 +63,7 @@ class _LevelBuilder:
         self._sources: dict[int, tuple[int, int]] = {}
         """The box that makes a tensor and the tag where it goes out, by the identity of the value."""
 
-    def add_box(self, box: Box, entries: Iterable[tuple[int, int]], results: Sequence[Item]) -> None:
+    def add_box(self, box: Box, entries: Iterable[tuple[int, int]], results: Sequence[DrawnValue]) -> None:
         """Adds a box. `entries`: the tensors that go into it, each with its port; `results`: what goes out, one a tag."""
         number = len(self.boxes)
         self.wires |= dict.fromkeys(Wire(*self._sources[i], number, port) for i, port in entries if i in self._sources)
@@ -70,11 +72,11 @@ class _LevelBuilder:
         self.boxes.append(box)
 
 
-class _Painter:
+class _PictureBuilder:
     """Makes the pages of one picture, breadth first: a page for the model, then one for each different body that a page shows closed."""
 
-    def __init__(self, program: Program, depth: int | None, found: Comparison | None) -> None:
-        changes, ends = ((), ()) if found is None else (found.changes, found.ends)
+    def __init__(self, program: Program, depth: int | None, comparison: Comparison | None) -> None:
+        changes, ends = ((), ()) if comparison is None else (comparison.changes, comparison.ends)
         self.marks = {change.path: change.kind for change in changes if change.kind != "removed"}
         self.touched = {path for change in self.marks for path in accumulate(change.split("."), "{}.{}".format)}
         """The paths of what differs, and of everything around it."""
@@ -82,32 +84,32 @@ class _Painter:
         removed = [label_text(change.path) for change in (*ends, *changes) if change.kind == "removed"]
         self.notes: tuple[str, ...] = ("green: added, yellow: changed",) if self.marks or self.ends else ()
         if removed:
-            rest = len(removed) - MOST_REMOVED
-            self.notes += (f"removed: {removed[0]}", *removed[1:MOST_REMOVED], *([f"and {rest:,} others"] if rest > 0 else []))
+            rest = len(removed) - MAX_REMOVED
+            self.notes += (f"removed: {removed[0]}", *removed[1:MAX_REMOVED], *([f"and {rest:,} others"] if rest > 0 else []))
         self.main = program.main
         self.costs = compute_node_costs(program)
-        self.bodies = Bodies()
+        self.bodies = DrawnBodies()
         self.depth = depth
         self.words = {str(s) for s in program.symbols}
-        self.sizes = Sizes(Quotients(set(self.words)))
+        self.sizes = SizeFormatter(Quotients(set(self.words)))
         self.numbers: dict[tuple[int, ...], int] = {}
         """Pages by the keys of bodies."""
-        self.waiting: deque[tuple[Body, str, int | None]] = deque()
+        self.waiting: deque[tuple[DrawnBody, str, int | None]] = deque()
         self.here = 0
         self.most = 1
         self.left_out = 0
 
-    def paint(self, graph: Graph, title: str, most: int) -> Picture:
+    def make_pages(self, graph: Graph, title: str, most: int) -> Picture:
         self.most = most
-        self._page_of(self.bodies.of(graph), title, None)
+        self._request_page(self.bodies.get_body(graph), title, None)
         pages: list[Page] = []
         while self.waiting:
             body, path, parent = self.waiting.popleft()
             self.here = len(pages)
-            pages.append(self._page(body, path, parent))
+            pages.append(self._make_page(body, path, parent))
         return Picture(label_text(title), tuple(pages), self.left_out)
 
-    def _page_of(self, body: Body, path: str, parent: int | None) -> int | None:
+    def _request_page(self, body: DrawnBody, path: str, parent: int | None) -> int | None:
         if body.key not in self.numbers:
             if len(self.numbers) >= self.most:
                 self.left_out += self.most > 1
@@ -116,73 +118,75 @@ class _Painter:
             self.waiting.append((body, path, parent))
         return self.numbers[body.key]
 
-    def _page(self, body: Body, path: str, parent: int | None) -> Page:
-        self.sizes = Sizes(Quotients(set(self.words)))
-        depth = self._readable(body) if self.depth is None else self.depth
-        level = self._level(body, path if self.numbers[body.key] else "", depth, is_page=True)
+    def _make_page(self, body: DrawnBody, path: str, parent: int | None) -> Page:
+        self.sizes = SizeFormatter(Quotients(set(self.words)))
+        depth = self._choose_depth(body) if self.depth is None else self.depth
+        level = self._make_level(body, path if self.numbers[body.key] else "", depth, is_page=True)
         if body.graph is self.main:
-            level = self._marked(level, body)
+            level = self._mark_ends(level, body)
         name = body.graph.name if body.graph.kind == "block" else ""
         return Page(label_text(path), label_text(name), level, (*self.notes, *self.sizes.quotients.make_legend()), parent)
 
-    def _marked(self, level: Level, body: Body) -> Level:
+    def _mark_ends(self, level: Level, body: DrawnBody) -> Level:
         """The level of the model, with what a comparison says of its inputs and outputs."""
         names = [[v.name for v in self.main.inputs if id(v) in item.ids] for item in body.inputs]
         inner = len(level.boxes) - len(names) - len(body.outputs)
-        kinds = [next((kind for name in one if (kind := self.ends.get((True, name)))), "") for one in names]
+        kinds = [next((kind for name in group if (kind := self.ends.get((True, name)))), "") for group in names]
         kinds += [""] * inner + [self.ends.get((False, name), "") for name, _ in body.outputs]
         boxes = [replace(box, change=kind) if kind else box for box, kind in zip(level.boxes, kinds, strict=True)]
         return replace(level, boxes=tuple(boxes))
 
-    def _readable(self, body: Body) -> int:
+    def _choose_depth(self, body: DrawnBody) -> int:
         depth = 0
-        while depth < DEEPEST and self._count(body, depth) < self._count(body, depth + 1) <= READABLE:
+        while depth < MAX_DEPTH and self._count_stages(body, depth) < self._count_stages(body, depth + 1) <= MAX_READABLE:
             depth += 1
         return depth
 
-    def _count(self, body: Body, depth: int) -> int:
+    def _count_stages(self, body: DrawnBody, depth: int) -> int:
         """The stages that are shown if frames are open to that depth; only whether there are too many is exact beyond that."""
         total = 0
         for unit in body.units:
-            inside = self._inside(unit, body.graph) if depth else None
-            total += 1 if inside is None else self._count(inside, depth - 1)
-            if total > READABLE:
+            inside = self._get_inner_body(unit, body.graph) if depth else None
+            total += 1 if inside is None else self._count_stages(inside, depth - 1)
+            if total > MAX_READABLE:
                 break
         return total
 
-    def _inside(self, unit: Unit, graph: Graph) -> Body | None:
-        return self.bodies.inside(self.bodies.merged(unit)[0], graph)
+    def _get_inner_body(self, unit: DrawnUnit, graph: Graph) -> DrawnBody | None:
+        return self.bodies.get_inner_body(self.bodies.unwrap_unit(unit)[0], graph)
 
-    def _level(self, body: Body, path: str, depth: int, is_page: bool) -> Level:
+    def _make_level(self, body: DrawnBody, path: str, depth: int, is_page: bool) -> Level:
         """The level of a body, whose frames are open to a depth. `is_page`: it is a page, not the inside of an open frame."""
         level = _LevelBuilder()
         for item in body.inputs:
-            level.add_box(self._input_box(item, is_page, len(body.inputs) == 1), (), (item,))
-        used = {id(v) for unit in body.units for v in unit.takes} | {i for _, item in body.outputs for i in item.ids}
+            level.add_box(self._make_input_box(item, is_page, len(body.inputs) == 1), (), (item,))
+        used = {id(v) for unit in body.units for v in unit.inputs} | {i for _, item in body.outputs for i in item.ids}
         for unit in body.units:
-            entries = self.bodies.entries(unit, body.graph)
-            results = [(exit, item) for exit, item in enumerate(self.bodies.results(unit, body.graph)) if any(i in used for i in item.ids)]
-            tags = tuple(self._type(item) for _, item in results)
-            box = replace(self._box(unit, body.graph, path, depth), tags=tags, exits=tuple(exit for exit, _ in results))
+            entries = self.bodies.find_entries(unit, body.graph)
+            results = [
+                (exit, item) for exit, item in enumerate(self.bodies.list_results(unit, body.graph)) if any(i in used for i in item.ids)
+            ]
+            tags = tuple(self._format_type(item) for _, item in results)
+            box = replace(self._make_box(unit, body.graph, path, depth), tags=tags, exits=tuple(exit for exit, _ in results))
             level.add_box(box, [(i, port if depth > 0 else 0) for i, port in entries], [item for _, item in results])
         for name, item in body.outputs:
             title = name or ("out" if is_page else "")
-            box = Box("output" if is_page else "port", label_text(title), about=self._type(item))
+            box = Box("output" if is_page else "port", label_text(title), about=self._format_type(item))
             level.add_box(box, [(i, 0) for i in item.ids], ())
         return Level(tuple(level.boxes), tuple(level.wires))
 
-    def _input_box(self, item: Item, is_page: bool, is_only: bool) -> Box:
-        type = self._type(item)
+    def _make_input_box(self, item: DrawnValue, is_page: bool, is_only: bool) -> Box:
+        type = self._format_type(item)
         if is_page:
             return Box("input", label_text(item.name or "in"), tags=(type,), about=type)
         return Box("port", label_text("" if is_only else item.name or "in"), tags=("",), about=type)
 
-    def _type(self, item: Item) -> str:
+    def _format_type(self, item: DrawnValue) -> str:
         if item.type is None:
             return f"{item.count} tensors"
-        return f"{item.count} × {self.sizes.type(item.type)}" if item.value is None else self.sizes.type(item.type)
+        return f"{item.count} × {self.sizes.format_type(item.type)}" if item.value is None else self.sizes.format_type(item.type)
 
-    def _box(self, unit: Unit, graph: Graph, path: str, depth: int) -> Box:
+    def _make_box(self, unit: DrawnUnit, graph: Graph, path: str, depth: int) -> Box:
         labels: list[str] = []
         if unit.units:
             first, last = unit.nodes[0].label, unit.nodes[-1].label
@@ -190,31 +194,37 @@ class _Painter:
             inner, place, cost = unit, path, ""
         else:
             node = unit.nodes[0]
-            inner, times, labels = self.bodies.merged(unit)
+            inner, times, labels = self.bodies.unwrap_unit(unit)
             place = f"{path}.{node.label}" if path else node.label
             title, words = name_unit(unit, inner, place)
             words = f"{words} (shared)".strip() if node.shared is not None else words
             words = f"{words} side by side".strip() if unit.parallel else words
-            row = self._cost(graph, node)
-            cost = self.sizes.costs(row, unit.times) if row is not None else ""
-        inside = self.bodies.inside(inner, graph)
+            row = self._get_cost(graph, node)
+            cost = self.sizes.format_costs(row, unit.times) if row is not None else ""
+        inside = self.bodies.get_inner_body(inner, graph)
         lines = tuple(label_text(line) for line in (words, cost) if line)
         box = Box(
-            "stage", label_text(title), lines, find_family(inner), times=times, about=label_text(place), change=self._change(unit, place)
+            "stage",
+            label_text(title),
+            lines,
+            find_family(inner),
+            times=times,
+            about=label_text(place),
+            change=self._find_change(unit, place),
         )
         if inside is None:
             return box
         place = ".".join([place, *labels]) if place else ".".join(labels)
         if depth:
-            own = self.marks.get(place, box.change if box.about in self.marks else "")
-            return replace(box, shape="block", frame=self._level(inside, place, depth - 1, is_page=False), change=own)
-        return replace(box, shape="block", opens=self._page_of(inside, place or title, self.here))
+            change = self.marks.get(place, box.change if box.about in self.marks else "")
+            return replace(box, shape="block", frame=self._make_level(inside, place, depth - 1, is_page=False), change=change)
+        return replace(box, shape="block", opens=self._request_page(inside, place or title, self.here))
 
-    def _change(self, unit: Unit, place: str) -> str:
+    def _find_change(self, unit: DrawnUnit, place: str) -> str:
         """What a comparison says of a unit: of one that is closed, whether anything inside differs."""
         around = place if unit.units else place.removesuffix(unit.nodes[0].label).removesuffix(".")
         paths = [f"{around}.{node.label}".removeprefix(".") for node in unit.nodes] if unit.units or unit.parallel else [place]
         return next((self.marks.get(path, "changed") for path in paths if path in self.touched), "")
 
-    def _cost(self, graph: Graph, node: Node) -> StageCost | None:
+    def _get_cost(self, graph: Graph, node: Node) -> StageCost | None:
         return self.costs[id(graph)].get(id(node))

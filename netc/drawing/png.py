@@ -9,7 +9,7 @@ from netc.compiler.errors.optional_packages import format_install_command
 from .metrics import FONT
 
 SCALE = 2.0
-LARGEST = 16_000
+MAX_PIXELS = 16_000
 """The most pixels in either direction."""
 _TEXT = f'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><text y="18" font-size="18" font-family="{FONT}">M</text></svg>'
 
@@ -22,7 +22,7 @@ class CannotDraw(Exception):
         self.help = help
 
 
-def png(svg: str) -> bytes:
+def render_png(svg: str) -> bytes:
     """The picture at twice its size, or smaller if it is very large. Raises `CannotDraw`."""
     try:
         from resvg_py import svg_to_bytes
@@ -33,4 +33,4 @@ def png(svg: str) -> bytes:
         raise CannotDraw("to draw a PNG, netc needs a font, and this machine has none", "install one, such as DejaVu Sans, or draw an SVG")
     size = re.search(r'width="([\d.]+)" height="([\d.]+)"', svg)
     largest = max(map(float, size.groups())) if size is not None else 1.0
-    return bytes(svg_to_bytes(svg_string=svg, zoom=min(SCALE, LARGEST / largest)))
+    return bytes(svg_to_bytes(svg_string=svg, zoom=min(SCALE, MAX_PIXELS / largest)))

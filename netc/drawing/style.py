@@ -31,26 +31,26 @@ DARK = {
 _KIND_OF = {family: kind for kind, (families, _, _) in KINDS.items() for family in families}
 
 
-def kind_of(family: str) -> str:
+def get_kind(family: str) -> str:
     """The class of the boxes of a family."""
     return "block" if family == "block" else _KIND_OF.get(family, OTHER)
 
 
-def style_sheet(theme: str) -> str:
+def make_style_sheet(theme: str) -> str:
     """CSS. `theme` is `light`, `dark`, or `auto`: as the reader's system is."""
     if theme == "auto":
-        return _rules(LIGHT, 1) + "@media (prefers-color-scheme:dark){" + _colors(DARK, 2) + "}"
-    return _rules(LIGHT, 1) if theme == "light" else _rules(DARK, 2)
+        return _make_rules(LIGHT, 1) + "@media (prefers-color-scheme:dark){" + _make_color_rules(DARK, 2) + "}"
+    return _make_rules(LIGHT, 1) if theme == "light" else _make_rules(DARK, 2)
 
 
-def _rules(colors: dict[str, str], column: int) -> str:
+def _make_rules(colors: dict[str, str], column: int) -> str:
     return (
         f"text{{font-family:{FONT}}}.title{{font-weight:700}}.box,.frame{{stroke-width:1.2}}.curve{{fill:none;stroke-width:1.4}}"
-        ".block{stroke-width:1.8}.end{stroke-dasharray:none}" + _colors(colors, column)
+        ".block{stroke-width:1.8}.end{stroke-dasharray:none}" + _make_color_rules(colors, column)
     )
 
 
-def _colors(colors: dict[str, str], column: int) -> str:
+def _make_color_rules(colors: dict[str, str], column: int) -> str:
     fills = "".join(f".{kind}{{fill:{entry[column]}}}" for kind, entry in KINDS.items())
     changes = "".join(f".{c}{{stroke:{colors[c]};stroke-width:3}}" for c in ("added", "removed", "changed"))
     return (

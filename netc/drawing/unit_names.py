@@ -10,11 +10,11 @@ from netc.compiler.ir.graph import CallNode, Node, OpNode
 from netc.compiler.ops.mode import ByMode
 
 from ..reference.operator_reference import get_family
-from .box_text import operator_words
-from .drawn_units import Unit
+from .box_text import format_operator
+from .drawn_units import DrawnUnit
 
 
-def name_unit(unit: Unit, inner: Unit, place: str) -> tuple[str, str]:
+def name_unit(unit: DrawnUnit, inner: DrawnUnit, place: str) -> tuple[str, str]:
     """The title of a unit and the words below it. `inner` is the unit inside calls that contain nothing else; `place` is the stage's path.
 
     A number as a label says little, and so does a label that netc derived from the operator's name: both are left out unless a parameter is
@@ -29,8 +29,8 @@ def name_unit(unit: Unit, inner: Unit, place: str) -> tuple[str, str]:
             title = ".".join(place.split(".")[-2:])
             return f"{title} … {unit.nodes[-1].label}" if unit.parallel else title, ""
         last = unit.nodes[-1].label
-        shown = label if last == label else f"{label} … {last}"
-        return words, shown if isinstance(node, CallNode) or node.specs else ""
+        label_range = label if last == label else f"{label} … {last}"
+        return words, label_range if isinstance(node, CallNode) or node.specs else ""
     if not is_derived_label(label, node):
         title = f"{label} … {unit.nodes[-1].label}" if unit.parallel else label
         return title, words if words != label else ""
@@ -40,7 +40,7 @@ def name_unit(unit: Unit, inner: Unit, place: str) -> tuple[str, str]:
 def describe_node(node: Node) -> str:
     """The words for a node: an operator with its arguments, or the name of a block."""
     if isinstance(node, OpNode):
-        return "if training" if isinstance(node.op, ByMode) else operator_words(node.op)
+        return "if training" if isinstance(node.op, ByMode) else format_operator(node.op)
     if node.scan is not None:
         return "a step for each position"
     return node.graph.name if node.graph.kind == "block" else {"branches": "each"}.get(node.graph.kind, "")
@@ -54,7 +54,7 @@ def is_derived_label(label: str, node: Node) -> bool:
     return label.startswith(name) and (label == name or label[len(name) :].isdigit())
 
 
-def find_family(unit: Unit) -> str:
+def find_family(unit: DrawnUnit) -> str:
     """The family of a unit's operators, which decides on the color of its box."""
     node = unit.nodes[0]
     if unit.units or isinstance(node, CallNode):

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from netc.compiler.ir.training_program import LOSS
 from netc.dsl.record import Record
 
-from ..drawing.metrics import fitted, label_text, width
+from ..drawing.metrics import label_text, measure_width, truncate_text
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 260, 64, 16, 34, 40
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
@@ -149,8 +149,8 @@ def _draw_legend(runs: list[str]) -> list[list[str]]:
     lines: list[list[str]] = []
     position: float = WIDTH
     for index, run in enumerate(runs):
-        label = fitted(label_text(run), SIZE, WIDTH - LEFT - RIGHT - 40)
-        entry_width = 56 + width(label, SIZE)
+        label = truncate_text(label_text(run), SIZE, WIDTH - LEFT - RIGHT - 40)
+        entry_width = 56 + measure_width(label, SIZE)
         if position + entry_width > WIDTH:
             lines.append([])
             position = LEFT

@@ -73,11 +73,11 @@ class Page:
         return add_styles(render_tree(made.name, made.inputs, made.rows, made.total_lines()))
 
     def picture(self, text, model=None):
-        from netc.drawing.page import html
-        from netc.drawing.picture_levels import picture
+        from netc.drawing.page import render_html
+        from netc.drawing.picture_levels import make_picture
 
         """All pages of the picture: boxes open by a click."""
-        return html(picture(self._model(text, model).program))
+        return render_html(make_picture(self._model(text, model).program))
 
     def source(self, text, model=None):
         """PyTorch source."""

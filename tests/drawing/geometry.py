@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from netc.drawing.drawing import Curve, Drawing, Placed, Text
-from netc.drawing.metrics import width
+from netc.drawing.drawing import Curve, Drawing, PlacedBox, Text
+from netc.drawing.metrics import measure_width
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom."""
@@ -40,7 +40,7 @@ def _level(drawing: Drawing, room: Box) -> Iterator[str]:
             yield from _exits(placed, placed.inside)
 
 
-def _exits(placed: Placed, inside: Drawing) -> Iterator[str]:
+def _exits(placed: PlacedBox, inside: Drawing) -> Iterator[str]:
     """The values that go out of a frame are next to each other as they are inside."""
     ports = [one.x + one.width / 2 for one in inside.boxes if one.box.shape == "port" and not one.box.tags]
     shown = [(tag.x, ports[exit]) for tag, exit in zip(placed.tags, placed.box.exits, strict=False)]
@@ -48,7 +48,7 @@ def _exits(placed: Placed, inside: Drawing) -> Iterator[str]:
         yield f"the results of {placed.box.title} are in another order than inside: {shown}"
 
 
-def _texts(placed: Placed) -> Iterator[str]:
+def _texts(placed: PlacedBox) -> Iterator[str]:
     box = (placed.x, placed.y, placed.x + placed.width, placed.y + placed.height)
     areas = [_text(text) for text in placed.texts]
     for text, area in zip(placed.texts, areas, strict=True):
@@ -60,12 +60,12 @@ def _texts(placed: Placed) -> Iterator[str]:
 
 
 def _text(text: Text) -> Box:
-    wide = width(text.text, text.size, text.style == "title")
+    wide = measure_width(text.text, text.size, text.style == "title")
     left = text.x - wide / 2 if text.centered else text.x
     return left, text.y - 0.8 * text.size, left + wide, text.y + 0.2 * text.size
 
 
-def _with_tags(placed: Placed) -> Box:
+def _with_tags(placed: PlacedBox) -> Box:
     tags = [_text(tag) for tag in placed.tags]
     return (
         min(placed.x, *(t[0] for t in tags), placed.x),

@@ -12,15 +12,15 @@ from xml.etree import ElementTree
 import pytest
 
 import netc
-from netc.drawing.diagrams import dot, mermaid
-from netc.drawing.drawing import drawn
-from netc.drawing.metrics import fitted, label_text, width
-from netc.drawing.page import html
+from netc.drawing.diagrams import make_dot, make_mermaid
+from netc.drawing.drawing import draw_level
+from netc.drawing.metrics import label_text, measure_width, truncate_text
+from netc.drawing.page import render_html
 from netc.drawing.picture import Box, Level, Page, Picture, Wire
-from netc.drawing.picture_files import FORMATS, picture_bytes
-from netc.drawing.picture_levels import picture
+from netc.drawing.picture_files import FORMATS, render_picture
+from netc.drawing.picture_levels import make_picture
 from netc.drawing.style import KINDS
-from netc.drawing.svg import svg
+from netc.drawing.svg import render_svg
 from netc.reference.operator_reference import group_by_family
 
 HOSTILE = (
@@ -69,15 +69,15 @@ class Elements(HTMLParser):
 
 
 def test_svg_is_xml_and_its_texts_are_texts() -> None:
-    root = ElementTree.fromstring(svg(hostile().pages[0]))
+    root = ElementTree.fromstring(render_svg(hostile().pages[0]))
     names = {element.tag.partition("}")[2] for element in root.iter()}
     assert names == {"svg", "title", "style", "rect", "g", "path", "text"}
     texts = {element.text for element in root.iter() if element.tag.endswith("}text")}
-    assert {text for text in HOSTILE if width(text, 10) < 300} <= texts
+    assert {text for text in HOSTILE if measure_width(text, 10) < 300} <= texts
 
 
 def test_html_has_no_scripts_and_loads_nothing() -> None:
-    text = html(hostile())
+    text = render_html(hostile())
     found = Elements()
     found.feed(text)
     assert found.names <= ELEMENTS
@@ -92,14 +92,14 @@ def test_html_has_no_scripts_and_loads_nothing() -> None:
 
 def test_every_link_leads_to_a_page() -> None:
     model = netc.compile_file(Path(__file__).parents[2] / "specs/generative/ddpm.net")
-    text = html(picture(model.program))
+    text = render_html(make_picture(model.program))
     assert set(re.findall(r'href="#(\w+)"', text)) <= set(re.findall(r'<section id="(\w+)"', text))
     assert text.count("<section") > 20
 
 
 def test_every_page_of_an_html_is_well_formed() -> None:
     for page in hostile().pages:
-        ElementTree.fromstring(svg(page, link=lambda number: f"#page{number}", heading=False))
+        ElementTree.fromstring(render_svg(page, link=lambda number: f"#page{number}", heading=False))
 
 
 def test_labels_do_not_end_their_quotes_in_mermaid() -> None:
@@ -108,7 +108,7 @@ def test_labels_do_not_end_their_quotes_in_mermaid() -> None:
         r'flowchart TB| *(n(_\d+)+(\["[^"`<>]*(<br>[^"`<>]*)*"\]|\(\["[^"`<>]*(<br>[^"`<>]*)*"\]\))|n(_\d+)+ -->(\|"[^"`<>]*"\|)? n(_\d+)+'
         r'|subgraph n(_\d+)+\["[^"`<>]*(<br>[^"`<>]*)*"\]|end)'
     )
-    text = mermaid(hostile().pages[0])
+    text = make_mermaid(hostile().pages[0])
     assert [one for one in text.splitlines() if not line.fullmatch(one)] == []
 
 
@@ -118,13 +118,13 @@ def test_labels_do_not_end_their_quotes_in_dot() -> None:
         rf" *(digraph {quoted} {{|node \[[^\]]*\];|n(_\d+)+ \[label={quoted}(, shape=oval)?\];"
         rf"|n(_\d+)+ -> n(_\d+)+( \[label={quoted}\])?;|subgraph cluster_n(_\d+)+ {{ label={quoted};|}})"
     )
-    text = dot(hostile().pages[0])
+    text = make_dot(hostile().pages[0])
     assert [one for one in text.splitlines() if not line.fullmatch(one)] == []
 
 
 @pytest.mark.parametrize("suffix", [s for s in FORMATS if s != ".png"])
 def test_the_same_spec_gives_the_same_file(suffix: str) -> None:
-    first, again = (picture_bytes(netc.compile(TEXT).program, f"x{suffix}") for _ in range(2))
+    first, again = (render_picture(netc.compile(TEXT).program, f"x{suffix}") for _ in range(2))
     assert first == again
     assert b"one" in first
 
@@ -132,13 +132,13 @@ def test_the_same_spec_gives_the_same_file(suffix: str) -> None:
 def test_control_characters_are_escaped() -> None:
     assert label_text("a\x00b\u202ec\ud800\n") == "a\\u{0}b\\u{202e}c\\u{d800} "
     page = Page(label_text("\x00\x1b"), "", Level((Box("input", label_text("\x07\u202e")),), ()))
-    ElementTree.fromstring(svg(page))
+    ElementTree.fromstring(render_svg(page))
 
 
 def test_texts_are_cut_where_they_are_too_wide() -> None:
     for text in ("W" * 500, "i" * 500, "🙂" * 50, "short"):
-        shown = fitted(text, 12, 200)
-        assert width(shown, 12) <= 200
+        shown = truncate_text(text, 12, 200)
+        assert measure_width(shown, 12) <= 200
         assert shown == text or (shown.endswith("…") and text.startswith(shown[:-1]) and len(shown) > 5)
 
 
@@ -151,7 +151,7 @@ def test_widths_are_those_of_the_font() -> None:
         except OSError:
             pytest.skip("there is no DejaVu Sans")
         for code in range(32, 127):
-            assert width(chr(code), 1000, bold) == pytest.approx(font.getlength(chr(code)), abs=1)
+            assert measure_width(chr(code), 1000, bold) == pytest.approx(font.getlength(chr(code)), abs=1)
 
 
 def test_families_of_colors_exist() -> None:
@@ -161,13 +161,13 @@ def test_families_of_colors_exist() -> None:
 
 
 def test_boxes_are_as_wide_as_their_texts() -> None:
-    for placed in drawn(hostile().pages[0].level).boxes:
+    for placed in draw_level(hostile().pages[0].level).boxes:
         assert all(text.width <= placed.width for text in placed.texts)
 
 
 def test_png() -> None:
     pytest.importorskip("resvg_py")
-    data = picture_bytes(netc.compile(TEXT).program, "x.png")
+    data = render_picture(netc.compile(TEXT).program, "x.png")
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     assert len(data) > 2000
 
@@ -179,7 +179,7 @@ def test_a_browser_shows_the_page_of_a_block(tmp_path: Path) -> None:
     if browser is None:
         pytest.skip("there is no Chromium")
     path = tmp_path / "a.html"
-    path.write_text(html(picture(netc.compile(TEXT).program, depth=0)))
+    path.write_text(render_html(make_picture(netc.compile(TEXT).program, depth=0)))
     seen = {}
     for name in ("", "#page0", "#page1"):
         shot = tmp_path / f"shot{name[1:]}.png"

@@ -9,9 +9,9 @@ import pytest
 from drawing.geometry import problems
 
 import netc
-from netc.drawing.drawing import drawn
+from netc.drawing.drawing import draw_level
 from netc.drawing.picture import Box, Level, Wire
-from netc.drawing.picture_levels import picture
+from netc.drawing.picture_levels import make_picture
 
 SPECS = Path(__file__).parents[2] / "specs"
 NETWORKS: list[tuple[str, str | None]] = [
@@ -31,14 +31,14 @@ NETWORKS: list[tuple[str, str | None]] = [
 @pytest.mark.parametrize(("path", "model"), NETWORKS, ids=[path for path, _ in NETWORKS])
 @pytest.mark.parametrize("depth", [None, 0, 2])
 def test_published_networks(path: str, model: str | None, depth: int | None) -> None:
-    made = picture(netc.compile_file(SPECS / path, model=model).program, depth=depth)
+    made = make_picture(netc.compile_file(SPECS / path, model=model).program, depth=depth)
     for page in made.pages[:40]:
-        assert problems(drawn(page.level)) == [], page.title
+        assert problems(draw_level(page.level)) == [], page.title
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_graphs_drawn_at_random(seed: int) -> None:
-    assert problems(drawn(_level(random.Random(seed), 3))) == []
+    assert problems(draw_level(_level(random.Random(seed), 3))) == []
 
 
 def _level(draw: random.Random, depth: int, inside: bool = False) -> Level:

@@ -6,11 +6,11 @@ import pytest
 
 import netc
 from netc.drawing.picture import Box, Level, Picture
-from netc.drawing.picture_levels import NoSuchStage, picture
+from netc.drawing.picture_levels import NoSuchStage, make_picture
 
 
 def drawn(text: str, depth: int | None = None, at: str = "", pages: int = 100) -> Picture:
-    return picture(netc.compile(text).program, depth=depth, at=at, pages=pages)
+    return make_picture(netc.compile(text).program, depth=depth, at=at, pages=pages)
 
 
 def titles(level: Level) -> list[str]:
@@ -107,7 +107,9 @@ def test_equal_stages_with_an_input_each_are_one_box() -> None:
 def test_what_differs_among_stages_side_by_side_is_marked() -> None:
     text = "block b(n) { in -> dense n }\ninput 8 -> each i in 0..8 as e.{i} { b 4 } -> concat axis=1"
     before, after = netc.compile(text.replace("b 4", "b 5")).program, netc.compile(text).program
-    assert {b.title: b.change for b in picture(after, depth=0, before=before).pages[0].level.boxes if b.change}["e.0 … e.7"] == "changed"
+    assert {b.title: b.change for b in make_picture(after, depth=0, before=before).pages[0].level.boxes if b.change}[
+        "e.0 … e.7"
+    ] == "changed"
 
 
 def test_other_stages_in_a_row_stay_apart() -> None:
@@ -208,11 +210,11 @@ def test_what_differs_is_marked() -> None:
     after = text.replace("b relu", "b tanh").replace("relu as r ->", "dropout 0.1 as p ->").replace("dense 4 as h", "dense 5 as h")
     one, other = netc.compile(text).program, netc.compile(after).program
     for depth, marked in ((0, {"p": "added", "layers": "changed"}), (1, {"p": "added", "a": "changed"})):
-        page = picture(other, depth=depth, before=one).pages[0]
+        page = make_picture(other, depth=depth, before=one).pages[0]
         found = {box.title: box.change for box in _boxes(page.level) if box.change}
         assert found == marked | {"h": "changed", "output": "changed"}
         assert page.legend == ("green: added, yellow: changed", "removed: r")
-    same = picture(one, before=one).pages[0]
+    same = make_picture(one, before=one).pages[0]
     assert not any(box.change for box in _boxes(same.level))
     assert same.legend == ()
 
@@ -220,7 +222,7 @@ def test_what_differs_is_marked() -> None:
 def test_inputs_and_outputs_that_differ_are_marked() -> None:
     one = netc.compile("x = input 3; y = input 3; a = x + y; c = y * 2; out a, c").program
     other = netc.compile("x = input 3; y = input 3; k = input 1; a = x * k; b = y * 1; out a, b").program
-    page = picture(other, before=one).pages[0]
+    page = make_picture(other, before=one).pages[0]
     assert [(box.title, box.change) for box in page.level.boxes if box.shape in ("input", "output")] == [
         ("x", ""),
         ("y", ""),
@@ -233,5 +235,5 @@ def test_inputs_and_outputs_that_differ_are_marked() -> None:
 
 def test_many_removed_stages_are_counted() -> None:
     before = "input 8" + "".join(f" -> dense {8 + i % 2} as s{i}" for i in range(50)) + " -> dense 8 as last"
-    page = picture(netc.compile("input 8 -> dense 8 as last").program, before=netc.compile(before).program).pages[0]
+    page = make_picture(netc.compile("input 8 -> dense 8 as last").program, before=netc.compile(before).program).pages[0]
     assert page.legend[-1] == "and 30 others"

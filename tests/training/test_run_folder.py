@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 from netc.cli import cli
 from netc.compiler.errors.run_errors import FolderNotEmpty, RunDiffers, RunError, RunExists
 from netc.compiler.errors.weight_errors import WeightsError
-from netc.drawing.metrics import width
+from netc.drawing.metrics import measure_width
 from netc.training.checkpoints import write_state
 from netc.training.curves import draw_curves
 from netc.training.run_files import LAST, read_metrics
@@ -67,7 +67,7 @@ def test_runs_are_distinguished_by_colors_and_dashes_with_all_names_in_the_pictu
     lines = [one for one in root if one.tag.endswith("}polyline")]
     assert len({(line.get("stroke"), line.get("stroke-dasharray")) for line in lines}) == len(lines) == len(names)
     texts = {one.text: one for one in root if one.tag.endswith("}text")}
-    right = [float(texts[name].get("x", "nan")) + width(name, 12) for name in names]
+    right = [float(texts[name].get("x", "nan")) + measure_width(name, 12) for name in names]
     assert max(right) <= float(root.get("width", "nan"))
     assert len({(texts[name].get("x"), texts[name].get("y")) for name in names}) == len(names)
 

@@ -9,19 +9,19 @@ Hierarchical System Structures" (1981), and Brandes and Köpf, "Fast and Simple 
 
 from __future__ import annotations
 
-from .horizontal_layout import horizontal
-from .layer_assignment import layered
-from .layered_graph import Node, Placement, Wiring
-from .ordering import ordered
-from .routes import routed
+from .horizontal_layout import assign_x
+from .layer_assignment import assign_layers
+from .layered_graph import LayoutNode, LayoutWire, Placement
+from .ordering import order_items
+from .routes import route_wires
 
-__all__ = ["Node", "Placement", "Wiring", "arrange"]
+__all__ = ["LayoutNode", "Placement", "LayoutWire", "arrange_level"]
 
 
-def arrange(nodes: list[Node], wires: list[Wiring]) -> Placement:
+def arrange_level(nodes: list[LayoutNode], wires: list[LayoutWire]) -> Placement:
     """Places the nodes, which are in an order in which every wire goes forwards.
 
     Always: nodes do not overlap, and no wire passes through one. The wires of one port share their way as far as they go the same.
     """
-    layers = ordered(layered(nodes, wires))
-    return routed(layers, horizontal(layers))
+    layers = order_items(assign_layers(nodes, wires))
+    return route_wires(layers, assign_x(layers))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import inf
 
-from .layered_graph import Item, Layers, Port, Segment
+from .layered_graph import LayerItem, Layers, Port, WireSegment
 
 GAP = 28.0
 """Between nodes."""
@@ -19,53 +19,55 @@ WIRE_GAP = 18.0
 PASSES = 40
 
 
-class Column:
+class AlignedColumn:
     """Items in a vertical line; `offsets` are the distances of their left edges from `x`."""
 
     __slots__ = ("left", "links", "offsets", "right", "x")
 
     def __init__(self) -> None:
-        self.offsets: list[tuple[Item, float]] = []
+        self.offsets: list[tuple[LayerItem, float]] = []
         self.x = 0.0
-        self.left: list[tuple[Column, float]] = []
+        self.left: list[tuple[AlignedColumn, float]] = []
         """The columns to its left, with the least distance of the two `x`."""
-        self.right: list[tuple[Column, float]] = []
-        self.links: list[tuple[Column, float, float]] = []
+        self.right: list[tuple[AlignedColumn, float]] = []
+        self.links: list[tuple[AlignedColumn, float, float]] = []
         """The columns it is connected to; how far from theirs its `x` is when the wire is straight; how much that matters."""
 
 
-def horizontal(layers: Layers) -> list[float]:
+def assign_x(layers: Layers) -> list[float]:
     """The left edge of each item, by its number."""
-    below = _aligned(layers)
-    columns, place = _columns(layers, below)
-    _connect(layers, columns, place)
-    _move(columns)
-    found = [0.0] * len(layers.items)
+    below = _align_items(layers)
+    columns, place = _make_columns(layers, below)
+    _connect_columns(layers, columns, place)
+    _move_columns(columns)
+    edges = [0.0] * len(layers.items)
     for column in columns:
         for item, offset in column.offsets:
-            found[item.number] = column.x + offset
-    least = min(found, default=0.0)
-    return [x - least for x in found]
+            edges[item.number] = column.x + offset
+    least = min(edges, default=0.0)
+    return [x - least for x in edges]
 
 
 # --- which items form columns ------------------------------------------------------------------------------------------------------
 
 
-def _aligned(layers: Layers) -> dict[int, Segment]:
+def _align_items(layers: Layers) -> dict[int, WireSegment]:
     """For each item the segment to the one below it in its column: the important ones first, none that crosses another."""
-    down, up = _ways(layers)
+    down, up = _measure_paths(layers)
     shared: set[Port] = {item.source for item in layers.items if item.source is not None and len(item.lower) > 1}
-    wanted: list[tuple[tuple[float, ...], Segment]] = []
+    candidates: list[tuple[tuple[float, ...], WireSegment]] = []
     for layer in layers.layers:
         for item in layer:
             for segment in item.lower:
-                if _central(segment, shared):
+                if _may_be_straight(segment, shared):
                     length = up[segment.upper.number] + down[segment.lower.number]
-                    wanted.append(((-_weight(segment), -length, segment.upper.layer, segment.upper.order, segment.lower.order), segment))
-    below: dict[int, Segment] = {}
+                    candidates.append(
+                        ((-_weigh_segment(segment), -length, segment.upper.layer, segment.upper.order, segment.lower.order), segment)
+                    )
+    below: dict[int, WireSegment] = {}
     above: set[int] = set()
     between: dict[int, list[tuple[int, int]]] = {}
-    for _, segment in sorted(wanted, key=lambda pair: pair[0]):
+    for _, segment in sorted(candidates, key=lambda pair: pair[0]):
         upper, lower = segment.upper, segment.lower
         others = between.setdefault(upper.layer, [])
         if upper.number in below or lower.number in above:
@@ -78,7 +80,7 @@ def _aligned(layers: Layers) -> dict[int, Segment]:
     return below
 
 
-def _ways(layers: Layers) -> tuple[list[int], list[int]]:
+def _measure_paths(layers: Layers) -> tuple[list[int], list[int]]:
     """The greatest numbers of nodes on the ways down from each item and up from it."""
     down = [0] * len(layers.items)
     up = [0] * len(layers.items)
@@ -91,14 +93,14 @@ def _ways(layers: Layers) -> tuple[list[int], list[int]]:
     return down, up
 
 
-def _weight(segment: Segment) -> int:
+def _weigh_segment(segment: WireSegment) -> int:
     """How much it matters that the segment is straight."""
     return (
         1 + (segment.upper.node is None) + (segment.lower.node is None) if segment.upper.node is None or segment.lower.node is None else 4
     )
 
 
-def _central(segment: Segment, shared: set[Port]) -> bool:
+def _may_be_straight(segment: WireSegment, shared: set[Port]) -> bool:
     """Whether it may be straight: of three or more branches, only the one in the middle, so that they are around what they come from; or
     the one between two nodes, if all others are those of wires to several nodes, which pass by."""
     below = {s.lower.number: s.lower for s in segment.upper.lower}
@@ -107,17 +109,17 @@ def _central(segment: Segment, shared: set[Port]) -> bool:
         others = [item for item in above.values() if item is not segment.upper]
         if all(item.source in shared for item in others) and sum(item.node is not None for item in below.values()) == 1:
             return True
-    return _middle(below, segment.lower.number) and _middle(above, segment.upper.number)
+    return _is_in_middle(below, segment.lower.number) and _is_in_middle(above, segment.upper.number)
 
 
-def _middle(fan: dict[int, Item], number: int) -> bool:
+def _is_in_middle(fan: dict[int, LayerItem], number: int) -> bool:
     if len(fan) < 3:
         return True
-    ranked = sorted(fan, key=lambda one: fan[one].order)
+    ranked = sorted(fan, key=lambda candidate: fan[candidate].order)
     return len(fan) % 2 == 1 and ranked[len(fan) // 2] == number
 
 
-def _shift(segment: Segment) -> float:
+def _find_offset(segment: WireSegment) -> float:
     """How far the lower item is to the right of the upper one when the segment is straight; of several between the two, on the mean."""
     between = [s for s in segment.upper.lower if s.lower is segment.lower]
     return sum(s.start - s.end for s in between) / len(between)
@@ -126,66 +128,66 @@ def _shift(segment: Segment) -> float:
 # --- where they are ----------------------------------------------------------------------------------------------------------------
 
 
-def _columns(layers: Layers, below: dict[int, Segment]) -> tuple[list[Column], dict[int, tuple[Column, float]]]:
-    columns: list[Column] = []
-    place: dict[int, tuple[Column, float]] = {}
+def _make_columns(layers: Layers, below: dict[int, WireSegment]) -> tuple[list[AlignedColumn], dict[int, tuple[AlignedColumn, float]]]:
+    columns: list[AlignedColumn] = []
+    place: dict[int, tuple[AlignedColumn, float]] = {}
     for layer in layers.layers:
         for item in layer:
             if item.number in place:
                 continue
-            column, at, offset = Column(), item, 0.0
+            column, current, offset = AlignedColumn(), item, 0.0
             columns.append(column)
             while True:
-                place[at.number] = column, offset
-                column.offsets.append((at, offset))
-                segment = below.get(at.number)
+                place[current.number] = column, offset
+                column.offsets.append((current, offset))
+                segment = below.get(current.number)
                 if segment is None:
                     break
-                offset += _shift(segment)
-                at = segment.lower
+                offset += _find_offset(segment)
+                current = segment.lower
     return columns, place
 
 
-def _connect(layers: Layers, columns: list[Column], place: dict[int, tuple[Column, float]]) -> None:
+def _connect_columns(layers: Layers, columns: list[AlignedColumn], place: dict[int, tuple[AlignedColumn, float]]) -> None:
     """Distances between neighbors, and connections."""
     for layer in layers.layers:
         for left, right in pairwise(layer):
-            (one, a), (other, b) = place[left.number], place[right.number]
+            (column, a), (neighbor, b) = place[left.number], place[right.number]
             gap = GAP if left.node is not None and right.node is not None else WIRE_GAP
             distance = a + left.width + gap - b
-            one.right.append((other, distance))
-            other.left.append((one, distance))
+            column.right.append((neighbor, distance))
+            neighbor.left.append((column, distance))
         for item in layer:
             for segment in item.lower:
-                (one, a), (other, b) = place[item.number], place[segment.lower.number]
-                if one is not other:
+                (column, a), (neighbor, b) = place[item.number], place[segment.lower.number]
+                if column is not neighbor:
                     straight = a + segment.start - (b + segment.end)
-                    one.links.append((other, -straight, _weight(segment)))
-                    other.links.append((one, straight, _weight(segment)))
+                    column.links.append((neighbor, -straight, _weigh_segment(segment)))
+                    neighbor.links.append((column, straight, _weigh_segment(segment)))
 
 
-def _move(columns: list[Column]) -> None:
+def _move_columns(columns: list[AlignedColumn]) -> None:
     """First as far to the left as possible, then each to the mean of where its connections want it, as far as its neighbors let it."""
-    order = _from_left(columns)
+    order = _sort_from_left(columns)
     for column in order:
         column.x = max((left.x + distance for left, distance in column.left), default=0.0)
     for turn in range(PASSES):
         for column in order if turn % 2 else reversed(order):
             if not column.links:
-                wanted = column.x if turn else min((right.x - d for right, d in column.right), default=column.x)
+                preferred = column.x if turn else min((right.x - d for right, d in column.right), default=column.x)
             else:
                 total = sum(weight for _, _, weight in column.links)
-                wanted = sum((other.x + straight) * weight for other, straight, weight in column.links) / total
+                preferred = sum((other.x + straight) * weight for other, straight, weight in column.links) / total
             least = max((left.x + distance for left, distance in column.left), default=-inf)
             most = min((right.x - distance for right, distance in column.right), default=inf)
-            column.x = max(least, min(most, wanted))
+            column.x = max(least, min(most, preferred))
 
 
-def _from_left(columns: list[Column]) -> list[Column]:
+def _sort_from_left(columns: list[AlignedColumn]) -> list[AlignedColumn]:
     """Every column after those to its left."""
     waiting = {id(column): len({id(left) for left, _ in column.left}) for column in columns}
     ready = [column for column in columns if not waiting[id(column)]]
-    order: list[Column] = []
+    order: list[AlignedColumn] = []
     while ready:
         column = ready.pop()
         order.append(column)

@@ -7,47 +7,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .layered_graph import Item, Layers, Node, Segment, Wiring
+from .layered_graph import LayerItem, Layers, LayoutNode, LayoutWire, WireSegment
 
 
-def layered(nodes: Sequence[Node], wires: Sequence[Wiring]) -> Layers:
+def assign_layers(nodes: Sequence[LayoutNode], wires: Sequence[LayoutWire]) -> Layers:
     """Nodes in layers, not yet in a good order."""
-    depth = _depths(nodes, wires)
-    items = [Item(number, number, depth[number], node) for number, node in enumerate(nodes)]
-    layers: list[list[Item]] = [[] for _ in range(max(depth, default=0) + 1)]
+    depth = _find_depths(nodes, wires)
+    items = [LayerItem(number, number, depth[number], node) for number, node in enumerate(nodes)]
+    layers: list[list[LayerItem]] = [[] for _ in range(max(depth, default=0) + 1)]
     for item in items:
         layers[item.layer].append(item)
-    passing: dict[tuple[int, int, int], Segment] = {}
-    ends: dict[tuple[int, int, int, int], Segment] = {}
-    paths: list[list[Segment]] = []
+    passing: dict[tuple[int, int, int], WireSegment] = {}
+    ends: dict[tuple[int, int, int, int], WireSegment] = {}
+    paths: list[list[WireSegment]] = []
     for wire in wires:
         above, bottom = items[wire.source], wire.bottom
-        path: list[Segment] = []
+        path: list[WireSegment] = []
         for layer in range(above.layer + 1, depth[wire.target]):
             key = (wire.source, wire.bottom, layer)
             if key not in passing:
-                item = Item(len(items), None, layer, None, (wire.source, wire.bottom))
+                item = LayerItem(len(items), None, layer, None, (wire.source, wire.bottom))
                 items.append(item)
                 layers[layer].append(item)
-                passing[key] = _joined(above, bottom, item, 0)
+                passing[key] = _add_segment(above, bottom, item, 0)
             path.append(passing[key])
             above, bottom = passing[key].lower, 0
         end = (wire.source, wire.bottom, wire.target, wire.port)
         if end not in ends:
-            ends[end] = _joined(above, bottom, items[wire.target], wire.port)
+            ends[end] = _add_segment(above, bottom, items[wire.target], wire.port)
         path.append(ends[end])
         paths.append(path)
     return Layers(layers, items, paths)
 
 
-def _joined(upper: Item, bottom: int, lower: Item, top: int) -> Segment:
-    segment = Segment(upper, bottom, lower, top)
+def _add_segment(upper: LayerItem, bottom: int, lower: LayerItem, top: int) -> WireSegment:
+    segment = WireSegment(upper, bottom, lower, top)
     upper.lower.append(segment)
     lower.upper.append(segment)
     return segment
 
 
-def _depths(nodes: Sequence[Node], wires: Sequence[Wiring]) -> list[int]:
+def _find_depths(nodes: Sequence[LayoutNode], wires: Sequence[LayoutWire]) -> list[int]:
     depth = [0] * len(nodes)
     takers: list[list[int]] = [[] for _ in nodes]
     givers: list[list[int]] = [[] for _ in nodes]
@@ -61,4 +61,4 @@ def _depths(nodes: Sequence[Node], wires: Sequence[Wiring]) -> list[int]:
         if takers[number] and not givers[number] and not nodes[number].first:
             depth[number] = min(depth[taker] for taker in takers[number]) - 1
     last = max(depth, default=0)
-    return [last if node.last else at for node, at in zip(nodes, depth, strict=True)]
+    return [last if node.last else layer for node, layer in zip(nodes, depth, strict=True)]

@@ -9,7 +9,7 @@ Port = tuple[int, int]
 """The number of a node, and that of one of its `bottoms`."""
 
 
-class Node(Record):
+class LayoutNode(Record):
     """A rectangle. `tops` and `bottoms` are the distances of its ports from its left edge; without `tops`, wires from above end anywhere
     near its middle. `first` and `last` nodes are in the first and last layer."""
 
@@ -21,7 +21,7 @@ class Node(Record):
     last: bool = False
 
 
-class Wiring(Record):
+class LayoutWire(Record):
     """From a bottom port of one node to another node; `port` is its number among the `tops` of that."""
 
     source: int
@@ -40,31 +40,31 @@ class Placement(Record):
     height: float
 
 
-class Item:
+class LayerItem:
     """Something in a layer: a node, or a wire that passes through. `source` is the port whose wire it is."""
 
     __slots__ = ("bottoms", "height", "layer", "lower", "node", "number", "order", "source", "tops", "upper", "width")
 
-    def __init__(self, number: int, node: int | None, layer: int, given: Node | None, source: Port | None = None) -> None:
+    def __init__(self, number: int, node: int | None, layer: int, layout_node: LayoutNode | None, source: Port | None = None) -> None:
         self.number = number
         self.node = node
         self.layer = layer
         self.source = source
-        self.width = 0.0 if given is None else given.width
-        self.height = 0.0 if given is None else given.height
-        self.bottoms = (0.0,) if given is None else given.bottoms
-        self.tops = (0.0,) if given is None else given.tops
+        self.width = 0.0 if layout_node is None else layout_node.width
+        self.height = 0.0 if layout_node is None else layout_node.height
+        self.bottoms = (0.0,) if layout_node is None else layout_node.bottoms
+        self.tops = (0.0,) if layout_node is None else layout_node.tops
         self.order = 0
-        self.upper: list[Segment] = []
-        self.lower: list[Segment] = []
+        self.upper: list[WireSegment] = []
+        self.lower: list[WireSegment] = []
 
 
-class Segment:
+class WireSegment:
     """A piece of a wire, from an item to one in the next layer. `bottom` and `top` are the numbers of the ports."""
 
     __slots__ = ("bottom", "lower", "top", "upper")
 
-    def __init__(self, upper: Item, bottom: int, lower: Item, top: int) -> None:
+    def __init__(self, upper: LayerItem, bottom: int, lower: LayerItem, top: int) -> None:
         self.upper = upper
         self.bottom = bottom
         self.lower = lower
@@ -84,13 +84,13 @@ class Segment:
 class Layers:
     """Items by layer, and for each wire the segments that it consists of."""
 
-    def __init__(self, layers: list[list[Item]], items: list[Item], paths: list[list[Segment]]) -> None:
+    def __init__(self, layers: list[list[LayerItem]], items: list[LayerItem], paths: list[list[WireSegment]]) -> None:
         self.layers = layers
         self.items = items
         """Those of nodes first, in the order of the nodes."""
         self.paths = paths
 
-    def number(self) -> None:
+    def number_items(self) -> None:
         """Tells the items their positions."""
         for layer in self.layers:
             for position, item in enumerate(layer):

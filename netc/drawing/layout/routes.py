@@ -2,76 +2,78 @@
 
 from __future__ import annotations
 
-from .layered_graph import Layers, Placement, Point, Segment
+from .layered_graph import Layers, Placement, Point, WireSegment
 
 LAYER_GAP = 24.0
-MOST_GAP = 76.0
+MAX_LAYER_GAP = 76.0
 SLOPE = 0.09
 """How much higher a gap is for each unit that its wires go sideways."""
 SPREAD = 16.0
 """Between wires that end at the same node."""
 
 
-def routed(layers: Layers, x: list[float]) -> Placement:
+def route_wires(layers: Layers, x: list[float]) -> Placement:
     """`x`: the left edges of the items."""
-    ends = _ends(layers, x)
-    tops, heights = _rows(layers, x, ends)
+    ends = _place_ends(layers, x)
+    tops, heights = _place_layers(layers, x, ends)
     corners = tuple((x[item.number], tops[item.layer]) for item in layers.items if item.node is not None)
-    routes = tuple(_route(path, x, ends, tops, heights) for path in layers.paths)
+    routes = tuple(_route_wire(path, x, ends, tops, heights) for path in layers.paths)
     width = max((x[item.number] + item.width for item in layers.items), default=0.0)
     return Placement(corners, routes, width, tops[-1] + heights[-1] if tops else 0.0)
 
 
-def _ends(layers: Layers, x: list[float]) -> dict[int, float]:
+def _place_ends(layers: Layers, x: list[float]) -> dict[int, float]:
     """Where each segment ends at its lower item, by its identity: next to each other in the order in which they come; one that can be
     straight is."""
-    found: dict[int, float] = {}
+    ends: dict[int, float] = {}
     for item in layers.items:
         left = x[item.number]
         if item.tops:
-            found |= {id(s): left + s.end for s in item.upper}
+            ends |= {id(s): left + s.end for s in item.upper}
             continue
         coming = sorted(item.upper, key=lambda s: x[s.upper.number] + s.start)
         middle = left + item.width / 2
         straight = next((n for n, s in enumerate(coming) if abs(x[s.upper.number] + s.start - middle) < 1), (len(coming) - 1) / 2)
         most = max(straight, len(coming) - 1 - straight, 1)
         step = min(SPREAD, (item.width / 2 - 10) / most)
-        found |= {id(s): middle + (n - straight) * step for n, s in enumerate(coming)}
-    return found
+        ends |= {id(s): middle + (n - straight) * step for n, s in enumerate(coming)}
+    return ends
 
 
-def _rows(layers: Layers, x: list[float], ends: dict[int, float]) -> tuple[list[float], list[float]]:
+def _place_layers(layers: Layers, x: list[float], ends: dict[int, float]) -> tuple[list[float], list[float]]:
     """The tops and heights of the layers."""
     tops: list[float] = []
     heights: list[float] = []
-    at = 0.0
+    top = 0.0
     for layer in layers.layers:
-        tops.append(at)
+        tops.append(top)
         heights.append(max((item.height for item in layer), default=0.0))
         sideways = max((abs(x[i.number] + s.start - ends[id(s)]) for i in layer for s in i.lower), default=0.0)
-        at += heights[-1] + min(MOST_GAP, LAYER_GAP + SLOPE * sideways)
+        top += heights[-1] + min(MAX_LAYER_GAP, LAYER_GAP + SLOPE * sideways)
     return tops, heights
 
 
-def _route(path: list[Segment], x: list[float], ends: dict[int, float], tops: list[float], heights: list[float]) -> tuple[Point, ...]:
+def _route_wire(
+    path: list[WireSegment], x: list[float], ends: dict[int, float], tops: list[float], heights: list[float]
+) -> tuple[Point, ...]:
     first = path[0].upper
     points: list[Point] = [(x[first.number] + path[0].start, tops[first.layer] + first.height)]
     for segment in path:
         start = x[segment.upper.number] + segment.start
         bottom = tops[segment.upper.layer] + heights[segment.upper.layer]
         if points[-1][1] < bottom:
-            points += _line(points[-1], (start, bottom))
-        points += _bend(points[-1], (ends[id(segment)], tops[segment.lower.layer]))
+            points += _draw_line(points[-1], (start, bottom))
+        points += _draw_bend(points[-1], (ends[id(segment)], tops[segment.lower.layer]))
     return tuple(points)
 
 
-def _line(a: Point, b: Point) -> list[Point]:
+def _draw_line(a: Point, b: Point) -> list[Point]:
     return [a, b, b]
 
 
-def _bend(a: Point, b: Point) -> list[Point]:
+def _draw_bend(a: Point, b: Point) -> list[Point]:
     """A curve that begins and ends vertically."""
     if abs(a[0] - b[0]) < 0.5:
-        return _line(a, b)
+        return _draw_line(a, b)
     middle = (a[1] + b[1]) / 2
     return [(a[0], middle), (b[0], middle), b]
