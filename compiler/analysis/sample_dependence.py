@@ -3,6 +3,12 @@
 In: the main graph of a program, whose inputs are data. Out: the ids of its values that depend on an input, or on the number of samples.
 Always: the analysis looks into calls, so that it separates a learned scale from the scores that the same call returns. All results of a
 loop depend on the samples if any of its inputs does.
+
+>>> import netc
+>>> main = netc.compile("x = input 8; scale = param [8] as scale; x * (scale -> exp)").program.main
+>>> varying = find_varying(main)
+>>> [(node.op.name, id(node.outputs[0]) in varying) for node in main.nodes]
+[('param', False), ('exp', False), ('mul', True)]
 """
 
 from __future__ import annotations

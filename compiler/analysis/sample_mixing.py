@@ -5,6 +5,10 @@ The loss of such a batch cannot be computed in parts.
 In: a graph that computes the terms of a loss from the data. Out: the first operator that mixes samples, or None. Always: if there is none,
 the term of a sample depends on that sample alone, as far as shapes and axes show. They do not show the statistics of `batch_norm`, nor the
 rows that `index_select` picks.
+
+>>> import netc
+>>> find_mixing(netc.compile("x = input 8; x @ (x -> transpose 0 1)").program.main).op.name
+'matmul'
 """
 
 from __future__ import annotations

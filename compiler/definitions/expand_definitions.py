@@ -2,6 +2,12 @@
 
 In: the graphs of a program, copied for the pass. Out: the graphs, changed in place, and the graphs of the definitions. Always: the values
 and the keys of the state dict stay the same.
+
+>>> import netc
+>>> program = netc.compile("input 6 -> glu").program
+>>> (call,) = expand_program(program, lambda operator: operator.name != "glu").main.nodes
+>>> [node.op.name for node in call.graph.nodes]
+['chunk', 'sigmoid', 'mul']
 """
 
 from __future__ import annotations

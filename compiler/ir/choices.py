@@ -1,10 +1,16 @@
-"""The `if`s of a body as data: the condition of each, whether it held, and the stages in the branch that was taken.
+r"""The `if`s of a body as data: the condition of each, whether it held, and the stages in the branch that was taken.
 
 A backend needs them to write the `if` again, since a graph holds only the branch that was taken. For `if depth > 2 { relu }` with
 `depth=4`, the `Choice` has the condition `depth > 2`, `taken=True` and the label of the `relu`.
 
 In: comparisons that the elaborator evaluated. Out: records. Always: the integers in a condition record what they are computed from
 (`TracedInt`). A condition of another kind, such as one on a stage value, has no `Choice`.
+
+>>> import netc
+>>> (call,) = netc.compile("block b(depth=4) { dense 3 -> if depth > 2 { relu } }\ninput 3 -> b").program.main.nodes
+>>> (choice,) = call.graph.choices
+>>> choice.taken, choice.labels
+(True, ('relu1',))
 """
 
 from __future__ import annotations

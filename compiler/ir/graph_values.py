@@ -30,6 +30,7 @@ class Value:
         self.name = name
         self.spatial = spatial
         self.weak = weak
+        # Set after the construction, by a pattern or a capture. Most values have neither.
         self.axes: tuple[str, ...] = ()
         self.borrowed = False
 

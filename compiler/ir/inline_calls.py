@@ -1,8 +1,14 @@
-"""Inline a call: replace it by copies of the nodes of the called graph.
+r"""Inline a call: replace it by copies of the nodes of the called graph.
 
 In: a graph, and a call in it. Out: the graph with the copies in place of the call. Their labels begin with the label of the call: `fc`
 becomes `head.fc`. Always: the called graph does not change, because other calls may use it. Loops, shared stages and tuples are not
 inlined.
+
+>>> import netc
+>>> main = netc.compile("block head { dense 4 as fc -> relu }\ninput 3 -> head").program.main
+>>> inline_call(main, main.nodes[0])
+>>> [node.label for node in main.nodes]
+['head1.fc', 'head1.relu1']
 """
 
 from __future__ import annotations

@@ -3,6 +3,11 @@
 In: a graph. Out: for each node, the modes in which any of its results is needed. Always: the results of the main graph may differ between
 the modes; the results of every other graph, and of a graph without `if training`, are needed in both. Takes time in proportion to the
 number of nodes.
+
+>>> import netc
+>>> main = netc.compile("input 3 -> if training { dropout 0.5 } else { relu } -> dense 2").program.main
+>>> [(node.op.name, sorted(modes)) for node, modes in zip(main.nodes, find_modes(main), strict=True)]
+[('dropout', [True]), ('relu', [False]), ('if training', [False, True]), ('dense', [False, True])]
 """
 
 from __future__ import annotations

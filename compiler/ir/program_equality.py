@@ -1,4 +1,10 @@
-"""Compare two programs: their inputs, outputs, operators and parameters, in order. How they are divided into blocks does not matter."""
+r"""Compare two programs: their inputs, outputs, operators and parameters, in order. How they are divided into blocks does not matter.
+
+>>> import netc
+>>> block = netc.compile("block head { dense 4 as fc -> relu }\ninput 3 -> head as h").program
+>>> is_same_program(block, netc.compile("input 3 -> dense 4 as h.fc -> relu").program)
+True
+"""
 
 from __future__ import annotations
 

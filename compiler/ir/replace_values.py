@@ -31,6 +31,7 @@ def replace_inputs(node: Node, instead: Mapping[int, Value]) -> None:
 def set_inputs(node: Node, values: Sequence[Value]) -> None:
     """Set the inputs of a node, as many as it has."""
     if isinstance(node, CallNode):
+        # The called graph knows where its tuples begin; the call only has the tensors in a row.
         groups = [values[group.at : group.at + len(group.values)] for group in node.graph.tuples]
         node.tuples = tuple(_with_values(parts, values_of_group) for parts, values_of_group in zip(node.tuples, groups, strict=True))
     elif node.parts:
@@ -56,5 +57,6 @@ def _with_values(parts: Parts, values: Sequence[Value]) -> Parts:
         before = flatten_parts((part,))
         values_of_part = tuple(values[position : position + len(before)])
         position += len(before)
+        # A slice of a tuple whose tensors differ now is no slice of that tuple any more.
         result.append((part,) if all(a is b for a, b in zip(before, values_of_part, strict=True)) else values_of_part)
     return tuple(part_ for several in result for part_ in several)

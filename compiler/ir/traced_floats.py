@@ -51,6 +51,7 @@ class FloatSymbol(float, TracedFloat, TracedLeaf):
     name: str
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # As for a `TracedInt`: the symbols belong to a graph of this process.
         return float, (float(self),)
 
     def substitute_values(self, places: Mapping[str, Any]) -> Any:
@@ -100,6 +101,7 @@ def trace_argument(value: Any, name: str) -> Any:
     """Replace a number by a symbol with its value, and each integer of a list too (`name.0`, `name.1`). Other values are unchanged."""
     if isinstance(value, float):
         return FloatSymbol(value, name)
+    # A bool is an int in Python, but a flag has no formula.
     if is_integer(value):
         return TracedInt(int(value), formula_symbol(name))
     if isinstance(value, tuple) and value and all(is_integer(v) for v in value):

@@ -25,6 +25,7 @@ class GraphInvalid(AssertionError):
 def verify_program(program: Program) -> None:
     """Raise `GraphInvalid` if the program breaks any rule of graph.py."""
     main = program.main
+    # There is no graph around the main one from which they could come.
     if main.captures or main.modules:
         raise GraphInvalid(f"{main}: the main graph takes something from outside")
     for graph in _sort_graphs(main):
@@ -87,6 +88,7 @@ class _GraphChecker:
         names = graph.output_names
         if len(names) not in (0, len(graph.outputs)):
             self._fail(f"{len(names)} names for {len(graph.outputs)} outputs")
+        # The limit of operators is checked by this number alone, without walking the calls.
         if graph.size != self.size:
             self._fail(f"its size is {self.size}, not {graph.size}")
 
@@ -189,6 +191,7 @@ class _GraphChecker:
         if len(outer) != len(inner):
             self._fail(f"{name} has {len(outer)} {what}, its graph {len(inner)}")
         for a, b in zip(outer, inner, strict=True):
+            # Identity first: the types of a deep model are mostly the same objects.
             if a is not b and a != b:
                 self._fail(f"{name} has {a} among its {what} where its graph has {b}")
 

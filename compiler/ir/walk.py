@@ -73,6 +73,7 @@ def collect_symbol_values(graph: Graph) -> dict[str, int]:
     values: dict[str, int] = {}
     current: Graph | None = graph
     while current is not None:
+        # The innermost graph wins.
         values = {name: origin.value for name, origin in current.origins.items()} | values
         current = current.around
     return values
