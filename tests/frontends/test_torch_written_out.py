@@ -59,6 +59,30 @@ def test_shapes_that_are_undone() -> None:
     assert body(module, torch.randn(2, 3, 4)) == "x -> relu"
 
 
+def test_layouts_that_follow_each_other_are_one() -> None:
+    """The last shape alone counts, and two orders of the axes are one. A tensor that something else reads keeps its shape."""
+    function = Of(lambda _, x: x.flatten(1).reshape(-1, 2, 3, 2).permute(0, 3, 1, 2).permute(0, 3, 1, 2).relu())
+    assert body(function, torch.randn(2, 3, 4)) == "x -> reshape [N, 2, 3, 2] -> permute [0, 2, 3, 1] -> relu"
+    back = Of(lambda _, x: x.permute(0, 2, 3, 1).permute(0, 3, 1, 2).relu())
+    assert body(back, torch.randn(2, 3, 4, 5)) == "x -> relu"
+
+    def read_twice(_: Any, x: torch.Tensor) -> torch.Tensor:
+        flat = x.flatten(1)
+        return flat.reshape(-1, 2, 6).transpose(1, 2).matmul(flat.reshape(-1, 2, 6)) + flat.sum()
+
+    assert body(Of(read_twice), torch.randn(2, 3, 4)).startswith("flat = x -> flatten\n")
+
+
+def test_constants_of_one_element_are_numbers() -> None:
+    """In the fewest digits that float32 tells apart. A constant that gives the result its shape stays a tensor."""
+    kept, one, shape = torch.tensor([0.7]), torch.ones(1), torch.ones(1, 1, 1)
+    module = Of(lambda _, x: torch.where(x * one > 0.1 * one.view(1, 1), x * kept - one, torch.tensor([3.0])))
+    assert body(module, torch.randn(2, 4)) == "(x > 0.1, x * 0.7 - 1.0) -> where 3.0"
+    assert "table (i, j, k) [1, 1, 1]" in body(Of(lambda _, x: x * shape), torch.randn(2, 4))
+    wide = Of(lambda _, x: x * torch.tensor(0.7))  # of float64, 0.7 is another number than float32's nearest one
+    assert body(wide, torch.randn(2, 4).double()).endswith("x * 0.699999988079071")
+
+
 class Turned(nn.Module):
     """Rotary embedding whose angles are constants, for a number of positions that is known."""
 

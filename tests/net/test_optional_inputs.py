@@ -180,6 +180,43 @@ def test_what_an_optional_tensor_does_is_in_an_if(unit: type[nn.Module], given: 
     assert "?: [...]" in text
 
 
+class Remembered(nn.Module):
+    """It also returns one half of a `chunk`, and the optional tensor changes that half."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.halves, self.mix, self.last = nn.Linear(8, 16), nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor, first: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        key, own = self.halves(x).chunk(2, -1)
+        value = own
+        if first is not None:
+            share = self.mix(x).sigmoid()
+            value = value * share + first * (1 - share)
+        return self.last(key.softmax(-1) * value), own
+
+
+class Layers(nn.Module):
+    """The first layer's half for all others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Remembered() for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, first = self.layers[0](x)
+        for layer in self.layers[1:]:
+            x, _ = layer(x, first)
+        return x
+
+
+def test_a_half_that_the_optional_tensor_changes_and_that_is_a_result_too() -> None:
+    """Searching for the twin of one half must not end at the other half for ever."""
+    names, text = import_text(Layers(), torch.randn(2, 8))
+    assert names == ["remembered"]
+    assert "given(first)" in text
+
+
 class SelfAttention(nn.Module):
     def __init__(self) -> None:
         super().__init__()

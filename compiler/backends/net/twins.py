@@ -164,7 +164,7 @@ class _Pairing:
                 continue
             if ends.setdefault(id(value), (value, own))[1] is not own:
                 raise Different
-            like = self._find_like(its, value, makers) if its is not None and self.way.several else None
+            like = self._find_like(its, place, value, makers) if its is not None and self.way.several else None
             if like is not None:
                 todo.append((like, own))
         return ends
@@ -172,15 +172,18 @@ class _Pairing:
     def _may_pair(self, node: Node | None, own: Node) -> bool:
         return node is not None and id(node) not in self.nodes and self.key(node)[0] == self.key(own)[0]
 
-    def _find_like(self, own: Node, value: Value, makers: Mapping[int, tuple[Node, int]]) -> Value | None:
-        """Find the nearest earlier tensor that is made by a node like the own one. The region ends there."""
+    def _find_like(self, own: Node, place: int, value: Value, makers: Mapping[int, tuple[Node, int]]) -> Value | None:
+        """Find the nearest earlier tensor that is result `place` of a node like the own one. The region ends there.
+
+        Without `place` it could be the tensor itself, as another part of the same `chunk`, and the search would never end.
+        """
         waiting = [value]
         seen: set[int] = set()
         for one in waiting:
-            node, _ = makers.get(id(one), (None, 0))
+            node, at = makers.get(id(one), (None, 0))
             if node is None or id(node) in self.nodes or id(node) in seen:
                 continue
-            if self._may_pair(node, own):
+            if at == place and self._may_pair(node, own):
                 return one
             seen.add(id(node))
             waiting += node.inputs

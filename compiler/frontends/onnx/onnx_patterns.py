@@ -16,9 +16,10 @@ from ...ops.comparison import Isnan, Where
 from ...ops.normalization import GroupNorm, InstanceNorm, LayerNorm
 from ...ops.reduction import Any, Logsumexp, MinMaxReduction
 from ...ops.regularization import Identity
-from ...ops.shape import Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from ...ops.shape import Flatten, Reshape, Unflatten
 from ..composites import recognize_operator
 from ..graph_view import GraphView
+from ..layout_patterns import drop_undone, merge_permutations, merge_reshapes
 from .emitter import Emitter
 from .spread import fold_adaptive_pool
 
@@ -54,24 +55,6 @@ def fold_composite(view: GraphView, node: OpNode) -> bool:
     return match is not None and match.replace_node(view, node)
 
 
-def merge_permutations(view: GraphView, node: OpNode) -> bool:
-    """Merge two permutations of the axes that follow each other."""
-    first = view.match_maker(node.inputs[0], Permute, Transpose) if isinstance(node.op, Permute | Transpose) else None
-    if first is None:
-        return False
-    x, before = first.inputs[0], _get_axis_order(first)
-    order = [before[axis] for axis in _get_axis_order(node)]
-    moved = [axis for axis, old in enumerate(order) if axis != old]
-    if not moved:
-        return view.replace_operator(node, Identity(), (x,))
-    return view.replace_operator(node, Transpose(a=moved[0], b=moved[1]) if len(moved) == 2 else Permute(axes=tuple(order)), (x,))
-
-
-def _get_axis_order(node: OpNode) -> tuple[int, ...]:
-    assert isinstance(node.op, Permute | Transpose)
-    return node.op.axis_order(node.inputs[0].type)
-
-
 def drop_nan_guard(view: GraphView, node: OpNode) -> bool:
     """Drop `where(any(isnan(x)), nan, max(x))`, because `max` in netc is NaN then anyway. The same goes for `min` and `logsumexp`.
 
@@ -90,16 +73,6 @@ def drop_nan_guard(view: GraphView, node: OpNode) -> bool:
     )
 
 
-def merge_reshapes(view: GraphView, node: OpNode) -> bool:
-    """Drop reshapes that undo each other, and merge two reshapes that follow each other."""
-    first = view.match_maker(node.inputs[0], *_SHAPES, Squeeze, Unsqueeze) if isinstance(node.op, _SHAPES) else None
-    if first is None:
-        return False
-    if first.inputs[0].type == node.outputs[0].type:
-        return view.replace_operator(node, Identity(), first.inputs)
-    return isinstance(node.op, Reshape) and view.replace_operator(node, Reshape(shape=node.op.shape), first.inputs)
-
-
 def fold_group_norm(view: GraphView, node: OpNode) -> bool:
     """Fold an instance norm between two reshapes into `group_norm`. The number of groups is only in the shapes."""
     normal = view.match_maker(node.inputs[0], InstanceNorm, LayerNorm) if isinstance(node.op, _SHAPES) else None
@@ -115,7 +88,7 @@ def fold_group_norm(view: GraphView, node: OpNode) -> bool:
 
 
 PATTERNS: tuple[tuple[Pattern, ...], ...] = (
-    (fold_composite, merge_permutations, drop_nan_guard),
-    (fold_group_norm, merge_reshapes, fold_adaptive_pool),
+    (fold_composite, drop_undone, merge_permutations, drop_nan_guard),
+    (fold_group_norm, drop_undone, merge_reshapes, fold_adaptive_pool),
 )
 """The patterns of each pass over the graph. The second pass sees the results of the first."""

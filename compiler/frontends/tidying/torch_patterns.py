@@ -19,53 +19,34 @@ from ...ops.constants import ParamOperator
 from ...ops.normalization import RMSNorm
 from ...ops.operator import Operator
 from ...ops.rearrange import Rearrange
-from ...ops.shape import Expand, Flatten, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from ...ops.regularization import Identity
+from ...ops.shape import Expand, Reshape, Transpose, Unsqueeze
 from ..composites import recognize_operator
 from ..graph_view import GraphView, iterate_orders
+from ..layout_patterns import drop_undone, merge_permutations, merge_reshapes
 from .written_dense import fold_dense
 
-Pattern = Callable[[GraphView, Node], None]
+Pattern = Callable[[GraphView, Node], object]
 
 
 # --- operators without an effect -----------------------------------------------------------------------------------------------
 
 
 def drop_identity(view: GraphView, node: Node) -> None:
-    """Drop operators without an effect: `x * 1`, `x / 1`, `x + 0`, and a reshape or transpose that undoes the one before."""
+    """Drop operators without an effect: `x * 1`, `x / 1`, `x + 0`, `identity`."""
     if not isinstance(node, OpNode) or len(node.inputs) != 1:
         return
     (x,), op = node.inputs, node.op
-    undone = _find_value_before(view, node)
-    if undone is not None:
-        view.replace_uses(node, undone)
     # `x * 1.0` of an integer tensor is a conversion to floats.
     if x.type != node.outputs[0].type:
         return
     neutral = _NEUTRAL.get(type(op))
-    if neutral is not None and op.scalars[:1] == (neutral,) and not op.number_first and not isinstance(op.scalars[0], bool):
+    is_neutral = neutral is not None and op.scalars[:1] == (neutral,) and not op.number_first and not isinstance(op.scalars[0], bool)
+    if is_neutral or isinstance(op, Identity):
         view.replace_uses(node, x)
 
 
-_SHAPE_OPERATORS = (Squeeze, Unsqueeze, Reshape, Flatten, Unflatten)
-"""Operators that leave the elements in their order."""
-
-
-def _find_value_before(view: GraphView, node: OpNode) -> Value | None:
-    """Return the tensor before an operator that this node undoes, or None."""
-    (x,) = node.inputs
-    kinds = (Transpose,) if isinstance(node.op, Transpose) else _SHAPE_OPERATORS if isinstance(node.op, _SHAPE_OPERATORS) else ()
-    before = view.match_maker(x, *kinds) if kinds else None
-    if before is None or before.inputs[0].type != node.outputs[0].type:
-        return None
-    same = not isinstance(node.op, Transpose) or _get_axes(node.op, x.type.rank) == _get_axes(before.op, x.type.rank)
-    return before.inputs[0] if same else None
-
-
 _NEUTRAL: dict[type[Operator], int] = {Mul: 1, Div: 1, Add: 0, Sub: 0}
-
-
-def _get_axes(op: Operator, rank: int) -> set[int]:
-    return {op.args["a"] % rank, op.args["b"] % rank}
 
 
 # --- composite operators -----------------------------------------------------------------------------------------------------
@@ -173,6 +154,7 @@ def _strip_expand(view: GraphView, value: Value) -> Value:
 
 
 PATTERNS: tuple[Pattern, ...] = (
+    drop_undone,
     drop_identity,
     fold_composite,
     fold_rms_norm_weight,
@@ -181,4 +163,7 @@ PATTERNS: tuple[Pattern, ...] = (
     fold_repeated_heads,
     drop_expand,
     fold_dense,
+    merge_permutations,
+    merge_reshapes,
 )
+"""In this order: the patterns of attention and its heads know the axes as modules arrange them, so layouts are merged last."""

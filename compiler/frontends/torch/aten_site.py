@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from operator import getitem
 from typing import Any
 
+import numpy as np
 import torch
 from torch.fx import Node
 
@@ -109,11 +110,26 @@ class AtenSite:
         return value
 
     def number_of(self, name: str) -> Number | None:
-        """Return the argument as a number, also if it is a constant tensor without axes. None for any other tensor."""
+        """Return the argument as a number, also if it is a constant tensor of one element. None for any other tensor."""
         argument = self.args[name]
         if isinstance(argument, Node) and _is_tensor(argument):
-            return self.scope.model.constants.get_number(argument)
+            number, fake = self.scope.model.constants.get_number(argument), argument.meta["val"]
+            if number is None or (fake.dim() and not self._is_shaped_without(argument)):
+                return None
+            return _shorten(number) if fake.dtype == torch.float32 and not self._is_float64() else number
         return self._to_number(argument)
+
+    def _is_float64(self) -> bool:
+        """Whether a tensor is float64, so that numbers are not rounded to float32."""
+        return any(node.meta["val"].dtype == torch.float64 for node in self.node.all_input_nodes if _is_tensor(node))
+
+    def _is_shaped_without(self, constant: Node) -> bool:
+        """Whether another tensor has the shape of the result, and the constant's element type, so that a number in the place of the
+        constant changes neither."""
+        others = [node.meta["val"] for node in self.node.all_input_nodes if node is not constant and _is_tensor(node)]
+        shape = self.result_shape() if isinstance(self.result, torch.Tensor) else None
+        dtype = constant.meta["val"].dtype
+        return any(one.dtype == dtype and tuple(map(self.scope.model.sizes.to_dim, one.shape)) == shape for one in others)
 
     def number(self, name: str) -> Number:
         return self._to_number(self.args[name])
@@ -254,6 +270,11 @@ class AtenSite:
         node = self.scope.builder.graph.nodes[-1]
         assert isinstance(node, OpNode)
         return node
+
+
+def _shorten(number: float) -> float:
+    """The shortest number that float32 rounds to the same: 0.7 for 0.699999988079071."""
+    return float(str(np.float32(number)))
 
 
 def _is_tensor(node: Node) -> bool:

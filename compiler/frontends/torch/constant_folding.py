@@ -51,9 +51,11 @@ class Constants:
         return node in self.values and node not in self.computed
 
     def get_number(self, node: Node) -> float | int | bool | None:
-        """Return the number of a constant without axes, or None."""
+        """Return the only element of a constant, or None. The element of a constant with axes must be finite."""
         value = self.values.get(node)
-        return value.item() if isinstance(value, torch.Tensor) and value.dim() == 0 else None
+        if not isinstance(value, torch.Tensor) or value.numel() != 1 or (value.dim() and not bool(value.isfinite().all())):
+            return None
+        return value.item()
 
     def get_table(self, node: Node) -> TableOperator:
         """Return the table with the values of a constant."""
