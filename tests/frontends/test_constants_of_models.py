@@ -150,6 +150,9 @@ MADE: dict[str, tuple[Callable[[], Array], str]] = {
     "every third": (lambda: np.repeat(np.arange(8), 3), "i // 3"),
     "again": (lambda: np.tile(np.arange(5), 4), "i % 5"),
     "distances": (lambda: abs(ROW - COLUMN), "abs(i - j)"),
+    "thirds on both sides": (lambda: _thirds(np.arange(-9, 10)), "where(i < 9, -1, 1) * (abs(i - 9) // 3)"),
+    "thirds, most of them below zero": (lambda: _thirds(np.subtract.outer(np.arange(6), np.arange(14))), ""),
+    "thirds, most of them above zero": (lambda: _thirds(np.subtract.outer(np.arange(14), np.arange(6))), ""),
     "slopes": (lambda: (-abs(ROW - COLUMN) * 0.25).astype(np.float32), ""),
     "alibi": (lambda: (2.0 ** -np.arange(1, 9)).astype(np.float32), ""),
     "octaves": (lambda: (np.pi * 2.0 ** np.arange(8)).astype(np.float32), ""),
@@ -164,6 +167,10 @@ MADE: dict[str, tuple[Callable[[], Array], str]] = {
     "halves": (lambda: np.arange(10, dtype=np.float16) / 4, ""),
     "doubles": (lambda: 10000.0 ** (-np.arange(16) / 16), ""),
 }
+
+
+def _thirds(distance: Array) -> Array:
+    return np.sign(distance) * (abs(distance) // 3)
 
 
 def _sinusoids(length: int, width: int, *, interleaved: bool) -> Array:

@@ -28,6 +28,7 @@ RULES = {
     "transpose 1 2 -> conv 5 4",
     "cut_in_front_of_two_paddings": "x = input [T, 3]; x -> pad [0, 0, 2, 0] -> dense 2 -> pad [0, 0, 2, 0] value=3 -> slice 1 start=3 -> "
     "transpose 1 2 -> conv 5 2",
+    "padding_of_another_axis": "x = input [T, 3]; x -> pad [1, 2] value=2 -> dense 4",
     "padding_with_a_number": "x = input [T, 3]; x -> pad [0, 0, 2, 0] value=0.5 -> transpose 1 2 -> conv 5 2 -> conv 4 2",
     "padding_twice": "x = input [3, T]; x -> pad [1, 0] value=2 -> conv 4 1 -> pad [2, 0] value=-3 -> conv 4 4",
     "shift": "x = input [T, 3]; x + (x -> pad [0, 0, 1, -1])",

@@ -67,6 +67,13 @@ SAMPLES = {
         "((in, param [5, 6]) -> b) -> permute [0, 2, 3, 1] -> ((in, param [4]) -> b)",
         {"B": "x: [N, rows, ..., D], y: [..., D] -> [N, rows, ..., D].", "Net": "input: [N, 4, 5, 6] -> [N, 5, 6, 4]."},
     ),
+    "names on both sides of the dots of a pattern": (
+        "block b(x: [N, first, ..., last]) { sin(x) + 1 }; x = input 5x6x7; y = input 4x6x8; out b(x), b(y)",
+        {
+            "B": "x: [N, first, H, last] -> [N, first, H, last].",
+            "Net": "x: [N, 5, 6, 7], y: [N, 4, 6, 8] -> output1: [N, 5, 6, 7], output2: [N, 4, 6, 8].",
+        },
+    ),
 }
 
 

@@ -6,6 +6,7 @@ FSDP is followed on a process group that sends nothing, in which this process is
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -243,6 +244,7 @@ def test_devices_have_sources() -> None:
     for device in DEVICES.values():
         assert device.source
         assert device.memory > 1e9
+        assert all(device.memory == int(size) * 1e9 for size in re.findall(r"(\d+)GB", device.source)), device.name
         assert device.flops["float32"] < max(device.flops.values())
 
 

@@ -159,3 +159,10 @@ def test_long_chains() -> None:
     assert text_size(halved) > 10**6
     with pytest.raises(OverflowError):
         dim_to_python(halved, {"H": "h"})
+
+
+@pytest.mark.parametrize("above", [-7, -4, -1, 1, 4, 7])
+@pytest.mark.parametrize("below", [1, 2, 3])
+def test_factors_of_both_parts_cancel(above: int, below: int) -> None:
+    assert above * T * W // (below * T) == above * W // below
+    assert above * T * W * W // (below * T * W) == above * W // below

@@ -119,6 +119,17 @@ def test_a_quotient_with_a_remainder_has_no_inverse_without_one() -> None:
     assert invert_linear(odd // 4 * 4) == ("T", 1, 1, -1)
 
 
+def test_what_divides_one_side_of_an_equation_divides_the_other() -> None:
+    facts = where(Condition("==", H * S, K * W)).facts
+    for factor, product in ((H, K * W), (S, K * W), (K, H * S), (W, H * S), (H * S, K * W)):
+        assert facts.divides(factor, product)
+    assert facts.divides(H, K) is None
+    fourfold = where(Condition("==", H * S, 4 * W)).facts
+    assert fourfold.divides(4, H * S)
+    assert fourfold.divides(H, 4 * W)
+    assert fourfold.divides(H, W) is None
+
+
 def test_fixed_dimensions_are_checked() -> None:
     good = where(is_multiple(H, 32), Condition("==", S, H), H=64)
     assert (good.dims["H"], good.dims["S"], good.contradictions) == (64, 64, [])
