@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from netc.compiler.dims import Facts
 from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
 from netc.compiler.ir.graph import CallNode, OpNode, Program
 from netc.compiler.ir.walk import collect_graphs
-from netc.compiler.ops.operator import strict_key
+from netc.compiler.ops.kinds import SizesKind
+from netc.compiler.ops.operator import Operator, strict_key
 from netc.compiler.ops.parametric import Parametric
 from netc.importing.proof import flatten_tensors
 from netc.inputs.random_inputs import choose_varied_shapes, draw_array
@@ -60,4 +62,11 @@ def _effective(node: OpNode) -> Hashable:
         idle |= set(op.find_unused_initializers(op.bind_inputs(tuple(v.type for v in node.inputs), Facts.empty())))
     if node.tie is not None:
         idle.add("init")
-    return type(op), tuple((name, strict_key(op.args[name])) for name in sorted(op.args) if name not in idle)
+    return type(op), tuple((name, strict_key(_simplify_sizes(op, name))) for name in sorted(op.args) if name not in idle)
+
+
+def _simplify_sizes(op: Operator, name: str) -> Any:
+    """The argument, where `stride=[2, 2, 2]` is the same as `stride=2`."""
+    value = op.args[name]
+    is_uniform = name in op.signature and isinstance(op.signature[name].kind, SizesKind) and isinstance(value, tuple) and len(set(value)) == 1
+    return value[0] if is_uniform else value
