@@ -7,6 +7,7 @@
     model.module()              # a torch.nn.Module
     model.save("tiny.onnx")
     netc.train("digits.net", data="digits.npz", output="run")
+    netc.load("run")("new.npz")   # predictions
 
 Importing this imports nothing heavy: PyTorch, NumPy and ONNX are imported by the methods that make something of theirs.
 """
@@ -18,7 +19,19 @@ from typing import TYPE_CHECKING
 
 from .version import __version__
 
-__all__ = ["Checkpoint", "CompileError", "Model", "__version__", "compile", "compile_file", "from_onnx", "from_torch", "train", "zoo"]
+__all__ = [
+    "Checkpoint",
+    "CompileError",
+    "Model",
+    "__version__",
+    "compile",
+    "compile_file",
+    "from_onnx",
+    "from_torch",
+    "load",
+    "train",
+    "zoo",
+]
 
 if TYPE_CHECKING:
     from .api import compile, compile_file, train, zoo
@@ -26,6 +39,7 @@ if TYPE_CHECKING:
     from .importing.import_api import from_onnx, from_torch
     from .inputs.checkpoint import Checkpoint
     from .model import Model
+    from .prediction.load_predictor import load
 
 if not os.path.isdir(os.path.join(__path__[0], "dsl")):
     # A checkout without symbolic links: dsl/ and compiler/ are next to netc/. An installed netc has them inside.
@@ -33,6 +47,7 @@ if not os.path.isdir(os.path.join(__path__[0], "dsl")):
 
 _HOMES = {"compile": "api", "compile_file": "api", "train": "api", "zoo": "api", "CompileError": "errors", "Model": "model"}
 _HOMES |= {"Checkpoint": "inputs.checkpoint", "from_onnx": "importing.import_api", "from_torch": "importing.import_api"}
+_HOMES |= {"load": "prediction.load_predictor"}
 _HOMES |= {"load_ipython_extension": "display.notebook"}
 
 

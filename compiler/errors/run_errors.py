@@ -77,15 +77,16 @@ class FolderNotEmpty(Problem):
 
 
 class RunUnreadable(Problem):
-    """A folder that is not a run, or is damaged. `why` completes "cannot resume `path`: ..."."""
+    """A folder that is not a run, or is damaged. `why` completes "cannot resume `path`: ...". `action` is what was tried."""
 
     code: ClassVar[str] = "run-unreadable"
     path: str
     why: str
     remedy: str = ""
+    action: str = "resume"
 
     def format_message(self) -> str:
-        return f"cannot resume `{self.path}`: {self.why}"
+        return f"cannot {self.action} `{self.path}`: {self.why}"
 
     def format_help(self) -> tuple[str, ...]:
         return (self.remedy,) if self.remedy else ()
@@ -99,9 +100,10 @@ class RunDiffers(Problem):
     path: str
     what: str
     remedy: str = ""
+    action: str = "resume"
 
     def format_message(self) -> str:
-        return f"cannot resume `{self.path}`: {self.what}"
+        return f"cannot {self.action} `{self.path}`: {self.what}"
 
     def format_help(self) -> tuple[str, ...]:
         return (self.remedy or f"start a new run with its weights: `--weights {quote(f'{self.path}/last.safetensors')} -o RUN`",)

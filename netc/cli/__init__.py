@@ -31,6 +31,7 @@ COMMANDS = {
     "compile": f"Compile a spec to {' or '.join((', '.join(_ARTIFACTS[:-1]), _ARTIFACTS[-1]))}.",
     "import": "Write a spec for an existing model, and prove that both agree.",
     "train": "Train a network with the `train` section of its spec.",
+    "predict": "Predict new rows or images with a trained model.",
     "plan": "Plan a training: memory, largest batch, fastest possible step.",
     "plot": "Draw the losses and metrics of training runs.",
     "run": "Run a spec or an ONNX model, and show its outputs.",
@@ -49,7 +50,7 @@ COMMANDS = {
 """The commands and the first paragraph of their help, in the order of `netc --help`, which imports none of them. A command is the attribute
 `command` of the module with its name."""
 
-_RUNS = "`netc run FILE.net --weights RUN --input NAME=X.npy` computes the outputs of a model"
+_RUNS = "`netc predict RUN --data NEW.csv` predicts with a trained model"
 _WRITES = "`netc compile FILE.net -o FILE.onnx` writes ONNX, and PyTorch with `FILE.py`"
 _VALIDATES = "`netc train` reports the loss and the metrics of the `validate` share; `netc run` computes the outputs"
 FOREIGN_COMMANDS = {
@@ -57,7 +58,7 @@ FOREIGN_COMMANDS = {
     "evaluate": _VALIDATES, "export": _WRITES, "fit": "`netc train FILE.net` trains", "fmt": "`netc format` formats files",
     "generate": _RUNS, "infer": _RUNS, "lint": "`netc check` checks files",
     "list": "`netc zoo` lists the published models, `netc ops` the operators",
-    "models": "`netc zoo` lists the published models", "predict": _RUNS, "show": "`netc summary` shows the layers, `netc draw` a picture",
+    "models": "`netc zoo` lists the published models", "show": "`netc summary` shows the layers, `netc draw` a picture",
     "test": _VALIDATES, "validate": "`netc check` checks files",
     "view": "`netc draw` draws a picture", "visualize": "`netc draw` draws a picture",
 }  # fmt: skip

@@ -6,6 +6,8 @@ backend needs them, and each tensor is read when it is asked for.
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from netc.compiler.backends.backend import DEFAULT_OPTIONS, BackendInput
 from netc.compiler.errors.weight_errors import WeightsNote, WeightsWarning
 from netc.dsl.record import replace
 
+from ..training.run_files import BEST, LAST
 from ..version import __version__
 from .argument_checks import check_seed
 from .checkpoint import Checkpoint, Source, to_checkpoint
@@ -35,8 +38,25 @@ def make_backend_input(
     checked, number = to_checkpoint(weights), check_seed(seed)
 
     arrays = None if weights is None and seed is None else _LazyWeights(program, checked, number)
-    marked = replace(options, metadata=(("netc_version", __version__), *options.metadata))
+    marked = replace(options, metadata=(("netc_version", __version__), *_describe_data(program, checked), *options.metadata))
     return BackendInput(program, program.main.name, spec_hash, arrays, options=marked)
+
+
+def _describe_data(program: Program, checkpoint: Checkpoint | None) -> tuple[tuple[str, str], ...]:
+    """The entry of the metadata with the signature of the run that the weights are from, none if they are from no run."""
+    if checkpoint is None or len(checkpoint.paths) != 1:
+        return ()
+    folder, name = os.path.split(checkpoint.paths[0])
+    if name not in (BEST, LAST):
+        return ()
+    from ..prediction.signature import METADATA_KEY, find_signature
+
+    signature = find_signature(folder)
+    names = {value.name for value in program.main.inputs}
+    # Weights of a run fit other models too, such as a part of the trained one, whose inputs are not what the run read.
+    if signature is None or not names.issuperset(item.name for item in signature.inputs):
+        return ()
+    return ((METADATA_KEY, json.dumps(signature.to_json(), ensure_ascii=False)),)
 
 
 class _LazyWeights:

@@ -29,6 +29,7 @@ from .data.class_labels import check_classes
 from .data.data_columns import ColumnSpec, InputColumns, map_column_types, match_columns
 from .data.data_formats import FORMATS, DataLocation, open_source, parse_location, parse_options
 from .data.data_source import DataError, Indices, Source
+from .data.encodings import ColumnEncoding, EncodedSource, find_encodings, list_encodings
 from .data.python import make_source
 from .data.value_checks import check_finite
 from .recipe import DataRule, Recipe
@@ -52,13 +53,15 @@ class DataRequest(Record):
 
 class OpenedData(Record):
     """The origin of the data in words, and the samples for training and validation. `data` is None if there are diagnostics. `notes` say
-    what the number of samples does not allow."""
+    what the number of samples does not allow. `format` and `options` are of the training data; an object of the caller's has no format."""
 
     described: str
     data: Subset | None
     validation: Subset | None
     diagnostics: tuple[Diagnostic, ...]
     notes: tuple[str, ...] = ()
+    format: str = ""
+    options: dict[str, Any] = {}
 
 
 class _DataToOpen(Record):
@@ -82,12 +85,18 @@ def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> 
     """Open the data for training and validation. Problems become diagnostics."""
     problems: list[Diagnostic] = []
     data = validation = None
-    described = ""
+    encodings: list[ColumnEncoding] | None = None
+    described = format = ""
+    options: dict[str, Any] = {}
     notes: tuple[str, ...] = ()
     try:
         wanted = _locate_training_data(training, recipe, data_request)
-        described = str(wanted.location) if isinstance(wanted.location, DataLocation) else type(data_request.data).__name__
+        if isinstance(wanted.location, DataLocation):
+            described, format, options = str(wanted.location), wanted.location.format, wanted.location.options
+        else:
+            described = type(data_request.data).__name__
         columns = _open_columns(training, recipe, wanted)
+        encodings = list_encodings(columns)
         data, validation = _split_data(columns, recipe, data_request, training.span)
         notes = tuple(_note_small_share(len(columns), _read_validation_share(recipe, data_request)))
         value_problems = _check_values(training, recipe, data, wanted.span)
@@ -100,14 +109,14 @@ def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> 
     try:
         other = _locate_validation_data(training, recipe, data_request)
         if other is not None:
-            columns = _open_columns(training, recipe, other)
+            columns = _open_columns(training, recipe, other, encodings)
             if data is not None:
                 _check_same_classes(data[0], columns, other)
             validation = columns, np.arange(len(columns))
             problems += _check_values(training, recipe, validation, other.span)
     except _DataRejected as failed:
         problems += failed.diagnostics
-    return OpenedData(described, None if problems else data, validation, tuple(problems), notes)
+    return OpenedData(described, None if problems else data, validation, tuple(problems), notes, format, options)
 
 
 # --- what is asked for -----------------------------------------------------------------------------------------------------
@@ -206,14 +215,17 @@ def _forbidden_path(path: str, why: str) -> CannotReadData:
 # --- opened and checked ----------------------------------------------------------------------------------------------------
 
 
-def _open_columns(training: Training, recipe: Recipe, wanted: _DataToOpen) -> InputColumns:
+def _open_columns(training: Training, recipe: Recipe, wanted: _DataToOpen, encodings: list[ColumnEncoding] | None = None) -> InputColumns:
+    """Open the columns. Without `encodings`, find them in the data."""
     inputs = _list_data_inputs(training, recipe)
     try:
         location = wanted.location
         source = open_source(location, map_column_types(inputs, wanted.columns)) if isinstance(location, DataLocation) else location
         if not len(source):
             raise DataError("there are no samples in it")
-        columns, problems = match_columns(source, inputs, wanted.columns, wanted.display_path)
+        encoded = EncodedSource(source, find_encodings(source, inputs, wanted.columns) if encodings is None else encodings)
+        encoded.encode_columns()
+        columns, problems = match_columns(encoded, inputs, wanted.columns, wanted.display_path)
     except DataError as error:
         raise _reject_data(wanted.display_path, error, wanted.span) from error
     if columns is None:

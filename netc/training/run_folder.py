@@ -59,20 +59,21 @@ class RunFolder:
             self.write_json(CONFIG, config)
             yield
 
-    def read_config(self) -> dict[str, Any]:
-        """Read `config.json`. Raises `RunError`."""
+    def read_config(self, action: str = "resume") -> dict[str, Any]:
+        """Read `config.json`. Raises `RunError`, which says that `action` is not possible."""
         path = os.fspath(self.path)
         try:
             content = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
         except FileNotFoundError:
             why = f"there is no `{CONFIG}` in it" if os.path.isdir(self.path) else "there is no such folder"
-            raise RunError(RunUnreadable(path, why, "`--resume` takes the folder that `-o` of the run was")) from None
+            remedy = "give the folder that `-o` of `netc train` was"
+            raise RunError(RunUnreadable(path, why, remedy, action)) from None
         except OSError as error:
-            raise RunError(RunUnreadable(path, (error.strerror or str(error)).lower())) from None
+            raise RunError(RunUnreadable(path, (error.strerror or str(error)).lower(), action=action)) from None
         except (ValueError, RecursionError):
-            raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged")) from None
+            raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged", action=action)) from None
         if not isinstance(content, dict):
-            raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged"))
+            raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged", action=action))
         return content
 
     def remove_unfinished_run(self) -> None:

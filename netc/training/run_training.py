@@ -25,6 +25,7 @@ from ..files.file_problems import make_diagnostic
 from ..files.source_files import Unreadable, read_file
 from ..files.spec_hash import hash_spec
 from ..inputs.checkpoint import to_checkpoint
+from ..prediction.signature import make_signature
 from .configuration import SETTINGS, RunArguments, arguments_from_json, arguments_to_json, check_fingerprints
 from .data.data_columns import ColumnSpec
 from .data.data_source import DataError
@@ -205,6 +206,7 @@ def _check_run(arguments: RunArguments, before: Mapping[str, Any] | None, folder
         "hash": spec,
         "data": prepared.described,
         "content": content,
+        "signature": make_signature(analysis.training, prepared.data[0], prepared.format, prepared.options).to_json(),
         "versions": collect_versions(),
     }
     return _CheckedRun(prepared, described, analysis.diagnostics)

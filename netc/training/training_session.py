@@ -43,7 +43,7 @@ class RunRequest(Record):
 
 
 class PreparedTraining(Record):
-    """Everything that a training needs. `described` is the origin of the data in words."""
+    """Everything that a training needs. `described` is the origin of the data in words; `format` and `options` are of the training data."""
 
     training: Training
     recipe: Recipe
@@ -52,6 +52,8 @@ class PreparedTraining(Record):
     validation: Subset | None
     described: str
     notes: tuple[str, ...] = ()
+    format: str = ""
+    options: dict[str, Any] = {}
 
 
 def prepare_training(training: Training, run_request: RunRequest) -> PreparedTraining:
@@ -69,7 +71,9 @@ def prepare_training(training: Training, run_request: RunRequest) -> PreparedTra
     problems += opened.diagnostics
     if any(p.severity == "error" for p in problems) or opened.data is None:
         raise CompileError(tuple(problems))
-    return PreparedTraining(training, recipe, means, opened.data, opened.validation, opened.described, opened.notes)
+    return PreparedTraining(
+        training, recipe, means, opened.data, opened.validation, opened.described, opened.notes, opened.format, opened.options
+    )
 
 
 def check_settings(training: Training, recipe: Recipe, means: MeanDecomposition, steps: int | None) -> list[Diagnostic]:

@@ -68,5 +68,7 @@ def _effective(node: OpNode) -> Hashable:
 def _simplify_sizes(op: Operator, name: str) -> Any:
     """The argument, where `stride=[2, 2, 2]` is the same as `stride=2`."""
     value = op.args[name]
-    is_uniform = name in op.signature and isinstance(op.signature[name].kind, SizesKind) and isinstance(value, tuple) and len(set(value)) == 1
+    is_uniform = (
+        name in op.signature and isinstance(op.signature[name].kind, SizesKind) and isinstance(value, tuple) and len(set(value)) == 1
+    )
     return value[0] if is_uniform else value

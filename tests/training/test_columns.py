@@ -44,7 +44,7 @@ def test_the_column_of_an_input_without_a_name_is_said_as_it_can_be() -> None:
     ("found", "declared", "fits"),
     [
         ("float64", "float32", True), ("float16", "float64", True), ("int64", "float32", True), ("bool", "float32", True),
-        ("float32", "int64", False), ("int64", "bool", False), ("bool", "int64", True), ("uint8", "int64", True), ("int64", "uint8", True),
+        ("float32", "int64", True), ("int64", "bool", False), ("bool", "int64", True), ("uint8", "int64", True), ("int64", "uint8", True),
         ("uint16", "int32", True), ("complex64", "float32", False),
     ],
 )  # fmt: skip

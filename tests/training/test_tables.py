@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from netc.training.data.csv import _read_table, open_csv
+from netc.training.data.csv import CsvFile, _read_table, open_csv
 from netc.training.data.data_source import DataError
 from tests.training.opened import arrays, numbers, opened, said, spec
 
@@ -287,15 +288,15 @@ def test_a_csv_source_has_no_rows_of_text(tmp_path: Path) -> None:
 
 
 def test_where_the_text_is(tmp_path: Path) -> None:
-    """The first cell that is no number, also in rows that are converted later; `NA` is a text, and an empty cell is not."""
+    """The first cell that is no number, also in rows that are converted later; `wide` is a text, and an empty cell is not."""
     rows = "".join(f"{i},1.5,true\n" for i in range(9000))
-    text = f"a,b,c\n{rows},NA,2\n7,nan,1\n"
+    text = f"a,b,c\n{rows},wide,2\n7,nan,1\n"
     columns = open_csv(csv(tmp_path, text)).columns
     assert columns["a"].dtype == np.float64
-    assert (columns["b"].dtype, columns["b"].kind) == (None, "text (`NA` in sample 9000)")
+    assert (columns["b"].dtype, columns["b"].kind) == (None, "text (`wide` in sample 9000)")
     assert (columns["c"].dtype, columns["c"].kind) == (None, "numbers and booleans")
     found = said(spec('data csv "a.csv" x=[a, b] target=a'), path=tmp_path / "m.net")
-    assert found == [("column-type", "the column `b` has text (`NA` in sample 9000), and the input `x` is float32")]
+    assert found == [("column-type", "the column `b` has text (`wide` in sample 9000), and the input `x` is float32")]
 
 
 def test_a_list_that_is_missing(tmp_path: Path) -> None:
@@ -332,5 +333,16 @@ def test_reading_a_wide_table_is_linear(tmp_path: Path) -> None:
 
         __hash__ = str.__hash__
 
-    _read_table(iter([[Name(f"c{i}") for i in range(2000)], ["1"] * 2000]), True)
+    class Rows(Iterator[list[str]]):
+        line_num = 2
+
+        def __init__(self) -> None:
+            self.rows: list[list[str]] = [["1"] * 2000, [Name(f"c{i}") for i in range(2000)]]
+
+        def __next__(self) -> list[str]:
+            if not self.rows:
+                raise StopIteration
+            return self.rows.pop()
+
+    _read_table(CsvFile("", ",", True), Rows())
     assert compared[0] < 2000

@@ -108,6 +108,11 @@ class OnnxSession:
             _check_results(self.outputs, results)
         return next(iter(results.values())) if len(results) == 1 else results
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The texts that the file has by name, such as `netc_version`."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
     def __reduce__(self) -> NoReturn:
         """Raise `TypeError`: a session belongs to its process."""
         raise TypeError("a session cannot be pickled; save the model, `model.save('model.onnx')`, and open the file in the other process")

@@ -1,7 +1,7 @@
 """Text tables: comma-separated values. The file is read once, in full; a column is integers, floats, booleans or text.
 
-In: a path, the separator, and whether the first line has names. Out: an `ArraySource`. Always: each row has as many cells as the first
-line; an empty cell in a column of numbers is NaN. For example, the file
+In: a path, the separator, and whether the first line has names. Out: a `CsvSource`. Always: each row has as many cells as the first
+line; in a column of numbers, an empty cell and words such as `NA` are NaN. For example, the file
 
     width,price
     1,2.5
@@ -17,13 +17,16 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from netc.dsl.record import Record
+
 from .data_paths import check_memory, check_regular_file, translate_os_errors
-from .data_source import Array, ArraySource, DataError, TableColumn
+from .data_source import Array, ArraySource, DataError, Indices, TableColumn
 
 _ROWS_AT_ONCE = 8192
 """Rows that are converted together, so that only these are in memory as Python strings, which take many times the size of the file."""
@@ -31,64 +34,133 @@ _MAX_SHOWN = 20
 """Characters of a cell that a message shows."""
 _MIXED = "numbers and booleans"
 _BOOLEANS = {"true": True, "false": False}
+_MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "null", "none"))
+"""Words for a missing number, in any case: what spreadsheets, R, pandas and databases write."""
 
 
 class CsvSource(ArraySource):
-    """A text table. Columns of numbers are arrays; a column of text is a description of its content, and cannot be read."""
+    """A text table. Columns of numbers are arrays, and columns of text are read from the file again when they are needed.
 
-    def __init__(self, names: list[str], columns: list[Array | str], count: int) -> None:
+    `texts` has a description for each column of text. `lines` has the line of each sample in the file.
+    """
+
+    def __init__(self, file: CsvFile, names: list[str], columns: list[Array | str], lines: Array) -> None:
         pairs = list(zip(names, columns, strict=True))
         super().__init__({name: array for name, array in pairs if not isinstance(array, str)})
+        texts = {name: column for name, column in pairs if isinstance(column, str)}
+        described = self.columns
         self.columns = {
-            name: TableColumn(name, (), None, column) if isinstance(column, str) else self.columns[name] for name, column in pairs
+            name: TableColumn(name, (), None, texts[name], has_cells=True) if name in texts else described[name] for name in names
         }
-        self._count = count
+        self._file, self._names, self._lines = file, names, lines
+        self._cells: dict[str, Array] = {}
+        self._count = len(lines)
+
+    def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
+        texts = [name for name in names if name not in self.arrays]
+        numbers = super().read(tuple(name for name in names if name not in texts), indices)
+        return numbers | {name: self._load_cells(name)[indices] for name in texts}
+
+    def describe_sample(self, index: int) -> str:
+        """Return the line of the file."""
+        return f"line {self._lines[index]}"
+
+    def _load_cells(self, name: str) -> Array:
+        if name not in self._cells:
+            position = self._names.index(name)
+            # Equal cells share one string: a column of categories takes 8 bytes for a row, not 60.
+            strings: dict[str, str] = {}
+            with self._file.open_rows() as rows:
+                cells = [strings.setdefault(row[position], row[position]) for row in rows if row]
+            start = 1 if self._file.header else 0
+            if len(cells) != self._count + start:
+                raise DataError("it changed while it was read")
+            self._cells[name] = np.array(cells[start:], object)
+        return self._cells[name]
 
 
-def open_csv(path: str, separator: str | None = None, header: bool = True) -> ArraySource:
+class CsvFile(Record):
+    """A table on the disk."""
+
+    path: str
+    separator: str
+    header: bool
+
+    @contextmanager
+    def open_rows(self) -> Iterator[Any]:
+        """Open the file, and return a reader of its rows. Raises `DataError`."""
+        try:
+            # utf-8-sig: Excel begins UTF-8 files with a byte order mark, which would become part of the first name.
+            with translate_os_errors(), open(self.path, encoding="utf-8-sig", newline="") as file:
+                yield csv.reader(file, delimiter=self.separator, strict=True)
+        except csv.Error as error:
+            raise DataError(f"it is no table of text: {error}") from error
+        except UnicodeDecodeError as error:
+            wrong = f"it is not UTF-8: the byte 0x{error.object[error.start]:02x}"
+            encoding = "utf-16" if error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "latin1"
+            raise DataError(wrong, f"save it as UTF-8, or convert it: `iconv -f {encoding} -t utf-8`") from error
+
+
+def open_csv(path: str, separator: str | None = None, header: bool = True) -> CsvSource:
     """Read the table. Without a header the columns are called 0, 1, 2, ..."""
-    if separator is None:
-        separator = "\t" if path.lower().endswith(".tsv") else ","
-    check_regular_file(path)
+    file = _locate_csv(path, separator, header)
     with translate_os_errors():
         check_memory(os.path.getsize(path))
-    try:
-        # utf-8-sig: Excel begins UTF-8 files with a byte order mark, which would become part of the first name.
-        with translate_os_errors(), open(path, encoding="utf-8-sig", newline="") as file:
-            return _read_table(csv.reader(file, delimiter=separator, strict=True), header)
-    except csv.Error as error:
-        raise DataError(f"it is no table of text: {error}") from error
-    except UnicodeDecodeError as error:
-        wrong = f"it is not UTF-8: the byte 0x{error.object[error.start]:02x}"
-        encoding = "utf-16" if error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "latin1"
-        raise DataError(wrong, f"save it as UTF-8, or convert it: `iconv -f {encoding} -t utf-8`") from error
+    with file.open_rows() as rows:
+        return _read_table(file, rows)
 
 
-def _read_table(rows: Any, header: bool) -> CsvSource:
-    first = next(rows, None)
+def copy_rows(path: str, separator: str | None = None, header: bool = True) -> tuple[list[str], Iterator[list[str]]]:
+    """Return the names of the columns, and the rows as texts. Raises `DataError`."""
+    with _locate_csv(path, separator, header).open_rows() as rows:
+        cells = [row for row in rows if row]
+    names = _name_columns(cells[0], header) if cells else []
+    return names, iter(cells[1:] if header else cells)
+
+
+def _locate_csv(path: str, separator: str | None, header: bool) -> CsvFile:
+    return CsvFile(check_regular_file(path), separator or ("\t" if path.lower().endswith(".tsv") else ","), header)
+
+
+def _name_columns(first: list[str], header: bool) -> list[str]:
+    return [name.strip() for name in first] if header else [str(i) for i in range(len(first))]
+
+
+def read_cells(names: list[str], rows: list[list[str]]) -> ArraySource:
+    """Return a source for rows in memory. Each column is integers, booleans, floats or texts, as in a file."""
+    columns = {name: _convert_cells(cells, 0) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
+    cells_by_name = dict(zip(names, zip(*rows, strict=True), strict=True))
+    return ArraySource({name: np.array(cells_by_name[name], object) if isinstance(c, str) else c for name, c in columns.items()})
+
+
+def _read_table(file: CsvFile, rows: Any) -> CsvSource:
+    first, header = next(rows, None), file.header
     if first is None:
         raise DataError("it is empty")
-    names = [name.strip() for name in first] if header else [str(i) for i in range(len(first))]
+    names = _name_columns(first, header)
     duplicate = next((name for name, count in Counter(names).items() if count > 1), None)
     if duplicate is not None:
         raise DataError(f"two of its columns are called `{duplicate}`", "" if header else "say `header=false` if the first line is a row")
     pieces: list[list[Array | str]] = [[] for _ in names]
-    count = 0
-    lines = _check_rows(rows, len(names))
+    lines: list[int] = [] if header else [rows.line_num]
+    full_rows = _check_rows(rows, len(names), lines)
     pending = [] if header else [first]
-    while block := [*pending, *islice(lines, _ROWS_AT_ONCE)]:
+    count = 0
+    while block := [*pending, *islice(full_rows, _ROWS_AT_ONCE)]:
         pending = []
         for piece, cells in zip(pieces, zip(*block, strict=True), strict=True):
             # Once a column is text it stays text, so its other cells need no conversion.
             piece.append(piece[-1] if piece and isinstance(piece[-1], str) else _convert_cells(cells, count))
         count += len(block)
-    return CsvSource(names, [_join_pieces(piece) for piece in pieces], count)
+    return CsvSource(file, names, [_join_pieces(piece) for piece in pieces], np.array(lines, np.int64))
 
 
-def _check_rows(rows: Any, width: int) -> Iterator[list[str]]:
-    """Yield the rows that are not empty. Raise `DataError` with the line number for a row with another number of cells."""
+def _check_rows(rows: Any, width: int, lines: list[int]) -> Iterator[list[str]]:
+    """Yield the rows that are not empty, and append their line numbers to `lines`. Raise `DataError` with the line number for a row with
+    another number of cells."""
     for row in rows:
         if len(row) == width:
+            lines.append(rows.line_num)
             yield row
         elif row:
             cells = f"{len(row)} cell{'s' if len(row) > 1 else ''}"
@@ -130,7 +202,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _parse_floats(cells: tuple[str, ...]) -> Array:
-    return np.array([cell if cell and not cell.isspace() else "nan" for cell in cells], np.float64)
+    return np.array(["nan" if cell.strip().lower() in _MISSING else cell for cell in cells], np.float64)
 
 
 # Integers come first: floats would accept them too, and lose digits beyond 2**53.

@@ -136,10 +136,19 @@ class InputColumns(Record):
 def match_columns(
     source: Source, inputs: list[Value], specs: Mapping[str, ColumnSpec], path: str
 ) -> tuple[InputColumns | None, list[Diagnostic]]:
-    """Find the column of each input, and check its type and sample shape. Raises `DataError`."""
+    """Find the column of each input, and check its type and sample shape. Problems are reported at the inputs. Raises `DataError`."""
+    columns, problems = find_input_columns(source, inputs, specs, path)
+    spans = {value.name: value.span for value in inputs}
+    return columns, [make_diagnostic(problem, spans[name]) for name, problem in problems.items()]
+
+
+def find_input_columns(
+    source: Source, inputs: list[Value], specs: Mapping[str, ColumnSpec], path: str
+) -> tuple[InputColumns | None, dict[str, Problem]]:
+    """Find the column of each input, and check its type and sample shape. Return the problems by input. Raises `DataError`."""
     selections: dict[str, ColumnSelection] = {}
     shapes: dict[str, tuple[int, ...]] = {}
-    problems: list[Diagnostic] = []
+    problems: dict[str, Problem] = {}
     sizes: dict[str, tuple[int, str]] = {}
     for value in inputs:
         selection = _select_columns(source, specs.get(value.name, value.name))
@@ -151,16 +160,25 @@ def match_columns(
         if problem is None and isinstance(selection, ColumnSelection):
             selections[value.name], shapes[value.name] = selection, _infer_sample_shape(source, selection) or ()
         elif problem is not None:
-            problems.append(make_diagnostic(problem, value.span))
+            problems[value.name] = problem
     if problems:
         return None, problems
-    return InputColumns(source, selections, {v.name: v.type for v in inputs}, shapes, path), []
+    return InputColumns(source, selections, {v.name: v.type for v in inputs}, shapes, path), {}
 
 
 def map_column_types(inputs: list[Value], specs: Mapping[str, ColumnSpec]) -> dict[str, TensorType]:
     """Return the declared type of each column that alone provides an input."""
     chosen_specs = {value.name: specs.get(value.name, value.name) for value in inputs}
     return {column: value.type for value in inputs if isinstance(column := chosen_specs[value.name], str)}
+
+
+def list_columns(source: Source, spec: ColumnSpec) -> tuple[str, ...]:
+    """List the columns that a spec selects; none if one of them is missing.
+
+    Raises nothing: `match_columns` reports what is missing.
+    """
+    selection = _select_columns(source, spec)
+    return () if isinstance(selection, str) else selection.names
 
 
 def _group_orders(orders: Iterable[Indices], most: int) -> Iterator[list[Indices]]:

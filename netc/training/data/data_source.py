@@ -25,8 +25,10 @@ Array = NDArray[Any]
 Indices = NDArray[np.int64]
 
 
-_KINDS = {"U": "text", "S": "text", "M": "dates", "m": "durations"}
+_KINDS = {"U": "text", "O": "text", "S": "bytes", "M": "dates", "m": "durations"}
 """The NumPy kinds that are not numbers, in words for messages."""
+_CELL_KINDS = "UOM"
+"""The NumPy kinds whose elements are texts or dates."""
 
 
 class DataError(Exception):
@@ -41,13 +43,19 @@ class DataError(Exception):
 
 class TableColumn(Record):
     """The description of a column. `shape` is the shape of one sample, None if samples differ. `dtype` is the NumPy type, None if the
-    column does not hold numbers; `kind` then says in words what it holds. `finite`: it cannot contain NaN or infinities."""
+    column does not hold numbers; `kind` then says in words what it holds. `finite`: it cannot contain NaN or infinities. `has_cells`:
+    reading the column returns texts or dates `[samples]`, which encodings.py can turn into numbers."""
 
     name: str
     shape: tuple[int, ...] | None
     dtype: np.dtype[Any] | None
     kind: str = "text"
     finite: bool = False
+    has_cells: bool = False
+
+    @property
+    def is_readable(self) -> bool:
+        return self.dtype is not None or self.has_cells
 
 
 class Source(Protocol):
@@ -106,6 +114,14 @@ class ArraySource:
         return array
 
 
+def describe_sample(source: Source, index: int) -> str:
+    """Return words for a sample, to begin a sentence: `sample 7`, or where the file has it: `line 9`."""
+    describe = getattr(source, "describe_sample", None)
+    return f"sample {index}" if describe is None else str(describe(index))
+
+
 def _describe_array(name: str, array: Array | LazyArray) -> TableColumn:
     kind = _KINDS.get(array.dtype.kind, "records" if array.dtype.fields else "")
-    return TableColumn(name, array.shape[1:], None, kind) if kind else TableColumn(name, array.shape[1:], array.dtype)
+    if not kind:
+        return TableColumn(name, array.shape[1:], array.dtype)
+    return TableColumn(name, array.shape[1:], None, kind, has_cells=array.dtype.kind in _CELL_KINDS)

@@ -67,7 +67,7 @@ def open_images(path: str, wanted: Mapping[str, TensorType], size: Size = None) 
     check_folder(path)
     with translate_os_errors():
         classes = tuple(sorted(entry.name for entry in os.scandir(path) if entry.is_dir()))
-        paths_by_class = [_list_images(os.path.join(path, name)) for name in classes]
+        paths_by_class = [list_images(os.path.join(path, name)) for name in classes]
     if not classes:
         raise DataError("there are no folders of classes in it")
     empty = next((name for name, paths in zip(classes, paths_by_class, strict=True) if not paths), None)
@@ -81,7 +81,7 @@ def open_images(path: str, wanted: Mapping[str, TensorType], size: Size = None) 
     return source
 
 
-def _list_images(path: str) -> list[str]:
+def list_images(path: str) -> list[str]:
     """List the images in a folder at any depth."""
     # Sorted by folder, then by name, and through links: the order of `ImageFolder`, so that sample numbers are the same in both.
     return [

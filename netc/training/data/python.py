@@ -73,8 +73,11 @@ def make_source(data: Any) -> Source:
     if all(hasattr(data, name) for name in ("columns", "read", "decodes")):
         source: Source = data
         return source
+    # Tables of pandas and of polars: columns by name.
+    if all(hasattr(data, name) for name in ("columns", "dtypes")):
+        data = {name: data[name] for name in data.columns}
     if isinstance(data, Mapping):
-        return ArraySource({str(name): _value_to_array(str(name), value) for name, value in data.items()})
+        return ArraySource({str(name): _column_to_array(str(name), value) for name, value in data.items()})
     # A loader is iterable, so it would be read to its end below, as if each of its batches were a sample.
     if type(data).__name__ == "DataLoader":
         raise DataError("a DataLoader makes batches of its own", "give its dataset: `loader.dataset`")
@@ -103,6 +106,23 @@ def _item_to_arrays(item: Any, index: int) -> dict[str, Array]:
 def _is_number(value: Any) -> bool:
     """Whether a value of a sample becomes a column. Datasets often carry texts and metadata, which are left out."""
     return not isinstance(value, (str, bytes, Mapping)) and value is not None
+
+
+def _column_to_array(name: str, values: Any) -> Array:
+    """Convert a column to an array: numbers, dates, or texts as objects, in which None and NaN are missing texts."""
+    if not hasattr(values, "to_numpy") and not isinstance(values, (list, tuple, np.ndarray)):
+        return _value_to_array(name, values)
+    array = values.to_numpy() if hasattr(values, "to_numpy") else _stack_values(name, values)
+    if array.dtype.kind not in "UOM" or array.ndim != 1:
+        return _value_to_array(name, array)
+    return array if array.dtype.kind == "M" else array.astype(object)
+
+
+def _stack_values(name: str, values: Any) -> Array:
+    try:
+        return np.asarray(values)
+    except ValueError:  # lists of different lengths
+        return _value_to_array(name, values)
 
 
 def _value_to_array(name: str, value: Any) -> Array:

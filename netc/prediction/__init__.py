@@ -1,0 +1,1 @@
+"""Predictions of a trained model: from rows, images or arrays to class names, probabilities and values."""

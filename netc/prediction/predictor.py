@@ -1,0 +1,121 @@
+"""A trained model that takes rows, images or arrays, and returns what they mean.
+
+In: the folder of a run, or an ONNX file that netc wrote. Out: a `Predictor`. Always: columns, categories and sizes are the ones of the
+training; a column that is missing, or a cell without a meaning, is an error, never a guess.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netc.compiler.dims import make_symbol
+from netc.compiler.errors.data_errors import CannotReadData, ColumnMissing, ColumnShape, ColumnType
+from netc.compiler.errors.problem import Problem
+from netc.compiler.ir.graph_values import Value
+from netc.compiler.ir.ports import Port
+from netc.compiler.types.tensor_types import TensorType
+from netc.dsl.source import SourceFile, Span
+
+from ..training.data.data_columns import InputColumns, find_input_columns, map_column_types
+from ..training.data.data_source import Array, DataError
+from ..training.data.encodings import EncodedSource
+from .open_samples import open_samples
+from .predictions import Predictions, make_columns
+from .signature import InputSignature, ModelSignature
+
+if TYPE_CHECKING:
+    from netc.compiler.backends.onnx.runtime import OnnxSession
+
+BATCH = 256
+"""The number of samples that are computed together, unless the caller says another."""
+
+
+class UnfitData(ValueError):
+    """Data that the model cannot read. `problems` has everything that is wrong."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(problem.format_message() for problem in problems))
+        self.problems = tuple(problems)
+
+
+class Predictor:
+    """A trained model with the signature of its data. `name` is the run or file that it was loaded from."""
+
+    def __init__(self, name: str, session: OnnxSession, signature: ModelSignature) -> None:
+        self.name, self.session, self.signature = name, session, signature
+        span = Span(SourceFile(name, ""), 0, 0)
+        self._inputs = [Value(_port_type(port), span, port.name) for port in session.inputs.values()]
+        known = {item.name: item for item in signature.inputs}
+        self._columns = {port: known.get(port, InputSignature(port, (port,), single=True)) for port in session.inputs}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that the model reads, each once."""
+        return tuple({column: None for item in self._columns.values() for column in item.columns})
+
+    def __call__(self, data: Any, *, batch: int = BATCH) -> Predictions:
+        """Predict all samples of some data.
+
+        `data` is a path, `FORMAT:PATH`, a list of paths of images, a mapping of columns, a DataFrame, a list of rows, or an array
+        `[samples, ...]` for a model with one input. Raises `UnfitData` for data that does not fit, and `ValueError` for sizes that the
+        model refuses.
+        """
+        return Predictions.concatenate(list(self.iterate_batches(data, batch=batch)))
+
+    def iterate_batches(self, data: Any, *, batch: int = BATCH) -> Iterator[Predictions]:
+        """Yield the predictions of the samples in order, `batch` at a time."""
+        columns = self.open_columns(data)
+        indices = np.arange(len(columns))
+        for arrays in columns.iterate_batches((indices[i : i + batch] for i in range(0, len(columns), batch)), dict):
+            yield self._predict_arrays(arrays)
+
+    def open_columns(self, data: Any) -> InputColumns:
+        """Open the data, and match its columns with the inputs. Raises `UnfitData`."""
+        specs = {name: item.columns[0] if item.single else item.columns for name, item in self._columns.items()}
+        described = os.fspath(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
+        try:
+            source = open_samples(data, self.signature, map_column_types(self._inputs, specs), self._single_array_column)
+            encoded = EncodedSource(source, self.signature.encodings)
+            encoded.encode_columns()
+            columns, problems = find_input_columns(encoded, self._inputs, specs, described)
+        except DataError as error:
+            raise UnfitData((CannotReadData(described, str(error), error.remedy),)) from error
+        if columns is None:
+            raise UnfitData([_simplify_problem(problem) for problem in problems.values()])
+        return columns
+
+    @property
+    def _single_array_column(self) -> str | None:
+        """The column that an array without names is, if the model has one input that reads one column."""
+        items = list(self._columns.values())
+        return items[0].name if len(items) == 1 else None
+
+    def _predict_arrays(self, arrays: dict[str, Array]) -> Predictions:
+        results: Any = self.session(**arrays)
+        outputs = results if isinstance(results, dict) else dict.fromkeys(self.session.outputs, results)
+        return Predictions(outputs, make_columns(outputs, self.signature))
+
+    def __repr__(self) -> str:
+        outputs = ", ".join(output.target or output.name for output in self.signature.outputs) or ", ".join(self.session.outputs)
+        return f"<netc.Predictor {self.name}: {', '.join(self.columns)} -> {outputs}>"
+
+
+def _simplify_problem(problem: Problem) -> Problem:
+    """Replace the advice to change the spec, which is fixed once the model is trained."""
+    match problem:
+        case ColumnMissing():
+            near = f"did you mean `{problem.near[0]}`?" if problem.near else f"its columns are {', '.join(problem.columns)}"
+            return CannotReadData(problem.path, f"it has no column `{problem.column}`, which the model reads", near)
+        case ColumnType() | ColumnShape():
+            return CannotReadData(problem.path, problem.format_message())
+    return problem
+
+
+def _port_type(port: Port) -> TensorType:
+    # Sizes that are unknown in the file may have any value, so each gets a symbol of its own.
+    symbols = (size or f"{port.name}_{axis}" for axis, size in enumerate(port.shape))
+    return TensorType(port.dtype, tuple(size if isinstance(size, int) else make_symbol(size, lower=0) for size in symbols))

@@ -1,0 +1,104 @@
+"""Predictions of runs and of ONNX files, compared with PyTorch's module on the same rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+import netc
+from netc.cli import cli
+from netc.prediction.predictor import UnfitData
+
+SPEC = """measures = input 2
+town = input [] int64
+hidden = (measures -> batch_norm, town -> embedding 3 4) -> concat axis=1 -> dense 8 relu
+scores = hidden -> dense 3
+
+train {
+  kind = input [] int64
+  loss = (scores, kind) -> cross_entropy
+  data csv "rows.csv" separator=";" measures=[width, height] town=place
+  epochs 1
+  batch 8
+}
+"""
+KINDS, TOWNS = ("ash", "beech", "oak"), ("Bonn", "Köln", "Ulm")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a trained run, and an ONNX file of it."""
+    path = tmp_path_factory.mktemp("predict")
+    generator = np.random.default_rng(0)
+    rows = [[f"{generator.normal():.3f}", f"{1e6 + generator.normal():.1f}", TOWNS[generator.integers(3)], KINDS[i % 3]] for i in range(24)]
+    _write_rows(path / "rows.csv", ["width", "height", "place", "kind"], rows)
+    (path / "trees.net").write_text(SPEC, encoding="utf-8")
+    netc.train(path / "trees.net", output=path / "run")
+    netc.compile_file(path / "trees.net").save(path / "trees.onnx", weights=path / "run")
+    _write_rows(path / "new.csv", ["id", "place", "height", "width"], [["007", "Ulm", "1.50", "-2"], ["008", " Bonn", "1e6", "0.25"]])
+    return path
+
+
+def run_cli(*words: str) -> Result:
+    return CliRunner().invoke(cli, words, prog_name="netc")
+
+
+def _write_rows(path: Path, names: list[str], rows: list[list[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=";").writerows([names, *rows])
+
+
+def _compute_with_pytorch(folder: Path) -> np.ndarray:
+    module = netc.compile_file(folder / "trees.net").module(weights=folder / "run").eval()
+    measures, town = torch.tensor([[-2, 1.5], [0.25, 1e6]]), torch.tensor([TOWNS.index("Ulm"), TOWNS.index("Bonn")])
+    with torch.no_grad():
+        return torch.softmax(module(measures, town), 1).numpy()
+
+
+@pytest.mark.parametrize("name", ["run", "trees.onnx"])
+def test_predict_a_table(folder: Path, name: str) -> None:
+    result = run_cli("predict", str(folder / name), "--data", str(folder / "new.csv"))
+    assert result.exit_code == 0, result.stderr
+    rows = list(csv.DictReader(io.StringIO(result.stdout), delimiter=";"))
+    expected = _compute_with_pytorch(folder)
+    assert [(row["id"], row["height"], row["place"]) for row in rows] == [("007", "1.50", "Ulm"), ("008", "1e6", " Bonn")]
+    assert [row["predicted_kind"] for row in rows] == [KINDS[i] for i in expected.argmax(1)]
+    np.testing.assert_allclose([[float(row[f"probability_{kind}"]) for kind in KINDS] for row in rows], expected, atol=1e-5)
+
+
+def test_predict_rows_in_python(folder: Path) -> None:
+    predictor = netc.load(folder / "run")
+    expected = _compute_with_pytorch(folder)
+    columns = {"width": [-2, 0.25], "height": [1.5, 1e6], "place": np.array(["Ulm", "Bonn"])}
+    result = predictor(columns)
+    np.testing.assert_allclose(result["probability_oak"], expected[:, 2], atol=1e-5)
+    assert list(result["predicted_kind"]) == [KINDS[i] for i in expected.argmax(1)]
+    one_by_one = predictor(columns, batch=1)
+    np.testing.assert_allclose(one_by_one["probability_oak"], expected[:, 2], atol=1e-5)
+
+
+def test_one_row_on_the_command_line(folder: Path) -> None:
+    result = run_cli("predict", str(folder / "run"), "place=Ulm", "width=-2", "height=1.5")
+    best = int(_compute_with_pytorch(folder)[0].argmax())
+    assert result.stdout.splitlines()[0] == f"kind: {KINDS[best]}"
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"width": [1.0], "height": [1.0], "place": ["Rom"]}, "is `Rom`, and training had no such category"),
+        ({"width": [1.0], "height": [1.0], "place": [""]}, "is empty"),
+        ({"width": [1.0], "place": ["Ulm"]}, "it has no column `height`"),
+        ({"width": ["wide"], "height": [1.0], "place": ["Ulm"]}, "`width` has text"),
+        ({"width": [], "height": [], "place": []}, "there are no samples in it"),
+    ],
+)
+def test_refused_rows(folder: Path, columns: dict[str, list[object]], message: str) -> None:
+    with pytest.raises(UnfitData, match=message):
+        netc.load(folder / "run")({name: np.array(cells) for name, cells in columns.items()})
