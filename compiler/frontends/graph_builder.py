@@ -77,6 +77,7 @@ class GraphBuilder:
         try:
             results = op.check_and_infer(bound_inputs)
         except OperatorError as error:
+            # The operator's own message tells the user why, as it does for a spec.
             raise ImportRefused(error.problem.format_message(), *error.problem.format_help()[:1]) from error
         outputs = tuple(Value(type, self.span) for type in results)
         specs = op.parameters(bound_inputs)

@@ -24,6 +24,7 @@ class GraphView:
     def find_maker(self, value: Value) -> OpNode | None:
         """Return the operator whose first result the tensor is, or None for an input or the result of a call."""
         node = self.makers.get(id(value))
+        # Further results, such as the indices of a max pool, are not what a pattern means.
         return node if isinstance(node, OpNode) and node.outputs[0] is value else None
 
     def count_uses(self, value: Value) -> int:
@@ -66,6 +67,7 @@ class GraphView:
             types = op.check_and_infer(bound_inputs)
         except OperatorError:
             return False
+        # A pattern may not change a type: the readers were checked with the old one.
         if types[0] != result.type or any(self.count_uses(other) for other in others):
             return False
         node.op, node.inputs, node.label, node.frozen, node.specs = op, inputs, label, frozen, op.parameters(bound_inputs)

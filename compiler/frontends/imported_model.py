@@ -68,6 +68,7 @@ class ImportFailed(Exception):
         places: dict[tuple[str, str, str], list[str]] = {}
         for obstacle in self.obstacles:
             places_of_kind = places.setdefault((obstacle.what, obstacle.why, obstacle.help), [])
+            # A model with a hundred layers of one kind has one message, with a few places.
             if obstacle.where not in places_of_kind:
                 places_of_kind.append(obstacle.where)
         lines: list[str] = []

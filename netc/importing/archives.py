@@ -63,6 +63,7 @@ def _find_obstacles(archive: zipfile.ZipFile) -> Iterator[Obstacle]:
             yield from _check_json(content, name)
             raw |= _list_raw_files(content, name)
     for name in names:
+        # Compiled code would be loaded with the archive.
         if "aotinductor" in name or name.endswith((".so", ".pyd", ".dll", ".py", ".cpp")):
             yield Obstacle("the file", "has code that would be loaded", name)
         elif name not in raw and _may_be_pickled(archive, name):
@@ -131,6 +132,7 @@ def _is_formula(text: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     named = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    # A string is allowed only as the name of a Symbol. Elsewhere SymPy may evaluate it as code.
     words = {id(argument) for node in named.values() if _get_name(node.func) == "Symbol" for argument in node.args}
     return all(_is_part(node, named, words) for node in ast.walk(tree))
 

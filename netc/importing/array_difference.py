@@ -27,6 +27,7 @@ def measure_difference(result: Array, expected: Array) -> float:
     if result.dtype.kind != "c" and not is_float(result):
         return 0.0 if np.array_equal(result, expected) else 1.0
     a, b = result.astype(np.float64), expected.astype(np.float64)
+    # Equal infinities and NaN in the same place agree.
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     finite = np.isfinite(b)
     scale = max(float(np.max(np.abs(b[finite]), initial=0.0)), 1e-30)

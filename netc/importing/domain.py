@@ -66,6 +66,7 @@ class _DomainSearch:
 
     def find_domain(self) -> Domain:
         kept = list(self.stated)
+        # The text without any condition is tried first. If it compiles, one compilation serves all comparisons.
         least = self._compile_model(())
         # Equalities first: without `H % 2 == 0` a lower bound can be any number, and its search tries odd ones too.
         for stating in sorted(self.stated, key=lambda stating: _ORDER.get(getattr(stating[0], "op", ""), 0)):
@@ -104,6 +105,7 @@ class _DomainSearch:
         else:
             self.outside += agreeing[-1:]
             return [] if model is not None else [stating]
+        # Some smaller sizes work, so the bound is only too high. Bisection finds the real one.
         if agreeing and isinstance(condition, Condition) and condition.op == ">=":
             least = self._bisect_least_size(str(condition.left), agreeing[-1], sizes, model)
             self.outside.append(least)

@@ -27,6 +27,7 @@ def make_exported_origin(path: str) -> Origin:
     import torch
 
     begun = time.monotonic()
+    # Before PyTorch sees the file, because loading may execute code.
     check_archive(path)
     try:
         with silence_output():

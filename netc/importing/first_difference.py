@@ -67,6 +67,7 @@ def find_first_difference(original: Sequence[Call], imported: Sequence[Call]) ->
     known = {(call.path, call.number): call for call in imported}
     before = ""
     for call in original:
+        # A module that netc inlined has no call of its own.
         other = known.get((call.path, call.number))
         if other is None or not _are_comparable(call.outputs, other.outputs):
             continue

@@ -131,6 +131,7 @@ def parse_inputs(texts: Sequence[str], sizes: Mapping[str, int] | None = None) -
     for index, (_, text) in enumerate(named):
         words = text.strip().removeprefix("input ").strip()
         declaration = words.partition(" where ")[0].replace("batch=false", "")
+        # The text is put into a spec below, so it must not contain other statements.
         if "=" in declaration or any(sign in words for sign in ("\n", ";", "->", "#", "{")):
             raise WrongInput(f"`{text}` is no shape and element type, such as `3x224x224` or `[T] int64`")
         lines.append(f"input_{index} = input {words}")

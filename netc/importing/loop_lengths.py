@@ -125,6 +125,7 @@ def _resize_arguments(
             tensor = named.get(str(key)) if index < 0 else positional[index] if index < len(positional) else None
             if not isinstance(tensor, torch.Tensor):
                 return None
+            # Repeated elements instead of random ones, so that indices stay valid.
             resized = tensor.index_select(axis, torch.arange(length) % tensor.shape[axis])
             if index < 0:
                 named[str(key)] = resized
@@ -178,6 +179,7 @@ def generalize_texts(texts: Sequence[str], name: str) -> str | None:
             continue
         factor, rest = divmod(int(second) - int(first), long - short)
         offset = int(first) - factor * short
+        # A number that does not grow with the length by a whole factor is no size.
         if rest or factor < 1:
             return None
         size = name if factor == 1 else f"{factor} * {name}"

@@ -45,6 +45,7 @@ def read_available_memory() -> int | None:
     """Return the bytes that processes may still take, or all bytes of the machine if the system does not say. None if nothing is known."""
     try:
         for line in _MEMORY_INFO.read_text().splitlines():
+            # This counts caches as available, because the system frees them on demand.
             if line.startswith(_AVAILABLE):
                 return int(line.split()[1]) << 10
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

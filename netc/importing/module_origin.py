@@ -88,6 +88,7 @@ def _import_place(place: str, name: str) -> Any:
 def _import_module(name: str) -> Any:
     """Import a Python module that is installed or in the working directory, as `python -m` does."""
     here = os.getcwd()
+    # At the end, so that a file of the working directory does not shadow an installed package.
     sys.path.append(here)
     try:
         return import_module(name)
@@ -134,6 +135,7 @@ def make_declared_origin(
         except ImportFailed as failed:
             failures.append(failed)
             continue
+        # Small examples can make torch.export find upper bounds that larger ones do not have.
         if origin is None or _count_upper_bounds(candidate) < _count_upper_bounds(origin):
             origin = candidate
         if not _count_upper_bounds(origin):
@@ -258,6 +260,7 @@ class _ModuleRunner:
         usual = torch.get_default_dtype()
         wide = [array.astype(np.float64) if is_float(array) else array for array in inputs]
         try:
+            # A copy, because converting to float64 and back would round the module's weights.
             double = copy.deepcopy(self.module).double()
         except Exception as error:  # it is the user's code
             raise NotEvaluated(f"{type(error).__name__}: {error}") from None

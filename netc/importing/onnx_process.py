@@ -76,6 +76,7 @@ class OnnxProcess:
         return self._process.stdout
 
     def _read_answer(self, failure: type[RuntimeFailure]) -> dict[str, Any]:
+        # An incomplete line means that the worker died while it wrote.
         line = self._stdout.readline()
         if not line.endswith(b"\n"):
             raise self._crash_error()

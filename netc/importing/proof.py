@@ -112,6 +112,7 @@ def _prove_with_noise(model: Model, origin: Origin, seed: int, sizes: int, given
     weights = draw_weights(model, origin, generator, noise)
     points = given_points or choose_varied_shapes(model.program, sizes)
     for known, _ in points:
+        # Before the inputs are drawn: the shapes alone tell how much memory the stages need.
         require_memory(model.program, known)
     cases = [_Case(model, origin, case, weights, generator) for case in points]
     rounded = (
@@ -178,6 +179,7 @@ def draw_weights(model: Model, origin: Origin, generator: np.random.Generator, n
     weights = dict(origin.imported.weights)
     if origin.accepts_weights:
         weights = {key: _perturb_weight(key, array, generator, noise) for key, array in weights.items()}
+        # Tied parameters are one tensor, so they get the same numbers.
         weights |= {key: weights[info.tied_to] for key, info in model.parameters.items() if info.tied_to in weights and key in weights}
     return weights
 
@@ -261,6 +263,7 @@ def _perturb_weight(key: str, array: Array, generator: np.random.Generator, shar
         return _perturb_weight(key, array.astype(np.float32), generator, share).astype(array.dtype)
     noise = generator.standard_normal(array.shape).astype(array.dtype)
     scale = float(np.std(array)) if array.size > 1 else 0.0
+    # A variance must stay positive.
     if key.endswith("running_var"):
         spread = np.asarray(0.4 * share, array.dtype)
         return np.asarray(np.abs(array + spread * noise) + spread, array.dtype)

@@ -105,6 +105,7 @@ def import_spec(origin: Origin, *, verify: bool = True, seed: int = 0, name: str
     except NotProved:
         if origin.imported.otherwise is None:
             raise
+        # For example, the other reading shares the layers of a module instead of the module.
         again = replace(origin, imported=origin.imported.otherwise())
         try:
             return _import_as_read(again, verify=verify, seed=seed, name=name)

@@ -141,6 +141,7 @@ def _accepts_types(op: Operator, types: tuple[TensorType, ...]) -> bool:
 def _make_definition_graphs(op: Operator, types: tuple[TensorType, ...]) -> Iterator[Graph]:
     """Yield the definition, the definition with its composite operators expanded, and other forms."""
     for text in ("", *_FORMS.get(op.name, ())):
+        # The other form is the approximation.
         if text and op.name == "gelu" and op.args["approximate"] != "tanh":
             continue
         graph = elaborate_definition(op, types, None, Facts.empty(), text)
@@ -148,6 +149,7 @@ def _make_definition_graphs(op: Operator, types: tuple[TensorType, ...]) -> Iter
         # A model may write out a composite operator within another one, such as softmax in attention.
         expanded = expand_program(Program(graph, Facts.empty(), ()), lambda operator: not operator.has_definition()).main
         if expanded is not graph:
+            # Terms do not look into calls, so the expanded definition must be flat.
             while calls := [node for node in expanded.nodes if isinstance(node, CallNode)]:
                 inline_call(expanded, calls[0])
             yield expanded

@@ -112,6 +112,7 @@ def match_patterns(patterns: Iterable[Pattern], view: GraphView, node: OpNode) -
     candidates = [pattern for pattern in patterns if node.op.name in pattern.last]
     if not candidates or others or not result.type.dtype.is_float:
         return None
+    # The terms of the node are made once for all patterns.
     terms = Terms(view.find_maker, result)
     for pattern in candidates:
         matcher = Matcher(terms, frozenset(pattern.holes), NUMBERS)
@@ -147,6 +148,7 @@ def _is_alone(view: GraphView, terms: Terms, holes: Sequence[Term]) -> bool:
     steps = terms.find_steps({*holes, *(hole.inputs[0] for hole in holes if isinstance(hole, Call) and hole.name == "permute")})
     read = [id(value) for step in steps for value in step.inputs]
     costly = set[int]()
+    # Cheap elementwise steps may be computed twice: other readers keep their own copy.
     for step in steps[:-1]:
         if isinstance(step.op, Matmul) or not costly.isdisjoint(map(id, step.inputs)):
             costly.add(id(step.outputs[0]))

@@ -160,6 +160,7 @@ class Terms:
         return self._known[id(value)]
 
     def _make_node_term(self, node: OpNode) -> Term | None:
+        # Integer arithmetic rounds and overflows, so the laws of terms do not hold for it.
         if node.specs or not node.inputs or not node.outputs[0].type.dtype.is_float:
             return None
         inputs = [self._make_term(value) for value in node.inputs]
@@ -231,6 +232,7 @@ def _find_makers(maker: Callable[[Value], OpNode | None], root: Value) -> dict[i
     """Map tensors that the root is computed from to their operators, by the tensors' `id`."""
     result: dict[int, OpNode] = {}
     level = [root]
+    # Breadth first, so that the shortest way to a tensor decides whether it is looked into.
     for _ in range(_DEEPEST):
         nodes = [(value, maker(value)) for value in level if id(value) not in result]
         computed = [(value, node) for value, node in nodes if node is not None]
@@ -298,6 +300,7 @@ def _make_call_term(node: OpNode, inputs: list[Term]) -> Term:
         arguments["axis"] = tuple(sorted(single % rank for single in (axis if isinstance(axis, tuple) else (axis,))))
     if name == "clamp":
         return _make_clamp_term(arguments["min"], arguments["max"], inputs[0])
+    # Equal calls of an operator that draws are different tensors.
     draw = id(node.outputs[0]) if node.op.may_draw else 0
     return Call(name, tuple(sorted(arguments.items(), key=lambda item: item[0])), tuple(inputs), draw)
 
@@ -305,6 +308,7 @@ def _make_call_term(node: OpNode, inputs: list[Term]) -> Term:
 def _make_clamp_term(low: Any, high: Any, x: Term) -> Term:
     """Write a `clamp` without a number in front of its input: `clamp(x / 6 + 0.5, 0, 1)` is `clamp(x + 3, 0, 6) / 6`."""
     scale, bare = split_number(x)
+    # A negative factor would swap the bounds.
     if scale <= 0:
         scale, bare = 1.0, x
     bounds = tuple((name, None if value is None else float(value) / scale) for name, value in (("max", high), ("min", low)))

@@ -76,6 +76,7 @@ class Matcher:
         if name is None:
             if is_near(number, pattern):
                 yield bound
+        # An argument is finite. Only the number of hidden scores may be minus infinity.
         elif bound.get(name, number) == number and (isfinite(number) or name == FILLED):
             yield {**bound, name: number}
 
@@ -97,6 +98,7 @@ class Matcher:
             yield from self._match_holes(patterns, dict(items), number, bound, join)
             return
         pattern, weight = patterns[first]
+        # Each item is tried, because several factors may match one pattern: `x * y` in either order.
         for index, (item, item_weight) in enumerate(items):
             for weighted in self._match_number(weight, item_weight, bound):
                 for known in self.match_term(pattern, item, weighted):
@@ -119,6 +121,7 @@ class Matcher:
                 yield bound
         elif len(unknown) == 1:
             ((hole, weight),) = unknown
+            # With a power or multiple, the number would need its root or quotient too, which is not tried.
             if number == neutral or weight == 1:
                 yield from self._bind_hole(hole.key, join(number, {item: own_items / weight for item, own_items in items.items()}), bound)
         else:

@@ -94,6 +94,7 @@ class Control:
     def _import_if(self) -> Sequence[Item]:
         condition = self.site.get_item(0)
         if isinstance(condition, Filled):
+            # A condition that ConstantOfShape makes is known, whatever its shape.
             condition = Known(np.asarray(condition.number))
         if isinstance(condition, Known) and condition.array.size == 1:
             return self._import_graph(self._get_graph("then_branch" if bool(condition.array.reshape(-1)[0]) else "else_branch"), ())
@@ -115,6 +116,7 @@ class Control:
         then, otherwise = self.site.to_tensor(a), self.site.to_tensor(b)
         if then.type.dtype != otherwise.type.dtype or not self.site.are_equal(then.type.shape, otherwise.type.shape):
             raise ImportRefused(f"depends on data, and its branches give {then.type} and {otherwise.type}, which is one type here")
+        # A condition of shape [1] would give the result an axis that it does not have.
         if condition.type.rank > then.type.rank:
             condition = self.site.apply_op("reshape", condition, shape=())
         return self.site.apply_op("where", condition, then, otherwise)
@@ -163,6 +165,7 @@ class Control:
 
     def _import_loop(self) -> Sequence[Item]:
         site, body = self.site, self._get_graph("body")
+        # The body has the number of the step, its condition and all states as inputs.
         if len(body.input) < 2 or len(body.output) < 1 or len(body.input) < len(self.node.input):
             raise ImportRefused("its body does not have the inputs and outputs of a loop")
         goes = site.get_item(1)

@@ -55,6 +55,7 @@ class Dequantizer:
 
     def __init__(self, model: onnx.ModelProto, folder: Path | None) -> None:
         self.model = onnx.ModelProto()
+        # The caller's model stays as it is: the proof also runs the quantized file.
         self.model.CopyFrom(model)
         self.graph = self.model.graph
         self.folder = folder
@@ -122,6 +123,7 @@ class Dequantizer:
             self._rewrite_row_lookup(node)
         elif node.op_type in KEEPING:
             self.append_node(KEEPING[node.op_type](self, node))
+            # A cast ends the quantized part, and its result is float in the file already.
             if node.op_type != "Cast":
                 self.floats.update(name for name in node.output if name)
         else:
@@ -185,6 +187,7 @@ class Dequantizer:
         if name in self.floats:
             return name
         numbers = self.get_constant(name)
+        # An input of the model, or a result that stays an integer, is dequantized at run time.
         if numbers is None:
             output = self.make_name(f"{name}_real")
             self.append_node(helper.make_node("DequantizeLinear", [name, scale, *([zero] if zero else [])], [output], axis=axis))
@@ -197,6 +200,7 @@ class Dequantizer:
         offset = self.require_constant(zero, "a zero point") if zero else np.zeros((), np.int64)
         shape = [1] * stored.ndim
         if by.size > 1 or offset.size > 1:
+            # A scale for each channel broadcasts along the channel's axis.
             shape[axis] = max(by.size, offset.size)
         shifted = stored.astype(np.int64) - _shape_parameter(offset.astype(np.int64), shape)
         result: Array = (shifted * _shape_parameter(by.astype(np.float64), shape)).astype(by.dtype)
@@ -205,6 +209,7 @@ class Dequantizer:
     def finish_output(self, name: str, node: onnx.NodeProto, zero: str) -> None:
         """Bind the output of a node, with a Relu if its least integer represents 0."""
         output = node.output[0]
+        # Without a zero point, the type is uint8 and begins at 0.
         offset = self.get_constant(zero) if zero else np.zeros((), np.uint8)
         cut = offset is not None and offset.dtype.kind in "iu" and bool((offset == np.iinfo(offset.dtype).min).all())
         if cut and not self._is_positive(name):

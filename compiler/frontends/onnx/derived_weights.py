@@ -43,8 +43,10 @@ def derive_weight(node: onnx.NodeProto, inputs: Sequence[Item], result: Any, out
         return Known(result)
     if node.op_type == "Transpose" and first.array.ndim == 2 and result.shape == first.array.shape[::-1]:
         return transpose_known(first) if list(read_attributes(node).get("perm", [1, 0])) == [1, 0] else first
+    # A conversion keeps the name, and the layout records the type.
     if node.op_type in _SAME:
         return Known(result, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{result.dtype}"))
+    # Two results of one weight are equal only if their other operands are equal too.
     others = [_describe_origin(item) for item in inputs[1:] if isinstance(item, Known)]
     return Known(result, first.name, _shorten_layout(f"{first.layout}|{node.op_type}:{output}:{read_attributes(node)!r}:{others}"))
 

@@ -76,6 +76,7 @@ class Emitter:
     def drop_last(self, value: Value) -> None:
         """Remove the operator that was added last."""
         graph = self.builder.graph
+        # Only the last node can be dropped: another one may have readers.
         assert graph.nodes[-1] is self.makers.pop(id(value))
         graph.nodes.pop()
         graph.size -= 1
@@ -99,6 +100,7 @@ class Emitter:
     @contextmanager
     def emit_into(self, builder: GraphBuilder) -> Iterator[None]:
         """Emit into another graph, such as a loop's body, within the context. Its stages are not shared with stages outside."""
+        # A module that is shared inside of a loop belongs to the loop's body.
         before, shared = self.builder, self._shared
         self.builder, self._shared = builder, {}
         try:
@@ -126,6 +128,7 @@ class Emitter:
         # A module for another element type would need a parameter of that type.
         if first is not None and first.inputs[0].type.dtype == inputs[0].type.dtype:
             return self._reuse_module(first, inputs)
+        # A weight that an earlier stage of another kind owns is tied: an embedding and the output layer, for example.
         tie = self._find_tie(weights)
         own_weights = {name: known for name, known in weights.items() if tie is None or name != tie.name}
         label = self._choose_label(operator, own_weights)
@@ -180,6 +183,7 @@ class Emitter:
         module_paths = [path[:-1] for name, path in paths if len(path) > 1 and path[-1] == name]
         if module_paths and self._owns_weights(module_paths[0], weights) and not (self.scope and self.labels.is_taken(module_paths[0])):
             return self.labels.make_label(module_paths[0])
+        # Some exporters join the levels by `_` or `-`: `fc_weight` belongs to `fc`.
         for name, path in paths:
             stem = path[-1].removesuffix(name).rstrip("_-") if path else ""
             if stem and stem != path[-1] and self._owns_weights([*path[:-1], stem], weights):
@@ -208,6 +212,7 @@ class Emitter:
             if spec.name == "num_batches_tracked":
                 self.weights[prefix + spec.name] = np.zeros((), np.int64)
                 continue
+            # The stage that owns a tied weight stores it.
             if node.tie is not None and spec.name == node.tie.name:
                 continue
             if spec.name not in weights:
@@ -234,6 +239,7 @@ class Emitter:
     def add_bias(self, value: Value, bias: Known) -> bool:
         """Make a constant that is added to a result the bias of the operator that made it. Returns False if that is not possible."""
         node = self.makers.get(id(value))
+        # A shared module has one set of parameters, so a bias would be added to all its uses.
         if not isinstance(node, OpNode) or node.op.args.get("bias") is not False or node.shared is not None or node.op.args.get("named"):
             return False
         op = type(node.op)(**{**node.op.args, "bias": True})
@@ -262,6 +268,7 @@ class Emitter:
         dtype = _to_dtype(known.array)
         path = split_levels(known.name) if not is_made_up(known.name) else []
         exact = bool(path) and not known.layout
+        # A constant of indices with a plain name gets the module of the node that reads it.
         if len(path) == 1 and self.scope and not dtype.is_float:
             path = [*self.scope, *path]
         label = self.labels.make_label(path) if exact else self.labels.make_counted_label("constant", path[:-1] or self.scope)

@@ -74,6 +74,7 @@ def _pad_inputs(node: onnx.NodeProto, count: int) -> list[str]:
 @register_form("QuantizeLinear", to="nothing, or relu")
 def rewrite_quantize_linear(q: FloatGraph, node: onnx.NodeProto) -> None:
     x, _, zero = _pad_inputs(node, 3)
+    # A constant that is quantized at run time stays the float that it is.
     if q.get_constant(x) is None:
         q.finish_output(x, node, zero)
     else:
@@ -152,6 +153,7 @@ def rewrite_integer_product(q: FloatGraph, node: onnx.NodeProto) -> None:
     is_conv = node.op_type == "ConvInteger"
     stored = q.require_constant(w, "a weight")
     scale, times = _find_following_scale(q, node)
+    # An input that is stored as integers has a scale of its own, which the following product contains.
     if x not in q.floats:
         input_scale = _find_input_scale(q, node) if times is not None else ""
         scale = scale / q.require_constant(input_scale, "a scale").astype(np.float64) if input_scale else scale
@@ -163,9 +165,11 @@ def rewrite_integer_product(q: FloatGraph, node: onnx.NodeProto) -> None:
     columns = (-1, *[1] * (stored.ndim - 1)) if is_conv else (-1,)
     numbers = stored.astype(np.int64) - (zero.reshape(columns) if zero.size > 1 else zero.reshape(()))
     by = scale.reshape(columns) if scale.size > 1 else scale.reshape(())
+    # The product is computed in float64 and rounded once.
     weight = q.add_constant((numbers * by).astype(np.float32), w.removesuffix("_quantized"))
     q.add_node("Conv" if is_conv else "MatMul", [x, weight], node.output[0], node, **read_attributes(node))
     q.floats.add(node.output[0])
+    # The product with the scale is an identity now, and its readers get the result of the float operator.
     if times is not None:
         q.scaled[times] = q.takers[node.output[0]][0].output[0]
 
@@ -179,6 +183,7 @@ def _find_following_scale(q: FloatGraph, node: onnx.NodeProto) -> tuple[Array, s
         return no_scale, None
     other = next((name for name in times.input if name != cast.output[0]), "")
     constant = _find_constant(q, other)
+    # A scale is folded only if it is one number, or one for each output channel.
     width = q.require_constant(node.input[1], "a weight").shape[0 if node.op_type == "ConvInteger" else -1]
     if constant is None or constant.size not in (1, width):
         return no_scale, None
@@ -258,6 +263,7 @@ def rewrite_matmul_nbits(q: FloatGraph, node: onnx.NodeProto) -> None:
     blocks = -(-columns // block)
     numbers = unpack_bits(q.require_constant(b, "a weight").reshape(rows, blocks, -1), bits)[..., :block].astype(np.float64)
     scales = q.require_constant(s, "a list of scales")
+    # Without zero points, the middle of the range represents 0.
     offsets: Any = float(2 ** (bits - 1))
     if z:
         zero = q.require_constant(z, "a list of zero points")
@@ -293,6 +299,7 @@ def _register_unary(name: str, op: str, to: str, *kept: str) -> None:
     def one(q: FloatGraph, node: onnx.NodeProto) -> None:
         x, s, z, _, yz = _pad_inputs(node, 5)
         attributes = read_attributes(node)
+        # ONNX Runtime's NHWC layout, which the standard operators do not have.
         if attributes.get("channels_last"):
             raise NotRewritten("has its channels last")
         result = q.make_name(f"{node.output[0]}_real")

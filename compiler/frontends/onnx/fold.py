@@ -41,6 +41,7 @@ ELEMENTWISE = frozenset(_ELEMENTS.split())
 
 def fold_node(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array] | None:
     """Compute a node of the standard operators. None if its operator is not folded."""
+    # Strings and complex numbers are left to the importer, which refuses them.
     if node.op_type not in FOLDED or any(a is not None and a.dtype.kind not in "iufb" and a.dtype.name != "bfloat16" for a in arrays):
         return None
     most = max([LARGEST, *(2 * a.size for a in arrays if a is not None)])
@@ -58,6 +59,7 @@ def _count_elements(node: onnx.NodeProto, arrays: Sequence[Array | None]) -> int
     known = [a for a in arrays if a is not None]
     match node.op_type:
         case "Expand" | "ConstantOfShape" if known:
+            # NumPy has at most 64 axes.
             shape = [max(1, int(v)) for v in known[-1].reshape(-1)[:64]]
             return (
                 prod(shape) * (known[0].size if node.op_type == "Expand" and len(known) > 1 else 1)
@@ -68,6 +70,7 @@ def _count_elements(node: onnx.NodeProto, arrays: Sequence[Array | None]) -> int
             return known[0].size * prod(max(1, int(v)) for v in known[1].reshape(-1))
         case "Range" if len(known) == 3:
             start, limit, delta = (float(a.reshape(-1)[0]) for a in known)
+            # A step of 0 is refused by the evaluator.
             return int(abs((limit - start) / delta)) if delta else 0
         case "Pad" if len(known) > 1:
             return prod(d + 2 * int(np.abs(known[1]).max(initial=0)) for d in known[0].shape)
@@ -104,6 +107,7 @@ def _dequantize_array(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     """Return `(x - zero) * scale`, for the whole tensor or along an axis."""
     x, scale = arrays[0], arrays[1]
     axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
+    # Operator set 21 added scales for blocks of elements.
     block = next((a.i for a in node.attribute if a.name == "block_size"), 0)
     if block:
         return _dequantize_blocks(arrays, axis, block)
@@ -146,12 +150,14 @@ def _run_reference(node: onnx.NodeProto, arrays: Sequence[Array | None], version
     outputs = [f"o{n}" for n in range(len(node.output))]
     del copy.output[:]
     copy.output.extend(outputs)
+    # The standard domain has two names, an empty one and `ai.onnx`. The model below declares the empty one.
     copy.domain = ""
     feeds: Mapping[str, Any] = {name: a for name, a in zip(names, arrays, strict=True) if a is not None}
     inputs = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(a.dtype), a.shape) for n, a in feeds.items()]
     graph = helper.make_graph([copy], "folded", inputs, [onnx.ValueInfoProto(name=name) for name in outputs])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)])
     try:
+        # Overflow and NaN are results as ONNX defines them, not errors.
         with np.errstate(all="ignore"):
             results = ReferenceEvaluator(model).run(None, dict(feeds))
     except ImportRefused:

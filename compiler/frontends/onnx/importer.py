@@ -112,6 +112,7 @@ class Importer:
     def _add_inputs(self, graph: onnx.GraphProto, names: Names) -> None:
         identifiers = Identifiers()
         for info in graph.input:
+            # Old files list initializers among the inputs too.
             if info.name in names.items:
                 continue
             if not info.type.HasField("tensor_type"):
@@ -166,12 +167,14 @@ class Importer:
 
     def import_nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: Names, depth: int) -> None:
         ordered, stuck = order_needed_nodes(nodes, outputs)
+        # ONNX requires nodes in the order of computation. Some tools do not keep it, but a cycle has no order.
         for node in stuck:
             self._add_obstacle(node.op_type, "is part of a cycle", _find_location(node))
             for name in node.output:
                 names[name] = BROKEN
         for node in ordered:
             self.count += 1
+            # Functions that call each other twice can double the nodes at each level.
             if self.count > MOST:
                 raise ImportRefused(f"there are more than {MOST} nodes")
             try:
@@ -192,18 +195,21 @@ class Importer:
 
     def _report_refusal(self, node: onnx.NodeProto, refused: ImportRefused) -> None:
         problem = _find_problem(refused)
+        # An operator may name the condition that it needs. Otherwise, exact divisions are tried.
         advice = getattr(problem, "advice", "")
         wanted = [advice] if advice else []
         if isinstance(problem, Unprovable):
             wanted += guess_conditions(problem.left, problem.right)
         if isinstance(problem, UnprovableMultiple):
             wanted += guess_conditions(problem.by, problem.what)
+        # `H % 4 == 0` is easier to read than a condition with divisions, and often implies it.
         self.wanted += sorted(wanted, key=lambda text: "//" in text) if self.simplest else wanted
         self._add_obstacle(
             node.op_type, refused.why, _find_location(node), suggest_sizes_to_fix(self.dimensions) if wanted else refused.help
         )
 
     def _add_obstacle(self, what: str, why: str, where: str, help: str = "") -> None:
+        # Names of an untrusted file may be megabytes long.
         self.obstacles.append(Obstacle(what[:200], why[:2000], where[:200], help))
 
     def _suggest_name(self, item: Item, name: str) -> None:
@@ -223,8 +229,10 @@ class Importer:
             raise ImportRefused(f"has attributes or inputs that do not fit it: {why or type(error).__name__}") from error
 
     def _import_node(self, node: onnx.NodeProto, names: Names, depth: int) -> Sequence[Item]:
+        # The limit also ends a function that calls itself.
         if depth > DEEPEST:
             raise ImportRefused(f"branches and functions are more than {DEEPEST} deep in each other")
+        # A function of the file overrides an operator of the standard with its name.
         function = self.functions.get((node.domain, node.op_type))
         if function is not None:
             return self._import_function(node, function, names, depth)
@@ -260,6 +268,7 @@ class Importer:
             raise refused
         before = self.save_state()
         result = self._import_function(node, function, names, depth)
+        # If the definition fails as well, the reason for the operator itself is more useful.
         if len(self.obstacles) > before.obstacles:
             before.take_back()
             raise refused
@@ -307,6 +316,7 @@ class Importer:
 
     def _count_folded(self, arrays: Sequence[Array]) -> None:
         """Refuse to compute more constants than fit into memory. Each node may double them, so a file of 2 kB may ask for terabytes."""
+        # A view, such as a transposed array, takes no memory.
         self.folded += sum(array.nbytes for array in arrays if array.base is None)
         most = max(MOST_FOLDED, 8 * self.stored)
         if self.folded > most:
@@ -337,6 +347,7 @@ class Importer:
             case {"value": onnx.TensorProto() as tensor}:
                 numbers = self._read_array(tensor)
                 self.stored += numbers.nbytes
+                # A dotted name is the path of a parameter. Other names of constants say nothing.
                 return Known(numbers, tensor.name if "." in tensor.name else "")
             case {"value_float": value}:
                 return Known(np.array(value, dtype=np.float32))
@@ -351,6 +362,7 @@ class Importer:
     def _import_function(self, node: onnx.NodeProto, function: onnx.FunctionProto, names: Names, depth: int) -> Sequence[Item]:
         inner = Names()
         for formal, actual in zip(function.input, [*node.input, *[""] * len(function.input)], strict=False):
+            # Inputs that the call leaves out are None in the body.
             inner[formal] = names[actual]
         attributes = {a.name: a for a in (*function.attribute_proto, *node.attribute)}
         nodes = [fill_attributes(n, attributes) for n in function.node]

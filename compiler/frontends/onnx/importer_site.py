@@ -58,6 +58,7 @@ class OnnxSite:
     ) -> None:
         self.op_type = op_type
         self.inputs = list(inputs)
+        # Files may write optional inputs at the end as empty names.
         while self.inputs and self.inputs[-1] is None:
             self.inputs.pop()
         self.attributes = Attributes(attributes)
@@ -157,6 +158,7 @@ class OnnxSite:
     def normalize_axis(self, axis: int, rank: int) -> int:
         if not -rank <= axis < max(rank, 1):
             raise ImportRefused(f"axis {axis} is not one of {rank} axes")
+        # A scalar counts as having an axis 0.
         return axis % max(rank, 1)
 
     def get_scalar(self, index: int, rank: int | None = None) -> int | float | bool | SymDim | None:
@@ -188,6 +190,7 @@ class OnnxSite:
 def materialize(filled: Filled) -> Item:
     """Return the array of a repeated number, if its shape is known and small."""
     sizes = [d for d in filled.shape if isinstance(d, int)]
+    # A large table is better written as one number than as an array.
     if len(sizes) != len(filled.shape) or int(np.prod(sizes, dtype=object)) > 2**20:
         return filled
     return Known(np.full(sizes, filled.number))

@@ -39,6 +39,7 @@ def _has_no_negatives(emit: Emitter, value: Value) -> bool:
     node = emit.makers.get(id(value))
     while isinstance(node, OpNode) and node.op.name in _MOVING:
         value = node.inputs[0]
+        # Booleans that were cast to integers are 0 or 1.
         if value.type.dtype.kind == "bool":
             return True
         node = emit.makers.get(id(value))

@@ -33,6 +33,7 @@ def parse_dimension(text: str, known: Mapping[str, Dim] | None = None) -> Dim:
     '2*T + 1'
     """
     try:
+        # The syntax tree is walked, and nothing is evaluated as Python: the text comes from a file.
         return _evaluate_node(ast.parse(text.strip(), mode="eval").body, known)
     except (SyntaxError, ValueError, RecursionError, MemoryError, ZeroDivisionError):
         raise NoDimension(text) from None
@@ -100,6 +101,7 @@ def _list_exact_conditions(atom: FloorQuotient, bottom: int) -> list[str]:
 
 def _evaluate_node(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
     match node:
+        # Larger numbers would overflow the int64 of shapes.
         case ast.Constant(value=int(value)) if not isinstance(value, bool) and abs(value) < 2**62:
             return value
         case ast.Name(id=name):
@@ -123,6 +125,7 @@ def _evaluate_node(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
                     return a // b
                 case ast.Mod():
                     return a % b
+                # `/` is accepted where the division is exact.
                 case ast.Div() if a % b == 0:
                     return a // b
     raise NoDimension(ast.dump(node)[:60])
@@ -182,6 +185,7 @@ class Dimensions:
             return axis.size
         if axis.text in self.names:
             return make_symbol(self.names[axis.text])
+        # A text that does not parse as arithmetic is a name like any other.
         if any(c in axis.text for c in "+-*/"):
             try:
                 return parse_dimension(axis.text, {text: make_symbol(name) for text, name in self.names.items()})
@@ -209,6 +213,7 @@ class Dimensions:
             return [text]
         wanted = [letter for word, letter in _MEANINGS if word in text.lower()]
         if axis.position == 0:
+            # The first axis is the batch, unless its name says something else.
             return [*wanted, "N"]
         by_rank = _BY_RANK.get(axis.rank, ())
         return [*wanted, *(letter for letter in by_rank[axis.position :][:1] if letter != "N")]

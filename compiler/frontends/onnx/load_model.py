@@ -46,6 +46,7 @@ assert _ops
 def load_model(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], *, dequantize: bool) -> Imported:
     """Import a model. Raises `ImportFailed`."""
     try:
+        # Checked before anything else, because names become keys and parts of messages.
         require_text(model)
         require_known_versions(model)
     except Unreadable as error:
@@ -84,6 +85,7 @@ def _try_imports(
         importer = Importer(model, folder, dimensions, fixed, simplest=simplest)
         _run_importer(importer)
         further = _find_new_conditions(importer, {*map(str, stated), *(text for _, text in conditions)})
+        # Each attempt adds one condition. Conditions that contradict each other lead nowhere.
         if not further or dimensions.declared.contradictions or len(conditions) == ATTEMPTS:
             return importer, conditions
         conditions += further
@@ -127,8 +129,10 @@ def _read_shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[st
 
 
 def _read_axis(position: int, rank: int, dim: onnx.TensorShapeProto.Dimension) -> Axis:
+    # Some exporters write -1 for an unknown size.
     size = dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
     text = dim.dim_param if dim.HasField("dim_param") else ""
+    # Texts such as `?` name nothing.
     return Axis(position, rank, size, text if any(c.isalpha() for c in text) else "")
 
 

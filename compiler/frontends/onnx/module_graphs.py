@@ -80,10 +80,12 @@ def _find_paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
         scope = scopes.get(id(node), ())
         if isinstance(node, CallNode):
             paths.append((*_find_loop_module(node, scope), ""))
+        # A graph cannot refer to a parameter outside of it, so a tied stage is placed where it sees the owner.
         elif node.tie is not None:
             paths.append(_find_common_path(tuple(node.label.split(".")), tuple(node.tie.path.split("."))))
         elif node.label:
             paths.append(tuple(node.label.split(".")))
+        # A module of one operator without parameters, such as a ReLU, needs no level of its own.
         elif scope and (scope in label_paths or (counts[scope] == 1 and scope not in inside)):
             paths.append((*scope[:-1], ""))
         else:
@@ -229,6 +231,7 @@ class _ModuleDivision:
         for placed in inner:
             placed.node.inputs = tuple(input_values.get(id(v)) or results.get(id(v), v) for v in placed.node.inputs)
             placed.node.outputs = tuple(results.get(id(v), v) for v in placed.node.outputs)
+        # Values inside of the new graph are new objects, so their readers must be recorded before the next division.
         self._record_users(input_values, results, inside)
         graph.inputs = list(input_values.values())
         graph.nodes = self.divide_nodes(inner, path)

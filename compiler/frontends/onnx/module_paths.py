@@ -32,6 +32,7 @@ class Modules:
         stated = {entry.key: entry.value for entry in node.metadata_props if entry.key in (_SCOPES, _CLASSES)}
         names, classes = _parse_list(stated.get(_SCOPES, "")), _parse_list(stated.get(_CLASSES, ""))
         if len(names) > 1:
+            # The first entry is the model itself, and the last one the node.
             for name, cls in zip(names[1:-1], classes[1:-1], strict=False):
                 self.classes.setdefault(tuple(split_levels(name)), cls.rpartition(".")[2])
             return tuple(split_levels(names[-2]))
@@ -45,6 +46,7 @@ class Modules:
 
 def _parse_list(text: str) -> list[str]:
     """Parse a list of strings in Python's notation."""
+    # The parser of Python takes memory in proportion to the text, which the file decides.
     if not text.startswith("[") or len(text) > _LONGEST:
         return []
     try:

@@ -18,6 +18,7 @@ def order_needed_nodes(nodes: Sequence[NodeProto], outputs: Iterable[str]) -> tu
     for index, node in enumerate(nodes):
         for name in node.output:
             if name:
+                # A name that two nodes make belongs to the first one. ONNX forbids it.
                 makers.setdefault(name, index)
     wanted: set[int] = set()
     stack = [makers[name] for name in outputs if name in makers]
@@ -48,6 +49,7 @@ def _sort_nodes(
                 continue
             if index in done:
                 continue
+            # Reached again from its own inputs, so it is in a cycle.
             if index in active:
                 stuck.add(index)
                 continue

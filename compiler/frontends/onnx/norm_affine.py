@@ -95,6 +95,7 @@ class _AffineFold:
         """Choose the label of the module that had the weight."""
         for node in (scale, shift):
             if node is not None:
+                # The label of the parameter is free again, so the norm can take its stem.
                 self.emit.labels.release_label(node.label)
         stem = scale.label.removesuffix(".weight")
         if stem != scale.label:

@@ -28,6 +28,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelProto:
     """Read the model of a file. Its external data is read later, tensor by tensor."""
     try:
         size = os.stat(path).st_size
+        # A FIFO would block, and a device may never end.
         if not os.path.isfile(path):
             raise Unreadable("is no regular file")
         if size > LARGEST_FILE:
@@ -175,6 +176,7 @@ def _read_external(tensor: TensorProto, shape: tuple[int, ...], count: int, fold
         size = path.stat().st_size
     except (OSError, ValueError) as error:
         raise Unreadable(f"has its tensor `{tensor.name}` in the file {location!r}, which cannot be read: {error}") from None
+    # The size of the data file decides what is read, so a file cannot ask for more memory than it has.
     if length != count * dtype.itemsize or offset < 0 or offset + length > size:
         raise Unreadable(f"says that its tensor `{tensor.name}` has {length} bytes from {offset} of {location!r}, which is not so")
     with path.open("rb") as file:
@@ -192,6 +194,7 @@ def _count_bytes(text: str) -> int:
 def _resolve_inside(folder: Path, location: str, name: str) -> Path:
     """Return the path of a data file, with links resolved. It must be inside the folder of the model."""
     base = folder.resolve()
+    # `resolve` raises for a NUL. The folder itself is no file, so it is refused below.
     path = base if "\0" in location else (base / location).resolve()
     if not location or Path(location).is_absolute() or not path.is_relative_to(base) or not os.path.isfile(path):
         raise Unreadable(f"has its tensor `{name}` in {location!r}, which is no file in the folder of the model")

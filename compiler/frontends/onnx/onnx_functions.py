@@ -23,6 +23,7 @@ def find_definition(node: onnx.NodeProto, inputs: Sequence[Item], version: int) 
         schema: Any = onnx.defs.get_schema(node.op_type, version, "")
     except onnx.defs.SchemaError:
         return None
+    # Some operators have one definition, and others have one that depends on attributes and types.
     if schema.has_function:
         body = schema.get_function_with_opset_version(version)
     elif schema.has_context_dependent_function:

@@ -73,6 +73,7 @@ def split_levels(text: str) -> list[str]:
     for part in text[:LONGEST].split("/"):
         inner = [_mend_level(level) for level in part.split(".")]
         inner = [level for level in inner if level]
+        # The longest beginning that repeats the end of the path so far is dropped.
         size = max((n for n in range(1, len(inner)) if result[-n:] == inner[:n]), default=0)
         result += inner[size:]
     return result
@@ -162,6 +163,7 @@ class Labels:
     def release_label(self, label: str) -> None:
         """Release a label, so that it can be given again."""
         self._taken.discard(label)
+        # Rebuilt, because another label may have the same beginning.
         self._levels = {".".join(other.split(".")[:n]) for other in self._taken for n in range(1, other.count(".") + 1)}
 
     def _take_label(self, label: str) -> str:

@@ -48,6 +48,7 @@ class WindowGeometry:
     def _find_same_padding(self, n: int) -> Dim:
         """Return the total padding for which the result is as large as the input divided by the stride, rounded up."""
         span, stride, size = self.dilation[n] * (self.kernel[n] - 1) + 1, self.stride[n], self.sizes[n]
+        # The padding does not depend on the size then, so the size may be symbolic.
         if stride == 1:
             return span - 1
         return dim_max(((size + stride - 1) // stride - 1) * stride + span - size, 0)

@@ -32,6 +32,7 @@ def fold_patterns(emit: Emitter) -> None:
     view = GraphView(emit.builder.graph, emit.facts)
     for patterns in PATTERNS:
         for node in list(view.graph.nodes):
+            # An operator with parameters is never the last step of a pattern.
             if isinstance(node, OpNode) and not node.specs:
                 any(pattern(view, node) for pattern in patterns)
         _drop_identities(view.graph)
@@ -76,6 +77,7 @@ def drop_nan_guard(view: GraphView, node: OpNode) -> bool:
 def fold_group_norm(view: GraphView, node: OpNode) -> bool:
     """Fold an instance norm between two reshapes into `group_norm`. The number of groups is only in the shapes."""
     normal = view.match_maker(node.inputs[0], InstanceNorm, LayerNorm) if isinstance(node.op, _SHAPES) else None
+    # Parameters of an instance norm are one for each group, which group_norm does not have.
     if normal is None or normal.specs or normal.inputs[0].type.rank != 3 or len(normal.inputs) != 1:
         return False
     first = view.match_maker(normal.inputs[0], *_SHAPES)

@@ -50,8 +50,10 @@ def make_loop(
 def _find_length(emit: Emitter, parts: Sequence[tuple[Value, int]]) -> Dim:
     first, axis = parts[0]
     length = first.type.shape[axis]
+    # ONNX requires it, and netc must prove it.
     if any(emit.facts.are_equal(length, value.type.shape[a]) is not True for value, a in parts):
         raise ImportRefused("scans tensors of different lengths")
+    # A scan without steps has no result to stack.
     if emit.facts.is_at_least(length, 1) is not True:
         raise ImportRefused("may have no step")
     return length

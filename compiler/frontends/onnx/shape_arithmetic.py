@@ -83,6 +83,7 @@ def _multiply_ratios(a: SizeRatio, b: SizeRatio) -> SizeRatio:
 
 
 def _divide_ratios(a: SizeRatio, b: SizeRatio) -> SizeRatio | None:
+    # A ratio has an integer as its divisor, so a quotient of two sizes is left to the graph.
     if not isinstance(b.top, int) or b.top <= 0:
         return None
     return SizeRatio(a.top * b.bottom, a.bottom * b.top)
@@ -153,6 +154,7 @@ def evaluate_elementwise(op: str, inputs: Sequence[Item], facts: Facts) -> Item:
     except (ValueError, TypeError, ArithmeticError):
         return None
     result = result if isinstance(result, np.ndarray) else to_objects(result)
+    # One undecided element leaves the whole node to the graph.
     return None if any(r is None for r in result.flat) else finish_items(result, dtype)
 
 

@@ -31,6 +31,7 @@ def fold_shapes(site: OnnxSite) -> Item:
     """Compute a node on sizes now, or return None."""
     if not site.inputs or not all(isinstance(item, Known | Sizes | Filled | None) for item in site.inputs):
         return None
+    # Known numbers alone are folded by fold.py.
     if not any(isinstance(item, Sizes | Filled) for item in site.inputs):
         return None
     arranger = _FOLDERS.get(site.op_type)
@@ -165,6 +166,7 @@ def _fold_range(site: OnnxSite) -> Item:
         return None
     start, limit, delta = (p.top if isinstance(p, SizeRatio) else p for p in parts)
     low, high = (delta, delta) if isinstance(delta, int) else bounds(delta)
+    # The sign of the step decides which end is the limit, so it must be known for all sizes.
     if low is not None and low > 0:
         count = _count_steps(limit - start, delta)
     elif high is not None and high < 0:
@@ -228,6 +230,7 @@ def _fold_filled(site: OnnxSite) -> Item:
     numbers: list[np.generic] = []
     for item in site.inputs:
         match item:
+            # Two repeated numbers of different shapes broadcast, which is left to the graph.
             case Filled() if not shape or item.shape == shape:
                 shape = item.shape
                 numbers.append(item.number)

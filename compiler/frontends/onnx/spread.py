@@ -57,6 +57,7 @@ def fold_adaptive_pool(view: GraphView, node: OpNode) -> bool:
             x = windows.x
             counts[windows.axis] = windows.count
         sizes = [counts.get(axis, size) for axis, size in enumerate(x.type.shape)][2:]
+        # A pool does not reduce the batch or the channels.
         if counts and min(counts) > 1 and all(isinstance(size, int) for size in sizes):
             return view.replace_operator(node, pool(size=tuple(sizes)), (x,))
     return False

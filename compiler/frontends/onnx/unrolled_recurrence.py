@@ -75,6 +75,7 @@ class UnrolledDirection:
         f_, g_, h_ = self.functions
         i, f = self._add_peephole(i, c, 0), self._add_peephole(f, c, 2)
         enters = f_(self._clip_gate(i))
+        # With coupled gates, the cell forgets what the input gate lets in.
         stays = site.apply_op("sub", enters, other=1.0, reverse=True) if self.coupled else f_(self._clip_gate(f))
         cell = site.apply_op("add", site.apply_op("mul", stays, c), site.apply_op("mul", enters, g_(self._clip_gate(g))))
         leaves = f_(self._clip_gate(self._add_peephole(o, cell, 1)))
@@ -114,6 +115,7 @@ class UnrolledDirection:
     def _apply_dense(self, x: Value, which: int, rows: slice) -> Value:
         """Multiply by rows of the weight (`which` 1) or the recurrent weight (2), and add their biases."""
         weight = self.site.require_known(which, "its weight")
+        # The layout tells the slices of one weight apart, so that each `dense` has its own parameter.
         mark = f"|{self.direction}.{rows.start}"
         weights = {"weight": Known(weight.array[self.direction][rows], weight.name, weight.layout + mark)}
         if self.site.has_input(3):
@@ -137,6 +139,7 @@ class UnrolledDirection:
     def _read_activations(self) -> list[Apply]:
         """Return the activations of this direction."""
         usual = USUAL[self.kind]
+        # ONNX spells activations in any case, and lists those of both directions.
         names = [str(a).lower() for a in self.site.get_attr("activations", [])] or [*usual, *usual]
         firsts, seconds = list(self.site.get_attr("activation_alpha", [])), list(self.site.get_attr("activation_beta", []))
         activations: list[Apply] = []

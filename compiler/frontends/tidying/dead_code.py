@@ -52,6 +52,7 @@ def _drop_unread_outputs(graph: Graph, calls: list[CallNode], read: set[int]) ->
 
 def _drop_unread_inputs(graph: Graph, calls: list[CallNode]) -> bool:
     """Drop the inputs that nothing inside reads. Returns whether there was any. A block needs an input, so the first one may stay."""
+    # The positions of these inputs have a meaning: members of a tuple, and the end of the list.
     if graph.tuples or graph.captures or any(node.scan is not None or node.tuples for node in calls):
         return False
     read = {id(value) for node in graph.nodes for value in node.inputs} | set(map(id, graph.outputs))

@@ -27,6 +27,7 @@ def add_position_bounds(program: Program) -> None:
             if bound is None or program.facts.is_at_least(bound[1], bound[0]):
                 continue
             name = next((name for name, form in program.dims.items() if form == bound[0]), None)
+            # A size that is computed, such as `T + P`, has no name to state a condition about.
             if name is not None and bound[1] > 0:
                 limits[name] = min(bound[1], limits.get(name, bound[1]))
     conditions = [Condition("<=", make_symbol(name), number) for name, number in limits.items()]

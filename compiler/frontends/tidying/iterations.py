@@ -82,6 +82,7 @@ def _find_run(graph: Graph, prefix: str) -> _Run | None:
             if before == prefix:
                 firsts.setdefault(number, index)
     count = len(firsts)
+    # The numbers count from 0 without gaps, and in the order of computation.
     if count < LEAST or list(firsts) != list(range(count)):
         return None
     length = firsts[1] - firsts[0]
@@ -147,6 +148,7 @@ def _find_prefixes(parts: Sequence[Sequence[Node]]) -> tuple[str, ...]:
     """
     result: dict[str, None] = {}
     for nodes in zip(*parts, strict=True):
+        # A `repeat` cannot share parameters with stages outside of it.
         if any(node.shared is not None or _has_parts_elsewhere(node) for node in nodes):
             return ()
         if _has_keys(nodes[0]):

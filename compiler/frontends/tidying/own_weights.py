@@ -32,6 +32,7 @@ def _extract_parameters(node: Node) -> list[Node]:
         return [node]
     op = node.op
     names = [spec.name for spec in node.specs]
+    # An operator that changes its parameters, such as batch norm, cannot take them as inputs.
     if not isinstance(op, Parametric) or not set(names) <= set(op.as_tensors):
         return [node]
     parameters = [_make_parameter(spec, node) for spec in node.specs]

@@ -22,6 +22,7 @@ def _find_operator(node: Node) -> Node:
         return node
     match node.graph.nodes:
         case [OpNode() as only] if only.inputs == tuple(node.graph.inputs) and list(only.outputs) == node.graph.outputs:
+            # With a label of its own, the operator's keys are one level below the call's.
             if only.label or only.tie is not None or only.shared is not None:
                 return node
             frozen = node.frozen or only.frozen

@@ -118,6 +118,7 @@ def find_selected_position(node: Node | None) -> Position | None:
     index = args["start"] if kept else args["index"]
     if not isinstance(index, int) or not isinstance(size, int):
         return None
+    # A slice of an axis of size 1 takes all of it.
     if kept and (args["step"] != 1 or size == 1 or node.outputs[0].type.shape[axis] != 1):
         return None
     return Position(x, axis, int(index) % size, kept)
@@ -248,6 +249,7 @@ class _LoopMatcher:
         result: dict[int, Element] = {}
         for number in range(self.period):
             positions = [position for step in self.steps if (position := find_selected_position(step[number])) is not None]
+            # The same position in all steps is a tensor from outside.
             if len({position.index for position in positions}) < 2:
                 continue
             element = _make_element(positions) if isinstance(roles[number][0], Outer) else None

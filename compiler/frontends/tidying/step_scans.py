@@ -130,6 +130,7 @@ class _ScanBuilder:
         inner.graph.inputs += [value for _, value in captured]
         inner.graph.captures = len(captured)
         self._close_body([results[place] for place in (*states, *self.results.stacked)])
+        # The `unsqueeze` of an element that every reader squeezes again is dead.
         drop_nodes(inner.graph)
         for place, value in states.items():
             results[place].name = value.name or results[place].name

@@ -67,6 +67,7 @@ class TableFolder:
     def _fold_node(self, node: OpNode) -> None:
         (value,), (result,) = node.outputs, (node.outputs[0].type,)
         formula = self.find_formula(value)
+        # These operators only copy floats or replace them by one number, so their results are exact.
         if isinstance(node.op, (Tril, Triu, MaskedFill)) and result.dtype not in (BOOL, INT64):
             formula = self._compute_float_formula(node)
         if formula is None and result.dtype == FLOAT32 and (pair := self.find_two_values(value)) is not None:

@@ -115,6 +115,7 @@ def _find_repeating_runs(kinds: Sequence[int]) -> Iterator[tuple[int, int, int]]
             # Distances at the beginning and in the middle: the first step may differ from the others, and other code may use the same
             # operator earlier.
             middle = len(indices) // 2
+            # One step may have several operators of a kind, so the period is one of the distances to the next few.
             for distance in range(1, min(MOST_DISTANCES, len(indices) - middle - 1) + 1):
                 periods |= {indices[distance] - indices[0], indices[middle + distance] - indices[middle]}
     for period in sorted(periods)[:MOST_PERIODS]:
@@ -130,6 +131,7 @@ def _make_node_key(node: Node) -> object:
     """Return a key that is equal for nodes that may correspond in two steps. A node with parameters of its own equals no other."""
     shared = None if node.shared is None else id(node.shared)
     if isinstance(node, CallNode):
+        # A fresh object equals nothing, so such a node ends every run.
         if node.scan is not None or node.modules or node.tuples or node.tails or (shared is None and has_keys(node)):
             return object()
         computation: object = shared or _compute_signature(node.graph)

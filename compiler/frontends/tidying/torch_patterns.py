@@ -74,6 +74,7 @@ def fold_rms_norm_weight(view: GraphView, node: Node) -> None:
         ):
             continue
         assert isinstance(norm.op, RMSNorm)
+        # A weight that broadcasts would be another parameter in `rms_norm`.
         if scale.type.shape == norm.op.normalized_shape(norm.inputs[0].type):
             level = weight.label.rpartition(".")[0]
             if view.replace_operator(node, RMSNorm(**{**norm.op.args, "affine": True}), norm.inputs, level, frozen=weight.frozen):
@@ -97,6 +98,7 @@ def split_heads(view: GraphView, node: Node) -> None:
     if reshape is None or view.count_uses(node.inputs[0]) > 1:
         return
     before, after = reshape.inputs[0].type.shape, reshape.outputs[0].type.shape
+    # `rearrange` needs the number of heads as a number.
     if len(before) == 3 and len(after) == 4 and before[:2] == after[:2] and not isinstance(after[2], SymDim):
         view.replace_operator(node, Rearrange(pattern="n t (h d) -> n h t d", sizes=(("h", after[2]),)), reshape.inputs)
 

@@ -72,6 +72,7 @@ def apply_to_values(op: Operator, values: TwoValues) -> TwoValues | None:
         return TwoValues(values.condition, -values.then, -values.otherwise)
     function = _ARITHMETIC.get(type(op)) or COMPARISONS.get(op.symbol)
     number = op.scalars[0] if len(op.scalars) == 1 else None
+    # Division by 0, and by the table itself, may be infinite or NaN.
     if function is None or not isinstance(number, (int, float)) or (isinstance(op, Div) and (number == 0 or op.number_first)):
         return None
     pair = [function(number, value) if op.number_first else function(value, number) for value in (values.then, values.otherwise)]

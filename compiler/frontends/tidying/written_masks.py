@@ -58,6 +58,7 @@ def _simplify_mask(view: GraphView, node: OpNode, origins: Origins) -> None:
         return
     q, k, v, mask = node.inputs
     chosen = view.match_maker(mask, Where)
+    # A choice whose condition is always true is its first operand.
     if chosen is not None and len(chosen.inputs) == 2 and not chosen.op.number_first and hides_nothing(chosen.inputs[0], origins):
         mask = chosen.inputs[1]
     arguments = {name: value for name, value in node.op.args.items() if name not in (NAMED, "align")}
@@ -72,6 +73,7 @@ def _simplify_mask(view: GraphView, node: OpNode, origins: Origins) -> None:
 def _simplify_multihead(view: GraphView, node: OpNode, origins: Origins) -> None:
     """Replace the mask of `multihead_attention`, whose bool masks are true where a key is hidden. Its parameters stay."""
     bound_inputs = node.op.bind_inputs(tuple(value.type for value in node.inputs), view.facts)
+    # A shared module has the same inputs in all its uses.
     if "attn_mask" not in bound_inputs or node.op.args["causal"] or node.shared is not None:
         return
     index = bound_inputs.position("attn_mask")

@@ -80,6 +80,7 @@ def _find_base(x: Value, cos: Value, sin: Value, origins: Origins) -> float | No
     cos_origin, sin_origin = origins.find_origin(cos), origins.find_origin(sin)
     if cos_origin is None or sin_origin is None or x.type.rank < 3:
         return None
+    # `rotary` turns all heads by the same angles, so the cosines have no axis of heads.
     if any(value.type.shape[-2:] != x.type.shape[-2:] or any(size != 1 for size in value.type.shape[1:-2]) for value in (cos, sin)):
         return None
     if isinstance(cos_origin.op, TableOperator) and isinstance(sin_origin.op, TableOperator):
@@ -105,6 +106,7 @@ def _find_base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> fl
         return None
     angles = np.arange(positions)[:, None] * np.tile(base ** (-2 * np.arange(size // 2) / size), 2)
     wanted = (np.cos(angles), np.sin(angles))
+    # Float32 angles of late positions are inexact, so the tolerance grows with the position.
     near = all(
         np.allclose(table.reshape(positions, size), expected, atol=1e-5 + 1e-6 * positions)
         for table, expected in zip(tables, wanted, strict=True)

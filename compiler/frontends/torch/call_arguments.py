@@ -54,6 +54,7 @@ def declare_keywords(module: nn.Module, names: Collection[str]) -> Iterator[None
     signature = inspect.signature(module.forward)
     declared = [parameter for parameter in signature.parameters.values() if parameter.kind is not Parameter.VAR_KEYWORD]
     undeclared = sorted(set(names) - {parameter.name for parameter in declared})
+    # Without `**kwargs`, an undeclared name is the caller's mistake, which `forward` reports.
     if not undeclared or len(declared) == len(signature.parameters):
         yield
         return

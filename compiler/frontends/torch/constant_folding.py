@@ -29,6 +29,7 @@ class Constants:
     """`values` has the constants by their nodes."""
 
     def __init__(self, nodes: Iterable[Node], stored: Mapping[Node, torch.Tensor], names: Mapping[Node, str]) -> None:
+        # Cloned, because an in-place operator below would change the module's own buffer.
         self.values: dict[Node, Any] = {node: tensor.detach().clone() for node, tensor in stored.items()}
         self.tables: dict[Node, TableOperator] = {}
         self.names = names

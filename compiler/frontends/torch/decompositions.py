@@ -27,6 +27,7 @@ def decompose_operators(module: GraphModule) -> list[Node]:
     """Replace operators without a reader by their definitions, in place, and return the nodes of the graph."""
     unread = [node for node in module.graph.nodes if node.op == "call_function" and is_operator(node) and not _has_reader(node)]
     for node in unread:
+        # An in-place operator changes a tensor that others may view, which a definition does not show.
         definition = None if is_in_place(node) else _trace_definition(node)
         if definition is not None and all(map(_has_reader, definition.graph.nodes)):
             _inline_definition(module, node, definition)
@@ -49,6 +50,7 @@ def _trace_definition(node: Node) -> GraphModule | None:
         return target(*arguments, **named)
 
     mode = detect_fake_mode(fakes)
+    # Without tensors among the arguments there is nothing to trace.
     if mode is None:
         return None
     try:

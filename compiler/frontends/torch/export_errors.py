@@ -67,6 +67,7 @@ def explain_export_failure(error: Exception, module: nn.Module) -> Obstacle:
 
 def _find_source_line(error: BaseException) -> str:
     """Return the line of the model's code that was running and its place, or an empty text."""
+    # The last frame outside of PyTorch and netc is the model's own line.
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(("<", *OURS))]
     if not frames:
         return ""

@@ -101,8 +101,10 @@ def _import_with_enough_samples(call: _Call, train: bool, stated: Sequence[Condi
         try:
             return call.export_graph(train, stated, samples)
         except SmallExample as small:
+            # Only the batch can be enlarged without changing what the module computes for a sample.
             if set(small.least) != {BATCH} or samples >= _FEW:
                 raise
+            # Doubling reaches the needed number in a few exports, and each export is slow.
             samples = max(2 * samples, small.least[BATCH])
 
 

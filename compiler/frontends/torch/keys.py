@@ -96,6 +96,7 @@ class Keys:
             if not free or not (len(calls) > 1 or elsewhere) or not self._has_parameters(path):
                 continue
             home = self._find_labeled_owner(find_common_call(call.parent or root for call in free), path)
+            # A label cannot be both a stage and a level above one.
             others = [call for call in home.child_calls() if home.owns_key(call.path) and call not in self.apart]
             if any(home.relative_key(path).startswith(f"{home.relative_key(other.path)}.") for other in others):
                 continue

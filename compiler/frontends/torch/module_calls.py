@@ -118,6 +118,7 @@ class CallTree:
         return self.home.get(source, self.root)
 
     def _enter_modules(self, active: list[tuple[str, ModuleCall]], stack: list[tuple[str, str, str]]) -> list[tuple[str, ModuleCall]]:
+        # The calls that both stacks begin with go on. A further call of a module has another key, so it starts anew.
         kept = 1
         while kept < len(active) and kept <= len(stack) and active[kept][0] == stack[kept - 1][0]:
             kept += 1

@@ -40,6 +40,7 @@ def name_symbols(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> d
         if node is None:
             continue
         for axis, size in enumerate(node.meta["val"].shape):
+            # The first axis with a symbol names it. torch.export gives all axes of one `Dim` the same symbol.
             symbol_of = match_axis(size.node.expr) if isinstance(size, torch.SymInt) else None
             if symbol_of is not None and symbol_of[0] not in result:
                 used_names = {known_axis.name for known_axis in result.values()}

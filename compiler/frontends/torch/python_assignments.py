@@ -66,6 +66,7 @@ def _parse_statements(file: str) -> dict[int, Statement]:
     result: dict[int, Statement] = {}
     for statement, passed in _walk_statements(tree, frozenset()):
         parsed = Statement(statement.lineno, _assigned_targets(statement), tuple(_read_parameters(statement, passed)))
+        # A stack trace may name any line of a statement that spans several.
         for line in range(statement.lineno, (statement.end_lineno or statement.lineno) + 1):
             result[line] = _merge_statements(result[line], parsed) if line in result and _is_simple(statement) else parsed
     return result

@@ -138,6 +138,7 @@ class CallReader(GraphScope):
                 parent.env[node] = passed[id(value)]
             else:
                 outputs[node] = value
+        # Several nodes may be one value, as after an operator that was dropped.
         distinct = list({id(value): value for value in outputs.values()}.values())
         if not distinct and self.has_parameters and self.builder.graph.nodes:  # nobody reads what it computes, but its keys stay
             distinct = [self.builder.graph.nodes[-1].outputs[0]]
@@ -154,6 +155,7 @@ class CallReader(GraphScope):
         for node in list(self.env):
             if node in self.captured and node not in self.changed:
                 continue
+            # Every graph that reads a constant declares it, so a constant is never a result.
             if self._is_constant(node):
                 continue
             shared = self.model.results.get(node)
@@ -186,6 +188,7 @@ class CallReader(GraphScope):
         operators = [node for node in nodes if isinstance(node, OpNode)]
         if self.call in self.model.keys.shared and any(node.label for node in operators):
             return False  # what is shared is the module, and the operator has a name below that
+        # Calls and shared modules need a graph around them.
         if len(operators) < len(nodes) or self.builder.graph.declares:
             return False
         if len(operators) == 1:

@@ -128,6 +128,8 @@ class SourceNames:
         """Return the arguments of `forward` that occur in every statement that reads the tensor."""
         candidates: tuple[str, ...] | None = None
         for user in self._find_readers(node, call):
+            # A reader in an inner module has the `forward` functions of all modules in its stack. The one of this call is `above` from the
+            # end.
             above = len(self.tree.home[user].enclosing_calls()) - len(call.enclosing_calls())
             forwards = [frame for frame in self._read_frames(user) if frame.function == "forward"]
             words = forwards[-1 - above].statement.parameters if above < len(forwards) else ()

@@ -70,6 +70,7 @@ class Sizes:
 
     def to_dim(self, size: Any) -> Dim:
         """Convert an int, a `torch.SymInt` or an expression to a dimension."""
+        # A bool is an int in Python.
         if isinstance(size, bool):
             raise ImportRefused("a size is a boolean")
         if isinstance(size, int):
@@ -83,6 +84,7 @@ class Sizes:
             axis = self.axes.get(expression.name)
             if axis is None:
                 raise ImportRefused("a size is known only when the values of tensors are")
+            # torch.export writes an axis of size `2 * s` with the symbol s, so s is the size divided by 2.
             return self.known[axis.name] // axis.step
         kind = type(expression).__name__
         if kind in ("FloorToInt", "CeilToInt", "TruncToInt"):
@@ -165,6 +167,7 @@ def collect_range_conditions(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]
             continue
         if allowed.lower.is_Integer and int(allowed.lower) > LEAST:
             result.append(Condition(">=", make_symbol(axis.name), int(allowed.lower) * axis.step))
+        # Without an upper bound, torch.export has infinity here.
         if allowed.upper.is_Integer:
             result.append(Condition("<=", make_symbol(axis.name), int(allowed.upper) * axis.step))
     return result

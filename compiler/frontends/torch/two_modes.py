@@ -124,6 +124,7 @@ class _ModeMerger:
         """Add a node that is computed in one mode only."""
         assert node is not None
         node.inputs = self.map_values(mode, node.inputs)
+        # Dropout that only evaluation has does nothing at all.
         if mode == 1 and has_operator(node, Dropping):
             self.known[1][id(node.outputs[0])] = node.inputs[0]
             return
@@ -207,6 +208,7 @@ class _ModeMerger:
         return [places[0][position] for position in range(len(training))], [places[1][position] for position in range(len(evaluation))]
 
     def _merge_results(self, training: list[Value], evaluation: list[Value]) -> None:
+        # Results of equal types are chosen by mode. Others, such as auxiliary outputs, need an `if training` around the outputs.
         if [value.type for value in training] == [value.type for value in evaluation]:
             self.graph.outputs = list(map(self.choose_by_mode, training, evaluation))
             return
