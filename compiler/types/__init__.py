@@ -1,1 +1,6 @@
-"""Types of tensors, with their counterparts in NumPy, and integers that record how they are computed from parameters and sizes."""
+"""Types of tensors, their counterparts in NumPy, and integers that record how they are computed from parameters and sizes.
+
+tensor_types.py    element types and shapes
+numpy_types.py     arrays and tensors of these types
+traced_ints.py     integers with formulas, and decisions on them
+"""
