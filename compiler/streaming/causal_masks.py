@@ -19,16 +19,16 @@ HIDDEN = -1e4
 def bound_later_scores(formula: Formula, shape: Shape, query: int, key: int, element: DType) -> bool | float | None:
     """Return the value of a table where the key comes after its query, as a boolean or as an upper bound. `query` and `key` are the
     numbers of their indices."""
-    found = interval_of_pairs(fold_formula(formula), shape, query, key, later=True)
+    interval = interval_of_pairs(fold_formula(formula), shape, query, key, later=True)
     if element == BOOL:
-        return found.truth
-    if found.high <= HIDDEN and not found.nan:
-        return float(found.high)
+        return interval.truth
+    if interval.high <= HIDDEN and not interval.nan:
+        return float(interval.high)
     # 0 is exact if the interval says that the table is false there: a weight of 0, not a bound.
-    return 0.0 if found.truth is False else None
+    return 0.0 if interval.truth is False else None
 
 
 def find_least_element(formula: Formula, shape: Shape) -> float | None:
     """Return a number above 0 that is at most every element of a table, if one is known."""
-    found = find_interval(fold_formula(formula), shape)
-    return found.low if found.low > 0 and not found.nan else None
+    interval = find_interval(fold_formula(formula), shape)
+    return interval.low if interval.low > 0 and not interval.nan else None

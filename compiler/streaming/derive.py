@@ -125,21 +125,21 @@ class _StreamDerivation:
         homes = {**homes, **{id(m): join_labels(path, m.label) for m in graph.declares}}
         for node in _streamed_nodes(graph):
             self.memory.step.frame = self.memory.start.frame = frame
-            own = homes[id(node.shared)] if node.shared is not None else join_labels(path, node.label)
+            home = homes[id(node.shared)] if node.shared is not None else join_labels(path, node.label)
             items = [known[id(v)] for v in node.inputs]
             if isinstance(node, OpNode):
                 tie = node.tie
                 moved = None if tie is None else Tie(tie.name, join_labels(path, tie.path), tie.target_name, tie.span)
-                self._record_results(node, self._stream_operator(node, items, ParameterHome(own, moved, frozen or node.frozen)), known)
+                self._record_results(node, self._stream_operator(node, items, ParameterHome(home, moved, frozen or node.frozen)), known)
             elif node.scan is not None:
                 self._record_results(node, self._stream_scan(node, node.scan, items, path), known)
             else:
                 inner: Known = {id(v): item for v, item in zip(node.graph.inputs, items, strict=True)}
                 # A call passes shared stages on under its own names, so their homes are the homes outside.
-                handed = {id(m): homes[id(given)] for m, given in zip(node.graph.modules, node.modules, strict=True)}
-                within = Frame(node.graph.name, own, frame) if node.graph.kind == "block" else frame
-                self._walk_graph(node.graph, own, inner, handed, frozen or node.frozen, within)
-                known.update((id(v), inner[id(made)]) for v, made in zip(node.outputs, node.graph.outputs, strict=True))
+                handed = {id(m): homes[id(module)] for m, module in zip(node.graph.modules, node.modules, strict=True)}
+                within = Frame(node.graph.name, home, frame) if node.graph.kind == "block" else frame
+                self._walk_graph(node.graph, home, inner, handed, frozen or node.frozen, within)
+                known.update((id(v), inner[id(inner_output)]) for v, inner_output in zip(node.outputs, node.graph.outputs, strict=True))
 
     def _record_results(self, node: OpNode | CallNode, results: Sequence[Item], known: Known) -> None:
         name = node.op.name if isinstance(node, OpNode) else "scan"
@@ -168,8 +168,8 @@ class _StreamDerivation:
             if self.length.occurs_in_arguments(node.op):
                 raise StreamRefused(NotStreamed(node.op.name, self.length.name, "it depends on the length of the whole"), node.span)
             return self._compute_fixed(node, fixed, home)
-        found = find_rule(node.op)
-        if found is None:
+        rule = find_rule(node.op)
+        if rule is None:
             raise StreamRefused(NotStreamed(node.op.name, self.length.name, "netc has no rule for it"), node.span)
         pieces = [item for item in items if isinstance(item, Chunk)]
         if any(piece.history is not None for piece in pieces) and not takes_pairs(node.op):
@@ -178,10 +178,10 @@ class _StreamDerivation:
         if why:
             raise StreamRefused(NotStreamed(node.op.name, self.length.name, why), node.span)
         # The input with the longest tail explains the delay best: its causes are the reason to refuse a later operator.
-        before = max((piece.tail for piece in pieces), key=lambda tail: sum(one.count for one in tail), default=())
+        before = max((piece.tail for piece in pieces), key=lambda tail: sum(cause.count for cause in tail), default=())
         site = StreamSite(node, items, home, self.memory)
-        made = found(site)
-        return [x.add_causes(before, node.op.name, node.span, site.late) if isinstance(x, Chunk) else x for x in made]
+        results = rule(site)
+        return [x.add_causes(before, node.op.name, node.span, site.late) if isinstance(x, Chunk) else x for x in results]
 
     def _refuse_withheld(self, item: DelayedOutput) -> StreamRefused:
         if item.has_positions:
@@ -226,7 +226,7 @@ class _StreamDerivation:
 
     # --- the end -----------------------------------------------------------------------------------------------------------
 
-    def _finish_output(self, name: str, item: Item, whole: Value) -> Value:
+    def _finish_output(self, name: str, item: Item, output: Value) -> Value:
         if isinstance(item, FixedTensor):
             return self.memory.bring_into_step(item)
         if isinstance(item, DelayedOutput):
@@ -236,8 +236,8 @@ class _StreamDerivation:
         if item.ahead < 0:
             check_tail(item, self.length)
         if item.over or item.ahead < 0 or item.history is not None:
-            raise StreamRefused(StreamedOutput(name, self.length.name, whole.type), whole.span)
-        return make_site(whole.span, ParameterHome(name), self.memory, [item]).delay_elements(item, 0).value
+            raise StreamRefused(StreamedOutput(name, self.length.name, output.type), output.span)
+        return make_site(output.span, ParameterHome(name), self.memory, [item]).delay_elements(item, 0).value
 
     def _make_stream(self, outputs: list[tuple[str, Value]]) -> Stream:
         memory, length = self.memory, self.length
@@ -247,9 +247,9 @@ class _StreamDerivation:
         used = {id(v) for n in step.nodes for v in n.inputs} | {id(v) for v in step.outputs}
         fixed = [(value, item) for value, item in memory.brought.values() if id(value) in used]
         step.inputs += [*(value for value, _ in fixed), *(s.value for s in states)]
-        given = [(value.name, item.start) for value, item in fixed if not memory.is_input(item.start)]
-        given += [(s.name, s.start.start) for s in states if isinstance(s.start, FixedTensor)]
-        start = memory.start.finish_graph(given) if given else None
+        stream_starts = [(value.name, item.start) for value, item in fixed if not memory.is_input(item.start)]
+        stream_starts += [(s.name, s.start.start) for s in states if isinstance(s.start, FixedTensor)]
+        start = memory.start.finish_graph(stream_starts) if stream_starts else None
         found = tuple(State(s.name, name, s.value.type, None if isinstance(s.start, FixedTensor) else s.start, s.what) for name, s in nexts)
         moved = memory.step.untie_parameters() | (memory.start.untie_parameters() if start is not None else {})
         begin = None if start is None else self._make_program(start, False)
@@ -279,10 +279,10 @@ class _StreamDerivation:
         """Add a state whose length is the number of positions so far, for a step that has no other such state."""
         length, memory = self.length, self.memory
         type = _make_vector_type(length.past)
-        found = memory.add_state(type, ParameterHome(), False, "positions")
+        counter = memory.add_state(type, ParameterHome(), False, "positions")
         site = make_site(self.main.span, ParameterHome(), memory)
-        found.next = site.add_operator(Concat(axis=0), found.value, site.add_table((length.chunk,), Const(False)))
-        return found
+        counter.next = site.add_operator(Concat(axis=0), counter.value, site.add_table((length.chunk,), Const(False)))
+        return counter
 
     def _make_program(self, graph: Graph, steps: bool) -> Program:
         program, length = self.program, self.length
@@ -324,16 +324,16 @@ def _streamed_nodes(graph: Graph) -> list[Node]:
 def _needed_states(memory: StreamMemory, outputs: Iterable[Value]) -> list[StreamState]:
     """List the states that the outputs need, and the states that these need."""
     wanted = {id(v) for v in outputs}
-    found: set[int] = set()
+    needed: set[int] = set()
     nodes = list(reversed(memory.step.graph.nodes))
     while True:
         for node in nodes:
             if any(id(v) in wanted for v in node.outputs):
                 wanted.update(id(v) for v in node.inputs)
-        new = [s for s in memory.states if id(s.value) in wanted and id(s) not in found]
+        new = [s for s in memory.states if id(s.value) in wanted and id(s) not in needed]
         if not new:
-            return [s for s in memory.states if id(s) in found]
-        found.update(id(s) for s in new)
+            return [s for s in memory.states if id(s) in needed]
+        needed.update(id(s) for s in new)
         wanted.update(id(s.next) for s in new)
 
 

@@ -75,11 +75,11 @@ class Chunk(Record):
         """Return the chunk with its causes, made by that operator from a chunk with the causes `before`. It takes causes off at their end,
         where the last ones were added, and adds its own."""
         wanted, tail = max(self.over - self.ahead, 0), list(before)
-        while tail and sum(one.count for one in tail) > wanted:
+        while tail and sum(cause.count for cause in tail) > wanted:
             last = tail.pop()
-            left = wanted - sum(one.count for one in tail)
-            tail += [replace(last, count=left)] if left > 0 else []
-        missing = wanted - sum(one.count for one in tail)
+            remaining = wanted - sum(cause.count for cause in tail)
+            tail += [replace(last, count=remaining)] if remaining > 0 else []
+        missing = wanted - sum(cause.count for cause in tail)
         return replace(self, tail=(*tail, *([LookaheadCause(operator, span, missing, late)] if missing else [])))
 
 

@@ -39,8 +39,8 @@ def is_zero(x: Known) -> bool:
 
 def bound_result(op: Operator, inputs: Sequence[Known]) -> Known:
     """Return the bound of the result, or None."""
-    found = next((RULES[cls] for cls in type(op).__mro__ if cls in RULES), None)
-    return None if found is None else found(op, inputs)
+    rule = next((RULES[cls] for cls in type(op).__mro__ if cls in RULES), None)
+    return None if rule is None else rule(op, inputs)
 
 
 def _bound_add(op: Any, inputs: Sequence[Known]) -> Known:

@@ -43,18 +43,18 @@ class _BodyCopier:
 
     def copy_graph(self, graph: Graph, path: str) -> Graph:
         """Copy a graph. The recursion is as deep as blocks are nested, which is bounded."""
-        made = Graph(graph.name, graph.kind, graph.span)
-        made.captures, made.size = graph.captures, graph.size
-        made.modules, made.declares = graph.modules, graph.declares
+        copied = Graph(graph.name, graph.kind, graph.span)
+        copied.captures, copied.size = graph.captures, graph.size
+        copied.modules, copied.declares = graph.modules, graph.declares
         known: dict[int, Value] = {}
-        made.inputs = [self._copy_value(v, known) for v in graph.inputs]
-        made.nodes = [self._copy_node(node, path, known) for node in graph.nodes]
-        made.outputs = [known[id(v)] for v in graph.outputs]
-        return made
+        copied.inputs = [self._copy_value(v, known) for v in graph.inputs]
+        copied.nodes = [self._copy_node(node, path, known) for node in graph.nodes]
+        copied.outputs = [known[id(v)] for v in graph.outputs]
+        return copied
 
     def _copy_value(self, value: Value, known: dict[int, Value]) -> Value:
-        made = known[id(value)] = Value(strip_type(value.type), value.span, value.name, value.spatial, value.weak)
-        return made
+        copied = known[id(value)] = Value(strip_type(value.type), value.span, value.name, value.spatial, value.weak)
+        return copied
 
     def _copy_node(self, node: Node, path: str, known: dict[int, Value]) -> Node:
         inputs = tuple(known[id(v)] for v in node.inputs)

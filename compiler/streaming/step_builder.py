@@ -55,9 +55,9 @@ class FlatBuilder:
         self, op: Operator, inputs: Sequence[Value], span: Span, home: ParameterHome = NOWHERE, count: int | None = None
     ) -> tuple[Value, ...]:
         """Add an operator and return its first `count` results, or all. Raises OperatorError if its rule refuses the inputs."""
-        given = op.bind_inputs(tuple(v.type for v in inputs), self.facts)
-        outputs = tuple(Value(type, span) for type in op.check_and_infer(given)[:count])
-        specs = op.parameters(given)
+        bound = op.bind_inputs(tuple(v.type for v in inputs), self.facts)
+        outputs = tuple(Value(type, span) for type in op.check_and_infer(bound)[:count])
+        specs = op.parameters(bound)
         # Only parameters need a path: other operators get labels in `finish_graph`.
         path = (home.path or self._make_table_label()) if specs else ""
         node = OpNode(op, tuple(inputs), outputs, path, span, specs, home.tie, self._find_shared(path, span), frozen=home.frozen)
@@ -105,12 +105,12 @@ class FlatBuilder:
         """Turn references to parameters of stages outside this graph into parameters of this graph, with the keys of the full model. For
         example, `embed.weight` becomes one if only the start of the stream embeds."""
         bodies = [node.graph for node in self.graph.nodes if isinstance(node, CallNode)]
-        found: dict[str, list[tuple[OpNode, ParameterOf]]] = {}
+        uses: dict[str, list[tuple[OpNode, ParameterOf]]] = {}
         for node in [node for graph in (self.graph, *bodies) for node in graph.nodes]:
             match node:
                 case OpNode(op=ParameterOf() as op) if not find_route(self.graph, op.path):
-                    found.setdefault(join_labels(op.path, op.parameter), []).append((node, op))
-        for key, nodes in found.items():
+                    uses.setdefault(join_labels(op.path, op.parameter), []).append((node, op))
+        for key, nodes in uses.items():
             module = SharedModule(key, nodes[0][0].span) if len(nodes) > 1 else None
             if module is not None:
                 self.graph.declares.append(module)
@@ -122,22 +122,22 @@ class FlatBuilder:
     def untie_parameters(self) -> dict[str, str]:
         """Untie parameters from stages that are not in this graph. Return their names here and their names in the full model."""
         labels = {node.label for node in self.graph.nodes}
-        found: dict[str, str] = {}
+        first_names: dict[str, str] = {}
         for node in self.graph.nodes:
             if isinstance(node, OpNode) and node.tie is not None and node.tie.path not in labels:
-                found[join_labels(node.label, node.tie.name)] = join_labels(node.tie.path, node.tie.target_name)
+                first_names[join_labels(node.label, node.tie.name)] = join_labels(node.tie.path, node.tie.target_name)
                 node.tie = None
-        return found
+        return first_names
 
 
 def _label_nodes(graph: Graph) -> None:
     """Give operators without parameters the labels that the language would give: `relu1`, `relu2`."""
-    taken = {node.label for node in graph.nodes if node.label}
+    labels = {node.label for node in graph.nodes if node.label}
     counts: dict[str, int] = {}
     for node in graph.nodes:
         if not isinstance(node, OpNode) or node.label or node.shared is not None or node.specs:
             continue
-        while not node.label or node.label in taken:
+        while not node.label or node.label in labels:
             counts[node.op.name] = counts.get(node.op.name, 0) + 1
             node.label = f"{node.op.name}{counts[node.op.name]}"
-        taken.add(node.label)
+        labels.add(node.label)

@@ -60,9 +60,9 @@ class StreamMemory:
     def add_state(self, type: TensorType, home: ParameterHome, start: Number | FixedTensor, what: str) -> StreamState:
         """Add a state. `start` is no constant: the caller selects a constant in the first step."""
         name = self.make_name(f"past_{home.path}_{what}" if home.path else f"past_{what}")
-        found = StreamState(name, Value(strip_type(type), self.span, name), start, what)
-        self.states.append(found)
-        return found
+        state = StreamState(name, Value(strip_type(type), self.span, name), start, what)
+        self.states.append(state)
+        return state
 
     def bring_into_step(self, item: FixedTensor) -> Value:
         """Return a fixed tensor as a value of the step."""

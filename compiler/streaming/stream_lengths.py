@@ -47,8 +47,8 @@ class StreamLength(Record):
         """Return the lengths of tensors with `rate` positions for each `self.rate` positions of this length."""
         if rate == self.rate:
             return self
-        whole, piece, past = (size // self.rate * rate for size in (self.whole, self.chunk, self.past))
-        return StreamLength(self.name, whole, piece, past, self.past_name, rate)
+        full, piece, past = (size // self.rate * rate for size in (self.whole, self.chunk, self.past))
+        return StreamLength(self.name, full, piece, past, self.past_name, rate)
 
     def find_rate(self, size: Dim, of: Dim) -> int | None:
         """Return the rate of a tensor whose size is a multiple of the length, plus or minus a number. `of` is the full length or the
@@ -77,22 +77,22 @@ class StreamLength(Record):
 
 
 def make_length(program: Program, name: str) -> StreamLength:
-    taken = {n for value in program.main.inputs for d in value.type.shape for n in free_symbols(d)} | set(program.symbols)
+    used_names = {n for value in program.main.inputs for d in value.type.shape for n in free_symbols(d)} | set(program.symbols)
     # P is the usual letter for past positions; a spec that uses it gets a longer name.
-    past = next(n for n in ("P", "PAST", *(f"PAST{i}" for i in range(len(taken)))) if n not in taken)
-    whole = program.dims.get(name, make_symbol(name))
-    rate = find_multiple(whole, name) or 1
+    past = next(n for n in ("P", "PAST", *(f"PAST{i}" for i in range(len(used_names)))) if n not in used_names)
+    full = program.dims.get(name, make_symbol(name))
+    rate = find_multiple(full, name) or 1
     several = [Condition("==", make_symbol(n, lower=0) % rate, 0) for n in (name, past) if rate > 1]
     forms = declare_dims((name, past), (Condition(">=", make_symbol(past, lower=0), 0), *several), {}).dims
-    return StreamLength(name, whole, forms[name], forms[past], past, rate)
+    return StreamLength(name, full, forms[name], forms[past], past, rate)
 
 
-def find_multiple(whole: Dim, name: str) -> int | None:
+def find_multiple(full: Dim, name: str) -> int | None:
     """Return the number that a dimension is a multiple of, if that is all that its form says, and 1 for a plain symbol. Else None."""
-    if not isinstance(whole, SymDim) or free_symbols(whole) != {name} or len(whole.terms) != 1:
+    if not isinstance(full, SymDim) or free_symbols(full) != {name} or len(full.terms) != 1:
         return None
-    ((atoms, rate),) = whole.terms.items()
-    return rate if len(atoms) == 1 and substitute_symbols(whole, {name: rate * make_symbol(name)}) == rate * make_symbol(name) else None
+    ((atoms, rate),) = full.terms.items()
+    return rate if len(atoms) == 1 and substitute_symbols(full, {name: rate * make_symbol(name)}) == rate * make_symbol(name) else None
 
 
 def sizes_in(value: Any) -> Iterator[Dim]:
@@ -130,15 +130,17 @@ def facts_of(program: Program, length: StreamLength) -> Facts:
 
 def conditions_of(program: Program, length: StreamLength) -> tuple[tuple[WhereCondition, str], ...]:
     """Return the conditions of each step. Upper limits hold for all positions so far. Lower limits hold for no chunk in particular."""
-    found: list[tuple[WhereCondition, str]] = []
-    whole = {length.name: length.past + length.chunk}
+    conditions: list[tuple[WhereCondition, str]] = []
+    full_lengths = {length.name: length.past + length.chunk}
     for condition, text in program.conditions:
         if length.name not in condition_symbols(condition) or _is_multiple(condition, length):
-            found.append((condition, text))
+            conditions.append((condition, text))
         elif isinstance(condition, Condition) and _is_limit(condition, length.name):
-            moved = Condition(condition.op, substitute_symbols(condition.left, whole), substitute_symbols(condition.right, whole))
-            found.append((moved, text))
-    return tuple(found)
+            moved = Condition(
+                condition.op, substitute_symbols(condition.left, full_lengths), substitute_symbols(condition.right, full_lengths)
+            )
+            conditions.append((moved, text))
+    return tuple(conditions)
 
 
 def _is_multiple(condition: WhereCondition, length: StreamLength) -> bool:

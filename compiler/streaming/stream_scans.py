@@ -63,7 +63,7 @@ def _make_refusal(node: CallNode, problem: Problem) -> StreamRefused:
 
 
 def _make_call(node: CallNode, body: Graph, scan: Scan, inputs: Sequence[Value]) -> CallNode:
-    given = [v.type for v in inputs]
-    made = [v.type for v in body.outputs]
-    outputs = tuple(Value(type, node.span) for type in [*given[: scan.states], *scan.output_types(made)[scan.states :]])
+    input_types = [v.type for v in inputs]
+    output_types = [v.type for v in body.outputs]
+    outputs = tuple(Value(type, node.span) for type in [*input_types[: scan.states], *scan.output_types(output_types)[scan.states :]])
     return CallNode(body, tuple(inputs), outputs, "", node.span, scan=scan)

@@ -134,11 +134,11 @@ class StreamSite:
         number = self.memory.find_number(start) if isinstance(start, FixedTensor) else start
         # A constant start needs no input of the start program: the first step selects it.
         if isinstance(number, FixedTensor) and number.step is not None:
-            found = self.memory.add_state(type, self.home, 0, what)
-            return self.select_where(self.is_first_chunk(type.rank), number.step, found.value), found
+            state = self.memory.add_state(type, self.home, 0, what)
+            return self.select_where(self.is_first_chunk(type.rank), number.step, state.value), state
         assert not isinstance(number, Chunk | DelayedOutput)
-        found = self.memory.add_state(type, self.home, number, what)
-        return found.value, found
+        state = self.memory.add_state(type, self.home, number, what)
+        return state.value, state
 
     # --- pieces ------------------------------------------------------------------------------------------------------------
 
@@ -152,10 +152,10 @@ class StreamSite:
             return x.value
         key = (id(x.value), x.axis, count, id(x.before) if isinstance(x.before, Value) else x.before)
         # Two operators that look back equally far over one chunk share the state.
-        found = self.memory.windows.get(key)
-        if found is None:
-            found = self.memory.windows[key] = self._prepend_state(x, count, what)
-        return found
+        window = self.memory.windows.get(key)
+        if window is None:
+            window = self.memory.windows[key] = self._prepend_state(x, count, what)
+        return window
 
     def _prepend_state(self, x: Chunk, count: int, what: str) -> Value:
         type = x.value.type
@@ -165,9 +165,9 @@ class StreamSite:
         past = state.value
         if isinstance(x.before, Value):
             past = self.select_where(self.is_first_chunk(type.rank), self._slice_last(x, count), past)
-        whole = self.concat_parts(x.axis, past, x.value)
-        state.next = self.slice_axis(whole, x.axis, self.length.chunk, self.length.chunk + count)
-        return whole
+        joined = self.concat_parts(x.axis, past, x.value)
+        state.next = self.slice_axis(joined, x.axis, self.length.chunk, self.length.chunk + count)
+        return joined
 
     def _slice_last(self, x: Chunk, count: int) -> Value:
         """Return the last `count` elements before the first chunk. Elements before the first of the sequence are never looked at."""
@@ -180,11 +180,11 @@ class StreamSite:
         """Return the same elements, given out later."""
         if ahead >= x.ahead:
             return x
-        whole = self.prepend_past(x, x.ahead - ahead)
+        joined = self.prepend_past(x, x.ahead - ahead)
         before = x.before if ahead > 0 else None
         if isinstance(before, Value):
             before = self.slice_axis(before, x.axis, 0, ahead)
-        return replace(x, value=self.slice_axis(whole, x.axis, 0, self.length.chunk), ahead=ahead, before=before)
+        return replace(x, value=self.slice_axis(joined, x.axis, 0, self.length.chunk), ahead=ahead, before=before)
 
     def hold_back_tail(self, x: Chunk) -> Chunk:
         """Hold back elements that would not exist if the stream ended here, until there are more."""
@@ -281,10 +281,10 @@ class StreamSite:
 
     def _find_pair_axes(self, moves: Sequence[int]) -> tuple[int, int]:
         """Return the axes of the result that are positions of different inputs. The last one belongs to the keys."""
-        found = sorted({x.axis + m for x, m in zip(self.items, moves, strict=True) if isinstance(x, Chunk)})
-        if len(found) != 2:
+        axes = sorted({x.axis + m for x, m in zip(self.items, moves, strict=True) if isinstance(x, Chunk)})
+        if len(axes) != 2:
             self.refuse("the positions of its inputs are different axes")
-        return found[0], found[1]
+        return axes[0], axes[1]
 
     def _align_pair(self, item: Item, move: int, axis: int, history: int) -> Value:
         """Bring an input of an operator on pairs to these axes of the result."""

@@ -47,5 +47,5 @@ def _compute_heights(
     for graph in order:
         key = together(graph)
         called = {id(n.graph) for n in graph.nodes if isinstance(n, CallNode) and not (key in recursive and together(n.graph) == key)}
-        heights[id(graph)] = max((*(heights[one] + 1 for one in called), least.get(key, 0)), default=0)
+        heights[id(graph)] = max((*(heights[callee] + 1 for callee in called), least.get(key, 0)), default=0)
     return heights

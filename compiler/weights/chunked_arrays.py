@@ -117,8 +117,8 @@ def all_finite(array: Array) -> bool:
     return all(part.size == 0 or int(part.max()) < exponent for part in bits)
 
 
-def arrays_equal(one: Array, other: Array) -> bool:
+def arrays_equal(array: Array, other: Array) -> bool:
     """Whether two arrays of one shape hold the same numbers; NaN equals NaN."""
-    if not (one.flags.c_contiguous and other.flags.c_contiguous):
-        return np.array_equal(one, other, equal_nan=True)
-    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(split_into_chunks(one), split_into_chunks(other), strict=True))
+    if not (array.flags.c_contiguous and other.flags.c_contiguous):
+        return np.array_equal(array, other, equal_nan=True)
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(split_into_chunks(array), split_into_chunks(other), strict=True))

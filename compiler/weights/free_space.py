@@ -54,4 +54,4 @@ def _read_available_memory() -> Iterator[int]:
 def format_bytes(size: int) -> str:
     """Format a number of bytes for people: `13.5 GB`."""
     units = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
-    return next((f"{size / one:.1f} {unit}" for unit, one in units if size >= one), f"{size} bytes")
+    return next((f"{size / scale:.1f} {unit}" for unit, scale in units if size >= scale), f"{size} bytes")

@@ -61,9 +61,9 @@ def match_tensors(
 ) -> MatchedWeights:
     """Match the tensors without reading them. Missing parameters that the selection allows get initial values drawn with the seed."""
     selected = select_tensors(tensors, infos, selection)
-    found = _Matcher(infos, selected.tensors, selection, InitialValues(infos, seed))
-    sources = found.match_parameters()
-    return MatchedWeights(infos, sources, selected.prefix, selected.ignored, tuple(found.drawn), _find_widening(infos, selected.tensors))
+    matcher = _Matcher(infos, selected.tensors, selection, InitialValues(infos, seed))
+    sources = matcher.match_parameters()
+    return MatchedWeights(infos, sources, selected.prefix, selected.ignored, tuple(matcher.drawn), _find_widening(infos, selected.tensors))
 
 
 class _MisfitValues(Exception):
@@ -195,12 +195,12 @@ class _Matcher:
 
     def _pair_similar_names(self, unexpected: list[str]) -> Iterator[tuple[str, str]]:
         """Yield unexpected names of the weights, each with the similar missing name of the same shape."""
-        left = self.missing[:_MOST_CANDIDATES]
+        candidates = self.missing[:_MOST_CANDIDATES]
         for name in unexpected[:SHOWN]:
-            found = find_similar_names(name, [n for n in left if self.infos[n].shape == self.tensors[name].shape])
-            if found:
-                left.remove(found[0])
-                yield name, found[0]
+            similar = find_similar_names(name, [n for n in candidates if self.infos[n].shape == self.tensors[name].shape])
+            if similar:
+                candidates.remove(similar[0])
+                yield name, similar[0]
 
     def _find_prefix(self) -> tuple[str, bool]:
         """Return the prefix with which most names agree, and whether to strip it from the weights' names; otherwise it is to be added.
@@ -222,9 +222,9 @@ def _describe_misfit(info: ParameterInfo, tensor: StoredTensor) -> str:
     """Return the misfit of shape or type as a clause; empty if both fit."""
     if tensor.shape != info.shape:
         return f"has the shape {list(tensor.shape)}, needed is {list(info.shape)}"
-    found = tensor.dtype
-    if found is None or not _is_convertible(found, info.dtype):
-        return f"holds {found or tensor.kind}, needed is {info.dtype}"
+    dtype = tensor.dtype
+    if dtype is None or not _is_convertible(dtype, info.dtype):
+        return f"holds {dtype or tensor.kind}, needed is {info.dtype}"
     return ""
 
 

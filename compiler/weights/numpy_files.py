@@ -70,10 +70,10 @@ def map_npy(path: str | Path) -> Array:
 
 def open_npz(path: str | Path) -> dict[str, StoredArray]:
     """Open the arrays of a `.npz` file by name without reading them. Reading one may raise `UnfitArrayFile` too."""
-    found = open_columns(path)
-    for stored in found.values():
+    columns = open_columns(path)
+    for stored in columns.values():
         _refuse_text(stored.header)
-    return found
+    return columns
 
 
 def open_columns(path: str | Path) -> dict[str, StoredArray]:
@@ -131,18 +131,18 @@ def _open_archive(path: str | Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _list_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    found: dict[str, zipfile.ZipInfo] = {}
+    members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name = info.filename.removesuffix(_ENDING)
         # zipfile would silently return the last of two members with one name.
-        if name in found:
+        if name in members:
             raise UnfitArrayFile(f"it has two arrays called `{name}`")
         if info.is_dir() or name == info.filename:
             raise UnfitArrayFile(f"`{info.filename}` in it is no array")
         if info.flag_bits & _ENCRYPTED:
             raise UnfitArrayFile("it is encrypted")
-        found[name] = info
-    return found
+        members[name] = info
+    return members
 
 
 def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArrayHeader:
@@ -176,11 +176,11 @@ def _stored_member(path: str | Path, archive: zipfile.ZipFile, info: zipfile.Zip
         # The central directory does not say how long the local header is: its extra field may differ.
         file.seek(info.header_offset + _LENGTHS_AT)
         name, extra = struct.unpack("<HH", file.read(4))
-    at = info.header_offset + _LOCAL_HEADER + name + extra + begin
+    offset = info.header_offset + _LOCAL_HEADER + name + extra + begin
 
     def mapped() -> Array:
         with _with_clause_errors():
-            return _map_array(path, header, at)
+            return _map_array(path, header, offset)
 
     return StoredArray(header, info.file_size, mapped)
 

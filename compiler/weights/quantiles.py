@@ -45,8 +45,8 @@ def half_normal(bits: ParameterBits, numbers: Array, std: float, mean: float) ->
         some = numbers[begin : begin + _AT_ONCE]
         part = draw_uint16(bits.stratum_bits, some.size)
         np.take(values, part, out=some, mode="wrap")
-        for at, quantile in _at_the_ends(bits, part):
-            some[at] = quantile * std + mean
+        for index, quantile in _at_the_ends(bits, part):
+            some[index] = quantile * std + mean
     return numbers
 
 
@@ -64,9 +64,9 @@ def half_uniform(bits: ParameterBits, numbers: Array, low: float, high: float) -
 def _at_the_ends(bits: ParameterBits, part: Array) -> Iterator[tuple[int, float]]:
     """Yield the indices of numbers in the first and last stratum, which are unbounded, each with a quantile drawn from the tail."""
     # Adding 1 wraps the last stratum to 0 and makes the first one 1, so one comparison finds both.
-    for at in np.flatnonzero(part + np.uint16(1) < 2):
+    for index in np.flatnonzero(part + np.uint16(1) < 2):
         quantile = _quantile((int(bits.tail_bits.random_raw()) + 0.5) / (PARTS << 64))
-        yield int(at), -quantile if part[at] else quantile
+        yield int(index), -quantile if part[index] else quantile
 
 
 @cache

@@ -36,14 +36,14 @@ def open_path(path: Path) -> Tensors:
 
 def open_files(paths: Sequence[Path], source: str) -> Tensors:
     """Open the tensors of several files, which must have no name in common."""
-    found: Tensors = {}
+    tensors: Tensors = {}
     homes: dict[str, Path] = {}
     for path in paths:
         for name, tensor in open_path(path).items():
-            if name in found:
+            if name in tensors:
                 raise _index_error(source, f"`{name}` is in both `{homes[name].name}` and `{path.name}`")
-            found[name], homes[name] = tensor, path
-    return found
+            tensors[name], homes[name] = tensor, path
+    return tensors
 
 
 def _index_error(source: str, why: str, remedy: str = "") -> WeightsError:
@@ -96,11 +96,11 @@ def _open_index(path: Path, source: str) -> Tensors:
     lost = next((file for file in files if not os.path.isfile(path.parent / file)), None)
     if lost is not None:
         raise _index_error(source, f"it names `{lost}`, and there is no such file")
-    found = open_files([path.parent / file for file in files], source)
+    tensors = open_files([path.parent / file for file in files], source)
     for name, file in _weight_map(path, source).items():
-        if name not in found:
+        if name not in tensors:
             raise _index_error(source, f"it says that `{name}` is in `{file}`, which does not have it")
-    return found
+    return tensors
 
 
 def shards_of(path: Path, source: str) -> list[str]:
@@ -120,11 +120,11 @@ def _weight_map(path: Path, source: str) -> dict[str, str]:
 
     def refuse_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
         """Refuse a tensor that the index lists in two shards; JSON allows a key twice, and Python keeps the last."""
-        made: dict[str, object] = {}
+        entries: dict[str, object] = {}
         for name, value in pairs:
-            if made.setdefault(name, value) != value:
-                raise _index_error(source, f"it says of `{name}` that it is in two shards, `{made[name]}` and `{value}`")
-        return made
+            if entries.setdefault(name, value) != value:
+                raise _index_error(source, f"it says of `{name}` that it is in two shards, `{entries[name]}` and `{value}`")
+        return entries
 
     content = with_weights_errors(lambda: json.loads(path.read_bytes(), object_pairs_hook=refuse_duplicates), source)()
     homes = content.get("weight_map") if isinstance(content, Mapping) else None
@@ -136,8 +136,8 @@ def _weight_map(path: Path, source: str) -> dict[str, str]:
 def _check_inside(file: str, source: str) -> None:
     # The index may come from another system, so a path must be inside by the rules of both.
     for kind in (PurePosixPath, PureWindowsPath):
-        whole = kind(file)
-        if whole.anchor or ".." in whole.parts or "\0" in file:
+        parsed = kind(file)
+        if parsed.anchor or ".." in parsed.parts or "\0" in file:
             raise _index_error(source, f"it leads out of its folder, to `{file}`")
     if file.lower().endswith(INDEX):
         raise _index_error(source, f"it leads to another index, `{file}`")

@@ -33,5 +33,5 @@ def load_arrays(path: str | Path) -> dict[str, Array]:
 
 def to_arrays(values: Mapping[str, object], source: str = "a mapping") -> dict[str, Array]:
     """Convert the tensors and lists of a state dict to NumPy arrays. A checkpoint may contain the state dict under a key."""
-    found = find_state_dict(values, source)
-    return {name: read_array(name, value, source) for name, value in found.items()}
+    state_dict = find_state_dict(values, source)
+    return {name: read_array(name, value, source) for name, value in state_dict.items()}

@@ -23,12 +23,12 @@ class StoredNames:
     def __init__(self, main: Graph | None = None, file: str = "") -> None:
         self.file = file
         self._names: dict[object, TableArray] = {}
-        taken: set[str] = set()
+        used_names: set[str] = set()
         for node, array in _iterate_stored(main) if main is not None and file else ():
             if array.content_key not in self._names:
                 wanted = to_snake_case((node.label or node.outputs[0].name or array.name).rpartition(".")[2] or "constant")
-                name = make_free_name(wanted, taken)
-                taken.add(name)
+                name = make_free_name(wanted, used_names)
+                used_names.add(name)
                 self._names[array.content_key] = replace(array, path=file, name=name)
 
     @property
@@ -47,8 +47,8 @@ def serialize_arrays(arrays: Iterable[TableArray]) -> bytes:
     """Return the bytes of a file that has these arrays under their names."""
     from safetensors.numpy import save
 
-    made: bytes = save({array.name: array.load_array() for array in arrays})
-    return made
+    serialized: bytes = save({array.name: array.load_array() for array in arrays})
+    return serialized
 
 
 def _iterate_stored(main: Graph) -> Iterator[tuple[OpNode, TableArray]]:

@@ -58,7 +58,7 @@ class BlockFamily:
         self.values = block.values
         self.optional = OptionalInput(self) if block.taken else None
         """The name of its last input, if that is optional."""
-        self.taken = {id(graph): taken for at, taken in block.taken.items() for graph, _, _ in block.variants[at].members}
+        self.taken = {id(graph): taken for index, taken in block.taken.items() for graph, _, _ in block.variants[index].members}
         self.name = ""
         self.inputs: Sequence[str] = ()
         """The names of its inputs."""
@@ -67,9 +67,9 @@ class BlockFamily:
         self.words: Sequence[str] = ()
         """The names of its inputs that are words of the source. Other inputs are empty."""
         parameters = BlockParameters(self.members, taken)
-        own = [(at, found) for at, variant in enumerate(block.variants) for _, _, found in variant.members]
+        member_literals = [(index, literals) for index, variant in enumerate(block.variants) for _, _, literals in variant.members]
         slots = list(_iterate_slots(block.body))
-        columns = [[_get_literal(slot, name, at, found) for at, found in own] for slot, name, _ in slots]
+        columns = [[_get_literal(slot, name, index, literals) for index, literals in member_literals] for slot, name, _ in slots]
         parts = iter(LiteralColumns(columns, parameters, [stage for _, _, stage in slots]).make_parts())
         self.body = rewrite_downward(block.body, lambda part: next(parts) if isinstance(part, LiteralSlot) else None)
         self.parameters, self.defaults = parameters.names, parameters.defaults
@@ -79,7 +79,7 @@ class BlockFamily:
 
     def find_maker(self, value: Value) -> Graph:
         """Return the member that makes the tensor. A tensor that depends on an optional input is made by a member that has the input."""
-        return next((graph for graph, made in self._made if id(value) in made), self.members[0])
+        return next((graph for graph, outputs in self._made if id(value) in outputs), self.members[0])
 
     def make_stage(self, graph: Graph, label: str | None) -> Stage:
         """Make the stage for a use of a member."""
@@ -112,8 +112,8 @@ def _get_stage_word(stage: Any) -> str:
     return callee.name or to_snake_case(callee.members[0].name) if isinstance(callee, BlockFamily) else ""
 
 
-def _get_literal(slot: LiteralSlot, name: str, variant: int, found: Sequence[Literal]) -> Literal | None:
-    value = get_slot_literal(slot, variant, {variant: found})
+def _get_literal(slot: LiteralSlot, name: str, variant: int, literals: Sequence[Literal]) -> Literal | None:
+    value = get_slot_literal(slot, variant, {variant: literals})
     # The flag of a choice is a literal of the body itself, so it has no name of its own.
     return Literal(value, name, False) if isinstance(value, bool) else value
 

@@ -61,7 +61,7 @@ class BlockGroup:
     @property
     def taken_by_graph(self) -> dict[int, Taken | None]:
         """For each graph, by id, the block's inputs and results that it has. None if it has all except the optional input."""
-        return {id(graph): self.taken.get(at) for at, variant in enumerate(self.variants) for graph, _, _ in variant.members}
+        return {id(graph): self.taken.get(index) for index, variant in enumerate(self.variants) for graph, _, _ in variant.members}
 
     @property
     def is_variadic(self) -> bool:
@@ -77,18 +77,18 @@ class BlockGroup:
 
     def add_with_optional(self, variant: BlockVariant) -> None:
         """Add a variant with a tensor that the others compute themselves, or lack. Raises `Different`."""
-        at = len(self.variants)
-        for ours, theirs, taken in () if self.taken else iterate_optional_pairs(self.body, insert_slots(variant.body, at)):
+        index = len(self.variants)
+        for ours, theirs, taken in () if self.taken else iterate_optional_pairs(self.body, insert_slots(variant.body, index)):
             try:
-                self.body = merge_bodies(ours, theirs, at)
+                self.body = merge_bodies(ours, theirs, index)
             except Different:
                 continue
             inputs = len(self.variants[0].members[0][0].inputs)
-            given = variant.members[0][1][taken.inputs[-1]]
-            self.values = [*self.values[:inputs], given, *self.values[inputs:]]
-            self.values += [Value(given.type, given.span)] * (count_tensors(ours) - len(self.values))
+            optional_tensor = variant.members[0][1][taken.inputs[-1]]
+            self.values = [*self.values[:inputs], optional_tensor, *self.values[inputs:]]
+            self.values += [Value(optional_tensor.type, optional_tensor.span)] * (count_tensors(ours) - len(self.values))
             self.variants.append(variant)
-            self.taken[at] = taken
+            self.taken[index] = taken
             return
         raise Different
 
@@ -164,9 +164,9 @@ def _make_variants(entries: Sequence[BlockEntry], names: Collection[str]) -> Ite
     alike: dict[Any, BlockVariant] = {}
     for entry in entries:
         graph, values = entry.graph, entry.values
-        one = merge_inputs(entry.body) if graph.name in names else None
-        body = entry.body if one is None else one
-        kept = values if one is None else [values[0], *values[len(graph.inputs) :]]
+        merged = merge_inputs(entry.body) if graph.name in names else None
+        body = entry.body if merged is None else merged
+        kept = values if merged is None else [values[0], *values[len(graph.inputs) :]]
         variant = alike.setdefault((shape_key(body), entry.taken), BlockVariant(body, entry.taken))
         variant.members.append((graph, kept, find_literals(body)))
     return alike.values()

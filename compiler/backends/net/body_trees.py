@@ -98,9 +98,9 @@ class GraphBody:
 
     def make_inner_body(self, graph: Graph) -> Self:
         """Make the body of a graph whose text is inside this one. It shares the numbers."""
-        made = type(self)(graph, self.callees)
-        made.values = self.values
-        return made
+        body = type(self)(graph, self.callees)
+        body.values = self.values
+        return body
 
     def add_nodes(self) -> None:
         """Write all nodes, repeated ones as loops."""
@@ -136,9 +136,9 @@ class GraphBody:
             self._add_alternative(node)
             return
         if isinstance(node, CallNode) and node.scan is not None:
-            states, own = node.scan.states, node.scan.own_count
+            states, own_count = node.scan.states, node.scan.own_count
             loop = make_scan(self, node)
-            head = self._make_head(node.inputs[states:own])
+            head = self._make_head(node.inputs[states:own_count])
             # The states of a loop come last in a spec, and first in a `Scan`.
             unread = [None] * (len(loop.results) - len(node.outputs) + states)
             self._define_outputs((*node.outputs[states:], *unread, *node.outputs[:states]), Chain(head, (loop,)))
@@ -169,10 +169,10 @@ class GraphBody:
         """Write a tensor that depends on whether the optional input is given."""
         refs = list(map(self.name_tensor, node.inputs))
         count = len(node.graph.inputs)
-        given = self._make_branch(node.graph, refs[:count], node.is_given)
+        if_given = self._make_branch(node.graph, refs[:count], node.is_given)
         otherwise = self._make_branch(node.otherwise, refs[count:], not node.is_given)
         (value,) = node.outputs
-        self.statements.append(Assign((self.number_tensor(value),), IfGiven(refs[0], given, otherwise)))
+        self.statements.append(Assign((self.number_tensor(value),), IfGiven(refs[0], if_given, otherwise)))
 
     def _make_branch(self, graph: Graph, inputs: Sequence[Ref], is_taken: bool) -> Steps:
         """Make a branch of an alternative. A branch that is not taken has no literals, so that it makes no parameters."""
@@ -185,10 +185,10 @@ class GraphBody:
 
     def _add_optional_call(self, node: CallNode, name: OptionalInput, taken: Taken) -> None:
         """Write a call that passes an optional tensor by name. Further results of the block are not used."""
-        tree = self._apply_stage(self._make_stage(node), [node.inputs[at] for at in taken.inputs], (name,))
+        tree = self._apply_stage(self._make_stage(node), [node.inputs[index] for index in taken.inputs], (name,))
         outputs: list[Value | None] = [None] * name.results
-        for at, value in zip(taken.results, node.outputs, strict=True):
-            outputs[at] = value
+        for index, value in zip(taken.results, node.outputs, strict=True):
+            outputs[index] = value
         self._define_outputs(outputs, tree)
 
     def _flush_stage(self, stage: str | SharedStage) -> None:
@@ -258,22 +258,22 @@ class GraphBody:
 
     def _apply_stage(self, stage: Any, inputs: Sequence[Value], named: Sequence[Any] = ()) -> Any:
         """Apply the stage to its tensors."""
-        own = len(inputs) - len(named)
+        positional = len(inputs) - len(named)
         if named:
-            tensors = tuple((name, self._take_argument(value)) for name, value in zip(named, inputs[own:], strict=True))
+            tensors = tuple((name, self._take_argument(value)) for name, value in zip(named, inputs[positional:], strict=True))
             stage = Stage(stage.callee, stage.arguments, tensors, stage.activation, stage.label)
-        if not own:
+        if not positional:
             return Chain(None, (stage,))
-        return extend_chain(self._make_head(inputs[:own]), stage)
+        return extend_chain(self._make_head(inputs[:positional]), stage)
 
     def _add_growing_loop(self, run: RepeatedNodes) -> None:
         """Write a loop whose result is a tuple, under a name."""
         loop = Loop(run.over, run.binders, Growing(run.stage), run.label, run.start)
         tree = extend_chain(self._make_head(run.inputs), loop)
-        whole = Value(run.outputs[0].type, self.graph.span, "features")
-        self.tuples[tuple(map(id, (*run.inputs, *(o for node in run.nodes for o in node.outputs))))] = self.number_tensor(whole)
-        self.statements.append(Assign((self.numbers[id(whole)],), tree))
-        self.kept.append(whole)
+        features = Value(run.outputs[0].type, self.graph.span, "features")
+        self.tuples[tuple(map(id, (*run.inputs, *(o for node in run.nodes for o in node.outputs))))] = self.number_tensor(features)
+        self.statements.append(Assign((self.numbers[id(features)],), tree))
+        self.kept.append(features)
 
     def _make_head(self, inputs: Sequence[Value]) -> Any:
         """Make tensors the beginning of a pipeline."""
@@ -288,7 +288,7 @@ class GraphBody:
         passed = self.callees.find_optional(run.nodes[0]) if isinstance(run.nodes[0], CallNode) else None
         body: Any
         if isinstance(run.stage, Body):
-            body = self._make_iteration(run, run.stage, [given.number if isinstance(given, Ref) else None for given in items])
+            body = self._make_iteration(run, run.stage, [item.number if isinstance(item, Ref) else None for item in items])
         elif passed is None:
             body = apply_stage(items, run.stage)
         else:
@@ -304,8 +304,8 @@ class GraphBody:
         making = type(self)(run.nodes[0].graph, self.callees)
         making.make_body()
         fresh = self.number_tensor(run.nodes[0].graph.inputs[run.carried or 0])
-        numbers = {at: fresh if number is None else number for at, number in enumerate(inputs)}
-        numbers |= {at: self.number_tensor(value) for at, value in enumerate(making.values) if at >= len(inputs)}
+        numbers = {index: fresh if number is None else number for index, number in enumerate(inputs)}
+        numbers |= {index: self.number_tensor(value) for index, value in enumerate(making.values) if index >= len(inputs)}
         return make_steps(renumber_tensors(body, numbers), fresh, fresh)
 
     # --- tensors ------------------------------------------------------------------------------------------------------

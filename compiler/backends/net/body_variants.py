@@ -36,16 +36,16 @@ def merge_bodies(body: Body, other: Body, variant: int) -> Body:
     if body.inputs != other.inputs or len(body.statements) != len(other.statements) or len(body.results) != len(other.results):
         raise Different
     aligner = _Aligner(frozenset(range(variant)), frozenset((variant,)))
-    made: Body = zip_trees((body, other), aligner.merge_column)
-    common, differing = aligner.count_stages(made)
-    flags = {part.flag for part in walk_tree(made) if isinstance(part, Choice)}
+    merged: Body = zip_trees((body, other), aligner.merge_column)
+    common, differing = aligner.count_stages(merged)
+    flags = {part.flag for part in walk_tree(merged) if isinstance(part, Choice)}
     # Bodies that share little are easier to read as two blocks than as one with many `if`s.
     if (differing and common < 2) or differing > common or len(flags) > MOST_FLAGS:
         raise Different
     # A flag would put the stage next to others in some uses of the block.
-    if flags and has_part(made, lambda part: isinstance(part, Stage) and part.label == "_"):  # it must be the only stage of its block
+    if flags and has_part(merged, lambda part: isinstance(part, Stage) and part.label == "_"):  # it must be the only stage of its block
         raise Different
-    return made
+    return merged
 
 
 class _Aligner:
@@ -59,8 +59,8 @@ class _Aligner:
         match column:
             case (Chain() as a, b) | (a, Chain() as b):
                 return self._merge_chains(_to_chain(a), _to_chain(b))
-            case LiteralSlot(own), LiteralSlot(other):
-                return LiteralSlot(own + other)
+            case LiteralSlot(ours), LiteralSlot(other):
+                return LiteralSlot(ours + other)
             case Group(stages, label), Group(others, str() as its):
                 return Group(self._merge_members(stages, others), require_same_value((label, its)))
         return zip_trees(column, self.merge_column)
@@ -68,12 +68,12 @@ class _Aligner:
     def _merge_members(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
         """Merge the stages of two groups. A group with a choice counts no stages. If both are one choice, a single stage keeps its
         number."""
-        made = self._merge_stages(strip_numbers(a), strip_numbers(b))
-        if len(made) == 1 and isinstance(made[0], Choice):
+        merged = self._merge_stages(strip_numbers(a), strip_numbers(b))
+        if len(merged) == 1 and isinstance(merged[0], Choice):
             return self._merge_stages(
                 *(stages if len(stages) == 1 and isinstance(stages[0], Stage) else strip_numbers(stages) for stages in (a, b))
             )
-        return made
+        return merged
 
     def _merge_chains(self, a: Chain, b: Chain) -> Any:
         stages = self._merge_stages(a.stages, b.stages)
@@ -83,15 +83,15 @@ class _Aligner:
     def _merge_stages(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
         """Merge two rows of stages, with choices where only one of them has some."""
         best = self._compute_costs(a, b)
-        made: list[Any] = []
+        merged: list[Any] = []
         only_a: list[Any] = []
         only_b: list[Any] = []
         i = j = 0
         while i < len(a) or j < len(b):
             both = best[i, j][1]
             if both is not None:
-                self._close_choice(made, only_a, only_b)
-                made.append(both[0])
+                self._close_choice(merged, only_a, only_b)
+                merged.append(both[0])
                 i, j = i + both[1], j + both[2]
             elif i < len(a) and best[i, j][0] == best[i + 1, j][0] + 1:
                 only_a.append(a[i])
@@ -99,8 +99,8 @@ class _Aligner:
             else:
                 only_b.append(b[j])
                 j += 1
-        self._close_choice(made, only_a, only_b)
-        return tuple(made)
+        self._close_choice(merged, only_a, only_b)
+        return tuple(merged)
 
     def _compute_costs(self, a: Sequence[Any], b: Sequence[Any]) -> dict[tuple[int, int], tuple[float, Any]]:
         """Compute, from each pair of positions on, the least number of stages that are not shared, and what is shared there."""
@@ -115,8 +115,8 @@ class _Aligner:
                     options.append((best[i + 1, j][0] + 1, None))
                 if j < len(b):
                     options.append((best[i, j + 1][0] + 1, None))
-                for both, taken in self._iterate_shared(a, b, i, j):
-                    options.append((best[i + 1, j + taken][0], (both, 1, taken)))
+                for both, length in self._iterate_shared(a, b, i, j):
+                    options.append((best[i + 1, j + length][0], (both, 1, length)))
                 best[i, j] = min(options, key=lambda option: (option[0], option[1] is None))
         return best
 
@@ -141,7 +141,7 @@ class _Aligner:
     def _extend_flag(self, flag: LiteralSlot, value: bool) -> LiteralSlot:
         return LiteralSlot((*flag.numbers, *((variant, value) for variant in sorted(self.second))))
 
-    def _close_choice(self, made: list[Any], only_a: list[Any], only_b: list[Any]) -> None:
+    def _close_choice(self, merged: list[Any], only_a: list[Any], only_b: list[Any]) -> None:
         """Turn stages that only one of the bodies has into a choice."""
         if not only_a and not only_b:
             return
@@ -149,7 +149,7 @@ class _Aligner:
         has = self.first if only_a and not only_b else self.second
         flag = LiteralSlot(tuple((variant, variant in has) for variant in sorted(self.first | self.second)))
         stages, others = (tuple(only_a), ()) if not only_b else (tuple(only_b), tuple(only_a))
-        made.append(Choice(flag, stages, others, _name_choice(stages)))
+        merged.append(Choice(flag, stages, others, _name_choice(stages)))
         only_a.clear()
         only_b.clear()
 

@@ -71,32 +71,34 @@ class _BundleWriter:
         for item in self.used.iterate_items():
             if id(item.item) not in models:
                 # Statements in a row stay together; definitions are separated by an empty line.
-                is_row = all(isinstance(one, ast.Statement) for one in (before, item.item)) and not _read_comment(item.item.span)
+                is_row = all(isinstance(statement, ast.Statement) for statement in (before, item.item)) and not _read_comment(
+                    item.item.span
+                )
                 pieces += ["\n" if is_row else "\n\n", _read_comment(item.item.span), self._write_definition(item)]
                 before = item.item
         if models:
             pieces += ["\n\n", self._write_model(self.used.list_model_chain())]
-        made, problems = format_source(SourceFile("", "".join(pieces).strip("\n") + "\n"))
-        if made is None:
+        formatted, problems = format_source(SourceFile("", "".join(pieces).strip("\n") + "\n"))
+        if formatted is None:
             raise CannotBundle(problems[0].message)
-        return made
+        return formatted
 
     def _choose_names(self) -> None:
         """Rename definitions whose names another definition has. Blocks keep their names if possible, because unlabeled stages have them
         in their keys. So does the main file."""
-        taken: dict[str, int] = {}
-        found = [*self.used.iterate_definitions()][::-1]
-        for definition in sorted(found, key=lambda one: one.kind not in ("block", "model")):
+        used: dict[str, int] = {}
+        definitions = [*self.used.iterate_definitions()][::-1]
+        for definition in sorted(definitions, key=lambda one: one.kind not in ("block", "model")):
             node, name = id(definition.node), definition.name
-            if taken.setdefault(name, node) != node:
-                name = self.names[node] = make_free_name(name, {*(one.name for one in found), *taken, *Operator.registry})
-                taken[name] = node
+            if used.setdefault(name, node) != node:
+                name = self.names[node] = make_free_name(name, {*(one.name for one in definitions), *used, *Operator.registry})
+                used[name] = node
 
     def _iterate_edits(self, item: ItemNames) -> Iterator[Edit]:
         """Iterate over the changes of names in an item."""
-        for one in item.occurrences:
-            if one.definition is not None and id(one.definition.node) in self.names and one.role != "argument":
-                yield Edit(one.span, self.names[id(one.definition.node)])
+        for occurrence in item.occurrences:
+            if occurrence.definition is not None and id(occurrence.definition.node) in self.names and occurrence.role != "argument":
+                yield Edit(occurrence.span, self.names[id(occurrence.definition.node)])
 
     def _write_definition(self, item: ItemNames) -> str:
         node = item.item
@@ -119,18 +121,18 @@ class _BundleWriter:
     def _collect_arguments(self, chain: list[ast.ModelDecl]) -> dict[str, str]:
         """Collect the arguments of the last model of the chain."""
         defaults = {parameter.name.name: parameter.default for parameter in _iterate_parameters(chain[0])}
-        given = {name: _write_value(value, defaults[name]) for name, value in self.text.params.items()}
+        arguments = {name: _write_value(value, defaults[name]) for name, value in self.text.params.items()}
         for model, base in pairwise(chain):
-            given = self._write_arguments(model, base, self._write_values(model, given, is_closed=True))
-        return given
+            arguments = self._write_arguments(model, base, self._write_values(model, arguments, is_closed=True))
+        return arguments
 
     def _write_body(self, chain: list[ast.ModelDecl]) -> str:
         """Write the body, without checks that hold only for other values of its parameters."""
         base = chain[-1]
         others = len(chain) > 1 or self.text.params
-        dropped = [Edit(one.span, "") for one in base.body.statements if others and isinstance(one, _EXPECTS)]
+        dropped = [Edit(statement.span, "") for statement in base.body.statements if others and isinstance(statement, _EXPECTS)]
         names = self._iterate_edits(self.used.needed[id(base)])
-        kept = [one for one in names if not any(d.span.start <= one.span.start < d.span.end for d in dropped)]
+        kept = [statement for statement in names if not any(d.span.start <= statement.span.start < d.span.end for d in dropped)]
         return _apply_edits(base.body.span, [*kept, *dropped])
 
     def _write_expects(self, chain: list[ast.ModelDecl]) -> Iterator[str]:
@@ -138,7 +140,7 @@ class _BundleWriter:
         model = chain[0]
         if len(chain) > 1 and not self.text.params:
             item, values = self.used.needed[id(model)], self._write_values(model, {}, is_closed=True)
-            for check in (one for one in model.body.statements if isinstance(one, _EXPECTS)):
+            for check in (statement for statement in model.body.statements if isinstance(statement, _EXPECTS)):
                 yield _apply_edits(check.span, [*self._iterate_edits(item), *_iterate_substitutions(item, model, values, check.span)])
 
     def _write_values(self, model: ast.ModelDecl, given: Mapping[str, str], *, is_closed: bool = False) -> dict[str, str]:
@@ -175,15 +177,15 @@ def _iterate_parameters(model: ast.ModelDecl) -> Iterator[ast.ParameterDecl]:
 
 def _iterate_substitutions(item: ItemNames, model: ast.ModelDecl, values: Mapping[str, str], span: Span) -> Iterator[Edit]:
     """Iterate over edits that replace a model's parameters by their values within a span."""
-    own = {id(p) for p in model.parameters}
-    for one in item.occurrences:
-        if one.definition is None or id(one.definition.node) not in own or one.role == "argument":
+    own_parameters = {id(p) for p in model.parameters}
+    for occurrence in item.occurrences:
+        if occurrence.definition is None or id(occurrence.definition.node) not in own_parameters or occurrence.role == "argument":
             continue
-        if not span.start <= one.span.start < span.end:
+        if not span.start <= occurrence.span.start < span.end:
             continue
-        if one.name not in values:
-            raise CannotBundle(f"`{one.name}` has no value")
-        yield Edit(one.span, values[one.name] if _ATOM.fullmatch(values[one.name]) else f"({values[one.name]})")
+        if occurrence.name not in values:
+            raise CannotBundle(f"`{occurrence.name}` has no value")
+        yield Edit(occurrence.span, values[occurrence.name] if _ATOM.fullmatch(values[occurrence.name]) else f"({values[occurrence.name]})")
 
 
 def _apply_edits(span: Span, edits: list[Edit]) -> str:

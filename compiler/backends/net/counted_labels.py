@@ -16,8 +16,8 @@ def split_counted_label(node: Node) -> tuple[str, int]:
     """Split a label into the text before its number and the number, which is -1 if there is none."""
     if isinstance(node, CallNode) and node.graph.iteration is not None:
         return node.graph.iteration.prefixes[0], node.graph.iteration.number
-    found = _COUNTED.fullmatch(get_label(node) or "")
-    return (found[1], int(found[2])) if found else ("", -1)
+    match = _COUNTED.fullmatch(get_label(node) or "")
+    return (match[1], int(match[2])) if match else ("", -1)
 
 
 def is_next_label(node: Node, other: Node) -> bool:

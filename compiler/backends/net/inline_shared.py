@@ -36,16 +36,16 @@ class _SharedInliner:
         return any((node.graph.modules and node.scan is None) or self.inline_graph(node.graph) is not node.graph for node in calls)
 
     def _copy_graph(self, graph: Graph) -> Graph:
-        made = Graph(graph.name, graph.kind, graph.span, graph.arguments)
-        made.inputs, made.captures = graph.inputs, graph.captures
-        made.modules, made.declares = graph.modules, [*graph.declares]
+        copied = Graph(graph.name, graph.kind, graph.span, graph.arguments)
+        copied.inputs, copied.captures = graph.inputs, graph.captures
+        copied.modules, copied.declares = graph.modules, [*graph.declares]
         values: Values = {}
-        made.nodes = list(self._iterate_nodes(graph, "", values, {}, made.declares))
-        made.outputs = [values.get(id(value), value) for value in graph.outputs]
+        copied.nodes = list(self._iterate_nodes(graph, "", values, {}, copied.declares))
+        copied.outputs = [values.get(id(value), value) for value in graph.outputs]
         if graph.training_outputs is not None:
-            made.training_outputs = [values.get(id(value), value) for value in graph.training_outputs]
-        made.output_names, made.size, made.iteration = graph.output_names, graph.size, graph.iteration
-        return made
+            copied.training_outputs = [values.get(id(value), value) for value in graph.training_outputs]
+        copied.output_names, copied.size, copied.iteration = graph.output_names, graph.size, graph.iteration
+        return copied
 
     def _iterate_nodes(
         self, graph: Graph, prefix: str, values: Values, shared: Mapping[int, SharedModule], declares: list[SharedModule]
@@ -56,12 +56,15 @@ class _SharedInliner:
             inputs = tuple(values.get(id(value), value) for value in node.inputs)
             if isinstance(node, CallNode) and node.graph.modules and node.scan is None:
                 inner = self.inline_graph(node.graph)
-                within = {id(module): shared.get(id(given), given) for module, given in zip(inner.modules, node.modules, strict=True)}
+                within = {
+                    id(module): shared.get(id(module_of_caller), module_of_caller)
+                    for module, module_of_caller in zip(inner.modules, node.modules, strict=True)
+                }
                 path = join_labels(prefix, node.label)
-                own = {id(module): SharedModule(join_labels(path, module.label), module.span) for module in inner.declares}
-                declares += own.values()
+                own_modules = {id(module): SharedModule(join_labels(path, module.label), module.span) for module in inner.declares}
+                declares += own_modules.values()
                 inside: Values = dict(zip(map(id, inner.inputs), inputs, strict=True))
-                yield from self._iterate_nodes(inner, path, inside, within | own, declares)
+                yield from self._iterate_nodes(inner, path, inside, within | own_modules, declares)
                 values.update((id(o), inside.get(id(r), r)) for o, r in zip(node.outputs, inner.outputs, strict=True))
                 continue
             outputs = tuple(Value(value.type, value.span, value.name, value.spatial) for value in node.outputs)

@@ -47,9 +47,9 @@ def fill_templates(tree: T, counter: str) -> T:
 
 def _make_label_template(label: str, iteration: Iteration) -> str:
     for prefix in iteration.prefixes:
-        own = f"{prefix}{iteration.number}"
-        if label == own or label.startswith(f"{own}."):
-            return f"{prefix}{PLACE}{label[len(own) :]}"
+        own_label = f"{prefix}{iteration.number}"
+        if label == own_label or label.startswith(f"{own_label}."):
+            return f"{prefix}{PLACE}{label[len(own_label) :]}"
     return label
 
 
@@ -66,9 +66,9 @@ def make_steps(body: Body, carried: int, fresh: int) -> Chain | Steps:
 
     count(body, False)
     instead = Given() if uses == [1, 0] else Ref(fresh)
-    made = rewrite_downward(body, lambda part: instead if part == Ref(carried) else None)
-    (result,) = made.results
-    if instead == Given() and not made.statements and isinstance(result, Chain) and result.head == Given():
+    rewritten = rewrite_downward(body, lambda part: instead if part == Ref(carried) else None)
+    (result,) = rewritten.results
+    if instead == Given() and not rewritten.statements and isinstance(result, Chain) and result.head == Given():
         return result
     named = () if instead == Given() else (Assign((fresh,), Given()),)
-    return Steps((*named, *made.statements), result)
+    return Steps((*named, *rewritten.statements), result)

@@ -69,8 +69,8 @@ class BlockParameters:
             default = present[0].value
         if default is not REQUIRED and any(strict_key(literal.value) == strict_key(default) for literal in present):
             self.defaults[name] = default
-        for given, literal in zip(self.given, column, strict=True):
-            given.append(Literal(default if literal is None else literal.value, name, self.defaults.get(name, REQUIRED)))
+        for arguments, literal in zip(self.given, column, strict=True):
+            arguments.append(Literal(default if literal is None else literal.value, name, self.defaults.get(name, REQUIRED)))
         return BlockParameter(len(self.names) - 1)
 
 
@@ -92,7 +92,7 @@ class LiteralColumns:
         """Return the expression that is written for each literal."""
         known: dict[Any, Any] = {}
         related = {key: self._find_relation(key) for key in self.varying}
-        order = {key: at for at, key in reversed(list(enumerate(self.keys)))}
+        order = {key: index for index, key in reversed(list(enumerate(self.keys)))}
         # Columns of all members come first, since a column with gaps may follow from one of them.
         for key in sorted(self.varying, key=lambda key: (None in key, order[key])):
             if related[key] is None:
@@ -119,7 +119,7 @@ class LiteralColumns:
             return None
         axes = self._list_input_axes()
         columns = [(part, _collect_sizes(self.by_key[other])) for other, part in known.items() if isinstance(part, BlockParameter)]
-        return find_size_formula(sizes, axes, [(part, found) for part, found in columns if found is not None])
+        return find_size_formula(sizes, axes, [(part, size) for part, size in columns if size is not None])
 
     def _list_input_axes(self) -> list[Term]:
         """List the sizes of the inputs' axes. Axis 0 is left out, since it is the batch."""
@@ -140,10 +140,10 @@ class LiteralColumns:
         return self._find_input_size(self.by_key[key]) or self._find_multiple(key)
 
     def _write_relation(self, key: Any, related: dict[Any, Any], known: dict[Any, Any]) -> Any:
-        found = related[key]
-        if isinstance(found, SizeOfInput):
-            return found
-        other, factor = found
+        relation = related[key]
+        if isinstance(relation, SizeOfInput):
+            return relation
+        other, factor = relation
         if other not in known:
             known[other] = self._write_relation(other, related, known)
         return Binary("*", Literal(factor), known[other])
@@ -155,9 +155,9 @@ class LiteralColumns:
         if len({len(graph.inputs) for graph, _ in present}) > 1:
             return None
         for number, inputs in enumerate(zip(*(graph.inputs for graph, _ in present), strict=True)):
-            found = _find_axis(inputs, [literal.value for _, literal in present])
-            if found is not None:
-                return SizeOfInput(number, found, inputs[0].type.rank)
+            axis = _find_axis(inputs, [literal.value for _, literal in present])
+            if axis is not None:
+                return SizeOfInput(number, axis, inputs[0].type.rank)
         return None
 
     def _find_multiple(self, key: Any) -> tuple[Any, int] | None:
@@ -165,12 +165,12 @@ class LiteralColumns:
         if values is None:
             return None
         for other in self.varying:
-            found = _collect_integers(self.by_key[other]) if other != key else None
-            if found is None or any(f is None for v, f in zip(values, found, strict=True) if v is not None):
+            integers = _collect_integers(self.by_key[other]) if other != key else None
+            if integers is None or any(f is None for v, f in zip(values, integers, strict=True) if v is not None):
                 continue
-            factors = {(v // f, v % f) for v, f in zip(values, found, strict=True) if v is not None and f is not None}
-            if len(factors) == 1 and (one := factors.pop())[1] == 0 and one[0] in MULTIPLES:
-                return other, one[0]
+            factors = {(v // f, v % f) for v, f in zip(values, integers, strict=True) if v is not None and f is not None}
+            if len(factors) == 1 and (ratio := factors.pop())[1] == 0 and ratio[0] in MULTIPLES:
+                return other, ratio[0]
         return None
 
 
@@ -186,15 +186,15 @@ def find_size_formula(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Se
 
     The sizes of all uses are compared with their symbols, so the formula holds for every size of the inputs.
     """
-    for part, found in axes:
+    for part, sizes_of_axis in axes:
         for factor in MULTIPLES:
-            if all(size * factor == of for size, of in zip(sizes, found, strict=True)):
+            if all(size * factor == of for size, of in zip(sizes, sizes_of_axis, strict=True)):
                 return Binary("//", part, Literal(factor))
-            if all(of * factor == size for size, of in zip(sizes, found, strict=True)):
+            if all(of * factor == size for size, of in zip(sizes, sizes_of_axis, strict=True)):
                 return Binary("*", Literal(factor), part)
     # Formulas with a constant were tried first: they hold for every value of the parameters.
-    for (part, found), (divisor, by) in product(axes, parameters):
-        if all(size * divided == of for size, divided, of in zip(sizes, by, found, strict=True)):
+    for (part, sizes_of_axis), (divisor, by) in product(axes, parameters):
+        if all(size * divided == of for size, divided, of in zip(sizes, by, sizes_of_axis, strict=True)):
             return Binary("//", part, divisor)
     batch: Dim = make_symbol(BATCH)
     for (left, first), (right, second) in combinations_with_replacement([*parameters, *axes], 2):

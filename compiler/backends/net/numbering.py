@@ -34,11 +34,11 @@ _ORDINAL = re.compile(r"[a-z_]+[1-9][0-9]*")
 
 def strip_numbers(stages: Sequence[Any]) -> Sequence[Any]:
     """Remove labels that the stages of a sequence would get anyway. If any stage needs its label, label all that would clash."""
-    at = 0
+    index = 0
     for stage in stages:
-        if not _is_numbered(stage, at, stage is stages[-1]):
+        if not _is_numbered(stage, index, stage is stages[-1]):
             return _label_stages(stages)
-        at += _count_members(stage)
+        index += _count_members(stage)
     return strip_labels(stages)
 
 
@@ -47,15 +47,15 @@ def strip_labels(stages: Sequence[Any]) -> Sequence[Any]:
     return [_strip_stage_label(stage) for stage in stages]
 
 
-def _is_numbered(stage: Any, at: int, last: bool) -> bool:
-    """Whether the stage needs no label to be member `at` of a sequence."""
+def _is_numbered(stage: Any, index: int, last: bool) -> bool:
+    """Whether the stage needs no label to be member `index` of a sequence."""
     match stage:
         case Group() | Choice() | InTraining():
             return False
         case Loop(over, _, body, label, start):
             counted = last or isinstance(over, (ListOf, Literal))
-            return not label and (start or 0) == at and counted and _is_one_member(body) and not has_first(body)
-    return stage.label in (None, str(at))
+            return not label and (start or 0) == index and counted and _is_one_member(body) and not has_first(body)
+    return stage.label in (None, str(index))
 
 
 def _label_group(stage: Any, number: str, numbers: set[str]) -> Any:
@@ -81,7 +81,7 @@ def _is_one_member(body: Any) -> bool:
 def _label_stages(stages: Sequence[Any]) -> Sequence[Any]:
     """Label the stages whose numbers other stages have as labels. They have no keys, so any label will do."""
     numbers = {label for stage in stages for label in _list_labels(stage)}
-    stages = [_label_group(stage, str(at), numbers) for at, stage in enumerate(stages)]
+    stages = [_label_group(stage, str(index), numbers) for index, stage in enumerate(stages)]
     return _StageLabeling(numbers).label_stages(stages)
 
 
@@ -158,9 +158,9 @@ def label_ordinals(body: Body) -> Body:
         if f"{word}{counts[word]}" not in labels:
             return stage
         counts[word] -= 1
-        own = make_free_name(f"{word}_", labels)
-        labels.add(own)
-        return replace(stage, label=own)
+        label = make_free_name(f"{word}_", labels)
+        labels.add(label)
+        return replace(stage, label=label)
 
     def with_labels(part: Any) -> Any:
         match part:

@@ -24,10 +24,10 @@ def list_arguments(op: Operator) -> Arguments:
     idle = {name: op.signature[name].default for name in op.find_unused_arguments() if op.signature[name].kind is not INIT}
     args = op.args | idle
     named = [(name, args[name]) for name in op.signature if name != NAMED and args[name] is not None]
-    found = [(name, make_literal(op.signature[name], name, value)) for name, value in named]
+    literals = [(name, make_literal(op.signature[name], name, value)) for name, value in named]
     if op.open_keywords is not None:
-        found += [(name, Literal(value, name)) for name, value in op.args["sizes"]]
-    return tuple(found)
+        literals += [(name, Literal(value, name)) for name, value in op.args["sizes"]]
+    return tuple(literals)
 
 
 def make_literal(declared: Arg[Any], name: str, value: object) -> Any:
@@ -52,8 +52,8 @@ def is_default(literal: Literal) -> bool:
 
 def is_idle(name: str, arguments: Sequence[tuple[str, Any]], signature: Mapping[str, Arg[Any]]) -> bool:
     """Whether the argument has no effect next to these."""
-    given = dict(arguments)
-    others = [(signature[other], given.get(other)) for other in (signature[name].only_with if name in signature else ())]
+    values = dict(arguments)
+    others = [(signature[other], values.get(other)) for other in (signature[name].only_with if name in signature else ())]
     return any(value is None or (isinstance(value, Literal) and arg.is_none(value.value)) for arg, value in others)
 
 

@@ -23,19 +23,21 @@ def iterate_optional_pairs(body: Body, other: Body) -> Iterator[tuple[Body, Body
     last = body.inputs
     if not last or other.inputs != last + 1:  # the input of a pipeline is never optional
         return
-    ours = renumber_tensors(body, {at: at + 1 for at in range(last, count_tensors(body))})
+    ours = renumber_tensors(body, {index: index + 1 for index in range(last, count_tensors(body))})
     for extra in (*range(1, other.inputs), 0):
-        order = (*(at for at in range(other.inputs) if at != extra), extra)
-        theirs = renumber_tensors(other, {number: at for at, number in enumerate(order)})
+        order = (*(index for index in range(other.inputs) if index != extra), extra)
+        theirs = renumber_tensors(other, {number: index for index, number in enumerate(order)})
         mine = _pass_on(ours, theirs)
-        made = _align_numbers(mine, theirs)
-        if made is not None:
-            yield mine, made[0], Taken(order, made[1])
+        aligned = _align_numbers(mine, theirs)
+        if aligned is not None:
+            yield mine, aligned[0], Taken(order, aligned[1])
 
 
 def count_tensors(body: Body) -> int:
     """Return the number of tensors that have numbers."""
-    numbers = (number for one in body.statements if isinstance(one, Assign) for number in one.numbers if number is not None)
+    numbers = (
+        number for statement in body.statements if isinstance(statement, Assign) for number in statement.numbers if number is not None
+    )
     return max((body.inputs - 1, *numbers)) + 1
 
 
@@ -46,8 +48,8 @@ def _pass_on(body: Body, other: Body) -> Body:
     def change(mine: Any, its: Any) -> Any:
         if not isinstance(mine, Stage) or not isinstance(its, Stage):
             return None
-        own = [name for name, _ in mine.tensors]
-        further = [(name, tensor) for name, tensor in its.tensors if name not in own and tensor == Ref(last) and _may_lack(its, name)]
+        own_names = [name for name, _ in mine.tensors]
+        further = [(name, tensor) for name, tensor in its.tensors if name not in own_names and tensor == Ref(last) and _may_lack(its, name)]
         return Stage(mine.callee, mine.arguments, (*mine.tensors, *further), mine.activation, mine.label) if further else None
 
     return Body(last + 1, _map_along(body.statements, other.statements, change), _map_along(body.results, other.results, change))
@@ -64,15 +66,15 @@ def _map_along(mine: Any, its: Any, change: Any) -> Any:
     """Rebuild the tree. `change` gets each part with the part in the same place of another tree. If it returns None, the part stays."""
     if isinstance(mine, tuple):
         alike = isinstance(its, tuple) and len(mine) == len(its)
-        return tuple(_map_along(one, other, change) for one, other in zip(mine, its, strict=True)) if alike else mine
+        return tuple(_map_along(part, other, change) for part, other in zip(mine, its, strict=True)) if alike else mine
     if not isinstance(mine, Tree):
         return mine
     parts = mine.child_values()
     if type(mine) is type(its):
-        parts = tuple(_map_along(one, other, change) for one, other in zip(parts, its.child_values(), strict=True))
-    made = type(mine)(*parts)
-    new = change(made, its)
-    return made if new is None else new
+        parts = tuple(_map_along(part, other, change) for part, other in zip(parts, its.child_values(), strict=True))
+    mapped = type(mine)(*parts)
+    new = change(mapped, its)
+    return mapped if new is None else new
 
 
 def _align_numbers(body: Body, other: Body) -> tuple[Body, tuple[int, ...]] | None:
@@ -89,11 +91,15 @@ def _align_numbers(body: Body, other: Body) -> tuple[Body, tuple[int, ...]] | No
     theirs = renumber_tensors(other, numbers)
     statements = tuple(Assign(ours.numbers, its.value) for ours, its in zip(body.statements, theirs.statements, strict=True))
     known = set(numbers.values()) - {body.inputs - 1}
-    further = [k for k, one in enumerate(body.results) if isinstance(one, Ref) and one.number >= body.inputs and one.number not in known]
+    further = [
+        k
+        for k, result in enumerate(body.results)
+        if isinstance(result, Ref) and result.number >= body.inputs and result.number not in known
+    ]
     if len(body.results) != len(theirs.results) + len(further):
         further = []
     if len(body.results) != len(theirs.results) + len(further):
         return None
-    own = iter(theirs.results)
-    results = tuple(one if k in further else next(own) for k, one in enumerate(body.results))
+    own_results = iter(theirs.results)
+    results = tuple(result if k in further else next(own_results) for k, result in enumerate(body.results))
     return Body(body.inputs, statements, results), tuple(k for k in range(len(results)) if k not in further)

@@ -32,11 +32,11 @@ def fold_periods(stages: Sequence[Any]) -> Sequence[Any]:
 
 def _make_iterations(stages: tuple[Any, ...], run: Run) -> Iterator[tuple[Any, ...]]:
     """Yield the members of each iteration. If a unit repeats in any iteration, it is a loop in all of them."""
-    at = run.start
+    start = run.start
     for count in run.counts:
-        once, end = stages[at : at + run.unit], at + run.unit * count
+        once, end = stages[start : start + run.unit], start + run.unit * count
         yield (*((_make_loop(Literal(count, "depth"), (), once),) if max(run.counts) > 1 else once), *stages[end : end + run.rest])
-        at = end + run.rest
+        start = end + run.rest
 
 
 def _fold_loops(stages: tuple[Any, ...]) -> Iterator[Any]:

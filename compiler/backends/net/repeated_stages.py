@@ -83,16 +83,16 @@ def _find_run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, 
         other = following.get(id(run[-1].outputs[0]))
         if other is None or other.shared is not None or not is_next_label(run[-1], other):
             break
-        at = [index for index, value in enumerate(other.inputs) if value is run[-1].outputs[0]]
-        if len(at) != 1 or carried not in (-1, at[0]) or not _are_same_except(run[-1].inputs, other.inputs, at[0]):
+        positions = [index for index, value in enumerate(other.inputs) if value is run[-1].outputs[0]]
+        if len(positions) != 1 or carried not in (-1, positions[0]) or not _are_same_except(run[-1].inputs, other.inputs, positions[0]):
             break
         stages = stages or [strip_label(stage(node))]
-        found = strip_label(stage(other))
-        if shape_key(found) != shape_key(stages[0]) or not _is_countable(stages[0], found):
+        stripped = strip_label(stage(other))
+        if shape_key(stripped) != shape_key(stages[0]) or not _is_countable(stages[0], stripped):
             break
-        carried = at[0]
+        carried = positions[0]
         run.append(other)
-        stages.append(found)
+        stages.append(stripped)
     return (run, carried, stages) if is_worth_it(stages) else ([node], -1, [])
 
 
@@ -120,20 +120,20 @@ def unify_stages(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tup
     differs only in the first iteration becomes a condition instead of a list."""
     columns = [list(column) for column in zip(*map(find_literals, stages), strict=True)]
     lists: list[list[Literal]] = []
-    made: list[Any] = []
+    literals: list[Any] = []
     for column in columns:
         keys = [strict_key(literal.value) for literal in column]
         if len(set(keys)) == 1:
-            made.append(column[0])
+            literals.append(column[0])
         elif first and len(set(keys[1:])) == 1 and len(keys) > 2:
-            made.append(IfFirst(column[0], column[1]))
+            literals.append(IfFirst(column[0], column[1]))
         else:
             known = [[strict_key(literal.value) for literal in other] for other in lists]
             if keys not in known:
                 lists.append(column)
                 known.append(keys)
-            made.append(Item(known.index(keys)))
-    stage = _fill_literals(stages[0], iter(made), 0)
+            literals.append(Item(known.index(keys)))
+    stage = _fill_literals(stages[0], iter(literals), 0)
     if not lists:
         return Literal(len(stages), "depth"), (), stage
     binders = tuple(column[0].name or "item" for column in lists)
@@ -142,17 +142,17 @@ def unify_stages(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tup
     return ListOf(tuple(ListOf(tuple(row)) for row in zip(*lists, strict=True))), binders, stage
 
 
-def _fill_literals(tree: Any, made: Iterator[Any], up: int) -> Any:
+def _fill_literals(tree: Any, literals: Iterator[Any], up: int) -> Any:
     """Replace the literals of a tree, at a depth of `up` further loops."""
     match tree:
         case Literal():
-            found = next(made)
-            return replace(found, up=up) if isinstance(found, (Item, IfFirst)) else found
+            literal = next(literals)
+            return replace(literal, up=up) if isinstance(literal, (Item, IfFirst)) else literal
         case Loop():
-            over, body = _fill_literals(tree.over, made, up), _fill_literals(tree.body, made, up + 1)
+            over, body = _fill_literals(tree.over, literals, up), _fill_literals(tree.body, literals, up + 1)
             return Loop(over, tree.binders, body, tree.label, tree.start)
         case tuple():
-            return tuple(_fill_literals(item, made, up) for item in tree)
+            return tuple(_fill_literals(item, literals, up) for item in tree)
         case Tree():
-            return type(tree)(*(_fill_literals(part, made, up) for part in tree.child_values()))
+            return type(tree)(*(_fill_literals(part, literals, up) for part in tree.child_values()))
     return tree

@@ -101,17 +101,17 @@ class SpecPrinter(ValuePrinter):
 
     def _make_binders(self, binders: Sequence[str]) -> tuple[str, ...]:
         """Make names of a loop that no tensor, parameter or loop around it has."""
-        taken = self._list_used_names()
+        used_names = self._list_used_names()
         found: list[str] = []
         for wanted in binders:
-            found.append(make_free_name(wanted, {*taken, *found}))
+            found.append(make_free_name(wanted, {*used_names, *found}))
         return tuple(found)
 
     def _make_counter(self) -> str:
         """Make a name for the number of an iteration. It must hide no tensor: `(w, i) = x.topk(2)` is read as `i` in the body of a
         loop."""
-        taken = self._list_used_names()
-        return next((name for name in COUNTERS if name not in taken), None) or make_free_name("i", taken)
+        used_names = self._list_used_names()
+        return next((name for name in COUNTERS if name not in used_names), None) or make_free_name("i", used_names)
 
     def _list_used_names(self) -> set[str]:
         return {*self.names, *self.parameters, *self.counters, *(name for around in self.binders for name in around)}
@@ -120,8 +120,8 @@ class SpecPrinter(ValuePrinter):
         """Name the shared stage with this label. The path of another stage must not begin with the name."""
         if label not in self.shared:
             others = {path.partition(".")[0] for path in self.read if path.rpartition(".")[0] != label}
-            taken = {*self.names, *self.parameters, *self.blocks, *self.shared.values(), *Operator.registry, *others}
-            self.shared[label] = make_free_name(to_identifier(label.rpartition(".")[2], "stage"), taken)
+            used_names = {*self.names, *self.parameters, *self.blocks, *self.shared.values(), *Operator.registry, *others}
+            self.shared[label] = make_free_name(to_identifier(label.rpartition(".")[2], "stage"), used_names)
         return self.shared[label]
 
     def _print_statement(self, statement: Any) -> str:
@@ -131,9 +131,9 @@ class SpecPrinter(ValuePrinter):
                 written = self.print_expression(value)
                 return f"{names[0]} = {written}" if len(names) == 1 else f"({', '.join(names)}) = {written}"
             case Shared(name, stage):
-                own = self._name_shared(name)
+                shared_name = self._name_shared(name)
                 written = self._print_row(stage.stages) if isinstance(stage, Group) else self._print_stage(stage)
-                return f"shared {own} = {written}" + (f" as {name}" if own != name and name else "")
+                return f"shared {shared_name} = {written}" + (f" as {name}" if shared_name != name and name else "")
         raise TypeError(type(statement).__name__)
 
     # --- tensors ------------------------------------------------------------------------------------------------------
@@ -172,12 +172,12 @@ class SpecPrinter(ValuePrinter):
     def _print_several(self, tree: Any) -> str:
         """Print a tree that needs several statements."""
         match tree:
-            case IfGiven(tensor, given, otherwise):
+            case IfGiven(tensor, if_given, otherwise):
                 condition = f"if given({self.print_expression(tensor, NET.atom)})"
-                return f"{condition} {{{self._print_steps(given)}}} else {{{self._print_steps(otherwise)}}}"
+                return f"{condition} {{{self._print_steps(if_given)}}} else {{{self._print_steps(otherwise)}}}"
             case Picked(value, number, count):
                 name = make_free_name("h", self._list_used_names())
-                names = [name if at == number else "_" for at in range(count)]
+                names = [name if index == number else "_" for index in range(count)]
                 return f"({', '.join(names)}) = {self.print_expression(value)}\n{name}"
         raise TypeError(type(tree).__name__)
 
@@ -265,8 +265,8 @@ class SpecPrinter(ValuePrinter):
             text = "\n".join(["", *self._print_lines(body.statements, (body.result,)), ""])
         elif isinstance(body, Growing):
             stage = body.stage
-            one = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, "_") if isinstance(stage, Stage) else stage
-            text = f"(kept...) = in; out kept, kept -> {self._print_stage(one)}"
+            unlabeled = Stage(stage.callee, stage.arguments, stage.tensors, stage.activation, "_") if isinstance(stage, Stage) else stage
+            text = f"(kept...) = in; out kept, kept -> {self._print_stage(unlabeled)}"
         elif isinstance(body, Chain) and isinstance(body.head, Given):
             text = " -> ".join(map(self._print_stage, _list_iteration_stages(body.stages)))
         else:

@@ -71,13 +71,13 @@ def make_scan(around: StepBody, node: CallNode) -> Scanned:
     if not results:  # a body needs a result; nothing reads it, so no backend computes it
         results = (Ref(next(n for n, v in zip(states, graph.inputs, strict=False) if v.type.rank >= scan.axes[0])),)
     axes = ListOf(tuple(Literal(axis, "axis") for axis in scan.axes)) if len(set(scan.axes)) > 1 else Literal(scan.axes[0], "axis")
-    made = tuple(zip(states, starts, strict=True))
-    return Scanned(made, axes, Literal(scan.reverse, "reverse", False), (*statements, *last), results)
+    started = tuple(zip(states, starts, strict=True))
+    return Scanned(started, axes, Literal(scan.reverse, "reverse", False), (*statements, *last), results)
 
 
 def _share_stage(around: StepBody, step: StepBody, inner: SharedModule, outer: SharedModule, node: CallNode) -> None:
     """Let the step use a shared stage of the body around it, which declares it before the loop."""
-    use = next((one for one in node.graph.nodes if one.shared is inner), None)
+    use = next((user for user in node.graph.nodes if user.shared is inner), None)
     if use is None:
         raise UnsupportedByTarget(SpecUnsupported("a loop at run time that passes a shared stage on"), node.span)
     around.declare_shared(outer, use)
@@ -106,11 +106,11 @@ def _name_result(step: StepBody, result: Any, value: Value, states: Sequence[int
 
 def _name_scanned(step: StepBody, first: int, end: int) -> None:
     """Name the slices of the scanned tensors that a step gets."""
-    given = step.graph.inputs[first:end]
-    if len(given) == 1 and step.uses.get(id(given[0])) == 1:
-        step.pending[id(given[0])] = Given()
-    elif any(step.uses.get(id(value)) for value in given):
-        step.statements.append(Assign(tuple(step.number_tensor(v) if step.uses.get(id(v)) else None for v in given), Given()))
+    slices = step.graph.inputs[first:end]
+    if len(slices) == 1 and step.uses.get(id(slices[0])) == 1:
+        step.pending[id(slices[0])] = Given()
+    elif any(step.uses.get(id(value)) for value in slices):
+        step.statements.append(Assign(tuple(step.number_tensor(v) if step.uses.get(id(v)) else None for v in slices), Given()))
 
 
 def _reuse_state_numbers(
@@ -118,24 +118,24 @@ def _reuse_state_numbers(
 ) -> tuple[Trees, Trees, Trees]:
     """Give a state's own number to its new value, if nothing needs the old one afterwards. Return the statements, the results, and
     statements that assign the other states."""
-    whole, last = (tuple(statements), results), list[Any]()
+    step, last = (tuple(statements), results), list[Any]()
     for state, value in zip(states, new, strict=True):
-        at = next((k for k, one in enumerate(whole[0]) if isinstance(one, Assign) and value in one.numbers), None)
-        if at is None or value in states or new.count(value) > 1 or _reads(whole[0][at + 1 :], state) or _reads(whole[1], state):
+        position = next((k for k, statement in enumerate(step[0]) if isinstance(statement, Assign) and value in statement.numbers), None)
+        if position is None or value in states or new.count(value) > 1 or _reads(step[0][position + 1 :], state) or _reads(step[1], state):
             if value != state:
                 last.append(Assign((state,), Ref(value)))
         else:
-            whole = rewrite_downward(_assign_state(whole, value, state), lambda part, v=value, s=state: Ref(s) if part == Ref(v) else None)  # type: ignore[misc]
-    return whole[0], whole[1], tuple(last)
+            step = rewrite_downward(_assign_state(step, value, state), lambda part, v=value, s=state: Ref(s) if part == Ref(v) else None)  # type: ignore[misc]
+    return step[0], step[1], tuple(last)
 
 
-def _assign_state(whole: Any, value: int, state: int) -> Any:
+def _assign_state(step: Any, value: int, state: int) -> Any:
     def change(part: Any) -> Any:
         if isinstance(part, Assign) and value in part.numbers:
             return Assign(tuple(state if n == value else n for n in part.numbers), part.value)
         return None
 
-    return rewrite_upward(whole, change)
+    return rewrite_upward(step, change)
 
 
 def _reads(tree: Any, number: int) -> bool:

@@ -31,11 +31,11 @@ def write_program(program: Program, comments: Sequence[str] = (), stored: Stored
     """Write the spec. `comments` are lines before it. `stored` says where its tables read arrays. Without it, they read the program's."""
     _check_supported(program)
     families = BlockFamilies(program.main)
-    taken = set(Operator.registry) | set(program.symbols)
+    used_names = set(Operator.registry) | set(program.symbols)
     for family in families.families:
         first = family.members[0]
-        family.name = make_free_name("layers" if first.kind == "sequence" else to_snake_case(first.name), taken)
-        taken.add(family.name)
+        family.name = make_free_name("layers" if first.kind == "sequence" else to_snake_case(first.name), used_names)
+        used_names.add(family.name)
     blocks = [family.name for family in families.families]
     lines = [f"# {line}" if line else "#" for comment in comments for line in _wrap_comment(comment)]
     roles = CallerNames(program.main)
@@ -58,7 +58,7 @@ def _wrap_comment(comment: str) -> list[str]:
 def _check_supported(program: Program) -> None:
     """Raise `UnsupportedByTarget` for programs that have no text yet."""
     main = program.main
-    if any(one.listed for one in main.tuples):
+    if any(sequence.listed for sequence in main.tuples):
         raise UnsupportedByTarget(SpecUnsupported("a list of inputs"), main.span)
 
 
@@ -80,7 +80,7 @@ def _write_block(family: BlockFamily, blocks: Sequence[str], stored: StoredNames
     else:
         graphs = [next(graph for graph in family.members if value in graph.inputs) for value in inputs]
         roles_ = [roles.find_word(value, graph) for value, graph in zip(inputs, graphs, strict=True)]
-        words = [hints.get(at) or (role if at else "") for at, role in enumerate(roles_)]
+        words = [hints.get(index) or (role if index else "") for index, role in enumerate(roles_)]
         tensor_names = [
             names.bind_input(value, to_identifier(to_snake_case(word) if word else "", "x"))
             for value, word in zip(inputs, words, strict=True)
@@ -95,10 +95,10 @@ def _write_block(family: BlockFamily, blocks: Sequence[str], stored: StoredNames
     local = family.values[len(inputs) :]
     makers = [family.find_maker(value) for value in local]
     tensor_names += [
-        names.bind_tensor(value, graph, hints.get(at) or roles.find_word(value, graph)) if at in written else ""
-        for at, (value, graph) in enumerate(zip(local, makers, strict=True), len(inputs))
+        names.bind_tensor(value, graph, hints.get(index) or roles.find_word(value, graph)) if index in written else ""
+        for index, (value, graph) in enumerate(zip(local, makers, strict=True), len(inputs))
     ]
-    family.results = [tensor_names[one.number] if isinstance(one, Ref) else "" for one in family.body.results]
+    family.results = [tensor_names[result.number] if isinstance(result, Ref) else "" for result in family.body.results]
     printer = SpecPrinter(tensor_names, family.parameters, stored=stored, blocks=blocks)
     head = f"({', '.join(heads)})" if heads else ""
     return [f"block {family.name}{head} {{", *printer.print_body(family.body), "}"]
@@ -113,7 +113,9 @@ def _write_main(program: Program, families: BlockFamilies, blocks: Sequence[str]
     hints = find_hints(families.body)
     written = set(iterate_tensors(families.body))
     pairs = enumerate(zip(exact, families.main.values, strict=True))
-    tensor_names = [name or (names.bind_tensor(value, main, hints.get(at, "")) if at in written else "") for at, (name, value) in pairs]
+    tensor_names = [
+        name or (names.bind_tensor(value, main, hints.get(index, "")) if index in written else "") for index, (name, value) in pairs
+    ]
     declared = [_write_input(value.type) for value in main.inputs]
     used: set[str] = set().union(*map(_collect_symbols, main.inputs))
     conditions = [str(condition) for condition, _ in program.conditions if condition_symbols(condition) <= used]

@@ -322,8 +322,8 @@ def renumber_tensors(tree: Any, numbers: Mapping[int, int]) -> Any:
         match part:
             case Ref(number):
                 return Ref(numbers.get(number, number))
-            case Assign(made, value):
-                return Assign(tuple(None if number is None else numbers.get(number, number) for number in made), value)
+            case Assign(assigned, value):
+                return Assign(tuple(None if number is None else numbers.get(number, number) for number in assigned), value)
             case Scanned(states):
                 return replace(part, states=tuple((numbers.get(number, number), start) for number, start in states))
         return None

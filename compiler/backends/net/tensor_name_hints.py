@@ -44,19 +44,19 @@ _THROUGH = (Mul, Cast, Expand, Permute, Unsqueeze)
 
 def find_hints(body: Body) -> dict[int, str]:
     """Find the names of operands, of inputs of blocks, and of stages that the tensors belong to."""
-    found: dict[int, str] = {}
+    hints: dict[int, str] = {}
     for number, word in _iterate_hints(body):
         if word and not word.isdecimal() and word != "_":
-            found.setdefault(number, word)
+            hints.setdefault(number, word)
     # `x = if given(y) { y } else { ... }`: the optional input is named after what replaces it.
     for statement in body.statements:
         match statement:
-            case Assign((int() as number,), IfGiven(Ref(given), Steps((), Ref(again)), Steps(_, Chain(_, stages)))) if given == again:
-                word = found.get(number) or next(filter(None, map(_get_last_label, reversed(stages))), "")
-                found.setdefault(given, word)
-            case Assign((int() as number,), IfGiven(Ref(given), Steps((), Ref(again)), Steps(_, Ref()))) if given == again:
-                found[number] = "source"
-    return found
+            case Assign((int() as number,), IfGiven(Ref(optional), Steps((), Ref(again)), Steps(_, Chain(_, stages)))) if optional == again:
+                word = hints.get(number) or next(filter(None, map(_get_last_label, reversed(stages))), "")
+                hints.setdefault(optional, word)
+            case Assign((int() as number,), IfGiven(Ref(optional), Steps((), Ref(again)), Steps(_, Ref()))) if optional == again:
+                hints[number] = "source"
+    return hints
 
 
 def iterate_bare_operators(tree: Any) -> Iterator[str]:
@@ -131,21 +131,23 @@ class CallerNames:
     def find_word(self, value: Value, graph: Graph) -> str:
         """Find a word for a tensor of a graph. Empty if there is none."""
         for _ in range(100):  # more than the depth of a network's blocks and the operators between them
-            made = self._makers.get(id(value))
-            if value.name or (made is not None and _get_node_word(made[1])):
-                return value.name or _get_node_word(made[1] if made is not None else None)
-            if made is None:
-                at = next((k for k, one in enumerate(graph.inputs) if one is value), None)
-                if at is None or id(graph) not in self._calls:
+            maker = self._makers.get(id(value))
+            if value.name or (maker is not None and _get_node_word(maker[1])):
+                return value.name or _get_node_word(maker[1] if maker is not None else None)
+            if maker is None:
+                position = next((k for k, candidate in enumerate(graph.inputs) if candidate is value), None)
+                if position is None or id(graph) not in self._calls:
                     return ""
                 graph, call = self._calls[id(graph)]
-                value = call.inputs[at]
-            elif isinstance(made[1], CallNode):
-                if made[1].scan is not None:
+                value = call.inputs[position]
+            elif isinstance(maker[1], CallNode):
+                if maker[1].scan is not None:
                     return ""
-                value, graph = next((r, made[1].graph) for o, r in zip(made[1].outputs, made[1].graph.outputs, strict=True) if o is value)
-            elif isinstance(made[1].op, _THROUGH) and len(made[1].inputs) == 1:
-                value = made[1].inputs[0]
+                value, graph = next(
+                    (r, maker[1].graph) for o, r in zip(maker[1].outputs, maker[1].graph.outputs, strict=True) if o is value
+                )
+            elif isinstance(maker[1].op, _THROUGH) and len(maker[1].inputs) == 1:
+                value = maker[1].inputs[0]
             else:
-                return made[1].op.name if made[1].op.name in _TELLING else ""
+                return maker[1].op.name if maker[1].op.name in _TELLING else ""
         return ""

@@ -35,9 +35,9 @@ _WORDS = {
 def to_snake_case(name: str) -> str:
     """Write `BasicBlock` as `basic_block`, and `Conv1D` as `conv1d`."""
     words = re.sub(r"([a-z])([A-Z])|([A-Z0-9])([A-Z][a-z])", lambda m: f"{m[1] or m[3]}_{m[2] or m[4]}", name)
-    made = re.sub(r"\W+", "_", words).strip("_").lower() or "block"
-    made = f"block_{made}" if made[0].isdecimal() else made
-    return f"{made}1" if made in load_tables().keywords else made
+    snake_case = re.sub(r"\W+", "_", words).strip("_").lower() or "block"
+    snake_case = f"block_{snake_case}" if snake_case[0].isdecimal() else snake_case
+    return f"{snake_case}1" if snake_case in load_tables().keywords else snake_case
 
 
 def to_identifier(wanted: str, otherwise: str) -> str:
@@ -46,10 +46,10 @@ def to_identifier(wanted: str, otherwise: str) -> str:
     return name if _NAME.fullmatch(name) and name not in load_tables().keywords and name.strip("_") else otherwise
 
 
-def make_free_name(wanted: str, taken: Collection[str], number: int = 2) -> str:
+def make_free_name(wanted: str, used_names: Collection[str], number: int = 2) -> str:
     """Return the name, with the first free number from `number` on if it is taken. After a digit, a `_` precedes it: `e1_2`, not `e12`."""
     name = wanted
-    while name in taken:
+    while name in used_names:
         name, number = f"{wanted}_{number}" if wanted[-1].isdecimal() else f"{wanted}{number}", number + 1
     return name
 
@@ -57,9 +57,9 @@ def make_free_name(wanted: str, taken: Collection[str], number: int = 2) -> str:
 class BodyNames:
     """The names of one body. `taken` are names that are bound already."""
 
-    def __init__(self, taken: Iterable[str]) -> None:
+    def __init__(self, used_names: Iterable[str]) -> None:
         # `in` is the input of each body.
-        self.taken = {"in", *taken}
+        self.taken = {"in", *used_names}
         self._makers: dict[int, dict[int, Node]] = {}
         """For each graph, by id, the node that makes each of its tensors. Searching all nodes for each name took quadratic time."""
         self._numbers: dict[str, int] = {}
@@ -76,7 +76,7 @@ class BodyNames:
     def bind_tensor(self, value: Value, graph: Graph, hint: str = "") -> str:
         """Bind the name of a tensor that a node makes: its own, the stage's, the hint, or a general word."""
         if id(graph) not in self._makers:
-            self._makers[id(graph)] = {id(made): node for node in _iterate_nodes(graph) for made in node.outputs}
+            self._makers[id(graph)] = {id(output): node for node in _iterate_nodes(graph) for output in node.outputs}
         node = self._makers[id(graph)].get(id(value))
         if node is None:
             return self.bind_input(value, to_identifier(hint, "x"))

@@ -53,11 +53,11 @@ def possible_ways(graph: Graph, other: Graph) -> list[TwinWay]:
     if not last or len(other.inputs) != last + 1 or len(graph.outputs) - len(other.outputs) not in (0, 1):
         return []
     names = [value.name for value in graph.inputs]
-    orders = [(*(at for at in range(last + 1) if at != extra), extra) for extra in (*range(1, last + 1), 0)]
+    orders = [(*(index for index in range(last + 1) if index != extra), extra) for extra in (*range(1, last + 1), 0)]
     # Of `x - skip` either may be the optional one. It is not the one that has the name of an input of the graph without it.
-    orders.sort(key=lambda order: [other.inputs[at].name for at in order[:-1]] != names)
+    orders.sort(key=lambda order: [other.inputs[index].name for index in order[:-1]] != names)
     results = list(combinations(range(len(graph.outputs)), len(other.outputs)))
-    return [TwinWay(order, own, several) for own in results for order in orders for several in (True, False)]
+    return [TwinWay(order, result_numbers, several) for result_numbers in results for order in orders for several in (True, False)]
 
 
 def pair_twins(graph: Graph, other: Graph, way: TwinWay, key: Key) -> tuple[Graph, Graph] | None:
@@ -78,17 +78,17 @@ class _Region:
     """Nodes that only one of the graphs has, in order. `output` is the only tensor that others use, and `inputs` come from outside."""
 
     def __init__(self, nodes: Sequence[Node], output: Value) -> None:
-        made = {id(value) for node in nodes for value in node.outputs}
-        read = {id(value): value for node in nodes for value in node.inputs if id(value) not in made}
+        inside = {id(value) for node in nodes for value in node.outputs}
+        read = {id(value): value for node in nodes for value in node.inputs if id(value) not in inside}
         self.nodes = nodes
         self.output = output
         self.inputs = list(read.values()) if nodes else [output]
 
     def make_graph(self, around: Graph, inputs: Sequence[Value]) -> Graph:
         """Make the nodes a graph."""
-        made = Graph(around.name, "block", around.span)
-        made.inputs, made.nodes, made.outputs = list(inputs), list(self.nodes), [self.output]
-        return made
+        graph = Graph(around.name, "block", around.span)
+        graph.inputs, graph.nodes, graph.outputs = list(inputs), list(self.nodes), [self.output]
+        return graph
 
 
 class _Pairing:
@@ -97,34 +97,34 @@ class _Pairing:
 
     def __init__(self, graph: Graph, other: Graph, way: TwinWay, key: Key) -> None:
         self.graph, self.other, self.way, self.key = graph, other, way, key
-        self.inputs = inputs = [other.inputs[at] for at in way.inputs]
+        self.inputs = inputs = [other.inputs[index] for index in way.inputs]
         self.extra = inputs[-1]
         self.values: dict[int, Value] = {}
         self.origins: dict[int, Value] = {}
         self.nodes: dict[int, Node] = {}
-        for value, own in zip(inputs, graph.inputs, strict=False):
-            self._pair_values(value, own)
+        for value, ours in zip(inputs, graph.inputs, strict=False):
+            self._pair_values(value, ours)
         self._pair_forward()
         self.ends = self._pair_backward()
-        taken = set(map(id, self.nodes.values()))
+        paired = set(map(id, self.nodes.values()))
         only_other = [node for node in other.nodes if id(node) not in self.nodes]
-        only_own = [node for node in graph.nodes if id(node) not in taken]
+        only_own = [node for node in graph.nodes if id(node) not in paired]
         self.regions = [
-            (_Region(_find_reaching_nodes(value, only_other), value), _Region(_find_reaching_nodes(own, only_own), own))
-            for value, own in self.ends.values()
+            (_Region(_find_reaching_nodes(value, only_other), value), _Region(_find_reaching_nodes(ours, only_own), ours))
+            for value, ours in self.ends.values()
         ]
         self._check_regions(only_other, only_own)
-        alone = (own for region, own in self.regions if not region.nodes)
-        self.instead = next((own.output if own.nodes else Value(self.extra.type, self.extra.span) for own in alone), self.extra)
+        alone = (ours for region, ours in self.regions if not region.nodes)
+        self.instead = next((ours.output if ours.nodes else Value(self.extra.type, self.extra.span) for ours in alone), self.extra)
         """The tensor that nodes use in place of the optional tensor, if some of them use it directly."""
 
-    def _pair_values(self, value: Value, own: Value) -> None:
-        self.values[id(value)] = own
-        self.origins[id(own)] = value
+    def _pair_values(self, value: Value, ours: Value) -> None:
+        self.values[id(value)] = ours
+        self.origins[id(ours)] = value
 
-    def _pair_nodes(self, node: Node, own: Node) -> None:
-        self.nodes[id(node)] = own
-        for value, its in zip(node.outputs, own.outputs, strict=True):
+    def _pair_nodes(self, node: Node, ours: Node) -> None:
+        self.nodes[id(node)] = ours
+        for value, its in zip(node.outputs, ours.outputs, strict=True):
             self._pair_values(value, its)
 
     def _pair_forward(self) -> None:
@@ -136,55 +136,58 @@ class _Pairing:
             alike = waiting.get((self.key(node)[0], tuple(map(id, inputs)))) if None not in inputs else None
             if alike:
                 # Of several nodes that are alike, one with the same literals is the better partner.
-                own = next((own for own in alike if self.key(own) == self.key(node)), alike[0])
-                alike.remove(own)
-                self._pair_nodes(node, own)
+                partner = next((partner for partner in alike if self.key(partner) == self.key(node)), alike[0])
+                alike.remove(partner)
+                self._pair_nodes(node, partner)
 
     def _pair_backward(self) -> dict[int, tuple[Value, Value]]:
         """Pair the nodes after the differences. Return the tensors at which this stops: the other graph's with the own one."""
         makers = {
-            id(value): (node, at) for graph in (self.graph, self.other) for node in graph.nodes for at, value in _iterate_outputs(node)
+            id(value): (node, position)
+            for graph in (self.graph, self.other)
+            for node in graph.nodes
+            for position, value in _iterate_outputs(node)
         }
-        taken = set(map(id, self.nodes.values()))
+        paired = set(map(id, self.nodes.values()))
         ends: dict[int, tuple[Value, Value]] = {}
-        todo = list(zip(self.other.outputs, (self.graph.outputs[at] for at in self.way.results), strict=True))
+        todo = list(zip(self.other.outputs, (self.graph.outputs[position] for position in self.way.results), strict=True))
         while todo:
-            value, own = todo.pop()
-            if self.values.get(id(value)) is own:
+            value, ours = todo.pop()
+            if self.values.get(id(value)) is ours:
                 continue
-            node, at = makers.get(id(value), (None, 0))
-            its, place = makers.get(id(own), (None, 0))
-            if id(its) in taken:
+            node, position = makers.get(id(value), (None, 0))
+            its, place = makers.get(id(ours), (None, 0))
+            if id(its) in paired:
                 its = None
-            if its is not None and at == place and self._may_pair(node, its):
+            if its is not None and position == place and self._may_pair(node, its):
                 assert node is not None
                 self._pair_nodes(node, its)
-                taken.add(id(its))
+                paired.add(id(its))
                 todo += zip(node.inputs, its.inputs, strict=True)
                 continue
-            if ends.setdefault(id(value), (value, own))[1] is not own:
+            if ends.setdefault(id(value), (value, ours))[1] is not ours:
                 raise Different
             like = self._find_like(its, place, value, makers) if its is not None and self.way.several else None
             if like is not None:
-                todo.append((like, own))
+                todo.append((like, ours))
         return ends
 
-    def _may_pair(self, node: Node | None, own: Node) -> bool:
-        return node is not None and id(node) not in self.nodes and self.key(node)[0] == self.key(own)[0]
+    def _may_pair(self, node: Node | None, ours: Node) -> bool:
+        return node is not None and id(node) not in self.nodes and self.key(node)[0] == self.key(ours)[0]
 
-    def _find_like(self, own: Node, place: int, value: Value, makers: Mapping[int, tuple[Node, int]]) -> Value | None:
+    def _find_like(self, ours: Node, place: int, value: Value, makers: Mapping[int, tuple[Node, int]]) -> Value | None:
         """Find the nearest earlier tensor that is result `place` of a node like the own one. The region ends there.
 
         Without `place` it could be the tensor itself, as another part of the same `chunk`, and the search would never end.
         """
         waiting = [value]
         seen: set[int] = set()
-        for one in waiting:
-            node, at = makers.get(id(one), (None, 0))
+        for candidate in waiting:
+            node, position = makers.get(id(candidate), (None, 0))
             if node is None or id(node) in self.nodes or id(node) in seen:
                 continue
-            if at == place and self._may_pair(node, own):
-                return one
+            if position == place and self._may_pair(node, ours):
+                return candidate
             seen.add(id(node))
             waiting += node.inputs
         return None
@@ -210,20 +213,20 @@ class _Pairing:
         others: list[Node] = []
         for region, otherwise in self.regions:
             free = [value for value in region.inputs if value is not self.extra]
-            given = region.make_graph(self.other, [self.extra, *free])
+            present = region.make_graph(self.other, [self.extra, *free])
             absent = otherwise.make_graph(self.graph, otherwise.inputs)
             theirs = (self.extra, *free, *map(self._get_other_value, otherwise.inputs))
-            own = (self.extra, *map(self._get_own_value, theirs[1:]))
-            pair = Alternative(given, absent, own, False), Alternative(given, absent, theirs, True)
+            own_inputs = (self.extra, *map(self._get_own_value, theirs[1:]))
+            pair = Alternative(present, absent, own_inputs, False), Alternative(present, absent, theirs, True)
             if region.nodes:
                 places[id(region.nodes[-1])] = pair
                 continue
             # The optional tensor itself, `source = if given(states) { states } else { x }`, exists from the start.
             if not all(value in self.graph.inputs for value in otherwise.inputs):
                 raise Different
-            for one, made in zip(pair, (nodes, others), strict=True):
-                one.outputs = (self.instead,)
-                made.append(one)
+            for alternative, rewritten in zip(pair, (nodes, others), strict=True):
+                alternative.outputs = (self.instead,)
+                rewritten.append(alternative)
         inside = {id(node) for region, _ in self.regions for node in region.nodes}
         for node in self.other.nodes:
             if id(node) in places:
@@ -243,15 +246,15 @@ class _Pairing:
         """Return the other graph's tensors for all results of the graph. A result that only the graph returns is computed, or given, in
         both."""
         its = dict(zip(self.way.results, self.other.outputs, strict=True))
-        return [its[at] if at in its else self._get_other_value(own) for at, own in enumerate(self.graph.outputs)]
+        return [its[index] if index in its else self._get_other_value(output) for index, output in enumerate(self.graph.outputs)]
 
     def _replace_extra(self, values: Sequence[Value]) -> tuple[Value, ...]:
         """Return the tensors that a node of the other graph uses now."""
         return tuple(self.instead if value is self.extra else value for value in values)
 
-    def _list_own_values(self, values: Sequence[Value], own: Sequence[Value]) -> tuple[Value, ...]:
+    def _list_own_values(self, values: Sequence[Value], own_values: Sequence[Value]) -> tuple[Value, ...]:
         """Return the tensors that a node of the graph uses now, from its twin's tensors and its own."""
-        for value, its in zip(values, own, strict=True):
+        for value, its in zip(values, own_values, strict=True):
             end = self.ends.get(id(value))
             if (end[1] if end is not None else self.values.get(id(value))) is not its:
                 raise Different
@@ -265,12 +268,12 @@ class _Pairing:
             raise Different
         return self.values[id(value)]
 
-    def _get_other_value(self, own: Value) -> Value:
+    def _get_other_value(self, ours: Value) -> Value:
         """Return the other graph's tensor for an own one."""
-        made = next((value for value, end in self.ends.values() if end is own and id(own) not in self.origins), None)
-        if made is None and id(own) not in self.origins:
+        at_end = next((value for value, end in self.ends.values() if end is ours and id(ours) not in self.origins), None)
+        if at_end is None and id(ours) not in self.origins:
             raise Different
-        return self.origins[id(own)] if made is None else made
+        return self.origins[id(ours)] if at_end is None else at_end
 
 
 def _iterate_outputs(node: Node) -> Iterable[tuple[int, Value]]:
@@ -282,7 +285,7 @@ def _find_reaching_nodes(value: Value, nodes: Sequence[Node]) -> list[Node]:
     wanted = {id(value)}
     reaching: list[Node] = []
     for node in reversed(nodes):
-        if any(id(made) in wanted for made in node.outputs):
+        if any(id(output) in wanted for output in node.outputs):
             reaching.append(node)
             wanted.update(map(id, node.inputs))
     return reaching[::-1]

@@ -33,10 +33,10 @@ class UsedDefinitions:
     def list_model_chain(self) -> list[ast.ModelDecl]:
         """List the model, and the models that it is derived from. Empty if the file's own statements are the model."""
         models = {item.name.name: item for item in self.text.file.items if isinstance(item, ast.ModelDecl)}
-        found = [] if self.text.model is None else [self.text.model]
-        while found and found[-1].base is not None:
-            found.append(models[found[-1].base.name])
-        return found
+        chain = [] if self.text.model is None else [self.text.model]
+        while chain and chain[-1].base is not None:
+            chain.append(models[chain[-1].base.name])
+        return chain
 
     def iterate_items(self) -> Iterator[ItemNames]:
         """Iterate over the needed items, in the order of the files and of their texts. A `let` of several names is one item."""
@@ -50,8 +50,11 @@ class UsedDefinitions:
     def iterate_definitions(self) -> Iterator[Definition]:
         """Iterate over the definitions of the needed items, in their order."""
         for name, file in self.files.items():
-            own = (one for one in file.top.names.values() if one.span.file.name == name)
-            yield from sorted((one for one in own if id(one.node) in self.needed), key=lambda one: one.span.start)
+            definitions = (definition for definition in file.top.names.values() if definition.span.file.name == name)
+            yield from sorted(
+                (definition for definition in definitions if id(definition.node) in self.needed),
+                key=lambda definition: definition.span.start,
+            )
 
     def _list_roots(self) -> list[ast.Item]:
         """List the models of the chain, or the statements that are the model."""
@@ -79,15 +82,15 @@ class UsedDefinitions:
             if id(item.item) in self.needed:
                 continue
             self.needed[id(item.item)] = item
-            definitions = [one.definition for one in item.occurrences if one.definition is not None]
+            definitions = [occurrence.definition for occurrence in item.occurrences if occurrence.definition is not None]
             if isinstance(item.item, ast.Let):
                 # A `let` of several names is one statement, so each of its names needs all of it.
                 definitions += self._iterate_let_names(item.item)
             for definition in definitions:
-                found = self.files[definition.span.file.name].by_node.get(id(definition.node))
+                item_of_definition = self.files[definition.span.file.name].by_node.get(id(definition.node))
                 # A train section is not part of the model, even if it uses the same names.
-                if found is not None and not isinstance(found.item, ast.TrainDecl):
-                    stack.append(found)
+                if item_of_definition is not None and not isinstance(item_of_definition.item, ast.TrainDecl):
+                    stack.append(item_of_definition)
 
     def _iterate_let_names(self, let: ast.Let) -> Iterator[Definition]:
         """Iterate over the definitions of all names of a `let`."""

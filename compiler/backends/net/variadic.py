@@ -19,26 +19,26 @@ from .spec_tree import Assign, Body, Chain, Ref, TupleOf
 def merge_inputs(body: Body) -> Body | None:
     """Return the body in which `Ref(0)` is the tuple of all inputs. None if the inputs are used in another way."""
     count = body.inputs
-    whole = TupleOf(tuple(map(Ref, range(count)))) if count > 1 else Ref(0)
-    if _count_input_uses(body, count) != count or _count_heads(body, whole) != 1:
+    sequence = TupleOf(tuple(map(Ref, range(count)))) if count > 1 else Ref(0)
+    if _count_input_uses(body, count) != count or _count_heads(body, sequence) != 1:
         return None
 
     def shifted(part: Any) -> Any:
         match part:
-            case Chain(head, stages) if head == whole or head == _shift_tuple(whole, count):
+            case Chain(head, stages) if head == sequence or head == _shift_tuple(sequence, count):
                 return Chain(Ref(0), stages)
             case Ref(number):
                 # Negative numbers mark inputs that were visited, so that they are not taken for tensors with new numbers.
                 return Ref(number - count + 1) if number >= count else Ref(number - count)
         return None
 
-    made: Body = rewrite_upward(body, shifted)
-    return Body(1, _shift_statements(made.statements, count), made.results)
+    merged: Body = rewrite_upward(body, shifted)
+    return Body(1, _shift_statements(merged.statements, count), merged.results)
 
 
-def _shift_tuple(whole: Any, count: int) -> Any:
+def _shift_tuple(sequence: Any, count: int) -> Any:
     """Return the tuple of inputs with the negative numbers that mark them as visited."""
-    return rewrite_downward(whole, lambda part: Ref(part.number - count) if isinstance(part, Ref) else None)
+    return rewrite_downward(sequence, lambda part: Ref(part.number - count) if isinstance(part, Ref) else None)
 
 
 def _shift_statements(statements: tuple[Any, ...], count: int) -> tuple[Any, ...]:
@@ -52,9 +52,9 @@ def _count_input_uses(tree: Any, count: int) -> int:
     return sum(isinstance(part, Ref) and part.number < count for part in walk_tree(tree))
 
 
-def _count_heads(tree: Any, whole: Any) -> int:
+def _count_heads(tree: Any, sequence: Any) -> int:
     """Count the pipelines that begin with all inputs."""
-    return sum(isinstance(part, Chain) and part.head == whole for part in walk_tree(tree))
+    return sum(isinstance(part, Chain) and part.head == sequence for part in walk_tree(tree))
 
 
 def find_growing_run(node: Node, nodes: Sequence[Node], stage: Callable[[Node], Any], users: Mapping[int, Sequence[Node]]) -> list[Node]:
@@ -69,10 +69,10 @@ def find_growing_run(node: Node, nodes: Sequence[Node], stage: Callable[[Node], 
         if other.shared is not None or shape_key(strip_label(stage(other))) != wanted:
             break
         run.append(other)
-    whole = (*run[-1].inputs, *run[-1].outputs)
+    tensors = (*run[-1].inputs, *run[-1].outputs)
     inside = set(map(id, run))
     alone = all(
-        id(user) in inside or user.inputs == whole for member in run for value in member.outputs for user in users.get(id(value), ())
+        id(user) in inside or user.inputs == tensors for member in run for value in member.outputs for user in users.get(id(value), ())
     )
     # Two members are shorter to read than a loop, and a tensor that others read needs its own name.
     return run if len(run) > 2 and alone else [node]

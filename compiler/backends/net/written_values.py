@@ -54,15 +54,15 @@ class ValuePrinter:
         positional = _list_positional(callee)
         signature = Operator.registry[callee].signature if isinstance(callee, str) else {}
         words: list[str] = []
-        at = 0
+        position = 0
         for name, value in sorted(arguments, key=lambda item: positional.index(item[0]) if item[0] in positional else len(positional)):
             # A value that changes nothing is not written, even if it is not the default.
             if (isinstance(value, Literal) and is_default(value)) or is_idle(name, arguments, signature):
                 continue
             text = self.print_argument(value, callee)
-            by_position = at < len(positional) and positional[at] == name
+            by_position = position < len(positional) and positional[position] == name
             words.append(text if by_position else f"{name}={text}")
-            at = at + 1 if by_position else len(positional)
+            position = position + 1 if by_position else len(positional)
         return words
 
     # --- values -------------------------------------------------------------------------------------------------------
@@ -87,8 +87,8 @@ class ValuePrinter:
         """Print arithmetic, and return how tightly its outermost operator binds."""
         match tree:
             case Binary(symbol, left, right):
-                own, of_left, of_right = NET.operand_strengths(symbol)
-                return f"{self.print_expression(left, of_left)} {symbol} {self.print_expression(right, of_right)}", own
+                strength, of_left, of_right = NET.operand_strengths(symbol)
+                return f"{self.print_expression(left, of_left)} {symbol} {self.print_expression(right, of_right)}", strength
             case Prefix("not", operand):
                 return f"not {self.print_expression(operand, NET.binding_strength('not'))}", NET.binding_strength("not")
             case Prefix(symbol, operand):
@@ -175,10 +175,12 @@ def _print_initializer(init: Init) -> str:
     """Write an initializer without the arguments that equal their defaults."""
     declared = INITIALIZERS[init.kind]
     words: list[str] = []
-    for at, (argument, value) in enumerate(zip(declared.arguments, init.values, strict=True)):
+    for position, (argument, value) in enumerate(zip(declared.arguments, init.values, strict=True)):
         if value != argument.default:
             words.append(
-                print_literal(value) if at < declared.positional and len(words) == at else f"{argument.name}={print_literal(value)}"
+                print_literal(value)
+                if position < declared.positional and len(words) == position
+                else f"{argument.name}={print_literal(value)}"
             )
     return f"{init.kind}({', '.join(words)})" if words else init.kind
 

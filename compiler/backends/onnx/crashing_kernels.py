@@ -46,8 +46,8 @@ def find_crashing_kernel(skeleton: ModelProto, build: Callable[[], ModelProto], 
         return None
     model = ModelProto()
     model.CopyFrom(inliner.inline_local_functions(build()))
-    for given in model.graph.input:
-        for axis, size in zip(given.type.tensor_type.shape.dim, shapes.get(given.name, ()), strict=False):
+    for graph_input in model.graph.input:
+        for axis, size in zip(graph_input.type.tensor_type.shape.dim, shapes.get(graph_input.name, ()), strict=False):
             axis.dim_value = size
     # Shapes in the model are symbolic, and would hide what follows from the sizes of this call.
     del model.graph.value_info[:]

@@ -59,8 +59,8 @@ def check_device_used(device: str, active: Sequence[str]) -> None:
     """Raise `DeviceUnavailable` if a session that was made for `device` fell back to another."""
     if active[0] != get_device_provider(device):
         missing = _preload_libraries()
-        found = f"; {', '.join(f'`{name}`' for name in missing)} cannot be found" if missing else ""
+        explanation = f"; {', '.join(f'`{name}`' for name in missing)} cannot be found" if missing else ""
         raise DeviceUnavailable(
             f"ONNX Runtime could not start on {device.upper()}: it needs an NVIDIA driver with a GPU, "
-            f"and the CUDA and cuDNN libraries of the version it was built with{found}"
+            f"and the CUDA and cuDNN libraries of the version it was built with{explanation}"
         )

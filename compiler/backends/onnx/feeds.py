@@ -80,20 +80,20 @@ def _convert_array(declared: Port, array: Array) -> Array:
     needed = numpy_dtype(declared.dtype)
     if array.dtype == needed:
         return array
-    found = dtype_of(array.dtype)
-    assert found is not None, "array_of lets no other type through"
+    dtype = dtype_of(array.dtype)
+    assert dtype is not None, "array_of lets no other type through"
     with np.errstate(over="ignore", invalid="ignore"):
         converted = array.astype(needed)
     # An overflow to infinity would go on silently, so the first such number is named.
-    if found.is_float and declared.dtype.is_float:
+    if dtype.is_float and declared.dtype.is_float:
         overflowed = array[np.isfinite(array) & ~np.isfinite(converted)]
         if overflowed.size:
             raise ValueError(f"the input `{declared.name}` is {declared.dtype}, in which {overflowed[0]:g} would be infinite")
         return converted
-    if not found.is_integer or declared.dtype.kind == "bool":
-        raise ValueError(f"the input `{declared.name}` is {declared}, found {found}")
+    if not dtype.is_integer or declared.dtype.kind == "bool":
+        raise ValueError(f"the input `{declared.name}` is {declared}, found {dtype}")
     if not np.array_equal(array, converted.astype(array.dtype)):
-        raise ValueError(f"the input `{declared.name}` is {declared.dtype}, which cannot hold all the {found} given")
+        raise ValueError(f"the input `{declared.name}` is {declared.dtype}, which cannot hold all the {dtype} given")
     return converted
 
 

@@ -127,8 +127,8 @@ class _ModelWriter:
         if optimized:
             from .optimize import optimize_graph  # imported here, because it needs more of NumPy than the playground has
 
-            given = {name: v.type for name, v in zip(self.inputs, self.program.main.inputs, strict=True)}
-            optimize_graph(self.builder, produced, given | dict(self.types))
+            input_types = {name: v.type for name, v in zip(self.inputs, self.program.main.inputs, strict=True)}
+            optimize_graph(self.builder, produced, input_types | dict(self.types))
         # After the optimizer, which may make such neighbors too.
         insert_barriers(self.builder)
         used = self.builder.prune_unused(produced)
@@ -174,11 +174,11 @@ class _ModelWriter:
     def _emit_node(self, flat_node: FlatNode) -> None:
         node = flat_node.node
         self._enter_frame(flat_node.frame)
-        given = self.given.get(id(node))
-        if given is None:
-            given = self.given[id(node)] = node.op.bind_inputs(tuple(v.type for v in node.inputs), self.program.facts)
+        bound = self.given.get(id(node))
+        if bound is None:
+            bound = self.given[id(node)] = node.op.bind_inputs(tuple(v.type for v in node.inputs), self.program.facts)
         inputs = tuple([self.tensors[key] for key in flat_node.inputs])
-        site = OnnxEmitSite(flat_node, given, inputs, self.builder, self.sizes, self.initializers)
+        site = OnnxEmitSite(flat_node, bound, inputs, self.builder, self.sizes, self.initializers)
         try:
             emitted = EMITTERS[type(node.op)](node.op, site) if has_emitter(type(node.op)) else None
             if emitted is None:
@@ -270,9 +270,9 @@ class _TypeWriter:
         self._cache: dict[TensorType, TypeProto] = {}
 
     def write_type(self, info: ValueInfoProto, name: str, type: TensorType) -> None:
-        made = self._cache.get(type)
-        if made is None:
-            made = self._cache[type] = TypeProto()
-            fill_type(made, type)
+        written = self._cache.get(type)
+        if written is None:
+            written = self._cache[type] = TypeProto()
+            fill_type(written, type)
         info.name = name
-        info.type.CopyFrom(made)
+        info.type.CopyFrom(written)

@@ -10,6 +10,6 @@ from onnx.printer import to_text
 from .onnx_model import GraphAndTensors
 
 
-def format_graph(made: GraphAndTensors) -> str:
+def format_graph(model: GraphAndTensors) -> str:
     """Return ONNX's own textual form, followed by the names and shapes of the initializers."""
-    return to_text(made.proto) + "\n" + "".join(f"# {name}: {list(stored.shape)}\n" for name, stored in made.tensors.items())
+    return to_text(model.proto) + "\n" + "".join(f"# {name}: {list(stored.shape)}\n" for name, stored in model.tensors.items())

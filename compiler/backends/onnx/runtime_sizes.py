@@ -83,7 +83,7 @@ class OnnxSizes:
     def emit_size(self, d: Dim) -> str:
         """Emit `d` as a tensor of shape [1]."""
         if d not in self._sizes:
-            whole = fold_dim(
+            folded = fold_dim(
                 d,
                 _make_part,
                 self._emit_symbol,
@@ -93,7 +93,7 @@ class OnnxSizes:
                 self._max_of_parts,
                 self._min_of_parts,
             )
-            name = self._to_tensor(whole.value)
+            name = self._to_tensor(folded.value)
             self._sizes[d] = name
             self._name_size(name, d)
         return self._sizes[d]
@@ -177,8 +177,8 @@ class OnnxSizes:
         if a.lowest is not None and a.lowest >= 0 and b.lowest is not None and b.lowest >= 1:
             return SizePart(self._emit_binary("Div", a.value, b.value), 0)
         # Div rounds towards zero. Mod has the sign of the divisor, so the dividend minus the remainder divides exactly.
-        whole = self._emit_binary("Sub", a.value, self._emit_binary("Mod", a.value, b.value))
-        return SizePart(self._emit_binary("Div", whole, b.value), None)
+        multiple = self._emit_binary("Sub", a.value, self._emit_binary("Mod", a.value, b.value))
+        return SizePart(self._emit_binary("Div", multiple, b.value), None)
 
     def _max_of_parts(self, a: SizePart, b: SizePart) -> SizePart:
         known = [p.lowest for p in (a, b) if p.lowest is not None]

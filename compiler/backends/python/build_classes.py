@@ -140,9 +140,9 @@ class _ClassBuilder:
         self.constructions.update(recursive)
         constructions = {id(g): containers.build_construction(g) for g in layer if g is not self.main and id(g) not in recursive}
         for united in self.sharing.group_united(layer):
-            found = {constructions[id(g)] for g in united}
+            classes = {constructions[id(g)] for g in united}
             # A shared stage is one module, so all its graphs need the same construction: they become one class.
-            if len(found) > 1:
+            if len(classes) > 1:
                 constructions.update({id(g): None for g in united})
         branched = {get_source_key(g) for g in layer if g is not self.main and constructions.get(id(g), ...) is None}
         for graph in layer:
@@ -209,11 +209,11 @@ class _ClassBuilder:
         """Choose the name that the class should have."""
         if graph.kind in ("block", "model"):
             return to_camel_case(graph.name)
-        one = self._first_labels.get(id(graph), "").isdigit()
+        is_number = self._first_labels.get(id(graph), "").isdigit()
         if _AUTOMATIC.fullmatch(graph.name):
-            return {"branches": "Branches"}.get(graph.kind, "Layer" if one else "Layers")
+            return {"branches": "Branches"}.get(graph.kind, "Layer" if is_number else "Layers")
         alone = singularize(graph.name)
-        return to_camel_case(graph.name if not one else alone if alone != graph.name else f"{graph.name}_layer")
+        return to_camel_case(graph.name if not is_number else alone if alone != graph.name else f"{graph.name}_layer")
 
     @cached_property
     def _use_counts(self) -> Counter[int]:
@@ -249,8 +249,8 @@ def _keep_instantiated_classes(alone: list[ClassDef], others: list[ClassDef]) ->
     # A function that turned out to be at the idle end of a row is not instantiated anywhere.
     if not alone:
         return []
-    made = {id(called) for c in others for called in _find_instantiated_classes(c)}
-    return [c for c in alone if id(c) in made]
+    instantiated = {id(called) for c in others for called in _find_instantiated_classes(c)}
+    return [c for c in alone if id(c) in instantiated]
 
 
 def _sort_callees_first(classes: list[ClassDef]) -> list[ClassDef]:

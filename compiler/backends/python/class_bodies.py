@@ -166,10 +166,10 @@ class _BodyBuilder:
         """Add one side of an `if training`, under its mode."""
         value = self.tensors.get_code(node.inputs[0 if self.mode else 1])
         traits = StepInfo("either", either=True)
-        (made,) = node.outputs
+        (result,) = node.outputs
         # The second side sets the same tensor as the first.
-        number = self._add_tensor(made) if id(made) not in self.mode_results else self.mode_results[id(made)]
-        self.mode_results[id(made)] = number
+        number = self._add_tensor(result) if id(result) not in self.mode_results else self.mode_results[id(result)]
+        self.mode_results[id(result)] = number
         self.body.steps.append(Step(value, (number,), traits, mode=self.mode))
 
     def _nest_members(self) -> None:
@@ -196,10 +196,10 @@ class _BodyBuilder:
         sources = {self.ways.access_stage(n): source_parameters[id(n)] for n in starting}
         return [(stage, self.ways.access_parameter(where.path, where.name)) for stage, where in sources.items()]
 
-    def _add_tensor(self, made: Value | ValueTuple) -> int:
-        self.body.names.append(choose_tensor_name(made, self.roles))
-        self.body.roles.append(self.roles.get(id(made), ""))
-        return self.tensors.add_tensor(made)
+    def _add_tensor(self, result: Value | ValueTuple) -> int:
+        self.body.names.append(choose_tensor_name(result, self.roles))
+        self.body.roles.append(self.roles.get(id(result), ""))
+        return self.tensors.add_tensor(result)
 
     def _add_scan(self, node: CallNode, scan: Scan) -> None:
         """Add a loop, whose steps become steps of this body, and its members members of this body."""
@@ -302,8 +302,8 @@ class _BodyBuilder:
         all_inputs = TupleCode(tuple(Ref(i) for i in range(len(flatten_parts(parts)))))
         return rewrite_downward(code, lambda part: self.tensors.get_tuple_code(parts) if part == all_inputs else None)
 
-    def _add_step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
-        self.body.steps.append(Step(code, tuple(map(self._add_tensor, made)), traits, loop, self.mode))
+    def _add_step(self, code: Code, traits: StepInfo, results: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
+        self.body.steps.append(Step(code, tuple(map(self._add_tensor, results)), traits, loop, self.mode))
 
     def _add_element_calls(
         self, node: CallNode, construction: Construction, inputs: tuple[Code, ...], module: Code, modules: tuple[Code, ...]
@@ -329,9 +329,9 @@ class _BodyBuilder:
             return
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         assert isinstance(call, CallCode)
-        carried = [one for one in outputs if not (isinstance(one, ValueTuple) and one.listed)]
+        carried = [output for output in outputs if not (isinstance(output, ValueTuple) and output.listed)]
         states = tuple(
-            self._number_state(*given) for given in zip(call.args, carried, _list_input_names(node.graph.nodes[0]), strict=False)
+            self._number_state(*state) for state in zip(call.args, carried, _list_input_names(node.graph.nodes[0]), strict=False)
         )
         call = replace(call, args=(*map(ValueRef, states), *call.args[len(states) :]))
         self._add_step(call, traits, outputs, Loop(module, variable, states, construction.slots, construction.items))
@@ -350,17 +350,17 @@ class _BodyBuilder:
         singular = singularize(label)
         return singular if singular != label and self.framework.is_attribute_name(singular) else usual
 
-    def _resolve_references(self, code: Code, inputs: tuple[Code, ...], own: Code) -> Code:
+    def _resolve_references(self, code: Code, inputs: tuple[Code, ...], shared_code: Code) -> Code:
         # The most common call is one shared object, so it need not be searched for references.
         if code is call_with_all_inputs(len(inputs)):
-            return CallCode(own, inputs)
+            return CallCode(shared_code, inputs)
 
         def change(part: Code) -> Code | None:
             match part:
                 case Ref(index):
                     return inputs[index]
                 case SelfMember():
-                    return own
+                    return shared_code
                 case ParameterRef(path, name):
                     return self.ways.access_parameter(path, name)
                 case Lit(value) if not self.passing:
@@ -382,4 +382,4 @@ def _rewrite_step(step: Step, change: Callable[[Code], Code | None]) -> Step:
 
 def _list_input_names(node: Node) -> list[str]:
     """Return the name of each input in the called graph; empty for the inputs of an operator."""
-    return [one.name for one in node.graph.grouped_inputs] if isinstance(node, CallNode) else [""] * len(node.inputs)
+    return [tensor.name for tensor in node.graph.grouped_inputs] if isinstance(node, CallNode) else [""] * len(node.inputs)

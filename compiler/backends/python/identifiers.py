@@ -69,19 +69,19 @@ def make_variable_name(name: str, imported: Container[str] = ()) -> str:
         name = f"_{name}"
     if name.startswith("__"):  # Python mangles such a name within a class, or gives it a meaning
         name = f"_{name.strip('_')}"
-    taken = iskeyword(name) or issoftkeyword(name) or name in RESERVED or name in _BUILTINS or name in imported
-    return f"{name}_" if taken else name
+    is_reserved = iskeyword(name) or issoftkeyword(name) or name in RESERVED or name in _BUILTINS or name in imported
+    return f"{name}_" if is_reserved else name
 
 
-def make_unique(wanted: str, taken: Container[str]) -> str:
+def make_unique(wanted: str, used_names: Container[str]) -> str:
     """Return `wanted`, or the first numbered name that is new: `x`, `x2`, `x3`."""
-    if wanted not in taken:
+    if wanted not in used_names:
         return wanted
     # After a digit, the number needs an underscore: `conv12` would look like another layer than `conv1`.
     stem = wanted.rstrip("0123456789") or wanted
     joint = "_" if stem != wanted else ""
     name, count = wanted, 2
-    while name in taken:
+    while name in used_names:
         name = f"{wanted}{joint}{count}"
         count += 1
     return name

@@ -26,15 +26,15 @@ class TensorCodes:
         self._unread: list[ValueTuple] = []
         """Tuples whose tensors are not yet among the elements."""
 
-    def add_tensor(self, made: Value | ValueTuple) -> int:
-        number = self._numbers[id(made)] = len(self._numbers)
-        if isinstance(made, ValueTuple) and not isinstance(made, JoinedTuple):
-            self._unread.append(made)
+    def add_tensor(self, result: Value | ValueTuple) -> int:
+        number = self._numbers[id(result)] = len(self._numbers)
+        if isinstance(result, ValueTuple) and not isinstance(result, JoinedTuple):
+            self._unread.append(result)
         return number
 
-    def add_alias(self, made: Value | ValueTuple, code: Code) -> None:
+    def add_alias(self, result: Value | ValueTuple, code: Code) -> None:
         """Give a tensor or tuple the code of an existing one."""
-        self._aliases[id(made)] = code
+        self._aliases[id(result)] = code
 
     def get_code(self, value: Value) -> Code:
         if id(value) in self._aliases:
@@ -46,8 +46,8 @@ class TensorCodes:
             self._index_tuple()
         of, index = self._elements[id(value)]
         # Counted from the end where the spec does, so that bodies with tuples of other lengths have the same code.
-        left = len(of.values) - index
-        return Subscript(self._get_whole_tuple(of), (NameCode(str(-left if left <= of.from_end else index)),))
+        from_end = len(of.values) - index
+        return Subscript(self._get_whole_tuple(of), (NameCode(str(-from_end if from_end <= of.from_end else index)),))
 
     def get_tuple_code(self, parts: Parts) -> Code:
         """Return the code of a tuple of tensors."""
@@ -70,8 +70,8 @@ class TensorCodes:
             self._index_tuple()
         return all(self._is_numbered(p.of) if isinstance(p, TupleSlice) else self._is_numbered(p) or id(p) in self._elements for p in parts)
 
-    def _is_numbered(self, made: Value | ValueTuple) -> bool:
-        return id(made) in self._numbers or id(made) in self._aliases
+    def _is_numbered(self, result: Value | ValueTuple) -> bool:
+        return id(result) in self._numbers or id(result) in self._aliases
 
     def _index_tuple(self) -> None:
         of = self._unread.pop()

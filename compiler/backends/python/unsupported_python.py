@@ -58,9 +58,9 @@ def _iterate_operators(main: Graph) -> Iterator[OpNode]:
 def _introduces_size(node: OpNode, size: Dim) -> bool:
     """Whether a size occurs in the results of a stage, and not in its inputs."""
     names = free_symbols(size)
-    given = {name for value in node.inputs for axis in value.type.shape for name in free_symbols(axis)}
-    made = {name for value in node.outputs for axis in value.type.shape for name in free_symbols(axis)}
-    return bool(names & made) and not names <= given
+    input_names = {name for value in node.inputs for axis in value.type.shape for name in free_symbols(axis)}
+    output_names = {name for value in node.outputs for axis in value.type.shape for name in free_symbols(axis)}
+    return bool(names & output_names) and not names <= input_names
 
 
 class UnknownSymbol(AssertionError):

@@ -36,9 +36,9 @@ class TorchBackend(Backend):
         """Execute the source and instantiate its class. Without weights, PyTorch's own generator draws the parameters."""
         from .live.module import make_filled_module, make_fresh_module
 
-        own = [info for info in collect_parameters(given.program).values() if info.tied_to is None]
+        parameters = [info for info in collect_parameters(given.program).values() if info.tied_to is None]
         # Checked before PyTorch allocates: the process would be killed without a message.
-        check_memory(sum(info.numel * info.dtype.size for info in own), "its parameters take")
+        check_memory(sum(info.numel * info.dtype.size for info in parameters), "its parameters take")
         if given.weights is None:
             return make_fresh_module(given.program, given.name)
         return make_filled_module(given.program, given.name, given.open_arrays())

@@ -27,17 +27,17 @@ def draw_tensor(init: Init, tensor: Code) -> Code:
     if init.kind == "uniform":
         return call_function(function, tensor, Lit(values["a"], "low"), Lit(values["b"], "high"))
     # A value with a formula stays, even if it is the default here: another use of the block may have another value.
-    given = {name: value for name, value in values.items() if value != defaults[name] or has_origin(value)}
-    return CallCode(function, (tensor,), make_keywords(given))
+    arguments = {name: value for name, value in values.items() if value != defaults[name] or has_origin(value)}
+    return CallCode(function, (tensor,), make_keywords(arguments))
 
 
 def _make_rule_key(function: str, name: str) -> Key | None:
     """Return the class and the parameter of a rule. The output projection of attention is a linear layer within it. Recurrent layers have
     numbered parameters, for which no rule is made: it would be one for each."""
-    inner, _, own = name.rpartition(".")
-    if re.search(r"_l\d", own):
+    inner, _, own_name = name.rpartition(".")
+    if re.search(r"_l\d", own_name):
         return None
-    return ("nn.Linear", own) if inner else (function, own)
+    return ("nn.Linear", own_name) if inner else (function, own_name)
 
 
 WORDS = InitializerWords(

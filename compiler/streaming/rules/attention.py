@@ -59,8 +59,8 @@ def _runs_along_stream(item: Item, rank: int) -> bool:
 def _attend_each_query(site: StreamSite, along: set[str]) -> list[Item]:
     """Attend to keys that do not change, or within several sequences that are not the stream."""
 
-    def mix_axes(op: Any, given: OpInputs, index: int) -> frozenset[int]:
-        rank = given.types[index].rank
+    def mix_axes(op: Any, inputs: OpInputs, index: int) -> frozenset[int]:
+        rank = inputs.types[index].rank
         return frozenset({rank - 1} if along else {rank - 1, rank - 2})
 
     return site.pass_through(mix_axes)

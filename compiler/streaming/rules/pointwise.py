@@ -40,7 +40,7 @@ NONE: Axes = frozenset()
 
 
 @mixes_axes(Stack, Rrelu)
-def mix_none(op: Any, given: OpInputs, index: int) -> Axes:
+def mix_none(op: Any, inputs: OpInputs, index: int) -> Axes:
     return NONE
 
 
@@ -96,7 +96,7 @@ def stream_matmul(site: StreamSite) -> Sequence[Item]:
     match site.items:
         # Queries are rows and keys are columns: the product of a chunk with all keys so far.
         case (Chunk(history=None) as x, Chunk(history=None) as other) if x.axis == x.rank - 2 and other.axis == other.rank - 1:
-            begun = [site.align_to_start(one, "it is compared with all positions before") for one in (x, other)]
+            begun = [site.align_to_start(operand, "it is compared with all positions before") for operand in (x, other)]
             value = site.add_operator(site.node.op, begun[0].value, site.append_to_past(begun[1], "keys"))
             return [Chunk(value, value.type.rank - 2, history=value.type.rank - 1)]
         # The last axis of the weights is summed with the values, of which only those so far exist.
@@ -112,18 +112,18 @@ def stream_matmul(site: StreamSite) -> Sequence[Item]:
 
 
 @mixes_axes(Glu, Normalize, Division, Topk, Sort, Argsort, CosineSimilarity, Gather)
-def mix_one_axis(op: Any, given: OpInputs, index: int) -> Axes:
-    return frozenset({normalize_axis(op.name, op.axis, given.types[index])})
+def mix_one_axis(op: Any, inputs: OpInputs, index: int) -> Axes:
+    return frozenset({normalize_axis(op.name, op.axis, inputs.types[index])})
 
 
 @mixes_axes(IndexSelect)
-def mix_selected(op: Any, given: OpInputs, index: int) -> Axes:
-    return NONE if given.names[index] == "index" else mix_one_axis(op, given, index)
+def mix_selected(op: Any, inputs: OpInputs, index: int) -> Axes:
+    return NONE if inputs.names[index] == "index" else mix_one_axis(op, inputs, index)
 
 
 @mixes_axes(Reduction)
-def mix_reduced(op: Any, given: OpInputs, index: int) -> Axes:
-    return frozenset(op.reduced_axes(given.x))
+def mix_reduced(op: Any, inputs: OpInputs, index: int) -> Axes:
+    return frozenset(op.reduced_axes(inputs.x))
 
 
 @stream_rule(Sum, Max, pairs=True)
@@ -142,90 +142,90 @@ def stream_key_reduction(site: StreamSite) -> Sequence[Item]:
 
 
 @mixes_axes(Flip)
-def mix_flipped(op: Any, given: OpInputs, index: int) -> Axes:
-    x = given.types[index]
+def mix_flipped(op: Any, inputs: OpInputs, index: int) -> Axes:
+    x = inputs.types[index]
     return frozenset(range(x.rank) if op.axis is None else front_axes(op.name, op.axis, x))
 
 
 @mixes_axes(Roll)
-def mix_rolled(op: Any, given: OpInputs, index: int) -> Axes:
-    return mix_flipped(op, given, index)
+def mix_rolled(op: Any, inputs: OpInputs, index: int) -> Axes:
+    return mix_flipped(op, inputs, index)
 
 
 @mixes_axes(Tile)
-def mix_tiled(op: Any, given: OpInputs, index: int) -> Axes:
-    x = given.types[index]
+def mix_tiled(op: Any, inputs: OpInputs, index: int) -> Axes:
+    x = inputs.types[index]
     added = max(len(op.repeats) - x.rank, 0)
     _, repeats = op.align_repeats(x)
     return frozenset(axis for axis in range(x.rank) if repeats[axis + added] != 1)
 
 
 @mixes_axes(RepeatInterleave)
-def mix_repeated(op: Any, given: OpInputs, index: int) -> Axes:
-    x = given.types[index]
+def mix_repeated(op: Any, inputs: OpInputs, index: int) -> Axes:
+    x = inputs.types[index]
     # Without an axis, the tensor is flattened, so every axis is mixed.
     return frozenset(range(x.rank)) if op.axis is None else frozenset({normalize_axis(op.name, op.axis, x)})
 
 
 @mixes_axes(Dense, Bilinear, RecurrentCell)
-def mix_features(op: Any, given: OpInputs, index: int) -> Axes:
+def mix_features(op: Any, inputs: OpInputs, index: int) -> Axes:
     """Mix the last axis of tensors, and all axes of parameters that are given as tensors."""
-    type = given.types[index]
-    return frozenset(range(type.rank)) if given.names[index] in ("weight", "bias") else frozenset({type.rank - 1})
+    type = inputs.types[index]
+    return frozenset(range(type.rank)) if inputs.names[index] in ("weight", "bias") else frozenset({type.rank - 1})
 
 
 @mixes_axes(_LastAxesNormalization)
-def mix_last_axes(op: Any, given: OpInputs, index: int) -> Axes:
-    type = given.types[index]
-    if given.names[index] != "x":
+def mix_last_axes(op: Any, inputs: OpInputs, index: int) -> Axes:
+    type = inputs.types[index]
+    if inputs.names[index] != "x":
         return frozenset(range(type.rank))
     return frozenset(range(type.rank - len(op.normalized_shape(type)), type.rank))
 
 
 @mixes_axes(Bucketize)
-def mix_boundaries(op: Any, given: OpInputs, index: int) -> Axes:
-    return frozenset(range(given.types[index].rank)) if index else NONE
+def mix_boundaries(op: Any, inputs: OpInputs, index: int) -> Axes:
+    return frozenset(range(inputs.types[index].rank)) if index else NONE
 
 
 @mixes_axes(GroupedLinear)
-def mix_rows(op: Any, given: OpInputs, index: int) -> Axes:
-    rank = given.types[index].rank
+def mix_rows(op: Any, inputs: OpInputs, index: int) -> Axes:
+    rank = inputs.types[index].rank
     return (frozenset({rank - 1}), NONE, frozenset(range(rank)))[index]
 
 
 @mixes_axes(LocalResponseNorm, ChannelShuffle)
-def mix_channels(op: Any, given: OpInputs, index: int) -> Axes:
+def mix_channels(op: Any, inputs: OpInputs, index: int) -> Axes:
     return frozenset({1})
 
 
 @mixes_axes(BatchNorm)
-def mix_batch_norm(op: Any, given: OpInputs, index: int) -> Axes:
-    type = given.types[index]
-    own = given.names[index] == "x" and op.track_running_stats
+def mix_batch_norm(op: Any, inputs: OpInputs, index: int) -> Axes:
+    type = inputs.types[index]
+    own_statistics = inputs.names[index] == "x" and op.track_running_stats
     # Running statistics are constants; statistics of the batch would need the whole sequence.
-    return frozenset({1}) if own else frozenset(range(type.rank))
+    return frozenset({1}) if own_statistics else frozenset(range(type.rank))
 
 
 @mixes_axes(GroupNorm, InstanceNorm)
-def mix_sample_norm(op: Any, given: OpInputs, index: int) -> Axes:
-    type = given.types[index]
-    return frozenset(range(1, type.rank)) if given.names[index] == "x" else frozenset(range(type.rank))
+def mix_sample_norm(op: Any, inputs: OpInputs, index: int) -> Axes:
+    type = inputs.types[index]
+    return frozenset(range(1, type.rank)) if inputs.names[index] == "x" else frozenset(range(type.rank))
 
 
 @mixes_axes(_AdaptivePool, _GlobalPool, Upsample)
-def mix_spatial(op: Any, given: OpInputs, index: int) -> Axes:
-    return frozenset(range(2, given.types[index].rank))
+def mix_spatial(op: Any, inputs: OpInputs, index: int) -> Axes:
+    return frozenset(range(2, inputs.types[index].rank))
 
 
-def mix_contracted(op: Any, given: OpInputs, index: int) -> Axes:
+def mix_contracted(op: Any, inputs: OpInputs, index: int) -> Axes:
     """Mix the axis that is summed over."""
-    rank = given.types[index].rank
+    rank = inputs.types[index].rank
     return frozenset({rank - 1 if index == 0 or rank == 1 else rank - 2})
 
 
 @mixes_axes(Einsum)
-def mix_contracted_labels(op: Any, given: OpInputs, index: int) -> Axes:
-    equation = op.read_equation(given)
+def mix_contracted_labels(op: Any, inputs: OpInputs, index: int) -> Axes:
+    equation = op.read_equation(inputs)
     labels = equation.operands[index]  # a label of positions occurs once: `derive` refuses an input with two such axes
     return frozenset(axis for axis, label in enumerate(labels) if label not in equation.result)
 

@@ -31,9 +31,9 @@ def stream_layers(site: StreamSite) -> Sequence[Item]:
     if site.op.bidirectional:
         site.looks_ahead("omit `bidirectional=true`")
     x = site.align_to_start(x, "it starts at the first position")
-    given = site.items[1:]
+    starts = site.items[1:]
     states = [
-        site.add_state(x.value.type.with_shape(shape), given[n] if n < len(given) else 0, name)
+        site.add_state(x.value.type.with_shape(shape), starts[n] if n < len(starts) else 0, name)
         for n, (name, shape) in enumerate(site.op.state_shapes(site.given.x))
     ]
     y, *after = site.add_with_results(site.node.op, [x.value, *(value for value, _ in states)], None, site.home)

@@ -64,9 +64,9 @@ def stream_conv(site: StreamSite) -> Sequence[Item]:
     return _slide_window(site, x, window, _remove_padding(site, windows, x.axis - 2), 0, bool(site.op.bias))
 
 
-def _remove_padding(site: StreamSite, windows: list[Window], at: int) -> Operator:
+def _remove_padding(site: StreamSite, windows: list[Window], index: int) -> Operator:
     """Return the operator without padding along the stream."""
-    windows[at] = replace(windows[at], before=0, after=0)
+    windows[index] = replace(windows[index], before=0, after=0)
     # The argument of the operator has one number for both ends of an axis.
     if any(w.before != w.after for w in windows):
         site.refuse("`padding=same` pads another axis more at its end", "pad it before with `-> pad`")
@@ -107,19 +107,19 @@ def stream_conv_transpose(site: StreamSite) -> Sequence[Item]:
     x = _get_convolved_chunk(site)
     if x.axis < 2:
         return _convolve_samples(site)
-    windows, at = site.op.make_windows(site.given.x), x.axis - 2
-    window, stride = windows[at], windows[at].stride
+    windows, index = site.op.make_windows(site.given.x), x.axis - 2
+    window, stride = windows[index], windows[index].stride
     cut, extra = [w.before for w in windows], list(site.op.output_paddings(site.given.x))
     # Along the stream nothing is cut here: the slice below takes the elements that are complete.
-    cut[at], extra[at] = 0, max(stride - window.span, 0)
+    cut[index], extra[index] = 0, max(stride - window.span, 0)
     op = site.change_arguments(padding=tuple(cut), output_padding=tuple(extra))
     x = site.fill_before_start(site.hold_back_tail(x), 0)
     # A number would also fill the places before the first element, from which nothing is spread.
     if x.ahead > 0 and x.before:
         x = replace(x, before=site.make_before(x))
     back, length = (window.span - 1) // stride, site.length.scale_to_rate(site.length.rate * stride)
-    whole = site.add_operator(op, site.prepend_past(x, back), *_bring_parameters(site), home=site.home)
-    value = site.slice_axis(whole, x.axis, back * stride, back * stride + length.chunk)
+    padded = site.add_operator(op, site.prepend_past(x, back), *_bring_parameters(site), home=site.home)
+    value = site.slice_axis(padded, x.axis, back * stride, back * stride + length.chunk)
     axis, over = site.find_axis(0, length)
     ahead = x.ahead * stride - window.before
     before = None

@@ -122,8 +122,8 @@ def _repeat_heads(x: TensorExpr, shape: Shape, heads: Dim) -> tuple[TensorExpr, 
     site = x.site
     apart = site.add("Unsqueeze", [x.name, site.ints([len(before) + 1])])
     many = site.add("Expand", [apart, site.ints((*before, fewer, heads // fewer, length, width))])
-    whole = (*before, heads, length, width)
-    return TensorExpr(site, site.add("Reshape", [many, site.shape(whole)]), x.dtype), whole
+    repeated_shape = (*before, heads, length, width)
+    return TensorExpr(site, site.add("Reshape", [many, site.shape(repeated_shape)]), x.dtype), repeated_shape
 
 
 def _expand_to(x: TensorExpr, shape: Shape, wanted: Shape) -> TensorExpr:

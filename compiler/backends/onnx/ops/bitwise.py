@@ -42,10 +42,10 @@ def emit_shift(op: Shift, site: Site) -> str:
     if isinstance(op, BitwiseLeftShift):
         return inside.choose(number * power, 0).cast(a.dtype).name
     # Subtracting the remainder first makes Div exact; it would round towards zero, a shift rounds down.
-    whole = (number - number.op("Mod", power)) / power
+    quotient = (number - number.op("Mod", power)) / power
     # A shift beyond all positions gives 0, and -1 for negative numbers.
     sign = number.less(0).cast(via)
-    return inside.choose(whole, sign.like(0) - sign).cast(a.dtype).name
+    return inside.choose(quotient, sign.like(0) - sign).cast(a.dtype).name
 
 
 def _make_powers_of_two(site: Site, count: int, dtype: DType) -> TensorExpr:

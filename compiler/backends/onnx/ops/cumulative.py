@@ -16,16 +16,16 @@ from .binary import compute_logaddexp
 
 @emits(Logcumsumexp, onnx="Exp, ReduceSum and Log")
 def emit_logcumsumexp(op: Logcumsumexp, site: Site) -> str:
-    given = site.given.x
-    if not given.rank:
+    x_type = site.given.x
+    if not x_type.rank:
         return site.x.op("Identity").name
-    axis = normalize_axis(op.name, op.axis, given)
-    size = given.shape[axis]
+    axis = normalize_axis(op.name, op.axis, x_type)
+    size = x_type.shape[axis]
 
     def steps(x: TensorExpr) -> TensorExpr:
         if isinstance(size, int):
             return scan_by_doubling((x,), axis, size, lambda before, after: (compute_logaddexp(before[0], after[0]),))[0]
-        return _log_sum_exponentials(x, Triangle(x, axis, given.rank, size))
+        return _log_sum_exponentials(x, Triangle(x, axis, x_type.rank, size))
 
     return compute_precisely(site.x, steps).name
 
@@ -41,19 +41,19 @@ def _log_sum_exponentials(x: TensorExpr, pairs: Triangle) -> TensorExpr:
 
 @emits(Cummax, Cummin, onnx="GreaterOrEqual and Where, or ReduceMax")
 def emit_cumulative_extreme(op: CumulativeExtreme, site: Site) -> str | tuple[str, ...]:
-    given = site.given.x
-    if not given.rank:
+    x_type = site.given.x
+    if not x_type.rank:
         return (site.x.op("Identity").name, site.scalar(0, INT64))[: len(site.results)]
-    axis = normalize_axis(op.name, op.axis, given)
-    size = given.shape[axis]
+    axis = normalize_axis(op.name, op.axis, x_type)
+    size = x_type.shape[axis]
     # ONNX Runtime 1.31 has ReduceMax for neither INT16 nor BFLOAT16: compute all smaller types in 32 bits.
     x = site.x
     if x.dtype.size < 4:
         x = x.cast(FLOAT32 if x.dtype.is_float else INT32)
     values, indices = (
-        _scan_by_doubling(op, x, axis, size, given.rank) if isinstance(size, int) else _reduce_all_pairs(op, x, axis, size, given.rank)
+        _scan_by_doubling(op, x, axis, size, x_type.rank) if isinstance(size, int) else _reduce_all_pairs(op, x, axis, size, x_type.rank)
     )
-    return (values.cast(given.dtype).name, indices.name)[: len(site.results)]
+    return (values.cast(x_type.dtype).name, indices.name)[: len(site.results)]
 
 
 def _scan_by_doubling(op: CumulativeExtreme, x: TensorExpr, axis: int, size: int, rank: int) -> Parts:

@@ -27,17 +27,17 @@ def emit_diagonal(op: Diagonal, site: Site) -> str:
 
 @emits(DiagEmbed, onnx="Gather, Equal and Where")
 def emit_diag_embed(op: DiagEmbed, site: Site) -> str:
-    x, given = site.x, site.given.x
-    side, above = op.side_length(given), max(-op.offset, 0)
+    x, x_type = site.x, site.given.x
+    side, above = op.side_length(x_type), max(-op.offset, 0)
     count = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, side, 1)]), INT64)
     # Clamped, because positions outside of the diagonal are looked up too, before zeros replace them.
-    source = count if not op.offset else (count - above).op("Max", 0).op("Min", given.shape[-1] - 1)
+    source = count if not op.offset else (count - above).op("Max", 0).op("Min", x_type.shape[-1] - 1)
     # Row i holds its element of the input in column `i + offset`, and zeros elsewhere.
     column = TensorExpr(site, site.add("Unsqueeze", [count.name, site.ints([1])]), INT64)
-    values = x.op("Gather", source, axis=given.rank - 1)
-    spread = TensorExpr(site, site.add("Unsqueeze", [values.name, site.ints([given.rank])]), x.dtype)
+    values = x.op("Gather", source, axis=x_type.rank - 1)
+    spread = TensorExpr(site, site.add("Unsqueeze", [values.name, site.ints([x_type.rank])]), x.dtype)
     matrices = (column + op.offset).equal(count).choose(spread, 0 if not x.dtype.is_float else 0.0)
-    rows, columns = op.matrix_axes(given)
-    rest = [axis for axis in range(given.rank + 1) if axis not in (rows, columns)]
+    rows, columns = op.matrix_axes(x_type)
+    rest = [axis for axis in range(x_type.rank + 1) if axis not in (rows, columns)]
     order = [*rest, rows, columns]
-    return transpose_tensor(site, matrices.name, [order.index(axis) for axis in range(given.rank + 1)])
+    return transpose_tensor(site, matrices.name, [order.index(axis) for axis in range(x_type.rank + 1)])

@@ -84,7 +84,7 @@ def _slice_source(site: Site) -> TensorExpr:
     source = _add_axis(site, "src")
     pairs = zip(site.given.index.shape or (1,), site.given.src.shape or (1,), strict=True)
     # PyTorch accepts a source that is longer than the indices, ONNX does not.
-    longer = {axis: part for axis, (part, whole) in enumerate(pairs) if site.given.facts.are_equal(part, whole) is not True}
+    longer = {axis: part for axis, (part, size) in enumerate(pairs) if site.given.facts.are_equal(part, size) is not True}
     if not longer:
         return source
     parts = [site.ints(p) for p in ([0] * len(longer), list(longer.values()), list(longer))]

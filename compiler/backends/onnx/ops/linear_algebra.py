@@ -33,8 +33,8 @@ def emit_einsum(op: Einsum, site: Site) -> str:
     equation = op.read_equation(site.given)
     names = []
     for labels, name, type in zip(equation.operands, site.inputs, site.given, strict=True):
-        whole = tuple(equation.sizes[label] for label in labels)
-        names.append(_broadcast_to(TensorExpr(site, name, type.dtype).cast(via), type.shape, whole).name)
+        shape = tuple(equation.sizes[label] for label in labels)
+        names.append(_broadcast_to(TensorExpr(site, name, type.dtype).cast(via), type.shape, shape).name)
     product = site.add("Einsum", names, equation=_write_equation(equation))
     return TensorExpr(site, product, via).cast(dtype).name
 

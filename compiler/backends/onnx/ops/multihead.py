@@ -170,8 +170,8 @@ class _Projections:
 
     def _project_separately(self, weights: list[str]) -> tuple[str, str, str]:
         biases = list(self._split_in_three(self.site.parameter("in_proj_bias"), axis=0)) if self.op.bias else ["", "", ""]
-        given = self.site.given
-        inputs = ("query", self.op.key_input(given), self.op.value_input(given))
+        bound = self.site.given
+        inputs = ("query", self.op.key_input(bound), self.op.value_input(bound))
         q, k, v = (self._add_bias(self._multiply_input(i, w), b) for i, w, b in zip(inputs, weights, biases, strict=True))
         return q, k, v
 

@@ -45,9 +45,9 @@ def emit_max_pool(op: MaxPool, site: Site) -> str | tuple[str, ...]:
 def _add_max_pool(site: Site, attributes: dict[str, object]) -> str | tuple[str, ...]:
     if len(site.results) == 1:
         return site.add("MaxPool", site.inputs, **attributes)
-    values, at = site.add_many("MaxPool", site.inputs, 2, **attributes)
+    values, indices = site.add_many("MaxPool", site.inputs, 2, **attributes)
     # ONNX counts indices within the whole tensor, PyTorch within the spatial axes.
-    return values, site.add("Mod", [at, site.scalar(numel(site.given.x.shape[2:]), INT64)])
+    return values, site.add("Mod", [indices, site.scalar(numel(site.given.x.shape[2:]), INT64)])
 
 
 @emits(AvgPool, onnx="AveragePool, or MatMul and Div")

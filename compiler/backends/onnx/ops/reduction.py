@@ -202,19 +202,19 @@ def emit_cumsum(op: Cumsum, site: Site) -> str:
 @emits(Cumprod, onnx="Pad, Slice and Mul, or Where and ReduceProd")
 def emit_cumprod(op: Cumprod, site: Site) -> str:
     x = site.x.cast(site.results[0].dtype)
-    given = site.given.x
-    if not given.rank:
+    x_type = site.given.x
+    if not x_type.rank:
         return x.op("Identity").name
-    axis = normalize_axis(op.name, op.axis, given)
-    size = given.shape[axis]
-    return (_scan_products(x, axis, given.rank, size) if isinstance(size, int) else _multiply_triangle(x, axis, given.rank, size)).name
+    axis = normalize_axis(op.name, op.axis, x_type)
+    size = x_type.shape[axis]
+    return (_scan_products(x, axis, x_type.rank, size) if isinstance(size, int) else _multiply_triangle(x, axis, x_type.rank, size)).name
 
 
 def _scan_products(x: TensorExpr, axis: int, rank: int, size: int) -> TensorExpr:
     """Multiply the last 1, 2, 4, 8... elements, each time two products of half the length. ONNX has no CumProd before opset 26."""
     site, reach = x.site, 1
     while reach < size:
-        before = [reach if at == axis else 0 for at in range(rank)]  # an amount for each axis, as in folding.py
+        before = [reach if index == axis else 0 for index in range(rank)]  # an amount for each axis, as in folding.py
         ends = [site.ints([n]) for n in (0, size, axis)]
         shifted = site.add("Pad", [x.name, site.ints([*before, *[0] * rank]), site.scalar(1, x.dtype)])
         x, reach = x.op("Mul", TensorExpr(site, site.add("Slice", [shifted, *ends]), x.dtype)), 2 * reach

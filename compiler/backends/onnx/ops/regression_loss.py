@@ -19,20 +19,20 @@ def _cast_inputs(site: Site) -> dict[str, TensorExpr]:
 
 @emits(L1Loss, onnx="Sub, Abs and ReduceMean")
 def emit_l1_loss(op: L1Loss, site: Site) -> str:
-    given = _cast_inputs(site)
-    return _reduce_weighted(op, site, given, abs(given["x"] - given["target"]))
+    inputs = _cast_inputs(site)
+    return _reduce_weighted(op, site, inputs, abs(inputs["x"] - inputs["target"]))
 
 
 @emits(MseLoss, onnx="Sub, Mul and ReduceMean")
 def emit_mse_loss(op: MseLoss, site: Site) -> str:
-    given = _cast_inputs(site)
-    error = given["x"] - given["target"]
-    return _reduce_weighted(op, site, given, error * error)
+    inputs = _cast_inputs(site)
+    error = inputs["x"] - inputs["target"]
+    return _reduce_weighted(op, site, inputs, error * error)
 
 
-def _reduce_weighted(op: L1Loss | MseLoss, site: Site, given: dict[str, TensorExpr], each: TensorExpr) -> str:
+def _reduce_weighted(op: L1Loss | MseLoss, site: Site, inputs: dict[str, TensorExpr], each: TensorExpr) -> str:
     """Reduce the loss. A weighted mean is divided by the sum of the weights."""
-    weight = given.get("weight")
+    weight = inputs.get("weight")
     if weight is None:
         return reduce_loss(op, each).cast(site.given.x.dtype).name
     return reduce_loss(op, each * weight, reduce_axes(weight, "ReduceSum")).cast(site.given.x.dtype).name
@@ -40,8 +40,8 @@ def _reduce_weighted(op: L1Loss | MseLoss, site: Site, given: dict[str, TensorEx
 
 @emits(SmoothL1Loss, onnx="Sub, Abs, Mul, Where and ReduceMean")
 def emit_smooth_l1_loss(op: SmoothL1Loss, site: Site) -> str:
-    given = _cast_inputs(site)
-    error = abs(given["x"] - given["target"])
+    inputs = _cast_inputs(site)
+    error = abs(inputs["x"] - inputs["target"])
     if op.beta:
         beta = float(op.beta)
         error = error.less(beta).choose(error * error * 0.5 / beta, error - 0.5 * beta)
@@ -50,19 +50,19 @@ def emit_smooth_l1_loss(op: SmoothL1Loss, site: Site) -> str:
 
 @emits(HuberLoss, onnx="Sub, Abs, Mul, Where and ReduceMean")
 def emit_huber_loss(op: HuberLoss, site: Site) -> str:
-    given = _cast_inputs(site)
+    inputs = _cast_inputs(site)
     delta = float(op.delta)
-    error = abs(given["x"] - given["target"])
+    error = abs(inputs["x"] - inputs["target"])
     near = error.op("LessOrEqual", delta, to=BOOL)
     each = near.choose(error * error * 0.5, (error - 0.5 * delta) * delta)
-    weight = given.get("weight")
+    weight = inputs.get("weight")
     return reduce_loss(op, each if weight is None else each * weight).cast(site.given.x.dtype).name
 
 
 @emits(PoissonNllLoss, onnx="Exp or Log, Mul, Sub and ReduceMean")
 def emit_poisson_nll_loss(op: PoissonNllLoss, site: Site) -> str:
-    given = _cast_inputs(site)
-    x, target = given["x"], given["target"]
+    inputs = _cast_inputs(site)
+    x, target = inputs["x"], inputs["target"]
     each = x.exp() - target * x if op.log_input else x - target * (x + float(op.eps)).log()
     if op.full:
         stirling = target * target.log() - target + (target * (2 * pi)).log() * 0.5
@@ -73,20 +73,20 @@ def emit_poisson_nll_loss(op: PoissonNllLoss, site: Site) -> str:
 
 @emits(GaussianNllLoss, onnx="Max, Log, Sub, Mul, Div and ReduceMean")
 def emit_gaussian_nll_loss(op: GaussianNllLoss, site: Site) -> str:
-    given = _cast_inputs(site)
-    error = given["x"] - given["target"]
-    var = _read_variances(op, site, given).op("Max", float(op.eps))
+    inputs = _cast_inputs(site)
+    error = inputs["x"] - inputs["target"]
+    var = _read_variances(op, site, inputs).op("Max", float(op.eps))
     each = (var.log() + error * error / var) * 0.5
     if op.full:
         each = each + 0.5 * log(2 * pi)
     return reduce_loss(op, each).cast(site.given.x.dtype).name
 
 
-def _read_variances(op: GaussianNllLoss, site: Site, given: dict[str, TensorExpr]) -> TensorExpr:
+def _read_variances(op: GaussianNllLoss, site: Site, inputs: dict[str, TensorExpr]) -> TensorExpr:
     """Return the variances, with a last axis if they were passed without it."""
-    if "var" not in given:
-        return given["x"].like(float(op.var))  # type: ignore[arg-type]
-    var = given["var"]
+    if "var" not in inputs:
+        return inputs["x"].like(float(op.var))  # type: ignore[arg-type]
+    var = inputs["var"]
     if site.given.var.rank == site.given.x.rank:
         return var
     return var.op("Unsqueeze", TensorExpr(site, site.ints([-1]), INT64))

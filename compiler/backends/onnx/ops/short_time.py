@@ -41,28 +41,28 @@ def _unsqueeze_axes(x: TensorExpr, *axes: int) -> TensorExpr:
 
 @emits(Stft, onnx="Pad, Gather, Mul and DFT")
 def emit_stft(op: Stft, site: Site) -> str:
-    given, result = site.given.x, site.results[0]
+    x_type, result = site.given.x, site.results[0]
     x, edge = site.x, op.edge_size()
     if edge:
         pads = TensorExpr(site, site.ints([edge, edge]), INT64)
         y = site.add("Pad", [x.name, pads.name, "", site.ints([-1])], mode=_MODES[op.pad_mode])
         x = TensorExpr(site, y, x.dtype)
-    windows = x.op("Gather", _find_window_positions(site, op, result.shape[-2]), axis=given.rank - 1).cast(FLOAT64)
+    windows = x.op("Gather", _find_window_positions(site, op, result.shape[-2]), axis=x_type.rank - 1).cast(FLOAT64)
     weights = _make_window_weights(op, site)
     if weights is not None:
         windows = windows * weights
-    spectrum = transform_axis(_unsqueeze_axes(windows, given.rank + 1), given.rank, op.n_fft, onesided=op.onesided)
+    spectrum = transform_axis(_unsqueeze_axes(windows, x_type.rank + 1), x_type.rank, op.n_fft, onesided=op.onesided)
     if op.normalized:
         spectrum = spectrum * op.n_fft**-0.5
-    order = [*range(given.rank - 1), given.rank, given.rank - 1, given.rank + 1]
+    order = [*range(x_type.rank - 1), x_type.rank, x_type.rank - 1, x_type.rank + 1]
     return transpose_tensor(site, spectrum.cast(result.dtype).name, order)
 
 
 @emits(Istft, onnx="DFT, Mul, Col2Im and Div")
 def emit_istft(op: Istft, site: Site) -> str:
     """Add up the windows, and divide by the sum of the squares of their weights."""
-    given = site.given.x
-    batched = given.rank == 4
+    x_type = site.given.x
+    batched = x_type.rank == 4
     x = site.x.cast(FLOAT64)
     x = x if batched else _unsqueeze_axes(x, 0)
     size = op.n_fft
@@ -73,11 +73,11 @@ def emit_istft(op: Istft, site: Site) -> str:
     if weights is not None:
         column = _unsqueeze_axes(weights, 1)
         windows, squares = windows * column, column * column
-    frames = TensorExpr(site, site.ints([1, size, given.shape[-2]]), INT64)
+    frames = TensorExpr(site, site.ints([1, size, x_type.shape[-2]]), INT64)
     total, scale = (_overlap_add(op, site, part) for part in (windows, squares.op("Expand", frames)))
     end = _END if op.length is None and not op.edge_size() else _find_output_end(op, site)
     kept = [_slice_time(part, op.edge_size(), end) for part in (total, scale)]
-    y = _pad_to_length(op, site, (kept[0] / kept[1]).cast(given.dtype))
+    y = _pad_to_length(op, site, (kept[0] / kept[1]).cast(x_type.dtype))
     return (y if batched else y.op("Squeeze", TensorExpr(site, site.ints([0]), INT64))).name
 
 

@@ -20,20 +20,22 @@ def _scale_result(op: Fourier, site: Site, x: TensorExpr) -> str:
 
 @emits(Rfft, onnx="DFT")
 def emit_rfft(op: Rfft, site: Site) -> str:
-    given = site.given.x
+    x_type = site.given.x
     x = site.x.cast(FLOAT64)
-    pairs = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([given.rank])]), FLOAT64)
-    return _scale_result(op, site, transform_axis(pairs, op.transform_axis(given), op.time_length(given), onesided=True))
+    pairs = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([x_type.rank])]), FLOAT64)
+    return _scale_result(op, site, transform_axis(pairs, op.transform_axis(x_type), op.time_length(x_type), onesided=True))
 
 
 @emits(Fft, Ifft, onnx="DFT")
 def emit_complex_transform(op: Fft | Ifft, site: Site) -> str:
-    given = site.given.x
+    x_type = site.given.x
     function = invert_transform if op.inverse else transform_axis
-    return _scale_result(op, site, function(site.x.cast(FLOAT64), op.transform_axis(given), op.time_length(given)))
+    return _scale_result(op, site, function(site.x.cast(FLOAT64), op.transform_axis(x_type), op.time_length(x_type)))
 
 
 @emits(Irfft, onnx="DFT")
 def emit_irfft(op: Irfft, site: Site) -> str:
-    given = site.given.x
-    return _scale_result(op, site, invert_real_transform(site.x.cast(FLOAT64), op.transform_axis(given), given.rank, op.time_length(given)))
+    x_type = site.given.x
+    return _scale_result(
+        op, site, invert_real_transform(site.x.cast(FLOAT64), op.transform_axis(x_type), x_type.rank, op.time_length(x_type))
+    )

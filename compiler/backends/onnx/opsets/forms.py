@@ -49,12 +49,12 @@ def _replace_resize(node: RequestedNode) -> Names | None:
     if node.attributes.get("antialias"):
         return None
     attributes = {name: value for name, value in node.attributes.items() if name not in ("axes", "antialias")}
-    x, roi, *given = node.inputs
-    if len(given) == 1:
+    x, roi, *sizes = node.inputs
+    if len(sizes) == 1:
         ones = TensorExpr(node, node.constant(np.ones(2, dtype=np.float32)), FLOAT32)
-        return (node.add("Resize", [x, roi, node.add("Concat", [ones.name, given[0]], axis=0)], **attributes),)
+        return (node.add("Resize", [x, roi, node.add("Concat", [ones.name, sizes[0]], axis=0)], **attributes),)
     ahead = node.add("Shape", [x], start=0, end=2)
-    return (node.add("Resize", [x, roi, "", node.add("Concat", [ahead, given[1]], axis=0)], **attributes),)
+    return (node.add("Resize", [x, roi, "", node.add("Concat", [ahead, sizes[1]], axis=0)], **attributes),)
 
 
 def _replace_pad(node: RequestedNode) -> Names | None:
@@ -68,7 +68,7 @@ def _pad_axes(node: RequestedNode) -> Names | None:
         return None
     x, amounts, fill, _ = node.inputs
     for index, axis in enumerate(axes):
-        ends = [node.add("Slice", [amounts, *(node.ints([n]) for n in (at, at + 1, 0))]) for at in (index, len(axes) + index)]
+        ends = [node.add("Slice", [amounts, *(node.ints([n]) for n in (start, start + 1, 0))]) for start in (index, len(axes) + index)]
         x = _pad_along(node, x, axis, ends, fill)
     return (x,)
 

@@ -64,12 +64,12 @@ class Lowering:
         if not wide:
             return self._add_plain(op_type, name, inputs, count, attributes, types)
         given = [
-            self._add_cast(name, value, wide.get(own))
-            for value, own in zip(inputs, list_input_variables(op_type, self.opset, len(inputs)), strict=True)
+            self._add_cast(name, value, wide.get(variable))
+            for value, variable in zip(inputs, list_input_variables(op_type, self.opset, len(inputs)), strict=True)
         ]
         node = self._add_plain(op_type, name, given, count, attributes, [self.dtypes.get(value) if value else None for value in given])
         narrow = dict(zip(list_input_variables(op_type, self.opset, len(inputs)), types, strict=True))
-        back = [narrow.get(own) if own in wide else None for own in list_output_variables(op_type, self.opset, count)]
+        back = [narrow.get(variable) if variable in wide else None for variable in list_output_variables(op_type, self.opset, count)]
         # A result is converted back only if its type variable was widened: a comparison gives bool anyway.
         if not any(back):
             return node

@@ -66,10 +66,10 @@ def has_form(form: NodeForm, opset: int) -> bool:
     schema_ = find_schema(form.op_type, opset)
     if schema_ is None or form.inputs > schema_.max_input:
         return False
-    given = {name: value for name, value in form.attributes.items() if value is not None}
+    attributes = {name: value for name, value in form.attributes.items() if value is not None}
     known = schema_.attributes
-    later = [VALUES[key] for name, value in given.items() if isinstance(value, str) and (key := (form.op_type, name, value)) in VALUES]
-    return all(name in known for name in given) and all(since <= opset for since in later)
+    later = [VALUES[key] for name, value in attributes.items() if isinstance(value, str) and (key := (form.op_type, name, value)) in VALUES]
+    return all(name in known for name in attributes) and all(since <= opset for since in later)
 
 
 def find_lowest_opset(form: NodeForm, above: int) -> int | None:
@@ -104,7 +104,7 @@ def infer_result_types(op_type: str, types: Types, attributes: Mapping[str, obje
     dtypes: list[DType | None] = []
     for index in range(count):
         variable = schema_.outputs[min(index, len(schema_.outputs) - 1)].type_str
-        same = [dtype for dtype, own in zip(types, inputs, strict=True) if own == variable and dtype is not None]
+        same = [dtype for dtype, input_variable in zip(types, inputs, strict=True) if input_variable == variable and dtype is not None]
         only = list_allowed_types(op_type, newest, variable)
         dtypes.append(same[0] if same else DTYPES[next(iter(only))] if len(only) == 1 else None)
     return dtypes

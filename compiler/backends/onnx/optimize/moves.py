@@ -28,23 +28,23 @@ def move_when_read(source: StoredTensor, move: Callable[[Array], Array]) -> Stor
     return StoredTensor(shape, source.kind, lambda: move(source.read()))
 
 
-def _fold_transpose(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor]:
+def _fold_transpose(node: BuilderNode, inputs: StoredInputs) -> Sequence[StoredTensor]:
     order: Any = node.attributes.get("perm")
-    return [move_when_read(_get_first(given), lambda x: x.transpose(order))]
+    return [move_when_read(_get_first(inputs), lambda x: x.transpose(order))]
 
 
-def _fold_unsqueeze(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor]:
-    axes = tuple(_read_integers(given[1]))
-    return [move_when_read(_get_first(given), lambda x: np.expand_dims(x, axes))]
+def _fold_unsqueeze(node: BuilderNode, inputs: StoredInputs) -> Sequence[StoredTensor]:
+    axes = tuple(_read_integers(inputs[1]))
+    return [move_when_read(_get_first(inputs), lambda x: np.expand_dims(x, axes))]
 
 
-def _fold_squeeze(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor]:
-    axes = tuple(_read_integers(given[1])) if len(given) > 1 else None
-    return [move_when_read(_get_first(given), lambda x: np.squeeze(x, axes))]
+def _fold_squeeze(node: BuilderNode, inputs: StoredInputs) -> Sequence[StoredTensor]:
+    axes = tuple(_read_integers(inputs[1])) if len(inputs) > 1 else None
+    return [move_when_read(_get_first(inputs), lambda x: np.squeeze(x, axes))]
 
 
-def _fold_reshape(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor] | None:
-    source, wanted = _get_first(given), _read_integers(given[1])
+def _fold_reshape(node: BuilderNode, inputs: StoredInputs) -> Sequence[StoredTensor] | None:
+    source, wanted = _get_first(inputs), _read_integers(inputs[1])
     # With `allowzero`, 0 is a size and not a copy of the input's.
     if node.attributes.get("allowzero") or wanted.count(-1) > 1:
         return None
@@ -55,11 +55,11 @@ def _fold_reshape(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTens
     return [StoredTensor(final, source.kind, lambda: source.read().reshape(final))]
 
 
-def _fold_split(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor] | None:
-    source, count = _get_first(given), len(node.outputs)
+def _fold_split(node: BuilderNode, inputs: StoredInputs) -> Sequence[StoredTensor] | None:
+    source, count = _get_first(inputs), len(node.outputs)
     axis: Any = node.attributes.get("axis") or 0
     # With sizes as an input, or an uneven division, the parts differ.
-    if len(given) > 1 or source.shape[axis] % count:
+    if len(inputs) > 1 or source.shape[axis] % count:
         return None
     return [move_when_read(source, partial(_slice_part, axis=axis, index=index, count=count)) for index in range(count)]
 
@@ -69,16 +69,16 @@ def _slice_part(x: Array, axis: int, index: int, count: int) -> Array:
     return np.moveaxis(np.moveaxis(x, axis, 0)[index * step : (index + 1) * step], 0, axis)
 
 
-def _fold_concat(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor]:
-    tensors, axis = [tensor for tensor in given if tensor is not None], node.attributes["axis"]
+def _fold_concat(node: BuilderNode, inputs: StoredInputs) -> Sequence[StoredTensor]:
+    tensors, axis = [tensor for tensor in inputs if tensor is not None], node.attributes["axis"]
     assert isinstance(axis, int)
     shape = list(tensors[0].shape)
     shape[axis] = sum(tensor.shape[axis] for tensor in tensors)
     return [StoredTensor(tuple(shape), tensors[0].kind, lambda: np.concatenate([tensor.read() for tensor in tensors], axis))]
 
 
-def _fold_cast(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor] | None:
-    source, to = _get_first(given), node.attributes["to"]
+def _fold_cast(node: BuilderNode, inputs: StoredInputs) -> Sequence[StoredTensor] | None:
+    source, to = _get_first(inputs), node.attributes["to"]
     assert isinstance(to, DType)
     # ONNX does not define the cast of a float beyond the range of an integer.
     if source.dtype is None or (source.dtype.is_float and not to.is_float):
@@ -91,9 +91,9 @@ def _cast_array(array: Array, to: DType) -> Array:
         return array.astype(numpy_dtype(to))
 
 
-def _get_first(given: StoredInputs) -> StoredTensor:
-    assert given[0] is not None
-    return given[0]
+def _get_first(inputs: StoredInputs) -> StoredTensor:
+    assert inputs[0] is not None
+    return inputs[0]
 
 
 def _read_integers(tensor: StoredTensor | None) -> list[int]:

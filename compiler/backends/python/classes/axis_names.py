@@ -63,9 +63,9 @@ def _list_outputs(graph: Graph) -> list[Given]:
     return outputs
 
 
-def _keep_tensors(given: Sequence[Given]) -> list[Value]:
+def _keep_tensors(items: Sequence[Given]) -> list[Value]:
     """Keep the tensors, without the tuples."""
-    return [one for one in given if isinstance(one, Value)]
+    return [item for item in items if isinstance(item, Value)]
 
 
 class AxisNames:
@@ -74,9 +74,9 @@ class AxisNames:
         self.is_whole = cls.graphs[0].kind == "model"
         self.written = _collect_numbers(cls)
         self.taken = {p.name for p in cls.all_arguments}
-        self.inputs = [list(one) for one in zip(*(g.grouped_inputs for g in cls.graphs), strict=True)]
+        self.inputs = [list(items) for items in zip(*(g.grouped_inputs for g in cls.graphs), strict=True)]
         # A symbol that is written out as the size of some axis must not be the letter of another one.
-        self.outputs = [list(one) for one in zip(*(_list_outputs(g) for g in cls.graphs), strict=True)]
+        self.outputs = [list(items) for items in zip(*(_list_outputs(g) for g in cls.graphs), strict=True)]
         for tensors in filter(None, map(_keep_tensors, (*self.inputs, *self.outputs))):
             for sizes in zip(*(v.type.shape for v in tensors), strict=False):
                 if self._is_constant(sizes):
@@ -95,16 +95,16 @@ class AxisNames:
 
     def format_shapes(self) -> tuple[list[str], list[str]]:
         """Return the shapes of the inputs and the outputs."""
-        for given in (*self.inputs, *self.outputs):  # twice, because a later tensor may name the axes of an earlier one
-            self._format_tensor_or_tuple(given)
+        for items in (*self.inputs, *self.outputs):  # twice, because a later tensor may name the axes of an earlier one
+            self._format_tensor_or_tuple(items)
         return list(map(self._format_tensor_or_tuple, self.inputs)), list(map(self._format_tensor_or_tuple, self.outputs))
 
-    def _format_tensor_or_tuple(self, given: Sequence[Given]) -> str:
+    def _format_tensor_or_tuple(self, items: Sequence[Given]) -> str:
         """Format a tensor, or a tuple with the shape of its tensors if they are alike, given as it is in each of the graphs."""
-        tensors = _keep_tensors(given)
+        tensors = _keep_tensors(items)
         if tensors:
             return self._format_shape(tensors)
-        tuples = [one if isinstance(one, tuple) else one.values for one in given if not isinstance(one, Value)]
+        tuples = [item if isinstance(item, tuple) else item.values for item in items if not isinstance(item, Value)]
         some = next(filter(None, tuples), ())
         if not some or not all(len({v.type for v in values}) < 2 for values in tuples):
             return "tuple"
@@ -157,8 +157,8 @@ class AxisNames:
         sizes."""
         if self.written is not None and all(isinstance(size, int) and size not in self.written for size in sizes):
             return [make_symbol(f"{_ANY}{sizes[0]}")] * len(sizes)
-        found = None if self.is_whole else self.cls.common_formula(sizes)
-        return [found] * len(sizes) if isinstance(found, SymDim) else sizes
+        formula = None if self.is_whole else self.cls.common_formula(sizes)
+        return [formula] * len(sizes) if isinstance(formula, SymDim) else sizes
 
     def _is_constant(self, sizes: Sequence[Dim]) -> bool:
         """Whether the size is the same in all graphs, and clear when written out. Only the whole model shows formulas."""
@@ -183,16 +183,16 @@ class AxisNames:
 
     def _derive_name(self, sizes: list[Dim], axis: int) -> str:
         """Write a size in terms of an argument or of an axis with a name, preferably the same axis: `4*width`, `H/2`, `ceil(H/stride)`."""
-        same = [(values, name, True) for (values, at), name in self.letters.items() if at == axis]
+        same = [(values, name, True) for (values, letter_axis), name in self.letters.items() if letter_axis == axis]
         others = [(values, name, False) for values, name in self.named.items() if name not in self.names_in_shape]
         for values, name, at_same in (*same, *others):
             of = [v.value for v in values]
             symbolic = any(isinstance(size, SymDim) for size in of)
             # Between fixed sizes of different axes, a factor of 2 is more likely chance than a rule.
             if at_same or symbolic or values in self.arguments:
-                found = _format_multiple(sizes, of, name) or (self._format_quotient(sizes, of, name) if at_same or symbolic else "")
-                if found:
-                    return found
+                derived = _format_multiple(sizes, of, name) or (self._format_quotient(sizes, of, name) if at_same or symbolic else "")
+                if derived:
+                    return derived
         return ""
 
     def _format_quotient(self, sizes: list[Dim], of: list[object], name: str) -> str:
@@ -202,13 +202,13 @@ class AxisNames:
             return ""
         for divisors, text in self._list_divisors(len(sizes)):
             triples = list(zip(sizes, axes, divisors, strict=True))
-            if all(size * d == whole for size, whole, d in triples):
+            if all(size * d == total for size, total, d in triples):
                 return f"{name}/{text}"
-            if all(size == whole // d for size, whole, d in triples):
+            if all(size == total // d for size, total, d in triples):
                 return f"{name}//{text}"
-            if all(size == (whole + d - 1) // d for size, whole, d in triples):
+            if all(size == (total + d - 1) // d for size, total, d in triples):
                 return f"ceil({name}/{text})"
-            less = next((k for k in LESS if all(size == (whole - k) // d for size, whole, d in triples)), 0)
+            less = next((k for k in LESS if all(size == (total - k) // d for size, total, d in triples)), 0)
             if less:
                 return f"({name} - {less})//{text}"
         difference = sizes[0] - axes[0]
@@ -236,8 +236,8 @@ class AxisNames:
     def _choose_usual_letter(self, tensors: Sequence[Value], axis: int) -> str:
         if axis < 0:
             return ""
-        found = {channels for v in tensors if (channels := self.channels.get_channels(v)) is not None}
-        letters = LETTERS.get((found.pop() if len(found) == 1 else None, tensors[0].type.rank), "N" if axis == 0 else "")
+        positions = {channels for v in tensors if (channels := self.channels.get_channels(v)) is not None}
+        letters = LETTERS.get((positions.pop() if len(positions) == 1 else None, tensors[0].type.rank), "N" if axis == 0 else "")
         return letters[axis] if axis < len(letters) else ""
 
 

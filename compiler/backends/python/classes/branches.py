@@ -74,8 +74,8 @@ def _make_conditional(node: Condition, then: list[Step], otherwise: list[Step], 
     """Make a conditional expression of an `if` with one result, if each branch computes it by one expression."""
     if len(node.phis) != 1:
         return None
-    ((one, other), phi), *_ = node.phis.items()
-    first, second = _inline_branch(then, one), _inline_branch(otherwise, other)
+    ((first_tensor, other), phi), *_ = node.phis.items()
+    first, second = _inline_branch(then, first_tensor), _inline_branch(otherwise, other)
     if first is None or second is None or sum(not isinstance(part, KeywordCode) for part in walk_tree((first, second))) > LARGEST:
         return None
     traits = (then or otherwise)[-1].traits if then or otherwise else StepInfo("either")
@@ -97,6 +97,6 @@ def _inline_branch(steps: list[Step], result: int) -> Code | None:
         # Inlining a result that is used twice would compute it twice.
         if len(uses) != 1 or len(step.outputs) > 1 or step.loop or isinstance(step.code, (LetCode, NestedResults)):
             return None
-        own = step.code
-        code = rewrite_downward(code, lambda part, use=uses[0], own=own: own if part == use else None)  # type: ignore[misc]
+        step_code = step.code
+        code = rewrite_downward(code, lambda part, use=uses[0], step_code=step_code: step_code if part == use else None)  # type: ignore[misc]
     return code if len(steps) <= LONGEST else None

@@ -53,12 +53,12 @@ class ChannelAxes:
     def _mark_node(self, node: Node) -> None:
         for theirs, ours in _pair_interface(node):
             self._copy_channels(theirs, ours)
-        taken, made = _find_channels(node) if isinstance(node, OpNode) else (None, None)
-        if taken is not None and made is not None:
-            self._known.setdefault(id(node.inputs[0]), taken)
+        input_channels, output_channels = _find_channels(node) if isinstance(node, OpNode) else (None, None)
+        if input_channels is not None and output_channels is not None:
+            self._known.setdefault(id(node.inputs[0]), input_channels)
             for value in node.outputs:
                 if value.type.rank == node.inputs[0].type.rank:
-                    self._known.setdefault(id(value), made)
+                    self._known.setdefault(id(value), output_channels)
 
     def _propagate_channels(self, graph: Graph) -> None:
         """Copy what is known to tensors with the same axes."""

@@ -36,33 +36,33 @@ def decide_condition(known: Code, asked: Code) -> bool | None:
     if known == asked:
         return True
     match known, asked:
-        case Infix(one, left, right), Infix(other, a, b) if (left, right) == (a, b) and OPPOSITE.get(one) == other:
+        case Infix(op, left, right), Infix(other, a, b) if (left, right) == (a, b) and OPPOSITE.get(op) == other:
             return False
         case (Prefix("not ", inner), other) | (other, Prefix("not ", inner)) if inner == other:
             return False
     return None
 
 
-def arrange_by_branch(graph: Graph, made: Sequence[tuple[int, T]], ends: Mapping[Key, list[T]] = NO_ENDS) -> list[T | Branch[T]]:
+def arrange_by_branch(graph: Graph, numbered: Sequence[tuple[int, T]], ends: Mapping[Key, list[T]] = NO_ENDS) -> list[T | Branch[T]]:
     """Return the items as a tree of the `if`s around them.
 
-    `made` has each item with the index of its node, `ends` the items at the ends of branches.
+    `numbered` has each item with the index of its node, `ends` the items at the ends of branches.
     """
     positions = {node.label: index for index, node in enumerate(graph.nodes)} if graph.choices else {}
-    return _arrange_branches(list(made), graph.choices, positions, ends)
+    return _arrange_branches(list(numbered), graph.choices, positions, ends)
 
 
 def _arrange_branches(
-    made: list[tuple[int, T]], choices: Iterable[Choice], positions: dict[str, int], ends: Mapping[Key, list[T]]
+    numbered: list[tuple[int, T]], choices: Iterable[Choice], positions: dict[str, int], ends: Mapping[Key, list[T]]
 ) -> list[T | Branch[T]]:
     items: list[T | Branch[T]] = []
     for choice in choices:
         start, stop = _find_extent(choice, positions)
-        items += [one for node, one in made if node < start]
-        inside = _arrange_branches([m for m in made if start <= m[0] < stop], choice.inner, positions, ends)
+        items += [item for node, item in numbered if node < start]
+        inside = _arrange_branches([m for m in numbered if start <= m[0] < stop], choice.inner, positions, ends)
         items.append(Branch(choice, [*inside, *ends.get(choice.key, ())]))
-        made = [m for m in made if m[0] >= stop]
-    return [*items, *(one for _, one in made)]
+        numbered = [m for m in numbered if m[0] >= stop]
+    return [*items, *(item for _, item in numbered)]
 
 
 def _find_extent(choice: Choice, positions: dict[str, int]) -> tuple[int, int]:
@@ -73,16 +73,16 @@ def _find_extent(choice: Choice, positions: dict[str, int]) -> tuple[int, int]:
     return (min(indices), max(indices) + 1) if indices else (start, start)
 
 
-def make_sequence_items(graph: Graph, made: Sequence[Code]) -> tuple[Code, ...]:
+def make_sequence_items(graph: Graph, codes: Sequence[Code]) -> tuple[Code, ...]:
     """Make the items of a sequence, with `ChoiceItems` for the branches of `if`s."""
-    return tuple(map(_make_item, arrange_by_branch(graph, list(enumerate(made)))))
+    return tuple(map(_make_item, arrange_by_branch(graph, list(enumerate(codes)))))
 
 
-def _make_item(one: Code | Branch[Code]) -> Code:
-    if isinstance(one, Code):
-        return one
-    choice, made = one.choice, tuple(map(_make_item, one.made))
-    branches = (made, ()) if choice.taken else ((), made)
+def _make_item(item: Code | Branch[Code]) -> Code:
+    if isinstance(item, Code):
+        return item
+    choice, codes = item.choice, tuple(map(_make_item, item.made))
+    branches = (codes, ()) if choice.taken else ((), codes)
     return ChoiceItems(choice.key, choice.taken, formula_to_code(choice.test), *branches)
 
 
@@ -98,6 +98,10 @@ def splice_choices(code: Code) -> Code | None:
 def _choose_items(code: ChoiceItems) -> tuple[Code, ...]:
     match code.test:
         case Lit(bool() as value):
-            found = code.then if value else code.otherwise
-            return tuple(item for one in found for item in (_choose_items(one) if isinstance(one, ChoiceItems) else (one,)))
+            chosen = code.then if value else code.otherwise
+            return tuple(
+                item
+                for item_or_choice in chosen
+                for item in (_choose_items(item_or_choice) if isinstance(item_or_choice, ChoiceItems) else (item_or_choice,))
+            )
     return (code,)

@@ -54,20 +54,24 @@ class ClassSymbols:
 
     def _pass_free_symbols(self, caller: Graph) -> None:
         """Pass the free symbols of a graph on to the graphs that it calls. The parameters of a block are always free."""
-        own = self._free.get(id(caller), frozenset())
+        free_in_caller = self._free.get(id(caller), frozenset())
         for node in {id(n): n for n in caller.nodes if isinstance(n, CallNode)}.values():
             called = node.graph
-            found = {name for name, origin in called.origins.items() if origin.input is None}
-            found |= {name for name, given in node.arguments.items() if any(free_symbols(leaf.origin) & own for leaf in leaves_in(given))}
-            self._free[id(called)] = self._free.get(id(called), frozenset()) | own | found
+            free_in_called = {name for name, origin in called.origins.items() if origin.input is None}
+            free_in_called |= {
+                name
+                for name, argument in node.arguments.items()
+                if any(free_symbols(leaf.origin) & free_in_caller for leaf in leaves_in(argument))
+            }
+            self._free[id(called)] = self._free.get(id(called), frozenset()) | free_in_caller | free_in_called
 
     def get_free_symbols(self, graph: Graph) -> frozenset[str]:
         """Return the symbols that may have other values than the compiled ones."""
-        found = self._free.get(id(graph))
-        if found is None:
+        free = self._free.get(id(graph))
+        if free is None:
             # A graph that only a loop or branch around it contains has the symbols of that graph.
             return self.get_free_symbols(graph.around) if graph.around is not None else frozenset()
-        return found
+        return free
 
     def get_known_symbols(self, graph: Graph) -> Known:
         """Return the symbols of a graph that follow from others, by its decisions."""
@@ -85,8 +89,8 @@ class ClassSymbols:
     def find_pinned_symbols(self, graph: Graph) -> frozenset[str]:
         """Return the symbols in equalities that cannot be solved, because a float was made from them, or because they are a label."""
         known = self.get_known_symbols(graph)
-        equal = (substitute_known(made.left - made.right, known) for made in graph.decisions if made.op == "==")
-        used = (made.left for made in graph.decisions if made.op == IS)
+        equal = (substitute_known(decision.left - decision.right, known) for decision in graph.decisions if decision.op == "==")
+        used = (decision.left for decision in graph.decisions if decision.op == IS)
         return frozenset().union(*map(formula_symbols, (*equal, *used)))
 
 
@@ -130,8 +134,8 @@ def _spread_count_decisions(order: Sequence[Graph], pinned: Iterable[Graph]) -> 
     for caller in order:
         for node in caller.nodes:
             if isinstance(node, CallNode):
-                for made in decisions.get(id(node.graph), ()):
-                    seen = substitute_decision(made, node.arguments)
+                for decision in decisions.get(id(node.graph), ()):
+                    seen = substitute_decision(decision, node.arguments)
                     if seen is not None and seen not in decisions.setdefault(id(caller), []):
                         decisions[id(caller)].append(seen)
     return decisions
@@ -142,8 +146,8 @@ def _find_fixed_symbols(decisions: Sequence[Decision], order: list[str]) -> froz
     which is checked again when the class is used."""
     known = _solve_equalities(decisions, {}, order)
     symbols = {n for name, value in known.items() for n in (name, *free_symbols(value))}
-    for made in (d for d in decisions if d.op != DIVIDES):
-        remaining = replace(made, left=substitute_known(made.left, known), right=substitute_known(made.right, known))
+    for decision in (d for d in decisions if d.op != DIVIDES):
+        remaining = replace(decision, left=substitute_known(decision.left, known), right=substitute_known(decision.right, known))
         if not always_holds(remaining):
             symbols |= formula_symbols(remaining.left) | formula_symbols(remaining.right)
     return frozenset(symbols)
@@ -152,13 +156,13 @@ def _find_fixed_symbols(decisions: Sequence[Decision], order: list[str]) -> froz
 def _solve_equalities(decisions: Iterable[Decision], settled: Known, order: list[str]) -> Known:
     """Solve each equality among the decisions for one symbol: preferably the size of an input, or the symbol declared last."""
     known: dict[str, Dim] = dict(settled)
-    for made in decisions:
-        difference = substitute_known(made.left - made.right, known) if made.op == "==" else 0
+    for decision in decisions:
+        difference = substitute_known(decision.left - decision.right, known) if decision.op == "==" else 0
         if not isinstance(difference, SymDim):
             continue
-        found = _solve_for_symbol(difference, order)
-        if found is not None:
-            name, value = found
+        solution = _solve_for_symbol(difference, order)
+        if solution is not None:
+            name, value = solution
             # The formulas so far may contain the symbol: without the substitution, two symbols could define each other.
             known = {n: substitute_symbols(v, {name: value}) for n, v in known.items()} | {name: value}
     return known

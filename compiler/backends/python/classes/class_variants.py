@@ -101,7 +101,7 @@ class _Alignment:
         body.members = [replace(get_own_or_any(column, i), guards=guards) for column, guards in members]
         body.outputs = outputs
         body.tests = {key: get_own_or_any(tests, i) for key, tests in self.tests.items()}
-        body.taken = {key: taken[i] for key, taken in self.taken.items() if i in taken}
+        body.taken = {key: outcomes[i] for key, outcomes in self.taken.items() if i in outcomes}
         return body
 
     # --- branches ----------------------------------------------------------------------------------------------------------
@@ -111,12 +111,12 @@ class _Alignment:
         require_same_value(len(tree) for tree in trees.values())
         for position in range(len(next(iter(trees.values()), ()))):
             column = {i: tree[position] for i, tree in trees.items()}
-            yield column, require_same_value(isinstance(one, Branch) for one in column.values())
+            yield column, require_same_value(isinstance(item, Branch) for item in column.values())
 
     def _read_condition(self, column: BodyColumn) -> tuple[Key, dict[int, bool], dict[int, Code]]:
-        key: Key = require_same_value(one.choice.key for one in column.values())
-        self.conditions[key] = {i: formula_to_code(one.choice.test) for i, one in column.items()}
-        return key, {i: one.choice.taken for i, one in column.items()}, self.conditions[key]
+        key: Key = require_same_value(branch.choice.key for branch in column.values())
+        self.conditions[key] = {i: formula_to_code(branch.choice.test) for i, branch in column.items()}
+        return key, {i: branch.choice.taken for i, branch in column.items()}, self.conditions[key]
 
     def _add_condition(self, key: Key, taken: dict[int, bool], tests: dict[int, Code]) -> None:
         """Make it a condition of the class."""
@@ -132,100 +132,100 @@ class _Alignment:
             if isinstance(values[0], bool) and several[0].hint:
                 continue
             used = [v for i, v in enumerate(values) if i not in unused]
-            found = self.relations.find_formula(values, unused) if any(has_origin(v) for v in values) else None
-            if found is None and (any(has_origin(v) for v in used) or len({StrictLiteral(v) for v in used}) > 1):
+            formula = self.relations.find_formula(values, unused) if any(has_origin(v) for v in values) else None
+            if formula is None and (any(has_origin(v) for v in used) or len({StrictLiteral(v) for v in used}) > 1):
                 raise Different
 
     # --- members -----------------------------------------------------------------------------------------------------------
 
-    def _align_members(self, trees: BodyColumn, guards: Guards, found: list[tuple[BodyColumn, Guards]]) -> None:
+    def _align_members(self, trees: BodyColumn, guards: Guards, aligned: list[tuple[BodyColumn, Guards]]) -> None:
         for column, is_branch in self._zip_columns(trees):
             if not is_branch:
                 require_same_value((m.label, m.kind) for m in column.values())
                 codes = self._align_codes({i: m.code for i, m in column.items()})
-                found.append(({i: replace(m, code=codes[i]) for i, m in column.items()}, guards))
+                aligned.append(({i: replace(m, code=codes[i]) for i, m in column.items()}, guards))
                 continue
             key, taken, tests = self._read_condition(column)
             for branch in (True, False):
-                inside = {i: one.made for i, one in column.items() if taken[i] is branch}
+                inside = {i: item.made for i, item in column.items() if taken[i] is branch}
                 several = len(inside) < len(column)
-                before = len(found)
-                self._align_members(inside, (*guards, (key, branch)) if several else guards, found)
-                if several and len(found) > before:
+                before = len(aligned)
+                self._align_members(inside, (*guards, (key, branch)) if several else guards, aligned)
+                if several and len(aligned) > before:
                     self._add_condition(key, taken, tests)
 
     def _align_codes(self, codes: BodyColumn) -> dict[int, Any]:
         """Align code of one shape, and sequences with the members of all branches."""
         if len({shape_key(code) for code in codes.values()}) < 2:
             return dict(codes)
-        found: dict[int, list[ChoiceItems]] = {i: [] for i in codes}
+        choices: dict[int, list[ChoiceItems]] = {i: [] for i in codes}
 
         def cut(part: Code, i: int) -> Code | None:
             if not isinstance(part, ChoiceItems):
                 return None
-            found[i].append(part)
+            choices[i].append(part)
             # Choices are compared on their own, so an empty name stands for each while the rest is compared.
             return NameCode("")
 
         require_same_value(shape_key(rewrite_downward(code, lambda part, i=i: cut(part, i))) for i, code in codes.items())  # type: ignore[misc]
-        columns = [self._align_choices(dict(zip(found, several, strict=True))) for several in zip(*found.values(), strict=True)]
+        columns = [self._align_choices(dict(zip(choices, several, strict=True))) for several in zip(*choices.values(), strict=True)]
         return {i: _replace_choices(code, (column[i] for column in columns)) for i, code in codes.items()}
 
     def _align_choices(self, codes: BodyColumn) -> dict[int, Any]:
         require_same_value(code.key for code in codes.values())
-        made = {i: {"test": code.test} for i, code in codes.items()}
+        fields = {i: {"test": code.test} for i, code in codes.items()}
         for name, branch in (("then", True), ("otherwise", False)):
             inside = {i: TupleCode(getattr(code, name)) for i, code in codes.items() if code.taken is branch}
-            found = self._align_codes(inside) if inside else {}
+            aligned = self._align_codes(inside) if inside else {}
             for i in codes:
-                made[i][name] = get_own_or_any(found, i).items if found else ()
+                fields[i][name] = get_own_or_any(aligned, i).items if aligned else ()
         if len({code.taken for code in codes.values()}) > 1:
             self._check_condition({i: code.test for i, code in codes.items()})
-        return {i: replace(code, **made[i]) for i, code in codes.items()}
+        return {i: replace(code, **fields[i]) for i, code in codes.items()}
 
     # --- steps -------------------------------------------------------------------------------------------------------------
 
-    def _align_steps(self, trees: BodyColumn, scope: Guards, found: list[AlignedNode]) -> None:
+    def _align_steps(self, trees: BodyColumn, scope: Guards, aligned: list[AlignedNode]) -> None:
         for column, is_branch in self._zip_columns(trees):
             if not is_branch:
-                found.append(self._align_step(column, scope))
+                aligned.append(self._align_step(column, scope))
                 continue
             key, taken, tests = self._read_condition(column)
             # All bodies took the same branch, so the class needs no `if`.
             if len(set(taken.values())) == 1:
-                self._align_steps({i: one.made for i, one in column.items()}, scope, found)
+                self._align_steps({i: item.made for i, item in column.items()}, scope, aligned)
                 continue
             condition = Condition(key, scope, tests, taken)
-            taken_in = {i: self.bodies[i].ends[one.choice.key][0] for i, one in column.items()}
-            made = {i: self.bodies[i].ends[one.choice.key][1] for i, one in column.items()}
-            given = self._resolve_tensors(taken_in, scope)
+            taken_in = {i: self.bodies[i].ends[item.choice.key][0] for i, item in column.items()}
+            results = {i: self.bodies[i].ends[item.choice.key][1] for i, item in column.items()}
+            passed = self._resolve_tensors(taken_in, scope)
             for branch, nodes in condition.branches.items():
                 self._align_steps({i: b.made for i, b in column.items() if taken[i] is branch}, (*scope, (key, branch)), nodes)
             self._add_condition(key, taken, tests)
-            found.append(condition)
-            self._join_results(condition, made, taken_in, given)
+            aligned.append(condition)
+            self._join_results(condition, results, taken_in, passed)
 
     def _resolve_tensors(self, several: BodyColumn, scope: Guards) -> list[int]:
         """Resolve the tensors that an `if` takes or gives."""
         if not all(isinstance(code, ValueRef) for codes in several.values() for code in codes):
             raise Different
         count = require_same_value(len(codes) for codes in several.values())
-        return [self._resolve_tensor({i: codes[at].index for i, codes in several.items()}, scope) for at in range(count)]
+        return [self._resolve_tensor({i: codes[position].index for i, codes in several.items()}, scope) for position in range(count)]
 
-    def _join_results(self, condition: Condition, results: BodyColumn, taken: BodyColumn, given: list[int]) -> None:
+    def _join_results(self, condition: Condition, results: BodyColumn, inputs: BodyColumn, resolved: list[int]) -> None:
         """Join the results of the two branches of an `if`."""
         if not all(isinstance(code, ValueRef) for codes in results.values() for code in codes):
             raise Different
-        for at in range(require_same_value(len(codes) for codes in results.values())):
+        for position in range(require_same_value(len(codes) for codes in results.values())):
             sides: list[int] = []
             for branch in (True, False):
-                column = {i: codes[at].index for i, codes in results.items() if condition.taken[i] is branch}
-                passed = {taken[i].index(ValueRef(t)) if ValueRef(t) in taken[i] else -1 for i, t in column.items()}
+                column = {i: codes[position].index for i, codes in results.items() if condition.taken[i] is branch}
+                passed = {inputs[i].index(ValueRef(t)) if ValueRef(t) in inputs[i] else -1 for i, t in column.items()}
                 place = passed.pop() if len(passed) == 1 else -1
-                sides.append(given[place] if place >= 0 else self._resolve_tensor(column, (*condition.scope, (condition.key, branch))))
+                sides.append(resolved[place] if place >= 0 else self._resolve_tensor(column, (*condition.scope, (condition.key, branch))))
             # Both branches pass on the same tensor: no choice between two is needed.
             if sides[0] != sides[1]:
-                self._add_phi(condition, (sides[0], sides[1]), {i: codes[at].index for i, codes in results.items()})
+                self._add_phi(condition, (sides[0], sides[1]), {i: codes[position].index for i, codes in results.items()})
 
     def _align_step(self, column: BodyColumn, scope: Guards) -> Aligned:
         require_same_value((len(s.outputs), s.traits, s.loop is None) for s in column.values())
@@ -235,11 +235,14 @@ class _Alignment:
         first = next(iter(column.values()))
         if first.loop is not None:
             states = tuple(
-                self._resolve_tensor({i: s.loop.states[at] for i, s in column.items()}, scope) for at in range(len(first.loop.states))
+                self._resolve_tensor({i: s.loop.states[position] for i, s in column.items()}, scope)
+                for position in range(len(first.loop.states))
             )
             require_same_value((replace(loop, states=()), len(loop.states)) for loop in loops.values())
             loops = {i: replace(loop, states=states) for i, loop in loops.items()}
-        outputs = tuple(self._add_tensor({i: s.outputs[at] for i, s in column.items()}, scope) for at in range(len(first.outputs)))
+        outputs = tuple(
+            self._add_tensor({i: s.outputs[position] for i, s in column.items()}, scope) for position in range(len(first.outputs))
+        )
         steps = {i: replace(s, code=codes[i], outputs=outputs, loop=loops[i], guards=scope) for i, s in column.items()}
         return Aligned(steps, outputs)
 
@@ -257,8 +260,8 @@ class _Alignment:
         """Replace tensors and sizes in code by those of the class."""
         references = {i: [p.index for p in walk_tree(code) if isinstance(p, ValueRef)] for i, code in codes.items()}
         count = require_same_value(len(r) for r in references.values())
-        found = [self._resolve_tensor({i: r[at] for i, r in references.items()}, scope) for at in range(count)]
-        return {i: self._replace_references(code, i, iter(found)) for i, code in codes.items()}
+        resolved = [self._resolve_tensor({i: r[position] for i, r in references.items()}, scope) for position in range(count)]
+        return {i: self._replace_references(code, i, iter(resolved)) for i, code in codes.items()}
 
     def _replace_references(self, code: Code, i: int, numbers: Any) -> Code:
         def change(part: Code) -> Code | None:
@@ -296,8 +299,8 @@ class _Alignment:
         key, sides = self.phis[number]
         for around, branch in scope:
             shared = self.conditions[around].keys() & self.conditions[key].keys()
-            found = {decide_condition(self.conditions[around][i], self.conditions[key][i]) for i in shared}
-            holds = found.pop() if len(found) == 1 else None
+            decided = {decide_condition(self.conditions[around][i], self.conditions[key][i]) for i in shared}
+            holds = decided.pop() if len(decided) == 1 else None
             if holds is not None:
                 return sides[0 if holds is branch else 1] in known
         return False

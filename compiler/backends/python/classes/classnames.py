@@ -36,7 +36,7 @@ def choose_main_name(base: str, framework: Framework) -> str:
 def name_classes(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str], reserved: Iterable[str] = ()) -> None:
     """Name all classes but the main one, which has its name. `labels`: by the id of a graph, the label of its first use. `reserved`: other
     names that the file imports and defines."""
-    taken = {main.name, *_TAKEN, *reserved, *(p.name for c in classes for p in c.all_arguments)}
+    used_names = {main.name, *_TAKEN, *reserved, *(p.name for c in classes for p in c.all_arguments)}
     families: dict[str, list[ClassDef]] = {}
     for cls in classes:
         if cls is not main:
@@ -44,7 +44,7 @@ def name_classes(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, s
             families.setdefault(cls.base if cls.base != main.base else f"{cls.base}Block", []).append(cls)
     words = _Words()
     for base, family in families.items():
-        _Family(base, family, words, labels).name(taken)
+        _Family(base, family, words, labels).name(used_names)
 
 
 class _Words:
@@ -55,11 +55,11 @@ class _Words:
 
     def get_words(self, graph: Graph) -> frozenset[str]:
         if id(graph) not in self.known:
-            found: set[str] = set()
+            words: set[str] = set()
             for called in {id(n.graph): n.graph for n in graph.nodes if isinstance(n, CallNode)}.values():
-                found |= {called.name} if called.kind == "block" else self.get_words(called)
-            found |= {_get_applied_name(n, graph) for n in graph.nodes if not isinstance(n, CallNode)}
-            self.known[id(graph)] = frozenset(found - {"identity"})
+                words |= {called.name} if called.kind == "block" else self.get_words(called)
+            words |= {_get_applied_name(n, graph) for n in graph.nodes if not isinstance(n, CallNode)}
+            self.known[id(graph)] = frozenset(words - {"identity"})
         return self.known[id(graph)]
 
 
@@ -86,11 +86,11 @@ class _Family:
             ),
         )
 
-    def name(self, taken: set[str]) -> None:
+    def name(self, used_names: set[str]) -> None:
         for cls in (self.plainest, *(c for c in self.classes if c is not self.plainest)):
             wanted = [*(f"{self.base}{suffix}" for suffix in self._suggest_suffixes(cls)), *self._suggest_use_labels(cls)]
-            cls.name = next((n for n in wanted if n not in taken), "") or make_unique(self.base, taken)
-            taken.add(cls.name)
+            cls.name = next((n for n in wanted if n not in used_names), "") or make_unique(self.base, used_names)
+            used_names.add(cls.name)
 
     def _suggest_suffixes(self, cls: ClassDef) -> Iterator[str]:
         """Yield the possible suffixes of the base, the best first."""
@@ -113,9 +113,9 @@ class _Family:
 
     def _list_extra_labels(self, cls: ClassDef) -> list[str]:
         """List the members that the plainest class lacks. A member without a label is named after its operator."""
-        own = {m.label for m in self.plainest.body.members}
+        own_labels = {m.label for m in self.plainest.body.members}
         nodes = {n.label: n for n in cls.graphs[0].nodes}
-        extra = [m.label for m in cls.body.members if m.label not in own and m.label[0].isalpha()]
+        extra = [m.label for m in cls.body.members if m.label not in own_labels and m.label[0].isalpha()]
         return [_strip_stage_number(label, nodes.get(label), cls.graphs[0]) for label in extra]
 
     def _list_extra_operators(self, cls: ClassDef) -> list[str]:
@@ -124,8 +124,8 @@ class _Family:
 
     def _list_switched_arguments(self, cls: ClassDef) -> list[str]:
         """List the arguments that are none, zero or one in the plainest class, and something else here."""
-        plain, own = self._collect_argument_values(self.plainest), self._collect_argument_values(cls)
-        return [a for a in own if all(_is_nothing(v) for v in plain.get(a, ())) and not any(_is_nothing(v) for v in own[a])]
+        plain, values = self._collect_argument_values(self.plainest), self._collect_argument_values(cls)
+        return [a for a in values if all(_is_nothing(v) for v in plain.get(a, ())) and not any(_is_nothing(v) for v in values[a])]
 
     def _list_word_values(self, cls: ClassDef) -> Iterator[str]:
         """Yield words that are the value of an argument here and nowhere in the plainest class."""
@@ -137,18 +137,18 @@ class _Family:
 
     def _collect_argument_values(self, cls: ClassDef) -> dict[str, set[object]]:
         """Collect the values of the block's arguments."""
-        found: dict[str, set[object]] = {}
+        values: dict[str, set[object]] = {}
         for graph in cls.graphs:
             for argument, value in graph.arguments.items():
                 plain = value is None or isinstance(value, (bool, int, float, str))
                 # Other values, such as tuples, need not be hashable; the dash keeps their text from looking like a word.
-                found.setdefault(argument, set()).add(value if plain else f"-{value!r}")
-        return found
+                values.setdefault(argument, set()).add(value if plain else f"-{value!r}")
+        return values
 
     def _suggest_use_labels(self, cls: ClassDef) -> Iterator[str]:
         """Suggest the label that all stages of the class have in the spec, and no stage of the plainest class has."""
-        own, plain = ({self.labels.get(id(g), "") for g in c.graphs} for c in (cls, self.plainest))
-        if len(own) == 1 and not own & plain and (label := own.pop())[-1:].isalpha():
+        labels, plain = ({self.labels.get(id(g), "") for g in c.graphs} for c in (cls, self.plainest))
+        if len(labels) == 1 and not labels & plain and (label := labels.pop())[-1:].isalpha():
             yield to_camel_case(label)
 
     def _count_levels(self, cls: ClassDef) -> int:
@@ -163,8 +163,8 @@ class _Family:
 def _list_given_tensors(cls: ClassDef) -> list[str]:
     """List the names of the tensors that a block declares and gets."""
     graph = cls.graphs[0]
-    own = graph.inputs[: len(graph.inputs) - graph.captures] if graph.kind == "block" else []
-    return [v.name for v in own if not v.borrowed]
+    own_inputs = graph.inputs[: len(graph.inputs) - graph.captures] if graph.kind == "block" else []
+    return [v.name for v in own_inputs if not v.borrowed]
 
 
 def _find_instantiated_classes(cls: ClassDef) -> set[ClassDef]:

@@ -38,19 +38,19 @@ class ArgumentTable:
 
     # --- finding and adding ------------------------------------------------------------------------------------------------
 
-    def get_or_add_symbol(self, name: str, found: Origin) -> ConstructorArgument:
+    def get_or_add_symbol(self, name: str, origin: Origin) -> ConstructorArgument:
         """Return the argument for a symbol, or for the list that it is an item of."""
-        key = name.rpartition(".")[0] if found.index is not None else name
+        key = name.rpartition(".")[0] if origin.index is not None else name
         if key not in self._known:
             graph: Graph = self.bodies[0].graph
-            values = self._symbol_values(name, found)
-            wanted = found.name or self.relations.choose_name(name, found.input, found.axis)
+            values = self._symbol_values(name, origin)
+            wanted = origin.name or self.relations.choose_name(name, origin.input, origin.axis)
             default = (
                 strip_formulas(values[0])
                 if graph.kind == "model"
-                else found.default
-                if found.input is None
-                else _default_size(found, values)
+                else origin.default
+                if origin.input is None
+                else _default_size(origin, values)
             )
             optional = default is not None
             self._known[key] = ConstructorArgument(
@@ -63,9 +63,9 @@ class ArgumentTable:
             )
         return self._known[key]
 
-    def _symbol_values(self, name: str, found: Origin) -> list[Any]:
-        if found.index is not None:
-            return [find_home_graph(b.graph, name).arguments[found.name] for b in self.bodies]
+    def _symbol_values(self, name: str, origin: Origin) -> list[Any]:
+        if origin.index is not None:
+            return [find_home_graph(b.graph, name).arguments[origin.name] for b in self.bodies]
         found_in = [find_origin(b.graph, name) is not None for b in self.bodies]
         return [trace_argument(v, name) if known else v for v, known in zip(self.relations.get_values(name), found_in, strict=True)]
 
@@ -78,14 +78,14 @@ class ArgumentTable:
         # Values with formulas may agree by chance, so only plain literals share an argument by value.
         if known is not None and not any(has_origin(v) for v in (*known.values, *values)):
             return known
-        names = [n for n, given in self.given.items() if _are_equal(given, values, unused)]
+        names = [n for n, arguments in self.given.items() if _are_equal(arguments, values, unused)]
         if names:
             name = hint if hint in names else names[0]
-            given, flags = self.given[name], self.bodies[0].graph.flags
-            if name in flags and all(isinstance(v, bool) for v in given):
+            arguments, flags = self.given[name], self.bodies[0].graph.flags
+            if name in flags and all(isinstance(v, bool) for v in arguments):
                 keyword = KeywordCode(name, Lit(None), flags[name], True)
             return self.add_argument(
-                [v if has_traced_float(v) and i not in unused else g for i, (g, v) in enumerate(zip(given, values, strict=True))],
+                [v if has_traced_float(v) and i not in unused else g for i, (g, v) in enumerate(zip(arguments, values, strict=True))],
                 name,
                 keyword,
             )
@@ -98,7 +98,7 @@ class ArgumentTable:
     def has_values(self, values: Sequence[object], unused: Container[int]) -> bool:
         """Whether an argument, or a parameter of the block, has these values."""
         known = [p.values for p in self._known.values() if not any(has_origin(v) for v in p.values)]
-        return any(_are_equal(given, values, unused) for given in (*known, *self.given.values()))
+        return any(_are_equal(arguments, values, unused) for arguments in (*known, *self.given.values()))
 
     def is_parameter(self, name: str, values: Sequence[object], unused: Container[int]) -> bool:
         """Whether the values are those of the block's parameter of this name, except in bodies where they are `unused`."""
@@ -131,9 +131,9 @@ class ArgumentTable:
         ):
             return False
         optional, default = _choose_default(keyword, values)
-        made = replace(known[1], values=tuple(values), optional=optional, default=default, unneeded=False)
+        completed = replace(known[1], values=tuple(values), optional=optional, default=default, unneeded=False)
         # Replaced in place, so that the order of the arguments stays.
-        self._known = {wanted if k == known[0] else k: made if k == known[0] else p for k, p in self._known.items()}
+        self._known = {wanted if k == known[0] else k: completed if k == known[0] else p for k, p in self._known.items()}
         return True
 
     def index_by_symbol(self) -> dict[str, ConstructorArgument]:
@@ -147,12 +147,12 @@ class ArgumentTable:
         self._known = {k: p for k, p in self._known.items() if p is not parameter}
         self._forget_name(parameter.name)
 
-    def replace_argument(self, parameter: ConstructorArgument, made: ConstructorArgument) -> None:
-        self._known = {k: made if p is parameter else p for k, p in self._known.items()}
+    def replace_argument(self, parameter: ConstructorArgument, replacement: ConstructorArgument) -> None:
+        self._known = {k: replacement if p is parameter else p for k, p in self._known.items()}
         for names in (self.stored, self.wide):
             if parameter.name in names:
                 self._forget_name(parameter.name)
-                names.add(made.name)
+                names.add(replacement.name)
 
     def _forget_name(self, name: str) -> None:
         self.stored.discard(name)
@@ -163,15 +163,15 @@ class ArgumentTable:
 
     def find_same_argument(self, values: Sequence[object]) -> str:
         """Return the name of the argument with these values by the same formulas. Empty if there is none."""
-        found = self._known.get(_make_key(values))
-        return "" if found is None else found.name
+        argument = self._known.get(_make_key(values))
+        return "" if argument is None else argument.name
 
     def find_argument_name(self, name: str) -> str:
         """Return the name of the argument for a symbol, or of the item of one. Empty if there is none."""
         if name in self._known:
             return self._known[name].name
-        whole, _, index = name.rpartition(".")
-        return f"{self._known[whole].name}[{index}]" if whole in self._known else ""
+        prefix, _, index = name.rpartition(".")
+        return f"{self._known[prefix].name}[{index}]" if prefix in self._known else ""
 
     # --- the signature -----------------------------------------------------------------------------------------------------
 
@@ -203,9 +203,9 @@ class ArgumentTable:
         return {p.name for p in self._known.values() if p.name in names and len(set(map(StrictLiteral, p.values))) > 1}
 
 
-def _default_size(found: Origin, values: Sequence[object]) -> int | None:
+def _default_size(origin: Origin, values: Sequence[object]) -> int | None:
     """Return 0 for the size of a tuple that has no tensors in some body; None for other sizes."""
-    return 0 if isinstance(found.input, ValueTuple) and 0 in values else None
+    return 0 if isinstance(origin.input, ValueTuple) and 0 in values else None
 
 
 def _choose_default(keyword: KeywordCode | None, values: Sequence[object]) -> tuple[bool, Literal]:
@@ -220,16 +220,16 @@ def _make_key(values: Sequence[object]) -> object:
     return tuple((StrictLiteral(v), origin_key(v)) for v in values)
 
 
-def _are_equal(given: Sequence[object], values: Sequence[object], unused: Container[int]) -> bool:
+def _are_equal(arguments: Sequence[object], values: Sequence[object], unused: Container[int]) -> bool:
     """Whether the values are equal in all bodies where they are used."""
-    return all(i in unused or StrictLiteral(g) == StrictLiteral(v) for i, (g, v) in enumerate(zip(given, values, strict=True)))
+    return all(i in unused or StrictLiteral(g) == StrictLiteral(v) for i, (g, v) in enumerate(zip(arguments, values, strict=True)))
 
 
 def _keep_varying(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Return the compile-time arguments that vary, with their values."""
-    found = {name: [a.get(name) for a in arguments] for name in arguments[0]}
-    found = {n: [strip_formulas(v) if isinstance(v, TracedFloat) else v for v in values] for n, values in found.items()}
-    return {n: values for n, values in found.items() if all(_is_plain(v) for v in values) and len({StrictLiteral(v) for v in values}) > 1}
+    columns = {name: [a.get(name) for a in arguments] for name in arguments[0]}
+    columns = {n: [strip_formulas(v) if isinstance(v, TracedFloat) else v for v in values] for n, values in columns.items()}
+    return {n: values for n, values in columns.items() if all(_is_plain(v) for v in values) and len({StrictLiteral(v) for v in values}) > 1}
 
 
 def _is_plain(value: object) -> bool:

@@ -27,9 +27,9 @@ MANY = 4
 def write_docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes) -> list[str]:
     """Write `\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`, below the text of the comment above the block."""
     graph = cls.graphs[0]
-    taken, given = AxisNames(cls, channels).format_shapes()
+    taken, outputs = AxisNames(cls, channels).format_shapes()
     takes = [f"{name}: {shape}" for name, shape in zip(inputs, taken, strict=False)]
-    gives = _format_outputs(list_output_names(graph) if len(given) > 1 else [], given)
+    gives = _format_outputs(list_output_names(graph) if len(outputs) > 1 else [], outputs)
     above = extract_remark(graph, {*inputs, *(p.name for p in cls.all_arguments)})
     results = f"{', '.join(gives)}."
     return _lay_out_lines(above, ", ".join(takes), f"-> {results}") if takes else _lay_out_lines(above, "->", results)
@@ -62,6 +62,6 @@ def _lay_out_lines(above: str, takes: str, gives: str) -> list[str]:
 def _wrap_shapes(words: str) -> list[str]:
     """Break the text into lines that end after a whole shape."""
     # `textwrap` breaks at plain spaces only, so a non-breaking space keeps a shape and its name together.
-    whole = re.sub(r", (?=[^\[\]]*\])", ",\N{NO-BREAK SPACE}", words).replace(": ", ":\N{NO-BREAK SPACE}")
-    lines = wrap(whole, WIDTH - len(STEP) - 3, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    unbroken = re.sub(r", (?=[^\[\]]*\])", ",\N{NO-BREAK SPACE}", words).replace(": ", ":\N{NO-BREAK SPACE}")
+    lines = wrap(unbroken, WIDTH - len(STEP) - 3, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]

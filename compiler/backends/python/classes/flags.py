@@ -18,11 +18,11 @@ from ..identifiers import make_unique
 
 
 def make_flags(
-    body: ClassBody, attributes: Mapping[str, str], taken: Iterable[str], accessed: Callable[[MemberRef], str]
+    body: ClassBody, attributes: Mapping[str, str], used_names: Iterable[str], accessed: Callable[[MemberRef], str]
 ) -> tuple[dict[Key, str], dict[str, Code]]:
     """Return the expressions, and the attributes that the constructor sets, with their values."""
     optional = body.find_optional_members()
-    used = set(taken)
+    used = set(used_names)
     expressions: dict[Key, str] = {}
     kept: dict[str, Code] = {}
     for key in body.list_forward_conditions():

@@ -33,12 +33,12 @@ class ForwardSizes:
             for axis, d in enumerate(read.type.shape if read is not None else ()):
                 self._record_axis(d, index, axis)
 
-    def _choose_tensor(self, taken: Value | ValueTuple) -> Value | None:
+    def _choose_tensor(self, item: Value | ValueTuple) -> Value | None:
         """Return the tensor whose sizes are read. For a list of a model, which has the same number of tensors in each use, the first
         one."""
-        if isinstance(taken, Value):
-            return taken
-        return taken.values[0] if taken.listed and taken.values and self.body.graph.kind == "model" else None
+        if isinstance(item, Value):
+            return item
+        return item.values[0] if item.listed and item.values and self.body.graph.kind == "model" else None
 
     def _record_axis(self, d: Dim, index: int, axis: int) -> None:
         if not isinstance(d, SymDim):
@@ -65,13 +65,13 @@ class ForwardSizes:
         if d in self.whole:
             return SizeRef("{0}", (self._read_axis(d),))
         names = sorted(free_symbols(d))
-        found = [self._find_symbol(name) for name in names]
+        symbols = [self._find_symbol(name) for name in names]
         # A fraction of a whole axis comes before arithmetic with symbols: it is shorter, and the same at every resolution.
-        if not all(s is not None and _is_whole(s) for s in found):
+        if not all(s is not None and _is_whole(s) for s in symbols):
             share = self._express_as_fraction(d)
             if share is not None:
                 return share
-        sources = tuple(self._add_symbol(s) for s in found if s is not None)
+        sources = tuple(self._add_symbol(s) for s in symbols if s is not None)
         if len(sources) < len(names):
             return SizeRef("{0}", (self._pass_size(d),))
         text = dim_to_python(d, {name: f"{{{i}}}" for i, name in enumerate(names)})
@@ -79,12 +79,12 @@ class ForwardSizes:
 
     def _express_as_fraction(self, d: SymDim) -> Code | None:
         """Write a size as a fraction or a multiple of an axis, so that blocks of the same layers are equal at every resolution."""
-        for whole in self.whole:
-            found = constant_ratio(d, whole)
-            if found is not None:
-                p, q = found
+        for axis_size in self.whole:
+            ratio = constant_ratio(d, axis_size)
+            if ratio is not None:
+                p, q = ratio
                 text = ("" if p == 1 else f"{p} * ") + "{0}" + ("" if q == 1 else f" // {q}")
-                return SizeRef(text, (self._read_axis(whole),), self.named.get(d, ""))
+                return SizeRef(text, (self._read_axis(axis_size),), self.named.get(d, ""))
         return None
 
     def _read_axis(self, d: Dim) -> Code:
@@ -94,13 +94,13 @@ class ForwardSizes:
         index, axis = self.whole[d]
         value = self._choose_tensor(self.takes[index])
         assert value is not None
-        given = get_spec_axis_name(value, axis) or self.named.get(d, "")
-        return SizeSymbol(given or choose_axis_name(value.type.shape, axis), index, axis, given=bool(given))
+        name = get_spec_axis_name(value, axis) or self.named.get(d, "")
+        return SizeSymbol(name or choose_axis_name(value.type.shape, axis), index, axis, given=bool(name))
 
     def _find_symbol(self, symbol: str) -> SizeSymbol | None:
         """Return where the symbol can be read, preferably unchanged."""
-        whole = next((d for d in self.whole if _is_plain(d, symbol)), None)
-        return self._make_axis_symbol(whole) if whole is not None else self.lines.get(symbol)
+        axis_size = next((d for d in self.whole if _is_plain(d, symbol)), None)
+        return self._make_axis_symbol(axis_size) if axis_size is not None else self.lines.get(symbol)
 
     def _add_symbol(self, symbol: SizeSymbol) -> Code:
         if symbol not in self.body.symbols:

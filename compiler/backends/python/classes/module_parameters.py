@@ -56,9 +56,9 @@ class StageParameters:
         op = self._of[id(node)][1].default
         if op is None:
             return None
-        made = copy(node)
-        made.op = op
-        return made
+        default_node = copy(node)
+        default_node.op = op
+        return default_node
 
 
 def make_module_value(code: Code | None, framework: Framework) -> StageValue | None:

@@ -71,9 +71,11 @@ class Relations:
         """Fix the symbols of numbers that are written as literals: they can no longer vary."""
         self.fixed_symbols |= names_in(tuple(values)) & self._free
 
-    def _fits_all(self, formula: Dim, own: Sequence[Dim], unused: Container[int]) -> bool:
+    def _fits_all(self, formula: Dim, sizes: Sequence[Dim], unused: Container[int]) -> bool:
         """Whether it is the formula of the numbers in all bodies, by the knowledge of each."""
-        return all(i in unused or substitute_known(formula, known) == o for i, (o, known) in enumerate(zip(own, self._known, strict=True)))
+        return all(
+            i in unused or substitute_known(formula, known) == o for i, (o, known) in enumerate(zip(sizes, self._known, strict=True))
+        )
 
     def substitute_fixed(self, formula: Dim) -> Dim:
         """Remove the symbols that follow from others, or cannot vary, from the formula."""
@@ -93,8 +95,8 @@ class Relations:
 
     def find_joined_sizes(self, name: str) -> list[Origin | None]:
         """Return the sizes of a tuple that an `if` gives, in the bodies that have the `if`. Empty for the size of anything else."""
-        found = [b.graph.origins.get(name) for b in self.bodies]
-        return found if any(one is not None and isinstance(one.input, JoinedTuple) for one in found) else []
+        origins = [b.graph.origins.get(name) for b in self.bodies]
+        return origins if any(origin is not None and isinstance(origin.input, JoinedTuple) for origin in origins) else []
 
     def _is_same(self, name: str) -> bool:
         return len(set(self.get_values(name))) == 1
@@ -108,8 +110,8 @@ class Relations:
             for name in free_symbols(formula):
                 formulas_by_symbol.setdefault(name, set()).add(formula)
         several = {name for name, formulas in formulas_by_symbol.items() if len(formulas) >= EXPLAINED and name in self.graph.origins}
-        own = {name for name in several if self.graph.origins[name].name and self.graph.origins[name].index is None}
-        return {name for name in own if (name not in self._free or name in self._pinned) and self._is_same(name)}
+        own_symbols = {name for name in several if self.graph.origins[name].name and self.graph.origins[name].index is None}
+        return {name for name in own_symbols if (name not in self._free or name in self._pinned) and self._is_same(name)}
 
     def _iterate_formulas(self) -> Iterator[SymDim]:
         """Iterate over the formulas of the body's numbers, except multiples of a single symbol."""
@@ -128,19 +130,19 @@ class Relations:
         body has a value: a made-up number would be a silent error in the emitted code."""
         if not self.is_known(name):
             raise UnknownSymbol(name, self.graph)
-        return [0 if one is None else one.value for one in self._find_origins(name)]
+        return [0 if origin is None else origin.value for origin in self._find_origins(name)]
 
     def is_known(self, name: str) -> bool:
         """Whether a symbol has a value in each body."""
-        found = self._find_origins(name)
-        return None not in found or any(one is not None and one.input is not None for one in found)
+        origins = self._find_origins(name)
+        return None not in origins or any(origin is not None and origin.input is not None for origin in origins)
 
     def _find_origins(self, name: str) -> list[Origin | None]:
         return [find_origin(b.graph, name) for b in self.bodies]
 
     def _is_own(self, name: str) -> bool:
         """Whether some body has a value for the symbol. Sizes that are known only at run time have none."""
-        return any(one is not None for one in self._find_origins(name))
+        return any(origin is not None for origin in self._find_origins(name))
 
     # --- names -------------------------------------------------------------------------------------------------------------
 
@@ -164,11 +166,11 @@ class Relations:
         word = self._choose_axis_word(value, axis)
         return self.find_given_name(value, axis) or self._drop_direction(self._find_hint(symbol_name) or word, symbol_name, value, axis)
 
-    def _choose_tuple_name(self, symbol_name: str, whole: ValueTuple, axis: int) -> str:
+    def _choose_tuple_name(self, symbol_name: str, sequence: ValueTuple, axis: int) -> str:
         """Return `other_channels` for the sum of the channels of the tensors in `others`."""
         several = (None if o is None else o.input for o in (find_origin(b.graph, symbol_name) for b in self.bodies))
-        first = next(v for one in several if isinstance(one, ValueTuple) for v in one.values)
-        return f"{singularize(whole.name) or 'tuple'}_{self._choose_axis_word(first, axis).removeprefix('in_')}"
+        first = next(v for item in several if isinstance(item, ValueTuple) for v in item.values)
+        return f"{singularize(sequence.name) or 'tuple'}_{self._choose_axis_word(first, axis).removeprefix('in_')}"
 
     def _choose_axis_word(self, value: Value, axis: int) -> str:
         """Return the framework's word for the size of an axis."""
@@ -183,11 +185,11 @@ class Relations:
     def find_output_word(self, values: Sequence[object], unused: Container[int]) -> str:
         """Return the framework's word for the axis of an output whose size the numbers are in all bodies; empty if there is none."""
         words = self.bodies[0].framework.widths
-        for at, first in enumerate(
+        for position, first in enumerate(
             self.graph.single_outputs if all(len(b.graph.single_outputs) == len(self.graph.single_outputs) for b in self.bodies) else ()
         ):
             axis, word = (1, words.out_channels) if self.is_spatial(first) else (first.type.rank - 1, words.out_features)
-            shapes = [b.graph.single_outputs[at].type.shape for b in self.bodies]
+            shapes = [b.graph.single_outputs[position].type.shape for b in self.bodies]
             if axis > 0 and all(
                 i in unused or (len(s) > axis and StrictLiteral(v) == StrictLiteral(s[axis]))
                 for i, (v, s) in enumerate(zip(values, shapes, strict=True))
@@ -197,19 +199,19 @@ class Relations:
 
     def _drop_direction(self, word: str, symbol_name: str, value: Value, axis: int) -> str:
         """Return `features` for `in_features` if an output has the same number of features."""
-        own = {name for name, found in self.graph.origins.items() if found.name} | set(self.graph.arguments)
+        own_names = {name for name, origin in self.graph.origins.items() if origin.name} | set(self.graph.arguments)
         same = any(
             v.type.rank == value.type.rank and origin_of(v.type.shape[axis]) == make_symbol(symbol_name, lower=None)
             for v in self.graph.single_outputs
         )
         width = word.removeprefix("in_")
-        return width if same and width not in own else word
+        return width if same and width not in own_names else word
 
     def find_given_name(self, value: Value, axis: int) -> str:
         """Return the spec's name for the size of an input's axis, or nothing. A letter, as in `[N, T, D]`, is no name for an argument."""
         wanted = origin_of(value.type.shape[axis])
-        given = (get_spec_axis_name(value, axis), *(name for name, size in self.graph.sizes.items() if size == wanted))
-        return next((name for name in given if len(name) > 1), "")
+        names = (get_spec_axis_name(value, axis), *(name for name, size in self.graph.sizes.items() if size == wanted))
+        return next((name for name in names if len(name) > 1), "")
 
     def _find_hint(self, name: str) -> str:
         """Return the framework's word where the symbol alone is an argument: `features` for both `in_features` and `out_features`."""

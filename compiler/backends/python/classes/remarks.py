@@ -35,9 +35,9 @@ def extract_remark(graph: Graph, known: Container[str]) -> str:
     dropped = False
     for sentence in _SENTENCE.split(_read_comment(graph)):
         # "It is ..." after a sentence that was left out would refer to the wrong thing.
-        said = "" if dropped and _REFERS.match(sentence) else _filter_sentence(sentence, hidden)
-        dropped = not said
-        kept += [said] if said else []
+        remark = "" if dropped and _REFERS.match(sentence) else _filter_sentence(sentence, hidden)
+        dropped = not remark
+        kept += [remark] if remark else []
     return " ".join(kept)
 
 

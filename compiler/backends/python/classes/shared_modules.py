@@ -30,7 +30,7 @@ class Sharing:
         """Find the nodes that use `module`, in `graph` and in the graphs that it is passed to: one node for each graph that is used."""
         key = (id(graph), id(module))
         if key not in self._uses:
-            found: dict[int, Use] = {}
+            uses: dict[int, Use] = {}
             seen: set[tuple[int, int]] = set()
             stack: list[tuple[Graph, SharedModule, Mapping[str, Any]]] = [(graph, module, {})]
             while stack:
@@ -40,12 +40,12 @@ class Sharing:
                 seen.add((id(current), id(sought)))
                 for node in current.nodes:
                     if node.shared is sought:
-                        found.setdefault(id(node.graph) if isinstance(node, CallNode) else id(node), (node, places))
+                        uses.setdefault(id(node.graph) if isinstance(node, CallNode) else id(node), (node, places))
                     if isinstance(node, CallNode):
-                        given = zip(node.graph.modules, node.modules, strict=True)
+                        passed = zip(node.graph.modules, node.modules, strict=True)
                         inside = {name: substitute_values(value, places) for name, value in node.arguments.items()}
-                        stack.extend((node.graph, inner, inside) for inner, outer in given if outer is sought)
-            self._uses[key] = list(found.values())
+                        stack.extend((node.graph, inner, inside) for inner, outer in passed if outer is sought)
+            self._uses[key] = list(uses.values())
         return self._uses[key]
 
     def _unite_graphs(self, uses: list[Node]) -> None:
@@ -53,13 +53,13 @@ class Sharing:
         called = [n.graph for n in uses if isinstance(n, CallNode)]
         pairs = [(called[0], other) for other in called[1:]]
         while pairs:
-            one, other = pairs.pop()
-            a, b = self.find_representative(one), self.find_representative(other)
+            graph, other = pairs.pop()
+            a, b = self.find_representative(graph), self.find_representative(other)
             if a == b:
                 continue
             self._parent[b] = a
             below = {n.label: n.graph for n in other.nodes if isinstance(n, CallNode)}
-            pairs += [(n.graph, below[n.label]) for n in one.nodes if isinstance(n, CallNode) and n.label in below]
+            pairs += [(n.graph, below[n.label]) for n in graph.nodes if isinstance(n, CallNode) and n.label in below]
 
     def group_united(self, graphs: list[Graph]) -> list[list[Graph]]:
         """Group the graphs that are one module. Groups of one graph are left out."""
@@ -72,10 +72,10 @@ class Sharing:
 
     def find_representative(self, graph: Graph) -> int:
         """Return a number that is equal for graphs with the same parameters."""
-        at = id(graph)
-        while at in self._parent:
-            at = self._parent[at]
-        return at
+        key = id(graph)
+        while key in self._parent:
+            key = self._parent[key]
+        return key
 
 
 def get_source_key(graph: Graph) -> object:

@@ -75,9 +75,9 @@ def _substitute_named(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[Sym
     # First the formula as one step from a name, then names inside it: `hidden // 2` before `hidden` within a sum.
     for way in (_derive_from, _replace_within):
         for name, value in named.items():
-            for made in way(formula, value, make_symbol(_NAMED + name, lower=None)):
-                if isinstance(made, SymDim) and made != formula:
-                    formula = made
+            for substituted in way(formula, value, make_symbol(_NAMED + name, lower=None)):
+                if isinstance(substituted, SymDim) and substituted != formula:
+                    formula = substituted
                     used.add(_NAMED + name)
                     break
     return formula, used & free_symbols(formula)
@@ -134,9 +134,9 @@ def _replace_product(formula: SymDim, divisor: Monomial, factor: int, name: Dim)
 
 def _collect_numbers(formula: SymDim) -> set[int]:
     """Collect the factors and divisors in a formula."""
-    found = {abs(c) for c in formula.terms.values()}
-    found |= {a.bottom for a in atoms_of(formula) if isinstance(a, FloorQuotient) and isinstance(a.bottom, int)}
-    return {n for n in found if n > 1}
+    numbers = {abs(c) for c in formula.terms.values()}
+    numbers |= {a.bottom for a in atoms_of(formula) if isinstance(a, FloorQuotient) and isinstance(a.bottom, int)}
+    return {n for n in numbers if n > 1}
 
 
 def _match_linear(formula: SymDim) -> tuple[str, int, int] | None:

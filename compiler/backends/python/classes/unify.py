@@ -132,13 +132,13 @@ class Unifier:
     def _merge_choice(self, codes: list[ChoiceItems]) -> Code:
         """Merge members of a sequence that depend on a condition."""
         first = codes[0]
-        taken = {i for i, code in enumerate(codes) if code.taken}
+        taking = {i for i, code in enumerate(codes) if code.taken}
         used = {code.taken for i, code in enumerate(codes) if i not in self.unused}
         test = self._merge_codes([c.test for c in codes]) if len(used) > 1 else Lit(first.taken)
-        others = set(range(len(codes))) - taken
+        others = set(range(len(codes))) - taking
         then = self._merge_without(others, lambda: tuple(map(self._merge_codes, map(list, zip(*(c.then for c in codes), strict=True)))))
         otherwise = self._merge_without(
-            taken, lambda: tuple(map(self._merge_codes, map(list, zip(*(c.otherwise for c in codes), strict=True))))
+            taking, lambda: tuple(map(self._merge_codes, map(list, zip(*(c.otherwise for c in codes), strict=True))))
         )
         return ChoiceItems(first.key, first.taken, test, then, otherwise)
 
@@ -245,9 +245,9 @@ class Unifier:
         item = self._merge_codes([c.item for c in codes])
         self.unused = before
         if any(has_origin(c) for c in counts):
-            found = self._find_formula_code(counts)
-            if found is not None:
-                return RepeatStar(item, found)
+            formula = self._find_formula_code(counts)
+            if formula is not None:
+                return RepeatStar(item, formula)
         if len(set(counts)) == 1:
             return RepeatStar(item, Lit(strip_formulas(counts[0])))
         # The first member is written on its own, so the argument counts one more than the repeat.
@@ -263,8 +263,8 @@ class Unifier:
 
     def _has_conflict(self, values: Sequence[object]) -> bool:
         """Whether a shared module would need two of the values."""
-        found: dict[int, StrictLiteral] = {}
-        return any(found.setdefault(same, StrictLiteral(v)) != StrictLiteral(v) for same, v in zip(self.same, values, strict=True))
+        literals: dict[int, StrictLiteral] = {}
+        return any(literals.setdefault(same, StrictLiteral(v)) != StrictLiteral(v) for same, v in zip(self.same, values, strict=True))
 
     def _as_input_size(self, lits: list[Lit]) -> Code | None:
         """Return the size of an axis of an input, if the values are equal to it in all bodies."""
@@ -348,32 +348,32 @@ class Unifier:
         """Write a symbol: as an argument, an item of one, or in `forward` as the size of an input's axis."""
         if (joined := self._joined_size_to_code(name)) is not None:
             return joined
-        found = find_origin(self.bodies[0].graph, name)
-        assert found is not None
-        if self.in_forward and found.input is not None:
-            index = next((i for i, values in enumerate(self._input_tensors) if values and values[0] is found.input), None)
+        origin = find_origin(self.bodies[0].graph, name)
+        assert origin is not None
+        if self.in_forward and origin.input is not None:
+            index = next((i for i, values in enumerate(self._input_tensors) if values and values[0] is origin.input), None)
             if index is not None:
-                return self._read_input_size(index, found.axis)
-        argument = self._use_argument(self.arguments.get_or_add_symbol(name, found))
-        return argument if found.index is None else self._make_item(name, found, argument)
+                return self._read_input_size(index, origin.axis)
+        argument = self._use_argument(self.arguments.get_or_add_symbol(name, origin))
+        return argument if origin.index is None else self._make_item(name, origin, argument)
 
     def _joined_size_to_code(self, name: str) -> Code | None:
         """Write the size of a tuple that an `if` gives: one size in one branch, one in the other. None for other sizes and formulas."""
         several = self.relations.find_joined_sizes(name)
-        found = next((one for one in several if one is not None), None)
-        if found is None:
+        first_origin = next((origin for origin in several if origin is not None), None)
+        if first_origin is None:
             return None
-        before, self.unused = self.unused, {i for i, one in enumerate(several) if one is None}
+        before, self.unused = self.unused, {i for i, origin in enumerate(several) if origin is None}
         code = self._find_conditional_code(
-            [0 if one is None else one.value for one in several], (k for k in self.bodies[0].tests if k == found.input.key)
+            [0 if origin is None else origin.value for origin in several], (k for k in self.bodies[0].tests if k == first_origin.input.key)
         )
         self.unused = before
-        return None if code is None else SizeRef("{0}", (code,), self.relations.choose_name(name, found.input, found.axis))
+        return None if code is None else SizeRef("{0}", (code,), self.relations.choose_name(name, first_origin.input, first_origin.axis))
 
-    def _make_item(self, name: str, found: Origin, argument: Argument) -> Code:
-        assert found.index is not None
-        counts = {len(find_home_graph(b.graph, name).arguments[found.name]) for b in self.bodies}
-        return ItemCode(argument, (Lit(found.index),), counts.pop() if len(counts) == 1 else 0)
+    def _make_item(self, name: str, origin: Origin, argument: Argument) -> Code:
+        assert origin.index is not None
+        counts = {len(find_home_graph(b.graph, name).arguments[origin.name]) for b in self.bodies}
+        return ItemCode(argument, (Lit(origin.index),), counts.pop() if len(counts) == 1 else 0)
 
     def _format_size(self, values: Sequence[object]) -> str:
         """Write a size for a docstring, in terms of the arguments."""

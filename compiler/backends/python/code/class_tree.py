@@ -205,9 +205,9 @@ class DictCode(Code):
 def find_repeated_formulas(codes: Iterable[Tree]) -> list[SizeRef]:
     """Return the named formulas that occur more than once among the codes, each after the formulas that are part of it."""
     counts = Counter(c for c in codes if isinstance(c, SizeRef) and c.name)
-    found = [c for c, count in counts.items() if count > 1]
+    repeated = [c for c, count in counts.items() if count > 1]
     # A formula has more parts than each formula in it, so the count of parts puts the inner ones first.
-    return sorted(found, key=lambda c: sum(isinstance(p, SizeRef) for p in walk_tree(c)))
+    return sorted(repeated, key=lambda c: sum(isinstance(p, SizeRef) for p in walk_tree(c)))
 
 
 def substitute_call_arguments(code: Code, arguments: Mapping[str, Any]) -> Code:

@@ -193,10 +193,10 @@ class ClassBody:
         return [m.code for m in self.members] + ([] if self.chain is None else [self.chain])
 
     def copy(self) -> ClassBody:
-        made = ClassBody(self.graph, self.framework)
+        copied = ClassBody(self.graph, self.framework)
         # The lists are shared: whoever changes a copy assigns new ones.
-        made.__dict__.update(self.__dict__)
-        return made
+        copied.__dict__.update(self.__dict__)
+        return copied
 
     def rewrite_code(self, change: Callable[[Code], Code | None]) -> None:
         """Apply `change` to all code, as `tree.rewrite` does."""

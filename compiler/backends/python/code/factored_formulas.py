@@ -45,13 +45,13 @@ def _format_square(formula: SymDim, names: Mapping[str, str]) -> str:
     squares = [m for m in formula.terms if len(m) == 2 and m[0] is m[1] and isinstance(m[0], Symbol)]
     if len(squares) != 1 or len(formula.terms) != 3:
         return ""
-    one = squares[0][:1]
+    name = squares[0][:1]
     a, b = _integer_root(formula.terms[squares[0]]), _integer_root(formula.terms.get((), 0))
-    middle = formula.terms.get(one, 0)
+    middle = formula.terms.get(name, 0)
     # The middle term of (a*s + b)**2 is 2ab*s. Its sign decides between a plus and a minus.
     if not a or not b or abs(middle) != 2 * a * b:
         return ""
-    return f"({_to_python(dim_from_terms({one: a, (): b if middle > 0 else -b}), names)})**2"
+    return f"({_to_python(dim_from_terms({name: a, (): b if middle > 0 else -b}), names)})**2"
 
 
 def _to_python(formula: Dim, names: Mapping[str, str]) -> str:

@@ -130,5 +130,5 @@ class Framework(Record):
 
     def is_key(self, label: str) -> bool:
         """Whether a container with keys can have a member with the label."""
-        taken = label.startswith("__") or label in self.attributes or label in self.container_attributes
-        return not taken and "." not in label
+        is_reserved = label.startswith("__") or label in self.attributes or label in self.container_attributes
+        return not is_reserved and "." not in label

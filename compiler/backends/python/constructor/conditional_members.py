@@ -31,22 +31,22 @@ def write_branches(test: Code, then: list[str], otherwise: list[str], depth: int
     return [*lines, f"{STEP * depth}else:", *otherwise] if otherwise else lines
 
 
-def write_assignment(head: str, code: Code, depth: int, taken: Iterable[str], framework: Framework) -> list[str]:
+def write_assignment(head: str, code: Code, depth: int, used_names: Iterable[str], framework: Framework) -> list[str]:
     """Write the assignment of the code to `head`. A sequence made from a list also gets the statements that draw its members'
     parameters."""
-    names = set(taken)
+    names = set(used_names)
     match code:
-        case FrozenCode(MembersCall(_, args, ()) as made) | (MembersCall(_, args, ()) as made) if any(
+        case FrozenCode(MembersCall(_, args, ()) as call) | (MembersCall(_, args, ()) as call) if any(
             # Members in branches or loops cannot be arguments of one call.
             isinstance(a, ChoiceItems | MemberLoop)
             for a in (*args, *roll_loops(unroll_repeats(args), names))
         ):
             name = make_unique("layers", names)
-            whole: Code = replace(made, args=(Starred(NameCode(name)),))
-            whole = FrozenCode(whole) if isinstance(code, FrozenCode) else whole
+            starred: Code = replace(call, args=(Starred(NameCode(name)),))
+            starred = FrozenCode(starred) if isinstance(code, FrozenCode) else starred
             return [
                 *_ListWriter(name, names, framework).write_lines(args, depth, True),
-                *layout_statement(head, make_doc(strip_initializers(whole, framework)), depth),
+                *layout_statement(head, make_doc(strip_initializers(starred, framework)), depth),
             ]
     return layout_statement(head, make_doc(strip_initializers(code, framework)), depth)
 
@@ -59,8 +59,8 @@ def _write_loop_head(variable: str, values: Code, depth: int) -> list[str]:
 class _ListWriter:
     """Writes the statements that add members to a list."""
 
-    def __init__(self, name: str, taken: set[str], framework: Framework) -> None:
-        self.name, self.taken, self.framework = name, {name, *taken}, framework
+    def __init__(self, name: str, used_names: set[str], framework: Framework) -> None:
+        self.name, self.taken, self.framework = name, {name, *used_names}, framework
         self.drawing = DrawWriter(self.taken, framework)
         self.head = f"{name}: list[{framework.module}] = "
 

@@ -31,35 +31,40 @@ def write_constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mappin
     """Write the method. `attributes`: the attribute that keeps each argument that `forward` uses; `kept`: others, with their values."""
     if cls.body.chain is not None:
         named = _FormulaVariables(cls)
-        made = MembersCall("super().__init__", tuple(named.replace_formulas(a) for a in cls.body.chain.args))
-        taken = {p.name for p in cls.all_arguments} | set(named.names.values())
-        lines = [*_write_signature(cls), *named.constants, *named.lines, *write_assignment("", made, 2, taken, cls.body.framework)]
-        return [*lines, *DrawWriter(taken, cls.body.framework).write_lines(made, "self")]
+        super_call = MembersCall("super().__init__", tuple(named.replace_formulas(a) for a in cls.body.chain.args))
+        used_names = {p.name for p in cls.all_arguments} | set(named.names.values())
+        lines = [
+            *_write_signature(cls),
+            *named.constants,
+            *named.lines,
+            *write_assignment("", super_call, 2, used_names, cls.body.framework),
+        ]
+        return [*lines, *DrawWriter(used_names, cls.body.framework).write_lines(super_call, "self")]
     if not cls.body.members and not cls.all_arguments:
         return []
     return [*_write_signature(cls), *_Constructor(cls).write_lines(attributes, kept)]
 
 
 def _write_signature(cls: ClassDef) -> list[str]:
-    taken = [Doc("self")]
+    arguments = [Doc("self")]
     for parameter in cls.parameters:
         default = f" = {format_literal(parameter.default)}" if parameter.optional else ""
-        taken.append(Doc(f"{parameter.name}: {_annotate_values(parameter.values)}{default}"))
+        arguments.append(Doc(f"{parameter.name}: {_annotate_values(parameter.values)}{default}"))
     if passed := find_passed_arguments(cls.body):
         annotations = cls.body.framework.passed_on
-        taken += [Doc("*"), *(Doc(f"{argument.text}: {annotations[argument.text]}") for argument in passed)]
-    return layout_statement("def __init__", Doc(LayoutBracket("(", taken, ")"), " -> None:"), 1)
+        arguments += [Doc("*"), *(Doc(f"{argument.text}: {annotations[argument.text]}") for argument in passed)]
+    return layout_statement("def __init__", Doc(LayoutBracket("(", arguments, ")"), " -> None:"), 1)
 
 
 def _annotate_values(values: tuple[object, ...]) -> str:
     """Return the type annotation of some literals."""
-    found = dict.fromkeys(_annotate_value(v) for v in values)
+    annotations = dict.fromkeys(_annotate_value(v) for v in values)
     # An int is a float for type checkers, and None comes last in a union by convention.
-    if "float" in found:
-        found.pop("int", None)
-    if "None" in found:
-        found["None"] = found.pop("None")
-    return " | ".join(found)
+    if "float" in annotations:
+        annotations.pop("int", None)
+    if "None" in annotations:
+        annotations["None"] = annotations.pop("None")
+    return " | ".join(annotations)
 
 
 def _annotate_value(value: object) -> str:
@@ -78,13 +83,13 @@ class _FormulaVariables:
         self.constants = [f"{STEP * 2}{constant.name} = {strip_formulas(constant.values[0])}" for constant in cls.constants]
         self.lines: list[str] = []
         framework = cls.body.framework
-        taken = {p.name for p in cls.all_arguments} | RESERVED | framework.imported
+        used_names = {p.name for p in cls.all_arguments} | RESERVED | framework.imported
         # Inner formulas come first, so the sources of each are replaced by variables that exist already.
         for size in find_repeated_formulas(
             p for code in (*cls.body.list_constructor_code(), *cls.body.tests.values()) for p in walk_tree(code)
         ):
-            name = make_unique(framework.make_variable_name(size.name), taken)
-            taken.add(name)
+            name = make_unique(framework.make_variable_name(size.name), used_names)
+            used_names.add(name)
             value = replace(size, sources=tuple(self.replace_formulas(s) for s in size.sources))
             self.lines += layout_statement(f"{name} = ", make_doc(value), 2)
             self.names[size] = name

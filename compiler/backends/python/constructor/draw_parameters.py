@@ -49,15 +49,15 @@ def strip_initializers(code: Code, framework: Framework) -> Code:
 class DrawWriter:
     """Writes the lines that draw the parameters of modules. `taken`: names that its variables must not have."""
 
-    def __init__(self, taken: Iterable[str], framework: Framework) -> None:
-        self.taken, self.framework = set(taken), framework
+    def __init__(self, used_names: Iterable[str], framework: Framework) -> None:
+        self.taken, self.framework = set(used_names), framework
 
     def write_lines(self, code: Code, module: str, indent: int = 2) -> list[str]:
         """Write the lines for the module that `code` makes. It is accessed by `module`."""
         match code:
             case InitializedCode(inner, calls):
-                made = [line for c in calls for line in layout_statement("", _apply_to_module(c, module), indent)]
-                return made + self.write_lines(inner, module, indent)
+                lines = [line for c in calls for line in layout_statement("", _apply_to_module(c, module), indent)]
+                return lines + self.write_lines(inner, module, indent)
             case FrozenCode(inner):
                 return self.write_lines(inner, module, indent)
             case LetCode(result=result):
@@ -84,30 +84,30 @@ class DrawWriter:
             key, item = pair.items
             assert isinstance(key, Lit)
             label = str(key.value)
-            at = (
+            target = (
                 f"{module}.{label}"
                 if self.framework.is_attribute_name(label)
                 else print_code(self.framework.by_path(NameCode(module), label))
             )
-            lines += self.write_lines(item, at, indent)
+            lines += self.write_lines(item, target, indent)
         return lines
 
     def write_last(self, items: list[Code], module: str, indent: int) -> list[str]:
         """Write the lines for the last members of a list of unknown length, which negative indices reach."""
         if isinstance(items[0], RepeatStar):
             return self._write_each(items[0].item, f"{module}[{print_code(Prefix('-', items[0].count))}:]", indent)
-        return [line for at, item in enumerate(items) for line in self.write_lines(item, f"{module}[{at - len(items)}]", indent)]
+        return [line for index, item in enumerate(items) for line in self.write_lines(item, f"{module}[{index - len(items)}]", indent)]
 
     def split_runs(self, items: list[Code]) -> list[list[Code]]:
         """Split the members into parts for `write_last`. Repeated members are a part of their own if they draw anything."""
         # Without draws, the members can stay in one statement.
         if not any(isinstance(part, InitializedCode) for item in items for part in walk_tree(item)):
             return [items]
-        found: list[list[Code]] = []
+        runs: list[list[Code]] = []
         for alone, group in groupby(unroll_repeats(items), key=lambda item: isinstance(item, RepeatStar)):
             several = list(group)
-            found += [[item] for item in several] if alone else [several]
-        return found
+            runs += [[item] for item in several] if alone else [several]
+        return runs
 
     def _write_each(self, item: Code, members: str, indent: int) -> list[str]:
         """Write a loop over several members that are made alike."""
@@ -149,21 +149,21 @@ def _is_pair(item: Code) -> bool:
     return False
 
 
-def write_rules(rules: tuple[ModuleRule, ...], taken: set[str], framework: Framework) -> list[str]:
+def write_rules(rules: tuple[ModuleRule, ...], used_names: set[str], framework: Framework) -> list[str]:
     """Write the loop over all modules that applies rules to the modules of their classes."""
     if not rules:
         return []
-    variable = make_unique("module", taken)
+    variable = make_unique("module", used_names)
     alike: dict[tuple[Code, ...], list[list[ModuleRule]]] = {}
     # Rules of one class are one branch: with `elif`, a second branch for it would never run.
     first = {rule.function: index for index, rule in reversed(list(enumerate(rules)))}
     ordered = sorted(rules, key=lambda rule: first[rule.function])
-    for own in (list(group) for _, group in groupby(ordered, key=lambda rule: rule.function)):
-        alike.setdefault(tuple(rule.statement for rule in own), []).append(own)
+    for same_function in (list(group) for _, group in groupby(ordered, key=lambda rule: rule.function)):
+        alike.setdefault(tuple(rule.statement for rule in same_function), []).append(same_function)
     # Classes with the same statements share a branch: `isinstance(module, (nn.Linear, nn.Conv2d))`.
     lines = [f"{STEP * 2}for {variable} in {framework.all_modules}:"]
     for word, several in zip(("if", *("elif",) * len(alike)), alike.values(), strict=False):
-        functions = [own[0].function for own in several]
+        functions = [same_function[0].function for same_function in several]
         classes = functions[0] if len(functions) == 1 else f"({', '.join(functions)})"
         body = [line for same in zip(*several, strict=True) for line in _write_rule(_find_weakest(same), variable)]
         lines += [f"{STEP * 3}{word} isinstance({variable}, {classes}):", *body]

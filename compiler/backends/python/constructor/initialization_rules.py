@@ -62,11 +62,11 @@ class StatementInitialization:
         """Return the code of a module and of the draws of its parameters, except for those that a rule draws or a tie replaces."""
         if not isinstance(code, CallCode) or not isinstance(code.function, str) or not any(spec.stated for spec in node.specs):
             return code
-        own = {keyword.name for keyword in code.kwargs}
+        keywords = {keyword.name for keyword in code.kwargs}
         calls: list[Code] = []
         for spec in node.specs:
             # The constructor of a module such as PReLU takes the constant itself.
-            native = spec.init.kind == "constant" and self.words.argument in own
+            native = spec.init.kind == "constant" and self.words.argument in keywords
             tied = node.tie is not None and node.tie.name == spec.name
             if spec.stated and not (native or tied or self.words.key(code.function, spec.name) in self._keys):
                 calls += self._make_statements(spec.init, access_parameter(NewModule(), spec.name))
@@ -124,7 +124,7 @@ def _find_rules(uses: Mapping[Key, list[ParameterSpec]], names: Mapping[str, lis
         # A rule pays only for several modules, and must not touch one that the spec draws in another way.
         if len(specs) > 1 and alike:
             padded = any(spec.init.zero_row is not None for spec in specs)
-            yield Rule(key, first, any(key[1] not in own for own in names.get(key[0], ())), padded)
+            yield Rule(key, first, any(key[1] not in rule_names for rule_names in names.get(key[0], ())), padded)
 
 
 def _get_drawn_spec(node: OpNode, spec: ParameterSpec, graph: Graph) -> ParameterSpec:
@@ -132,5 +132,5 @@ def _get_drawn_spec(node: OpNode, spec: ParameterSpec, graph: Graph) -> Paramete
     if node.tie is None or node.tie.name != spec.name:
         return spec
     target = find_route(graph, node.tie.path)[-1]
-    found = [s for s in target.specs if s.name == node.tie.target_name] if isinstance(target, OpNode) else []
-    return replace(found[0], stated=found[0].stated and found[0].init.zero_row is None) if found else spec
+    specs = [s for s in target.specs if s.name == node.tie.target_name] if isinstance(target, OpNode) else []
+    return replace(specs[0], stated=specs[0].stated and specs[0].init.zero_row is None) if specs else spec

@@ -71,11 +71,11 @@ class MemberAccess:
 def choose_attribute_names(body: ClassBody, stored: list[str]) -> dict[str, str]:
     """Choose, for each argument that the method uses, the attribute that keeps it."""
     labels = {m.label for m in body.members}
-    found: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     for name in stored:
         attribute = name
         assert not name.startswith("__"), "a name that no attribute can have"
-        while attribute in labels or not body.framework.is_key(attribute) or attribute in found.values():
+        while attribute in labels or not body.framework.is_key(attribute) or attribute in chosen.values():
             attribute += "_"
-        found[name] = attribute
-    return found
+        chosen[name] = attribute
+    return chosen

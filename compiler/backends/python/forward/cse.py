@@ -27,8 +27,10 @@ class LetExpander:
 
     def expand_steps(self, steps: list[Step]) -> list[Step]:
         """Return the steps, with a step for each binding, and for each part of a method chain that is too long for a line."""
-        bound = (made for step in steps for made in (self._expand_let(step, step.code) if isinstance(step.code, LetCode) else [step]))
-        return [made for step in bound for made in self._split_method_chain(step)]
+        bound = (
+            expanded for step in steps for expanded in (self._expand_let(step, step.code) if isinstance(step.code, LetCode) else [step])
+        )
+        return [expanded for step in bound for expanded in self._split_method_chain(step)]
 
     def _split_method_chain(self, step: Step) -> list[Step]:
         steps = [step]

@@ -71,24 +71,24 @@ class ForwardSteps:
     def _pack_part(self, part: Code, makers: dict[int, int]) -> Code | None:
         match part:
             case TupleCode((ValueRef(first), *_) as items) if first in makers and self._matches_outputs(items, makers[first]):
-                whole = self._pack_outputs(makers.pop(first))
+                packed = self._pack_outputs(makers.pop(first))
                 # `forward` promises a tuple; a comprehension gives a list, which is fine inside but not as the result.
-                return CallCode("tuple", (whole,)) if self._is_list_comprehension(whole) and part is self.steps[-1].code else whole
+                return CallCode("tuple", (packed,)) if self._is_list_comprehension(packed) and part is self.steps[-1].code else packed
             case CallCode(function, args, kwargs):
-                found = self._star_arguments(args, makers)
-                return None if found is None else CallCode(function, found, kwargs)
+                starred = self._star_arguments(args, makers)
+                return None if starred is None else CallCode(function, starred, kwargs)
             case Method(target, name, args, kwargs):
-                found = self._star_arguments(args, makers)
-                return None if found is None else Method(target, name, found, kwargs)
+                starred = self._star_arguments(args, makers)
+                return None if starred is None else Method(target, name, starred, kwargs)
         return None
 
     def _star_arguments(self, args: tuple[Code, ...], makers: dict[int, int]) -> tuple[Code, ...] | None:
-        for at, arg in enumerate(args):
+        for position, arg in enumerate(args):
             if isinstance(arg, ValueRef) and arg.index in makers:
                 count = len(self.steps[makers[arg.index]].outputs)
-                if self._matches_outputs(args[at : at + count], makers[arg.index]):
-                    whole = Starred(self._pack_outputs(makers.pop(arg.index)))
-                    return (*args[:at], whole, *args[at + count :])
+                if self._matches_outputs(args[position : position + count], makers[arg.index]):
+                    starred = Starred(self._pack_outputs(makers.pop(arg.index)))
+                    return (*args[:position], starred, *args[position + count :])
         return None
 
     def _matches_outputs(self, items: tuple[Code, ...], maker: int) -> bool:
@@ -101,8 +101,8 @@ class ForwardSteps:
         self.steps[maker] = replace(step, outputs=(len(self.names) - 1,))
         return ValueRef(len(self.names) - 1)
 
-    def _is_list_comprehension(self, whole: ValueRef) -> bool:
-        return any(s.outputs == (whole.index,) and isinstance(s.code, ListComp) for s in self.steps)
+    def _is_list_comprehension(self, packed: ValueRef) -> bool:
+        return any(s.outputs == (packed.index,) and isinstance(s.code, ListComp) for s in self.steps)
 
     def _unname_result(self, totals: Counter[int]) -> None:
         """Remove the name of the body's only result if it is just returned: `return self.head(x)`."""
@@ -132,15 +132,15 @@ def _splice_tuples(steps: list[Step]) -> list[Step]:
     def items(item: Code) -> tuple[Code, ...]:
         match item:
             case Starred(ValueRef(index)) if totals[index] == 1 and index in tuples:
-                return tuple(inner for one in tuples[index] for inner in items(one))
+                return tuple(inner for part in tuples[index] for inner in items(part))
         return (item,)
 
     def change(part: Code) -> Code | None:
         match part:
-            case TupleCode(several) if any(items(one) != (one,) for one in several):
-                return TupleCode(tuple(rewrite_downward(inner, change) for one in several for inner in items(one)))
-            case CallCode(function, several, given) if any(items(one) != (one,) for one in several):
-                return CallCode(function, tuple(rewrite_downward(inner, change) for one in several for inner in items(one)), given)
+            case TupleCode(several) if any(items(item) != (item,) for item in several):
+                return TupleCode(tuple(rewrite_downward(inner, change) for item in several for inner in items(item)))
+            case CallCode(function, several, kwargs) if any(items(item) != (item,) for item in several):
+                return CallCode(function, tuple(rewrite_downward(inner, change) for item in several for inner in items(item)), kwargs)
         return None
 
     return [replace(s, code=rewrite_downward(s.code, change)) for s in steps]

@@ -61,8 +61,8 @@ class _ForwardWriter:
         self.guards: Guards = ()
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
         self.signature = ForwardSignature(body, alive)
-        own = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.tentative]
-        self.variables = VariableNames(self.signature.fixed_names, own, body.framework)
+        own_names = [n for i, n in enumerate(self.names) if i >= body.inputs and i not in self.tentative]
+        self.variables = VariableNames(self.signature.fixed_names, own_names, body.framework)
         self.hints = NameHints(self.steps, ready.references, self.names, self.uses, self.nested, body.framework)
         self.destinations = find_destinations(self.steps, ready.references, self.names, self.tentative, self.uses)
         self.groups: list[list[str]] = []
@@ -96,11 +96,11 @@ class _ForwardWriter:
     def _merge_return(self, groups: list[list[str]]) -> list[list[str]]:
         """Return the statements. The stacked result of a `scan` is returned at once if nothing else is done with it."""
         match groups:
-            case [*others, made, [last]] if made is self.stack_lines:
+            case [*others, stacked, [last]] if stacked is self.stack_lines:
                 name = last.strip().removeprefix("return ")
-                first = made[0].strip().removeprefix(f"{name} = ")
-                if first != made[0].strip():
-                    return [*others, [f"{STEP * self.depth}return {first}", *made[1:]]]
+                first = stacked[0].strip().removeprefix(f"{name} = ")
+                if first != stacked[0].strip():
+                    return [*others, [f"{STEP * self.depth}return {first}", *stacked[1:]]]
         return groups
 
     # --- statements --------------------------------------------------------------------------------------------------------
@@ -136,8 +136,8 @@ class _ForwardWriter:
             return CallCode("tuple", (part,)) if isinstance(part, ValueRef) and part.index in self.list_outputs else None
 
         items = code.items if isinstance(code, TupleCode) else (code,)
-        made = tuple(change(item) or item for item in items)
-        return TupleCode(made) if isinstance(code, TupleCode) else made[0]
+        converted = tuple(change(item) or item for item in items)
+        return TupleCode(converted) if isinstance(code, TupleCode) else converted[0]
 
     def _add_lines(self, lines: list[str]) -> None:
         indent = STEP * len(self.guards)
@@ -161,9 +161,9 @@ class _ForwardWriter:
         if not uses:
             return "_"
         if self.steps[index].guards and self.steps[index].traits.either:
-            found = self._find_passed_name(tensor)
-            if found:
-                return self.variables.bind_name(found, tensor, uses)
+            passed_name = self._find_passed_name(tensor)
+            if passed_name:
+                return self.variables.bind_name(passed_name, tensor, uses)
         if tensor in self.tentative:
             return self.variables.bind_bound(self.names[tensor], tensor, uses)
         if self.names[tensor] or tensor in self.whole:
@@ -243,11 +243,11 @@ class _ForwardWriter:
         names = iter(loop.items)
         for slot in loop.slots:
             states = [after[i] for i in slot if i < len(after)]
-            taken = [lists[i - len(after)] for i in slot if i >= len(after) and lists[i - len(after)]]
+            filled_lists = [lists[i - len(after)] for i in slot if i >= len(after) and lists[i - len(after)]]
             wanted = "" if states else next(names)
-            target = states[0] if states else self._make_temporary(wanted) if taken else "_"
+            target = states[0] if states else self._make_temporary(wanted) if filled_lists else "_"
             targets.append(target)
-            appends += [f"{STEP * (self.depth + 1)}{name}.append({target})" for name in taken]
+            appends += [f"{STEP * (self.depth + 1)}{name}.append({target})" for name in filled_lists]
         return targets, appends
 
     # --- scans -------------------------------------------------------------------------------------------------------------
@@ -273,8 +273,8 @@ class _ForwardWriter:
         for name in lists.values():
             self._add_lines([f"{STEP * self.depth}{name} = []"])
         # The slice of `x` in an iteration is `x_t`, unless the spec has a name of its own for it.
-        whole = {self.variables.name_of[t] for c in code.scanned for t in list_references(c)}
-        wanted = [self.names[t] + ("_t" if self.variables.make_variable_name(self.names[t]) in whole else "") for t in code.parts]
+        scanned_names = {self.variables.name_of[t] for c in code.scanned for t in list_references(c)}
+        wanted = [self.names[t] + ("_t" if self.variables.make_variable_name(self.names[t]) in scanned_names else "") for t in code.parts]
         parts = [self.variables.bind_named(name, t, inside.uses.total[t]) for name, t in zip(wanted, code.parts, strict=True)]
         for tensor in code.states:
             self.variables.take_uses(tensor)  # their names are taken, even if nothing in the loop uses them
@@ -289,11 +289,11 @@ class _ForwardWriter:
             self.variables.bind_name(name, output, self.uses.total[output])
         for output, axis in zip(step.outputs[count:], code.stacked, strict=True):
             if output in lists:
-                given = NameCode(f"{lists[output]}[::-1]" if code.reverse else lists[output])
-                made = layout_statement(
-                    f"{self._choose_target(output, index)} = ", make_doc(self.body.framework.stack(given, axis)), self.depth
+                collected = NameCode(f"{lists[output]}[::-1]" if code.reverse else lists[output])
+                stacked = layout_statement(
+                    f"{self._choose_target(output, index)} = ", make_doc(self.body.framework.stack(collected, axis)), self.depth
                 )
-                self._add_lines(made)
+                self._add_lines(stacked)
                 self.stack_lines = self.groups[-1]
 
     def _release_tensors(self, parts: Iterable[Code]) -> None:
@@ -306,12 +306,12 @@ class _ForwardWriter:
         """Return a writer for the steps in a loop, with the variables of the method but lines of its own."""
         # A shallow copy shares the variables, so that no name in the loop shadows one around it.
         inside = copy(self)
-        inside.steps, taken = list(code.steps), [list_references(s.code) for s in code.steps]
-        inside.uses = TensorUses(inside.steps, taken, len(self.names))
+        inside.steps, references = list(code.steps), [list_references(s.code) for s in code.steps]
+        inside.uses = TensorUses(inside.steps, references, len(self.names))
         inside.nested = find_nested_steps(inside.steps, self.names, inside.uses, _measure_widths(inside.steps))
         inside.maker = {s.outputs[0]: i for i, s in enumerate(inside.steps) if len(s.outputs) == 1 and inside.nested[i]}
-        inside.hints = NameHints(inside.steps, taken, self.names, inside.uses, inside.nested, self.body.framework)
-        inside.destinations = find_destinations(inside.steps, taken, self.names, self.tentative, inside.uses)
+        inside.hints = NameHints(inside.steps, references, self.names, inside.uses, inside.nested, self.body.framework)
+        inside.destinations = find_destinations(inside.steps, references, self.names, self.tentative, inside.uses)
         inside.guards = ()
         inside.groups, inside.modes, inside.temporaries, inside.depth = [], [], [], self.depth + 1
         return inside
@@ -325,12 +325,12 @@ class _ForwardWriter:
         self.mode = None
         result = self.steps[-1].code
         assert isinstance(result, TupleCode)
-        given = [simplify_code(self._resolve_code(c)) for c in result.items]
-        for name, code in zip(lists, given[len(states) :], strict=True):
+        items = [simplify_code(self._resolve_code(c)) for c in result.items]
+        for name, code in zip(lists, items[len(states) :], strict=True):
             if name:
                 self._add_lines(layout_statement(f"{name}.append", Doc(LayoutBracket("(", [make_doc(code)], ")")), self.depth))
         # One assignment for all states: each is computed from the old values of the others.
-        set_ = [(n, c) for n, c in zip(states, given, strict=False) if c != NameCode(n)]
+        set_ = [(n, c) for n, c in zip(states, items, strict=False) if c != NameCode(n)]
         if set_:
             values = make_doc(set_[0][1])
             for _, code in set_[1:]:

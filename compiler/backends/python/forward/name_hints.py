@@ -39,8 +39,8 @@ class NameHints:
 
     def _label_siblings(self, index: int) -> None:
         """Give tensors that one statement takes together the labels of the modules that compute them."""
-        taken = dict.fromkeys(self._iterate_variables(index))
-        alike = [t for t in taken if not self.names[t] and t in self.maker]
+        variables = dict.fromkeys(self._iterate_variables(index))
+        alike = [t for t in variables if not self.names[t] and t in self.maker]
         labels = [self._find_label(t) for t in alike]
         # Two tensors of one module, called twice, would get the same name, which tells them apart no better than `x`.
         if len(alike) > 1 and all(labels) and len(set(labels)) == len(labels):
@@ -79,10 +79,10 @@ class NameHints:
         """Whether a statement only changes the shape or type of a tensor."""
         stack = [index]
         while stack:
-            at = stack.pop()
-            if self.steps[at].traits.operator not in RESHAPING or len(self.references[at]) != 1:
+            step = stack.pop()
+            if self.steps[step].traits.operator not in RESHAPING or len(self.references[step]) != 1:
                 return False
-            maker = self.maker.get(self.references[at][0])
+            maker = self.maker.get(self.references[step][0])
             if maker is not None and self.nested[maker]:
                 stack.append(maker)
         return True
@@ -104,25 +104,25 @@ def find_destinations(
     steps: Sequence[Step], references: Sequence[Sequence[int]], names: Sequence[str], tentative: set[int], uses: TensorUses
 ) -> dict[int, str]:
     """Find, for tensors without a name, the one named tensor that all their uses lead to. Return its name for each."""
-    found: dict[int, str] = {}
+    destinations: dict[int, str] = {}
     open_ = list(uses.total)
     """The number of uses of a tensor that are not known to lead to its destination."""
     # Backwards: the destination of a tensor is known once the destinations of its users are.
     for index in range(len(steps) - 1, -1, -1):
-        step, taken = steps[index], references[index]
+        step, step_references = steps[index], references[index]
         if step.loop is not None and uses.alive[index]:
             for state, output in zip(step.loop.states, step.outputs, strict=False):
-                if names[output] and not names[state] and found.setdefault(state, names[output]) == names[output]:
+                if names[output] and not names[state] and destinations.setdefault(state, names[output]) == names[output]:
                     open_[state] -= uses.counts[index][state]
-        if len(step.outputs) != 1 or step.repeats or not taken or not uses.alive[index]:
+        if len(step.outputs) != 1 or step.repeats or not step_references or not uses.alive[index]:
             continue
         out = step.outputs[0]
-        own = "" if out in tentative else names[out]
-        destination = own or (found.get(out, "") if not open_[out] else "")
+        own_name = "" if out in tentative else names[out]
+        destination = own_name or (destinations.get(out, "") if not open_[out] else "")
         for tensor, count in uses.counts[index].items():
             # Only the first operand becomes the result in a reader's eyes: in `x + mask`, the mask is not on its way to the name of
             # the sum.
-            flows = tensor in tentative or (tensor == taken[0] and not names[tensor])
-            if destination and flows and found.setdefault(tensor, destination) == destination:
+            flows = tensor in tentative or (tensor == step_references[0] and not names[tensor])
+            if destination and flows and destinations.setdefault(tensor, destination) == destination:
                 open_[tensor] -= count
-    return {tensor: destination for tensor, destination in found.items() if not open_[tensor]}
+    return {tensor: destination for tensor, destination in destinations.items() if not open_[tensor]}

@@ -25,22 +25,22 @@ class TensorRoles:
 
     def find_roles(self, graph: Graph) -> dict[int, str]:
         """Find the roles in one graph, by the identity of the tensor."""
-        found = self._known.get(id(graph))
-        if found is None:
-            found = self._known[id(graph)] = {}
+        known = self._known.get(id(graph))
+        if known is None:
+            known = self._known[id(graph)] = {}
             # Backwards, so that the first stage that takes a tensor has the last word, and a reshaped copy hands its role on to its
             # source.
             for node in reversed(graph.nodes):
-                self._record_inputs(node, found)
-        return found
+                self._record_inputs(node, known)
+        return known
 
-    def _record_inputs(self, node: Node, found: dict[int, str]) -> None:
-        taken = node.grouped_inputs if isinstance(node, CallNode) else list(node.inputs)
-        if len(taken) > 1:
-            named = zip(self._list_input_names(node), map(_get_whole, taken), strict=True)
-            found.update((id(one), name) for name, one in reversed(list(named)) if name not in MAIN)
-        elif isinstance(node, OpNode) and node.op.name in RESHAPING and id(node.outputs[0]) in found:
-            found[id(node.inputs[0])] = found[id(node.outputs[0])]
+    def _record_inputs(self, node: Node, roles: dict[int, str]) -> None:
+        inputs = node.grouped_inputs if isinstance(node, CallNode) else list(node.inputs)
+        if len(inputs) > 1:
+            named = zip(self._list_input_names(node), map(_get_whole, inputs), strict=True)
+            roles.update((id(tensor), name) for name, tensor in reversed(list(named)) if name not in MAIN)
+        elif isinstance(node, OpNode) and node.op.name in RESHAPING and id(node.outputs[0]) in roles:
+            roles[id(node.inputs[0])] = roles[id(node.outputs[0])]
 
     def _list_input_names(self, node: Node) -> Iterator[str]:
         """Iterate over the stage's names for its inputs."""
@@ -53,11 +53,11 @@ class TensorRoles:
             yield inside.get(id(value), "") if value.borrowed else value.name
 
 
-def _get_whole(taken: Value | Parts) -> Value | ValueTuple | None:
+def _get_whole(item: Value | Parts) -> Value | ValueTuple | None:
     """Return the tensor or tuple of the body that is passed as one. None for anything else."""
-    match taken:
+    match item:
         case Value():
-            return taken
+            return item
         case (TupleSlice(of, 0, 0),):
             return of
     return None

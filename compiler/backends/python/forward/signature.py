@@ -36,9 +36,9 @@ class ForwardSignature:
         """The formulas that the spec names and that are used several times. A formula within another one comes first."""
 
     def _make_name(self, name: str) -> str:
-        found = make_unique(self.framework.make_variable_name(name), self._taken)
-        self._taken.add(found)
-        return found
+        unique = make_unique(self.framework.make_variable_name(name), self._taken)
+        self._taken.add(unique)
+        return unique
 
     @property
     def fixed_names(self) -> set[str]:
@@ -46,10 +46,10 @@ class ForwardSignature:
         return {*self.shared_labels, *self.passed, *self.symbols, *self.computed.values()}
 
     def write_lines(self) -> list[str]:
-        taken = [f"{n}: {self._annotate_input(t)}" for n, t in zip(self.inputs, self.body.graph.grouped_inputs, strict=True)]
-        taken += [f"{n}: {self.framework.module}" for n in self.shared_labels]
-        taken += [f"{n}: {self._annotate_passed(code)}" for n, (_, code) in zip(self.passed, self.body.passed, strict=True)]
-        arguments = LayoutBracket("(", [Doc(a) for a in ("self", *taken)], ")")
+        arguments_ = [f"{n}: {self._annotate_input(t)}" for n, t in zip(self.inputs, self.body.graph.grouped_inputs, strict=True)]
+        arguments_ += [f"{n}: {self.framework.module}" for n in self.shared_labels]
+        arguments_ += [f"{n}: {self._annotate_passed(code)}" for n, (_, code) in zip(self.passed, self.body.passed, strict=True)]
+        arguments = LayoutBracket("(", [Doc(a) for a in ("self", *arguments_)], ")")
         return layout_statement(f"def {self.framework.method}", Doc(arguments, f" -> {self.annotate_result()}:"), 1)
 
     def get_any_input(self) -> str:
@@ -61,8 +61,8 @@ class ForwardSignature:
 
     def format_shape(self, index: int) -> str:
         """Write the shape of an input, or of the first tensor of a list."""
-        taken = self.inputs[index]
-        return self.framework.shape.format(taken if isinstance(self.body.graph.grouped_inputs[index], Value) else f"{taken}[0]")
+        name = self.inputs[index]
+        return self.framework.shape.format(name if isinstance(self.body.graph.grouped_inputs[index], Value) else f"{name}[0]")
 
     def annotate_result(self) -> str:
         graph = self.body.graph
@@ -78,8 +78,8 @@ class ForwardSignature:
         alone += [self._tuple_annotation] * len(graph.tails)
         return alone[0] if len(alone) == 1 else f"tuple[{', '.join(alone)}]"
 
-    def _annotate_input(self, taken: Value | ValueTuple) -> str:
-        return self._tuple_annotation if isinstance(taken, ValueTuple) else self.framework.tensor
+    def _annotate_input(self, item: Value | ValueTuple) -> str:
+        return self._tuple_annotation if isinstance(item, ValueTuple) else self.framework.tensor
 
     def _annotate_passed(self, passed: Code) -> str:
         return self.framework.tensor if isinstance(passed, AnyInput) else "int"
@@ -101,10 +101,10 @@ def write_prelude(body: ClassBody, signature: ForwardSignature, formula: Callabl
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):
         if name and (symbol.minus, symbol.times, symbol.by) == (0, 1, 1):
             direct.setdefault(symbol.input, []).append((symbol.axis, name))
-    for index, found in direct.items():
-        taken = body.graph.grouped_inputs[index]
-        read = taken if isinstance(taken, Value) else taken.values[0]
-        lines.append(_write_size_read(signature.format_shape(index), sorted(found), read.type.rank))
+    for index, sizes in direct.items():
+        item = body.graph.grouped_inputs[index]
+        read = item if isinstance(item, Value) else item.values[0]
+        lines.append(_write_size_read(signature.format_shape(index), sorted(sizes), read.type.rank))
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):
         if name and (symbol.minus, symbol.times, symbol.by) != (0, 1, 1):
             lines.append(f"{name} = {_format_inverse(signature.format_shape(symbol.input), symbol)}")
@@ -112,14 +112,14 @@ def write_prelude(body: ClassBody, signature: ForwardSignature, formula: Callabl
     return [STEP * 2 + line for line in lines]
 
 
-def _write_size_read(shape: str, found: list[tuple[int, str]], rank: int) -> str:
+def _write_size_read(shape: str, sizes: list[tuple[int, str]], rank: int) -> str:
     """Write the line that reads sizes off a tensor, with `_` for sizes between them."""
-    start, stop = found[0][0], found[-1][0] + 1
-    if len(found) == 1:
-        return f"{found[0][1]} = {shape}[{start}]"
-    by_axis = dict(found)
+    start, stop = sizes[0][0], sizes[-1][0] + 1
+    if len(sizes) == 1:
+        return f"{sizes[0][1]} = {shape}[{start}]"
+    by_axis = dict(sizes)
     # `a, _, c = x.shape` reads better than a slice with a gap.
-    if len(found) < stop - start:
+    if len(sizes) < stop - start:
         start, stop = 0, rank
     names = ", ".join(by_axis.get(axis, "_") for axis in range(start, stop))
     if (start, stop) == (0, rank):

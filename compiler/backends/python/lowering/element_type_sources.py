@@ -35,24 +35,24 @@ class TypeSources:
         """By the id of a graph, the ids of the inputs of its nodes with parameters."""
         for graph in order:
             nodes = [node for node in graph.nodes if self._has_parameters(node)]
-            own = [node for node in nodes if isinstance(node, OpNode)]
+            operators = [node for node in nodes if isinstance(node, OpNode)]
             self.parametric.update({id(graph): nodes[0]} if nodes else {})
-            self.layers.update({id(graph): own[0]} if own else {})
+            self.layers.update({id(graph): operators[0]} if operators else {})
             self.taken[id(graph)] = {id(v) for node in nodes for v in node.inputs}
 
     def find_source(self, graph: Graph, types: ElementTypes, need: CastNeed | None = None) -> TypeSource | None:
         """Find an input that a layer takes, else a parameter, else any input, or a tensor that `need` meets."""
         # A layer's input is the first choice: PyTorch requires it to have the type of the layer's parameters.
-        given = [v for v in graph.inputs if is_float(v) and id(v) not in types.fixed]
-        first = next((v for v in given if id(v) in self.taken[id(graph)]), None)
+        inputs = [v for v in graph.inputs if is_float(v) and id(v) not in types.fixed]
+        first = next((v for v in inputs if id(v) in self.taken[id(graph)]), None)
         if first is not None:
             return TypeSource(first)
         layer = need.node if need is not None and find_parameter_name(need.node) is not None else self.layers.get(id(graph))
         if layer is not None:
             return self._find_inside(layer)
         met = [v for v in list_float_inputs(need.node) if id(v) not in types.fixed] if need is not None else []
-        if given or met:
-            return TypeSource((*given, *met)[0])
+        if inputs or met:
+            return TypeSource((*inputs, *met)[0])
         called = need.node if need is not None and self._has_parameters(need.node) else self.parametric.get(id(graph))
         return None if called is None else self._find_inside(called)
 

@@ -59,8 +59,8 @@ class ElementTypes:
             if self._is_fixed(node):
                 self.fixed.update(id(v) for v in node.outputs if is_float(v))
             return
-        given = zip(node.inputs, node.graph.inputs, strict=True)
-        self.fixed.update(id(inner) for i, (outer, inner) in enumerate(given) if id(outer) in self.fixed and self._is_entered(node, i))
+        passed = zip(node.inputs, node.graph.inputs, strict=True)
+        self.fixed.update(id(inner) for i, (outer, inner) in enumerate(passed) if id(outer) in self.fixed and self._is_entered(node, i))
         self.fixed.update(id(outer) for outer, inner in zip(node.outputs, node.graph.outputs, strict=True) if id(inner) in self.fixed)
 
     def _is_entered(self, node: CallNode, index: int) -> bool:
@@ -84,26 +84,26 @@ class ElementTypes:
     def _list_needed_values(self, node: Node) -> list[Value]:
         if isinstance(node, CallNode):
             return [v for i, v in enumerate(node.inputs) if id(v) in self.fixed and not self._is_entered(node, i)]
-        found = [v for v in list_float_inputs(node) if id(v) in self.fixed]
-        return found if found and any(is_float(v) and id(v) not in self.fixed for v in node.outputs) else []
+        fixed = [v for v in list_float_inputs(node) if id(v) in self.fixed]
+        return fixed if fixed and any(is_float(v) and id(v) not in self.fixed for v in node.outputs) else []
 
     def iterate_precise_tables(self) -> Iterator[OpNode]:
         """Iterate over the tables that meet a fixed tensor before any tensor of the model, and would cost it its precision."""
         for graph in self.order:
-            made: dict[int, set[OpNode]] = {}
+            makers: dict[int, set[OpNode]] = {}
             for node in graph.nodes:
                 if not isinstance(node, OpNode):
                     continue
                 if _is_table(node):
-                    made[id(node.outputs[0])] = {node}
+                    makers[id(node.outputs[0])] = {node}
                     continue
-                taken = list_float_inputs(node)
-                of_model = [v for v in taken if id(v) not in self.fixed]
-                if not of_model or any(id(v) not in made for v in of_model) or node.specs:
+                inputs = list_float_inputs(node)
+                of_model = [v for v in inputs if id(v) not in self.fixed]
+                if not of_model or any(id(v) not in makers for v in of_model) or node.specs:
                     continue
-                tables = set().union(*(made[id(v)] for v in of_model))
-                if len(of_model) == len(taken):
-                    made.update((id(v), tables) for v in node.outputs)
+                tables = set().union(*(makers[id(v)] for v in of_model))
+                if len(of_model) == len(inputs):
+                    makers.update((id(v), tables) for v in node.outputs)
                 else:
                     yield from tables
 

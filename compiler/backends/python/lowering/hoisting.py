@@ -50,14 +50,14 @@ class HoistedConstant(Record):
 
     def translate_to_caller(self, graph: Graph, call: CallNode) -> HoistedConstant | None:
         """Return the constant in terms of a caller, or None if it is computed from a tensor that only the graph has."""
-        given = {id(inner): outer for inner, outer in zip(graph.inputs, call.inputs, strict=True)}
+        outer_of = {id(inner): outer for inner, outer in zip(graph.inputs, call.inputs, strict=True)}
         if call.scan is not None:
             # In a scan, only captured inputs are the same in each step: states and slices change.
-            given = {id(v): given[id(v)] for v in graph.inputs[call.scan.own_count :]}
-        if any(id(v) not in given for v in self.sources):
+            outer_of = {id(v): outer_of[id(v)] for v in graph.inputs[call.scan.own_count :]}
+        if any(id(v) not in outer_of for v in self.sources):
             return None
         op, sizes = self.op.substitute_values(call.arguments), substitute_values(self.sizes, call.arguments)
-        return HoistedConstant(op, self.like, tuple(given[id(v)] for v in self.sources), sizes, origin_key(op.numbers))
+        return HoistedConstant(op, self.like, tuple(outer_of[id(v)] for v in self.sources), sizes, origin_key(op.numbers))
 
 
 Kind = tuple[Operator, "DType | None", object]
@@ -119,22 +119,22 @@ class _Hoisting:
 
     def _insert_constants(self, graph: Graph) -> None:
         """Insert the constants moved out of called graphs, each before the call that takes it."""
-        taken = collect_labels(graph)
-        given = {id(node): self.given.get(id(node), []) for node in graph.nodes}
-        graph.nodes = [one for node in graph.nodes for one in (*given[id(node)], node)]
+        labels = collect_labels(graph)
+        constants = {id(node): self.given.get(id(node), []) for node in graph.nodes}
+        graph.nodes = [inserted for node in graph.nodes for inserted in (*constants[id(node)], node)]
         _merge_equal_constants(graph)
-        new = {id(own) for several in given.values() for own in several}
+        new = {id(constant) for several in constants.values() for constant in several}
         for node in graph.nodes:
             if isinstance(node, OpNode) and id(node) in new:
-                node.label = make_unique(node.op.name, taken)
-                taken.add(node.label)
+                node.label = make_unique(node.op.name, labels)
+                labels.add(node.label)
 
     def _is_repeated(self, graph: Graph, constant: HoistedConstant) -> bool:
         """Whether it is computed more than once, or is on its way to a graph where it is not."""
         if id(graph) in self.often or not _is_home(graph):
             return True
         seen = ((caller, constant.translate_to_caller(graph, call)) for caller, call in self.calls[id(graph)])
-        return any(found is not None and self.counts[id(caller)][found.kind] > 1 for caller, found in seen)
+        return any(place is not None and self.counts[id(caller)][place.kind] > 1 for caller, place in seen)
 
     def _is_movable(self, graph: Graph, constant: HoistedConstant) -> bool:
         """Whether every caller can compute the constant, or take it from its own callers."""
@@ -169,9 +169,9 @@ class _Hoisting:
             outside = constant.translate_to_caller(graph, call)
             assert outside is not None
             like = [next(v for v in call.inputs if v.type.dtype == constant.like)] if constant.like is not None else []
-            made = tuple(Value(v.type.with_shape(substitute_values(v.type.shape, call.arguments)), v.span, v.name) for v in node.outputs)
-            self.given.setdefault(id(call), []).append(OpNode(outside.op, (*like, *outside.sources), made, node.label, node.span, ()))
-            call.inputs = (*call.inputs, *made)
+            outputs = tuple(Value(v.type.with_shape(substitute_values(v.type.shape, call.arguments)), v.span, v.name) for v in node.outputs)
+            self.given.setdefault(id(call), []).append(OpNode(outside.op, (*like, *outside.sources), outputs, node.label, node.span, ()))
+            call.inputs = (*call.inputs, *outputs)
         graph.nodes.remove(node)
         # A tensor that was passed only for the constant would stay as an unused argument of every layer.
         for source in constant.sources:
@@ -182,12 +182,12 @@ class _Hoisting:
     def _drop_unused_input(self, graph: Graph, source: Value) -> None:
         """Remove an input that only the constant was computed from."""
         if source in graph.inputs and not graph.tuples and source not in chain(graph.outputs, *(n.inputs for n in graph.nodes)):
-            at = graph.inputs.index(source)
+            position = graph.inputs.index(source)
             # Captured inputs are the last ones, so the position tells whether the removed input was one of them.
-            graph.captures -= at >= len(graph.inputs) - graph.captures
-            del graph.inputs[at]
+            graph.captures -= position >= len(graph.inputs) - graph.captures
+            del graph.inputs[position]
             for _, call in self.calls[id(graph)]:
-                call.inputs = (*call.inputs[:at], *call.inputs[at + 1 :])
+                call.inputs = (*call.inputs[:position], *call.inputs[position + 1 :])
 
 
 def _merge_equal_constants(graph: Graph) -> None:

@@ -115,7 +115,7 @@ def lower_operators(order: Iterable[Graph], facts: Facts) -> None:
     """Replace operators by nodes for their parts."""
     for graph in order:
         writer = _OperatorLowering(graph, facts)
-        graph.nodes = [made for node in graph.nodes for made in writer.lower_node(node)]
+        graph.nodes = [lowered for node in graph.nodes for lowered in writer.lower_node(node)]
 
 
 class _OperatorLowering:
@@ -143,9 +143,9 @@ class _OperatorLowering:
         static = isinstance(dims, int) and x.type.dtype != FLOAT64
         angles, between = self._make_angles(x, positions, dims // 2)
         tables = (RotaryAngles if static else OpenRotaryAngles)(length=length, dims=dims, base=op.base, between=between)
-        whole = self.facts.are_equal(dims, x.type.shape[-1])
+        rotates_all = self.facts.are_equal(dims, x.type.shape[-1])
         # Rotating all features needs no split of them, so `dims` is None then.
-        rotation = Rotate(dims=None if whole else dims, interleaved=op.interleaved)
+        rotation = Rotate(dims=None if rotates_all else dims, interleaved=op.interleaved)
         return [
             OpNode(tables, (self._find_like(x), *positions), angles, self._make_label("rotary"), node.span, ()),
             OpNode(rotation, (x, *angles), node.outputs, node.label, node.span, ()),
@@ -156,15 +156,15 @@ class _OperatorLowering:
         batch: tuple[Dim, ...] = ()
         if positions and positions[0].type.rank == 2:
             batch = (positions[0].type.shape[0], *(1,) * (x.type.rank - 3))
-        made = x.type.with_shape((*batch, x.type.shape[-2], pairs))
-        return tuple(Value(made, x.span, name) for name in ("cos", "sin")), max(len(batch) - 1, 0)
+        angles_type = x.type.with_shape((*batch, x.type.shape[-2], pairs))
+        return tuple(Value(angles_type, x.span, name) for name in ("cos", "sin")), max(len(batch) - 1, 0)
 
     def _lower_attention(self, op: Attention, node: OpNode) -> list[Node]:
         """Make a mask where kernels have no argument: their `is_causal` assumes that queries and keys start at the same position."""
-        given = op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
-        if op.window is None and not op.ends_together(given, "q", "k"):
+        inputs = op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
+        if op.window is None and not op.ends_together(inputs, "q", "k"):
             return [node]
-        length, span = given.q.shape[-2], given.k.shape[-2]
+        length, span = inputs.q.shape[-2], inputs.k.shape[-2]
         # One size for both axes where they are equal, so that layers with either spelling share one mask.
         span = length if self.facts.are_equal(length, span) else span
         mask = Value(TensorType(BOOL, (length, span)), node.span, "mask")
@@ -176,14 +176,14 @@ class _OperatorLowering:
 
     def _lower_multihead_attention(self, op: MultiheadAttention, node: OpNode) -> list[Node]:
         """Make the causal mask. It must be bool if the mask of padded keys is bool, because attention takes both."""
-        given = op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
+        inputs = op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
         query = node.inputs[0]
-        length, span = query.type.shape[-2], given[op.key_input(given)].shape[-2]
-        is_bool = not self.facts.are_equal(length, span) or ("padding" in given and given.padding.dtype == BOOL)
+        length, span = query.type.shape[-2], inputs[op.key_input(inputs)].shape[-2]
+        is_bool = not self.facts.are_equal(length, span) or ("padding" in inputs and inputs.padding.dtype == BOOL)
         mask = Value(TensorType(BOOL if is_bool else query.type.dtype, (length, span)), node.span, "mask")
         like = () if is_bool else (self._find_like(query),)
         attention = CausalMultiheadAttention(**op.args)
-        offset = span - length if op.ends_together(given, "query", op.key_input(given)) else 0
+        offset = span - length if op.ends_together(inputs, "query", op.key_input(inputs)) else 0
         return [
             OpNode(CausalMask(length=length, span=span, offset=offset), like, (mask,), self._make_label("mask"), node.span, ()),
             OpNode(

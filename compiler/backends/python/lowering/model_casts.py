@@ -58,10 +58,10 @@ def _decide_types(order: list[Graph], decisions: CastDecisions, sources: TypeSou
         needs: dict[int, list[CastNeed]] = {}
         for need in types.iterate_needs():
             needs.setdefault(id(need.graph), []).append(need)
-        for found in needs.values():
-            flow = flows[id(found[0].graph)]
+        for same_type in needs.values():
+            flow = flows[id(same_type[0].graph)]
             convertible = sources.find_source(flow.graph, types) is not None
-            flow.decide_conversions(found, decisions, convertible)
+            flow.decide_conversions(same_type, decisions, convertible)
         types = ElementTypes(order, decisions)
     return types
 
@@ -84,15 +84,15 @@ class _GraphFlow:
         needed = {(id(need.node), id(need.value)) for need in needs}
         numbers = {id(v): i for i, v in enumerate(self.graph.inputs)}
         for value in {id(need.value): need.value for need in needs}.values():
-            found = self._find_origins(value, needed)
-            nodes = [node for node, _ in found if node is not None]
+            origins = self._find_origins(value, needed)
+            nodes = [node for node, _ in origins if node is not None]
             if convertible or not nodes:
                 decisions.following.update(id(node) for node in nodes)
-                decisions.converted.update((id(self.graph), numbers[id(v)]) for node, v in found if node is None)
+                decisions.converted.update((id(self.graph), numbers[id(v)]) for node, v in origins if node is None)
 
     def _find_origins(self, value: Value, needed: set[tuple[int, int]]) -> list[tuple[Node | None, Value]]:
         """Return the origins of a tensor: nodes, or None for an input of the graph. Empty if it must not be converted there."""
-        found: list[tuple[Node | None, Value]] = []
+        origins: list[tuple[Node | None, Value]] = []
         stack = [(value, True)]
         seen: set[tuple[int, bool]] = set()
         while stack:
@@ -106,10 +106,10 @@ class _GraphFlow:
                 stack += ((v, moved and isinstance(node.op, Layout)) for v in list_float_inputs(node))
             # Zeros and ones are exact in every type, so they may be converted even before arithmetic.
             elif (node is not None and _is_exact(node)) or (moved and _is_start(node) and self._is_needed(value, needed)):
-                found.append((node, value))
+                origins.append((node, value))
             else:
                 return []
-        return found
+        return origins
 
     def _is_needed(self, value: Value, needed: set[tuple[int, int]]) -> bool:
         """Whether all consumers of a tensor need it in the type of the model, directly or after a change of layout."""
@@ -146,28 +146,28 @@ class _CastWriter:
             wanted = needed.get(id(node), [])
             for need in wanted:
                 if id(need.value) not in converted:
-                    made = converted[id(need.value)] = Value(need.value.type, need.value.span)
-                    nodes.append(self._make_conversion((need.value,), made, node.span, need))
+                    converted_value = converted[id(need.value)] = Value(need.value.type, need.value.span)
+                    nodes.append(self._make_conversion((need.value,), converted_value, node.span, need))
             instead = {id(need.value): converted[id(need.value)] for need in wanted}
             replace_inputs(node, instead)
             nodes += self._rewrite_node(node) if isinstance(node, OpNode) else [node]
         self.graph.nodes = nodes
         replace_values(self.graph, self.exact)
 
-    def _make_conversion(self, inputs: tuple[Value, ...], result: Value, at: Span, need: CastNeed | None = None) -> OpNode:
+    def _make_conversion(self, inputs: tuple[Value, ...], result: Value, span: Span, need: CastNeed | None = None) -> OpNode:
         source = self.sources.find_source(self.graph, self.types, need)
         assert source is not None
         like = () if source.like is None else (source.like,)
         converted = ToModelType(path=source.path, parameter=source.parameter)
         label = make_unique(converted.name, self.labels)
         self.labels.add(label)
-        return OpNode(converted, (*inputs, *like), (result,), label, at, ())
+        return OpNode(converted, (*inputs, *like), (result,), label, span, ())
 
     def _rewrite_node(self, node: OpNode) -> list[Node]:
         if id(node) in self.decisions.exact:
             table = node.outputs[0]
-            made = self.exact[id(table)] = Value(table.type, table.span, table.name)
-            return [OpNode(ExactTable(**node.op.args), (), (made,), node.label, node.span, ())]
+            exact_table = self.exact[id(table)] = Value(table.type, table.span, table.name)
+            return [OpNode(ExactTable(**node.op.args), (), (exact_table,), node.label, node.span, ())]
         # The output keeps its float32 value object; `replace_values` below points its consumers to the exact one.
         if id(node) not in self.decisions.following:
             return [node]
@@ -177,9 +177,9 @@ class _CastWriter:
             return [OpNode(converted, conversion.inputs, node.outputs, node.label, node.span, ())]
         # PyTorch's one_hot gives int64, so one conversion to the type of the model is enough.
         if isinstance(node.op, OneHot):
-            whole = Value(node.outputs[0].type.with_dtype(INT64), node.span)
-            ones = OpNode(OneHot(**{**node.op.args, "dtype": INT64}), node.inputs, (whole,), node.label, node.span, ())
-            return [ones, self._make_conversion((whole,), node.outputs[0], node.span)]
+            integers = Value(node.outputs[0].type.with_dtype(INT64), node.span)
+            ones = OpNode(OneHot(**{**node.op.args, "dtype": INT64}), node.inputs, (integers,), node.label, node.span, ())
+            return [ones, self._make_conversion((integers,), node.outputs[0], node.span)]
         return [self._make_conversion(node.inputs, node.outputs[0], node.span)]
 
 

@@ -47,22 +47,22 @@ def _unify_levels(order: list[Graph], levels: list[list[Graph]]) -> None:
                 known = owners.setdefault(get_source_key(graph), owner) + name[len(owner) :]
                 places[-1][name] = trace_argument(origin.value, known)
     # A graph that uses numbers of another level would change its meaning with renamed symbols.
-    if any(_is_mixed(graph, own, places) for graphs, own in zip(levels, places, strict=True) for graph in graphs):
+    if any(_is_mixed(graph, symbol_values, places) for graphs, symbol_values in zip(levels, places, strict=True) for graph in graphs):
         return
-    renamed = {id(graph): own for graphs, own in zip(levels, places, strict=True) for graph in graphs}
+    renamed = {id(graph): symbol_values for graphs, symbol_values in zip(levels, places, strict=True) for graph in graphs}
     # Calls first: they need the old names, which the loop below replaces in the graphs themselves.
     for graph in order:
         _rename_calls(graph, renamed)
-    for graphs, own in zip(levels, places, strict=True):
+    for graphs, symbol_values in zip(levels, places, strict=True):
         for graph in graphs:
-            _rename_symbols(graph, own)
+            _rename_symbols(graph, symbol_values)
 
 
-def _is_mixed(graph: Graph, own: SymbolValues, places: Iterable[SymbolValues]) -> bool:
+def _is_mixed(graph: Graph, symbol_values: SymbolValues, places: Iterable[SymbolValues]) -> bool:
     """Whether its symbols must keep their names."""
     if graph.modules or graph.declares:
         return True
-    others = {name for place in places for name in place} - own.keys()
+    others = {name for place in places for name in place} - symbol_values.keys()
     return any(names_in(value) & others for value in symbolic_numbers(graph))
 
 

@@ -35,8 +35,8 @@ def is_loop(graph: Graph) -> bool:
         return False
     carried = carried[:count]
     for node in graph.nodes:
-        taken = list_passed(node)
-        if len(list_made(node)) != count or not are_same(taken[:count], carried) or not are_same(taken[count:], constant):
+        passed = list_passed(node)
+        if len(list_made(node)) != count or not are_same(passed[:count], carried) or not are_same(passed[count:], constant):
             return False
         # A `for` loop in `forward` calls all members alike, so all of them must get the same shared modules.
         if get_modules(node) != get_modules(first):
@@ -57,8 +57,8 @@ def is_parallel(graph: Graph) -> bool:
 
 
 def is_from_outside(node: Node, graph: Graph) -> bool:
-    given = {id(v) for v in graph.inputs}
-    return all(id(v) in given for v in node.inputs)
+    inputs = {id(v) for v in graph.inputs}
+    return all(id(v) in inputs for v in node.inputs)
 
 
 def get_modules(node: Node) -> tuple[object, ...]:
@@ -76,7 +76,7 @@ def list_passed(node: Node) -> list[Taken]:
 def list_made(node: Node) -> list[Taken]:
     """List the results, a tuple in the form in which it is passed on."""
     makes = node.outputs if isinstance(node, OpNode) else node.grouped_outputs
-    return [one if isinstance(one, Value) else (TupleSlice(one),) for one in makes]
+    return [item if isinstance(item, Value) else (TupleSlice(item),) for item in makes]
 
 
 def are_same(a: Sequence[Taken], b: Sequence[Taken]) -> bool:

@@ -37,35 +37,35 @@ def match_collecting_loop(graph: Graph) -> CollectingLoop | None:
     if elements is None or None in places or not _are_connected(graph, states, elements):
         return None
     for node, *collected in zip(nodes, *lists, strict=True):
-        made = list_made(node)
-        if len(made) != len(first) or any(made[at or 0] is not item for at, item in zip(places, collected, strict=True)):
+        results = list_made(node)
+        if len(results) != len(first) or any(results[index or 0] is not item for index, item in zip(places, collected, strict=True)):
             return None
     targets = [*states, *places]
     # One result may be a state and also go to lists: each slot has all of its targets.
-    slots = tuple(tuple(i for i, at in enumerate(targets) if at == place) for place in range(len(first)))
-    items = tuple(_choose_item_name(nodes[0], at) for at, slot in enumerate(slots) if not any(i < len(states) for i in slot))
+    slots = tuple(tuple(i for i, index in enumerate(targets) if index == place) for place in range(len(first)))
+    items = tuple(_choose_item_name(nodes[0], index) for index, slot in enumerate(slots) if not any(i < len(states) for i in slot))
     return CollectingLoop(slots, items, elements)
 
 
 def _find_elements(graph: Graph, states: int) -> dict[int, tuple[str, ValueTuple]] | None:
     """Find the inputs after the states that differ between iterations, as elements of lists."""
-    found: dict[int, tuple[str, ValueTuple]] = {}
+    elements: dict[int, tuple[str, ValueTuple]] = {}
     every = [list_passed(node) for node in graph.nodes]
-    if len({len(one) for one in every}) != 1 or len(every[0]) < states:
+    if len({len(inputs) for inputs in every}) != 1 or len(every[0]) < states:
         return None
-    of = {id(one.values[0]): one for one in graph.tuples if len(one.values) == len(every)}
-    for at in range(states, len(every[0])):
-        taken = [one[at] for one in every]
+    of = {id(inputs.values[0]): inputs for inputs in graph.tuples if len(inputs.values) == len(every)}
+    for position in range(states, len(every[0])):
+        column = [inputs[position] for inputs in every]
         # The same tensor in all iterations is passed as it is. In a loop of one, every input looks the same, so it may be an
         # element.
-        if are_same(taken, taken[:1] * len(taken)) and len(taken) > 1:
+        if are_same(column, column[:1] * len(column)) and len(column) > 1:
             continue
-        one = of.get(id(taken[0]))
-        if one is not None and are_same(taken, list(one.values)):
-            found[at] = (_choose_element_name(graph.nodes[0], at, one), one)
-        elif len(taken) > 1:
+        inputs = of.get(id(column[0]))
+        if inputs is not None and are_same(column, list(inputs.values)):
+            elements[position] = (_choose_element_name(graph.nodes[0], position, inputs), inputs)
+        elif len(column) > 1:
             return None
-    return found
+    return elements
 
 
 def _are_connected(graph: Graph, states: list[int], elements: dict[int, tuple[str, ValueTuple]]) -> bool:
@@ -75,28 +75,28 @@ def _are_connected(graph: Graph, states: list[int], elements: dict[int, tuple[st
         return False
     count = len(states)
     carried = list_passed(first)[:count]
-    constant = [p for at, p in enumerate(list_passed(first)) if at >= count and at not in elements]
+    constant = [p for position, p in enumerate(list_passed(first)) if position >= count and position not in elements]
     for node in graph.nodes:
-        taken = list_passed(node)
-        if not are_same(taken[:count], carried) or not are_same(
-            [p for at, p in enumerate(taken) if at >= count and at not in elements], constant
+        passed = list_passed(node)
+        if not are_same(passed[:count], carried) or not are_same(
+            [p for position, p in enumerate(passed) if position >= count and position not in elements], constant
         ):
             return False
         if get_modules(node) != get_modules(first):
             return False
-        made = list_made(node)
-        if max(states, default=0) >= len(made):
+        results = list_made(node)
+        if max(states, default=0) >= len(results):
             return False
-        carried = [made[at] for at in states]
+        carried = [results[position] for position in states]
     return True
 
 
-def _choose_element_name(node: Node, at: int, of: ValueTuple) -> str:
-    name = node.graph.grouped_inputs[at].name if isinstance(node, CallNode) else ""
-    one = singularize(of.name)
-    return name or (one if one != of.name and one.isidentifier() else "item")
+def _choose_element_name(node: Node, position: int, of: ValueTuple) -> str:
+    name = node.graph.grouped_inputs[position].name if isinstance(node, CallNode) else ""
+    singular = singularize(of.name)
+    return name or (singular if singular != of.name and singular.isidentifier() else "item")
 
 
-def _choose_item_name(node: Node, at: int) -> str:
-    given = node.graph.grouped_outputs[at] if isinstance(node, CallNode) else None
-    return given.name if isinstance(given, Value) and given.name else "result"
+def _choose_item_name(node: Node, position: int) -> str:
+    result = node.graph.grouped_outputs[position] if isinstance(node, CallNode) else None
+    return result.name if isinstance(result, Value) and result.name else "result"

@@ -170,11 +170,11 @@ class ContainerForms:
         """Make the call of one element, with the first node's inputs in place of the previous node's results."""
         first = graph.nodes[0]
         tensors = TensorCodes(Ref)
-        for taken in graph.grouped_inputs:
-            tensors.add_tensor(taken)
+        for item in graph.grouped_inputs:
+            tensors.add_tensor(item)
         args = list(tensors.list_call_inputs(first)) if isinstance(first, CallNode) else [tensors.get_code(v) for v in first.inputs]
-        for at, (variable, of) in form.elements.items() if form is not None else ():
-            args[at] = ElementCode(variable, tensors.get_tuple_code((TupleSlice(of),)))
+        for position, (variable, of) in form.elements.items() if form is not None else ():
+            args[position] = ElementCode(variable, tensors.get_tuple_code((TupleSlice(of),)))
         if isinstance(node, CallNode):
             order = {id(m): i for i, m in enumerate(graph.modules)}
             args += [SharedModuleArg(order[id(m)]) for m in node.modules]
@@ -199,36 +199,36 @@ def _is_free(node: Node) -> bool:
 def _make_keys(nodes: list[Node]) -> list[str]:
     """Make the keys: the labels, except that a member with a number and no parameters is named after its operator and the number of the
     previous member."""
-    taken = {n.label for n in nodes}
+    labels = {n.label for n in nodes}
     keys: list[str] = []
     for node in nodes:
         label = node.label
         if isinstance(node, OpNode) and _is_free(node) and label.isdigit():
             before = re.search(r"(?<=\D)\d*$", keys[-1]) if keys else None
-            label = make_unique(node.op.name + (before.group() if before else ""), taken)
-            taken.add(label)
+            label = make_unique(node.op.name + (before.group() if before else ""), labels)
+            labels.add(label)
         keys.append(label)
     return keys
 
 
-def merge_runs(made: list[Code], nodes: list[Node], count: int | None = None) -> tuple[Code, ...]:
+def merge_runs(codes: list[Code], nodes: list[Node], count: int | None = None) -> tuple[Code, ...]:
     """Merge equal members in a row into one `RepeatStar`. The first is written on its own, and a single one is followed by an empty
     repeat, so that stages of the same block differ in fewer ways. With a `count`, the members belong to a loop, and all but the first are
     equal."""
-    if not made:
+    if not codes:
         return ()
-    items = [made[0]]
+    items = [codes[0]]
     if count is not None:
-        return (made[0], RepeatStar(made[-1], Lit(count - 1)))
+        return (codes[0], RepeatStar(codes[-1], Lit(count - 1)))
     # So a stage with one block has the same shape as a stage with several, and both can be one class.
-    if len(made) == 1 and isinstance(nodes[0], CallNode):
-        items.append(RepeatStar(made[0], Lit(0)))
+    if len(codes) == 1 and isinstance(nodes[0], CallNode):
+        items.append(RepeatStar(codes[0], Lit(0)))
     start = 1
-    while start < len(made):
+    while start < len(codes):
         end = start + 1
-        while end < len(made) and (made[end] is made[start] or made[end] == made[start]):
+        while end < len(codes) and (codes[end] is codes[start] or codes[end] == codes[start]):
             end += 1
         many = end - start > 1 or isinstance(nodes[start], CallNode)
-        items.append(RepeatStar(made[start], Lit(end - start)) if many else made[start])
+        items.append(RepeatStar(codes[start], Lit(end - start)) if many else codes[start])
         start = end
     return tuple(items)

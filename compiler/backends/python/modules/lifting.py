@@ -38,15 +38,15 @@ def _iterate_lifted(graph: Graph, operators: OperatorForms) -> Iterator[OpNode]:
 
 def _iterate_functions(nodes: list[Node], operators: OperatorForms) -> Iterator[OpNode]:
     """Iterate over the nodes that are functions, if most nodes are modules and all functions can be."""
-    found: list[OpNode] = []
+    functions: list[OpNode] = []
     for node in nodes:
         if isinstance(node, OpNode) and not node.specs and operators.build_standalone_module(node) is None:
             if operators.is_member(node) or not _is_static(operators.build_expression(node)):
                 return
-            found.append(node)
+            functions.append(node)
     # A row of functions alone reads better as a class with a `forward`.
-    if 2 * len(found) <= len(nodes):
-        yield from found
+    if 2 * len(functions) <= len(nodes):
+        yield from functions
 
 
 def _is_static(code: Code) -> bool:
@@ -60,8 +60,8 @@ def _make_single_graph(node: OpNode, span: Span, around: Graph) -> Graph:
     """Make a graph of the operator alone. Graphs of one operator have one `span`, so that they count as one block."""
     graph = Graph(node.op.name, "block", span, dict(node.op.args))
     graph.around = around
-    taken, given = node.inputs[0], node.outputs[0]
-    x, y = Value(taken.type, taken.span), Value(given.type, given.span)
+    source, result = node.inputs[0], node.outputs[0]
+    x, y = Value(source.type, source.span), Value(result.type, result.span)
     graph.inputs, graph.outputs = [x], [y]
     graph.nodes = [OpNode(node.op, (x,), (y,), node.op.name, node.span, ())]
     return graph

@@ -44,16 +44,16 @@ class _LabelNesting:
         self.accesses: dict[str, Code] = {}
         self.remaining: list[Member] = []
 
-    def make_container(self, prefix: str, members: list[Member], at: Code) -> Code:
-        """Make the container of the members whose labels begin with `prefix`. It is accessed by `at`."""
+    def make_container(self, prefix: str, members: list[Member], access: Code) -> Code:
+        """Make the container of the members whose labels begin with `prefix`. It is accessed by `access`."""
         held = _group_by_level(members, len(prefix) + 1)
         if all(m.kind == "parameter" and m.label == f"{prefix}.{key}" and self.framework.is_key(key) for key, (m, *_) in held.items()):
-            return self._make_parameter_container(prefix, members, at)
+            return self._make_parameter_container(prefix, members, access)
         listed = are_consecutive(held) and all(m.kind == "module" for m in members)
         codes: dict[str, Code] = {}
         for key, inside in held.items():
             label = f"{prefix}.{key}"
-            here = Subscript(at, (NameCode(key if listed else format_literal(key)),))
+            here = Subscript(access, (NameCode(key if listed else format_literal(key)),))
             alone = inside[0].label == label
             if alone and (inside[0].kind != "module" or not self.framework.is_key(key)):
                 self.remaining += inside
@@ -67,10 +67,10 @@ class _LabelNesting:
             return self.framework.containers.keyed(list(codes.items()))
         return self.framework.containers.listed(merge_runs(list(codes.values()), [self.nodes[m[0].label] for m in held.values()]))
 
-    def _make_parameter_container(self, prefix: str, members: list[Member], at: Code) -> Code:
+    def _make_parameter_container(self, prefix: str, members: list[Member], access: Code) -> Code:
         """Make the container of a level with only parameters."""
         keys = [m.label[len(prefix) + 1 :] for m in members]
-        self.accesses |= {m.label: Subscript(at, (NameCode(format_literal(key)),)) for m, key in zip(members, keys, strict=True)}
+        self.accesses |= {m.label: Subscript(access, (NameCode(format_literal(key)),)) for m, key in zip(members, keys, strict=True)}
         return self.framework.containers.parameters([(key, m.code) for m, key in zip(members, keys, strict=True)])
 
     def _add_apart(self, label: str, members: list[Member]) -> None:

@@ -15,9 +15,9 @@ from ..code.python_expressions import CallCode, Code, Infix, KeywordCode, Lit, P
 
 def mark_probabilities(classes: list[ClassDef], dropouts: Set[str]) -> None:
     """Mark the probabilities. `dropouts`: the modules that take them."""
-    found: dict[int, set[str]] = {}
+    names: dict[int, set[str]] = {}
     for cls in classes:
-        cls.body.rewrite_code(_ProbabilityMarker(found, found.setdefault(id(cls), set()), dropouts).mark_part)
+        cls.body.rewrite_code(_ProbabilityMarker(names, names.setdefault(id(cls), set()), dropouts).mark_part)
 
 
 class _ProbabilityMarker:
@@ -26,8 +26,8 @@ class _ProbabilityMarker:
     `classes` has, by the id of each earlier class, its arguments that are probabilities. `own` collects the arguments of this class.
     """
 
-    def __init__(self, classes: dict[int, set[str]], own: set[str], dropouts: Set[str]) -> None:
-        self.classes, self.local_names, self.dropouts = classes, own, dropouts
+    def __init__(self, classes: dict[int, set[str]], own_names: set[str], dropouts: Set[str]) -> None:
+        self.classes, self.local_names, self.dropouts = classes, own_names, dropouts
 
     def mark_part(self, part: Code) -> Code | None:
         match part:

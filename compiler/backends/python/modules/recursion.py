@@ -44,19 +44,19 @@ class RecursiveClasses:
         } - self._apart
         reached: dict[int, frozenset[object]] = {}
         for graph in order if direct else ():
-            own = get_source_key(graph)
-            inside = [reached[id(c)] - ({own} if get_source_key(c) == own else set()) for c in _list_called_graphs(graph)]
+            key = get_source_key(graph)
+            inside = [reached[id(c)] - ({key} if get_source_key(c) == key else set()) for c in _list_called_graphs(graph)]
             below = frozenset().union(*inside)
-            direct -= below & {own}  # recursion by way of another graph: its class would have to come before and after this one
-            reached[id(graph)] = below | (frozenset({own}) & direct)
+            direct -= below & {key}  # recursion by way of another graph: its class would have to come before and after this one
+            reached[id(graph)] = below | (frozenset({key}) & direct)
         passing = {get_source_key(g) for g in order if g.modules or g.declares}
         return list({get_source_key(g): g for g in order if get_source_key(g) in direct - passing}.values())
 
     def make_call(self, graph: Graph, cls: ClassDef) -> Construction:
         """Make the module of the graph by its own class, which is not known yet: `cls` is its placeholder."""
         keys = sorted(self._assumed.get(get_source_key(graph), ()))
-        given = tuple(KeywordCode(key, Lit(_get_argument(graph, key))) for key in keys if key in graph.origins or key in graph.arguments)
-        return Construction("class", CallCode(ClassRef(cls), (), given))
+        keywords = tuple(KeywordCode(key, Lit(_get_argument(graph, key))) for key in keys if key in graph.origins or key in graph.arguments)
+        return Construction("class", CallCode(ClassRef(cls), (), keywords))
 
     def split_levels(self, block: object) -> None:
         """Give the levels of the block classes of their own, because they do not become one class."""

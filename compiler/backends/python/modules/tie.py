@@ -20,8 +20,8 @@ from .containers import Constructions
 class ParameterAccess:
     """Writes the access to parameters of other stages in the class of a graph. `own`: the code of its shared stages, by their ids."""
 
-    def __init__(self, graph: Graph, constructions: Constructions, own: Mapping[int, Code], framework: Framework) -> None:
-        self.graph, self.constructions, self.own, self.framework = graph, constructions, own, framework
+    def __init__(self, graph: Graph, constructions: Constructions, own_codes: Mapping[int, Code], framework: Framework) -> None:
+        self.graph, self.constructions, self.own, self.framework = graph, constructions, own_codes, framework
 
     def access_stage(self, node: Node) -> Code:
         """Access a stage of the graph itself."""
@@ -30,29 +30,29 @@ class ParameterAccess:
     def access_parameter(self, path: str, name: str) -> Code:
         """Access the parameter `name` of the stage at `path`."""
         first, *rest = find_route(self.graph, path)
-        at, called = self.access_stage(first), first
+        access, called = self.access_stage(first), first
         for below in rest:
             assert isinstance(called, CallNode)
-            at = self._access_member(at, called.graph, below.label if below.shared is None else below.shared.label)
+            access = self._access_member(access, called.graph, below.label if below.shared is None else below.shared.label)
             called = below
-        return access_attribute(at, name)
+        return access_attribute(access, name)
 
-    def _access_member(self, at: Code, called: Graph, label: str) -> Code:
+    def _access_member(self, access: Code, called: Graph, label: str) -> Code:
         """Access the member `label` of a module that has the construction of `called`."""
         construction = self.constructions[id(called)]
         if "." in label:
-            return self.framework.by_path(at, label)
+            return self.framework.by_path(access, label)
         if construction.is_list:
-            return Subscript(at, (Lit(int(label)),))
+            return Subscript(access, (Lit(int(label)),))
         if construction.is_keyed:
-            return Subscript(at, (Lit(label),))
+            return Subscript(access, (Lit(label),))
         if self.framework.is_attribute_name(label):
-            return AttributeCode(at, label)
+            return AttributeCode(access, label)
         # In a row, a member is found by its position, which a label such as `0` need not be.
         if construction.kind != "class" and label.isdigit():
             index = [n.label for n in called.nodes].index(label)
-            return Subscript(at, (Lit(index),))
-        return self.framework.registration.by_label(at, label, "module")
+            return Subscript(access, (Lit(index),))
+        return self.framework.registration.by_label(access, label, "module")
 
 
 def make_tie(node: OpNode, ways: ParameterAccess) -> tuple[Code, Code]:

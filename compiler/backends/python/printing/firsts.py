@@ -19,8 +19,8 @@ FLAG = (StrictLiteral(True), StrictLiteral(False))
 def merge_firsts(items: list[Code]) -> list[Code]:
     result: list[Code] = []
     for item in items:
-        made = _merge_first(result[-1], item) if result and isinstance(item, RepeatStar) else None
-        result = [*result, item] if made is None else [*result[:-1], made]
+        merged = _merge_first(result[-1], item) if result and isinstance(item, RepeatStar) else None
+        result = [*result, item] if merged is None else [*result[:-1], merged]
     return result
 
 

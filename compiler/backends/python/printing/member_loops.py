@@ -49,16 +49,16 @@ _Tried = dict[tuple[int, int], tuple[int, int]]
 
 
 def _iterate_units(run: Run, items: Sequence[Code]) -> Iterator[TupleCode]:
-    at = run.start
+    position = run.start
     for count in run.counts:
         for _ in range(count):
-            yield TupleCode(tuple(items[at : at + run.unit]))
-            at += run.unit
-        at += run.rest
+            yield TupleCode(tuple(items[position : position + run.unit]))
+            position += run.unit
+        position += run.rest
 
 
-def roll_loops(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
-    """Return the members, with loops for groups that repeat. `taken`: names that the variables must not have."""
+def roll_loops(items: Sequence[Code], used_names: Iterable[str]) -> list[Code]:
+    """Return the members, with loops for groups that repeat. `used_names`: names that the variables must not have."""
     known: dict[object, int] = {}
     keys = [-i if _is_apart(item) else known.setdefault(shape_key(item), 1 + len(known)) for i, item in enumerate(items)]
     members: list[Code] = []
@@ -67,7 +67,7 @@ def roll_loops(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
     while position < len(items):
         # The longest run is the best; of equally long ones, the one with the smallest unit.
         runs = sorted(_find_runs(items, keys, position, tried), key=lambda run: (-run.length, run.unit + run.rest))
-        loop_run = next(((run, loop) for run in runs if (loop := _make_loop(run, items, set(taken))) is not None), None)
+        loop_run = next(((run, loop) for run in runs if (loop := _make_loop(run, items, set(used_names))) is not None), None)
         members.append(items[position] if loop_run is None else loop_run[1])
         position += 1 if loop_run is None else loop_run[0].length
     return members
@@ -78,21 +78,21 @@ def _is_apart(item: Code) -> bool:
     return isinstance(item, (RepeatStar, GeneratorStar)) or any(isinstance(p, (InitializedCode, NestedResults)) for p in walk_tree(item))
 
 
-def _find_runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) -> Iterator[Run]:
+def _find_runs(items: Sequence[Code], keys: Sequence[int], start: int, tried: _Tried) -> Iterator[Run]:
     """Iterate over the runs that begin at a member and are long enough. Changes `tried`."""
-    for period in range(1, min(LONGEST, len(items) - at) + 1):
-        unit = keys[at : at + period]
+    for period in range(1, min(LONGEST, len(items) - start) + 1):
+        unit = keys[start : start + period]
         # Members of one shape are left to comprehensions.
         if unit[0] <= 0 or (period > 1 and len(set(unit)) == 1):
             continue
         for tail in range(TAIL + 1):
             end, times = tried.get((period, tail), (0, 0))
-            times = times if at < end else 0
+            times = times if start < end else 0
             # A long run that fails as a loop would otherwise be searched again from each of its members, in quadratic time.
             if times == TRIES:
                 continue
-            run = find_run(keys, keys, items, at, period, tail)
-            tried[period, tail] = at + run.length, times + 1
+            run = find_run(keys, keys, items, start, period, tail)
+            tried[period, tail] = start + run.length, times + 1
             written = period + tail
             if tail and (len(run.counts) < 2 or max(run.counts) < 2):
                 continue  # the tail is part of the unit, or comes after the loop
@@ -100,9 +100,9 @@ def _find_runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Trie
                 yield run
 
 
-def _make_loop(run: Run, items: Sequence[Code], taken: set[str]) -> MemberLoop | None:
+def _make_loop(run: Run, items: Sequence[Code], used_names: set[str]) -> MemberLoop | None:
     units = list(_iterate_units(run, items))
-    differences = LiteralDifferences(taken | set[str]().union(*map(collect_names, units)))
+    differences = LiteralDifferences(used_names | set[str]().union(*map(collect_names, units)))
     unit = differences.merge_codes(cast("list[Code]", units))
     assert isinstance(unit, TupleCode)
     differing = list(differences.found.items())
@@ -112,7 +112,7 @@ def _make_loop(run: Run, items: Sequence[Code], taken: set[str]) -> MemberLoop |
     before, start = "", differing[0][1][0]
     if len(differing) == 2:
         # The channels going in are the channels that came out of the iteration before.
-        carried = next(((one, other) for one, other in (differing, differing[::-1]) if one[1][1:] == other[1][:-1]), None)
+        carried = next(((first, other) for first, other in (differing, differing[::-1]) if first[1][1:] == other[1][:-1]), None)
         if carried is None:
             return None
         before, start, differing = carried[0][0], carried[0][1][0], [carried[1]]

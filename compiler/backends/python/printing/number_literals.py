@@ -42,7 +42,7 @@ def format_number(value: float) -> str:
         return decimal
     sign = "-" if value < 0 else ""
     # A text is used only if it gives the same bits; the candidates are guesses.
-    return next((sign + text for text, found in _iterate_computations(abs(value)) if found == abs(value)), decimal)
+    return next((sign + text for text, value_of_text in _iterate_computations(abs(value)) if value_of_text == abs(value)), decimal)
 
 
 def round_to_simple(value: float) -> float:
@@ -83,9 +83,9 @@ def _format_decimal(value: float) -> str:
 
 def _shorten_zeros(text: str) -> str:
     """Write a digit followed by six zeros or more as `1e9`, because nobody counts the zeros."""
-    whole = text.removesuffix(".0")
-    digits = whole.rstrip("0")
-    zeros = len(whole) - len(digits)
+    integer = text.removesuffix(".0")
+    digits = integer.rstrip("0")
+    zeros = len(integer) - len(digits)
     return f"{digits}e{zeros}" if zeros >= 6 and len(digits.removeprefix("-")) == 1 else text
 
 

@@ -154,7 +154,7 @@ def _print_literal(code: Lit) -> Doc:
     if isinstance(code.value, tuple):
         return _print_tuple(TupleCode(tuple(Lit(v) for v in code.value)))
     if isinstance(code.value, str) and len(code.value) > _LONGEST:
-        first, *others = (format_literal(code.value[at : at + _LONGEST]) for at in range(0, len(code.value), _LONGEST))
+        first, *others = (format_literal(code.value[start : start + _LONGEST]) for start in range(0, len(code.value), _LONGEST))
         return Doc(first, *map(Break, others))  # Python joins adjacent strings
     return Doc(format_literal(code.value))
 
@@ -224,13 +224,13 @@ def _is_default(keyword: KeywordCode) -> bool:
 
 
 def _print_infix(code: Infix) -> Doc:
-    own, of_left, of_right = PYTHON.operand_strengths(code.op)
+    strength, of_left, of_right = PYTHON.operand_strengths(code.op)
     left, right = _bracket_weaker(code.left, of_left), _bracket_weaker(code.right, of_right)
     if code.op == "**":
         hugging = all(_HUGGING.fullmatch(side.to_line()) for side in (left, right))
         return left + Doc("**" if hugging else " ** ") + right
     # A product within a sum stays on one line: a break in it would look like a break of the sum.
-    if isinstance(code.left, Infix) and _binding_strength(code.left) > own:
+    if isinstance(code.left, Infix) and _binding_strength(code.left) > strength:
         left = _close_breaks(left)
     if isinstance(code.right, Infix):
         right = _close_breaks(right)

@@ -58,9 +58,9 @@ def make_comprehensions(items: list[Code]) -> list[Code]:
     keyed: list[tuple[object, Code]] = []
     for item in items:
         known = isinstance(item, (RepeatStar, GeneratorStar, Lit))
-        made = item if known else trace_numbers(item)
-        written[id(made)] = item
-        keyed.append((None if known else shape_key(made), made))
+        traced = item if known else trace_numbers(item)
+        written[id(traced)] = item
+        keyed.append((None if known else shape_key(traced), traced))
     result: list[Code] = []
     for key, group in groupby(keyed, key=lambda pair: pair[0]):
         run = [item for _, item in group]
@@ -95,15 +95,15 @@ def _make_item_comprehension(run: list[Code]) -> Code | None:
     """Write a run as a comprehension over a tuple if each member has one of its items, and they differ in nothing else."""
     member_items = [{p for p in walk_tree(item) if isinstance(p, ItemCode)} for item in run]
     # Two items in one member could come from different positions, and one loop variable cannot be both.
-    if not all(len(own) == 1 for own in member_items):
+    if not all(len(items) == 1 for items in member_items):
         return None
-    of = [next(iter(own)) for own in member_items]
+    of = [next(iter(items)) for items in member_items]
     if [ItemCode(of[0].target, (Lit(i),), len(run)) for i in range(len(run))] != of or not isinstance(of[0].target, Argument):
         return None
-    taken = collect_names(TupleCode(tuple(run)))
+    used_names = collect_names(TupleCode(tuple(run)))
     name = singularize(of[0].target.name)
-    variable = NameCode(make_unique(name if name not in taken else "value", taken))
-    written = {rewrite_downward(item, lambda p, own=own: variable if p == own else None) for item, own in zip(run, of, strict=True)}  # type: ignore[misc]
+    variable = NameCode(make_unique(name if name not in used_names else "value", used_names))
+    written = {rewrite_downward(item, lambda p, items=items: variable if p == items else None) for item, items in zip(run, of, strict=True)}  # type: ignore[misc]
     return GeneratorStar(written.pop(), variable.text, of[0].target) if len(written) == 1 else None
 
 
@@ -143,8 +143,8 @@ class _Progression:
 
     def to_code(self) -> Code:
         first, second = (find_literals(m) for m in self.members[:2])
-        taken = collect_names(self.members[0])
-        self.index = NameCode(next((n for n in INDICES if n not in taken), make_unique(INDICES[0], taken)))
+        used_names = collect_names(self.members[0])
+        self.index = NameCode(next((n for n in INDICES if n not in used_names), make_unique(INDICES[0], used_names)))
         self.base = self._choose_base(first, second)
         formulas = iter([self._make_formula(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True)])
         item = with_literals(self.members[0], formulas)
@@ -164,12 +164,12 @@ class _Progression:
         start = starts.pop() if len(starts) == 1 else 0
         return start if start >= 0 and all(get_constant(n) == start * s for n, s in numbers) else 0
 
-    def _make_formula(self, one: Lit, other: Lit, step: Step) -> Code:
+    def _make_formula(self, one: Lit, second: Lit, step: Step) -> Code:
         if step is None:
             return one
         if step == ALTERNATING:
             even = Infix("==", Infix("%", self.index, Lit(2)), Lit(0))
-            return IfElse(even, other, one) if self.base % 2 else IfElse(even, one, other)
+            return IfElse(even, second, one) if self.base % 2 else IfElse(even, one, second)
         if isinstance(step, Times):
             return Infix("**", Lit(step.factor), self._add_to_index(find_exponent(cast("int", one.value), step.factor) - self.base))
         if isinstance(step, Over):
@@ -178,11 +178,11 @@ class _Progression:
             power = Infix("**", Lit(step.factor), self._add_to_index(find_exponent(divisor, step.factor) - self.base))
             return Infix("//", Lit(TracedInt(0, top)), power)
         if step == ITEM:
-            made = shift_items(cast("TracedInt", one.value).origin, lambda index: _format_index_sum(self.index.text, index - self.base))
-            assert isinstance(made, SymDim)
-            return Lit(TracedInt(0, made))
+            shifted = shift_items(cast("TracedInt", one.value).origin, lambda index: _format_index_sum(self.index.text, index - self.base))
+            assert isinstance(shifted, SymDim)
+            return Lit(TracedInt(0, shifted))
         if isinstance(step, str):
-            before, number, after = split_changed_label(cast("str", one.value), cast("str", other.value))
+            before, number, after = split_changed_label(cast("str", one.value), cast("str", second.value))
             return Formatted(before, self._add_to_index(number - self.base), after)
         start = cast("int | Fraction", to_exact(one)) - step * self.base
         if step == 1 and isinstance(start, int):
@@ -236,8 +236,8 @@ def _list_values(run: list[Code]) -> Code | None:
 class LiteralDifferences:
     """The literals in which members differ, each with a name for it and its values."""
 
-    def __init__(self, taken: set[str]) -> None:
-        self.taken = taken
+    def __init__(self, used_names: set[str]) -> None:
+        self.taken = used_names
         self.found: dict[str, tuple[StrictLiteral, ...]] = {}
 
     def merge_codes(self, codes: Sequence[Code], keyword: str = "") -> Code:

@@ -53,38 +53,38 @@ def split_progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[
     start = 0
     before: list[Ways] | None = None
     alternating = {i for i, column in enumerate(zip(*rows, strict=True)) if _alternates([lit.value for lit in column])}
-    for at, (one, other) in enumerate(pairwise(rows), 1):
-        steps = _find_steps(one, other, alternating)
-        both = steps if at - start == 1 else _intersect_ways(before, steps)
+    for index, (row, next_row) in enumerate(pairwise(rows), 1):
+        steps = _find_steps(row, next_row, alternating)
+        both = steps if index - start == 1 else _intersect_ways(before, steps)
         if both is not None:
             before = both
             continue
         # Any two members follow some pattern, so the second one more likely begins the next run.
-        end = at - 1 if at - start == 2 and steps is not None else at
+        end = index - 1 if index - start == 2 and steps is not None else index
         yield start, end, _choose_simplest(before)
-        start, before = end, steps if end < at else None
+        start, before = end, steps if end < index else None
     yield start, len(rows), _choose_simplest(before)
 
 
 def _alternates(values: list[Literal]) -> bool:
     """Whether two values alternate."""
-    one, other, *_ = several = list(map(StrictLiteral, values))
-    return len(values) > LEAST and one != other and all(v == (one, other)[i % 2] for i, v in enumerate(several))
+    first, second, *_ = several = list(map(StrictLiteral, values))
+    return len(values) > LEAST and first != second and all(v == (first, second)[i % 2] for i, v in enumerate(several))
 
 
 def _choose_simplest(ways: list[Ways] | None) -> tuple[Step, ...]:
     return tuple(way[0] for way in ways or ())
 
 
-def _intersect_ways(one: list[Ways] | None, other: list[Ways] | None) -> list[Ways] | None:
+def _intersect_ways(first: list[Ways] | None, second: list[Ways] | None) -> list[Ways] | None:
     """Return the steps that are in both, or None if a literal has no common step."""
-    shared = [tuple(s for s in a if s in b) for a, b in zip(one or (), other or (), strict=False)]
-    return shared if one is not None and other is not None and all(shared) else None
+    shared = [tuple(s for s in a if s in b) for a, b in zip(first or (), second or (), strict=False)]
+    return shared if first is not None and second is not None and all(shared) else None
 
 
-def _find_steps(one: list[Lit], other: list[Lit], alternating: Container[int]) -> list[Ways] | None:
+def _find_steps(first: list[Lit], second: list[Lit], alternating: Container[int]) -> list[Ways] | None:
     ways: list[Ways] = []
-    for index, (a, b) in enumerate(zip(one, other, strict=True)):
+    for index, (a, b) in enumerate(zip(first, second, strict=True)):
         if index in alternating:
             ways.append((ALTERNATING,))
         elif StrictLiteral(a.value) == StrictLiteral(b.value):
@@ -98,24 +98,24 @@ def _find_steps(one: list[Lit], other: list[Lit], alternating: Container[int]) -
     return ways
 
 
-def _iterate_power_steps(one: int | Fraction, other: int | Fraction) -> Iterator[Times]:
+def _iterate_power_steps(first: int | Fraction, second: int | Fraction) -> Iterator[Times]:
     """Yield the factor if both are consecutive powers of it."""
     # Powers only of `factor` itself: from 6 to 12 is no step between powers of 2.
-    if type(one) is int and type(other) is int and other > one > 0 and other % one == 0:
-        factor = other // one
-        if factor ** find_exponent(one, factor) == one:
+    if type(first) is int and type(second) is int and second > first > 0 and second % first == 0:
+        factor = second // first
+        if factor ** find_exponent(first, factor) == first:
             yield Times(factor)
 
 
-def _iterate_formula_steps(one: int | Fraction, other: int | Fraction) -> Iterator[Step]:
+def _iterate_formula_steps(first: int | Fraction, second: int | Fraction) -> Iterator[Step]:
     """Yield the steps that lead from one formula to the other."""
-    if not (isinstance(one, TracedInt) and isinstance(other, TracedInt)):
+    if not (isinstance(first, TracedInt) and isinstance(second, TracedInt)):
         return
-    (top, divisor), (same, next_divisor) = split_quotient(one.origin), split_quotient(other.origin)
+    (top, divisor), (same, next_divisor) = split_quotient(first.origin), split_quotient(second.origin)
     factor = next_divisor // divisor
     if top == same and factor > 1 and factor ** find_exponent(next_divisor, factor) == next_divisor:
         yield Over(factor)
-    if shift_items(one.origin, lambda index: str(index + 1)) == other.origin != one.origin:
+    if shift_items(first.origin, lambda index: str(index + 1)) == second.origin != first.origin:
         yield ITEM
 
 
@@ -129,8 +129,8 @@ def split_quotient(formula: Dim) -> tuple[Dim, int]:
 
 def shift_items(formula: Dim, index: Callable[[int], str]) -> Dim:
     """Move the formula to other items of its tuples: `rates[0]` is a symbol of its own."""
-    found = {name: match for name in free_symbols(formula) if (match := _ITEM.search(name)) is not None}
-    places = {name: make_symbol(f"{name[: match.start()]}[{index(int(match[1]))}]", lower=None) for name, match in found.items()}
+    matches = {name: match for name in free_symbols(formula) if (match := _ITEM.search(name)) is not None}
+    places = {name: make_symbol(f"{name[: match.start()]}[{index(int(match[1]))}]", lower=None) for name, match in matches.items()}
     return substitute_symbols(formula, places) if places else formula
 
 
@@ -161,9 +161,9 @@ def split_label(label: str) -> list[str]:
     return re.split(r"(\d+)", label)
 
 
-def _is_next_label(one: str, other: str) -> bool:
+def _is_next_label(label: str, next_label: str) -> bool:
     """Whether the texts differ in one number, by one."""
-    a, b = split_label(one), split_label(other)
+    a, b = split_label(label), split_label(next_label)
     if len(a) != len(b):
         return False
     changed = [i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
@@ -176,8 +176,8 @@ def _is_next_label(one: str, other: str) -> bool:
     )
 
 
-def split_changed_label(one: str, other: str) -> tuple[str, int, str]:
+def split_changed_label(label: str, changed: str) -> tuple[str, int, str]:
     """Split a label at the number that changes: the text before it, the number, and the text after it."""
-    a, b = split_label(one), split_label(other)
-    at = next(i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
-    return "".join(a[:at]), int(a[at]), "".join(a[at + 1 :])
+    a, b = split_label(label), split_label(changed)
+    start = next(i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
+    return "".join(a[:start]), int(a[start]), "".join(a[start + 1 :])

@@ -47,8 +47,8 @@ def add_input_checks(cls: type[nn.Module], inputs: tuple[Port, ...], checks: Siz
 
     if inputs:
         # torch.compile counts how often it compiles a code object: each class has one of its own.
-        own = FunctionType(call.__code__.replace(), call.__globals__, call.__name__, call.__defaults__, call.__closure__)
-        cls.__call__ = own  # type: ignore[method-assign]
+        own_call = FunctionType(call.__code__.replace(), call.__globals__, call.__name__, call.__defaults__, call.__closure__)
+        cls.__call__ = own_call  # type: ignore[method-assign]
 
 
 def _is_tracing() -> bool:
@@ -73,10 +73,10 @@ def _make_shapes_key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object
 
 def _check_sizes(module: nn.Module, inputs: tuple[Port, ...], checks: SizeChecks, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Raise ValueError for sizes that the model cannot be computed with. Other misfits make the call itself fail."""
-    given = _bind_inputs(module, args, kwargs)
-    if len(given) != len(inputs):
+    bound = _bind_inputs(module, args, kwargs)
+    if len(bound) != len(inputs):
         return
-    shapes = {port.name: tuple(value.shape) for value, port in zip(given, inputs, strict=True)}
+    shapes = {port.name: tuple(value.shape) for value, port in zip(bound, inputs, strict=True)}
     if all(shape_fits(port.shape, shapes[port.name]) for port in inputs):
         sizes: Sizes = {}
         for port in inputs:
@@ -94,12 +94,12 @@ def _bind_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, 
 
 def _describe_misfit(module: nn.Module, inputs: tuple[Port, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     """Describe the first argument that does not fit. Empty if all fit, or if the number of tensors differs."""
-    given = _bind_inputs(module, args, kwargs)
-    if len(given) != len(inputs):
+    bound = _bind_inputs(module, args, kwargs)
+    if len(bound) != len(inputs):
         return ""
     sizes: Sizes = {}
     try:
-        for declared, value in zip(inputs, given, strict=True):
+        for declared, value in zip(inputs, bound, strict=True):
             _check_input(declared, value, sizes)
     except ValueError as error:
         return str(error)
@@ -109,8 +109,8 @@ def _describe_misfit(module: nn.Module, inputs: tuple[Port, ...], args: tuple[An
 def _check_input(declared: Port, value: Any, sizes: Sizes) -> None:
     if not isinstance(value, Tensor):
         remedy = "; make a tensor of it: `torch.as_tensor(x)`" if hasattr(value, "__array__") else ""
-        found = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-        raise ValueError(f"the input `{declared.name}` is {declared}, found `{found}`{remedy}")
+        type_name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+        raise ValueError(f"the input `{declared.name}` is {declared}, found `{type_name}`{remedy}")
     check_shape(declared, tuple(value.shape), sizes)
     # Any floating-point type fits, since the module may have been converted: only its kind is checked.
     if value.is_floating_point() != declared.dtype.is_float:

@@ -65,5 +65,5 @@ def to_tensor(array: Array) -> torch.Tensor:
 
 def from_numpy(array: Any) -> torch.Tensor:
     """Call `torch.from_numpy`, also for arrays without axes."""
-    made: torch.Tensor = torch.from_numpy(array)
-    return made
+    tensor: torch.Tensor = torch.from_numpy(array)
+    return tensor

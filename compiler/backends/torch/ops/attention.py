@@ -34,8 +34,8 @@ def emit_attention(op: Attention, site: TorchSite) -> Code:
 
 def _emit_mask(site: TorchSite) -> Code:
     """Add a batch axis to a mask for each head: without it, PyTorch's fused kernels refuse the mask."""
-    rank, own = site.given.q.rank, site.given.mask.rank
-    return call_method(site.mask, "unsqueeze", 0) if (rank, own) == (4, 3) else site.mask
+    rank, mask_rank = site.given.q.rank, site.given.mask.rank
+    return call_method(site.mask, "unsqueeze", 0) if (rank, mask_rank) == (4, 3) else site.mask
 
 
 @function(WindowMask)

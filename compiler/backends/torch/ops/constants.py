@@ -86,11 +86,11 @@ def emit_converted_table(op: ConvertedTable, site: TorchSite) -> Code:
 
 @module(ExactTable)
 def emit_exact_table(op: ExactTable, site: TorchSite) -> Code:
-    made = _TableWriter(op).write_table()
+    code = _TableWriter(op).write_table()
     # Statements before the expression stay outside of the call.
-    if isinstance(made, LetCode):
-        return LetCode(made.bindings, call_function("Constant", made.result))
-    return call_function("Constant", made)
+    if isinstance(code, LetCode):
+        return LetCode(code.bindings, call_function("Constant", code.result))
+    return call_function("Constant", code)
 
 
 @invocation(ExactTable)
@@ -152,8 +152,8 @@ class _TableWriter:
                 if any(isinstance(b.value, float) for b in branches):
                     return self._convert_type(call_function("torch.where", self._to_tensor(self._write_boolean(test)), *branches), FLOAT32)
         term = self._write_term(self.formula, real)
-        found = BOOL if term.truth else FLOAT64 if real else INT64
-        return self._convert_type(term.code, found)
+        dtype = BOOL if term.truth else FLOAT64 if real else INT64
+        return self._convert_type(term.code, dtype)
 
     def _write_constant(self) -> Code:
         """Write a formula that depends on no index."""
@@ -176,10 +176,10 @@ class _TableWriter:
             return call_function(usual, *(sizes.items or (sizes,)), dtype=dtype, **device)
         return call_function("torch.full", sizes, code, dtype=dtype, **device)
 
-    def _convert_type(self, code: Code, found: DType) -> Code:
+    def _convert_type(self, code: Code, dtype: DType) -> Code:
         if self.dtype is not None:
             return call_method(code, "to", self.dtype)
-        return code if found == self.op.element_type else emit_cast_to(code, self.op.element_type)
+        return code if dtype == self.op.element_type else emit_cast_to(code, self.op.element_type)
 
     # --- indices ---------------------------------------------------------------------------------------------------------
 
@@ -238,8 +238,8 @@ class _TableWriter:
                 return _Term(Prefix("-", inner.code), tensor=inner.tensor) if op == "-" else inner
             case BinaryFormula(op, left, right):
                 return self._write_binary(op, left, right, real)
-            case ItemFormula(whole, _):
-                truth = kind_of(whole, self.op.shape) == "bool"
+            case ItemFormula(sequence, _):
+                truth = kind_of(sequence, self.op.shape) == "bool"
                 return _Term(self._write_items(formula, BOOL if truth else FLOAT64 if real else INT64), tensor=True, truth=truth)
             case CallFormula("where", (test, then, otherwise)):
                 return self._write_where(test, then, otherwise, real)
@@ -256,13 +256,13 @@ class _TableWriter:
         values = list_values(formula.list)
         kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula.list, self.op.shape)]
         device = {} if self.op.is_static else {"device": DEVICE}
-        whole = call_function("torch.tensor", Lit(values, "values"), dtype=make_dtype_keyword(dtype, kind), **device)
+        items = call_function("torch.tensor", Lit(values, "values"), dtype=make_dtype_keyword(dtype, kind), **device)
         # A list along whole axes needs no lookup: broadcasting puts it in its place.
         if self._is_along_axes(formula):
             axes = find_indices(formula)
             places = tuple(SliceCode() if axis in axes else Lit(None) for axis in range(min(axes), len(self.op.shape)))
-            return whole if len(places) == len(axes) else Subscript(whole, places)
-        return Subscript(whole, tuple(self._item_index(index) for index in formula.at))
+            return items if len(places) == len(axes) else Subscript(items, places)
+        return Subscript(items, tuple(self._item_index(index) for index in formula.at))
 
     def _is_along_axes(self, formula: ItemFormula) -> bool:
         """Whether the list has an item for each index along some axes of the table, in their order."""

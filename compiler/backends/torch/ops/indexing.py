@@ -17,8 +17,8 @@ def _emit_index(site: TorchSite) -> Code:
 def _emit_fill_value(op: Scatter | MaskedFill, site: TorchSite) -> Code:
     """Write an integral float as an integer: `masked_fill(mask, 0)`. PyTorch takes no integer beyond 64 bits."""
     value = convert_fill_value(op.name, op.value, site.given.x.dtype)
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**63
-    return to_code(int(value) if whole else value, "value")
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**63
+    return to_code(int(value) if is_whole else value, "value")
 
 
 @function(Gather, target="torch.gather")

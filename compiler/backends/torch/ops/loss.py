@@ -50,10 +50,10 @@ _NAMES = {cls: f"torch.nn.functional.{cls.name}, torch.nn.{module}" for cls, mod
 @function(*_LOSSES, target=_NAMES)
 def emit_loss(op: Loss, site: TorchSite) -> Code:
     """Write required inputs by position, and optional ones by name."""
-    own = [site[name] for name, operand in op.operands.items() if operand.required]
+    inputs = [site[name] for name, operand in op.operands.items() if operand.required]
     tensors = {name: Default(site.get(name), None) for name, operand in op.operands.items() if operand.optional}
     options = {name: Default(op.args[name], arg.default) for name, arg in op.signature.items()}
-    return call_function(f"F.{op.name}", *own, **tensors, **options)
+    return call_function(f"F.{op.name}", *inputs, **tensors, **options)
 
 
 @function(GaussianNllLoss, target="torch.nn.functional.gaussian_nll_loss, torch.nn.GaussianNLLLoss")

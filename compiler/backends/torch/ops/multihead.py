@@ -57,8 +57,8 @@ def emit_multihead_attention_call(op: MultiheadAttention, site: TorchSite) -> Co
         options["average_attn_weights"] = False
     tensors = (site.query, site[op.key_input(site.given)], site[op.value_input(site.given)])
     # The module always returns a pair; `need_weights=False` makes the second item None, and allows the fused kernel.
-    whole = call_function(SelfMember(), *tensors, **options, need_weights=Default(weights, True))
-    return whole if weights else Subscript(whole, (Lit(0),))
+    results = call_function(SelfMember(), *tensors, **options, need_weights=Default(weights, True))
+    return results if weights else Subscript(results, (Lit(0),))
 
 
 def _emit_mask(site: TorchSite, name: str, weights: bool) -> Code:

@@ -15,12 +15,12 @@ _MODULES: dict[type[Operator], str] = {Rnn: "torch.nn.RNN", Lstm: "torch.nn.LSTM
 @module(*_MODULES, target=_MODULES)
 def emit_recurrent_module(op: Recurrent, site: TorchSite) -> Code:
     x = site.given.x
-    own = {"nonlinearity": Default(op.nonlinearity, "tanh")} if isinstance(op, Rnn) else {}
+    nonlinearity = {"nonlinearity": Default(op.nonlinearity, "tanh")} if isinstance(op, Rnn) else {}
     return construct_module(
         _MODULES[type(op)].removeprefix("torch."),
         {"input_size": x.shape[-1], "hidden_size": op.hidden},
         num_layers=Default(op.layers, 1),
-        **own,
+        **nonlinearity,
         bias=Default(op.bias, True),
         batch_first=True,
         dropout=Default(to_float(op.dropout), 0.0),
@@ -34,5 +34,5 @@ def emit_recurrent_module(op: Recurrent, site: TorchSite) -> Code:
 def emit_recurrent_call(op: Recurrent, site: TorchSite) -> Code:
     first = site.inputs[1:]
     # LSTM takes and returns its two states as a tuple; the others have a single state.
-    whole = call_function(SelfMember(), site.x, *(first if len(first) < 2 else (TupleCode(first),)))
-    return NestedResults(whole, (1, len(op.state_widths())))
+    results = call_function(SelfMember(), site.x, *(first if len(first) < 2 else (TupleCode(first),)))
+    return NestedResults(results, (1, len(op.state_widths())))

@@ -18,12 +18,12 @@ _MODULES: dict[type[Operator], str] = {
 @module(*_MODULES, target=_MODULES)
 def emit_cell_module(op: RecurrentCell, site: TorchSite) -> Code:
     x = site.given.x
-    own = {"nonlinearity": Default(op.nonlinearity, "tanh")} if isinstance(op, RnnCell) else {}
+    nonlinearity = {"nonlinearity": Default(op.nonlinearity, "tanh")} if isinstance(op, RnnCell) else {}
     return construct_module(
         _MODULES[type(op)].removeprefix("torch."),
         {"input_size": x.shape[-1], "hidden_size": op.hidden},
         bias=Default(op.bias, True),
-        **own,
+        **nonlinearity,
         dtype=make_dtype_keyword(x.dtype),
     )
 
@@ -32,5 +32,5 @@ def emit_cell_module(op: RecurrentCell, site: TorchSite) -> Code:
 def emit_lstm_cell_call(op: LstmCell, site: TorchSite) -> Code:
     """Write the call of an LSTM cell, whose two states are a tuple, both as input and as output."""
     states = site.inputs[1:]
-    whole = call_function(SelfMember(), site.x, *((TupleCode(states),) if states else ()))
-    return Subscript(whole, (Lit(0),)) if len(site.results) == 1 else whole
+    states_after = call_function(SelfMember(), site.x, *((TupleCode(states),) if states else ()))
+    return Subscript(states_after, (Lit(0),)) if len(site.results) == 1 else states_after

@@ -32,8 +32,8 @@ def emit_rfft(op: Rfft, site: TorchSite) -> Code:
 def emit_complex_transform(op: Irfft | Fft | Ifft, site: TorchSite) -> Code:
     """Write a transform of complex numbers. PyTorch's tensor lacks the last axis of two, so negative axes move by one."""
     axis = op.axis + 1 if op.axis < 0 else op.axis
-    found = call_function(f"torch.fft.{op.name}", _emit_complex(site.x), **_list_options(op, axis))
-    return found if isinstance(op, Irfft) else _emit_real(found)
+    spectrum = call_function(f"torch.fft.{op.name}", _emit_complex(site.x), **_list_options(op, axis))
+    return spectrum if isinstance(op, Irfft) else _emit_real(spectrum)
 
 
 def _list_short_time_options(op: ShortTime, site: TorchSite) -> dict[str, object]:

@@ -11,7 +11,7 @@ from ..window_names import add_rank, collapse_sizes
 @function(MaxUnpool, target="torch.nn.functional.max_unpool1d, torch.nn.functional.max_unpool2d, torch.nn.functional.max_unpool3d")
 def emit_max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
     kernels, strides, paddings = (collapse_sizes(numbers) for numbers in zip(*op.window_sides(site.given.x), strict=True))
-    whole = None if op.output_size is None else TupleCode(tuple(to_code(size, "size") for size in site.results[0].shape[2:]))
+    output_size = None if op.output_size is None else TupleCode(tuple(to_code(size, "size") for size in site.results[0].shape[2:]))
     return call_function(
         add_rank("F.max_unpool", site.given.x),
         site.x,
@@ -19,7 +19,7 @@ def emit_max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
         to_code(kernels, "kernel_size"),
         stride=Default(strides, kernels),
         padding=Default(paddings, 0),
-        output_size=Default(whole, None),
+        output_size=Default(output_size, None),
     )
 
 
