@@ -250,7 +250,9 @@ class _StreamDerivation:
         stream_starts = [(value.name, item.start) for value, item in fixed if not memory.is_input(item.start)]
         stream_starts += [(s.name, s.start.start) for s in states if isinstance(s.start, FixedTensor)]
         start = memory.start.finish_graph(stream_starts) if stream_starts else None
-        found = tuple(State(s.name, name, s.value.type, None if isinstance(s.start, FixedTensor) else s.start, s.what) for name, s in nexts)
+        all_states = tuple(
+            State(s.name, name, s.value.type, None if isinstance(s.start, FixedTensor) else s.start, s.what) for name, s in nexts
+        )
         moved = memory.step.untie_parameters() | (memory.start.untie_parameters() if start is not None else {})
         begin = None if start is None else self._make_program(start, False)
         names = tuple(value.name for value, _ in fixed)
@@ -259,7 +261,7 @@ class _StreamDerivation:
             length.past_name,
             self._make_program(step, True),
             begin,
-            found,
+            all_states,
             names,
             moved,
             "" if memory.padding is None else memory.padding.mask.name,

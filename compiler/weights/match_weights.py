@@ -232,13 +232,13 @@ def _find_widening(infos: Mapping[str, ParameterInfo], tensors: Mapping[str, Sto
     pairs = {(tensors[name].dtype, info.dtype) for name, info in infos.items() if name in tensors and info.dtype.is_float}
     # The note is for one case: all weights have one smaller type, and the spec stores them as float32.
     match [*pairs]:
-        case [(DType() as found, needed)] if found.size < needed.size and needed == FLOAT32:  # another type was asked for
-            return found, needed
+        case [(DType() as stored, needed)] if stored.size < needed.size and needed == FLOAT32:  # another type was asked for
+            return stored, needed
     return None
 
 
-def _is_convertible(found: DType, needed: DType) -> bool:
-    return found == needed or (found.is_float and needed.is_float) or (found.is_integer and needed.is_integer)
+def _is_convertible(stored: DType, needed: DType) -> bool:
+    return stored == needed or (stored.is_float and needed.is_float) or (stored.is_integer and needed.is_integer)
 
 
 def _make_reader(info: ParameterInfo, tensors: Mapping[str, StoredTensor]) -> Callable[[], Array]:

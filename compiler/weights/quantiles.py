@@ -34,8 +34,8 @@ def fill_normal(bits: ParameterBits, numbers: Array) -> None:
     np.take(steps, index, out=numbers, mode="wrap")
     numbers *= draw_uint16(bits.position_bits, numbers.size)
     numbers += np.take(starts, index, mode="wrap")
-    for at, quantile in _at_the_ends(bits, part):
-        numbers[at] = quantile
+    for position, quantile in _at_the_ends(bits, part):
+        numbers[position] = quantile
 
 
 def half_normal(bits: ParameterBits, numbers: Array, std: float, mean: float) -> Array:

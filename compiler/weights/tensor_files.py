@@ -222,10 +222,10 @@ class _TorchFile:
         """Load the state dict in the file, mapped where the format allows it."""
         loaded = self._loaded  # another thread may let it go
         if loaded is None:
-            found = self._load_file()
-            if not isinstance(found, Mapping):
+            content = self._load_file()
+            if not isinstance(content, Mapping):
                 raise WeightsError(WeightsUnreadable(self.source, "it contains no state dict"))
-            loaded = self._loaded = find_state_dict(found, self.source)
+            loaded = self._loaded = find_state_dict(content, self.source)
         return loaded
 
     def read_tensor(self, name: str) -> Array:

@@ -187,10 +187,10 @@ class BlockFamilies:
                 entries: list[BlockEntry] = []
                 # Graphs that differ in more, such as a shortcut, have other twins.
                 for graph in (entry.graph for entry in without):
-                    twins = next(filter(None, (pair_twins(graph, one, way, key) for one in donors)), None)
+                    twins = next(filter(None, (pair_twins(graph, unpaired, way, key) for unpaired in donors)), None)
                     entries += [self._make_entry(graph, twins[0])] if twins else []
                 for graph in (entry.graph for entry in given):
-                    twins = next(filter(None, (pair_twins(one, graph, way, key) for one in firsts)), None)
+                    twins = next(filter(None, (pair_twins(unpaired, graph, way, key) for unpaired in firsts)), None)
                     entries += [self._make_entry(graph, twins[1], taken)] if twins else []
                 yield entries
 

@@ -293,7 +293,7 @@ class GraphBody:
             body = apply_stage(items, run.stage)
         else:
             name, taken = passed
-            *items, last = (items[at] for at in taken.inputs)
+            *items, last = (items[number] for number in taken.inputs)
             stage = replace(run.stage, tensors=((name, last),), label=None if name.results == 1 else "_")
             body = apply_stage(items, stage) if name.results == 1 else Picked(apply_stage(items, stage), taken.results[0], name.results)
         return Loop(run.over, run.binders, body, run.label, run.start)

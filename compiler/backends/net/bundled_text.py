@@ -88,10 +88,10 @@ class _BundleWriter:
         in their keys. So does the main file."""
         used: dict[str, int] = {}
         definitions = [*self.used.iterate_definitions()][::-1]
-        for definition in sorted(definitions, key=lambda one: one.kind not in ("block", "model")):
+        for definition in sorted(definitions, key=lambda d: d.kind not in ("block", "model")):
             node, name = id(definition.node), definition.name
             if used.setdefault(name, node) != node:
-                name = self.names[node] = make_free_name(name, {*(one.name for one in definitions), *used, *Operator.registry})
+                name = self.names[node] = make_free_name(name, {*(d.name for d in definitions), *used, *Operator.registry})
                 used[name] = node
 
     def _iterate_edits(self, item: ItemNames) -> Iterator[Edit]:

@@ -102,10 +102,10 @@ class SpecPrinter(ValuePrinter):
     def _make_binders(self, binders: Sequence[str]) -> tuple[str, ...]:
         """Make names of a loop that no tensor, parameter or loop around it has."""
         used_names = self._list_used_names()
-        found: list[str] = []
+        chosen: list[str] = []
         for wanted in binders:
-            found.append(make_free_name(wanted, {*used_names, *found}))
-        return tuple(found)
+            chosen.append(make_free_name(wanted, {*used_names, *chosen}))
+        return tuple(chosen)
 
     def _make_counter(self) -> str:
         """Make a name for the number of an iteration. It must hide no tensor: `(w, i) = x.topk(2)` is read as `i` in the body of a

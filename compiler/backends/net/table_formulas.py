@@ -24,6 +24,6 @@ def formula_to_tree(formula: Formula, indices: Sequence[str]) -> Tree:
             return Binary(op, formula_to_tree(left, indices), formula_to_tree(right, indices))
         case CallFormula(function, arguments):
             return FunctionCall(function, tuple(formula_to_tree(argument, indices) for argument in arguments))
-        case ItemFormula(sequence, at):
-            return ListItem(Literal(list_values(sequence), "values"), tuple(formula_to_tree(index, indices) for index in at))
+        case ItemFormula(sequence, places):
+            return ListItem(Literal(list_values(sequence), "values"), tuple(formula_to_tree(index, indices) for index in places))
     raise TypeError(type(formula).__name__)

@@ -97,8 +97,10 @@ class ValuePrinter:
                 return name, NET.atom
             case FunctionCall(function, arguments):
                 return f"{function}({', '.join(map(self.print_expression, arguments))})", NET.atom
-            case ListItem(values, at):
-                return "".join([self.print_expression(values, NET.atom), *(f"[{self.print_expression(index)}]" for index in at)]), NET.atom
+            case ListItem(values, places):
+                return "".join(
+                    [self.print_expression(values, NET.atom), *(f"[{self.print_expression(index)}]" for index in places)]
+                ), NET.atom
         text = self.print_value(tree)
         return text, NET.strength_of_text(text)
 

@@ -149,7 +149,7 @@ def emit_clamp(op: Clamp, site: Site) -> str:
     via = widen_integer(dtype)
     # If a bound is absent, ONNX Runtime's Clip turns infinity into the greatest finite number.
     open_ends = (-inf, inf) if dtype.is_float else (None, None)
-    given = (op.min, op.max)
-    ends = (end if bound is None else cast_scalar(bound, dtype) for bound, end in zip(given, open_ends, strict=True))
+    limits = (op.min, op.max)
+    ends = (end if bound is None else cast_scalar(bound, dtype) for bound, end in zip(limits, open_ends, strict=True))
     bounds = ["" if end is None else site.scalar(end, via) for end in ends]
     return TensorExpr(site, site.add("Clip", [site.x.cast(via).name, *bounds]), via).cast(dtype).name

@@ -63,11 +63,13 @@ class Lowering:
         wide = self._find_wider_types(op_type, types)
         if not wide:
             return self._add_plain(op_type, name, inputs, count, attributes, types)
-        given = [
+        cast_inputs = [
             self._add_cast(name, value, wide.get(variable))
             for value, variable in zip(inputs, list_input_variables(op_type, self.opset, len(inputs)), strict=True)
         ]
-        node = self._add_plain(op_type, name, given, count, attributes, [self.dtypes.get(value) if value else None for value in given])
+        node = self._add_plain(
+            op_type, name, cast_inputs, count, attributes, [self.dtypes.get(value) if value else None for value in cast_inputs]
+        )
         narrow = dict(zip(list_input_variables(op_type, self.opset, len(inputs)), types, strict=True))
         back = [narrow.get(variable) if variable in wide else None for variable in list_output_variables(op_type, self.opset, count)]
         # A result is converted back only if its type variable was widened: a comparison gives bool anyway.

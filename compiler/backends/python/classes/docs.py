@@ -27,9 +27,9 @@ MANY = 4
 def write_docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes) -> list[str]:
     """Write `\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`, below the text of the comment above the block."""
     graph = cls.graphs[0]
-    taken, outputs = AxisNames(cls, channels).format_shapes()
-    takes = [f"{name}: {shape}" for name, shape in zip(inputs, taken, strict=False)]
-    gives = _format_outputs(list_output_names(graph) if len(outputs) > 1 else [], outputs)
+    input_shapes, output_shapes = AxisNames(cls, channels).format_shapes()
+    takes = [f"{name}: {shape}" for name, shape in zip(inputs, input_shapes, strict=False)]
+    gives = _format_outputs(list_output_names(graph) if len(output_shapes) > 1 else [], output_shapes)
     above = extract_remark(graph, {*inputs, *(p.name for p in cls.all_arguments)})
     results = f"{', '.join(gives)}."
     return _lay_out_lines(above, ", ".join(takes), f"-> {results}") if takes else _lay_out_lines(above, "->", results)
@@ -39,11 +39,11 @@ def _format_outputs(names: Sequence[str], shapes: Sequence[str]) -> list[str]:
     """Format the outputs with their names, many with one shape as one: `output2 to output17: [N, T]`."""
     if not names:
         return [*shapes]
-    found: list[str] = []
+    formatted: list[str] = []
     for shape, run in groupby(zip(names, shapes, strict=True), itemgetter(1)):
         alike = [name for name, _ in run]
-        found += [f"{alike[0]} to {alike[-1]}: {shape}"] if len(alike) > MANY else [f"{name}: {shape}" for name in alike]
-    return found
+        formatted += [f"{alike[0]} to {alike[-1]}: {shape}"] if len(alike) > MANY else [f"{name}: {shape}" for name in alike]
+    return formatted
 
 
 def _lay_out_lines(above: str, takes: str, gives: str) -> list[str]:

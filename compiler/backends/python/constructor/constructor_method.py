@@ -192,18 +192,20 @@ class _Constructor:
 
     def _write_registration(self, member: Member, depth: int) -> list[str]:
         lines: list[str] = []
-        made = member.code
-        is_frozen = member.kind == "parameter" and isinstance(made, FrozenCode)
+        construction = member.code
+        is_frozen = member.kind == "parameter" and isinstance(construction, FrozenCode)
         code = self._write_bindings(
-            self.formulas.replace_formulas(made.module if isinstance(made, FrozenCode) and is_frozen else made), lines, depth
+            self.formulas.replace_formulas(construction.module if isinstance(construction, FrozenCode) and is_frozen else construction),
+            lines,
+            depth,
         )
         registered = self.registration.register(member.label, member.kind, code) if self.access.is_attribute(member.label) else None
         if registered is not None:
             return [*lines, *layout_statement("", make_doc(registered), depth)]
-        made = self.registration.wrap_value(member.kind, code, not is_frozen)
+        construction = self.registration.wrap_value(member.kind, code, not is_frozen)
         return [
             *lines,
-            *write_assignment(f"{self.access.format_target(member)} = ", made, depth, self.taken, self.framework),
+            *write_assignment(f"{self.access.format_target(member)} = ", construction, depth, self.taken, self.framework),
             *self._write_forget(member, depth),
         ]
 

@@ -51,11 +51,11 @@ def group_by_mode(groups: list[list[str]], modes: list[bool | None], test: str, 
     runs = [
         (mode, [group for _, group in pairs if group]) for mode, pairs in groupby(zip(modes, groups, strict=True), key=lambda pair: pair[0])
     ]
-    found: list[list[str]] = []
+    arranged: list[list[str]] = []
     while runs:
         mode, first = runs.pop(0)
         if mode is None:
-            found += first
+            arranged += first
             continue
         # A run for training followed by one for evaluation is one `if` with an `else`.
         second = runs.pop(0)[1] if runs and runs[0][0] is not None else []
@@ -63,8 +63,8 @@ def group_by_mode(groups: list[list[str]], modes: list[bool | None], test: str, 
         lines = [f"{STEP * depth}if {test}:", *_indent_groups(training)] if training else []
         if evaluation:
             lines += [STEP * depth + ("else:" if training else f"if not {test}:"), *_indent_groups(evaluation)]
-        found.append(lines)
-    return found
+        arranged.append(lines)
+    return arranged
 
 
 def _indent_groups(groups: list[list[str]]) -> list[str]:

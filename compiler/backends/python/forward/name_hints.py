@@ -79,10 +79,10 @@ class NameHints:
         """Whether a statement only changes the shape or type of a tensor."""
         stack = [index]
         while stack:
-            step = stack.pop()
-            if self.steps[step].traits.operator not in RESHAPING or len(self.references[step]) != 1:
+            number = stack.pop()
+            if self.steps[number].traits.operator not in RESHAPING or len(self.references[number]) != 1:
                 return False
-            maker = self.maker.get(self.references[step][0])
+            maker = self.maker.get(self.references[number][0])
             if maker is not None and self.nested[maker]:
                 stack.append(maker)
         return True

@@ -53,16 +53,16 @@ def _find_elements(graph: Graph, states: int) -> dict[int, tuple[str, ValueTuple
     every = [list_passed(node) for node in graph.nodes]
     if len({len(inputs) for inputs in every}) != 1 or len(every[0]) < states:
         return None
-    of = {id(inputs.values[0]): inputs for inputs in graph.tuples if len(inputs.values) == len(every)}
+    tuples = {id(items.values[0]): items for items in graph.tuples if len(items.values) == len(every)}
     for position in range(states, len(every[0])):
         column = [inputs[position] for inputs in every]
         # The same tensor in all iterations is passed as it is. In a loop of one, every input looks the same, so it may be an
         # element.
         if are_same(column, column[:1] * len(column)) and len(column) > 1:
             continue
-        inputs = of.get(id(column[0]))
-        if inputs is not None and are_same(column, list(inputs.values)):
-            elements[position] = (_choose_element_name(graph.nodes[0], position, inputs), inputs)
+        items = tuples.get(id(column[0]))
+        if items is not None and are_same(column, list(items.values)):
+            elements[position] = (_choose_element_name(graph.nodes[0], position, items), items)
         elif len(column) > 1:
             return None
     return elements

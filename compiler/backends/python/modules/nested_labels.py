@@ -21,13 +21,13 @@ from .containers import merge_runs
 def nest_labels(members: list[Member], nodes: dict[str, Node], framework: Framework) -> tuple[list[Member], dict[str, Code]]:
     """Return the members by their first levels, and the access to each label. `nodes`: by label, the member's node."""
     fold = _LabelNesting(nodes, framework)
-    made: list[Member] = []
+    nested: list[Member] = []
     for label, inside in _group_by_level(members, 0).items():
         if inside[0].label == label:
-            made += inside
+            nested += inside
         else:
-            made.append(Member(label, "module", fold.make_container(label, inside, MemberRef(label))))
-    return [*made, *fold.remaining], fold.accesses
+            nested.append(Member(label, "module", fold.make_container(label, inside, MemberRef(label))))
+    return [*nested, *fold.remaining], fold.accesses
 
 
 def _group_by_level(members: list[Member], start: int) -> dict[str, list[Member]]:

@@ -79,8 +79,8 @@ class RecursiveClasses:
 
         def change(part: Code) -> Code | None:
             match part:
-                case CallCode(ClassRef(called), (), given) if called is stand_in:
-                    values = {k.name: k.value for k in given}
+                case CallCode(ClassRef(called), (), kwargs) if called is stand_in:
+                    values = {k.name: k.value for k in kwargs}
                     positional = tuple(values[keys[p.name]] for p in cls.parameters if not p.keyword)
                     keywords = tuple(KeywordCode(p.name, values[keys[p.name]], p.default, p.optional) for p in cls.parameters if p.keyword)
                     return replace(part, function=ClassRef(cls), args=positional, kwargs=(*keywords, *make_passed_keywords(cls.body)))

@@ -31,10 +31,10 @@ def _merge_first(first: Code, others: RepeatStar) -> Code | None:
         (lit, StrictLiteral(lit.value), StrictLiteral(o.value))
         for lit, o in zip(find_literals(first), find_literals(others.item), strict=True)
     ]
-    differing = {(own, other) for _, own, other in pairs if own != other}
+    differing = {(first_value, other) for _, first_value, other in pairs if first_value != other}
     index = next((NameCode(name) for name in INDICES if name not in collect_names(first)), None)
     if differing != {FLAG} or index is None:
         return None
     flag = Infix("==", index, Lit(0))
-    item = with_literals(first, iter([lit if own == other else flag for lit, own, other in pairs]))
+    item = with_literals(first, iter([lit if first_value == other else flag for lit, first_value, other in pairs]))
     return GeneratorStar(item, index.text, CallCode("range", (add_one(others.count),)))

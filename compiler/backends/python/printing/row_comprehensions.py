@@ -164,27 +164,31 @@ class _Progression:
         start = starts.pop() if len(starts) == 1 else 0
         return start if start >= 0 and all(get_constant(n) == start * s for n, s in numbers) else 0
 
-    def _make_formula(self, one: Lit, second: Lit, step: Step) -> Code:
+    def _make_formula(self, first_literal: Lit, second_literal: Lit, step: Step) -> Code:
         if step is None:
-            return one
+            return first_literal
         if step == ALTERNATING:
             even = Infix("==", Infix("%", self.index, Lit(2)), Lit(0))
-            return IfElse(even, second, one) if self.base % 2 else IfElse(even, one, second)
+            return IfElse(even, second_literal, first_literal) if self.base % 2 else IfElse(even, first_literal, second_literal)
         if isinstance(step, Times):
-            return Infix("**", Lit(step.factor), self._add_to_index(find_exponent(cast("int", one.value), step.factor) - self.base))
+            return Infix(
+                "**", Lit(step.factor), self._add_to_index(find_exponent(cast("int", first_literal.value), step.factor) - self.base)
+            )
         if isinstance(step, Over):
-            top, divisor = split_quotient(cast("TracedInt", one.value).origin)
+            top, divisor = split_quotient(cast("TracedInt", first_literal.value).origin)
             assert isinstance(top, SymDim)
             power = Infix("**", Lit(step.factor), self._add_to_index(find_exponent(divisor, step.factor) - self.base))
             return Infix("//", Lit(TracedInt(0, top)), power)
         if step == ITEM:
-            shifted = shift_items(cast("TracedInt", one.value).origin, lambda index: _format_index_sum(self.index.text, index - self.base))
+            shifted = shift_items(
+                cast("TracedInt", first_literal.value).origin, lambda index: _format_index_sum(self.index.text, index - self.base)
+            )
             assert isinstance(shifted, SymDim)
             return Lit(TracedInt(0, shifted))
         if isinstance(step, str):
-            before, number, after = split_changed_label(cast("str", one.value), cast("str", second.value))
+            before, number, after = split_changed_label(cast("str", first_literal.value), cast("str", second_literal.value))
             return Formatted(before, self._add_to_index(number - self.base), after)
-        start = cast("int | Fraction", to_exact(one)) - step * self.base
+        start = cast("int | Fraction", to_exact(first_literal)) - step * self.base
         if step == 1 and isinstance(start, int):
             return self._add_to_index(start)
         if start == 0 and step > 0:

@@ -198,8 +198,8 @@ class _TableWriter:
                 case BinaryFormula(op, left, right):
                     inside = real if op in ARITHMETIC else self._is_real(left) or self._is_real(right)
                     stack += ((left, inside), (right, inside))
-                case ItemFormula(_, at):
-                    stack += ((index, self._is_real(index)) for index in at)
+                case ItemFormula(_, places):
+                    stack += ((index, self._is_real(index)) for index in places)
                 case CallFormula("where", (test, then, otherwise)):
                     stack += ((test, self._is_real(test)), (then, real), (otherwise, real))
                 case CallFormula(_, arguments):
