@@ -1,7 +1,7 @@
 """Stages that blocks take as parameters: where uses of a block give several operators, its class takes a function in their place.
 
 In: all graphs of a program, and the code of operators. Out: for such a node its code with a `StageValue` in place of the function, which
-becomes an argument where it differs: `act_layer: Callable[..., nn.Module]`. Always: only where the operators of all uses are modules, or
+becomes an argument where it differs: `act_layer=ReLU`. Always: only where the operators of all uses are modules, or
 functions of one tensor. The number of their further arguments is compared when the bodies of a class are merged.
 """
 

@@ -35,7 +35,7 @@ class PassedOn(NameCode):
 
 
 class ValueRef(Code):
-    """Tensor `index` of a body: its inputs first, then the results of its steps."""
+    """The tensor number `index` of a body: its inputs first, then the results of its steps."""
 
     index: int
 

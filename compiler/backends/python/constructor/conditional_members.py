@@ -1,8 +1,8 @@
 """Writes statements of a constructor that depend on a condition.
 
 In: code, the depth of its statements, and the names of variables in use. Out: lines. Always: a sequence with members that depend on a
-condition is made from a list, which is built before it: `layers = [conv]`, `if norm: layers.append(...)`, `self.body =
-Sequential(*layers)`.
+condition is made from a list, which is built before it: `layers = [conv]`, `if norm: layers.append(...)`, and its
+items are passed on: `*layers`.
 """
 
 from __future__ import annotations

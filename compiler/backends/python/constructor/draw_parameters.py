@@ -1,7 +1,7 @@
 """Writes the statements at the end of a constructor that draw parameters in another way than the framework's modules do.
 
 In: the modules that a constructor makes. Out: the code without its initializers, and the lines that apply these, such as
-`nn.init.zeros_(self.norm.weight)`. Always: a module in a list or sequence is reached by its position, even where the number of members
+`init.zeros_(self.norm.weight)`. Always: a module in a list or sequence is reached by its position, even where the number of members
 before it is an argument.
 """
 
@@ -160,7 +160,7 @@ def write_rules(rules: tuple[ModuleRule, ...], used_names: set[str], framework: 
     ordered = sorted(rules, key=lambda rule: first[rule.function])
     for same_function in (list(group) for _, group in groupby(ordered, key=lambda rule: rule.function)):
         alike.setdefault(tuple(rule.statement for rule in same_function), []).append(same_function)
-    # Classes with the same statements share a branch: `isinstance(module, (nn.Linear, nn.Conv2d))`.
+    # Classes with the same statements share a branch: `isinstance(module, (Linear, Conv2d))`.
     lines = [f"{STEP * 2}for {variable} in {framework.all_modules}:"]
     for word, several in zip(("if", *("elif",) * len(alike)), alike.values(), strict=False):
         functions = [same_function[0].function for same_function in several]

@@ -74,7 +74,7 @@ class StatementInitialization:
 
     def _make_statements(self, init: Init, parameter: Code) -> Iterator[Code]:
         """Make the statements that draw a parameter of a module."""
-        # PyTorch's embedding zeroes its row of padding when it is made; a draw of the whole weight overwrites it.
+        # An embedding zeroes its row of padding when it is made; a draw of the whole weight overwrites it.
         yield self.words.draw(replace(init, zero_row=None), parameter)
         if init.zero_row is not None and init.kind != "zeros":
             yield self.words.zero(Subscript(parameter, (Lit(init.zero_row, self.words.padding),)))

@@ -46,7 +46,7 @@ class MemberAccess:
     def format_target(self, member: Member) -> str:
         """Write the target of its assignment in the constructor."""
         label = member.label
-        # An item of a ModuleDict can be assigned by its key; other labels go through the framework's registration.
+        # An item of a dict of modules can be assigned by its key; other labels go through the framework's registration.
         if "." in label or self.is_attribute(label) or (self.keyed and self._is_key(member)):
             return self.format_access(MemberRef(label))
         return print_code(self._access_by_label(label))

@@ -1,6 +1,6 @@
 """Writes the `forward` method of a class.
 
-In: the body of a class, with `Argument`s in it. Out: the lines of the method: `def forward(self, x: Tensor) -> Tensor:` and its
+In: the body of a class, with `Argument`s in it. Out: the lines of the method: `def forward(self, x):` and its
 statements. Always: linear in the number of steps. The statements compute the steps in their order, except that a nested step is computed
 where it is written.
 """

@@ -42,7 +42,7 @@ class TypeSources:
 
     def find_source(self, graph: Graph, types: ElementTypes, need: CastNeed | None = None) -> TypeSource | None:
         """Find an input that a layer takes, else a parameter, else any input, or a tensor that `need` meets."""
-        # A layer's input is the first choice: PyTorch requires it to have the type of the layer's parameters.
+        # A layer's input is the first choice: it must have the type of the layer's parameters.
         inputs = [v for v in graph.inputs if is_float(v) and id(v) not in types.fixed]
         first = next((v for v in inputs if id(v) in self.taken[id(graph)]), None)
         if first is not None:

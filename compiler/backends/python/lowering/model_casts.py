@@ -175,7 +175,7 @@ class _CastWriter:
             conversion = self._make_conversion((), node.outputs[0], node.span)
             converted = ConvertedTable(**node.op.args, **conversion.op.args)
             return [OpNode(converted, conversion.inputs, node.outputs, node.label, node.span, ())]
-        # PyTorch's one_hot gives int64, so one conversion to the type of the model is enough.
+        # The framework's one-hot encoding has INT64, so one conversion to the type of the model is enough.
         if isinstance(node.op, OneHot):
             integers = Value(node.outputs[0].type.with_dtype(INT64), node.span)
             ones = OpNode(OneHot(**{**node.op.args, "dtype": INT64}), node.inputs, (integers,), node.label, node.span, ())

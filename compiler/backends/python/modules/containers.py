@@ -1,7 +1,7 @@
 """Constructs graphs that need no class: sequences as a row of modules, repeats with several tensors as a list, branches likewise.
 
 In: a graph of kind `block`, `sequence` or `branches` whose callees have their constructions. Out: its `Construction`, such as
-`Sequential(Linear(4, 8), ReLU())`, or None if it must be a class. Always: linear in the number of nodes. The members' names in the state
+a row of `Linear(4, 8), ReLU()`, or None if it must be a class. Always: linear in the number of nodes. The members' names in the state
 dict are the labels of the nodes.
 """
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from textwrap import wrap
 
 WIDTH = 119
-"""The width of transformers' sources; torchvision allows 120 columns."""
+"""The width of lines. Libraries of models have 119 or 120 columns."""
 STEP = "    "
 FILLED, SHORT = 10, 8
 """The least number of items, and their greatest length, for a list that fills lines; others have a line for each item."""

@@ -181,7 +181,7 @@ def _print_method(code: Method) -> Doc:
 
 
 def _layout_arguments(args: tuple[Code, ...], kwargs: tuple[KeywordCode, ...]) -> LayoutBracket:
-    # `Sequential([...])` with one list: a generator needs no brackets of its own, and pairs with names become keywords.
+    # A call with one list: a generator needs no brackets of its own, and pairs with names become keywords.
     if len(args) == 1 and not kwargs and isinstance(args[0], ListCode):
         only = make_comprehensions(unroll_repeats(args[0].items))
         if len(only) == 1 and isinstance(only[0], (RepeatStar, GeneratorStar)):
