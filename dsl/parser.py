@@ -18,12 +18,11 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from . import ast, syntax_errors
+from . import ast
 from . import syntax_diagnostics as errors
 from .brackets import OPENERS
 from .diagnostics.diagnostic import Diagnostic, Edit
 from .expression_builder import Children
-from .foreign_forms import find_broken_end
 from .grammar import END, START_EXPRESSION, START_FILE, load_tables
 from .habits import HABITS
 from .lexer import MAX_PARTS, MAX_TOKENS, Token, lex_text
@@ -122,6 +121,8 @@ class _Parser:
                     self._report_error(tokens, index, states)
                 # There is one state more than values, for the start of the automaton.
                 del states[height:], values[height - 1 :]
+                from .foreign_forms import find_broken_end  # see `_report_error`
+
                 index = end = find_broken_end(self.source, tokens, first, end)
                 self._feed_token(states, values, BrokenToken(tokens, first, end))
                 continue
@@ -161,6 +162,8 @@ class _Parser:
         possible = frozenset(kind for kind in self.tables.rows[states[-1]] if kind.isupper() or kind == END)
         accepted = frozenset(kind for kind in possible if self._accepts_token(states, kind))
         unit = "file" if states[0] == self.tables.starts[START_FILE] else "expression"
+        from . import syntax_errors  # six modules, which take a tenth as long to import as all that a correct text needs
+
         report = syntax_errors.explain_error(self.source, tokens, index, accepted, unit)
         if report is not None:
             self.problems.append(report)

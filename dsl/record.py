@@ -33,48 +33,58 @@ class RecordMeta(type):
     """Turns the annotations of a class into slots and `__match_args__`."""
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> RecordMeta:
-        declared = [n for n, a in namespace.get("__annotations__", {}).items() if not _is_class_variable(a)]
-        defaults: dict[str, Any] = {}
         inherited: tuple[str, ...] = ()
+        defaults: dict[str, Any] = {}
         for base in bases:
-            inherited += tuple(n for n in getattr(base, "__match_args__", ()) if n not in inherited)
-            defaults.update(getattr(base, "_defaults", {}))
-        for field in declared:
+            inherited += tuple([n for n in getattr(base, "__match_args__", ()) if n not in inherited])
+            defaults |= getattr(base, "_defaults", {})
+        declared = []
+        for field, annotation in namespace.get("__annotations__", {}).items():
+            if "ClassVar" in str(annotation):
+                continue
             if field in namespace:
                 defaults[field] = namespace.pop(field)
-        namespace["__slots__"] = tuple(n for n in declared if n not in inherited)
-        namespace["__match_args__"] = inherited + namespace["__slots__"]
+            if field not in inherited:
+                declared.append(field)
+        fields = inherited + tuple(declared)
+        namespace["__slots__"] = tuple(declared)
+        namespace["__match_args__"] = fields
         namespace["_defaults"] = defaults
+        namespace["_setters"] = namespace["_read"] = None
+        if "__init__" in namespace:
+            cls = super().__new__(mcls, name, bases, namespace)
+            _make_accessors(cls)
+            return cls
+        default_values = tuple([defaults[field] for field in fields if field in defaults])
+        if default_values and any(field in defaults for field in fields[: len(fields) - len(default_values)]):
+            raise TypeError(f"{name}: a field without a default follows one that has one")
+
+        # Most classes, such as errors, never have an instance. The first one replaces this `__init__`, so that later ones pay nothing for
+        # it, unlike for a check in every `__init__`. It is in the namespace before the class is made: to set it later takes longer.
+        def initialize_first(self: Any, *args: Any, **kwargs: Any) -> None:
+            _make_accessors(cls)
+            cls.__init__ = _make_initializer(cls, default_values)  # type: ignore[misc]
+            cls.__init__(self, *args, **kwargs)  # type: ignore[misc]
+
+        namespace["__init__"] = initialize_first
         cls = super().__new__(mcls, name, bases, namespace)
-        # the slots' own setters: what `object.__setattr__` would look up by name for every field of every instance
-        fields = namespace["__match_args__"]
-        cls._setters = tuple(getattr(cls, field).__set__ for field in fields)  # type: ignore[attr-defined]
-        cls._read = attrgetter(*fields) if len(fields) > 1 else None  # type: ignore[attr-defined]
-        if "__init__" not in namespace:
-            cls.__init__ = _make_late_initializer(cls, fields, defaults)  # type: ignore[misc]
         return cls
 
 
-def _make_late_initializer(cls: Any, fields: tuple[str, ...], defaults: dict[str, Any]) -> Callable[..., None]:
-    """`__init__` of a class without instances: the first one replaces it. Most classes, such as errors, never have any."""
-    default_values = tuple([defaults[field] for field in fields if field in defaults])
-    if default_values and any(field in defaults for field in fields[: len(fields) - len(default_values)]):
-        raise TypeError(f"{cls.__name__}: a field without a default follows one that has one")
-
-    # A class attribute that replaces itself at the first call costs nothing later, unlike a check in every `__init__`.
-    def initialize_first(self: Any, *args: Any, **kwargs: Any) -> None:
-        cls.__init__ = _make_initializer(cls, fields, default_values)
-        cls.__init__(self, *args, **kwargs)
-
-    return initialize_first
+def _make_accessors(cls: Any) -> None:
+    """Give a class what reads and writes all of its fields at once."""
+    fields = cls.__match_args__
+    # The slots' own setters: what `object.__setattr__` would look up by name for every field of every instance.
+    cls._setters = tuple([getattr(cls, field).__set__ for field in fields])
+    cls._read = attrgetter(*fields) if len(fields) > 1 else None
 
 
-def _make_initializer(cls: Any, fields: tuple[str, ...], default_values: tuple[Any, ...]) -> FunctionType:
+def _make_initializer(cls: Any, default_values: tuple[Any, ...]) -> FunctionType:
     """Make an `__init__` with the fields as its arguments; `default_values` belong to the last of them.
 
     The code exists once for each number of fields; only the names of its arguments are replaced.
     """
-    code = _compile_initializer(len(fields)).replace(co_varnames=("self", *fields))
+    code = _compile_initializer(len(cls._setters)).replace(co_varnames=("self", *cls.__match_args__))
     function = FunctionType(code, {}, "__init__", default_values, tuple(map(CellType, cls._setters)) or None)
     function.__qualname__ = f"{cls.__qualname__}.__init__"
     return function
@@ -98,9 +108,11 @@ class Record(metaclass=RecordMeta):
 
     __match_args__: ClassVar[tuple[str, ...]]
     _defaults: ClassVar[dict[str, Any]]
-    _setters: ClassVar[tuple[Callable[[Any, Any], None], ...]]
+    _setters: ClassVar[tuple[Callable[[Any, Any], None], ...] | None]
+    """Set the fields, in their order; None before the first instance."""
     _read: ClassVar[Callable[[Any], tuple[Any, ...]] | None]
-    """The values of all fields at once; None for fewer than two fields, of which `attrgetter` makes no tuple."""
+    """The values of all fields at once; None before the first instance, and for fewer than two fields, of which `attrgetter` makes no
+    tuple."""
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: cannot set {name}")
@@ -131,8 +143,10 @@ class Record(metaclass=RecordMeta):
         return self._field_values()
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        # `__setattr__` refuses, so unpickling needs the slots' own setters.
-        for put, value in zip(self._setters, state, strict=True):
+        # `__setattr__` refuses, so unpickling needs the slots' own setters. It may make the first instance, and calls no `__init__`.
+        if self._setters is None:
+            _make_accessors(type(self))
+        for put, value in zip(self._setters or (), state, strict=True):
             put(self, value)
 
 

@@ -24,7 +24,7 @@ from .files.file_problems import NoModel, make_diagnostic
 from .files.source_files import Unreadable
 from .files.spec_loader import SpecLoader
 from .plugin_loading import load_for_unknown_names
-from .reference import foreign_names
+from .reference import load_foreign_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,7 +165,7 @@ def _elaborate_section_once(parsed: ParsedSpec, section: str | None) -> Training
         section=section,
         loader=loader,
         arrays=loader.load_array,
-        foreign=foreign_names,
+        load_foreign=load_foreign_names,
         model=choice.model,
         params=choice.params,
         dims=choice.dims,
@@ -207,7 +207,7 @@ def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
         parsed.source,
         loader=loader,
         arrays=loader.load_array,
-        foreign=foreign_names,
+        load_foreign=load_foreign_names,
         model=choice.model,
         params=choice.params,
         dims=choice.dims,

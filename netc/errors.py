@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from netc.compiler.errors.target_errors import UnsupportedByTarget
-from netc.dsl.diagnostics.render import render_text
 
 from .files.file_problems import make_diagnostic
 
@@ -24,10 +23,14 @@ class CompileError(ValueError):
         self.diagnostics = tuple(diagnostics)
 
     def __str__(self) -> str:
+        from netc.dsl.diagnostics.render import render_text
+
         return render_text(self.diagnostics)
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback: what is wrong with the spec, in colors."""
+        from netc.dsl.diagnostics.render import render_text
+
         return [render_text(self.diagnostics, color=True)]
 
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from netc.dsl.record import Record
 
-from ..analysis.state_dict import collect_parameters
-from .backend_names import ARTIFACTS
+from .backend_names import ARTIFACTS, OPSET
 
 if TYPE_CHECKING:
     from ..ir.graph import Program
@@ -26,12 +25,6 @@ if TYPE_CHECKING:
 
 class WrongOutput(ValueError):
     """A path or an option that does not fit the artifact of a backend."""
-
-
-OPSETS = range(17, 26)
-"""The opsets of ONNX that a graph can be written in."""
-OPSET = 23
-"""The default opset."""
 
 
 class GraphOptions(Record):
@@ -65,6 +58,7 @@ class BackendInput(Record):
         """Open the parameters and buffers. Without `weights`, the values of seed 0."""
         if self.weights is not None:
             return self.weights()
+        from ..analysis.state_dict import collect_parameters
         from ..weights.initial import InitialValues
 
         return InitialValues(collect_parameters(self.program), 0)

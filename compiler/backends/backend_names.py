@@ -1,6 +1,6 @@
-"""The targets that netc compiles to.
+"""The targets that netc compiles to, and the opsets of ONNX.
 
-Always: this imports nothing, since `netc --help` and `netc compile --help` use it. The order is the order in help and documentation.
+Always: this imports nothing, since the help and the options of every command use it. The order is the order in help and documentation.
 """
 
 from __future__ import annotations
@@ -11,3 +11,8 @@ ARTIFACTS = {
     "net": "a spec",
 }
 """The noun for each backend's artifact in messages. A backend is a folder here that has the name of the target."""
+
+OPSETS = range(17, 26)
+"""The opsets of ONNX that a graph can be written in."""
+OPSET = 23
+"""The default opset."""

@@ -35,7 +35,7 @@ from ..ir.graph import Program
 from ..ir.program_text import ProgramText
 from ..ir.training_program import Training
 from .body_cache import BodyCache
-from .elaboration_session import ArrayLoader, CannotLoad, ElaborationSession, ForeignNames, Loader, Parse
+from .elaboration_session import ArrayLoader, CannotLoad, ElaborationSession, Loader, LoadForeign, Parse
 from .index import Index
 from .interpreter.elaborator import Elaborator
 from .model_precision import FULL, Precision
@@ -80,7 +80,7 @@ def elaborate(
     source: SourceFile,
     *,
     loader: Loader | None = None,
-    foreign: ForeignNames | None = None,
+    load_foreign: LoadForeign | None = None,
     model: str | None = None,
     params: Mapping[str, Any] | None = None,
     dims: Mapping[str, int] | None = None,
@@ -96,7 +96,7 @@ def elaborate(
 
     Args:
         loader: reads the files of `use`.
-        foreign: knows operators by the names of other libraries.
+        load_foreign: returns what knows operators by the names of other libraries.
         model: the name of one of several models.
         params: values for the model's parameters: plain Python values, lists as tuples.
         dims: sizes for symbolic dimensions, at least 1.
@@ -113,7 +113,7 @@ def elaborate(
         for that alone, a diagnostic. The diagnostics are in no particular order and may repeat.
     """
     definitions = definitions or FileDefinitions(file, source, names)
-    session = ElaborationSession(loader, index, foreign, precision, parse, memory, arrays, definitions.next_budget())
+    session = ElaborationSession(loader, index, load_foreign, precision, parse, memory, arrays, definitions.next_budget())
     program: Program | None = None
     with _limit_resources(definitions, session):
         files = definitions.file_scope(session)
@@ -146,7 +146,7 @@ def elaborate_training(
     *,
     section: str | None = None,
     loader: Loader | None = None,
-    foreign: ForeignNames | None = None,
+    load_foreign: LoadForeign | None = None,
     model: str | None = None,
     params: Mapping[str, Any] | None = None,
     dims: Mapping[str, int] | None = None,
@@ -163,7 +163,7 @@ def elaborate_training(
     from .program.train_section import build_training
 
     definitions = definitions or FileDefinitions(file, source)
-    session = ElaborationSession(loader, False, foreign, precision, arrays=arrays, budget=definitions.next_budget())
+    session = ElaborationSession(loader, False, load_foreign, precision, arrays=arrays, budget=definitions.next_budget())
     training: Training | None = None
     with _limit_resources(definitions, session):
         files = definitions.file_scope(session)

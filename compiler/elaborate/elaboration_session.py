@@ -72,6 +72,10 @@ class ForeignNames(Protocol):
         ...
 
 
+LoadForeign = Callable[[], ForeignNames]
+"""Called for the first name that needs help: most texts need none, and the names take long to import."""
+
+
 class CannotLoad(Exception):
     """A file that cannot be read. `why` completes "cannot use `path`: ..."; `near` are paths that exist; `remedy` is what would
     allow it."""
@@ -94,7 +98,7 @@ class ElaborationSession:
         self,
         loader: Loader | None = None,
         index: bool = False,
-        foreign: ForeignNames | None = None,
+        load_foreign: LoadForeign | None = None,
         precision: Precision = FULL,
         parse: Parse = parse_source,
         memory: BodyCache | None = None,
@@ -106,7 +110,7 @@ class ElaborationSession:
         self.arrays = arrays
         self.parse = parse
         self.memory = memory
-        self.foreign = foreign
+        self.load_foreign = load_foreign
         self.precision = precision
         self.is_full = precision.dtype == FLOAT32
         """Whether the model is of float32: then nothing is converted."""
@@ -191,19 +195,19 @@ class ElaborationSession:
 
     def foreign_stage(self, name: str) -> Advice:
         """Help for a stage by its name in other libraries, empty if none is known."""
-        return self.foreign.advise_stage(name) if self.foreign is not None else Advice()
+        return self.load_foreign().advise_stage(name) if self.load_foreign is not None else Advice()
 
     def foreign_argument(self, operator: type[Operator], name: str) -> Advice:
         """Help for an argument by its name in other libraries, empty if none is known."""
-        return self.foreign.advise_argument(operator, name) if self.foreign is not None else Advice()
+        return self.load_foreign().advise_argument(operator, name) if self.load_foreign is not None else Advice()
 
     def sizes_first(self, operator: type[Operator]) -> tuple[int, ...]:
         """The sizes of inputs that other libraries write before the operator's other arguments: the axis of each."""
-        return self.foreign.get_input_size_axes(operator.name) if self.foreign is not None else ()
+        return self.load_foreign().get_input_size_axes(operator.name) if self.load_foreign is not None else ()
 
     def foreign_order(self, operator: type[Operator]) -> tuple[str, ...]:
         """The operator's arguments in the order in which other libraries take them without names; empty if none is known."""
-        return self.foreign.get_argument_order(operator.name) if self.foreign is not None else ()
+        return self.load_foreign().get_argument_order(operator.name) if self.load_foreign is not None else ()
 
     @contextmanager
     def limit_nesting(self, span: Span) -> Iterator[None]:

@@ -10,7 +10,7 @@ import click
 
 from netc import __version__
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.diagnostics.render import render_short, render_text, sort_and_dedupe, to_json
+from netc.dsl.diagnostics.render import render_short, sort_and_dedupe, to_json
 from netc.dsl.diagnostics.render.cells import TAB
 from netc.dsl.escapes import escape_controls
 from netc.dsl.source import Span
@@ -33,6 +33,8 @@ def report_diagnostics(diagnostics: Sequence[Diagnostic], form: str, stream: Tex
     elif form == "short":
         stream.write(render_short(ordered))
     else:
+        from netc.dsl.diagnostics.render import render_text
+
         stream.write(render_text(ordered, color=has_colors(stream), width=get_terminal_width(stream)))
 
 

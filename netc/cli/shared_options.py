@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from netc.compiler.backends.backend import OPSET, OPSETS
+from netc.compiler.backends.backend_names import OPSET, OPSETS
 from netc.compiler.types.tensor_types import TYPE_ALIASES
 
 from ..inputs.argument_checks import FLOAT_NAMES, check_metadata, check_precision

@@ -8,11 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
+from typing import TYPE_CHECKING
 
-from netc.compiler.backends.backend import OPSETS, GraphOptions
+from netc.compiler.backends.backend_names import OPSETS
 from netc.compiler.dims.where_conditions import CONDITIONS_KEY
 from netc.compiler.elaborate.model_precision import FULL, Precision
 from netc.compiler.types.tensor_types import DTYPES, TYPE_ALIASES
+
+if TYPE_CHECKING:
+    from netc.compiler.backends.backend import GraphOptions
 
 FLOAT_NAMES = tuple(name for name, dtype in DTYPES.items() if dtype.is_float)
 """The element types that a model can have."""
@@ -112,6 +116,8 @@ def check_metadata(metadata: object) -> tuple[tuple[str, str], ...]:
 
 def check_graph_options(opset: object = None, optimize: object = True, metadata: object = None, functions: object = False) -> GraphOptions:
     """How a graph is written."""
+    from netc.compiler.backends.backend import GraphOptions
+
     texts = check_metadata(metadata)
     if not isinstance(optimize, bool):
         raise TypeError(f"optimize must be a bool, not {_get_type_name(optimize)}")

@@ -37,7 +37,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile
 
 from ..plugin_loading import PluginError, load_for_unknown_names
-from ..reference import foreign_names
+from ..reference import load_foreign_names
 from .imports import Importer, find_use, parse_used_files
 from .stable_trees import StableTree, StableTrees
 
@@ -181,7 +181,7 @@ class CheckedText:
             self.source,
             loader=loader,
             arrays=loader.load_array,
-            foreign=foreign_names,
+            load_foreign=load_foreign_names,
             model=model,
             index=True,
             parse=self.workspace.parse_used,
@@ -209,7 +209,12 @@ class CheckedText:
             loader = self.workspace.make_loader(self.source, self.path)
             definitions = FileDefinitions(self.file, self.source, self.names)
             yield elaborate_training(
-                self.file, self.source, section=section_name(section), loader=loader, foreign=foreign_names, definitions=definitions
+                self.file,
+                self.source,
+                section=section_name(section),
+                loader=loader,
+                load_foreign=load_foreign_names,
+                definitions=definitions,
             )
 
     def check_sections(self) -> tuple[Diagnostic, ...]:

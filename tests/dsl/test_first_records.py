@@ -38,6 +38,17 @@ def test_wrong_arguments_of_the_first_instance_are_named() -> None:
     assert (Pair(1, second=2).first, Pair(1, 2).second) == (1, 2)
 
 
+def test_the_first_instance_may_come_from_a_pickle() -> None:
+    class Pair(Record):
+        first: int
+        second: int
+
+    pair = Pair.__new__(Pair)
+    pair.__setstate__((1, 2))
+    assert pair == Pair(1, 2) != Pair(2, 1)
+    assert hash(pair) == hash(Pair(1, 2))
+
+
 def test_a_subclass_keeps_its_own_initializer() -> None:
     assert [(one.height, one.width, one.depth) for one in (Doubled(5), Doubled(6))] == [(10, 3, 7), (12, 3, 7)]
     assert Size(5) == Size(5, 3) != Size(5, 4)

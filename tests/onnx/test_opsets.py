@@ -7,7 +7,7 @@ from onnx_opsets import check
 from zoo.small import SMALL
 
 import netc
-from netc.compiler.backends.backend import OPSET, OPSETS
+from netc.compiler.backends.backend_names import OPSET, OPSETS
 from netc.compiler.backends.onnx.opsets.forms import FORMS
 from netc.compiler.backends.onnx.opsets.schemas import VALUES, find_schema
 from netc.compiler.ops import Operator

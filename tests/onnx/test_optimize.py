@@ -13,7 +13,7 @@ from onnx_opsets import check
 from zoo.small import SMALL
 
 import netc
-from netc.compiler.backends.backend import OPSET
+from netc.compiler.backends.backend_names import OPSET
 from tests.parity import SEED, agree, inputs_for, run_module, sizes_of
 from tests.streams.pieces import same_in_pieces
 

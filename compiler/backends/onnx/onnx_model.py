@@ -25,7 +25,8 @@ from ...types.numpy_types import Array
 from ...types.tensor_types import TensorType
 from ...weights.free_space import check_memory
 from ...weights.lazy_tensors import StoredTensor
-from ..backend import DEFAULT_OPTIONS, OPSET, GraphOptions
+from ..backend import DEFAULT_OPTIONS, GraphOptions
+from ..backend_names import OPSET
 from .block_functions import DOMAIN, FunctionWriter
 from .emitter_site import OnnxEmitSite
 from .fusion_barriers import insert_barriers

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 
 from ...ir.graph_values import Value
-from ...ops.constants import TableOperator
 from ...ops.operator import Operator
 from ...ops.parametric import Parametric
 from ...types.tensor_types import FLOAT32, DType, TensorType
@@ -46,6 +45,8 @@ def makes_weak(op: Operator, inputs: Sequence[Value], session: ElaborationSessio
     if session.is_full:
         return False
     if not inputs:
+        from ...ops.constants import TableOperator
+
         return isinstance(op, TableOperator)
     return not isinstance(op, Parametric) and all(v.weak for v in inputs if v.type.dtype.is_float)
 

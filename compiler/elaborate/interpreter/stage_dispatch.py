@@ -24,7 +24,6 @@ from .compile_time_functions import CompileTimeFunctions
 from .compile_time_loops import Loops
 from .conditionals import Conditionals
 from .evaluator_protocol import EvaluatorPart, Interpreter
-from .foreign_stages import translate_failure
 from .freezing import freeze_new_nodes, trainable_keyword
 from .groups import Groups
 from .operator_stages import OperatorStages
@@ -96,6 +95,8 @@ class StageDispatch(EvaluatorPart):
         try:
             named, node = self.resolve_stage(node, scope)
         except Failure as failure:
+            from .foreign_stages import translate_failure
+
             # Only now, because only the arguments say whether the stage of another library can be rewritten.
             raise translate_failure(failure, node, lambda cls, stage: self._arguments.bind_arguments(cls, stage, scope, flow)) from None
         keyword = trainable_keyword(node, named)

@@ -17,7 +17,6 @@ from netc.dsl.source import Span
 from ...errors.binding_errors import NotAStage, UnknownName, UnknownStage
 from ...errors.problem import Advice
 from ...ir.graph_values import Value
-from ...ops.constants import ParamOperator, TableOperator
 from ...ops.operator import Operator
 from ..builtins import BUILTINS
 from ..elaboration_session import ElaborationSession
@@ -72,7 +71,10 @@ def unbound_stage(node: ast.Apply, scope: Scope, session: ElaborationSession) ->
     alike = _by_plain_name(tuple(Operator.registry)).get(normalize_name(name), [])
     if replacement in Operator.registry and replacement not in alike:  # PyTorch's `Dropout2d` is not `dropout`
         alike = []
-    excluded = ("in", *_BEGINNINGS) if node.span.file.text[: node.span.start].rstrip().endswith("->") else ("in",)
+    from ...ops.constants import ParamOperator, TableOperator  # with all formulas of tables; only this error needs them
+
+    # A parameter and a table take no tensors, so they can only begin a pipeline.
+    excluded = ("in", ParamOperator.name, TableOperator.name) if node.span.file.text[: node.span.start].rstrip().endswith("->") else ("in",)
     candidates = tuple(alike) or session.similar_names(
         name, (n for names in (Operator.registry, scope.visible_names()) for n in names if n not in excluded)
     )
@@ -81,10 +83,6 @@ def unbound_stage(node: ast.Apply, scope: Scope, session: ElaborationSession) ->
         return Failure(UnknownName(name, candidates), node.name_span)
     problem = UnknownStage(node.name, candidates, Advice() if alike else elsewhere)
     return Failure(problem, node.name_span, edits=_import_edits(name, elsewhere, node) if not alike else ())
-
-
-_BEGINNINGS = (ParamOperator.name, TableOperator.name)
-"""The operators that take no tensors, so that they can only begin a pipeline."""
 
 
 def _import_edits(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]:

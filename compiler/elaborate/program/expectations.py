@@ -9,7 +9,6 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.record import replace
 
-from ...analysis.state_dict import collect_parameters, count_parameters
 from ...errors.assertion_errors import ExpectFailed, UnknownOutput
 from ...errors.binding_errors import UnknownName
 from ...errors.structure_errors import ExpectSkipped
@@ -33,6 +32,8 @@ def check_expectations(selected: SelectedModel, program: Program, params: Mappin
         return
     if not expects:
         return
+    from ...analysis.state_dict import collect_parameters, count_parameters  # models without `expect` need neither
+
     inner = Scope(scope, scope.frame)
     measured: dict[str, Any] = {"params": strip_formulas(count_parameters(collect_parameters(program)))}
     if any(FLOPS in expect.span.text for expect in expects):  # it takes longer than all the rest

@@ -10,7 +10,6 @@ from netc.dsl import ast
 
 from ...binding.dimension_names import inputs_of
 from ...errors.habit_errors import BatchSizeWritten
-from ...ir.flat_graph import FlatGraph
 from ...ir.graph import Graph, OpNode
 from ...ir.graph_values import Value
 from ..elaboration_session import ElaborationSession
@@ -37,6 +36,7 @@ def warn_of_batches(body: ast.Body, graph: Graph, session: ElaborationSession) -
 
 def _keeps_axis(graph: Graph, x: Value) -> bool:
     """Whether all stages work on each position alone, one of them a layer, and all results have the axis."""
+    from ...ir.flat_graph import FlatGraph
     from ...ops.dense import Dense
 
     nodes = [use.node for use in FlatGraph(graph).iterate_operators()]

@@ -14,7 +14,6 @@ from ...errors.parameter_errors import NoNorms, NormsMismatch, TieMismatch, TieT
 from ...errors.value_errors import NotANumber
 from ...ir.graph import CallNode, Graph, Node, OpNode, Tie, has_operator
 from ...ir.walk import find_route, join_labels
-from ...ops.constants import ParamOperator
 from ...types.tensor_types import show_shape
 from .early_exits import Failure
 
@@ -49,6 +48,8 @@ class PendingNorms(Record):
 
     def resolve_in(self, graph: Graph) -> None:
         """Checks that the other one is in the same graph, and has a row for each of the norms."""
+        from ...ops.constants import ParamOperator  # with all formulas of tables; only a norm needs them
+
         (norms,) = self.node.outputs
         params = [n for n in graph.nodes if has_operator(n, ParamOperator)]
         labeled = {n.label: n.outputs[0] for n in params if n.op.args["norms_of"] is None}

@@ -1,6 +1,21 @@
 """Renders diagnostics: as text, as one line for an editor, or as JSON."""
 
-from .diagnostic_text import render_text
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from .plain import format_summary, render_short, sort_and_dedupe, to_json
 
+if TYPE_CHECKING:
+    from .diagnostic_text import render_text
+
 __all__ = ["render_short", "render_text", "sort_and_dedupe", "format_summary", "to_json"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the snippets with the first diagnostic that is shown: a check without one needs none of it."""
+    if name != "render_text":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .diagnostic_text import render_text
+
+    return render_text

@@ -13,7 +13,7 @@ from typing import Any
 from netc.dsl.record import Record
 
 from ....types.tensor_types import DTYPES, DType
-from ...backend import OPSETS
+from ...backend_names import OPSETS
 
 Types = Sequence[DType | None]
 """Element types of inputs, or None if unknown or absent."""
