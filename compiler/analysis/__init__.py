@@ -1,7 +1,9 @@
-"""Analyses of graphs. They change nothing, and need no backend.
+"""Analyses of graphs.
 
-state_dict.py, dependent_parameters.py    parameters by their keys, and initial values that follow another parameter
-model_cost.py                             parameters, FLOPs and memory
-input_shapes.py, where_checks.py, stage_checks.py    checks of the sizes of real inputs
-means.py, sample_dependence.py, sample_mixing.py     a loss in parts: totals and counts
+They change nothing, and know no backend.
+
+    state_dict.py         parameters by their keys; dependent_parameters.py: initial values that follow another parameter
+    model_cost.py         parameters, FLOPs and memory
+    input_shapes.py       checks of the sizes of real inputs, with where_checks.py and stage_checks.py
+    means.py              a loss in parts: totals and counts, with sample_dependence.py and sample_mixing.py
 """
