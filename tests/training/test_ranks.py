@@ -135,14 +135,23 @@ def test_resumed_with_other_processes(first: str | None, ranks: int, strategy: s
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("strategy", "place"), [("ddp", "`gather1`"), ("fsdp", "the loss")])
-def test_a_batch_that_one_process_cannot_compute(tmp_path: Path, strategy: str, place: str) -> None:
-    """The process with the wrong label says where it is, whichever it is, and no process reports an internal error."""
+@pytest.mark.parametrize(
+    ("options", "ranks", "place", "refusals"),
+    [
+        ("--strategy ddp", 2, "`gather1`", 1),
+        ("--strategy fsdp", 2, "the loss", 1),
+        ("--tp 2", 2, "the loss", 2),
+        ("--tp 2 --strategy fsdp", 4, "the loss", 2),
+    ],
+)
+def test_a_batch_that_one_process_cannot_compute(tmp_path: Path, options: str, ranks: int, place: str, refusals: int) -> None:
+    """The process with the wrong label says where it is, whichever it is, and no process reports an internal error. Processes that share
+    layers have the same batch, and each says so: any of them may be the only one that fails."""
     section = "train { target = input 1 int64; loss = (scores, target) -> gather axis=1 -> mean; batch 6; epochs 1 }"
-    (tmp_path / "pick.net").write_text(f"x = input 3\nscores = x -> dense 3\n{section}")
+    (tmp_path / "pick.net").write_text(f"x = input 3\nscores = x -> dense 4 relu -> dense 3\n{section}")
     np.savez(tmp_path / "pick.npz", x=np.ones((6, 3), np.float32), target=np.array([[0], [1], [2], [0], [1], [7]]))
-    processes = start(tmp_path, 2, "pick.net", "--data", "pick.npz", "-o", "run", "--strategy", strategy)
+    processes = start(tmp_path, ranks, "pick.net", "--data", "pick.npz", "-o", "run", *options.split())
     texts = [process.communicate(timeout=600)[0].decode() for process in processes]
-    assert [process.returncode for process in processes] == [1, 1], texts
-    assert sum(f"error[batch-refused]: {place} cannot be computed for the batch of step 1" in text for text in texts) == 1, texts
-    assert sum("another process of the run has ended" in text for text in texts) == 1, texts
+    assert [process.returncode for process in processes] == [1] * ranks, texts
+    assert sum(f"error[batch-refused]: {place} cannot be computed for the batch of step 1" in text for text in texts) == refusals, texts
+    assert sum("another process of the run has ended" in text for text in texts) == ranks - refusals, texts
