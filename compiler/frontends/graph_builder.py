@@ -24,11 +24,12 @@ from ..types.tensor_types import TensorType
 
 
 class ImportRefused(Exception):
-    """netc has no such operator, or its operator refuses the inputs. The text completes "cannot import ...: "."""
+    """netc has no such operator, or its operator refuses the inputs. The text completes "cannot import ...: ". With the `condition` on sizes
+    it can be imported."""
 
-    def __init__(self, why: str, help: str = "") -> None:
+    def __init__(self, why: str, help: str = "", condition: str = "") -> None:
         super().__init__(why)
-        self.why, self.help = why, help
+        self.why, self.help, self.condition = why, help, condition
 
 
 class GraphBuilder:

@@ -1,11 +1,12 @@
-"""Decides which conditions of torch.export the `where` of an imported spec needs.
+"""Decides which conditions on sizes the `where` of an imported spec needs: those of torch.export, and that a size is not 1.
 
 In: an origin whose conditions may be narrower than the module, and the models that its text compiles to with fewer of them. Out: a
 `Domain`: the conditions that stay, sizes that break the others, and notes. Always: a condition is left out only if the text without it
 compiles and agrees with the module at sizes that break it. If a condition stays although the module runs without it, a note says so.
 
 torch.export records every comparison of sizes that any code makes, even PyTorch's own choice of a kernel. So a module with nothing but
-`nn.MaxPool2d(2, 2, ceil_mode=True)` gets `H % 2 == 0`.
+`nn.MaxPool2d(2, 2, ceil_mode=True)` gets `H % 2 == 0`. And it computes as if no symbolic size were 1, without a condition: `x.squeeze()`
+removes an axis N only if N is 1, so it keeps it. The text gets `where N >= 2` if it differs from the module at 1.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from netc.compiler.dims import Condition, WhereCondition, condition_holds, free_
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.dsl.record import Record
 
-from ..inputs.random_inputs import choose_varied_shapes
+from ..inputs.random_inputs import choose_varied_shapes, replace_size
 from .proof import Comparison, NotProved, Sizes
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ _FARTHEST = 1024
 
 class Domain(Record):
     """The conditions that stay. `sizes` are for the proof. `is_wider`: conditions were left out, and some of these sizes break them.
-    `all_notes` are for a text in which all conditions stay."""
+    `all_conditions` and `all_notes` are for a text in which all conditions stay."""
 
     conditions: tuple[Stating, ...]
     sizes: tuple[Sizes, ...]
     notes: tuple[str, ...]
     is_wider: bool
+    all_conditions: tuple[Stating, ...]
     all_notes: tuple[str, ...]
 
 
@@ -67,7 +69,7 @@ class _DomainSearch:
     def find_domain(self) -> Domain:
         kept = list(self.stated)
         # The text without any condition is tried first. If it compiles, one compilation serves all comparisons.
-        least = self._compile_model(())
+        least = self._compile_model(()) if self.stated else self.model
         # Equalities first: without `H % 2 == 0` a lower bound can be any number, and its search tries odd ones too.
         for stating in sorted(self.stated, key=lambda stating: _ORDER.get(getattr(stating[0], "op", ""), 0)):
             if stating[1] in self.origin.imported.stated:
@@ -76,14 +78,31 @@ class _DomainSearch:
             index = kept.index(stating)
             kept[index : index + 1] = self._find_needed_part(stating, rest, self._compile_model(rest) if least is None else least)
         everything = tuple(_make_condition_note(text) for _, text in self.stated if text not in self.origin.imported.stated)
-        if self._compile_model(kept) is None:
-            return Domain(self.stated, tuple(self.usual), everything, False, everything)
         wider = [text for _, text in kept] != [text for _, text in self.stated]
-        sizes = (
-            *self.usual,
-            *(stating for stating in self.outside if all(condition_holds(condition, stating[0]) for condition, _ in kept)),
+        model = self._compile_model(kept) if wider else self.model
+        if model is None:
+            kept, wider, model, self.notes = list(self.stated), False, self.model, list(everything)
+        above_one = self._find_conditions_above_one(model, model if least is None else least)
+        further_notes = tuple(_make_note_of_one(condition) for condition, _ in above_one)
+        outside = (sizes for sizes in self.outside if all(condition_holds(condition, sizes[0]) for condition, _ in kept))
+        return Domain(
+            (*kept, *above_one),
+            (*self.usual, *outside) if wider else tuple(self.usual),
+            (*self.notes, *further_notes),
+            wider,
+            (*self.stated, *above_one),
+            (*everything, *further_notes),
         )
-        return Domain(tuple(kept), sizes, tuple(self.notes), wider, everything)
+
+    def _find_conditions_above_one(self, model: Model, compared: Model) -> list[Stating]:
+        """Find the conditions `N >= 2` that the text needs. `model` is the text with all other conditions; `compared` computes the same."""
+        found: list[Stating] = []
+        for name in self.usual[0][0]:
+            sizes = replace_size(model.program, self.usual[0][0], name, 1)
+            if sizes is not None and self._compare_at(compared, sizes) is not _Outcome.AGREES:
+                condition = Condition(">=", make_symbol(name), 2)
+                found.append((condition, str(condition)))
+        return found
 
     def _compile_model(self, conditions: Sequence[Stating]) -> Model | None:
         try:
@@ -179,3 +198,9 @@ def _list_breaking_sizes(condition: Condition, name: str, usual: int) -> list[in
 def _make_condition_note(text: str) -> str:
     """Return the note for a condition that stays although the module runs without it."""
     return f"torch.export found `{text}`, and the spec is not proved without it. The module itself also runs at other sizes."
+
+
+def _make_note_of_one(condition: WhereCondition) -> str:
+    """Return the note for a size that must be at least 2."""
+    assert isinstance(condition, Condition)
+    return f"torch.export ignores that a size can be 1, where the module differs from the spec or fails: so the spec states `{condition}`."

@@ -135,9 +135,10 @@ def _write_and_prove(origin: Origin, begun: float, *, verify: bool, seed: int, n
     writer = _SpecWriter(origin, name, verify=verify)
     compiled_text = writer.compile_text(origin.imported.program.conditions)
     domain = None
-    if verify and origin.imported.widened and origin.imported.program.conditions:
+    if verify and origin.imported.widened:
         domain = find_domain(origin, compiled_text.model, lambda conditions: writer.compile_text(conditions).model, seed)
-        compiled_text = writer.compile_text(domain.conditions, domain.notes)
+        if domain.conditions != origin.imported.program.conditions or domain.notes:
+            compiled_text = writer.compile_text(domain.conditions, domain.notes)
     compiled = time.monotonic()
     proof = None
     if verify:
@@ -146,7 +147,7 @@ def _write_and_prove(origin: Origin, begun: float, *, verify: bool, seed: int, n
         except NotProved:
             if domain is None or not domain.is_wider:
                 raise
-            compiled_text = writer.compile_text(origin.imported.program.conditions, domain.all_notes)
+            compiled_text = writer.compile_text(domain.all_conditions, domain.all_notes)
             proof = prove_import(compiled_text.model, origin, seed)
     compiled_text.model.weights = origin.imported.weights
     seconds = (origin.seconds, compiled - begun, time.monotonic() - compiled)

@@ -80,3 +80,15 @@ def test_an_upper_bound_that_is_assumed(tmp_path: Path) -> None:
     notes = from_model(model(nodes, {"x": ["N", "T"]}, ["y"], constants)).notes
     assert any("T <= 12" in note for note in notes), notes
     assert not any("-T" in note for note in notes)
+
+
+@pytest.mark.parametrize(("shape", "where"), [(["N", 1, "T"], "N >= 2, T >= 2"), ([1, 3, 1], "")])
+def test_squeeze_without_axes(tmp_path: Path, shape: list[int | str], where: str) -> None:
+    """It removes an axis of unknown size if that is 1: so the spec refuses 1."""
+    spec = imported(tmp_path, model([node("Squeeze", ["x"], ["y"])], {"x": shape}, ["y"]))
+    (line,) = [line for line in spec.spec().splitlines() if line.startswith("x = input")]
+    assert line.partition(" where ")[2] == where
+    x = np.ones([size if isinstance(size, int) else 2 for size in shape], np.float32)
+    result = spec.session()(x)
+    assert isinstance(result, np.ndarray)
+    assert result.shape == x.squeeze().shape

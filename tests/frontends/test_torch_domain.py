@@ -200,3 +200,37 @@ def test_an_example_with_a_remainder_that_torch_export_takes_for_a_rule() -> Non
 
     with pytest.raises(ImportFailed, match="give example sizes that are multiples"):
         netc.from_torch(Of(windows), torch.randn(2, 6, 10, 4), {0: ["N", "H", "W"]})
+
+
+def refuse_one(m: Any, x: Tensor) -> Tensor:
+    if x.shape[1] == 1:
+        raise ValueError("too short")
+    return x * 2
+
+
+ONES: dict[str, tuple[Callable[[Any, Tensor], Tensor], str]] = {
+    "squeeze": (lambda m, x: x.squeeze(), "N >= 2, T >= 2"),
+    "squeeze of the batch": (lambda m, x: x.squeeze(0), "N >= 2"),
+    "squeeze of a mean": (lambda m, x: x.mean(2).squeeze(), "N >= 2, T >= 2"),
+    "a branch": (lambda m, x: x * 2 if x.shape[1] == 1 else x * 3, "T >= 2"),
+    "a module that refuses 1": (refuse_one, "T >= 2"),
+    "expand": (lambda m, x: x[:, :1].expand(-1, x.shape[1], -1) + x, ""),
+    "flatten": (lambda m, x: x.flatten(1, 2).unsqueeze(1), ""),
+    "deviation": (lambda m, x: x - x.var(0, keepdim=True, correction=0), ""),
+}
+
+
+@pytest.mark.parametrize(("function", "where"), ONES.values(), ids=ONES.keys())
+def test_a_size_that_must_not_be_one(function: Callable[[Any, Tensor], Tensor], where: str) -> None:
+    """torch.export computes as if no symbolic size were 1. Where the text would differ from the module, it refuses that size."""
+    module = Of(function)
+    model = netc.from_torch(module, torch.randn(3, 5, 4), SEQUENCE)
+    assert where_of(model.spec()) == where
+    made = model.module()
+    for batch, length in ((1, 1), (1, 3), (3, 1), (2, 3)):
+        x = torch.randn(batch, length, 4)
+        if (batch == 1 and "N" in where) or (length == 1 and "T" in where):
+            with pytest.raises(ValueError, match=f">= 2` does not hold: {'N' if batch == 1 and 'N' in where else 'T'} is 1"):
+                made(x)
+        else:
+            torch.testing.assert_close(made(x), module(x))

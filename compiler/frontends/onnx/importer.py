@@ -196,7 +196,7 @@ class Importer:
     def _report_refusal(self, node: onnx.NodeProto, refused: ImportRefused) -> None:
         problem = _find_problem(refused)
         # An operator may name the condition that it needs. Otherwise, exact divisions are tried.
-        advice = getattr(problem, "advice", "")
+        advice = refused.condition or getattr(problem, "advice", "")
         wanted = [advice] if advice else []
         if isinstance(problem, Unprovable):
             wanted += guess_conditions(problem.left, problem.right)

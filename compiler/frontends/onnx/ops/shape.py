@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....dims import Dim, SymDim
+from ....dims import Dim, SymDim, format_dim
 from ....ir.graph_values import Value
 from ....ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
 from ....types.numpy_types import numpy_dtype
-from ....types.tensor_types import BOOL
+from ....types.tensor_types import BOOL, show_shape
 from ...graph_builder import ImportRefused
 from ..emitter import range_formula
 from ..importer_site import OnnxSite, to_dtype
@@ -100,6 +100,10 @@ def import_squeeze(site: OnnxSite) -> Value:
     x = site.input()
     axes = site.read_axes(1, x.type.rank)
     if axes is None:
+        unknown = next((d for d in x.type.shape if site.facts.is_at_least(d, 2) is None), None)
+        if unknown is not None:
+            why = f"removes each axis of size 1 from {show_shape(x.type.shape)}, and {format_dim(unknown)} may be 1"
+            raise ImportRefused(why, condition=f"{format_dim(unknown)} >= 2")
         axes = [axis for axis, d in enumerate(x.type.shape) if d == 1]
     if not axes:
         return x
