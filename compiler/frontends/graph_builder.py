@@ -24,8 +24,8 @@ from ..types.tensor_types import TensorType
 
 
 class ImportRefused(Exception):
-    """netc has no such operator, or its operator refuses the inputs. The text completes "cannot import ...: ". With the `condition` on sizes
-    it can be imported."""
+    """netc has no such operator, or its operator refuses the inputs. The text completes "cannot import ...: ". With the `condition`
+    on sizes it can be imported."""
 
     def __init__(self, why: str, help: str = "", condition: str = "") -> None:
         super().__init__(why)
