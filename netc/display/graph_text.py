@@ -1,9 +1,7 @@
-"""The typed graph as text: a section for each graph, the model first, and a line for each node. For example
+"""Format the typed graph as text: a section for each graph, the model first, and a line for each node.
 
-    model mlp(x: [N, 3]) -> [N, 1]
-      %0: [N, 2] = dense(x) units=2 bias=True as dense1
-
-In: a program. Out: its text.
+model mlp(x: [N, 3]) -> [N, 1]
+  %0: [N, 2] = dense(x) units=2 bias=True as dense1
 """
 
 from __future__ import annotations
@@ -17,7 +15,8 @@ from netc.compiler.ir.walk import collect_graphs
 
 
 def format_program(program: Program) -> str:
-    """All graphs that the program reaches, callers before callees."""
+    """Return the text of all graphs that the program reaches, callers before callees."""
+    # blocks of different files may share a name, which then gets a number
     order = list(reversed(collect_graphs(program.main)))
     uses = Counter(g.name for g in order)
     names = {id(g): g.name if uses[g.name] == 1 else f"{g.name}.{i}" for i, g in enumerate(order)}
@@ -48,7 +47,7 @@ def _format_tuple_type(values: Sequence[Value]) -> str:
 
 
 def _format_parts(parts: Parts, names: dict[int, str]) -> str:
-    """Tensors, and of tuples what is left of them: `kept...`, `kept[:-2]...`."""
+    """Return the names of tensors and of slices of tuples: `x`, `kept...`, `kept[:-2]...`."""
     return ", ".join(names[id(part)] if isinstance(part, Value) else _format_slice(part, names) for part in parts)
 
 
@@ -78,7 +77,7 @@ def _format_node(node: Node, names: dict[int, str], graph_names: dict[int, str])
 
 
 def _name_values(graph: Graph) -> dict[int, str]:
-    """Names for the tensors and tuples of a graph; `kept[2]` for a tensor of a tuple."""
+    """Return names for the tensors and tuples of a graph by identity. A tensor of a tuple is `kept[2]`, an unnamed one `%3`."""
     results = [value for node in graph.nodes for value in (node.grouped_outputs if isinstance(node, CallNode) else node.outputs)]
     names: dict[int, str] = {}
     used: set[str] = set()

@@ -1,7 +1,7 @@
-"""A summary and a model as HTML: what notebooks and the playground show.
+"""Render a summary or a model as HTML, for notebooks and the playground.
 
-In: rows, types, texts. Out: a piece of HTML with styles of its own. Always: labels and names are text in it, never markup; there are no
-scripts, and nothing is loaded; time grows with the distinct stages, of which at most `MAX_STAGES` are shown.
+In: rows, types and texts. Out: a piece of HTML with its own styles. Always: labels and names are text in it, never markup. It has no
+scripts and loads nothing. The time grows with the distinct stages, of which it shows at most `MAX_STAGES`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_STAGES = 2000
 """The most stages of a tree."""
 MAX_OPEN_STAGES = 12
-"""A tree with no more rows than that is open from the beginning."""
+"""A tree with at most this many rows is open from the beginning."""
 STYLE = (
     "<style>.netc{font:13px/1.6 ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;overflow-x:auto;max-width:100%}"
     ".netc .netc-row{display:grid;grid-template-columns:minmax(9em,1.4fr) minmax(6em,.8fr) minmax(9em,1.2fr) 7em 8em;column-gap:1em;"
@@ -36,12 +36,12 @@ STYLE = (
 
 
 def add_styles(content: str) -> str:
-    """A piece of HTML with the styles that it needs."""
+    """Return a piece of HTML together with its styles."""
     return f'{STYLE}<div class="netc">{content}</div>'
 
 
 def render_model(name: str, inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType], stages: int, tree: str, image: str) -> str:
-    """What a model is called with and gives, its stages, and its picture."""
+    """Render a model: the types of its inputs and outputs, its stages, and its picture."""
     signature = f"<b>{escape(name)}</b>({_render_types(inputs)}) → {_render_types(outputs)}"
     is_open = " open" if stages <= MAX_OPEN_STAGES else ""
     return add_styles(
@@ -51,12 +51,12 @@ def render_model(name: str, inputs: Mapping[str, TensorType], outputs: Mapping[s
 
 
 def render_image(svg: str, what: str) -> str:
-    """A picture as an image, so that its styles stay its own."""
+    """Render a picture as an image. An inline SVG would apply its style sheet to the page around it."""
     return f'<img alt="{escape(what)}" src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}">'
 
 
 def render_tree(name: str, inputs: Sequence[tuple[str, str]], rows: Sequence[StageCost], totals: Sequence[tuple[str, str]]) -> str:
-    """The stages as a tree that opens and closes, and the totals."""
+    """Render the stages as a tree that opens and closes, and the totals."""
     head = _render_cells(name, "operator", "result", "parameters", "FLOPs")
     lines = [f'<div class="netc-row netc-head">{head}</div>']
     lines += [f'<div class="netc-row netc-leaf">{_render_cells(label, "input", type, "", "")}</div>' for label, type in inputs]
@@ -66,7 +66,8 @@ def render_tree(name: str, inputs: Sequence[tuple[str, str]], rows: Sequence[Sta
 
 
 def _render_rows(rows: Sequence[StageCost]) -> Iterator[str]:
-    """From the outside inwards; what is inside a row is within its `details`."""
+    """Render rows from the outside inwards. A row with inner rows is a `details` element around them."""
+    # a stack instead of recursion; None closes the `details` of the row before it
     stack: list[tuple[StageCost | None, int]] = [(row, 0) for row in reversed(rows)]
     shown = 0
     while stack:

@@ -1,7 +1,7 @@
-"""What differs between two models: stages that were added, removed or changed, and the totals.
+"""Compare two models: the stages that were added, removed or changed, and the totals.
 
-In: two programs. Out: records; printing them is left to the command line. Always: stages are the same if they have the same path, which is
-what the state dict calls them; equal stages in a row are one, with their number; time grows with the distinct blocks.
+In: two programs. Out: a `Comparison`, which the command line prints. Always: stages correspond if they have the same path, which is their
+name in the state dict. Equal stages in a row are one stage with a number. The time grows with the distinct blocks, not with their uses.
 """
 
 from __future__ import annotations
@@ -10,21 +10,20 @@ from collections import deque
 from typing import Literal
 
 from netc.compiler.analysis.model_cost import NodeCosts, StageCost, summarize_with_nodes
-from netc.compiler.dims import Dim, format_dim
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
 from netc.compiler.ir.walk import join_labels
 from netc.dsl.record import Record, replace
 
 from ..drawing.box_text import format_operator
 from ..drawing.drawn_units import fold_rows
-from .figures import format_bytes
+from .figures import format_bytes, format_number
 
 Difference = tuple[str, str, str]
-"""What differs, before and after."""
+"""A property that differs, with its values before and after."""
 
 
 class Change(Record):
-    """A stage that only one model has, with what it is; or one that both have, with what differs. So for inputs and outputs."""
+    """A stage, input or output that only one model has, with its description, or that both have, with its differences."""
 
     kind: Literal["added", "removed", "changed"]
     path: str
@@ -46,7 +45,7 @@ class Comparison(Record):
 
 
 class _Stage(Record):
-    """A stage of a graph; `key` is unique among them. `inside` is None for an operator."""
+    """A stage of a graph. `key` is unique in the graph: a label may occur several times. `inside` is None for an operator."""
 
     key: tuple[str, int]
     description: str
@@ -57,7 +56,7 @@ class _Stage(Record):
 
 
 def compare_programs(before: Program, after: Program) -> Comparison:
-    """The differences, in the order of the stages."""
+    """Return the differences between two programs, in the order of the stages."""
     (one, old), (other, new) = summarize_with_nodes(before), summarize_with_nodes(after)
     changes = _Comparer(old | new).compare_graphs(before.main, after.main)
     ends = [
@@ -65,9 +64,9 @@ def compare_programs(before: Program, after: Program) -> Comparison:
         *_compare_ends("output", _list_output_types(before.main), _list_output_types(after.main)),
     ]
     totals = (
-        ("parameters", _number(one.totals.parameters), _number(other.totals.parameters)),
-        ("FLOPs", _number(one.totals.flops), _number(other.totals.flops)),
-        ("multiply-adds", _number(one.totals.multiply_adds), _number(other.totals.multiply_adds)),
+        ("parameters", format_number(one.totals.parameters), format_number(other.totals.parameters)),
+        ("FLOPs", format_number(one.totals.flops), format_number(other.totals.flops)),
+        ("multiply-adds", format_number(one.totals.multiply_adds), format_number(other.totals.multiply_adds)),
         ("activations", format_bytes(one.totals.activation_bytes), format_bytes(other.totals.activation_bytes)),
     )
     return Comparison(tuple(changes), tuple(ends), totals)
@@ -95,10 +94,10 @@ class _Comparer:
     def __init__(self, costs: NodeCosts) -> None:
         self.costs = costs
         self.changes_of: dict[tuple[int, int], list[Change]] = {}
-        """The changes of two graphs, with paths from there."""
+        """The changes between two graphs, by their identities, with paths relative to them: each pair of blocks is compared once."""
 
     def compare_graphs(self, before: Graph, after: Graph) -> list[Change]:
-        """Nests as deep as blocks do, which is bounded."""
+        """Return the changes between two graphs. The recursion is as deep as blocks are nested, which the language limits."""
         pair = (id(before), id(after))
         if pair not in self.changes_of:
             self.changes_of[pair] = self._compare_stages(before, after)
@@ -111,6 +110,7 @@ class _Comparer:
         removed = deque(key for key in olds if key not in news)
         changes: list[Change] = []
         for key, new in news.items():
+            # a removed stage is listed before the stage that followed it
             while removed and position[removed[0]] < position.get(key, 0):
                 changes.append(_make_one_sided_change("removed", olds[removed.popleft()]))
             changes += self._compare_stage(olds[key], new) if key in olds else [_make_one_sided_change("added", new)]
@@ -144,8 +144,8 @@ def _pair_costs(old: StageCost | None, new: StageCost | None) -> list[Difference
     if old is None or new is None:
         return []
     return [
-        ("parameters", _number(old.parameters), _number(new.parameters)),
-        ("FLOPs", _number(old.flops), _number(new.flops)),
+        ("parameters", format_number(old.parameters), format_number(new.parameters)),
+        ("FLOPs", format_number(old.flops), format_number(new.flops)),
         ("activations", format_bytes(old.activation_bytes), format_bytes(new.activation_bytes)),
     ]
 
@@ -161,7 +161,3 @@ def _describe_node(node: Node) -> str:
     if isinstance(node, OpNode):
         return format_operator(node.op)
     return node.graph.name if node.graph.kind == "block" else node.graph.kind
-
-
-def _number(value: Dim) -> str:
-    return f"{value:,}" if isinstance(value, int) else format_dim(value)

@@ -1,7 +1,7 @@
-"""The result of `Model.summary()`, which `netc summary` and `netc check --shapes` print.
+"""Summarize a model: the result of `Model.summary()`, which `netc summary` and `netc check --shapes` print.
 
-In: a program. Out: its stages and totals as data, and as a table of plain text. Always: time grows with the distinct stages, not with the
-number of repetitions; a number that depends on a symbolic dimension is a formula, in which rounded quotients have short names.
+In: a program. Out: its stages and totals as data, and as a table of plain text. Always: the time grows with the distinct stages, not with
+the number of repetitions. A number that depends on a symbolic dimension is a formula, in which rounded quotients have short names.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 INDENT = "  "
 MAX_FORMULA = 40
-"""The table shows the first terms of a longer formula; the totals below it are always complete."""
+"""The most characters of a formula in the table, which shows the first terms of a longer one. The totals below it are always complete."""
 MAX_SHORT_FORMULA = 16
-"""The same in a table that is to fit a terminal."""
+"""The same for a table that must fit a terminal."""
 MAX_WIDTHS = ((44, 22), (32, 16), (24, 12), (16, 12))
-"""The widest names and shapes of a table that does not fit a terminal without: the first that fits."""
+"""The widths to which a table shortens names and shapes if it does not fit a terminal: the first pair that fits."""
 
 
 class SummaryColumn(Record):
-    """A column of the table: its title, its text for a row, and whether that is a number."""
+    """A column of the table: its title, a function that returns its text for a row, and whether the text is a number."""
 
     title: str
     show: Callable[[StageCost], str]
@@ -42,7 +42,7 @@ class SummaryColumn(Record):
 RESULT = SummaryColumn("result", format_types)
 OPERATOR = SummaryColumn("operator", lambda row: row.name)
 Layout = tuple[tuple[SummaryColumn, ...], int | None, tuple[int, int] | None]
-"""The columns of a table, the letters of its formulas, and those of its names and shapes."""
+"""The columns of a table, the most characters of its formulas, and the most characters of its names and shapes."""
 COSTS = (
     SummaryColumn("parameters", lambda row: format_number(row.parameters), is_number=True),
     SummaryColumn("FLOPs", lambda row: format_number(row.flops), is_number=True),
@@ -66,11 +66,11 @@ class SpecSummary(Record):
         return self.render()
 
     def to(self, depth: int) -> SpecSummary:
-        """The same with stages within each other to that depth: 1 for the model's own alone."""
+        """Return a summary with only this many levels of nested stages: 1 keeps the model's own."""
         return replace(self, rows=tuple(_limit_depth(row, depth - 1) for row in self.rows))
 
     def data(self) -> dict[str, object]:
-        """The same as numbers, texts, lists and dicts: what `netc summary --json` prints. Formulas are texts."""
+        """Return the summary as numbers, strings, lists and dicts, as `netc summary --json` prints it. Formulas are strings."""
         return {
             "model": self.name,
             "inputs": [{"name": name, "type": type} for name, type in self.inputs],
@@ -79,7 +79,7 @@ class SpecSummary(Record):
         }
 
     def lines(self) -> list[dict[str, object]]:
-        """The stages one by one, with their paths: what `netc summary --csv` prints."""
+        """Return the stages one by one, with their paths, as `netc summary --csv` prints them."""
         lines: list[dict[str, object]] = []
         stack = [(row, row.label) for row in reversed(self.rows)]
         while stack:
@@ -91,8 +91,11 @@ class SpecSummary(Record):
         return lines
 
     def render(self, width: int | None = None) -> str:
-        """The table, and the totals. To fit a `width`, formulas are cut after their first term, then columns are left out: first the
-        activations, then the operators; then names and shapes are cut, and at last the FLOPs and the parameters are left out."""
+        """Return the table and the totals as text.
+
+        To fit a `width`, formulas are cut after their first term. Then columns are left out, first the activations, then the operators.
+        Then names and shapes are cut, and at last the FLOPs and the parameters are left out.
+        """
         quotients = Quotients(self._find_symbols())
         lines = self._fit_table(width, _list_layouts(), quotients.shorten)
         totals = self._make_totals(quotients)
@@ -101,12 +104,13 @@ class SpecSummary(Record):
         )
 
     def shapes(self, width: int | None = None) -> str:
-        """The table of stages and their results, without costs; to fit a `width`, without operators, and with shorter names and shapes."""
+        """Return the table of stages and their results, without costs. To fit a `width`, leave out the operators, then shorten names and
+        shapes."""
         layouts = [((OPERATOR, RESULT), None, None), *(((RESULT,), None, widest) for widest in (None, *MAX_WIDTHS))]
         return "\n".join(self._fit_table(width, layouts, str))
 
     def _fit_table(self, width: int | None, layouts: Iterable[Layout], shorten: Callable[[str], str]) -> list[str]:
-        """The table in the first layout that fits, or in the last one, cut."""
+        """Return the table in the first layout that fits, or in the last one with its lines cut."""
         table: list[str] = []
         for columns, longest, widest in layouts:
             table = self._make_table(columns, lambda text, most=longest: _first_terms(shorten(text), most), widest)  # type: ignore[misc]
@@ -126,11 +130,11 @@ class SpecSummary(Record):
         return align_columns((self.name, *(c.title for c in columns)), lines, (False, *(c.is_number for c in columns)))
 
     def total_lines(self) -> list[tuple[str, str]]:
-        """The totals, each with what it is; formulas in full."""
+        """Return the totals, each with its name. Formulas are complete."""
         return self._make_totals(Quotients(self._find_symbols()))
 
     def _repr_html_(self) -> str:
-        """What notebooks show."""
+        """Return the HTML that notebooks show."""
         from .html_markup import add_styles, render_tree
 
         return add_styles(render_tree(self.name, self.inputs, self.rows, self.total_lines()))
@@ -153,13 +157,13 @@ class SpecSummary(Record):
 
 
 class Quotients:
-    """Short names for sizes such as `(H + 31)//32`, here `H32`, which are common in the shapes of convolutional networks."""
+    """Short names for rounded quotients, which are common in the shapes of convolutional networks: `(H + 31)//32` is `H32`."""
 
     _PATTERN = re.compile(r"\(\((?P<a>\w+) \+ \d+\)//(?P<b>\d+)\)|\((?P<c>\w+) \+ \d+\)//(?P<d>\d+)")
 
     def __init__(self, taken: set[str]) -> None:
         self.taken = taken
-        """The model's own symbols, all of which its inputs show."""
+        """The names in use: first the model's symbols, all of which its inputs show, then the short names."""
         self.names: dict[str, str] = {}
 
     def shorten(self, text: str) -> str:
@@ -181,7 +185,7 @@ class Quotients:
 
 
 def _list_layouts() -> Iterator[Layout]:
-    """Of the table with costs, the widest first."""
+    """Yield the layouts of the table with costs, the widest first."""
     full: tuple[SummaryColumn, ...] = (OPERATOR, RESULT, *COSTS)
     yield full, MAX_FORMULA, None
     columns: tuple[SummaryColumn, ...]
@@ -192,7 +196,7 @@ def _list_layouts() -> Iterator[Layout]:
 
 
 def _first_terms(text: str, longest: int | None) -> str:
-    """The first terms of a long sum, and dots."""
+    """Return the first terms of a long sum, and dots."""
     if longest is None or len(text) <= longest or " + " not in text:
         return text
     end = text.rfind(" + ", 0, longest)
@@ -200,14 +204,14 @@ def _first_terms(text: str, longest: int | None) -> str:
 
 
 def summarize_program(program: Program) -> SpecSummary:
-    """The summary of a program."""
+    """Return the summary of a program."""
     cost = cost_of(program)
     inputs = tuple((value.name, str(value.type)) for value in program.main.inputs)
     return SpecSummary(program.main.name, inputs, cost.rows, cost.totals)
 
 
 def _list_rows(rows: tuple[StageCost, ...]) -> Iterator[tuple[str, StageCost]]:
-    """Every row with its name, indented by its depth, from the outside inwards."""
+    """Yield every row with its name, indented by its depth, from the outside inwards."""
     stack = [(row, 0) for row in reversed(rows)]
     while stack:
         row, depth = stack.pop()

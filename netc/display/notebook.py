@@ -1,7 +1,7 @@
-"""`%load_ext netc`: a cell that begins with `%%net` is a spec, and errors are shown without what netc does inside.
+"""The extension for IPython, `%load_ext netc`: a cell that begins with `%%net` is a spec, and tracebacks hide netc's own frames.
 
-In: IPython's shell. Out: nothing; the shell has one more magic command. Always: what a cell is compiled to is bound in the notebook's
-namespace and displayed; a frame of the notebook's own code is never hidden.
+In: IPython's shell, which gets one more magic command. Always: the compiled model is bound in the notebook's namespace and displayed. A
+frame of the notebook's own code is never hidden.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from ..model import Model
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 PARTS = tuple(os.path.realpath(HERE + part) + os.sep for part in ("dsl", "compiler"))
-"""Where the code of netc is; in a checkout, some of it is elsewhere."""
+"""The folders of netc's code. In a checkout, `netc/dsl` and `netc/compiler` are links to folders next to `netc`."""
 
 
 class _Options(ArgumentParser):
-    """The words after `%%net`. What makes no sense is a `ValueError`: a notebook has no process to end."""
+    """The parser of the words after `%%net`. It raises `ValueError` where argparse would end the process: the notebook's kernel."""
 
     def __init__(self) -> None:
         super().__init__("%%net", description="Compile the cell, bind the model, and show it.", add_help=False, allow_abbrev=False)
@@ -41,7 +41,7 @@ class _Options(ArgumentParser):
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Registers `%%net`, and hides netc's own frames in errors."""
+    """Register `%%net`, and hide netc's own frames in tracebacks unless `NETC_DEBUG` is set."""
 
     def net(line: str, cell: str) -> Model:
         """Compile the cell, bind the model to a variable, `model` if none is named, and show it.
@@ -58,7 +58,8 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def compile_cell(line: str, cell: str) -> tuple[str, Model]:
-    """The name of the variable, and the model of a cell; its warnings are printed. Raises `CompileError`, or `ValueError` for the line."""
+    """Compile a cell and print its warnings. Return the name of the variable and the model. Raises `CompileError`, or `ValueError` for a
+    wrong line."""
     try:
         options = _Options().parse_args(shlex.split(line))
     except ValueError as error:
@@ -74,12 +75,12 @@ def compile_cell(line: str, cell: str) -> tuple[str, Model]:
 
 
 def _show_error(shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType, tb_offset: int | None = None) -> None:
-    """Shows an error as IPython does, without the frames of netc that follow the last one of somebody else."""
+    """Show an error as IPython does, without netc's frames after the last frame of other code."""
     shell.showtraceback((kind, error, cut_traceback(trace)), tb_offset=tb_offset)
 
 
 def cut_traceback(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback up to the last frame that is not netc's, if it ends in netc."""
+    """Return the traceback up to the last frame that is not netc's. A traceback in netc alone stays as it is."""
     frames: list[TracebackType] = []
     while trace is not None:
         frames.append(trace)
@@ -88,6 +89,7 @@ def cut_traceback(trace: TracebackType | None) -> TracebackType | None:
     while kept and is_internal(frames[kept - 1].tb_frame.f_code.co_filename):
         kept -= 1
     shortened: TracebackType | None = None
+    # a traceback cannot be cut in place: its links are made from the last frame to the first
     for frame in reversed(frames[:kept] if kept else frames):
         shortened = TracebackType(shortened, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
     return shortened

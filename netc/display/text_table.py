@@ -1,4 +1,8 @@
-"""Aligned columns of text: cells come in, lines go out, none with spaces at its end; only `wrap_rows` wraps, and only the last column."""
+"""Align cells in columns of text. No line ends with spaces. Only `wrap_rows` wraps, and only the last column.
+
+>>> align_columns(("stage", "parameters"), [("dense1", "1,024")], (False, True))
+['stage   parameters', 'dense1       1,024']
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,14 @@ MIN_LAST_COLUMN = 10
 
 
 def align_columns(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
-    """The header and the rows as lines. `right`: which columns are numbers."""
+    """Return the header and the rows as lines. `right` says for each column whether it is aligned to the right, as numbers are."""
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     return [GAP.join(_pad_cell(*cell) for cell in zip(line, widths, right, strict=True)).rstrip() for line in lines]
 
 
 def wrap_rows(rows: Sequence[tuple[str, ...]], width: int = 80) -> list[str]:
-    """Rows of words as lines of at most `width` columns: the last cell goes on in its own column."""
+    """Return rows as lines of at most `width` columns: a long last cell continues below itself, in its own column."""
     gap = sum(max(len(row[i]) for row in rows) + len(GAP) for i in range(len(rows[0]) - 1))
     lines: list[str] = []
     for *front, last in rows:
@@ -30,7 +34,7 @@ def wrap_rows(rows: Sequence[tuple[str, ...]], width: int = 80) -> list[str]:
 
 
 def truncate_line(line: str, width: int) -> str:
-    """The line, with dots in place of what would be wider."""
+    """Return the line, cut to a width and ending in dots if it is longer."""
     return line if len(line) <= width else f"{line[: max(width - 3, 0)]}..."
 
 

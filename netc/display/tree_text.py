@@ -1,6 +1,6 @@
-"""Tokens and the syntax tree as text, a line each.
+"""Format the tokens and the syntax tree of a source as text, one line for each.
 
-In: a source file. Out: its text at that stage, None if there are errors before it, and the diagnostics.
+In: a source file. Out: the text, or None if the source has errors, and the diagnostics.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ INDENT = "  "
 
 
 def format_tokens(source: SourceFile) -> TextAndDiagnostics:
-    """The tokens with their positions, those that the layout inserts included."""
+    """Format the tokens with their positions, including those that the token filter inserts."""
     problems: list[Diagnostic] = []
     tokens = filter_tokens(source, lex_text(source.text, load_tables())[0], problems)
     placed = ((":".join(map(str, source.line_and_column(t.start))), t) for t in tokens)
@@ -29,13 +29,14 @@ def format_tokens(source: SourceFile) -> TextAndDiagnostics:
 
 
 def format_tree(source: SourceFile) -> TextAndDiagnostics:
-    """The syntax tree."""
+    """Format the syntax tree."""
     file, problems = parse_source(source)
     return ("".join(_format_nodes(file)) if not problems else None), tuple(problems)
 
 
 def _format_nodes(root: ast.Node) -> Iterator[str]:
-    """A line for each node: the field it is in, its kind, its plain values, its position. The stack does not grow with the tree."""
+    """Yield a line for each node: its field in the parent, its kind, its plain values, its position. Python's stack does not grow with the
+    depth of the tree."""
     stack: list[tuple[str, object, int]] = [("", root, 0)]
     while stack:
         field, value, depth = stack.pop()

@@ -1,6 +1,7 @@
-"""Files of arrays, with what is wrong with them as a sentence.
+"""Read files of arrays.
 
-In: a path, and what reads it. Out: arrays; or an `UnreadableArrays`. Always: nothing in a file is executed.
+In: a path, and a function that reads it. Out: arrays, or an `UnreadableArrays` whose message is a sentence. Always: nothing in a file is
+executed.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ T = TypeVar("T")
 
 
 class UnreadableArrays(ValueError):
-    """A file that cannot be read, or holds no arrays of numbers."""
+    """The file cannot be read, or has no arrays of numbers."""
 
 
 def read_arrays(path: str, read: Callable[[str], T], ending: str) -> T:
-    """What `read` gives of a file with that ending. Raises `UnreadableArrays`."""
+    """Return the result of `read` for a file with this ending. Raises `UnreadableArrays`."""
     from netc.compiler.weights.numpy_files import UnfitArrayFile
 
     try:

@@ -1,9 +1,8 @@
-"""Writing files: whole, or not at all.
+"""Write files completely, or not at all.
 
-In: a path, and content or a function that writes it. Out: the file, and files that it refers to, or an `OSError` whose `filename` is the
-path that was asked for. Always: the previous content stays until all of the new is on the disk, and nothing half-written remains.
-SIGTERM and SIGHUP
-end the process once that is so. What a process that was killed has left is removed by the next one that writes to the same folder.
+In: a path, and content or a function that writes it. Out: the file and the files that it refers to, or an `OSError` whose `filename` is the
+caller's path. Always: the previous content stays until all of the new content is on the disk, and nothing half-written remains. SIGTERM and
+SIGHUP end the process only then. The temporary folder of a killed process is removed by the next process that writes to the same folder.
 """
 
 from __future__ import annotations
@@ -31,11 +30,11 @@ _TEMPORARY_NAME = re.compile(r"\.netc-[a-z0-9_]{8}")
 """Names of temporary folders."""
 _TRIES = 10
 _PROBE_BYTES = 1 << 20
-"""The bytes that show whether a disk is full."""
+"""Bytes to write to find out whether a disk is full."""
 
 
 def write_bytes(path: str, content: bytes) -> None:
-    """Writes one file. `-` is standard output; devices and pipes are written to as they are."""
+    """Write one file. `-` is standard output. Devices and pipes cannot be replaced, so they are written to directly."""
     if path == STANDARD_OUTPUT:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
@@ -47,7 +46,7 @@ def write_bytes(path: str, content: bytes) -> None:
 
 
 def is_stream(path: str) -> bool:
-    """Whether the path is something that exists and is no regular file: a device, a pipe, standard output."""
+    """Whether the path exists and is not a regular file or folder: a device, a pipe, standard output."""
     if path == STANDARD_OUTPUT:
         return True
     try:
@@ -58,8 +57,8 @@ def is_stream(path: str) -> bool:
 
 
 def check_writable(path: str) -> None:
-    """Raises the `OSError` of a file that cannot be written there, as far as that is known before: no work is done in vain. It does what
-    `write_files` begins with, and leaves nothing."""
+    """Raise the `OSError` that writing the file would raise, so that no work is done in vain. It creates and removes a temporary folder, as
+    `write_files` does, so the folder is the same afterwards."""
     if is_stream(path):
         return
     with name_path_in_errors(path), _open_temporary_folder(os.path.dirname(_resolve_target(path))):
@@ -67,20 +66,21 @@ def check_writable(path: str) -> None:
 
 
 def _resolve_target(path: str) -> str:
-    """The file that is written, where links lead."""
+    """Return the file to write: a link stays a link, and the file that it leads to is replaced."""
     target = os.path.realpath(path)
     if os.path.isdir(target):
         raise OSError(errno.EISDIR, "it is a directory", path)
+    # the folder's rights alone would allow replacing a file that is write-protected
     if os.path.exists(target) and not os.access(target, os.W_OK):
         raise _make_os_error(errno.EACCES, path)
     return target
 
 
 def write_files(path: str, write: Callable[[str], None], parts: str | None = None) -> None:
-    """Calls `write` with a path of the same name in a new folder next to it, then moves everything written there into place.
+    """Call `write` with a path of the same name in a temporary folder next to it, then move all files of the folder into place.
 
-    `parts` is the regular expression of what follows the name in those of files that belong to it; such a file that was not written now
-    is removed.
+    `parts` is a regular expression for the names of files that belong to this one: it matches the rest after the file's own name. Such a
+    file of an earlier version is removed if it was not written again.
     """
     with name_path_in_errors(path):
         target = _resolve_target(path)
@@ -93,7 +93,8 @@ def write_files(path: str, write: Callable[[str], None], parts: str | None = Non
 
 
 def _call_writer(write: Callable[[str], None], path: str) -> None:
-    """Libraries in other languages raise errors of their own for a full disk: then the system is asked again what it says."""
+    """Call `write`. Libraries in other languages raise their own errors for a full disk, so after one, a write of our own asks the system
+    for its reason."""
     try:
         write(path)
     except OSError:
@@ -106,14 +107,15 @@ def _call_writer(write: Callable[[str], None], path: str) -> None:
 
 
 def _sync_files(folder: str) -> None:
-    """All files of the folder are on the disk."""
+    """Wait until all files of the folder are on the disk: a rename may reach it before the content does."""
     for name in os.listdir(folder):
         with open(os.path.join(folder, name), "r+b") as file:
             os.fsync(file.fileno())
 
 
 def _move_into_place(folder: str, home: str, name: str, parts: str | None) -> None:
-    """The main file comes last: what it refers to is there before it, and what only its predecessor refers to is removed after it."""
+    """Move the files into place, the main file last: the files that it refers to are there before it, and the files that only its
+    predecessor refers to are removed after it."""
     others = [part for part in os.listdir(folder) if part != name]
     usual = _get_default_mode(folder)
     for part in [*others, name]:
@@ -131,8 +133,8 @@ def _move_into_place(folder: str, home: str, name: str, parts: str | None) -> No
 
 @contextmanager
 def _lock_home(home: str) -> Iterator[None]:
-    """No other process moves files to this folder meanwhile: it would take what the file refers to that comes last for what is left of
-    its predecessor. In a temporary folder, which is locked already, there is no other."""
+    """Keep other processes from moving files to this folder at the same time: one that writes the same name would remove the files of this
+    one as its predecessor's. A temporary folder, which is locked already, needs no lock."""
     lock = None
     if fcntl is not None and not _TEMPORARY_NAME.fullmatch(os.path.basename(home)):
         with suppress(OSError):  # a file system without locks, or a folder that may not be read
@@ -146,7 +148,7 @@ def _lock_home(home: str) -> Iterator[None]:
 
 
 def _get_default_mode(folder: str) -> int:
-    """That of a new file: libraries that write may leave nobody else any rights."""
+    """Return the access rights of a new file under the umask: some libraries create files that only their owner can read."""
     path = os.path.join(folder, f"{_PREFIX}mode")
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
@@ -163,7 +165,7 @@ def _write_content(path: str, content: bytes) -> None:
 
 @contextmanager
 def _open_temporary_folder(home: str) -> Iterator[str]:
-    """A new folder in `home`, locked while it is used: so others see that it is not one that was left."""
+    """Create a folder in `home`, which is locked while it is in use. A folder without a lock belongs to a process that was killed."""
     _remove_leftovers(home)
     with delay_termination():
         folder, lock = _create_locked_folder(home)
@@ -176,8 +178,8 @@ def _open_temporary_folder(home: str) -> Iterator[str]:
 
 
 def _create_locked_folder(home: str) -> tuple[str, int | None]:
-    """A new folder and its lock, if the file system has locks."""
-    for _ in range(_TRIES):  # another process may take a folder that is not locked yet for one that was left
+    """Create a folder, and lock it if the file system has locks."""
+    for _ in range(_TRIES):  # between the two calls, another process may remove the folder, since it is not locked yet
         folder = tempfile.mkdtemp(prefix=_PREFIX, dir=home)
         lock = _try_lock(folder)
         if lock is not None or fcntl is None:
@@ -187,7 +189,7 @@ def _create_locked_folder(home: str) -> tuple[str, int | None]:
 
 
 def _remove_leftovers(home: str) -> None:
-    """Removes the temporary folders of processes that have ended."""
+    """Remove the temporary folders of processes that were killed: the operating system has released their locks."""
     if fcntl is None:
         return
     try:
@@ -204,7 +206,7 @@ def _remove_leftovers(home: str) -> None:
 
 
 def _try_lock(folder: str) -> int | None:
-    """A descriptor that holds the only lock of the folder; None if another process has it, or has removed the folder."""
+    """Return a descriptor that holds the only lock of the folder, or None if another process has the lock or has removed the folder."""
     if fcntl is None:
         return None
     try:
@@ -213,6 +215,7 @@ def _try_lock(folder: str) -> int | None:
         return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # another process may have removed the folder between the two calls
         if os.path.samestat(os.fstat(lock), os.stat(folder)):
             return lock
     except OSError:
@@ -223,7 +226,7 @@ def _try_lock(folder: str) -> int | None:
 
 @contextmanager
 def name_path_in_errors(path: str) -> Iterator[None]:
-    """Errors name the path that was asked for, not that of a temporary file."""
+    """Make errors within the context name the caller's path, not the path of a temporary file."""
     if "\0" in path:
         raise _make_os_error(errno.EINVAL, path)
     try:

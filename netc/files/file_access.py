@@ -1,7 +1,8 @@
-"""Which files a spec may read: those of a `use`, and the data of a train section.
+"""Decide which files a spec may read: by a `use`, or as the data of a train section.
 
-In: a path, links resolved. Out: nothing, or what is allowed. Always: what passes is in a folder that the caller allowed, and is none of
-the kernel's; what a `use` reads is named `.net`; the answer does not depend on whether the file exists.
+In: a path with its links resolved. Out: the reason why it is forbidden, or nothing. Always: an allowed file is in a folder that the caller
+allowed, and is not one of the kernel's. A file of a `use` is named `.net`. The answer does not depend on whether the file exists, so a
+spec cannot find out which files there are.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from collections.abc import Sequence
 SUFFIX = ".net"
 OUTSIDE = "it is outside of the folder of the first file"
 _KERNEL = ("/proc", "/sys", "/dev")
-"""Folders whose files are no text of anybody's, wherever they are allowed from."""
+"""Folders of the kernel, whose files are never read, even if `/` is allowed."""
 
 
 def explain_forbidden_use(real: str, folders: Sequence[str], suffix: str = SUFFIX) -> str:
-    """What forbids it; empty if nothing does. `folders` have their links resolved too; `suffix` is what its name must end with."""
+    """Return the reason why a `use` may not read a file, or an empty string. The links in `folders` are resolved too."""
     if not real.lower().endswith(suffix):
         return f"only `{suffix}` files can be used"
     return explain_forbidden_data(real, folders)
 
 
 def explain_forbidden_data(real: str, folders: Sequence[str]) -> str:
-    """What forbids to read data there; empty if nothing does."""
+    """Return the reason why a train section may not read data there, or an empty string."""
     if os.name == "posix" and is_within(real, _KERNEL):
         return "it is a file of the system's kernel"
     if not is_within(real, folders):
@@ -34,13 +35,13 @@ def explain_forbidden_data(real: str, folders: Sequence[str]) -> str:
 
 
 def is_within(real: str, folders: Sequence[str]) -> bool:
-    """Whether one of the folders has the file, at any depth."""
+    """Whether a file is in one of the folders, at any depth."""
     path = os.path.normcase(real)
     return any(path == folder or path.startswith(os.path.join(folder, "")) for folder in map(os.path.normcase, folders))
 
 
 def open_regular(path: str, flags: int) -> int:
-    """An `opener` that does not wait for the writer of a FIFO, and opens neither that nor a device nor a link."""
+    """An `opener` for regular files alone. It does not wait for the writer of a FIFO, and refuses devices and links."""
     descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
     mode = os.fstat(descriptor).st_mode
     if stat.S_ISREG(mode):

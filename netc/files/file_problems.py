@@ -1,4 +1,4 @@
-"""Errors of files: those that cannot be read, and those without a model."""
+"""The errors of files that cannot be read, and of files without a model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SETTING = re.compile(r"[A-Za-z_]\w*=[^/]*")
 
 
 def make_diagnostic(problem: Problem, span: Span, notes: tuple[str, ...] = ()) -> Diagnostic:
-    """The problem as a diagnostic at a span, with further notes."""
+    """Return the problem as a diagnostic at a span, with further notes."""
     p = problem
     return Diagnostic(
         p.severity, p.code, p.format_message(), span, p.format_label(), notes=(*p.format_notes(), *notes), help=p.format_help()
@@ -21,7 +21,7 @@ def make_diagnostic(problem: Problem, span: Span, notes: tuple[str, ...] = ()) -
 
 
 class FileProblem(Problem):
-    """`explain_reason` completes "cannot read `path`: ..." and "cannot use `path`: ..."."""
+    """A file that cannot be read. `explain_reason` completes the sentences "cannot read `path`: ..." and "cannot use `path`: ..."."""
 
     path: str
 
@@ -33,7 +33,7 @@ class FileProblem(Problem):
 
 
 class MissingFile(FileProblem):
-    """`near` are similar paths in the same directory."""
+    """A path without a file. `near` are similar paths in the same directory."""
 
     code: ClassVar[str] = "missing-file"
     near: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class NotAFile(FileProblem):
 
 
 class UnreadableFile(FileProblem):
-    """`reason` is the operating system's message: `permission denied`."""
+    """A file that the operating system does not let netc read. `reason` is its message: `permission denied`."""
 
     code: ClassVar[str] = "unreadable-file"
     reason: str
@@ -101,7 +101,7 @@ class BinaryFile(FileProblem):
 
 
 class CannotImport(FileProblem):
-    """`obstacles` are sentences: what has no counterpart, and where it is."""
+    """A model that has no counterpart in the language. `obstacles` are sentences that name each missing part and its place."""
 
     code: ClassVar[str] = "cannot-import"
     obstacles: tuple[str, ...] = ()

@@ -1,7 +1,10 @@
-"""The specs that are part of netc, as `use "zoo/..."`, `netc zoo` and `netc.zoo` have them.
+"""Find the specs that are part of netc, for `use "zoo/..."`, `netc zoo` and `netc.zoo`.
 
-In: the name of a model or of a file. Out: the path of the file, and the model. Always: a name of a model is of one file only (a
-test sees to that); a file without models that can be compiled alone is one model, of the file's name.
+In: the name of a model or of a file. Out: the path of the file, and the model. Always: only one file has a model of that name, which a test
+checks. A file without a model that can be compiled alone counts as one model, with the file's name.
+
+    >>> find_published("resnet50")
+    ('vision/resnet.net', 'resnet50')
 """
 
 from __future__ import annotations
@@ -21,24 +24,24 @@ from .package_data import find_data_folder
 
 SPECS_FOLDER = find_data_folder("specs", "specs")
 LIBRARY = "std"
-"""The folder in it that has no models, but what they use."""
+"""The folder of blocks that the specs use. It has no models."""
 _MODEL = re.compile(r"^model (\w+)", re.MULTILINE)
 
 
 class PublishedSpec(Record):
-    """A file, relative to the folder of all; its models. `complete` are those that need no arguments, or the name of a file without any."""
+    """A file, relative to the folder of all specs. `complete` are its models that need no arguments, else the file's name."""
 
     path: str
     complete: tuple[str, ...]
 
 
 class NoSuchModel(ValueError):
-    """No spec of that name is part of netc."""
+    """No spec of this name is part of netc."""
 
 
 @cache
 def list_paths() -> tuple[str, ...]:
-    """All files: `vision/resnet.net`."""
+    """Return the paths of all files, such as `vision/resnet.net`."""
     spec_paths = []
     for home, folders, names in os.walk(SPECS_FOLDER):
         folders[:] = sorted(name for name in folders if home != SPECS_FOLDER or name != LIBRARY)
@@ -50,7 +53,7 @@ def list_paths() -> tuple[str, ...]:
 
 @cache
 def list_published() -> tuple[PublishedSpec, ...]:
-    """All files with their models, which takes the time to parse them."""
+    """Return all files with their models. This parses all of them, so a look-up of one name does not call it."""
     return tuple(PublishedSpec(path, _list_complete_models(path) or (_get_stem(path),)) for path in list_paths())
 
 
@@ -64,7 +67,7 @@ def _get_stem(path: str) -> str:
 
 
 def resolve_path(path: str) -> str:
-    """Where the file is."""
+    """Return the path of a file on the disk."""
     return os.path.join(SPECS_FOLDER, *path.split("/"))
 
 
@@ -74,7 +77,7 @@ def _read_text(path: str) -> str:
 
 
 def find_or_raise(name: str) -> tuple[str, str | None]:
-    """The path of a file and the model, None where the file is named. Raises `NoSuchModel`, which suggests similar names."""
+    """Return the path of a file and the model, or None for the model if the name is a file's. Raises `NoSuchModel` with similar names."""
     published_model = find_published(name)
     if published_model is not None:
         return published_model
@@ -85,12 +88,12 @@ def find_or_raise(name: str) -> tuple[str, str | None]:
 
 
 def find_published(name: str) -> tuple[str, str | None] | None:
-    """The same; None if no spec of that name is part of netc."""
+    """Return the path of a file and the model, or None if no spec of this name is part of netc."""
     file_name = name.removeprefix("zoo/").removesuffix(SUFFIX) + SUFFIX
     files = [path for path in list_paths() if file_name in (path, path.rpartition("/")[2])]
     if files:
         return files[0], None
-    for path in list_paths():
+    for path in list_paths():  # the pattern is a quick test, so that only the file with the model is parsed
         if name in _MODEL.findall(_read_text(path)) and name in _list_complete_models(path):
             return path, name
     return None

@@ -1,7 +1,7 @@
-"""The arrays of safetensors files that tables of a spec are.
+"""Read the safetensors files whose arrays are tables of a spec.
 
-In: the content of a file. Out: its arrays by name. Always: nothing of it is executed, and what is damaged is a ValueError that completes
-"cannot use `path`: ..."; NumPy is not imported.
+In: the content of a file. Out: its arrays by name. Always: nothing in the file is executed. A damaged file is a ValueError that completes
+the sentence "cannot use `path`: ...". NumPy is not imported, since `netc check` does without it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SUFFIX = ".safetensors"
 
 
 def parse_arrays(content: bytes, path: str) -> dict[str, TableArray]:
-    """The arrays of a file that are of types that netc has. `path` is how a spec calls it."""
+    """Return the arrays whose element types netc has. `path` is the file's path in the spec."""
     from safetensors import SafetensorError, deserialize
 
     if len(content) > LIMIT:
@@ -34,7 +34,7 @@ def parse_arrays(content: bytes, path: str) -> dict[str, TableArray]:
 
 
 class TextWithArrays(SourceFile):
-    """A text whose files with arrays are not written yet: `arrays` has them by path and name."""
+    """A text whose files of arrays are not written yet, as in an import. `arrays` has them by path and name."""
 
     def __init__(self, name: str, text: str, arrays: Mapping[str, Mapping[str, TableArray]]) -> None:
         super().__init__(name, text)

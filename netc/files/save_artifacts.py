@@ -1,4 +1,4 @@
-"""Artifacts to files: the ending of the name chooses the backend."""
+"""Save the artifacts of backends to files. The ending of the name chooses the backend."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .atomic_writing import is_stream, write_bytes, write_files
 
 
 def require_backend(path: str) -> Backend:
-    """The backend that a path asks for."""
+    """Return the backend that the ending of a path names. Raises `WrongOutput` if there is none."""
     backend = find_backend(path)
     if backend is None:
         known = " nor in ".join(f"`{one.suffix}`" for one in list_backends())
@@ -22,14 +22,14 @@ def require_backend(path: str) -> Backend:
 
 
 def refuse_weights(backend: Backend, what: str) -> None:
-    """Raises `WrongOutput` if the artifact cannot contain weights; `what` is how the caller gave them."""
+    """Raise `WrongOutput` if the artifact cannot contain weights. `what` names the caller's arguments: `--weights and --seed are`."""
     if not backend.holds_weights:
         others = " or ".join(f"`{one.suffix}`" for one in list_backends() if one.holds_weights)
         raise WrongOutput(f"{backend.artifact} holds no weights: {what} for {others}")
 
 
 def refuse_options(backend: Backend, options: Iterable[str]) -> None:
-    """Raises `WrongOutput` if the artifact is no graph; `options` are what the caller gave of `GraphOptions`, as people write them."""
+    """Raise `WrongOutput` if the artifact is not an ONNX graph. `options` are the user's options of `GraphOptions`, as users write them."""
     asked = [f"`{option}`" for option in options]
     if asked and not backend.takes_options:
         others = " or ".join(f"`{one.suffix}`" for one in list_backends() if one.takes_options)
@@ -37,7 +37,7 @@ def refuse_options(backend: Backend, options: Iterable[str]) -> None:
 
 
 def refuse_all(*checks: Callable[[], None]) -> None:
-    """Raises `WrongOutput` with the messages of all checks that do, so that people mend them at once."""
+    """Raise `WrongOutput` with the messages of all failing checks, so that users see all mistakes at once."""
     messages = []
     for check in checks:
         try:
@@ -49,7 +49,7 @@ def refuse_all(*checks: Callable[[], None]) -> None:
 
 
 def save_artifact(inputs: BackendInput, backend: Backend, path: str) -> None:
-    """Writes the artifact whole, or not at all. One that holds no weights leaves out those that the model came with."""
+    """Write the artifact completely, or not at all. An artifact without weights ignores the weights of an imported model."""
     with warn_about_weights(inputs):
         with raise_as_compile_error(inputs.program):
             artifact = backend.build(inputs)

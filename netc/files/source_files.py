@@ -1,6 +1,6 @@
-"""Reads texts. In: a path. Out: a `SourceFile`, or an `Unreadable` with a diagnostic.
+"""Read the texts of specs.
 
-Always: a text is UTF-8, has no NUL, and fits in memory.
+In: a path, or bytes. Out: a `SourceFile`, or an `Unreadable` with a diagnostic. Always: a text is UTF-8, has no NUL, and is at most 64 MiB.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_BYTES = 64 << 20
 
 
 class Unreadable(Exception):
-    """A file that cannot be read as text. `span` is the position in it, or its empty beginning."""
+    """The file cannot be read as text. `span` is the position of the mistake, or the empty beginning of the file."""
 
     def __init__(self, problem: FileProblem, span: Span) -> None:
         super().__init__(problem.format_message())
@@ -35,13 +35,13 @@ class Unreadable(Exception):
 
 
 def read_file(path: str, name: str | None = None, opener: Callable[[str, int], int] | None = None) -> SourceFile:
-    """The text of a file. `name` is its name in messages, by default the path; `opener` is that of `open`."""
+    """Return the text of a file. `name` is its name in messages, by default the path. `opener` is the argument of `open`."""
     return decode_source(read_content(path, path if name is None else name, opener, MAX_BYTES), path if name is None else name)
 
 
 def read_content(path: str, name: str, opener: Callable[[str, int], int] | None, limit: int) -> bytes:
-    """The bytes of a file, at most one more than the limit. `name` is its name in messages. Raises `Unreadable`."""
-    try:
+    """Return the bytes of a file, at most one more than the limit. `name` is its name in messages. Raises `Unreadable`."""
+    try:  # one byte beyond the limit shows that a file is too large; `/dev/zero` would never end
         with open(path, "rb", opener=opener) as file:
             return file.read(limit + 1)
     except IsADirectoryError:
@@ -55,7 +55,7 @@ def read_content(path: str, name: str, opener: Callable[[str, int], int] | None,
 
 
 def read_stdin() -> SourceFile:
-    """The text on standard input."""
+    """Return the text on standard input."""
     name = "<stdin>"
     try:
         content = sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -65,7 +65,7 @@ def read_stdin() -> SourceFile:
 
 
 def decode_source(content: bytes, name: str) -> SourceFile:
-    """Decodes bytes; a byte order mark is removed."""
+    """Decode bytes, and remove a byte order mark, which some editors for Windows write."""
     if len(content) > MAX_BYTES:
         raise _make_unreadable(FileTooLarge(name, MAX_BYTES), name)
     content = content.removeprefix(b"\xef\xbb\xbf")
@@ -76,20 +76,21 @@ def decode_source(content: bytes, name: str) -> SourceFile:
     try:
         return SourceFile(name, content.decode())
     except UnicodeDecodeError as error:
+        # the position counts characters, so it is the length of the text before the invalid byte
         source = SourceFile(name, content.decode(errors="replace"))
         index = len(content[: error.start].decode())
         raise Unreadable(NotUtf8(name, content[error.start], error.start), Span(source, index, index + 1)) from None
 
 
 def format_reason(error: OSError) -> str:
-    """The operating system's message in lower case: `permission denied`."""
+    """Return the operating system's message in lower case: `permission denied`."""
     word = error.strerror or str(error) or type(error).__name__
     return word[:1].lower() + word[1:]
 
 
 def find_similar_files(path: str, shown_in: str) -> tuple[str, ...]:
-    """The files in the directory of `path` with similar names, as paths in the directory `shown_in`."""
-    from netc.dsl.diagnostics.suggest import find_similar_names  # most files are there
+    """Return the files in the directory of `path` with similar names, as paths in the directory `shown_in`."""
+    from netc.dsl.diagnostics.suggest import find_similar_names  # only a missing file needs it
 
     try:
         names = os.listdir(os.path.dirname(path) or ".")

@@ -1,4 +1,4 @@
-"""The identity of a spec: equal for equal texts, choices and files used; kept in the metadata of ONNX models."""
+"""Hash a spec: equal for equal texts, choices and used files. The metadata of ONNX models has the hash."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..analysis import Analysis, Choice, TrainingAnalysis
 
 
 def hash_spec(analysis: Analysis | TrainingAnalysis, choice: Choice) -> str:
-    """SHA-256, in hexadecimal digits, over all that the graph was made from."""
+    """Return the SHA-256, in hexadecimal digits, of everything that the graph was made from."""
     digest = sha256()
     parts = [*(source.text for source in analysis.sources), *analysis.digests]
     parts += [
@@ -18,9 +18,10 @@ def hash_spec(analysis: Analysis | TrainingAnalysis, choice: Choice) -> str:
         choice.model or "",
         *(f"{name}={value!r}" for name, value in sorted((choice.params | choice.dims).items())),
     ]
-    if choice.precision != FULL:
+    if choice.precision != FULL:  # float32 adds nothing, so the hashes from before `--dtype` stay the same
         parts.append(f"{choice.precision.dtype} {choice.precision.keep_io}")
     for part in parts:
         content = part.encode("utf-8", "surrogatepass")
+        # with their lengths, so that moving text from one file to the next changes the hash
         digest.update(len(content).to_bytes(8, "little") + content)
     return digest.hexdigest()

@@ -1,7 +1,7 @@
-"""Finds and reads the files that a spec names: those of `use`, and the arrays of its tables.
+"""Find and read the files that a spec names: by a `use`, or as the array of a table.
 
-In: a path as the spec has it, and the file that has it. Out: its text or array, or `CannotLoad`. Always: a file is in a folder that the
-caller allowed; the same file is the same `SourceFile` however its path was written.
+In: a path as it is in the spec, and the spec's file. Out: the text or the array, or `CannotLoad`. Always: the file is in a folder that the
+caller allowed. One file is one `SourceFile`, however its path is written, so a block has one identity.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from netc.compiler.ops.stored_tables import TableArray
 
 MAX_USED_CHARACTERS = 2 << 20
-"""The largest sum of the texts that others use, in characters."""
+"""The most characters of all used files together: a chain of uses could otherwise fill the memory."""
 STD = "std/"
 ZOO = "zoo/"
 PACKAGE = "package:"
@@ -32,12 +32,12 @@ _REMEDY = "move it there, or allow its folder: `--allow-path DIR`, in Python `al
 _CODE = "a spec loads no code; operators of your own come with `--plugin MODULE`, in Python with `import MODULE`"
 _LISTED = {STD: "`netc ops std` lists the standard library", ZOO: "`netc zoo` lists the specs that are part of netc"}
 _FOLDERS = {STD: find_data_folder("specs/std", "specs/std"), ZOO: find_data_folder("specs", "specs")}
-"""Where the files are that netc has, by the beginning of their paths."""
+"""The folders of netc's own specs, by the beginning of the paths that lead to them."""
 
 
 def _find_in_package(path: str) -> tuple[str, str]:
-    """The path of a spec in an installed package, of which nothing is imported, and the package's folder. Raises FileNotFoundError with the
-    reason."""
+    """Return the path of a spec in an installed package, and the package's folder. Nothing of the package is imported: `find_spec` of a
+    top-level name only looks for it. Raises FileNotFoundError with the reason."""
     from importlib.util import find_spec
 
     package, _, inside = path.partition("/")
@@ -54,20 +54,22 @@ def _find_in_package(path: str) -> tuple[str, str]:
 
 
 def _get_library_prefix(path: str) -> str | None:
-    """The beginning of a path that leads to a file of netc's own."""
+    """Return the beginning `std/` or `zoo/` of a path that leads to netc's own files, or None."""
     return next((prefix for prefix in _FOLDERS if path.startswith(prefix)), None)
 
 
 class SpecLoader:
-    """Finds and reads the file of a `use "path"`: relative to the file that contains it, in the standard library or among the
-    published specs, `zoo/vision/resnet.net`, or in an installed package, `package:voices/snake.net`.
+    """Load the file of a `use "path"`.
 
-    Only in the folder of the first file and in `allowed`, at any depth; a file of the standard library or of a package also in the folder
-    of that. Called with the path as written and the file it is written in; raises `CannotLoad` for a file that cannot be read.
+    The path is relative to the file that contains it, or begins with `std/`, `zoo/` or `package:`, as in `zoo/vision/resnet.net` and
+    `package:voices/snake.net`. The file must be in the folder of the first file or in `allowed`, at any depth. A file of the standard
+    library or of a package may also use files of its own folder.
+
+    A call takes the path as written and the file that contains it. It raises `CannotLoad` for a file that cannot be read.
     """
 
     def __init__(self, main: SourceFile, path: str | None = None, allowed: Sequence[str] = ()) -> None:
-        """`path` is where `main` was read from, if it was read from a file."""
+        """`path` is the path of `main`, if it was read from a file."""
         self._read: dict[str, SourceFile] = {}
         self._homes: dict[int, str] = {}
         self._main = real = "" if path is None else os.path.realpath(path)
@@ -78,7 +80,7 @@ class SpecLoader:
         self._arrays: dict[str, dict[str, TableArray]] = {}
         self._given = main.arrays if isinstance(main, safetensors_arrays.TextWithArrays) else {}
         self.digests: list[str] = []
-        """SHA-256 of the files whose arrays were read, in the order of reading."""
+        """The SHA-256 hashes of the files whose arrays were read, in the order of reading."""
         self._size = 0
 
     @property
@@ -111,8 +113,7 @@ class SpecLoader:
         return self._read[real]
 
     def load_array(self, path: str, name: str, user: SourceFile) -> TableArray:
-        """The array of this name in the file that a table of `user` names, under the same rules; raises `CannotLoad` too."""
-
+        """Return an array of the file that a table of `user` names, under the same rules. Raises `CannotLoad`."""
         where, shown, folders = self._resolve_path(path, user)
         try:
             real = os.path.realpath(where)
@@ -143,15 +144,15 @@ class SpecLoader:
         return arrays[name]
 
     def read_bytes(self, real: str, name: str) -> bytes:
-        """The content of a file that may be read. Raises `Unreadable`."""
+        """Return the content of an allowed file. Raises `Unreadable`."""
         return read_content(real, name, open_regular, MAX_BYTES)
 
     def read_source(self, real: str, name: str) -> SourceFile:
-        """The text at a path that may be read. Raises `Unreadable`."""
+        """Return the text of an allowed file. Raises `Unreadable`."""
         return read_file(real, name, open_regular)
 
     def _suggest_paths(self, path: str, user: SourceFile) -> tuple[str, ...]:
-        """What a path means that lacks `.net`, or `std/` or `zoo/`: of files that may be used alone."""
+        """Return the path that was probably meant: with `.net`, or after `std/` or `zoo/`. Only files that may be used are suggested."""
         file_path = path.removesuffix(SUFFIX) + SUFFIX
         for candidate in (file_path, *(prefix + file_path for prefix in _FOLDERS)):
             if candidate == path or candidate.startswith(PACKAGE) or "\0" in candidate:
@@ -169,8 +170,7 @@ class SpecLoader:
         return source
 
     def _resolve_path(self, path: str, user: SourceFile) -> tuple[str, str, list[str]]:
-        """Where a path leads, its name in messages, and the folders that it may lead into."""
-
+        """Return the file that a path leads to, its name in messages, and the folders that it may be in."""
         library = _get_library_prefix(path)
         if library is not None:
             home = self._libraries[library]

@@ -1,6 +1,10 @@
-"""Checks of the arguments of the Python API.
+"""Check the arguments of the Python API, and bring them into the form that the rest of netc takes.
 
-In: any object. Out: the value in the form that the rest of netc takes, or a `TypeError` or `ValueError` that says what is needed.
+In: any object. Out: the checked value, or a `TypeError` or `ValueError` that says which value is allowed. The command line checks its
+options with the same functions.
+
+    >>> check_precision("half").dtype.name, check_seed(None)
+    ('float16', 0)
 """
 
 from __future__ import annotations
@@ -21,14 +25,14 @@ if TYPE_CHECKING:
 FLOAT_NAMES = tuple(name for name, dtype in DTYPES.items() if dtype.is_float)
 """The element types that a model can have."""
 QUANTIZATION_METHODS = ("int8", "int4")
-"""How a model can be quantized, the usual one first."""
+"""The ways to quantize a model, the usual one first."""
 RUNTIMES = ("onnxruntime-genai",)
-"""What else generates texts from a stream."""
+"""The runtimes that generate text from a streaming model."""
 MAX_SEED = 2**63 - 1
 
 
 def check_seed(seed: object) -> int:
-    """A seed, by default 0."""
+    """Return a seed, by default 0."""
     if seed is None:
         return 0
     if isinstance(seed, bool) or not isinstance(seed, Integral):
@@ -39,7 +43,7 @@ def check_seed(seed: object) -> int:
 
 
 def check_path(path: object, what: str = "a path") -> str:
-    """A path as a str."""
+    """Return a path as a str."""
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"{what} must be a str or a path, not {_get_type_name(path)}")
     shown = os.fspath(path)
@@ -47,19 +51,20 @@ def check_path(path: object, what: str = "a path") -> str:
 
 
 def check_paths(paths: object) -> tuple[str, ...]:
-    """Folders as strs."""
+    """Return the paths of folders as strs."""
+    # a single string is iterable too: each of its characters would be a folder
     if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
         raise TypeError(f"allow_paths must be several paths, such as a list, not {_get_type_name(paths)}")
     return tuple(check_path(path, "a path of allow_paths") for path in paths)
 
 
 def check_params(params: object) -> dict[str, object]:
-    """Values for the parameters of a model: numbers, bools, strings and lists of them."""
+    """Return values for the parameters of a model: numbers, bools, strings and tuples of them."""
     return {name: _normalize_value(value, name) for name, value in _check_mapping(params, "params").items()}
 
 
 def check_dims(dims: object) -> dict[str, int]:
-    """Sizes for symbolic dimensions."""
+    """Return sizes for symbolic dimensions."""
     sizes: dict[str, int] = {}
     for name, size in _check_mapping(dims, "dims").items():
         if isinstance(size, bool) or not isinstance(size, Integral):
@@ -71,7 +76,7 @@ def check_dims(dims: object) -> dict[str, int]:
 
 
 def check_spec_text(text: object) -> str:
-    """The text of a spec."""
+    """Return the text of a spec. A path, or a single word that ends in `.net`, is an error that names `compile_file`."""
     if isinstance(text, os.PathLike):
         raise TypeError("compile takes the text of a spec; compile_file takes a path")
     if not isinstance(text, str):
@@ -82,13 +87,14 @@ def check_spec_text(text: object) -> str:
 
 
 def check_precision(dtype: object, keep_io: object = False) -> Precision:
-    """The element type of a model: its name, or the type of PyTorch or NumPy."""
+    """Return the precision of a model. `dtype` is a name, or an element type of PyTorch or NumPy."""
     if not isinstance(keep_io, bool):
         raise TypeError(f"keep_io must be a bool, not {_get_type_name(keep_io)}")
     if dtype is None and keep_io:
         raise ValueError("keep_io is for a dtype, which says what the rest of the model is")
     if dtype is None:
         return FULL
+    # `str(torch.float16)` is "torch.float16", and `np.float16.__name__` is "float16": neither library is imported to check
     name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")
     element_type = DTYPES.get(TYPE_ALIASES.get(name, name))
     if element_type is None or not element_type.is_float:
@@ -97,17 +103,17 @@ def check_precision(dtype: object, keep_io: object = False) -> Precision:
 
 
 RESERVED_METADATA = ("spec_hash", "netc_version", CONDITIONS_KEY)
-"""What netc itself writes into a file."""
+"""The names of metadata that netc itself writes into a file."""
 
 
 def check_metadata(metadata: object) -> tuple[tuple[str, str], ...]:
-    """Texts by name."""
+    """Return metadata as pairs of a name and a text."""
     for name, text in (texts := _check_mapping(metadata, "metadata")).items():
         if not isinstance(text, str):
             raise TypeError(f"metadata: {name!r} must be a str, not {_get_type_name(text)}")
         if not name or name in RESERVED_METADATA:
             raise ValueError(f"metadata: {name!r} is written by netc" if name else "metadata: a name is empty")
-        try:
+        try:  # protobuf stores UTF-8, which has no lone surrogates
             (name + text).encode()
         except UnicodeEncodeError:
             raise ValueError(f"metadata: {name!r} is no text in UTF-8") from None
@@ -115,7 +121,7 @@ def check_metadata(metadata: object) -> tuple[tuple[str, str], ...]:
 
 
 def check_graph_options(opset: object = None, optimize: object = True, metadata: object = None, functions: object = False) -> GraphOptions:
-    """How a graph is written."""
+    """Return the options of an ONNX graph."""
     from netc.compiler.backends.backend import GraphOptions
 
     texts = check_metadata(metadata)
@@ -133,7 +139,7 @@ def check_graph_options(opset: object = None, optimize: object = True, metadata:
 
 
 def check_name(name: object, what: str) -> str | None:
-    """A name, or None."""
+    """Return a name, or None."""
     if name is not None and not isinstance(name, str):
         raise TypeError(f"{what} must be a str, not {_get_type_name(name)}")
     return name

@@ -1,9 +1,14 @@
-"""Checks the arguments of the public API against their annotations, so that no tensor is taken for a bool.
+"""Check the arguments of the public API against their annotations, so that no tensor is taken for a bool.
 
-In: a function with annotations, or a class. Out: the same, which checks its arguments before it runs. An argument of another type is a
-`TypeError` that names it: `` `depth` must be an integer or None, not Tensor ``. Always: an annotation that is neither a class nor one of
-the `WORDS` below, such as an alias, accepts anything but None. Annotations are strings here, and `inspect` is not imported, because netc
-must start quickly.
+In: a function with annotations, or a class. Out: the same function or class, which checks its arguments before it runs. An argument of
+another type is a `TypeError` that names it. Always: an annotation that is neither a class nor one of the `WORDS` below, such as an alias,
+accepts anything but None. Annotations are strings here, and `inspect` is not imported, because netc must start quickly.
+
+    >>> @check_arguments
+    ... def show(depth: int | None = None) -> None: ...
+    >>> show("2")
+    Traceback (most recent call last):
+    TypeError: `depth` must be an integer or None, not str
 """
 
 from __future__ import annotations
@@ -33,13 +38,13 @@ WORDS: dict[str, tuple[Test, str]] = {
     "Iterable": (lambda value: isinstance(value, Iterable), "a list"),
     "Callable": (callable, "a function"),
 }
-"""The parts of annotations that are checked: the test, and the words of the message."""
+"""The parts of annotations that are checked, each with a test and its name in messages. A bool is an int in Python, and is refused here."""
 UNCHECKED = ("text",)
-"""Arguments that are not checked here: their functions have better messages, for a path instead of a text for example."""
+"""Arguments that are not checked here, because their functions have better messages: for a path instead of a text, for example."""
 
 
 def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a function, to check its arguments against its annotations."""
+    """Decorate a function, to check its arguments against its annotations."""
     code = function.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     first = names[: code.co_argcount]
@@ -56,7 +61,7 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def check_methods(cls: C) -> C:
-    """Decorates a class, to check the arguments of its public methods."""
+    """Decorate a class, to check the arguments of its public methods."""
     for name, value in list(vars(cls).items()):
         # Properties and nested classes have no code of their own.
         if (not name.startswith("_") or name == "__init__") and hasattr(value, "__code__"):
@@ -73,7 +78,7 @@ def _check_argument(name: str, value: object, annotation: str, names: Mapping[st
 
 
 def _fits_part(value: object, part: str, names: Mapping[str, object]) -> bool:
-    """Whether a value fits a part of an annotation. A part that is no class accepts everything but None."""
+    """Whether a value fits a part of an annotation. A part that is not a class accepts everything but None."""
     if part in WORDS:
         return WORDS[part][0](value)
     if part in ("Any", "object"):
@@ -91,7 +96,11 @@ def _fits_part(value: object, part: str, names: Mapping[str, object]) -> bool:
 
 
 def _split_union(annotation: str) -> list[str]:
-    """The names in a union, without their brackets: `Mapping[str, int] | None` gives `Mapping` and `None`."""
+    """Return the names in a union, without their brackets.
+
+    >>> _split_union("Mapping[str, int | float] | None")
+    ['Mapping', 'None']
+    """
     parts, depth = [""], 0
     for character in annotation:
         depth += (character == "[") - (character == "]")

@@ -1,7 +1,7 @@
-"""What backends take, made of a checked program and the caller's weights.
+"""Make the input of a backend from a checked program and the caller's weights.
 
-In: a program, weights or a seed. Out: a `BackendInput`. Always: the arguments are checked at once; weights are opened or drawn when a
-backend needs them, and each tensor is read when it is asked for.
+In: a program, weights or a seed. Out: a `BackendInput`. Always: the arguments are checked at once. Weights are opened or drawn only when a
+backend needs them, and each tensor is read only when the backend reads it, so a model may be larger than the memory.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Weights = Source | Checkpoint
 def make_backend_input(
     program: Program, weights: Weights | None, seed: int | None, spec_hash: str = "", options: GraphOptions = DEFAULT_OPTIONS
 ) -> BackendInput:
-    """The input of a backend. Raises `TypeError` or `ValueError` for weights or a seed of another kind."""
+    """Return the input of a backend. Raises `TypeError` or `ValueError` for weights or a seed of the wrong kind."""
     checked, number = to_checkpoint(weights), check_seed(seed)
 
     arrays = None if weights is None and seed is None else _LazyWeights(program, checked, number)
@@ -60,7 +60,7 @@ def _describe_data(program: Program, checkpoint: Checkpoint | None) -> tuple[tup
 
 
 class _LazyWeights:
-    """Opens the weights when it is called, once."""
+    """Weights that are opened or drawn at the first call, and kept."""
 
     def __init__(self, program: Program, checkpoint: Checkpoint | None, seed: int) -> None:
         self._program = program
@@ -68,7 +68,7 @@ class _LazyWeights:
         self._seed = seed
         self._drawn: Mapping[str, Any] | None = None
         self.matched: MatchedWeights | None = None
-        """Those of the checkpoint, once they are opened."""
+        """The weights of the checkpoint, once they are open."""
 
     def __call__(self) -> Mapping[str, Any]:
         if self._drawn is None and self.matched is None:
@@ -86,12 +86,13 @@ class _LazyWeights:
 
 
 def make_part_input(program: Program, full_input: BackendInput, names: Mapping[str, str]) -> BackendInput:
-    """The input of a backend for a program that has parameters of another one: `names` are those that they have there."""
+    """Return the input of a backend for a program with parameters of another one, such as a streaming step. `names` maps each parameter to
+    its name in the other program."""
     return BackendInput(program, program.main.name, "", _RenamedWeights(full_input, names), options=full_input.options)
 
 
 class _RenamedWeights:
-    """Some of the weights, under other names."""
+    """Some of the weights of another program, under other names."""
 
     def __init__(self, whole: BackendInput, names: Mapping[str, str]) -> None:
         self._whole = whole
@@ -109,9 +110,9 @@ class _RenamedWeights:
 
 @contextmanager
 def warn_about_weights(inputs: BackendInput, level: int = 4) -> Iterator[BackendInput]:
-    """While weights are used. Afterwards, what users should see of them is a warning: a `WeightsNote`, or a `WeightsWarning` for learned
-    parameters with NaN or infinities. `level`: that of `warn`."""
-    yield inputs
+    """Use weights within the context, and warn about them afterwards: with a `WeightsNote`, or with a `WeightsWarning` for learned
+    parameters with NaN or infinities. `level` is the `stacklevel` of `warn`."""
+    yield inputs  # whether the values are finite is known only after the backend has read them
     match inputs.weights:
         case _LazyWeights(matched=matched) | _RenamedWeights(matched=matched) if matched is not None:
             for warning in _list_warnings(matched):

@@ -1,7 +1,7 @@
-"""Whether a checkpoint fits a spec, without loading it: `netc check FILE --weights W`.
+"""Check whether a checkpoint fits a spec, without loading it: `netc check FILE --weights W`.
 
-In: a checked program and a checkpoint. Out: diagnostics, none if it fits. Always: no numbers are read, so that the time does not depend on
-their size; only files of PyTorch's before version 1.6 are read whole.
+In: a checked program and a checkpoint. Out: diagnostics, none if it fits. Always: only headers are read, so the time does not depend on the
+size of the weights. Files from PyTorch before version 1.6, which have no header, are the exception.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MARKS = 5
 
 
 def check_fit(program: Program, checkpoint: Checkpoint) -> list[Diagnostic]:
-    """What keeps the checkpoint from loading into the model, at the stages concerned."""
+    """Return the reasons why the checkpoint does not load into the model, as diagnostics at the stages concerned."""
     infos = collect_parameters(program)
     try:
         checkpoint.match_parameters(infos, 0)
@@ -38,7 +38,7 @@ def check_fit(program: Program, checkpoint: Checkpoint) -> list[Diagnostic]:
 
 
 def _locate_error(error: WeightsError, checkpoint: Checkpoint) -> str:
-    """The file that cannot be read, or what was asked for: such an error is not one of the spec."""
+    """Return the file that cannot be read, or the first path of the checkpoint. Such an error has no position in the spec."""
     problem = error.problem
     return problem.source.strip("`") if isinstance(problem, WeightsUnreadable) else checkpoint.paths[0]
 

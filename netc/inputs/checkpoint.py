@@ -1,4 +1,4 @@
-"""What users say of the weights of a model: where they are, and which part of them is meant.
+"""Describe the weights of a model: their paths, and the part of them to load.
 
 In: paths or a mapping, patterns, a prefix. Out: a `Checkpoint`. Always: its arguments are checked at once, and nothing is read.
 """
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from netc.compiler.weights.weight_selection import Selection
 
 Source = Mapping[str, Any] | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-"""Arrays or tensors by state-dict name; the path of a file, an index of shards or a folder; `hf:org/name`; several of these."""
+"""Arrays or tensors by state-dict name, or the path of a file, an index of shards or a folder, or `hf:org/name`, or several paths."""
 
 
 class Described(Protocol):
-    """What has descriptions of parameters by state-dict name: a `netc.Model`."""
+    """An object with descriptions of parameters by state-dict name, such as a `netc.Model`."""
 
     @property
     def parameters(self) -> Mapping[str, ParameterInfo]: ...
@@ -33,11 +33,12 @@ class Described(Protocol):
 
 @check_methods
 class Checkpoint:
-    """Weights, and which part of them is meant.
+    """Weights, and the part of them to load.
 
-    `strip_prefix` is removed from the names that begin with it, such as `"encoder."`; without it, `module.`, `_orig_mod.` and `model.` are
-    removed where all names have them and more agree with the model's then, and `""` keeps names as they are. Names that fit one of the
-    patterns `ignore`, such as `"aux.*"`, are left out; parameters that fit one of `allow_missing` are drawn if they are not in the weights.
+    `strip_prefix`, such as `"encoder."`, is removed from the names that begin with it. By default, netc removes `module.`, `_orig_mod.` or
+    `model.` if every name has the prefix and more names match the model's without it; `""` keeps the names as they are. Names that match a
+    pattern of `ignore`, such as `"aux.*"`, are left out. Parameters that match a pattern of `allow_missing` are drawn if the weights lack
+    them.
     """
 
     def __init__(
@@ -50,25 +51,28 @@ class Checkpoint:
         self.allow_missing = _check_patterns(allow_missing, "allow_missing")
 
     def compare(self, model: Described) -> MatchedWeights:
-        """The weights as the model takes them, by name, each read when it is asked for: `drawn` has the names of those that are not in the
-        checkpoint, `ignored` those of the checkpoint that are left out. Raises `WeightsError` if they do not fit."""
+        """Return the weights under the model's names, each read when you access it.
+
+        Its `drawn` has the names that the checkpoint lacks, its `ignored` the names of the checkpoint that are left out. Raises
+        `WeightsError` if the weights do not fit.
+        """
         return self.match_parameters(model.parameters, 0)
 
     def match_parameters(self, infos: Mapping[str, ParameterInfo], seed: int) -> MatchedWeights:
-        """The same for descriptions of parameters; what is drawn depends on the seed."""
+        """Return the weights for these parameters. The seed decides the values of drawn parameters."""
         from netc.compiler.weights.match_weights import match_tensors
 
         return match_tensors(infos, self._open_tensors(), self._make_selection(), seed)
 
     def digest(self) -> str:
-        """A hash of all names and numbers, the same wherever they are, and of which are meant. Raises `WeightsError` if they cannot be
-        read."""
+        """Return a hash of all names and values and of the part to load, which does not depend on the path or the file format. Raises
+        `WeightsError` for weights that cannot be read."""
         import numpy as np
 
         digest = blake2b(f"{self.strip_prefix} {self.ignore} {self.allow_missing}\n".encode(), digest_size=16)
         for name, tensor in sorted(self._open_tensors().items()):
             digest.update(f"{name} {tensor.kind} {tensor.shape}\n".encode())
-            if tensor.dtype is not None:  # the numbers of another type are none that a model takes
+            if tensor.dtype is not None:  # no model takes an element type that netc does not have
                 digest.update(np.ascontiguousarray(tensor.read()).reshape(-1).view(np.uint8).data)
         return digest.hexdigest()
 
@@ -90,7 +94,7 @@ class Checkpoint:
 
 
 def to_checkpoint(weights: object) -> Checkpoint | None:
-    """Weights that a function was given: of a run's folder, the best ones."""
+    """Return the weights that the caller of an API function passed, as a `Checkpoint`. A run's folder stands for its best weights."""
     return weights if weights is None or isinstance(weights, Checkpoint) else Checkpoint(weights)  # type: ignore[arg-type]
 
 

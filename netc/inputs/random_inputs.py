@@ -1,7 +1,7 @@
-"""Random inputs for a model.
+"""Draw random inputs for a model.
 
-In: the types of its inputs. Out: arrays of those types; symbolic dimensions have sizes that satisfy every `where`. Always: the same seed
-gives the same arrays. Floating-point numbers are normally distributed; integers are 0 or 1, which any vocabulary has.
+In: the types of its inputs. Out: arrays of these types, whose symbolic dimensions have sizes that satisfy every `where`. Always: the same
+seed gives the same arrays. Floating-point numbers are normally distributed. Integers are 0 or 1, which are valid in any vocabulary.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DEFAULT_SIZE = 8
 _MAX_SIZE = 4096
 _MAX_TRIES = 100_000
 _MAX_ELEMENTS = 2**40
-"""More elements than fit into any memory; NumPy has no clear error for this."""
+"""More elements than any memory has room for. NumPy has no clear error for such a size."""
 
 
 class NoSizes(ValueError):
@@ -35,7 +35,8 @@ class NoSizes(ValueError):
 
 
 def choose_input_shapes(program: Program) -> dict[str, tuple[int, ...]]:
-    """Sizes for every input, by name: one sample, other symbolic dimensions of the first usual size that satisfies every `where`."""
+    """Return a shape for every input, by name: one sample, and for other symbolic dimensions the first size that satisfies every `where`,
+    beginning with 8."""
     types = {value.name: value.type for value in program.main.inputs}
     used = sorted(set().union(*(free_symbols(d) for t in types.values() for d in t.shape)))
     listed = {format_dim(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
@@ -48,7 +49,7 @@ def choose_input_shapes(program: Program) -> dict[str, tuple[int, ...]]:
 def replace_size(
     program: Program, sizes: Mapping[str, int], name: str, size: int
 ) -> tuple[dict[str, int], dict[str, tuple[int, ...]]] | None:
-    """These sizes with another one of a dimension, and the shapes of the inputs; None if a `where` does not allow it."""
+    """Return the sizes with another size for one dimension, and the shapes of the inputs, or None if a `where` does not allow it."""
     changed = {**sizes, name: size}
     if not _satisfies_conditions(program, changed):
         return None
@@ -56,8 +57,11 @@ def replace_size(
 
 
 def choose_varied_shapes(program: Program, count: int) -> list[tuple[dict[str, int], dict[str, tuple[int, ...]]]]:
-    """The same for several sizes, all of them different as far as the conditions allow, and none so small that a tensor within the model is
-    empty: those of the dimensions, and shapes by name."""
+    """Return several choices of sizes, each with the shapes of the inputs by name.
+
+    The sizes of one choice differ from each other as far as the conditions allow, so that no two axes are confused. None is so small that a
+    tensor within the model is empty.
+    """
     types = {value.name: value.type for value in program.main.inputs}
     used = sorted(set().union(*(free_symbols(d) for t in types.values() for d in t.shape)))
     listed = {format_dim(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
@@ -84,14 +88,14 @@ def _are_different(sizes: Mapping[str, int], other: Mapping[str, int]) -> bool:
 
 
 def _list_inner_dims(program: Program, names: Collection[str]) -> list[Dim]:
-    """The sizes within the model that these symbols decide: none of them may be 0."""
+    """Return the sizes within the model that depend on these symbols alone. None of them may be 0."""
     values = (value for graph in collect_graphs(program.main) for node in graph.nodes for value in node.outputs)
     dims = {d: None for value in values for d in value.type.shape if isinstance(d, SymDim)}
     return [d for d in dims if free_symbols(d) <= set(names)]
 
 
 def _list_allowed_sizes(program: Program, name: str, listed: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
-    """The sizes that a dimension may have by the conditions on it alone, the usual one and larger ones first."""
+    """Return the sizes that the conditions on one dimension allow, the default and larger ones first."""
     dim = program.dims.get(name)
     if name in listed:
         return listed[name]
@@ -104,7 +108,7 @@ def _list_allowed_sizes(program: Program, name: str, listed: Mapping[str, tuple[
 def _generate_varied_sizes(
     names: list[str], allowed: Mapping[str, tuple[int, ...]], listed: Mapping[str, tuple[int, ...]]
 ) -> Iterator[dict[str, int]]:
-    """Batches of 2 and 3, and for other dimensions sizes of which no two are the same, then equal ones."""
+    """Yield sizes: batches of 2 and 3, then larger ones; for other dimensions, sizes that are all different, then equal ones."""
     others = [name for name in names if name != BATCH]
     for batches in (2, _MAX_SIZE):
         for index in range(_MAX_SIZE - 1):
@@ -116,7 +120,7 @@ def _generate_varied_sizes(
 
 
 def _generate_sizes(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
-    """Equal sizes first, then all small ones; of a dimension with a list of sizes, those."""
+    """Yield sizes: equal ones first, then all combinations of small ones. A dimension with a list of sizes gets only those."""
     others = [name for name in names if name != BATCH]
     batch = {BATCH: 1} if BATCH in names else {}
     for size in (*range(DEFAULT_SIZE, _MAX_SIZE), *range(1, DEFAULT_SIZE)):
@@ -142,7 +146,7 @@ def _is_in_bounds(d: Dim, sizes: Mapping[str, int]) -> bool:
 
 
 def draw_array(dtype: DType, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
-    """An array for one input. Raises MemoryError for one that cannot fit into memory."""
+    """Return an array for one input. Raises MemoryError for a shape that cannot fit into memory."""
     if prod(shape) > _MAX_ELEMENTS:
         raise MemoryError
     if dtype.is_float:
