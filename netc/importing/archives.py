@@ -97,6 +97,7 @@ def _check_pickle(archive: zipfile.ZipFile, name: str) -> Iterator[Obstacle]:
     import torch
 
     try:
+        # An entry without bytes is no pickle.
         if archive.getinfo(name).file_size:
             torch.load(io.BytesIO(archive.read(name)), map_location="cpu", weights_only=True)
     except Exception as error:  # what a damaged pickle raises is not stated anywhere

@@ -152,6 +152,7 @@ class Float64Converter:
         for attribute in node.attribute:
             if attribute.HasField("t"):
                 self._convert_tensor(attribute.t)
+            # A cast to float32 inside of the model becomes a cast to float64.
             if attribute.name in _TYPED and attribute.i in _FLOATS:
                 attribute.i = TensorProto.DOUBLE
             for graph in (attribute.g, *attribute.graphs):

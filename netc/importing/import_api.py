@@ -33,14 +33,14 @@ def from_torch(
     verify: bool = True,
     seed: int = 0,
 ) -> Model:
-    """The model that a PyTorch module is, in evaluation mode, and with `train` in training too.
+    """Import a PyTorch module as a model, in evaluation mode, and with `train` in training mode too.
 
-    `inputs` are examples of its arguments: a tensor, a tuple by position, a mapping by name, or a pair of both; what is no tensor stays as
-    it is. `dims` names symbolic axes by the name or position of an argument: `{0: {0: "N", 2: "H"}}`, `{"tokens": ["N", "T"]}`; axis 0 of
-    an argument that it does not have is the batch, `N`. The model is compared with the module on inputs drawn with `seed`, unless `verify`
-    is false. Its weights are those of the module, and its keys too.
+    `inputs` are example arguments: a tensor, a tuple by position, a mapping by name, or a pair of both. Values that are not tensors are
+    fixed. `dims` names symbolic axes by the name or position of an argument: `{0: {0: "N", 2: "H"}}`, `{"tokens": ["N", "T"]}`. Axis 0 of
+    any other argument is the batch, `N`. netc compares the model with the module on inputs drawn with `seed`, unless `verify` is false. The
+    model has the weights of the module, and their keys.
 
-    Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
+    Raises `ImportFailed`, which lists everything that cannot be imported, and `NotProved`.
     """
     from netc.compiler.frontends.torch.call_arguments import split_arguments
 
@@ -62,15 +62,15 @@ def from_onnx(
     verify: bool = True,
     seed: int = 0,
 ) -> Model:
-    """The model of an ONNX file, with its weights.
+    """Import an ONNX file as a model, with its weights.
 
-    `fixed` has the values of inputs that are no inputs of the model then, and sizes of symbolic axes, by the names of the file. With
+    `fixed` has values for inputs, which are no inputs of the model then, and sizes for symbolic axes, by the file's names. With
     `dequantize`, weights that are stored as integers become the floats that they represent. `outputs` are names of tensors of the file,
-    which are the outputs of the model instead of the file's own.
+    which become the outputs instead of the file's own.
 
-    It is compared with what ONNX Runtime computes of the file, unless `verify` is false.
+    netc compares the model with the file in ONNX Runtime, unless `verify` is false.
 
-    Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
+    Raises `ImportFailed`, which lists everything that cannot be imported, and `NotProved`.
     """
     origin = make_onnx_origin(check_path(path), fixed or {}, dequantize=dequantize, outputs=tuple(outputs))
     return import_spec(origin, verify=verify, seed=check_seed(seed)).model

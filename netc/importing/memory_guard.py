@@ -21,7 +21,7 @@ _AVAILABLE = "MemAvailable:"
 
 
 def require_memory(program: Program, sizes: Mapping[str, int]) -> None:
-    """Raises `ImportFailed` if a stage takes and gives more bytes than the machine has left.
+    """Raise `ImportFailed` if the inputs and results of a stage need more bytes than the machine has left.
 
     Args:
         program: The model.

@@ -49,6 +49,7 @@ class OnnxProcess:
         # -P keeps the working directory out of sys.path: a file there must not shadow a module.
         command = [sys.executable, "-P", onnx_worker.__file__]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        # The process ends with the object, or with the interpreter, without a `close` that callers could forget.
         weakref.finalize(self, _end_process, self._process)
         header = {"path": source if isinstance(source, str) else "", "bytes": len(source), "optimize": optimize}
         try:

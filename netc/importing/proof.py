@@ -379,6 +379,7 @@ class _OutputJudge:
             measure_difference(result, self.exact_outputs[index]),
             measure_difference(self.expected[index], self.exact_outputs[index]),
         )
+        # Runs with rounding errors are slow, so they are made only if they can decide.
         far = 0.0 if mine <= LIMIT else self._measure_rounding(index)
         if mine <= LIMIT or (far <= WORST and mine <= min(KERNELS * far, SLACK * WORST)):
             self.confirmed.add(index)

@@ -116,6 +116,7 @@ def _list_input_choices(op: Operator) -> list[tuple[str, ...]]:
 def _name_inputs(op: Operator, names: tuple[str, ...]) -> Operator:
     """Return the operator with its optional inputs named, as in `attention mask=m`."""
     unnamed = takewhile(lambda pair: pair[0] == pair[1] and not op.operands[pair[0]].optional, zip(names, op.operands, strict=False))
+    # Inputs keep their order, so a name is needed only after the first optional one or a gap.
     rest = names[sum(1 for _ in unnamed) :]
     return type(op)(**{**op.args, NAMED: rest}) if rest else op
 

@@ -110,6 +110,7 @@ def match_patterns(patterns: Iterable[Pattern], view: GraphView, node: OpNode) -
     """Return the first operator whose pattern ends in this node and that accepts the bound inputs, or None."""
     (result, *others) = node.outputs
     candidates = [pattern for pattern in patterns if node.op.name in pattern.last]
+    # Most nodes end here, before any term is made.
     if not candidates or others or not result.type.dtype.is_float:
         return None
     # The terms of the node are made once for all patterns.
@@ -129,6 +130,7 @@ def _build_result(pattern: Pattern, terms: Terms, bound: Mapping[object, Any], n
         source = terms.find_source(bound[hole])
         assert source is not None, "a hole is bound to nothing else"
         value, order = source
+        # The definition may read an input with its axes in another order than the graph has it.
         if order != (*range(len(order)),):
             before.append(_make_permutation(value, order, node))
             value = before[-1].outputs[0]

@@ -94,6 +94,7 @@ def add_terms(number: float, parts: Mapping[Term, float]) -> Term:
     if len(kept) == 1 and not total:
         ((part, multiple),) = kept.items()
         return multiply_terms(multiple, {part: 1.0})
+    # Dividing by the largest part makes sums that differ by a factor equal.
     largest = max(kept.values(), key=abs)
     parts_ = tuple(sorted(((part, multiple / largest) for part, multiple in kept.items()), key=_sort_key))
     return multiply_terms(largest, {Sum(total / largest, parts_): 1.0})

@@ -49,6 +49,7 @@ class Matcher:
                 yield from self._match_sum(pattern, total, scale, bound)
             case Call("permute", ((_, order),), (inner,)), Call("permute", ((_, other),), (x,)):
                 order, other = complete_order(order, len(other)), complete_order(other, len(order))
+                # The hole may be bound to a permuted tensor, so only the difference of both orders is applied.
                 rest = tuple(other[order.index(axis)] for axis in range(-len(order), 0))
                 yield from self.match_term(inner, permute_term(rest, x), bound)
             case Call(), Call() if pattern.name == term.name and len(pattern.inputs) == len(term.inputs):
@@ -65,6 +66,7 @@ class Matcher:
 
     def _bind_hole(self, key: int, term: Term, bound: Bound) -> Iterator[Bound]:
         """Bind a hole to a term. It must be a tensor of the graph, perhaps with its axes in another order."""
+        # The same input occurs again, and must be the same term.
         if key in bound:
             if bound[key] == term:
                 yield bound

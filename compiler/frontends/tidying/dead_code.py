@@ -34,7 +34,7 @@ def remove_dead_code(main: Graph) -> None:
 
 
 def count_operators(main: Graph) -> None:
-    """Updates the sizes of the graphs after nodes were removed."""
+    """Update the sizes of the graphs after nodes were removed."""
     for graph in collect_graphs(main):
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
 

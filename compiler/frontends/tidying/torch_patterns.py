@@ -91,7 +91,7 @@ def _is_weight(node: OpNode) -> bool:
 
 
 def split_heads(view: GraphView, node: Node) -> None:
-    """`[N, T, h * d]` to `[N, h, T, d]`."""
+    """Fold a reshape and a transpose that split heads, `[N, T, h * d]` to `[N, h, T, d]`, into `rearrange`."""
     if not isinstance(node, OpNode) or not _swaps_axes(node.op, 1, 2):
         return
     reshape = view.match_maker(node.inputs[0], Reshape)
@@ -104,7 +104,7 @@ def split_heads(view: GraphView, node: Node) -> None:
 
 
 def merge_heads(view: GraphView, node: Node) -> None:
-    """`[N, h, T, d]` to `[N, T, h * d]`."""
+    """Fold a transpose and a reshape that merge heads, `[N, h, T, d]` to `[N, T, h * d]`, into `rearrange`."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Reshape):
         return
     swap = view.find_maker(node.inputs[0])

@@ -125,7 +125,7 @@ class GraphScope:
         return result
 
     def _is_home(self, node: Node) -> bool:
-        """Whether a parameter or constant is declared in this graph."""
+        """Return whether a parameter or constant is declared in this graph."""
         if self.parent is None:
             return True
         if node in self.model.keys.stored:

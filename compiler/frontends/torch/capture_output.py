@@ -20,6 +20,7 @@ def silence_output() -> Iterator[None]:
         for name, one in logging.root.manager.loggerDict.items()
         if name.partition(".")[0] == "torch" and isinstance(one, logging.Logger)
     ]
+    # A logger that the user has disabled stays disabled afterwards.
     silenced = [logger for logger in loggers if not logger.disabled]
     with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")

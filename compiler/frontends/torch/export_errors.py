@@ -56,6 +56,7 @@ def explain_export_failure(error: Exception, module: nn.Module) -> Obstacle:
             "decide it when the module is made, what is drawn at random by a probability of 0, or choose between results with `torch.where`"
         )
         return Obstacle("torch.export", why, find_running_module(error, module), help_)
+    # The message speaks of symbolic sizes only, so the frames are searched for the cause.
     if any(isinstance(value, PackedSequence) for frame in _walk_frames(error) for value in frame.f_locals.values()):
         help_ = "give padded sequences to the module, and choose among its results by their lengths"
         return Obstacle(
@@ -84,7 +85,7 @@ def _walk_frames(error: BaseException) -> Iterator[FrameType]:
 
 
 def find_running_module(error: BaseException, module: nn.Module) -> str:
-    """The path of the innermost module that was running."""
+    """Return the path of the innermost module that was running."""
     paths = {id(inner): path for path, inner in module.named_modules()}
     running = (paths[id(owner)] for frame in _walk_frames(error) if id(owner := frame.f_locals.get("self")) in paths)
     return max(running, key=len, default="")

@@ -54,7 +54,7 @@ def from_module(
     stated: Sequence[Condition] = (),
     implied_batch: bool | None = None,
 ) -> Imported:
-    """The typed graph of a module: of what it does in evaluation, and with `train` also of what it does in training.
+    """Read a module as a typed graph, in evaluation mode, and with `train` in training mode too.
 
     `inputs` are example tensors: one, a tuple of them by position, a mapping by name, or a pair of both. `dims` names symbolic axes of
     inputs, by the name of the input or its position; of an input that it does not have, axis 0 is the batch. Other arguments than tensors

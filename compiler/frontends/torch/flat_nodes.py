@@ -51,6 +51,7 @@ def _inline_region(module: GraphModule, node: Node) -> None:
         user.replace_all_uses_with(_map_nodes(result[user.args[1]], places))
         module.graph.erase_node(user)
     module.graph.erase_node(node)
+    # Two calls may share one region.
     if not region.users:
         module.graph.erase_node(region)
 

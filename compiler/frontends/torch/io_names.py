@@ -45,4 +45,5 @@ def _key_text(key: Any) -> str:
 
 def _to_identifier(name: str) -> str:
     word = re.sub(r"\W", "_", name, flags=re.ASCII).lower().lstrip("_0123456789")
+    # `input` is a keyword of the language, and a usual name of an argument.
     return f"{word}_" if word in load_tables().keywords else word

@@ -75,7 +75,7 @@ class Keys:
         return frozenset(call for path in (*several, *entered) for call in groups[path])
 
     def _find_partly_entered_modules(self, node: Node) -> set[str]:
-        """The paths of modules with a parameter that is used both inside and outside of them."""
+        """Find the paths of modules with a parameter that is used both inside and outside of them."""
         keys = self.stored[node].keys
         chains = [call.enclosing_calls() for _, call in self._find_reading_calls(node)]
         paths = [{around.path for around in chain if around.path and any(map(around.owns_key, keys))} for chain in chains]
@@ -108,7 +108,7 @@ class Keys:
                 self._find_shared(call)
 
     def _find_labeled_owner(self, call: ModuleCall, key: str) -> ModuleCall:
-        """The innermost call, the given one included, that has a label and whose module owns the key."""
+        """Return the innermost call that has a label and whose module owns the key: the given call or one around it."""
         while call.parent is not None and (call in self.apart or not call.owns_key(key)):
             call = call.parent
         return call

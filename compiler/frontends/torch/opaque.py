@@ -129,8 +129,10 @@ def _make_fake_cell_results(
 ) -> Any:
     directions = 2 if bidirectional else 1
     hidden = params[0].shape[0] // gates
+    # A projection adds one weight to each cell.
     projected = len(params) != num_layers * directions * (4 if has_biases else 2)
     width = params[1].shape[1] if projected else hidden
+    # PyTorch also accepts a single sequence without a batch axis.
     batch = [input.shape[0 if batch_first else 1]] if input.dim() == 3 else []
     y = input.new_empty([*input.shape[:-1], directions * width])
     rows = [num_layers * directions, *batch]

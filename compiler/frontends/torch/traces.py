@@ -45,6 +45,7 @@ def _filter_frames(_: Any, summary: traceback.StackSummary) -> traceback.StackSu
 
     Other libraries are left out, because the variables of einops, for example, do not name the model's tensors.
     """
+    # Frames before the first `forward` are the user's script and torch.export.
     first = next((position for position, frame in enumerate(summary) if frame.name == "forward"), len(summary))
     frames = [frame for frame in summary[first:] if not frame.filename.startswith(OURS)]
     packages = {_package_of(frame.filename) for frame in frames if frame.name == "forward"}

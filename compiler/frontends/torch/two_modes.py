@@ -94,6 +94,7 @@ class _ModeMerger:
                 case _:
                     self._add_single_mode(evaluation, 1)
         labels = [node.label for node in self.graph.nodes if node.label and node.shared is None]
+        # A layer that was not aligned is in the graph twice, once for each mode, and a label can be given once only.
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
             raise ImportFailed(

@@ -54,6 +54,7 @@ class Views:
         target = node.args[0]
         assert isinstance(target, Node)
         chain = _find_view_chain(target)
+        # Views that nobody reads after the change need not see it.
         later = [other for other in family if other is not target and self._is_read_after(other, node)]
         if not later:
             return
@@ -88,7 +89,7 @@ def walk_aliases(node: Node) -> Iterator[Node]:
 
 
 def gives_view(node: Node) -> bool:
-    """Whether its result may be a view of its first argument."""
+    """Return whether the result may be a view of the first argument."""
     if not isinstance(node.target, torch._ops.OpOverload):
         return True
     schema = node.target._schema

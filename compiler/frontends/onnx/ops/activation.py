@@ -1,4 +1,4 @@
-"""Imports activations."""
+"""Imports activations: `LeakyRelu alpha=0.2` becomes `leaky_relu negative_slope=0.2`."""
 
 from __future__ import annotations
 
@@ -99,6 +99,7 @@ def import_bias_gelu(site: OnnxSite) -> Value:
 def import_shrink(site: OnnxSite) -> Value:
     limit, bias = shorten_float(site.get_attr("lambd", 0.5)), shorten_float(site.get_attr("bias", 0.0))
     x = site.input()
+    # Shrink has both of PyTorch's operators as special cases: without a bias, and with a bias equal to the limit.
     if bias == 0 and x.type.dtype.is_float:
         return site.apply_op("hardshrink", x, lambd=limit)
     if bias == limit and limit >= 0 and x.type.dtype.is_float:
@@ -130,6 +131,7 @@ def import_softmax(site: OnnxSite) -> Value:
     axis = site.normalize_axis(int(site.get_attr("axis", -1 if site.version >= 13 else 1)), x.type.rank)
     if site.version >= 13 or axis >= x.type.rank - 1:
         return site.apply_op(name, x, axis=axis if axis < x.type.rank - 1 else -1)
+    # The old rule has one distribution over all these axes, so they are flattened for it.
     flat = site.apply_op("flatten", x, start=axis, end=-1)
     return site.apply_op("unflatten", site.apply_op(name, flat, axis=-1), axis=-1, sizes=x.type.shape[axis:])
 
@@ -143,6 +145,7 @@ def import_hardmax(site: OnnxSite) -> Value:
     size = x.type.shape[axis]
     if not isinstance(size, int):
         raise ImportRefused("of an axis whose size is not known has no counterpart")
+    # `one_hot` puts the classes last, and Hardmax keeps them at their axis.
     hot = site.apply_op("one_hot", site.apply_op("argmax", x, axis=axis), classes=size, dtype=x.type.dtype)
     return (
         site.apply_op("permute", hot, axes=(*range(axis), x.type.rank - 1, *range(axis, x.type.rank - 1)))
@@ -165,6 +168,7 @@ def import_clip(site: OnnxSite) -> Item:
     bounds = {name: value for name, value in limits.items() if value is not None}
     if not bounds:
         return x
+    # MobileNets export ReLU6 as Clip.
     if limits == {"min": 0, "max": 6} and x.type.dtype.is_float:
         return site.apply_op("relu6", x)
     if limits == {"min": 0, "max": None} and x.type.dtype.is_float:

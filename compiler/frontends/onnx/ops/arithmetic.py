@@ -1,4 +1,4 @@
-"""Imports operators on each element: arithmetic, comparisons and logic."""
+"""Imports elementwise arithmetic, comparisons and logic: `Mul` by a constant 2 becomes `x * 2`."""
 
 from __future__ import annotations
 
@@ -100,12 +100,14 @@ def _merge_bias(site: OnnxSite, tensor: int, constant: int) -> Value | None:
     x, known = site.get_item(tensor), site.get_item(constant)
     if not isinstance(x, Value) or not isinstance(known, Known) or not site.is_only_user(tensor):
         return None
+    # MatMul has taken this constant as its bias already, because it looked ahead.
     if site.emit.biased.get(id(x)) is known:
         return x
     axis = site.emit.find_bias_axis(x)
     if axis is None or known.array.ndim > x.type.rank or known.array.ndim == 0:
         return None
     sizes = (1,) * (x.type.rank - known.array.ndim) + known.array.shape
+    # A bias has one number for each channel or unit, and 1 along all other axes.
     if sizes[axis] != known.array.size or x.type.shape[axis] != known.array.size:
         return None
     return x if site.emit.add_bias(x, Known(known.array.reshape(-1), known.name, known.layout)) else None
@@ -162,6 +164,7 @@ def import_pow(site: OnnxSite) -> Value:
     dtype = _find_dtype(site) if not isinstance(base, Known) else get_array_dtype(base)
     x = site.input(0) if not isinstance(base, Known) else None
     number = site.get_scalar(1, 99 if x is None else x.type.rank)
+    # An integer base with a float exponent would become a float in PyTorch.
     if x is not None and isinstance(number, float) and number.is_integer() and not dtype.is_float:
         return site.apply_op("pow", x, other=int(number))
     if x is not None and number is not None and dtype.is_float:
@@ -178,6 +181,7 @@ def get_array_dtype(known: Known) -> DType:
 def import_variadic(site: OnnxSite) -> Value:
     operator = {"Max": "maximum", "Min": "minimum"}.get(site.op_type, "add")
     result = site.input(0)
+    # A maximum with one number is a clamp.
     if len(site) == 2 and operator != "add" and isinstance(site.get_item(0), Value):
         number = site.get_scalar(1, result.type.rank)
         if number is not None and _keeps_dtype(result, number) and not isinstance(number, bool):

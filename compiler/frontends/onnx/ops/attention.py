@@ -1,4 +1,4 @@
-"""Imports attention and rotary embeddings."""
+"""Imports attention and rotary embeddings: `Attention is_causal=1` becomes `attention causal=true`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def import_attention(site: OnnxSite) -> list[Item]:
     flat = q.type.rank == 3
     q, k, v = (_split_heads(site, x, name) for x, name in ((q, "q_num_heads"), (k, "kv_num_heads"), (v, "kv_num_heads")))
     before: Dim = 0
+    # Keys and values of the past come first, along the axis of positions.
     if site.has_input(4):
         before = site.input(4).type.shape[2]
         k, v = site.apply_op("concat", site.input(4), k, axis=2), site.apply_op("concat", site.input(5), v, axis=2)
@@ -66,6 +67,7 @@ def _make_causal_mask(site: OnnxSite, queries: Dim, keys: Dim, before: Dim, mask
         return seen
     if mask.type.dtype == BOOL:
         return site.apply_op("logical_and", mask, seen)
+    # A float mask is added to the scores, so hidden scores become minus infinity.
     return site.apply_op("where", seen, mask, other=float("-inf"))
 
 
@@ -82,6 +84,7 @@ def import_rotary_embedding(site: OnnxSite) -> Value:
         x = site.apply_op("transpose", x, a=1, b=2)
     if site.has_input(3):
         cosines, sines = (select_by_index(site, t, 0, site.input(3)) for t in (cosines, sines))
+    # All heads are turned by the same angles.
     cosines, sines = (site.apply_op("unsqueeze", t, axis=2) for t in (cosines, sines))
     y = _rotate_pairs(site, x, cosines, sines)
     return site.apply_op("flatten", y, start=2, end=3) if len(shape) == 3 else site.apply_op("transpose", y, a=1, b=2)

@@ -96,6 +96,7 @@ def import_linear_classifier(site: OnnxSite) -> list[Item]:
     labels, words = site.get_attr("classlabels_ints", []), site.get_attr("classlabels_strings", [])
     site.get_attr("multi_class")
     count = len(labels) or len(words)
+    # scikit-learn stores two classes as one row, whose sign decides.
     if count < 2 or len(site.get_attr("intercepts", [])) != count:
         raise ImportRefused("has one row of coefficients for two classes, which has no counterpart")
     scores = _apply_linear_layer(site, count)
@@ -108,6 +109,7 @@ def _predict_label(site: OnnxSite, scores: Value, labels: Sequence[int]) -> Valu
     if not labels:
         raise ImportRefused("gives labels that are strings, which netc does not have", "`--output-name` chooses other outputs")
     best = site.apply_op("argmax", scores, axis=-1)
+    # Labels that count from 0 are the indices themselves.
     if list(labels) == list(range(len(labels))):
         return best
     return site.apply_op("index_select", site.to_tensor(Known(np.asarray(labels, np.int64))), best, axis=0)

@@ -1,4 +1,4 @@
-"""Imports convolutions."""
+"""Imports convolutions: `Conv` with `pads=[1, 1, 1, 1]` becomes `conv padding=1`, and with uneven pads `pad` and `conv`."""
 
 from __future__ import annotations
 
@@ -116,6 +116,7 @@ def _find_cut(site: OnnxSite, frame: WindowGeometry, extra: list[int]) -> tuple[
     for n, stride in enumerate(frame.stride):
         span = frame.dilation[n] * (frame.kernel[n] - 1) + 1
         size = frame.sizes[n]
+        # `SAME` makes the result exactly `stride` times as large.
         target = size * stride if wanted is None else int(wanted[n - len(frame.stride)])
         total = (size - 1) * stride + extra[n] + span - target
         if not isinstance(total, int):

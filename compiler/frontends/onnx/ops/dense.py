@@ -1,4 +1,4 @@
-"""Imports matrix products."""
+"""Imports matrix products: `Gemm` and `MatMul` by a constant matrix become `dense`, and other products `matmul`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def import_gemm(site: OnnxSite) -> Value:
         units = weight.array.shape[0]
         if c is None:
             return apply_dense(site, x, weight, None)
+        # A bias that broadcasts along the rows is no parameter of a layer.
         if isinstance(c, Known) and c.array.size == units and c.array.shape[-1:] == (units,):
             return apply_dense(site, x, weight, Known(c.array.reshape(-1), c.name, c.layout))
         return _add_scaled(site, apply_dense(site, x, weight, None), beta)
@@ -75,6 +76,7 @@ def _add_scaled(site: OnnxSite, result: Value, beta: float) -> Value:
 @imports("Einsum", to="einsum")
 def import_einsum(site: OnnxSite) -> Value:
     equation = site.get_attr("equation", "").replace(" ", "")
+    # The equation goes into the emitted code, so it is checked first.
     if not re.fullmatch(r"[A-Za-z.,]*(->[A-Za-z.]*)?", equation):
         raise ImportRefused("its equation is not one of letters")
     return site.apply_op("einsum", *(site.input(i) for i in range(len(site))), equation=equation)

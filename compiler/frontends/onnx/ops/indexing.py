@@ -1,4 +1,4 @@
-"""Imports gathers and scatters by indices."""
+"""Imports gathers and scatters by indices: `Gather` of a constant float matrix becomes `embedding`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def import_gather(site: OnnxSite) -> Value:
     if isinstance(index, Known):
         return _select_known(site, site.input(0), axis, index)
     where = site.input(1)
+    # Of a matrix, axis 0 and axis -2 are the rows.
     if isinstance(data, Known) and data.array.ndim == 2 and axis % 2 == 0 and data.array.dtype.kind == "f":
         rows, width = data.array.shape
         dtype = data.array.dtype.name
@@ -144,6 +145,7 @@ def _mark_classes(site: OnnxSite, indices: Value, depth: Dim, axis: int) -> Valu
         rank = hot.type.rank
         return apply_permute(site, hot, [*range(axis), rank - 1, *range(axis, rank - 1)])
     indices = indices if indices.type.dtype.is_float else site.cast(indices, INT64)
+    # Classes below 0 count from the end, as indices do.
     below = site.apply_op("lt", indices, other=0)
     positions = site.apply_op("where", below, site.apply_op("add", indices, other=depth), indices)
     shape = [1] * (indices.type.rank + 1)
@@ -238,6 +240,7 @@ def import_reverse_sequence(site: OnnxSite) -> Value:
         site.normalize_axis(int(site.get_attr("time_axis", 0)), x.type.rank),
         site.normalize_axis(int(site.get_attr("batch_axis", 1)), x.type.rank),
     )
+    # ONNX allows only these two orders.
     if {time, batch} != {0, 1}:
         raise ImportRefused("has axes of steps and sequences that are not the first two")
     steps = site.emit.make_table((x.type.shape[time],), range_formula(0, 0, 1), INT64)

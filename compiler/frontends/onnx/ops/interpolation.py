@@ -42,6 +42,7 @@ def interpolation_matrix(site: OnnxSite, resized: ResizedAxis, *, old: bool) -> 
         inside = (near >= 0) & (near < size)
         if not keep_edges:
             near, weights = near[inside], weights[inside]
+        # Elements beyond the edge repeat the edge, so several weights may belong to one element.
         np.add.at(matrix[:, index], np.clip(near, 0, size - 1), weights / weights.sum())
     return matrix.astype(np.float32)
 

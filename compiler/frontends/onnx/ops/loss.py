@@ -1,4 +1,4 @@
-"""Imports losses."""
+"""Imports losses: `SoftmaxCrossEntropyLoss` becomes `cross_entropy`."""
 
 from __future__ import annotations
 

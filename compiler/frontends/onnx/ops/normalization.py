@@ -1,4 +1,4 @@
-"""Imports normalizations."""
+"""Imports normalizations: `LayerNormalization axis=-1` becomes `layer_norm`, with its scale and bias as parameters."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def import_batch_norm(site: OnnxSite) -> list[Item]:
     site.require_attr("spatial", 1, default=1)
     items = [site.get_item(n) for n in range(1, 5)]
     eps = shorten_float(site.get_attr("epsilon", 1e-5))
+    # PyTorch has batch norms for up to three spatial axes.
     if all(isinstance(item, Known) for item in items) and x.type.rank <= 5 and x.type.rank > 1 and eps > 0:
         names = ("weight", "bias", "running_mean", "running_var")
         known = {name: item for name, item in zip(names, items, strict=True) if isinstance(item, Known)}
@@ -201,6 +202,7 @@ def import_mean_variance(site: OnnxSite) -> Value:
     axes = tuple(site.get_ints("axes", [0, 2, 3]))
     apart = site.apply_op("sub", x, site.apply_op("mean", x, axis=axes, keepdim=True))
     square = site.apply_op("mean", site.apply_op("square", apart), axis=axes, keepdim=True)
+    # ONNX's definition adds the constant to the deviation, not to the variance.
     return site.apply_op("div", apart, site.apply_op("add", site.apply_op("sqrt", square), other=1e-9))
 
 

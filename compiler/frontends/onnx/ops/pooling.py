@@ -1,4 +1,4 @@
-"""Imports pooling operators."""
+"""Imports pooling operators: `GlobalAveragePool` of an image becomes `adaptive_avg_pool 1`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def import_max_pool(site: OnnxSite) -> list[Item]:
     if not _fits_padding(frame):
         if indexed:
             raise ImportRefused("gives indices, and its padding is not the same on both sides, or more than half of the kernel")
+        # Padding must never be the maximum of a window.
         least = float("-inf") if x.type.dtype.is_float else int(x.type.dtype.limits[0])
         x, padding = apply_padding(site, x, frame.get_sides(), value=least), (0,) * len(padding)
     arguments: dict[str, Any] = {"padding": collapse_equal(padding), "ceil_mode": bool(site.get_attr("ceil_mode", 0))}
@@ -136,6 +137,7 @@ def _find_overhang(frame: WindowGeometry) -> dict[int, Dim]:
         if not isinstance(padded, int) or not isinstance(size, int) or not isinstance(before, int):
             raise ImportRefused("has `ceil_mode` and `dilations`, and a size that is not known")
         windows = -(-(padded - span) // stride) + 1
+        # A window that would begin in the padding after the end is dropped.
         if (windows - 1) * stride >= size + before:
             windows -= 1
         result[n + 2] = max((windows - 1) * stride + span - padded, 0)
@@ -181,6 +183,7 @@ def import_global_pool(site: OnnxSite) -> Value:
     axes = tuple(range(2, x.type.rank))
     if site.op_type == "GlobalLpPool":
         return site.apply_op("norm", x, p=int(site.get_attr("p", 2)), axis=axes, keepdim=True)
+    # Models in PyTorch write this as AdaptiveAvgPool with size 1.
     if x.type.rank in (3, 4, 5) and site.op_type == "GlobalAveragePool":
         return site.apply_op("adaptive_avg_pool", x, size=1)
     if not axes:

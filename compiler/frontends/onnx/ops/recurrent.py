@@ -1,4 +1,4 @@
-"""Imports recurrent layers."""
+"""Imports recurrent layers: `LSTM` with `hidden_size=16` becomes `lstm 16`, or `dense` stages in a `scan`."""
 
 from __future__ import annotations
 

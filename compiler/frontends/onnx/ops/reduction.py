@@ -1,4 +1,4 @@
-"""Imports reductions, sorting and cumulative sums."""
+"""Imports reductions, sorting and cumulative sums: `ReduceMean axes=[2, 3] keepdims=0` becomes `mean [2, 3]`."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def import_reduce(site: OnnxSite) -> Value:
     if dtype.kind == "bool" and operator in ("max", "min"):
         return reduce_with(site, {"max": "any", "min": "all"}[operator], lambda v: v)
     if not dtype.is_float and operator in ("mean", "logsumexp"):
+        # PyTorch has no mean of integers.
         site.inputs[0] = site.apply_op("cast", x, dtype="float64")
         return site.cast(site.apply_op("trunc", reduce_with(site, operator, lambda v: v)), dtype)
     return reduce_with(site, operator, lambda v: v)

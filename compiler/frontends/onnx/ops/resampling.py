@@ -1,4 +1,4 @@
-"""Imports operators that resize images or sample from them."""
+"""Imports operators that resize images or sample from them: `Resize` with scales of 2 becomes `upsample scale=2`."""
 
 from __future__ import annotations
 
@@ -102,6 +102,7 @@ def _keep_aspect_ratio(site: OnnxSite, x: Value, sizes: dict[int, Any]) -> dict[
     wanted = _find_known_sizes(x, sizes, by_size=True).values()
     if policy not in ("not_larger", "not_smaller"):
         raise ImportRefused(f"has `keep_aspect_ratio_policy={policy}`, which is not known here")
+    # Fractions, because a rounding error could change a size by 1.
     scale = (min if policy == "not_larger" else max)(Fraction(each.new, each.size) for each in wanted)
     return {each.axis: ResizedAxis(each.axis, each.size, floor(scale * each.size + Fraction(1, 2)), float(scale)) for each in wanted}
 
@@ -118,6 +119,7 @@ def _interpolate_axes(site: OnnxSite, x: Value, axes: dict[int, ResizedAxis], *,
         matrix = interpolation_matrix(site, resized, old=old)
         if np.array_equal(matrix, np.eye(resized.size)):
             continue
+        # The rows of images are multiplied from the left, which needs no permutation.
         if axis == last - 1:
             x = site.apply_op("matmul", site.to_tensor(Known(np.ascontiguousarray(matrix.T))), x)
             continue
@@ -157,6 +159,7 @@ def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: b
         raise ImportRefused("`antialias` is netc's only with `exclude_outside=1`")
     if mode == "nearest":
         return {"mode": _choose_nearest_mode(site, target, by_size=by_size, old=old)}
+    # Without a change of size, all rules read the same positions.
     if where == "asymmetric" and not by_size and all(t == 1 for t in target):
         where = "half_pixel"
     if where not in ("half_pixel", "pytorch_half_pixel", "align_corners"):

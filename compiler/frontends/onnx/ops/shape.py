@@ -1,4 +1,4 @@
-"""Imports operators that change shapes, take parts, or pad."""
+"""Imports operators that change shapes, take parts, or pad: `Reshape` to `[N, -1]` becomes `flatten`."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ def import_flatten(site: OnnxSite) -> Value:
     rank = x.type.rank
     axis = int(site.get_attr("axis", 1))
     axis = axis + rank if axis < 0 else axis
+    # netc's `flatten` begins at axis 1 too.
     if axis == 1 and rank > 1:
         return x if rank == 2 else site.apply_op("flatten", x)
     front: Dim = 1
@@ -197,6 +198,7 @@ def import_slice(site: OnnxSite) -> Item:
     for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
         if not isinstance(step, int) or step == 0:
             raise ImportRefused("its step is not known, or 0")
+        # netc has no empty tensors. The item is an empty one, which Concat leaves out.
         if step > 0 and _leaves_nothing(site, x.type.shape[axis], start, end):
             return _make_empty(x, axis)
         x = _slice_axis(site, x, axis, start, end, step)
@@ -225,10 +227,12 @@ def _clip_bound(bound: Dim, size: Dim) -> Dim:
     """Clip a bound to the axis. A position far before the beginning is the beginning, for symbolic sizes too."""
     if isinstance(bound, int) and isinstance(size, int):
         return max(-size, min(bound, size))
+    # Exporters write the least int32 or int64 for "from the beginning".
     return 0 if isinstance(bound, int) and bound <= -FAR else bound
 
 
 def _reaches_end(site: OnnxSite, end: Dim, size: Dim) -> bool:
+    # Exporters write the greatest int32 or int64 for "to the end".
     if isinstance(end, int) and end >= FAR:
         return True
     return not (isinstance(end, int) and end < 0) and site.facts.is_at_least(end, size) is True

@@ -25,6 +25,7 @@ def import_dft(site: OnnxSite) -> Value:
         if not real:
             raise ImportRefused("has `onesided` for complex numbers")
         return site.apply_op("rfft", site.apply_op("squeeze", x, axis=-1), axis=axis, **length)
+    # A real signal gets imaginary parts of 0.
     pairs = site.apply_op("pad", x, padding=(0, 1)) if real else x
     if not onesided:
         return site.apply_op("ifft" if inverse else "fft", pairs, axis=axis, **length)

@@ -1,4 +1,4 @@
-"""Reads arithmetic on two tensors, or on a tensor and a number."""
+"""Reads arithmetic on two tensors, or on a tensor and a number: `aten.add(x, y, alpha=2)` becomes `x + y * 2`."""
 
 from __future__ import annotations
 

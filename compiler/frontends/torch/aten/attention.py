@@ -1,4 +1,4 @@
-"""Reads attention."""
+"""Reads attention: `F.scaled_dot_product_attention(q, k, v, is_causal=True)` becomes `attention causal=true`."""
 
 from __future__ import annotations
 

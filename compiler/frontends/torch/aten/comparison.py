@@ -1,4 +1,4 @@
-"""Reads comparisons, logic, and choices by a condition."""
+"""Reads comparisons, logic, and choices by a condition: `torch.where(x > 0, x, 0)` becomes `where other=0`."""
 
 from __future__ import annotations
 

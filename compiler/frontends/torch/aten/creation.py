@@ -1,4 +1,4 @@
-"""Reads operators that create tensors from sizes and numbers alone."""
+"""Reads operators that create tensors from sizes and numbers alone: `torch.arange(T)` becomes `table (i) [T] int64 = i`."""
 
 from __future__ import annotations
 

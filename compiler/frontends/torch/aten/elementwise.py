@@ -1,4 +1,4 @@
-"""Reads functions of each element."""
+"""Reads functions of each element: `torch.clamp(x, 0, 1)` becomes `clamp min=0 max=1`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads slices, and gathers and scatters by indices."""
+"""Reads slices, and gathers and scatters by indices: `x[:, [0, 1]]` becomes `slice 1 stop=2`."""
 
 from __future__ import annotations
 

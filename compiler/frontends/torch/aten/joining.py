@@ -1,4 +1,4 @@
-"""Reads operators that join tensors or split them."""
+"""Reads operators that join tensors or split them: `torch.cat((x, y), 1)` becomes `concat axis=1`."""
 
 from __future__ import annotations
 

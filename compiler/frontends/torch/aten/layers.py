@@ -1,4 +1,4 @@
-"""Reads layers with weights: dense layers, convolutions and embeddings."""
+"""Reads layers with weights: dense layers, convolutions and embeddings. `nn.Linear(8, 4)` becomes `dense 4`."""
 
 from __future__ import annotations
 

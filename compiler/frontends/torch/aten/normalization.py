@@ -1,4 +1,4 @@
-"""Reads normalizations."""
+"""Reads normalizations: `nn.LayerNorm(8)` becomes `layer_norm`, with its weight and bias."""
 
 from __future__ import annotations
 

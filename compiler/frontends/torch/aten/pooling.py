@@ -1,4 +1,4 @@
-"""Reads pooling operators."""
+"""Reads pooling operators: `nn.MaxPool2d(3, stride=2)` becomes `max_pool 3 stride=2`."""
 
 from __future__ import annotations
 

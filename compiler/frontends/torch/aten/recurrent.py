@@ -1,4 +1,4 @@
-"""Reads recurrent layers and cells."""
+"""Reads recurrent layers and cells: `nn.GRU(8, 16, batch_first=True)` becomes `gru 16`."""
 
 from __future__ import annotations
 

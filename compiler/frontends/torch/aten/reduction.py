@@ -1,4 +1,4 @@
-"""Reads reductions along axes."""
+"""Reads reductions along axes: `x.mean((2, 3))` becomes `mean [2, 3]`."""
 
 from __future__ import annotations
 

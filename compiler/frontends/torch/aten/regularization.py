@@ -1,4 +1,4 @@
-"""Reads operators that act in training only, such as dropout."""
+"""Reads operators that act in training only: `nn.Dropout(0.1)` becomes `dropout 0.1`."""
 
 from __future__ import annotations
 

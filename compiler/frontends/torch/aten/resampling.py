@@ -1,4 +1,4 @@
-"""Reads operators that resize images or sample from them."""
+"""Reads operators that resize images or sample from them: `F.interpolate(x, scale_factor=2)` becomes `upsample scale=2`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads operators that change the shape or the element type and keep the elements."""
+"""Reads operators that change the shape or the element type: `x.permute(0, 2, 1)` becomes `transpose 1 2`."""
 
 from __future__ import annotations
 

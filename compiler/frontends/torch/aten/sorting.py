@@ -1,4 +1,4 @@
-"""Reads operators that sort elements or rank them."""
+"""Reads operators that sort elements or rank them. `median`, which netc does not have, becomes a `sort` and a `select`."""
 
 from __future__ import annotations
 
