@@ -14,7 +14,7 @@ from netc.compiler.errors.run_errors import RunDiffers, RunError, RunUnreadable
 from netc.dsl.record import replace
 
 from ..analysis import analyze, analyze_training
-from ..api import model_of
+from ..api import make_model
 from ..errors import CompileError
 from ..files.spec_hash import hash_spec
 from ..inputs.argument_checks import check_path
@@ -66,7 +66,7 @@ def _load_run(path: str, device: str) -> Predictor:
 
 def _compile_model(arguments: RunArguments, model: str, params: dict[str, Any]) -> Model:
     choice = replace(arguments.choice, model=model, params={**arguments.choice.params, **params})
-    return model_of(analyze(arguments.source, choice, arguments.path), choice, arguments.path)
+    return make_model(analyze(arguments.source, choice, arguments.path), choice, arguments.path)
 
 
 def _read_signature(config: dict[str, Any], path: str) -> ModelSignature:
