@@ -10,7 +10,6 @@ agree.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
 from typing import Any, TypeVar
 
 from netc.dsl.record import replace
@@ -18,7 +17,6 @@ from netc.dsl.trees import shape_key, walk_tree, zip_trees
 
 from ....dims import Dim, SymDim, format_dim, free_symbols, make_symbol, substitute_symbols
 from ....ir.choices import Key
-from ....ir.graph_values import Value
 from ....ir.walk import find_enclosing_block
 from ....types.traced_ints import Origin, has_origin, is_integer, names_in, strip_formulas
 from ..code.class_tree import (
@@ -29,17 +27,16 @@ from ..code.class_tree import (
     SizeArg,
     SizeRef,
     StrictLiteral,
-    SymbolRef,
     has_symbol,
 )
-from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
+from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards
 from ..code.python_expressions import CallCode, Code, ItemCode, KeywordCode, Lit, StageLit, StageValue, TupleCode, Unneeded
 from ..unsupported_python import UnsupportedInPython, different_modules
 from .choice_branches import splice_choices
 from .class_symbols import ClassSymbols, find_home_graph, find_origin
 from .constructor_arguments import ArgumentTable
 from .float_expressions import float_to_code
-from .forward_sizes import choose_axis_word
+from .input_sizes import InputSizes
 from .optional_arguments import merge_flags
 from .passed_on import make_passed_keywords
 from .relations import VAGUE, Relations
@@ -58,13 +55,13 @@ class Unifier:
         self.bodies, self.same = bodies, same
         self.cls = ClassDef(base, bodies)
         self.relations = Relations(bodies, program)
+        self.input_sizes = InputSizes(bodies, self.relations)
         self.arguments = ArgumentTable(bodies, self.relations)
         self.passed: list[list[Code]] = [list(codes) for codes in zip(*([code for _, code in b.passed] for b in bodies), strict=True)]
         """The arguments of `forward` that are no tensors, each with its value in every body."""
         self.in_forward = False
         self.wide_places: set[int] = set()
         """The literals that are passed to other classes as widths, by identity."""
-        self.symbols: list[SizeSymbol] = []
         self.unused: set[int] = set()
         """The bodies in which the code that is being merged has no effect, whatever its literals are."""
         self.absent: set[int] = set()
@@ -81,8 +78,7 @@ class Unifier:
         body.names, body.roles, body.outputs = first.names, first.roles, first.outputs
         body.shared_labels, body.ties = first.shared_labels, first.ties
         body.starts, body.norms = first.starts, first.norms
-        body.symbols, body.passed = [self._rename_symbol(s) for s in first.symbols], list(first.passed)
-        self.symbols = body.symbols
+        body.symbols, body.passed = self.input_sizes.symbols, list(first.passed)
         chains = [b.chain for b in self.bodies if b.chain is not None]
         if chains:
             body.chain = self._merge_calls(chains)
@@ -112,11 +108,6 @@ class Unifier:
         absent = {i for i, b in enumerate(self.bodies) if key not in b.taken}
         return self._merge_without(absent, lambda: self._merge_codes([b.tests[key] for b in self.bodies]))
 
-    @cached_property
-    def _input_tensors(self) -> list[list[Value]]:
-        """For each input its tensors in all bodies, or none for a tuple."""
-        return [[v for v in values if isinstance(v, Value)] for values in zip(*(b.graph.grouped_inputs for b in self.bodies), strict=True)]
-
     def _merge_guarded(self, codes: list[Code], guards: Guards) -> Code:
         """Merge code of a branch. Literals in bodies that took the other branch do not count."""
         absent = {i for i, b in enumerate(self.bodies) if any(b.taken.get(key) is not branch for key, branch in guards)}
@@ -141,12 +132,6 @@ class Unifier:
             taking, lambda: tuple(map(self._merge_codes, map(list, zip(*(c.otherwise for c in codes), strict=True))))
         )
         return ChoiceItems(first.key, first.taken, test, then, otherwise)
-
-    def _rename_symbol(self, symbol: SizeSymbol) -> SizeSymbol:
-        """Return the symbol with a name that is right in all bodies."""
-        shapes = [v.type.shape for v in self._input_tensors[symbol.input]]
-        same = all(s[symbol.axis] == shapes[0][symbol.axis] for s in shapes)
-        return symbol if same or symbol.given else replace(symbol, name=choose_axis_word(shapes[0], symbol.axis))
 
     # --- anti-unification ------------------------------------------------------------------------------------------------
 
@@ -221,7 +206,7 @@ class Unifier:
             return Lit(used[0], lits[0].hint)
         # A shared module is constructed once, so a value that differs between its uses must be read or passed in `forward`.
         if self.in_forward and (self._has_conflict(values) or any(has_symbol(v) for v in values)):
-            return self._as_input_size(lits) or self._as_forward_argument(lits)
+            return self.input_sizes.find_equal_size(lits) or self._as_forward_argument(lits)
         argument = self._as_constructor_argument(values, hint, keyword)
         if argument is None:
             return self._merge_items(values, lits[0].hint)
@@ -265,26 +250,6 @@ class Unifier:
         """Whether a shared module would need two of the values."""
         literals: dict[int, StrictLiteral] = {}
         return any(literals.setdefault(same, StrictLiteral(v)) != StrictLiteral(v) for same, v in zip(self.same, values, strict=True))
-
-    def _as_input_size(self, lits: list[Lit]) -> Code | None:
-        """Return the size of an axis of an input, if the values are equal to it in all bodies."""
-        for index, inputs in enumerate(self._input_tensors):
-            for axis in range(inputs[0].type.rank if inputs else 0):
-                sizes = [v.type.shape[axis] for v in inputs]
-                if all(StrictLiteral(lit.value) == StrictLiteral(size) for lit, size in zip(lits, sizes, strict=True)):
-                    return SizeRef("{0}", (self._read_input_size(index, axis),))
-        return None
-
-    def _read_input_size(self, index: int, axis: int) -> SymbolRef:
-        """Read the size of an axis of an input in `forward`."""
-        value = self._input_tensors[index][0]
-        spec_name, word = self.relations.find_given_name(value, axis), choose_axis_word(value.type.shape, axis)
-        if axis == value.type.rank - 1 and axis > 0 and not self.relations.is_spatial(value):
-            word = "features"
-        symbol = SizeSymbol(spec_name or word, index, axis, given=bool(spec_name))
-        if symbol not in self.symbols:
-            self.symbols.append(symbol)
-        return SymbolRef(self.symbols.index(symbol))
 
     def _as_forward_argument(self, lits: list[Lit]) -> Code:
         values: list[Code] = [*lits]
@@ -351,9 +316,9 @@ class Unifier:
         origin = find_origin(self.bodies[0].graph, name)
         assert origin is not None
         if self.in_forward and origin.input is not None:
-            index = next((i for i, values in enumerate(self._input_tensors) if values and values[0] is origin.input), None)
-            if index is not None:
-                return self._read_input_size(index, origin.axis)
+            size = self.input_sizes.read_tensor_size(origin.input, origin.axis)
+            if size is not None:
+                return size
         argument = self._use_argument(self.arguments.get_or_add_symbol(name, origin))
         return argument if origin.index is None else self._make_item(name, origin, argument)
 

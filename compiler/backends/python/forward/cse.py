@@ -14,7 +14,7 @@ from netc.dsl.trees import rewrite_downward, walk_tree
 from ..code.class_tree import ListComp, TrainingFlag, ValueRef
 from ..code.classes import Step, StepInfo, classify_expression
 from ..code.python_expressions import CallCode, Code, LetCode, Local, Method, NestedResults
-from ..printing.python_printer import measure_width
+from ..printing.code_widths import measure_width
 from .inline_results import LINE_WIDTH
 
 

@@ -7,7 +7,7 @@ step takes in a row are one tuple (`*x.chunk(3, dim=-1)`). Always: the last step
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import chain
 
 from netc.dsl.record import replace
@@ -114,6 +114,17 @@ class ForwardSteps:
 def make_result(outputs: tuple[Code, ...]) -> Code:
     """Return the code of the results: a single one by itself, several as a tuple."""
     return outputs[0] if len(outputs) == 1 and not isinstance(outputs[0], Starred) else TupleCode(outputs)
+
+
+def convert_lists(code: Code, lists: Container[int]) -> Code:
+    """Return the results with lists converted to tuples. `lists`: the numbers of the tensors that are lists, collected by loops."""
+
+    def change(part: Code) -> Code | None:
+        return CallCode("tuple", (part,)) if isinstance(part, ValueRef) and part.index in lists else None
+
+    items = code.items if isinstance(code, TupleCode) else (code,)
+    converted = tuple(change(item) or item for item in items)
+    return TupleCode(converted) if isinstance(code, TupleCode) else converted[0]
 
 
 def list_references(code: Code) -> list[int]:

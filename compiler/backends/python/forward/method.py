@@ -1,8 +1,7 @@
 """Writes the `forward` method of a class.
 
-In: the body of a class, with `Argument`s in it. Out: the lines of the method: `def forward(self, x):` and its
-statements. Always: linear in the number of steps. The statements compute the steps in their order, except that a nested step is computed
-where it is written.
+In: the body of a class, with `Argument`s in it. Out: the lines of the method: `def forward(self, x):` and its statements. Always: linear in
+the number of steps. The statements compute the steps in their order, except that a nested step is computed where it is written.
 """
 
 from __future__ import annotations
@@ -30,10 +29,11 @@ from ..code.class_tree import (
 from ..code.classes import ClassBody, Guards, Loop, ScanCode, Step
 from ..code.python_expressions import AnyInput, CallCode, Code, NestedResults, TupleCode
 from ..code.simplify import simplify_code
+from ..printing.code_widths import measure_step_widths
 from ..printing.line_layout import STEP, Doc, LayoutBracket, layout_statement
-from ..printing.python_printer import make_doc, measure_width, print_code
+from ..printing.python_printer import make_doc, print_code
 from .forward_statements import DEPTH, group_by_mode, group_targets, roll_equal_statements, write_assignment, write_return
-from .forward_steps import ForwardSteps, list_references
+from .forward_steps import ForwardSteps, convert_lists, list_references
 from .inline_results import TensorUses, find_nested_steps
 from .name_hints import NameHints, find_destinations
 from .signature import ForwardSignature, write_prelude
@@ -56,7 +56,7 @@ class _ForwardWriter:
         ready = ForwardSteps(body)
         self.steps, self.names, self.whole, self.tentative = ready.steps, ready.names, ready.whole, ready.tentative
         self.uses = TensorUses(self.steps, ready.references, len(self.names))
-        self.nested = find_nested_steps(self.steps, self.names, self.uses, _measure_widths(self.steps))
+        self.nested = find_nested_steps(self.steps, self.names, self.uses, measure_step_widths(self.steps))
         self.maker = {s.outputs[0]: i for i, s in enumerate(self.steps) if len(s.outputs) == 1 and self.nested[i]}
         self.guards: Guards = ()
         alive = [s for s, a in zip(self.steps, self.uses.alive, strict=True) if a]
@@ -112,7 +112,7 @@ class _ForwardWriter:
         elif isinstance(step.code, ScanCode):
             self._write_scan(index, step.code)
         else:
-            code = simplify_code(self._resolve_code(step.code if step.outputs else self._convert_lists(step.code)))
+            code = simplify_code(self._resolve_code(step.code if step.outputs else convert_lists(step.code, self.list_outputs)))
             if step.traits.either and step.outputs[0] in self.variables.name_of:  # the other side of an `if`
                 targets = [self.variables.name_of[o] for o in step.outputs]
             else:
@@ -128,16 +128,6 @@ class _ForwardWriter:
         for name in self.temporaries:
             self.variables.release_name(name)
         self.temporaries = []
-
-    def _convert_lists(self, code: Code) -> Code:
-        """Return the results with the lists that loops have collected converted to tuples."""
-
-        def change(part: Code) -> Code | None:
-            return CallCode("tuple", (part,)) if isinstance(part, ValueRef) and part.index in self.list_outputs else None
-
-        items = code.items if isinstance(code, TupleCode) else (code,)
-        converted = tuple(change(item) or item for item in items)
-        return TupleCode(converted) if isinstance(code, TupleCode) else converted[0]
 
     def _add_lines(self, lines: list[str]) -> None:
         indent = STEP * len(self.guards)
@@ -308,7 +298,7 @@ class _ForwardWriter:
         inside = copy(self)
         inside.steps, references = list(code.steps), [list_references(s.code) for s in code.steps]
         inside.uses = TensorUses(inside.steps, references, len(self.names))
-        inside.nested = find_nested_steps(inside.steps, self.names, inside.uses, _measure_widths(inside.steps))
+        inside.nested = find_nested_steps(inside.steps, self.names, inside.uses, measure_step_widths(inside.steps))
         inside.maker = {s.outputs[0]: i for i, s in enumerate(inside.steps) if len(s.outputs) == 1 and inside.nested[i]}
         inside.hints = NameHints(inside.steps, references, self.names, inside.uses, inside.nested, self.body.framework)
         inside.destinations = find_destinations(inside.steps, references, self.names, self.tentative, inside.uses)
@@ -401,8 +391,3 @@ class _ForwardWriter:
         name = self._make_temporary(variable)
         inner = rewrite_downward(element, lambda p: NameCode(name) if p == NameCode(variable) else self._resolve_part(p))
         return ListComp(inner, name, self._resolve_code(iterable))
-
-
-def _measure_widths(steps: Sequence[Step]) -> list[int]:
-    """Return the length of each step's own code. A loop is on lines of its own and counts as 0."""
-    return [0 if isinstance(s.code, ScanCode) else measure_width(s.code) for s in steps]

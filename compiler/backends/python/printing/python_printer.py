@@ -16,7 +16,6 @@ from keyword import iskeyword
 from typing import Any
 
 from netc.dsl.precedence import COMPARISONS, OperatorTable
-from netc.dsl.trees import walk_tree
 
 from ....types.traced_ints import TracedInt
 from ..code.class_tree import (
@@ -28,7 +27,6 @@ from ..code.class_tree import (
     IfElse,
     ListCode,
     ListComp,
-    MemberRef,
     NameCode,
     OptionalCall,
     OptionalCode,
@@ -373,35 +371,3 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
     DictCode: _print_dict,
     LetCode: lambda code: make_doc(code.result),
 }
-
-
-# --- members in a row --------------------------------------------------------------------------------------------------------
-
-
-# --- before names are decided ------------------------------------------------------------------------------------------------
-
-
-def measure_width(code: Code) -> int:
-    """Estimate the length of the code before names are decided."""
-    return sum(_measure_part(part) for part in walk_tree(code))
-
-
-def _measure_part(part: object) -> int:
-    match part:
-        case MemberRef(label):
-            return len(label) + 5
-        case Argument():
-            return len(print_code(part)) + 7
-        case SizeRef(words, sources):
-            return len(words) if not any(isinstance(s, Argument) for s in sources) else len(words) - 3 * len(sources)
-        case Lit(value):
-            return len(format_literal(value)) + 2
-        case CallCode(str() as function):
-            return len(function) + 2
-        case Method(_, name):
-            return len(name) + 3
-        case NameCode(words):
-            return len(words)
-        case KeywordCode():
-            return 0
-    return 2
