@@ -43,6 +43,24 @@ def test_lists_of_indices(function: Callable[[Any, Tensor], Tensor], dims: Any) 
     agree(Of(function, fc=nn.Linear(8, 8)), *given, dims=dims)
 
 
+class Biased(nn.Module):
+    """Rows of a matrix by the numbers of a buffer, as the position biases of window attention; the state dict has the buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.randn(9, 8))
+        self.register_buffer("index", torch.arange(12).view(2, 6) - 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.bias[self.index.view(-1)].view(2, 6, 8).sum(0)
+
+
+def test_numbers_of_a_buffer_that_count_from_the_end() -> None:
+    model = netc.from_torch(Biased(), torch.randn(2, 6, 8))  # proved in PyTorch and in ONNX Runtime
+    assert list(model.parameters) == ["bias", "index"]
+    assert "% 9" in model.spec()
+
+
 def test_the_last_element_is_a_slice() -> None:
     text = netc.from_torch(Of(lambda m, x: m.fc(x[:, [-1], :]), fc=nn.Linear(8, 8)), torch.randn(2, 6, 8), SIZES).spec()
     assert "slice 1 (-1)" in text

@@ -73,6 +73,18 @@ def test_layouts_that_follow_each_other_are_one() -> None:
     assert body(Of(read_twice), torch.randn(2, 3, 4)).startswith("flat = x -> flatten\n")
 
 
+def test_equal_constants_are_one_table() -> None:
+    """A helper makes its constant in each call. `[1]` and `[True]` are equal in Python, and stay two tables."""
+
+    def smooth(x: torch.Tensor) -> torch.Tensor:
+        return F.conv1d(x, torch.tensor([[[0.25, 0.5, 0.25]]]), padding=1)
+
+    text = body(Of(lambda _, x: smooth(x) - smooth(x * x)), torch.randn(2, 1, 8))
+    assert text.count("table") == 1
+    ones, truths = torch.ones(4, dtype=torch.int64), torch.ones(4, dtype=torch.bool)
+    assert body(Of(lambda _, x: (x + ones, x == truths)), torch.zeros(2, 1, dtype=torch.int64)).count("table") == 2
+
+
 def test_constants_of_one_element_are_numbers() -> None:
     """In the fewest digits that float32 tells apart. A constant that gives the result its shape stays a tensor."""
     kept, one, shape = torch.tensor([0.7]), torch.ones(1), torch.ones(1, 1, 1)

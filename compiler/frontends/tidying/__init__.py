@@ -16,7 +16,7 @@ from .embedding_positions import add_position_bounds
 from .iterations import extract_iterations
 from .own_weights import turn_weights_into_params
 from .single_operator_modules import dissolve_calls
-from .tables import TableFolder
+from .tables import TableFolder, merge_equal_tables
 from .torch_patterns import PATTERNS
 from .written_masks import simplify_masks
 from .written_rotary import fold_rotary
@@ -40,5 +40,8 @@ def tidy_program(program: Program) -> None:
     # Only now do some modules consist of one operator, such as a norm that a person wrote by hand.
     dissolve_calls(program.main)
     extract_iterations(program.main)
+    # An iteration has a graph of its own by now, in which its table stays.
+    for graph in collect_graphs(program.main):
+        merge_equal_tables(graph, program.facts)
     turn_weights_into_params(program.main)
     count_operators(program.main)

@@ -6,14 +6,14 @@ keeps its value exactly. Arithmetic of floats is left out, because it rounds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from netc.dsl.record import replace
 from netc.dsl.trees import rewrite_upward
 
-from ...dims import SymDim
-from ...ir.graph import OpNode
+from ...dims import Facts, SymDim
+from ...ir.graph import Graph, OpNode
 from ...ir.graph_values import Value
 from ...ops.arithmetic import Maximum, Minimum
 from ...ops.bitwise import BitwiseAnd, BitwiseNot, BitwiseOr
@@ -167,6 +167,23 @@ class TableFolder:
             return None
         places = broadcast_formula(filled, node.inputs[1].type.shape, shape)
         return None if places is None else CallFormula("where", (places, Const(node.op.value), op.formula))
+
+
+def merge_equal_tables(graph: Graph, facts: Facts) -> None:
+    """Keep one of the tables of a graph that have the same formula, shape and element type.
+
+    A function that makes a constant, such as the window of an SSIM loss, makes it anew in each call.
+    """
+    view = GraphView(graph, facts)
+    first: dict[Hashable, Value] = {}
+    for node in list(graph.nodes):
+        if not isinstance(node, OpNode) or not isinstance(node.op, TableOperator) or node.op.labeled or node.label:
+            continue
+        (value,) = node.outputs
+        kept = first.setdefault((node.op.formula, value.type), value)
+        if kept is not value and not any(one is value for one in graph.outputs):
+            view.replace_uses(node, kept)
+            graph.nodes.remove(node)
 
 
 def _make_formula(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
