@@ -99,11 +99,11 @@ class NumberConverted(Problem):
     severity: ClassVar[Severity] = "warning"
     operator: str
     written: str
-    taken: str
+    used: str
     found: TensorType
 
     def format_message(self) -> str:
-        return f"`{self.operator}` with {self.found.dtype} {show_shape(self.found.shape)} converts {self.written} to {self.taken}"
+        return f"`{self.operator}` with {self.found.dtype} {show_shape(self.found.shape)} converts {self.written} to {self.used}"
 
     def format_label(self) -> str:
         return f"{self.found.dtype} cannot represent {self.written}"

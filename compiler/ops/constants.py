@@ -170,7 +170,7 @@ class TableOperator(Operator):
         sizes = list_shape(part.list) or ()
         if prod(sizes) > MOST_ITEMS and not isinstance(part.list, StoredList):
             raise OperatorError(ListTooLong(prod(sizes), MOST_ITEMS), argument_location("formula"))
-        for index, size in zip(part.at, sizes, strict=True):
+        for index, size in zip(part.indices, sizes, strict=True):
             # `list[i / 2]` may be meant as `list[i // 2]`: a formula rounds only where the text says so.
             if kind_of(index, self.shape) == "float":
                 raise OperatorError(RealItemIndex(), argument_location("formula"))

@@ -93,7 +93,7 @@ class ItemFormula(Formula):
     """`list[i][j]`: the number in the list at these indices, one integer for each level."""
 
     list: ListFormula
-    at: tuple[Formula, ...]
+    indices: tuple[Formula, ...]
 
 
 class Function(Record):

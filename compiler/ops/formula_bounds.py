@@ -137,8 +137,8 @@ class _FormulaAnalysis:
                 return self._kind_of_binary(op, left, right)
             case CallFormula("where", (_, then, otherwise)):
                 return self._widest_kind((then, otherwise))
-            case ItemFormula(whole, _):
-                return self.get_kind(whole)
+            case ItemFormula(sequence, _):
+                return self.get_kind(sequence)
             case StoredList(_, array):
                 return "bool" if array.dtype == BOOL else "float" if array.dtype.is_float else "int"
             case ListFormula(items):
@@ -205,8 +205,8 @@ class _FormulaAnalysis:
                 return -inner if op == "-" else inner
             case BinaryFormula(op, left, right):
                 return self._interval_of_binary(formula, op, left, right)
-            case ItemFormula(whole, _):
-                return self.get_known(whole).interval
+            case ItemFormula(sequence, _):
+                return self.get_known(sequence).interval
             case StoredList(_, array):
                 # The numbers of a file are not read here: a check does not load NumPy.
                 return truth_interval(None) if array.dtype == BOOL else UNKNOWN if array.dtype.is_integer else ANYTHING

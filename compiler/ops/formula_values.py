@@ -157,10 +157,10 @@ def _evaluate_part(formula: Formula, places: Any, dtype: Any) -> Any:
             return (ARITHMETIC | COMPARISONS)[op](number(left), number(right))
         case CallFormula("where", (test, then, otherwise)):
             return np.where(truth(test), _evaluate_part(then, places, dtype), _evaluate_part(otherwise, places, dtype))
-        case ItemFormula(whole, at):
-            known = whole.array.load_array() if isinstance(whole, StoredList) else list_values(whole)
-            numbers = np.asarray(known, np.bool_ if kind_of(whole, ()) == "bool" else dtype)
-            return numbers[tuple(number(part).astype(np.int64) for part in at)]
+        case ItemFormula(sequence, indices):
+            known = sequence.array.load_array() if isinstance(sequence, StoredList) else list_values(sequence)
+            numbers = np.asarray(known, np.bool_ if kind_of(sequence, ()) == "bool" else dtype)
+            return numbers[tuple(number(part).astype(np.int64) for part in indices)]
         case CallFormula("float32", (argument,)):
             return number(argument).astype(np.float32).astype(dtype)
         case CallFormula(function, arguments):

@@ -79,13 +79,13 @@ def _always_fits(value: SymDim, dtype: DType) -> bool:
 
 
 def conversion_warnings(
-    operator: str, x: TensorType, taken: Mapping[str, tuple[Scalar | None, Scalar | None]]
+    operator: str, x: TensorType, pairs: Mapping[str, tuple[Scalar | None, Scalar | None]]
 ) -> tuple[tuple[Problem, Location], ...]:
-    """Make warnings about integers that are converted to other numbers. `taken` has, for each argument, the number written and the number
+    """Make warnings about integers that are converted to other numbers. `pairs` has, for each argument, the number written and the number
     used."""
     if not x.dtype.is_integer:
         return ()
-    different = {name: pair for name, pair in taken.items() if pair[0] != pair[1]}
+    different = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
     return tuple((NumberConverted(operator, str(old), str(new), x), argument_location(name)) for name, (old, new) in different.items())
 
 

@@ -118,7 +118,7 @@ class _FormulaEmitter:
         truth = kind_of(formula.list, self.op.shape) == "bool"
         values = np.asarray(list_values(formula.list), numpy_dtype(BOOL if truth else self.dtype))
         position = ""
-        for index, size in zip(formula.at, values.shape, strict=True):
+        for index, size in zip(formula.indices, values.shape, strict=True):
             inner = self._emit_number(index)
             inner = self.site.cast(inner, INT64) if self.real else inner
             position = self.site.add("Add", [self.site.add("Mul", [position, self.site.scalar(size, INT64)]), inner]) if position else inner

@@ -262,13 +262,15 @@ class _TableWriter:
             axes = find_indices(formula)
             places = tuple(SliceCode() if axis in axes else Lit(None) for axis in range(min(axes), len(self.op.shape)))
             return items if len(places) == len(axes) else Subscript(items, places)
-        return Subscript(items, tuple(self._item_index(index) for index in formula.at))
+        return Subscript(items, tuple(self._item_index(index) for index in formula.indices))
 
     def _is_along_axes(self, formula: ItemFormula) -> bool:
         """Whether the list has an item for each index along some axes of the table, in their order."""
-        axes = [index.number for index in formula.at if isinstance(index, IndexFormula)]
+        axes = [index.number for index in formula.indices if isinstance(index, IndexFormula)]
         return (
-            len(axes) == len(formula.at) and axes == sorted(set(axes)) and list_shape(formula.list) == tuple(self.op.shape[a] for a in axes)
+            len(axes) == len(formula.indices)
+            and axes == sorted(set(axes))
+            and list_shape(formula.list) == tuple(self.op.shape[a] for a in axes)
         )
 
     def _written_parts(self) -> Iterator[Formula]:
@@ -278,7 +280,7 @@ class _TableWriter:
             part = stack.pop()
             yield part
             if isinstance(part, ItemFormula):
-                stack += () if self._is_along_axes(part) else part.at
+                stack += () if self._is_along_axes(part) else part.indices
             else:
                 stack += find_operands(part)
 
