@@ -18,8 +18,8 @@ from netc.dsl import ast
 def dimension_names(
     inputs: Iterable[ast.InputDecl], statements: Iterable[ast.Statement], is_bound: Callable[[str], bool]
 ) -> list[ast.Name]:
-    """Each upper-case name in the shapes of inputs that nothing else binds: neither a `let` among the statements, nor what is around
-    them, which `is_bound` knows. A name that occurs twice is there twice."""
+    """Return each upper-case name in the shapes of inputs that nothing else binds: no `let` among the statements, and no definition around
+    them (`is_bound`). A name that occurs twice is there twice."""
     lets = {s.name.name for s in statements if isinstance(s, ast.Let)}
     names = (name for node in inputs for name in names_in_shape(node.shape))
     # Upper case alone makes a dimension, so that a misspelled parameter in a shape is an unknown name and not a new dimension.

@@ -26,7 +26,7 @@ from .name_scopes import Definition, NameScope, Occurrence
 from .section_names import section_name
 
 Imports = Callable[[ast.Use], Mapping[str, Definition]]
-"""Returns the definitions that a `use` makes visible, by name."""
+"""A function that returns the definitions that a `use` makes visible, by name."""
 Known = MutableMapping[int, ItemNames]
 """The names of blocks and functions of earlier versions of a file, by the identity of their nodes."""
 
@@ -78,7 +78,7 @@ class FileNames:
 
 
 def bind_file(file: ast.File, imports: Imports, known: Known | None = None) -> FileNames:
-    """Binds the names of a file. `known` has the names of blocks of earlier versions, and gets the blocks of this version."""
+    """Bind the names of a file. `known` has the names of blocks of earlier versions, and gets the blocks of this version."""
     return _FileBinder(file, imports, {} if known is None else known).bind_items()
 
 
@@ -86,18 +86,18 @@ class _FileBinder:
     def __init__(self, file: ast.File, imports: Imports, known: Known) -> None:
         self.file, self.imports, self.known = file, imports, known
         self.lists: dict[int, ItemNames] = {}
-        """By the identity of the list of a `let (a, b) = ...`, which all its parts have, the names of the first part."""
+        """The names of the first part of each `let (a, b) = ...`, by the identity of its list, which all parts share."""
         self.names = FileNames(file)
         self.top = self.names.top
         self.statement_scope = self.names.statement_scope
         self.dimensions: dict[str, Definition] = {}
-        """The dimensions of all models; of several with one name, the first."""
+        """The dimensions of all models. If several have the same name, the first counts."""
         self.own_dimensions: dict[int, dict[str, Definition]] = {}
         """The dimensions of each model, by the identity of its node."""
         self.models: dict[str, NameScope] = {}
         """The scope of the body of each model, for its train sections."""
         self.sections: dict[str, NameScope] = {}
-        """The scope of the body of each train section, for those that are derived from it."""
+        """The scope of the body of each train section, for the sections that are derived from it."""
 
     def bind_items(self) -> FileNames:
         for item in self.file.items:

@@ -29,7 +29,7 @@ class ItemNames:
         self.body: NameScope | None = None
         """The scope of its statements."""
         self.notes: list[tuple[Span, str, Definition | None, str]] = []
-        """The input of `occurrences`, which are made on demand: the evaluator does not need them."""
+        """The notes from which `occurrences` is made on demand: the evaluator does not need occurrences."""
         self.used: set[int] = set()
         """The identities of the definitions that something refers to."""
         self.reads: dict[tuple[str, bool], Definition | None] = {}
@@ -56,7 +56,7 @@ class ItemBinder:
         self._unpacked: set[int] = set()
 
     def visit_node(self, node: ast.Node, scope: NameScope) -> None:
-        """Finds the names in a node. The names that the node declares are bound in the scope."""
+        """Find the names in a node. The names that the node declares are bound in the scope."""
         rule = _RULES.get(type(node))
         if rule is None:
             self._visit_fields(node, scope)
@@ -64,7 +64,7 @@ class ItemBinder:
             rule(self, node, scope)
 
     def visit_nodes(self, nodes: Iterable[object], scope: NameScope) -> None:
-        """Visits the nodes among some values and in their tuples, in order."""
+        """Visit the nodes among some values and in their tuples, in order."""
         for node in nodes:
             if isinstance(node, tuple):
                 self.visit_nodes(node, scope)
@@ -87,7 +87,7 @@ class ItemBinder:
             self.bind_name(scope, name, kind_of(node), node)
 
     def bind_name(self, scope: NameScope, name: ast.Name, kind: str, node: ast.Node, owner: str = "") -> None:
-        """Binds a name in a scope. In the scope of a file or comprehension, the first of several definitions counts. The evaluator reports
+        """Bind a name in a scope. In the scope of a file or comprehension, the first of several definitions counts. The evaluator reports
         the others."""
         definition = Definition(name.span, name.name, kind, node, owner)
         if name.name != "_":
@@ -98,12 +98,12 @@ class ItemBinder:
         self.record_occurrence(name.span, name.name, definition)
 
     def record_occurrence(self, span: Span, name: str, definition: Definition | None, role: str = "name") -> None:
-        """Records an occurrence."""
+        """Record an occurrence, unless it is `in`, which is a word of the language."""
         if name != "in":
             self.names.notes.append((span, name, definition, role))
 
     def look_up(self, name: str, scope: NameScope, stage: bool = False) -> Definition | None:
-        """Returns the definition of a name, and records a lookup in the scope of the file."""
+        """Return the definition of a name, and record a lookup in the scope of the file."""
         definition = find_definition(name, stage, scope, self.dimensions)
         # Also a name that was not found is recorded: a definition that is added later changes what the item means.
         if definition is None or self.top.names.get(name) is definition or definition.kind == "dimension":
@@ -111,7 +111,7 @@ class ItemBinder:
         return definition
 
     def record_use(self, span: Span, name: str, scope: NameScope, stage: bool = False, role: str = "name") -> Definition | None:
-        """Records a use of a name, and returns its definition."""
+        """Record a use of a name, and return its definition."""
         definition = self.look_up(name, scope, stage)
         self.record_occurrence(span, name, definition, role)
         if definition is not None:
@@ -174,7 +174,7 @@ class ItemBinder:
             self._visit_activation(node.activation, scope)
 
     def _visit_activation(self, value: ast.Expr, scope: NameScope) -> None:
-        """Finds the names in the activation after the arguments of a stage. `relu` is the operator there, even if
+        """Find the names in the activation after the arguments of a stage. `relu` is the operator there, even if
         a tensor has this name."""
         if isinstance(value, ast.Name):
             self.record_use(value.span, value.name, scope, stage=True)
@@ -182,7 +182,7 @@ class ItemBinder:
             self.visit_node(value, scope)
 
     def _visit_argument(self, value: ast.Expr, scope: NameScope, words: tuple[str, ...]) -> None:
-        """Finds the names in an argument. It may also be one of the operator's own `words`, as in `padding=same`."""
+        """Find the names in an argument. It may also be one of the operator's own `words`, as in `padding=same`."""
         if not (isinstance(value, ast.Name) and value.name in words):
             self.visit_node(value, scope)
 
@@ -206,7 +206,7 @@ class ItemBinder:
     # --- tensors -----------------------------------------------------------------------------------------------------------
 
     def visit_stage(self, node: ast.Tensor, scope: NameScope) -> None:
-        """Finds the names in a tensor expression after an arrow."""
+        """Find the names in a tensor expression after an arrow."""
         match node:
             case ast.Apply():
                 self._visit_apply(node, scope, stage=True)
@@ -238,7 +238,7 @@ class ItemBinder:
     # --- statements --------------------------------------------------------------------------------------------------------
 
     def open_body(self, node: ast.Body, outer: NameScope) -> NameScope:
-        """Finds the names in a body, and returns its scope as it is after the last statement."""
+        """Find the names in a body, and return its scope as it is after the last statement."""
         scope = NameScope(node.span, outer, node.statements)
         self.visit_nodes(node.statements, scope)
         return scope
@@ -269,7 +269,7 @@ class ItemBinder:
     # --- parameters --------------------------------------------------------------------------------------------------------
 
     def bind_parameters(self, parameters: Iterable[ast.ParameterDecl | ast.TensorParameter], scope: NameScope, owner: str) -> None:
-        """Binds the parameters of a definition called `owner`: first the compile-time ones, whose values the patterns may use."""
+        """Bind the parameters of a definition called `owner`: first the compile-time ones, whose values the patterns may use."""
         tensors = [p for p in parameters if isinstance(p, ast.TensorParameter)]
         for parameter in parameters:
             if isinstance(parameter, ast.ParameterDecl):
@@ -282,7 +282,7 @@ class ItemBinder:
                 self._visit_size(size, scope)
 
     def _visit_size(self, size: ast.Expr, scope: NameScope) -> None:
-        """Finds the names in a size of a pattern. A new name is bound, and an upper-case name even if it has a definition outside of the
+        """Find the names in a size of a pattern. A new name is bound, and an upper-case name even if it has a definition outside of the
         block."""
         if isinstance(size, ast.Name):
             if size.name in ("_", "..."):
@@ -294,7 +294,7 @@ class ItemBinder:
 
 
 def find_definition(name: str, stage: bool, scope: NameScope, dimensions: Mapping[str, Definition]) -> Definition | None:
-    """Returns the definition of a name. Where a `stage` is needed, a tensor does not hide an operator. A tensor without such an operator is
+    """Return the definition of a name. Where a `stage` is needed, a tensor does not hide an operator. A tensor without such an operator is
     the definition, although its use there is an error."""
     definition = scope.find_name(name, stage)
     if definition is None and not (stage and name in Operator.registry):
@@ -303,7 +303,7 @@ def find_definition(name: str, stage: bool, scope: NameScope, dimensions: Mappin
 
 
 def _operator_of(node: ast.Apply, definition: Definition | None) -> type[Operator] | None:
-    """Returns the operator whose words the arguments may be. None if no argument is a name."""
+    """Return the operator whose words the arguments may be. None if no argument is a name."""
     if definition is not None:
         return None
     values = [*node.positional, *[keyword.value for keyword in node.keywords]]
@@ -316,7 +316,7 @@ Reader = Callable[[ast.Node], tuple[object, ...]]
 
 @cache
 def _field_readers(kind: type[ast.Node]) -> tuple[Reader, Reader | None]:
-    """Returns two functions that read the fields of a node without the names that it binds: the fields that do not see these names, and
+    """Return two functions that read the fields of a node without the names that it binds: the fields that do not see these names, and
     the fields that do."""
     declaration = DECLARATIONS.get(kind)
     if declaration is None:

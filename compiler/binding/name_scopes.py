@@ -1,4 +1,8 @@
-"""Definitions, occurrences of names, and the scopes in which names are visible."""
+"""Definitions, occurrences of names, and the scopes in which names are visible.
+
+A scope has the names of a part of the text, and a parent. A name is looked up in the innermost scope first. Statements make their names
+visible below them only; the scope of a file is `hoisted`, so its names are visible everywhere in it.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,8 @@ _LITERALS = (ast.NumberLiteral, ast.String, ast.Boolean, ast.Dims, ast.ListExpr)
 
 
 class Definition(Record):
-    """A name where it is bound. `kind`: `block`, `model`, `function`, `let`, `parameter`, `tensor`, `shared`, `dimension`, `variable`.
-    `node` is what binds it; `owner` the name of the definition whose parameter it is."""
+    """A name at the place where it is bound. `kind`: `block`, `model`, `function`, `let`, `parameter`, `tensor`, `shared`, `dimension` or
+    `variable`. `node` is the node that binds it. `owner` is the name of the definition with this parameter."""
 
     span: Span
     name: str
@@ -25,8 +29,8 @@ class Definition(Record):
 
 
 class Occurrence(Record):
-    """A name in the text. `definition` is None for what the language provides, and for what is unknown. `role`: `argument` before `=`,
-    `function` where an expression calls it, else `name`."""
+    """A name in the text. `definition` is None if the name belongs to the language, or is unknown. `role`: `argument` before `=`,
+    `function` if an expression calls it, else `name`."""
 
     span: Span
     name: str
@@ -40,8 +44,7 @@ class Occurrence(Record):
 
 
 class NameScope:
-    """The names that are visible in a part of the text: `span`. Those bound by statements are visible after them only. `statements` are
-    the statements of its body."""
+    """The names that are visible in a part of the text, `span`. `statements` has the statements of its body."""
 
     def __init__(self, span: Span, parent: NameScope | None, statements: tuple[ast.Statement, ...] = ()) -> None:
         self.span, self.parent, self.statements = span, parent, statements
@@ -52,7 +55,7 @@ class NameScope:
             parent.inner.append(self)
 
     def find_name(self, name: str, stage: bool = False) -> Definition | None:
-        """The definition of a name; for a `stage`, what is no tensor."""
+        """Find the definition of a name. For a `stage`, definitions of tensors are skipped."""
         scope: NameScope | None = self
         while scope is not None:
             definition = scope.names.get(name)
@@ -62,7 +65,7 @@ class NameScope:
         return None
 
     def scope_at(self, offset: int) -> NameScope:
-        """The innermost scope that has an offset."""
+        """Find the innermost scope at an offset."""
         scope = self
         while True:
             inside = [inner for inner in scope.inner if inner.span.start <= offset <= inner.span.end]
@@ -83,7 +86,7 @@ class NameScope:
         return result
 
     def walk_scopes(self) -> Iterator[NameScope]:
-        """The scope and all inside it, outermost first."""
+        """Iterate over the scope and all scopes inside it, outermost first."""
         stack = [self]
         while stack:
             scope = stack.pop()

@@ -1,6 +1,6 @@
 """The train sections of a file, and their names.
 
-A module of its own, because a file without train sections needs nothing else about them.
+It is a module of its own, because a file without train sections needs nothing else about them.
 """
 
 from __future__ import annotations
