@@ -33,7 +33,7 @@ class DimFold(Generic[R]):
         return None
 
     def fold_inner(self, d: Dim) -> R:
-        """Convert a sum of which all atoms are converted already."""
+        """Convert a sum whose atoms are already in `known`."""
         return self.fold_sum(rewrite_in_symbols(d))
 
     def fold_dim(self, d: Dim) -> R:

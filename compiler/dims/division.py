@@ -350,7 +350,7 @@ def rebuild_atom(atom: Atom, known: Mapping[Atom, Dim]) -> Dim:
 
 
 def _lone_symbol(d: SymDim) -> str | None:
-    """The name of the user's symbol that `d` is, if it is nothing else."""
+    """Return the name of a symbol if `d` is that symbol alone."""
     match tuple(d.terms.items()):
         case (((Symbol(name=name),), 1),):
             return name

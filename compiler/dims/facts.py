@@ -265,7 +265,7 @@ def _is_never_zero(d: Dim) -> bool:
 
 
 def _find_canceling_facts(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
-    """Multiples of facts that cancel a term of d."""
+    """Find multiples of facts that cancel a term of d."""
     useful: dict[Dim, None] = {}
     # Three nested loops: the effort counts their steps before they run, because a `where` may have any number of
     # conditions.
@@ -291,7 +291,7 @@ def _has_min_max(d: Dim) -> bool:
 
 
 def _lower_forms_without_min_max(d: Dim) -> Iterator[Dim]:
-    """Dimensions that are never more than d, each `max` of which is one of its arguments."""
+    """Yield dimensions that are never more than d, with each `max` replaced by one of its arguments."""
     forms = [d]
     for _ in range(_MOST_BRANCHES):
         form = forms.pop()

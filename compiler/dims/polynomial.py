@@ -278,7 +278,7 @@ _order = attrgetter("order")
 
 
 def dim_from_terms(terms: Terms) -> Dim:
-    """The dimension with these terms, none of which is zero."""
+    """Make the dimension with these terms. No coefficient may be zero."""
     if not terms:
         return 0
     if len(terms) == 1 and () in terms:

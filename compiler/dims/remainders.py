@@ -74,7 +74,7 @@ def _replace_quotient(d: Dim, monomial: Monomial, quotient: FloorQuotient) -> It
 
 
 def _merge_nested_quotients(d: Dim, monomial: Monomial, quotient: FloorQuotient) -> Iterator[Dim]:
-    """Yield `d` with one remainder for two quotients of which one divides the other again: `T//3 - 7*(T//21)` is `T//3 % 7`."""
+    """Yield `d` with one remainder in place of two nested quotients: `T//3 - 7*(T//21)` is `T//3 % 7`, because `T//21` is `(T//3)//7`."""
     terms = terms_of(d)
     others = divide_monomial(monomial, (quotient,)) or ()
     for term, number in terms.items():

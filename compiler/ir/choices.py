@@ -45,7 +45,7 @@ class Choice(Record):
 
 
 def joined_tuples(choices: Iterable[Choice]) -> Iterator[JoinedTuple]:
-    """Iterate over the tuples that `if`s return, each after the tuples of which it is made."""
+    """Iterate over the tuples that `if`s return. A tuple that contains another one comes after it."""
     for choice in choices:
         yield from joined_tuples(choice.inner)
         yield from (part.of for part in choice.results if isinstance(part, TupleSlice) and isinstance(part.of, JoinedTuple))

@@ -14,7 +14,7 @@ from ..types.tensor_types import TensorType
 
 
 class Value:
-    """A tensor within one graph. `name` is what the spec calls it, empty if it has no name; `span` is where it was made.
+    """A tensor within one graph. `name` is its name in the spec, empty if it has none. `span` is the text that made it.
 
     `spatial`: the tensor comes from a convolution or pooling and has its axes in their order, channels before space. `axes` has the names
     that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty for an axis without a name. `borrowed`: the body
@@ -110,7 +110,7 @@ class ReturnedTuple(Record):
 
 
 def iterate_source_tuples(parts: Parts) -> Iterator[ValueTuple]:
-    """Iterate over the tuples of which the parts are slices, and the tuples of which these are made."""
+    """Iterate over the tuples that the parts are slices of, and the tuples inside them."""
     for part in parts:
         if isinstance(part, TupleSlice):
             yield part.of

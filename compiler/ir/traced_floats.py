@@ -35,7 +35,7 @@ UNKNOWN_OPERATION = "?"
 
 
 class TracedFloat(TracedValue):
-    """A float that knows what it is computed from."""
+    """A float with a formula."""
 
     __slots__ = ()
 

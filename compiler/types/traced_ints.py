@@ -31,7 +31,7 @@ OPAQUE_PREFIX = "?"
 
 
 class TracedValue:
-    """A value that knows what it is computed from, or a record of such values."""
+    """A value with a formula over parameters and sizes, or a record of such values."""
 
     __slots__ = ()
 
@@ -63,7 +63,8 @@ class TracedLeaf(TracedValue):
 
 
 class TracedInt(int, TracedLeaf):
-    """An integer with its formula. `+ - * // % **` and negation keep it; with anything but integers they give what `int` gives."""
+    """An integer with its formula. `+ - * // % **` and negation keep the formula. With other operands than integers, they behave like
+    `int`."""
 
     def __new__(cls, value: int, origin: SymDim) -> TracedInt:
         traced = super().__new__(cls, value)
