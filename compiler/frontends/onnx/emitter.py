@@ -130,11 +130,11 @@ class Emitter:
             return self._reuse_module(first, inputs)
         # A weight that an earlier stage of another kind owns is tied: an embedding and the output layer, for example.
         tie = self._find_tie(weights)
-        own_weights = {name: known for name, known in weights.items() if tie is None or name != tie.name}
-        label = self._choose_label(operator, own_weights)
+        weights_as_params = {name: known for name, known in weights.items() if tie is None or name != tie.name}
+        label = self._choose_label(operator, weights_as_params)
         outputs = self.apply_multi_op(operator, *inputs, label=label, tie=tie, **arguments)
         node = self._find_node(outputs)
-        self._store_weights(node, label, own_weights)
+        self._store_weights(node, label, weights_as_params)
         if key is not None:
             self._shared[key] = node
         return outputs

@@ -13,13 +13,13 @@ from ...ir.walk import collect_graphs
 from ..graph_view import GraphView
 from .dead_code import count_operators, remove_dead_code
 from .embedding_positions import add_position_bounds
+from .fold_masks import simplify_masks
+from .fold_rotary import fold_rotary
 from .iterations import extract_iterations
-from .own_weights import turn_weights_into_params
 from .single_operator_modules import dissolve_calls
 from .tables import TableFolder, merge_equal_tables
 from .torch_patterns import PATTERNS
-from .written_masks import simplify_masks
-from .written_rotary import fold_rotary
+from .weights_as_params import turn_weights_into_params
 
 
 def tidy_program(program: Program) -> None:

@@ -24,7 +24,7 @@ from ...ops.shape import Expand, Reshape, Transpose, Unsqueeze
 from ..composites import recognize_operator
 from ..graph_view import GraphView, iterate_orders
 from ..layout_patterns import drop_undone, merge_permutations, merge_reshapes
-from .written_dense import fold_dense
+from .fold_dense import fold_dense
 
 Pattern = Callable[[GraphView, Node], object]
 
