@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netc.compiler.types.numpy_types import Array
 
 
-class Call(Record):
+class RecordedCall(Record):
     """One call of a module, with the arrays of its inputs and outputs. `number` counts the calls of one module from 0."""
 
     path: str
@@ -29,15 +29,15 @@ class Call(Record):
     outputs: Sequence[Array]
 
 
-def record_calls(module: torch.nn.Module, run: Callable[[], Any]) -> list[Call]:
+def record_calls(module: torch.nn.Module, run: Callable[[], Any]) -> list[RecordedCall]:
     """Record the calls of the modules inside while `run` runs, in the order in which they end."""
-    calls: list[Call] = []
+    calls: list[RecordedCall] = []
     counts: dict[str, int] = {}
 
     def noting(path: str) -> Any:
         def note(_: Any, args: Any, kwargs: Any, made: Any) -> None:
             counts[path] = counts.get(path, -1) + 1
-            calls.append(Call(path, counts[path], _copy_arrays((args, kwargs)), _copy_arrays(made)))
+            calls.append(RecordedCall(path, counts[path], _copy_arrays((args, kwargs)), _copy_arrays(made)))
 
         return note
 
@@ -62,7 +62,7 @@ def list_tensors(tree: Any) -> list[Any]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
-def find_first_difference(original: Sequence[Call], imported: Sequence[Call]) -> str:
+def find_first_difference(original: Sequence[RecordedCall], imported: Sequence[RecordedCall]) -> str:
     """Describe the first call whose results differ. Empty if no call can be compared."""
     known = {(call.path, call.number): call for call in imported}
     before = ""

@@ -28,7 +28,7 @@ from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import replace
 
 from ..inputs.random_inputs import BATCH
-from .first_difference import Call, list_tensors, record_calls
+from .first_difference import RecordedCall, list_tensors, record_calls
 from .float64_reference import Float64Converter, NotEvaluated
 from .loop_lengths import read_at_lengths
 from .origin import Origin
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from netc.compiler.types.numpy_types import Array
 
     from .input_declarations import DeclaredInputs
-    from .training_mode import Step
+    from .training_mode import TrainingStep
 
 T = TypeVar("T")
 
@@ -281,11 +281,11 @@ class _ModuleRunner:
         with RandomRounding(seed):
             return self.run_float64([off(array) for array in inputs], _PerturbedWeights(weights, seed))
 
-    def run_calls(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
+    def run_calls(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[RecordedCall]:
         """Run the module, and return the calls of the modules inside."""
         return self._run_with(inputs, weights, lambda run: record_calls(self.module, run))
 
-    def run_step(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Step:
+    def run_step(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> TrainingStep:
         """Run a step of training."""
         return self._run_with(inputs, weights, lambda run: run_training_step(self.module, run))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.onnx import float_model, from_file, read_whole
 
-from .first_difference import Call
+from .first_difference import RecordedCall
 from .float64_reference import NotEvaluated, evaluate_float64, find_defect, run_reference
 from .onnx_process import CannotLoad, CannotRun, Crashed, OnnxProcess, RuntimeFailure
 from .origin import Origin, RunCalls
@@ -97,11 +97,11 @@ class _OnnxRunner:
     def make_calls(self, tensors: Mapping[str, tuple[str, str]]) -> RunCalls:
         """Return a function that records the inputs and results of stages. `tensors` has their names in the file by the stages' paths."""
 
-        def run(inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
+        def run(inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[RecordedCall]:
             names = list(dict.fromkeys(name for pair in tensors.values() for name in pair))
             arrays = self._run_tensors(names, inputs)
             pairs = [(path, arrays.get(before), arrays.get(after)) for path, (before, after) in tensors.items()]
-            return [Call(path, 0, (before,), (after,)) for path, before, after in pairs if before is not None and after is not None]
+            return [RecordedCall(path, 0, (before,), (after,)) for path, before, after in pairs if before is not None and after is not None]
 
         return run
 

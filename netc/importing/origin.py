@@ -14,8 +14,9 @@ from netc.dsl.record import Record
 if TYPE_CHECKING:
     from netc.compiler.types.numpy_types import Array
 
-    from .first_difference import Call
-    from .training_mode import Step
+    from .first_difference import RecordedCall
+    from .training_mode import TrainingStep
+
 
 Run = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Array]"]
 """Runs the model: from inputs in order, and weights by key, to outputs in order."""
@@ -23,10 +24,10 @@ Run = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Array]"]
 RunPerturbed = Callable[["Sequence[Array]", "Mapping[str, Array]", int], "list[Array]"]
 """Runs the model with rounding errors, which depend on a seed."""
 
-RunCalls = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Call]"]
+RunCalls = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[RecordedCall]"]
 """Runs the model, and returns the calls of the modules inside."""
 
-RunStep = Callable[["Sequence[Array]", "Mapping[str, Array]"], "Step"]
+RunStep = Callable[["Sequence[Array]", "Mapping[str, Array]"], "TrainingStep"]
 """Runs a step of training."""
 
 

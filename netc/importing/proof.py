@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from ..model import Model
     from .origin import Origin
-    from .training_mode import Step
+    from .training_mode import TrainingStep
 
 
 SLACK = 2.0
@@ -204,7 +204,7 @@ def _run_target(target: str, run: Callable[[list[Array]], list[Array]], inputs: 
         raise NotProved(f"what was made fails in {target}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
 
 
-def _compare_training_steps(model: Model, expected: Step, inputs: list[Array], weights: Mapping[str, Array]) -> float:
+def _compare_training_steps(model: Model, expected: TrainingStep, inputs: list[Array], weights: Mapping[str, Array]) -> float:
     """Compare a step of training, and return the largest difference. Raises `NotProved`."""
     from .training_mode import run_training_step  # and PyTorch, which the ONNX files that commands read do without
 

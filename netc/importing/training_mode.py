@@ -1,7 +1,7 @@
 """Runs a module for one step of training in a comparable way: dropout drops nothing, but scales as if it did.
 
-In: a module, and a function that runs it. Out: a `Step`. Always: two modules that draw with the same probabilities, in any order, give the
-same step. The mode of the module is restored, and its state is the state after the step.
+In: a module, and a function that runs it. Out: a `TrainingStep`. Always: two modules that draw with the same probabilities, in any order,
+give the same step. The mode of the module is restored, and its state is the state after the step.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _SEED = 0
 _ATEN = torch.ops.aten
 
 
-class Step(Record):
+class TrainingStep(Record):
     """The outputs of a step, and the parameters and buffers after it."""
 
     outputs: list[Array]
     state: Mapping[str, Array]
 
 
-def run_training_step(module: torch.nn.Module, run: Callable[[], Any]) -> Step:
+def run_training_step(module: torch.nn.Module, run: Callable[[], Any]) -> TrainingStep:
     """Run a step of training. `run` calls the module."""
     modes = {inner: inner.training for inner in module.modules()}
     module.train()
@@ -39,7 +39,7 @@ def run_training_step(module: torch.nn.Module, run: Callable[[], Any]) -> Step:
         with torch.random.fork_rng(devices=()), torch.no_grad(), _KeepAll():  # type: ignore[no-untyped-call]
             torch.manual_seed(_SEED)
             outputs = [to_array(tensor) for tensor in list_tensors(run())]
-            return Step(outputs, {key: to_array(tensor.clone()) for key, tensor in module.state_dict().items()})
+            return TrainingStep(outputs, {key: to_array(tensor.clone()) for key, tensor in module.state_dict().items()})
     finally:
         for inner, mode in modes.items():
             inner.training = mode

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.compiler.frontends.torch.keys import Keys
+from netc.compiler.frontends.torch.keys import KeyPlacement
 from netc.compiler.frontends.torch.module_calls import ModuleCall
 from netc.importing.array_difference import LIMIT
 from netc.importing.module_origin import make_module_origin
@@ -49,7 +49,7 @@ def test_a_module_of_one_layer_that_is_called_twice() -> None:
 
 def test_each_call_of_a_module_is_gone_over_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice as many calls ask about twice as often which modules nodes are in, and not four times as often."""
-    chain, results = ModuleCall.enclosing_calls, Keys.find_shared_results
+    chain, results = ModuleCall.enclosing_calls, KeyPlacement.find_shared_results
     asked: list[int] = []
 
     def counted(call: ModuleCall) -> list[ModuleCall]:
@@ -57,14 +57,14 @@ def test_each_call_of_a_module_is_gone_over_once(monkeypatch: pytest.MonkeyPatch
             asked[-1] += 1
         return chain(call)
 
-    def counting(keys: Keys) -> Any:
+    def counting(keys: KeyPlacement) -> Any:
         asked.append(0)
         monkeypatch.setattr(ModuleCall, "enclosing_calls", counted)
         found = results(keys)
         monkeypatch.setattr(ModuleCall, "enclosing_calls", chain)
         return found
 
-    monkeypatch.setattr(Keys, "find_shared_results", counting)
+    monkeypatch.setattr(KeyPlacement, "find_shared_results", counting)
     for calls in (8, 16):
         netc.from_torch(Of(lambda m, x, n=calls: reduce(lambda y, _: m.part(y), range(n), x), part=_Wrapped(nn.ReLU())), torch.randn(2, 4))
     assert 0 < asked[0] < asked[1]

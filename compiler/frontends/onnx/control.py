@@ -18,13 +18,13 @@ from ...types.tensor_types import BOOL, INT64
 from ..graph_builder import ImportRefused
 from .emitter import Emitter, range_formula
 from .importer_site import OnnxSite
-from .input_dimensions import Dimensions
+from .input_dimensions import InputDimensions
 from .loop_counts import LoopCondition
 from .name_uses import NameUses
 from .onnx_files import read_attributes
 from .onnx_values import BROKEN, Broken, Filled, Item, Known
 from .runtime_loops import make_loop
-from .scopes import Names
+from .scopes import NameScope
 from .shape_arithmetic import to_dims
 
 MOST_STEPS = 2**20
@@ -43,24 +43,24 @@ class GraphImporter(Protocol):
     """The members of the importer that control flow uses."""
 
     model: onnx.ModelProto
-    dimensions: Dimensions
+    dimensions: InputDimensions
     emit: Emitter
     uses: NameUses
 
     @property
     def version(self) -> int: ...
 
-    def add_initializers(self, graph: onnx.GraphProto, names: Names) -> None: ...
+    def add_initializers(self, graph: onnx.GraphProto, names: NameScope) -> None: ...
 
-    def import_nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: Names, depth: int) -> None: ...
+    def import_nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: NameScope, depth: int) -> None: ...
 
     def save_state(self) -> SavedState: ...
 
 
-class Control:
+class ControlFlow:
     """One such node."""
 
-    def __init__(self, importer: GraphImporter, node: onnx.NodeProto, names: Names, depth: int) -> None:
+    def __init__(self, importer: GraphImporter, node: onnx.NodeProto, names: NameScope, depth: int) -> None:
         self.importer, self.node, self.names, self.depth = importer, node, names, depth
         self.graphs: dict[str, onnx.GraphProto] = {a.name: a.g for a in node.attribute if a.HasField("g")}
         self.emit = importer.emit
@@ -81,7 +81,7 @@ class Control:
 
     def _import_graph(self, graph: onnx.GraphProto, items: Sequence[Item], outputs: slice = slice(None)) -> list[Item]:
         """Import an inner graph. Returns the items of its outputs, for the items of its inputs."""
-        inner = Names(self.names)
+        inner = NameScope(self.names)
         for info, item in zip(graph.input, items, strict=False):
             inner[info.name] = item
         self.importer.add_initializers(graph, inner)
@@ -205,7 +205,7 @@ class Control:
     def _evaluate_names(self, wanted: Sequence[str], number: Item, states: Mapping[str, Item]) -> Sequence[Item]:
         """Return the items of names in one step of the body. The nodes that this adds are undone."""
         body = self._get_graph("body")
-        inner = Names(self.names)
+        inner = NameScope(self.names)
         for info in body.input:
             inner[info.name] = states.get(info.name, BROKEN)
         inner[body.input[0].name] = number
@@ -300,7 +300,7 @@ def _suggest_input_to_fix(importer: GraphImporter, node: onnx.NodeProto) -> str:
     return suggest_sizes_to_fix(importer.dimensions) if sized else ""
 
 
-def suggest_sizes_to_fix(dimensions: Dimensions) -> str:
+def suggest_sizes_to_fix(dimensions: InputDimensions) -> str:
     """Suggest to fix the symbolic sizes, if there are any."""
     texts = {name: text for text, name in dimensions.names.items()}
     free = [n for n in dimensions.symbols if isinstance(dimensions.declared.dims.get(n), SymDim)]

@@ -22,7 +22,7 @@ from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexForm
 from ...types.numpy_types import Array, dtype_of, numpy_dtype
 from ...types.tensor_types import INT64, DType
 from ..graph_builder import GraphBuilder, ImportRefused, make_empty_span
-from .onnx_names import Labels, is_made_up, split_levels
+from .onnx_names import LabelMaker, is_made_up, split_levels
 from .onnx_values import Filled, Known, SizeRatio, Sizes
 from .undo_journal import Journal
 
@@ -40,7 +40,7 @@ class Emitter:
         """The program that wrote the file."""
         self.journal = Journal()
         """Records the uses of labels and weights, so that a node that is refused later gives them back."""
-        self.labels = Labels(self.journal)
+        self.labels = LabelMaker(self.journal)
         self.weights: dict[str, Array] = {}
         self.scope: tuple[str, ...] = ()
         self.scopes: dict[int, tuple[str, ...]] = {}
@@ -130,11 +130,11 @@ class Emitter:
             return self._reuse_module(first, inputs)
         # A weight that an earlier stage of another kind owns is tied: an embedding and the output layer, for example.
         tie = self._find_tie(weights)
-        weights_as_params = {name: known for name, known in weights.items() if tie is None or name != tie.name}
-        label = self._choose_label(operator, weights_as_params)
+        own_weights = {name: known for name, known in weights.items() if tie is None or name != tie.name}
+        label = self._choose_label(operator, own_weights)
         outputs = self.apply_multi_op(operator, *inputs, label=label, tie=tie, **arguments)
         node = self._find_node(outputs)
-        self._store_weights(node, label, weights_as_params)
+        self._store_weights(node, label, own_weights)
         if key is not None:
             self._shared[key] = node
         return outputs

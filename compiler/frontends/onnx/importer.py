@@ -23,7 +23,7 @@ from ...types.numpy_types import Array, numpy_dtype
 from ...types.tensor_types import TensorType
 from ..graph_builder import ImportRefused
 from ..imported_model import Obstacle
-from .control import AlreadyAnObstacle, Control, suggest_sizes_to_fix
+from .control import AlreadyAnObstacle, ControlFlow, suggest_sizes_to_fix
 from .defaults import is_default
 from .derived_weights import derive_weight, is_of_weights, make_initializer
 from .emitter import Emitter
@@ -31,16 +31,16 @@ from .float_forms import FORMS
 from .fold import fold_node
 from .importer_site import Attributes, OnnxSite, materialize, to_dtype
 from .importer_table import REASONS, STANDARD, TABLE, make_key
-from .input_dimensions import Dimensions, guess_conditions
-from .module_paths import Modules
+from .input_dimensions import InputDimensions, guess_conditions
+from .module_paths import ModulePaths
 from .name_uses import NameUses
 from .node_order import order_needed_nodes
 from .onnx_files import Unreadable, read_attributes, read_tensor
 from .onnx_functions import fill_attributes, find_definition
-from .onnx_names import Identifiers
+from .onnx_names import IdentifierMaker
 from .onnx_values import BROKEN, Broken, Filled, Item, Known, sizes_or_known, to_objects
 from .quantized_graphs import WHY as QUANTIZED
-from .scopes import Names
+from .scopes import NameScope
 from .shape_folding import fold_shapes
 
 DEEPEST = 24
@@ -58,7 +58,7 @@ class Importer:
     """One attempt to import a model, under the conditions on sizes that earlier attempts were found to need."""
 
     def __init__(
-        self, model: onnx.ModelProto, folder: Path | None, dimensions: Dimensions, fixed: Mapping[str, object], *, simplest: bool
+        self, model: onnx.ModelProto, folder: Path | None, dimensions: InputDimensions, fixed: Mapping[str, object], *, simplest: bool
     ) -> None:
         self.model, self.folder = model, folder
         self.simplest = simplest
@@ -72,7 +72,7 @@ class Importer:
         """Conditions that would prove what an operator needs."""
         self.emit = Emitter(_make_title(model.graph.name), dimensions.declared.facts)
         self.emit.producer = model.producer_name
-        self.modules = Modules()
+        self.modules = ModulePaths()
         self.uses = NameUses()
         self.count = 0
         self.stored = 0
@@ -87,7 +87,7 @@ class Importer:
     def import_graph(self) -> None:
         """Import the graph. The results are in `emit` and `obstacles`."""
         graph = self.model.graph
-        names = Names()
+        names = NameScope()
         self.add_initializers(graph, names)
         self._add_inputs(graph, names)
         self.uses.add_graph(graph)
@@ -96,7 +96,7 @@ class Importer:
 
     # --- what the graph begins with ------------------------------------------------------------------------------------------
 
-    def add_initializers(self, graph: onnx.GraphProto, names: Names) -> None:
+    def add_initializers(self, graph: onnx.GraphProto, names: NameScope) -> None:
         for tensor in graph.initializer:
             try:
                 numbers = read_tensor(tensor, self.folder)
@@ -109,8 +109,8 @@ class Importer:
             self._add_obstacle("a sparse tensor", "has no counterpart", sparse.values.name)
             names[sparse.values.name] = BROKEN
 
-    def _add_inputs(self, graph: onnx.GraphProto, names: Names) -> None:
-        identifiers = Identifiers()
+    def _add_inputs(self, graph: onnx.GraphProto, names: NameScope) -> None:
+        identifiers = IdentifierMaker()
         for info in graph.input:
             # Old files list initializers among the inputs too.
             if info.name in names.items:
@@ -125,7 +125,7 @@ class Importer:
                 self._add_obstacle("an input", f"cannot be one of netc: {refused.why}", info.name)
                 names[info.name] = BROKEN
 
-    def _make_input(self, info: onnx.ValueInfoProto, identifiers: Identifiers) -> Item:
+    def _make_input(self, info: onnx.ValueInfoProto, identifiers: IdentifierMaker) -> Item:
         dtype = to_dtype(info.type.tensor_type.elem_type)
         if info.name in self.fixed:
             shape = tuple(d if isinstance(d, int) else 1 for d in self.dimensions.shapes.get(info.name, ()))
@@ -145,8 +145,8 @@ class Importer:
         self.emit.called[id(value)] = info.name
         return value
 
-    def _add_outputs(self, graph: onnx.GraphProto, names: Names) -> None:
-        identifiers = Identifiers()
+    def _add_outputs(self, graph: onnx.GraphProto, names: NameScope) -> None:
+        identifiers = IdentifierMaker()
         emit = self.emit
         for info in graph.output:
             try:
@@ -165,7 +165,7 @@ class Importer:
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
 
-    def import_nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: Names, depth: int) -> None:
+    def import_nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: NameScope, depth: int) -> None:
         ordered, stuck = order_needed_nodes(nodes, outputs)
         # ONNX requires nodes in the order of computation. Some tools do not keep it, but a cycle has no order.
         for node in stuck:
@@ -215,9 +215,9 @@ class Importer:
     def _suggest_name(self, item: Item, name: str) -> None:
         """Name a tensor in the text, if the file's name for it says something."""
         if isinstance(item, Value) and not item.name and len(name) < 40 and name.isidentifier() and not any(c.isdigit() for c in name):
-            item.name = Identifiers().make_name(name, "")
+            item.name = IdentifierMaker().make_name(name, "")
 
-    def _import_guarded(self, node: onnx.NodeProto, names: Names, depth: int) -> Sequence[Item]:
+    def _import_guarded(self, node: onnx.NodeProto, names: NameScope, depth: int) -> Sequence[Item]:
         """Import a node of an untrusted file, which may have attributes of any type and indices that fit nothing.
 
         An exception of an importer is reported as an obstacle, so that importers need not check every rule of the standard.
@@ -228,7 +228,7 @@ class Importer:
             why = " ".join(str(error).split())[:200]
             raise ImportRefused(f"has attributes or inputs that do not fit it: {why or type(error).__name__}") from error
 
-    def _import_node(self, node: onnx.NodeProto, names: Names, depth: int) -> Sequence[Item]:
+    def _import_node(self, node: onnx.NodeProto, names: NameScope, depth: int) -> Sequence[Item]:
         # The limit also ends a function that calls itself.
         if depth > DEEPEST:
             raise ImportRefused(f"branches and functions are more than {DEEPEST} deep in each other")
@@ -241,7 +241,7 @@ class Importer:
             return [self._read_constant(node)]
         if node.op_type in CONTROL and node.domain in STANDARD:
             self.emit.scope = self.modules.find_path(node)
-            return Control(self, node, names, depth).import_node()
+            return ControlFlow(self, node, names, depth).import_node()
         inputs = [names[name] for name in node.input]
         # An operator without a counterpart is reported even if its inputs are broken, so that one run finds all obstacles.
         if any(isinstance(item, Broken) for item in inputs):
@@ -257,7 +257,7 @@ class Importer:
             return self._import_by_definition(node, inputs, names, depth, refused)
 
     def _import_by_definition(
-        self, node: onnx.NodeProto, inputs: Sequence[Item], names: Names, depth: int, refused: ImportRefused
+        self, node: onnx.NodeProto, inputs: Sequence[Item], names: NameScope, depth: int, refused: ImportRefused
     ) -> Sequence[Item]:
         """Import a refused node by its definition in the standard.
 
@@ -274,7 +274,7 @@ class Importer:
             raise refused
         return result
 
-    def _find_follower(self, node: onnx.NodeProto, names: Names) -> tuple[str, Item]:
+    def _find_follower(self, node: onnx.NodeProto, names: NameScope) -> tuple[str, Item]:
         output = node.output[0] if node.output else ""
         taker = self.uses.find_only_reader(output)
         if taker is None or len(taker.input) != 2:
@@ -359,8 +359,8 @@ class Importer:
 
     # --- functions -----------------------------------------------------------------------------------------------------------
 
-    def _import_function(self, node: onnx.NodeProto, function: onnx.FunctionProto, names: Names, depth: int) -> Sequence[Item]:
-        inner = Names()
+    def _import_function(self, node: onnx.NodeProto, function: onnx.FunctionProto, names: NameScope, depth: int) -> Sequence[Item]:
+        inner = NameScope()
         for formal, actual in zip(function.input, [*node.input, *[""] * len(function.input)], strict=False):
             # Inputs that the call leaves out are None in the body.
             inner[formal] = names[actual]
@@ -405,4 +405,4 @@ def _find_location(node: onnx.NodeProto) -> str:
 
 
 def _make_title(name: str) -> str:
-    return Identifiers().make_name(name, "model")
+    return IdentifierMaker().make_name(name, "model")

@@ -14,24 +14,24 @@ from collections.abc import Callable, Sequence
 from .importer_site import OnnxSite
 from .onnx_values import Item
 
-Importer = Callable[[OnnxSite], "Item | Sequence[Item]"]
+OperatorImporter = Callable[[OnnxSite], "Item | Sequence[Item]"]
 STANDARD = ("", "ai.onnx")
 
-TABLE: dict[str, Importer] = {}
+TABLE: dict[str, OperatorImporter] = {}
 COUNTERPARTS: dict[str, str] = {}
 """The operators of netc that each of ONNX becomes, for the reference."""
 REASONS: dict[str, str] = {}
 """The reasons why operators of ONNX have no counterpart. Each completes a sentence that begins with the operator."""
 
 
-def imports(*names: str, to: str | Sequence[str]) -> Callable[[Importer], Importer]:
+def imports(*names: str, to: str | Sequence[str]) -> Callable[[OperatorImporter], OperatorImporter]:
     """Register the importer of ONNX operators. Operators outside of the standard set are `domain:name`.
 
     `to` names the operators of netc that they become, one text for all of them or one for each. It is empty for operators that the import
     computes.
     """
 
-    def register(importer: Importer) -> Importer:
+    def register(importer: OperatorImporter) -> OperatorImporter:
         for name, counterpart in zip(names, [to] * len(names) if isinstance(to, str) else to, strict=True):
             if name in TABLE:
                 raise ValueError(f"two importers for {name}")

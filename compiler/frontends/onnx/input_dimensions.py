@@ -131,7 +131,7 @@ def _evaluate_node(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
     raise NoDimension(ast.dump(node)[:60])
 
 
-class Axis:
+class InputAxis:
     """One axis of an input as the file has it: `size`, or else `text`, which may be empty. `position` is its number among `rank` axes."""
 
     __slots__ = ("position", "rank", "size", "text")
@@ -140,10 +140,12 @@ class Axis:
         self.position, self.rank, self.size, self.text = position, rank, size, text
 
 
-class Dimensions:
+class InputDimensions:
     """The symbols of a model. `fixed` are sizes by name, of the file or of netc."""
 
-    def __init__(self, shapes: Mapping[str, Sequence[Axis]], fixed: Mapping[str, object], conditions: Sequence[WhereCondition]) -> None:
+    def __init__(
+        self, shapes: Mapping[str, Sequence[InputAxis]], fixed: Mapping[str, object], conditions: Sequence[WhereCondition]
+    ) -> None:
         self.names: dict[str, str] = {}
         """The symbol of each name of the file."""
         self.symbols: list[str] = []
@@ -180,7 +182,7 @@ class Dimensions:
     def _substitute_declared(self, dim: Dim) -> Dim:
         return substitute_symbols(dim, self.declared.dims) if isinstance(dim, SymDim) else dim
 
-    def _to_dim(self, axis: Axis) -> Dim:
+    def _to_dim(self, axis: InputAxis) -> Dim:
         if axis.size is not None:
             return axis.size
         if axis.text in self.names:
@@ -193,7 +195,7 @@ class Dimensions:
                 pass
         return make_symbol(self._get_symbol(axis.text, axis))
 
-    def _get_symbol(self, text: str, axis: Axis) -> str:
+    def _get_symbol(self, text: str, axis: InputAxis) -> str:
         """Return the symbol of a name, or a new symbol for an axis without a name."""
         if text in self.names:
             return self.names[text]
@@ -208,7 +210,7 @@ class Dimensions:
             self.renamed.append((text, name))
         return name
 
-    def _prefer_letters(self, text: str, axis: Axis) -> list[str]:
+    def _prefer_letters(self, text: str, axis: InputAxis) -> list[str]:
         if _SYMBOL.fullmatch(text):
             return [text]
         wanted = [letter for word, letter in _MEANINGS if word in text.lower()]

@@ -26,7 +26,7 @@ from . import ops as _ops
 from .dequantize import dequantize_model
 from .emitter import Emitter
 from .importer import Importer
-from .input_dimensions import Axis, Dimensions, parse_condition, parse_stated_condition
+from .input_dimensions import InputAxis, InputDimensions, parse_condition, parse_stated_condition
 from .module_graphs import nest_modules
 from .norm_affine import fold_affine
 from .onnx_files import Unreadable, require_known_versions, require_text
@@ -56,7 +56,7 @@ def load_model(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, 
         model, notes = dequantize_model(model, folder)
     else:
         refuse_quantized(model)
-    stated = _stated_conditions(model, Dimensions(_read_shapes(model, fixed), fixed, ()))
+    stated = _stated_conditions(model, InputDimensions(_read_shapes(model, fixed), fixed, ()))
     importer, conditions = _try_imports(model, folder, fixed, stated, simplest=True)
     # Where the simplest conditions do not lead to a model, the conditions that the operators named are tried.
     if importer.obstacles and conditions:
@@ -81,7 +81,7 @@ def _try_imports(
     """Import again and again, with the conditions that earlier attempts needed. `stated` are the file's own conditions."""
     conditions: list[tuple[Condition, str]] = []
     while True:
-        dimensions = Dimensions(_read_shapes(model, fixed), fixed, [*stated, *(c for c, _ in conditions)])
+        dimensions = InputDimensions(_read_shapes(model, fixed), fixed, [*stated, *(c for c, _ in conditions)])
         importer = Importer(model, folder, dimensions, fixed, simplest=simplest)
         _run_importer(importer)
         further = _find_new_conditions(importer, {*map(str, stated), *(text for _, text in conditions)})
@@ -91,7 +91,7 @@ def _try_imports(
         conditions += further
 
 
-def _stated_conditions(model: onnx.ModelProto, dimensions: Dimensions) -> list[WhereCondition]:
+def _stated_conditions(model: onnx.ModelProto, dimensions: InputDimensions) -> list[WhereCondition]:
     """Return the conditions that netc wrote into the metadata, as far as they are about sizes of the inputs."""
     texts = [entry.value for entry in model.metadata_props if entry.key == CONDITIONS_KEY and model.producer_name == PRODUCER]
     parts = [text for text_of_entry in texts for text in text_of_entry[:MOST_STATED].split(CONDITIONS_SEPARATOR)]
@@ -115,10 +115,10 @@ def _find_new_conditions(importer: Importer, known: set[str]) -> list[tuple[Cond
     return []
 
 
-def _read_shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, list[Axis]]:
+def _read_shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, list[InputAxis]]:
     """Return the axes of the inputs that have no initial value."""
     initialized = {i.name for i in model.graph.initializer}
-    result: dict[str, list[Axis]] = {}
+    result: dict[str, list[InputAxis]] = {}
     for info in model.graph.input:
         kind = info.type.tensor_type
         if info.name in initialized or not info.type.HasField("tensor_type") or not kind.HasField("shape"):
@@ -128,15 +128,15 @@ def _read_shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[st
     return result
 
 
-def _read_axis(position: int, rank: int, dim: onnx.TensorShapeProto.Dimension) -> Axis:
+def _read_axis(position: int, rank: int, dim: onnx.TensorShapeProto.Dimension) -> InputAxis:
     # Some exporters write -1 for an unknown size.
     size = dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
     text = dim.dim_param if dim.HasField("dim_param") else ""
     # Texts such as `?` name nothing.
-    return Axis(position, rank, size, text if any(c.isalpha() for c in text) else "")
+    return InputAxis(position, rank, size, text if any(c.isalpha() for c in text) else "")
 
 
-def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[str, object], obstacles: list[Obstacle]) -> None:
+def _check_fixed(model: onnx.ModelProto, dimensions: InputDimensions, fixed: Mapping[str, object], obstacles: list[Obstacle]) -> None:
     inputs = {i.name for i in model.graph.input}
     for name in fixed:
         if name not in inputs and name not in dimensions.used:

@@ -15,7 +15,7 @@ from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie
 from ...ir.graph_values import Value
-from .module_paths import Path
+from .module_paths import ModulePath
 from .runtime_loops import collect_operators
 
 SEQUENTIAL = "Sequential"
@@ -26,12 +26,12 @@ class PlacedNode:
 
     __slots__ = ("node", "path")
 
-    def __init__(self, node: Node, path: Path) -> None:
+    def __init__(self, node: Node, path: ModulePath) -> None:
         self.node = node
         self.path = path
 
 
-def nest_modules(main: Graph, scopes: Mapping[int, Path], classes: Mapping[Path, str]) -> Graph | None:
+def nest_modules(main: Graph, scopes: Mapping[int, ModulePath], classes: Mapping[ModulePath, str]) -> Graph | None:
     """Return the main graph with calls. None if the paths have no levels, or the division would change keys."""
     paths = _find_paths(main, scopes)
     if not any(len(path) > 1 for path in paths):
@@ -65,14 +65,14 @@ def _copy_node(n: Node, shared: SharedModule | None) -> Node:
     return CallNode(graph, n.inputs, n.outputs, n.label, n.span, shared=shared, scan=n.scan)
 
 
-def _find_paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
+def _find_paths(main: Graph, scopes: Mapping[int, ModulePath]) -> list[ModulePath]:
     """Find the path of each node: the levels of its label, or the path of its module and an empty last level."""
-    paths: list[Path] = []
+    paths: list[ModulePath] = []
     label_paths = {tuple(node.label.split(".")) for node in main.nodes if node.label}
     inside = {path[:n] for path in label_paths for n in range(1, len(path))} | {
         scope[:n] for scope in scopes.values() for n in range(1, len(scope))
     }
-    counts: dict[Path, int] = {}
+    counts: dict[ModulePath, int] = {}
     for node in main.nodes:
         scope = scopes.get(id(node), ())
         counts[scope] = counts.get(scope, 0) + 1
@@ -93,7 +93,7 @@ def _find_paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
     return _fill_unknown_paths(paths)
 
 
-def _find_loop_module(loop: CallNode, scope: Path) -> Path:
+def _find_loop_module(loop: CallNode, scope: ModulePath) -> ModulePath:
     """Return the path of the module that contains all stages of a loop, or of the loop's name if it has no stages."""
     labels = [tuple(node.label.split("."))[:-1] for node in collect_operators(loop.graph) if node.label and node.specs]
     if not labels:
@@ -102,16 +102,16 @@ def _find_loop_module(loop: CallNode, scope: Path) -> Path:
     return first[: next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))]
 
 
-def _fill_unknown_paths(paths: list[Path]) -> list[Path]:
+def _fill_unknown_paths(paths: list[ModulePath]) -> list[ModulePath]:
     """Put nodes without a known module where the nodes before and after them are."""
-    after: list[Path] = []
-    following: Path = ()
+    after: list[ModulePath] = []
+    following: ModulePath = ()
     for path in reversed(paths):
         following = path if path != ("",) else following
         after.append(following)
     after.reverse()
-    before: Path = ()
-    result: list[Path] = []
+    before: ModulePath = ()
+    result: list[ModulePath] = []
     for path, following in zip(paths, after, strict=True):
         if path == ("",):
             size = next((n for n, (a, b) in enumerate(zip(before[:-1], following[:-1], strict=False)) if a != b), None)
@@ -122,7 +122,7 @@ def _fill_unknown_paths(paths: list[Path]) -> list[Path]:
     return result
 
 
-def _find_common_path(label: Path, target: Path) -> Path:
+def _find_common_path(label: ModulePath, target: ModulePath) -> ModulePath:
     """Return the path of a node that is tied to another: in the smallest module that has both."""
     size = next((n for n, (a, b) in enumerate(zip(label[:-1], target[:-1], strict=False)) if a != b), min(len(label), len(target)) - 1)
     return (*label[:size], ".".join(label[size:]))
@@ -168,7 +168,7 @@ def _move_beside_users(nodes: list[PlacedNode]) -> list[PlacedNode]:
 class _ModuleDivision:
     """One division. `ends` are the ids of the model's outputs."""
 
-    def __init__(self, span: Span, nodes: Sequence[Node], classes: Mapping[Path, str], ends: set[int]) -> None:
+    def __init__(self, span: Span, nodes: Sequence[Node], classes: Mapping[ModulePath, str], ends: set[int]) -> None:
         self.span = span
         self.classes = classes
         self.ends = ends
@@ -177,7 +177,7 @@ class _ModuleDivision:
             for value in node.inputs:
                 self.takers.setdefault(id(value), []).append(id(node))
 
-    def divide_nodes(self, nodes: Sequence[PlacedNode], prefix: Path) -> list[Node]:
+    def divide_nodes(self, nodes: Sequence[PlacedNode], prefix: ModulePath) -> list[Node]:
         """Divide the nodes of the module at `prefix`. Returns the nodes of its graph."""
         nodes = self._join_levels(nodes, prefix)
         result: list[Node] = []
@@ -190,7 +190,7 @@ class _ModuleDivision:
             result.append(self._make_call(inner, (*prefix, *head.split(".")), head))
         return result
 
-    def _join_levels(self, nodes: Sequence[PlacedNode], prefix: Path) -> list[PlacedNode]:
+    def _join_levels(self, nodes: Sequence[PlacedNode], prefix: ModulePath) -> list[PlacedNode]:
         """Join the levels of lists of modules, and of modules whose nodes do not follow each other."""
         nodes = [PlacedNode(p.node, p.path) for p in nodes]
         # Joining two levels may make another module run in two pieces, so this repeats until nothing changes.
@@ -203,7 +203,7 @@ class _ModuleDivision:
                     joined = ".".join(level for level in placed.path[:2] if level)
                     placed.path = (joined if len(placed.path) > 2 or placed.path[1] else "", *placed.path[2:])
 
-    def _find_lists(self, nodes: Sequence[PlacedNode], prefix: Path) -> set[str]:
+    def _find_lists(self, nodes: Sequence[PlacedNode], prefix: ModulePath) -> set[str]:
         """Find the levels that are lists: all their members are numbers. A Sequential is a module of its own."""
         are_lists: dict[str, bool] = {}
         for placed in nodes:
@@ -213,7 +213,7 @@ class _ModuleDivision:
         called = {head for head in are_lists if self.classes.get((*prefix, *head.split("."))) == SEQUENTIAL}
         return {head for head, is_list in are_lists.items() if is_list} - called
 
-    def _make_call(self, inner: list[PlacedNode], path: Path, label: str) -> CallNode:
+    def _make_call(self, inner: list[PlacedNode], path: ModulePath, label: str) -> CallNode:
         """Make a graph of a run of nodes, and return its call."""
         cls = self.classes.get(path, "")
         name = cls if cls and cls != SEQUENTIAL else next((level for level in reversed(path) if not level.isdigit()), "block")
@@ -256,7 +256,7 @@ def _is_bare(run: Sequence[PlacedNode]) -> bool:
     return bare
 
 
-def _set_relative_label(placed: PlacedNode, prefix: Path) -> Node:
+def _set_relative_label(placed: PlacedNode, prefix: ModulePath) -> Node:
     """Set the label of a node relative to its graph, and return the node."""
     node = placed.node
     node.label = placed.path[0]

@@ -15,19 +15,19 @@ import onnx
 
 from .onnx_names import find_first_name, split_levels
 
-Path = tuple[str, ...]
+ModulePath = tuple[str, ...]
 _SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
 _LONGEST = 10_000
 
 
-class Modules:
+class ModulePaths:
     """The known modules. The record grows with each node that is looked up."""
 
     def __init__(self) -> None:
-        self.classes: dict[Path, str] = {}
+        self.classes: dict[ModulePath, str] = {}
         """The class names of modules by their paths."""
 
-    def find_path(self, node: onnx.NodeProto) -> Path:
+    def find_path(self, node: onnx.NodeProto) -> ModulePath:
         """Return the path of the module that a node is part of, or the node's own path if it is a stage itself."""
         stated = {entry.key: entry.value for entry in node.metadata_props if entry.key in (_SCOPES, _CLASSES)}
         names, classes = _parse_list(stated.get(_SCOPES, "")), _parse_list(stated.get(_CLASSES, ""))

@@ -116,7 +116,7 @@ def to_identifier(text: str) -> str:
     return f"{name}_" if name in _WORDS else name
 
 
-class Labels:
+class LabelMaker:
     """The labels of one graph. `journal` records the labels that are used, so that they can be released."""
 
     def __init__(self, journal: Journal) -> None:
@@ -174,7 +174,7 @@ class Labels:
         return label
 
 
-class Identifiers:
+class IdentifierMaker:
     """Names of tensors of one graph, each given once."""
 
     def __init__(self) -> None:

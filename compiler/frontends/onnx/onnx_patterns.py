@@ -23,8 +23,8 @@ from ..layout_patterns import drop_undone, merge_permutations, merge_reshapes
 from .emitter import Emitter
 from .spread import fold_adaptive_pool
 
-Pattern = Callable[[GraphView, OpNode], bool]
-_SHAPES = (Reshape, Flatten, Unflatten)
+FoldFunction = Callable[[GraphView, OpNode], bool]
+_SHAPE_OPERATORS = (Reshape, Flatten, Unflatten)
 
 
 def fold_patterns(emit: Emitter) -> None:
@@ -76,11 +76,11 @@ def drop_nan_guard(view: GraphView, node: OpNode) -> bool:
 
 def fold_group_norm(view: GraphView, node: OpNode) -> bool:
     """Fold an instance norm between two reshapes into `group_norm`. The number of groups is only in the shapes."""
-    normal = view.match_maker(node.inputs[0], InstanceNorm, LayerNorm) if isinstance(node.op, _SHAPES) else None
+    normal = view.match_maker(node.inputs[0], InstanceNorm, LayerNorm) if isinstance(node.op, _SHAPE_OPERATORS) else None
     # Parameters of an instance norm are one for each group, which group_norm does not have.
     if normal is None or normal.specs or normal.inputs[0].type.rank != 3 or len(normal.inputs) != 1:
         return False
-    first = view.match_maker(normal.inputs[0], *_SHAPES)
+    first = view.match_maker(normal.inputs[0], *_SHAPE_OPERATORS)
     if first is None or first.inputs[0].type != node.outputs[0].type or node.outputs[0].type.rank < 3:
         return False
     x, groups = first.inputs[0], normal.inputs[0].type.shape[1]
@@ -89,7 +89,7 @@ def fold_group_norm(view: GraphView, node: OpNode) -> bool:
     return view.replace_operator(node, GroupNorm(groups=groups, affine=False, eps=normal.op.args["eps"]), (x,))
 
 
-PATTERNS: tuple[tuple[Pattern, ...], ...] = (
+PATTERNS: tuple[tuple[FoldFunction, ...], ...] = (
     (fold_composite, drop_undone, merge_permutations, drop_nan_guard),
     (fold_group_norm, drop_undone, merge_reshapes, fold_adaptive_pool),
 )

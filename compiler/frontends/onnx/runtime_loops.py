@@ -15,12 +15,12 @@ from ...ir.graph_values import Value
 from ..graph_builder import GraphBuilder, ImportRefused
 from .emitter import Emitter
 
-Step = Callable[[list[Value], list[Value]], tuple[Sequence[Value], Sequence[Value]]]
+StepBuilder = Callable[[list[Value], list[Value]], tuple[Sequence[Value], Sequence[Value]]]
 """Builds one step: from the states and the scanned positions, to the states after the step and its results."""
 
 
 def make_loop(
-    emit: Emitter, starts: Sequence[Value], parts: Sequence[tuple[Value, int]], step: Step, *, reverse: bool = False
+    emit: Emitter, starts: Sequence[Value], parts: Sequence[tuple[Value, int]], step: StepBuilder, *, reverse: bool = False
 ) -> tuple[list[Value], list[Value]]:
     """Build a loop. Returns the last states, and the results stacked along the axis of the first scanned tensor."""
     length = _find_length(emit, parts)

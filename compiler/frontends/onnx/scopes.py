@@ -6,15 +6,15 @@ from ..graph_builder import ImportRefused
 from .onnx_values import Item
 
 
-class Names:
+class NameScope:
     """The items of a graph's names, including names of the graphs around it. A function does not see the names of its caller."""
 
-    def __init__(self, outer: Names | None = None) -> None:
+    def __init__(self, outer: NameScope | None = None) -> None:
         self.items: dict[str, Item] = {"": None}
         self.outer = outer
 
     def __getitem__(self, name: str) -> Item:
-        scope: Names | None = self
+        scope: NameScope | None = self
         while scope is not None:
             if name in scope.items:
                 return scope.items[name]

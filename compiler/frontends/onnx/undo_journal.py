@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 Key = TypeVar("Key")
-Item = TypeVar("Item")
+Member = TypeVar("Member")
 
 
 class Journal:
@@ -26,7 +26,7 @@ class Journal:
         """The current point, to return to with `take_back`."""
         return len(self._undo)
 
-    def set_item(self, into: dict[Key, Item], key: Key, item: Item) -> None:
+    def set_item(self, into: dict[Key, Member], key: Key, item: Member) -> None:
         """Set an item of a dictionary."""
         if key in into:
             before = into[key]
@@ -35,7 +35,7 @@ class Journal:
             self._undo.append(lambda: into.pop(key))
         into[key] = item
 
-    def add_member(self, into: set[Item], item: Item) -> None:
+    def add_member(self, into: set[Member], item: Member) -> None:
         """Add an item to a set."""
         if item not in into:
             into.add(item)

@@ -27,7 +27,7 @@ USUAL = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN":
 _WITH_NUMBERS = {"leakyrelu": (0.01, None), "thresholdedrelu": (1.0, None), "elu": (1.0, None), "hardsigmoid": (0.2, 0.5)}
 """The activations that take numbers, with their default numbers."""
 _PLAIN = ("relu", "tanh", "sigmoid", "softsign", "softplus")
-Apply = Callable[[Value], Value]
+ApplyFunction = Callable[[Value], Value]
 
 
 class UnrolledDirection:
@@ -136,13 +136,13 @@ class UnrolledDirection:
             for n, part in enumerate(np.split(peepholes.array[self.direction], 3))
         ]
 
-    def _read_activations(self) -> list[Apply]:
+    def _read_activations(self) -> list[ApplyFunction]:
         """Return the activations of this direction."""
         usual = USUAL[self.kind]
         # ONNX spells activations in any case, and lists those of both directions.
         names = [str(a).lower() for a in self.site.get_attr("activations", [])] or [*usual, *usual]
         firsts, seconds = list(self.site.get_attr("activation_alpha", [])), list(self.site.get_attr("activation_beta", []))
-        activations: list[Apply] = []
+        activations: list[ApplyFunction] = []
         for name in names:
             numbers = self._read_numbers(name, firsts, seconds)
             activations.append(self._make_activation(name, *numbers))
@@ -160,7 +160,7 @@ class UnrolledDirection:
             seconds.pop(0) if seconds else second
         )
 
-    def _make_activation(self, name: str, first: float, second: float) -> Apply:
+    def _make_activation(self, name: str, first: float, second: float) -> ApplyFunction:
         apply = self.site.apply_op
         match name:
             case "leakyrelu":

@@ -14,12 +14,12 @@ from ...ir.walk import collect_graphs
 from ...ops.constants import TableOperator
 from ...ops.dense import Embedding
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
-from .tensor_origins import Origins
+from .tensor_origins import TensorOrigins
 
 
 def add_position_bounds(program: Program) -> None:
     """Add a condition for each symbolic size that an embedding bounds."""
-    origins = Origins(program.main)
+    origins = TensorOrigins(program.main)
     limits: dict[str, int] = {}
     for graph in collect_graphs(program.main):
         for node in graph.nodes:
@@ -34,7 +34,7 @@ def add_position_bounds(program: Program) -> None:
     program.conditions = (*program.conditions, *((condition, str(condition)) for condition in conditions))
 
 
-def _find_bound(node: OpNode, origins: Origins) -> tuple[Dim, int] | None:
+def _find_bound(node: OpNode, origins: TensorOrigins) -> tuple[Dim, int] | None:
     """Return the size of the table of positions, and its bound, for an embedding of positions."""
     origin = origins.find_origin(node.inputs[0])
     if origin is None or not isinstance(origin.op, TableOperator):

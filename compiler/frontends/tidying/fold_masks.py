@@ -18,12 +18,12 @@ from ...ops.operand import NAMED
 from ..composites import recognize_hidden_attention
 from ..graph_view import GraphView
 from .mask_formulas import find_alignment, hides_nothing, is_causal, is_hiding
-from .tensor_origins import Origins
+from .tensor_origins import TensorOrigins
 
 
 def simplify_masks(program: Program) -> None:
     """Replace all masks that an argument of attention can express."""
-    origins = Origins(program.main)
+    origins = TensorOrigins(program.main)
     for graph in collect_graphs(program.main):
         view = GraphView(graph, program.facts)
         for node in list(graph.nodes):
@@ -38,7 +38,7 @@ def simplify_masks(program: Program) -> None:
                     _simplify_multihead(view, node, origins)
 
 
-def _fold_causal_scores(view: GraphView, node: OpNode, origins: Origins) -> None:
+def _fold_causal_scores(view: GraphView, node: OpNode, origins: TensorOrigins) -> None:
     """Fold a written-out attention whose scores of later keys are replaced by a number.
 
     A query always sees its own position. So the number never fills a whole row, where it would make a uniform distribution.
@@ -53,7 +53,7 @@ def _fold_causal_scores(view: GraphView, node: OpNode, origins: Origins) -> None
         attention.replace_node(view, node, op, (q, k, v))
 
 
-def _simplify_mask(view: GraphView, node: OpNode, origins: Origins) -> None:
+def _simplify_mask(view: GraphView, node: OpNode, origins: TensorOrigins) -> None:
     if len(node.inputs) != 4 or node.op.args["causal"]:
         return
     q, k, v, mask = node.inputs
@@ -70,7 +70,7 @@ def _simplify_mask(view: GraphView, node: OpNode, origins: Origins) -> None:
         view.replace_operator(node, Attention(**arguments, align=node.op.args["align"], **{NAMED: ("mask",)}), (q, k, v, mask))
 
 
-def _simplify_multihead(view: GraphView, node: OpNode, origins: Origins) -> None:
+def _simplify_multihead(view: GraphView, node: OpNode, origins: TensorOrigins) -> None:
     """Replace the mask of `multihead_attention`, whose bool masks are true where a key is hidden. Its parameters stay."""
     bound_inputs = node.op.bind_inputs(tuple(value.type for value in node.inputs), view.facts)
     # A shared module has the same inputs in all its uses.

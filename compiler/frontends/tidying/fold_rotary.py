@@ -24,19 +24,19 @@ from ...ops.rotary import Rotary
 from ...ops.slicing import Slice
 from ...ops.trigonometry import Cos, Sin
 from ..graph_view import GraphView, iterate_orders
-from .tensor_origins import Origins
+from .tensor_origins import TensorOrigins
 
 
 def fold_rotary(program: Program) -> None:
     """Replace all rotations whose angles `rotary` computes."""
-    origins = Origins(program.main)
+    origins = TensorOrigins(program.main)
     for graph in collect_graphs(program.main):
         view = GraphView(graph, program.facts)
         for node in list(graph.nodes):
             _fold_rotation(view, node, origins)
 
 
-def _fold_rotation(view: GraphView, node: Node, origins: Origins) -> None:
+def _fold_rotation(view: GraphView, node: Node, origins: TensorOrigins) -> None:
     if not isinstance(node, OpNode) or not isinstance(node.op, Add):
         return
     for first, second in iterate_orders(node.inputs):
@@ -75,7 +75,7 @@ def _is_last(axis: object, x: Value) -> bool:
     return axis in (-1, x.type.rank - 1)
 
 
-def _find_base(x: Value, cos: Value, sin: Value, origins: Origins) -> float | None:
+def _find_base(x: Value, cos: Value, sin: Value, origins: TensorOrigins) -> float | None:
     """Return the base of the frequencies, if the two factors are the cosines and sines that `rotary` would compute."""
     cos_origin, sin_origin = origins.find_origin(cos), origins.find_origin(sin)
     if cos_origin is None or sin_origin is None or x.type.rank < 3:
@@ -120,7 +120,7 @@ def _round_base(base: float) -> float:
     return int(base) if base == int(base) else base
 
 
-def _find_base_of_angles(angles: Value, x: Value, origins: Origins) -> float | None:
+def _find_base_of_angles(angles: Value, x: Value, origins: TensorOrigins) -> float | None:
     concat = origins.find_origin(angles)
     if concat is None or not isinstance(concat.op, Concat) or not _is_last(concat.op.args["axis"], angles) or len(concat.inputs) != 2:
         return None

@@ -13,7 +13,7 @@ from ...ops.formula_bounds import find_interval, interval_of_pairs
 from ...ops.interval_arithmetic import Interval
 from ...types.tensor_types import BOOL
 from ..graph_view import GraphView
-from .tensor_origins import Origins
+from .tensor_origins import TensorOrigins
 
 HIDDEN = -1e9
 """The largest score whose softmax weight counts as 0."""
@@ -24,7 +24,7 @@ def find_alignment(view: GraphView, queries: Value, keys: Value) -> str | None:
     return None if view.facts.are_equal(queries.type.shape[-2], keys.type.shape[-2]) else "start"
 
 
-def hides_nothing(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
+def hides_nothing(mask: Value, origins: TensorOrigins, *, hides: bool = False) -> bool:
     """Return whether a mask shows every key to every query.
 
     A bool mask does if it is true everywhere, or false everywhere if it `hides` where it is true. A float mask is added, so it must be 0.
@@ -33,7 +33,7 @@ def hides_nothing(mask: Value, origins: Origins, *, hides: bool = False) -> bool
     return table is not None and _is_visible(find_interval(table.formula, table.shape), mask, hides)
 
 
-def is_causal(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
+def is_causal(mask: Value, origins: TensorOrigins, *, hides: bool = False) -> bool:
     """Return whether a query sees exactly the keys up to its own position, both counted from 0.
 
     A bool mask is true there, or false there if it `hides` where it is true. A float mask is 0 there, and at most `HIDDEN` elsewhere.
@@ -61,6 +61,6 @@ def is_hiding(number: object) -> bool:
     return isinstance(number, int | float) and number <= HIDDEN
 
 
-def _find_table(mask: Value, origins: Origins) -> TableOperator | None:
+def _find_table(mask: Value, origins: TensorOrigins) -> TableOperator | None:
     origin = origins.find_origin(mask)
     return origin.op if origin is not None and isinstance(origin.op, TableOperator) and origin.op.element_type == mask.type.dtype else None

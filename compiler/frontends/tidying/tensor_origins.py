@@ -17,7 +17,7 @@ from ...ops.shape import Cast, Expand, Unsqueeze
 _DEEPEST = 200
 
 
-class Origins:
+class TensorOrigins:
     """The origins of the tensors of a program."""
 
     def __init__(self, main: Graph) -> None:

@@ -26,7 +26,7 @@ from ..graph_view import GraphView, iterate_orders
 from ..layout_patterns import drop_undone, merge_permutations, merge_reshapes
 from .fold_dense import fold_dense
 
-Pattern = Callable[[GraphView, Node], object]
+FoldFunction = Callable[[GraphView, Node], object]
 
 
 # --- operators without an effect -----------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def _strip_expand(view: GraphView, value: Value) -> Value:
     return value if expand is None else expand.inputs[0]
 
 
-PATTERNS: tuple[Pattern, ...] = (
+PATTERNS: tuple[FoldFunction, ...] = (
     drop_undone,
     drop_identity,
     fold_composite,

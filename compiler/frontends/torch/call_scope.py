@@ -22,13 +22,13 @@ from ...ops.constants import ParamOperator
 from ...ops.parameter_of import ParameterOf
 from ..graph_builder import GraphBuilder, ImportRefused
 from ..imported_model import Obstacle
-from .constant_folding import Constants
-from .keys import Keys, split_relative_path
+from .constant_folding import ConstantFolder
+from .keys import KeyPlacement, split_relative_path
 from .module_calls import CallTree, ModuleCall, find_common_call
 from .node_targets import is_empty, is_operator, operator_name, to_dtype
 from .source_names import SourceNames
-from .sympy_sizes import Sizes
-from .views import Views, is_in_place
+from .sympy_sizes import SizeConverter
+from .views import ViewTracker, is_in_place
 
 
 class UnknownValue(Exception):
@@ -42,9 +42,9 @@ class ModelContext:
     def __init__(
         self,
         tree: CallTree,
-        keys: Keys,
-        constants: Constants,
-        sizes: Sizes,
+        keys: KeyPlacement,
+        constants: ConstantFolder,
+        sizes: SizeConverter,
         facts: Facts,
         span: Span,
         training: bool = False,
@@ -60,7 +60,7 @@ class ModelContext:
         self.span = span
         self.training = training
         self.frozen_statistics = frozen_statistics
-        self.views = Views(tree.home)
+        self.views = ViewTracker(tree.home)
         self.unread = find_unread(tree.home, keys.stored)
         self.source_names = SourceNames(tree, read=read_source)
         self.results = keys.find_shared_results()

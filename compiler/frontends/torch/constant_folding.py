@@ -25,7 +25,7 @@ _LARGEST = 2**26
 """The largest number of elements that are computed here. The graph computes larger tensors."""
 
 
-class Constants:
+class ConstantFolder:
     """`values` has the constants by their nodes."""
 
     def __init__(self, nodes: Iterable[Node], stored: Mapping[Node, torch.Tensor], names: Mapping[Node, str]) -> None:

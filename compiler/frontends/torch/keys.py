@@ -38,7 +38,7 @@ class OwnParameters(Record):
     tied: tuple[str, str] | None = None
 
 
-class Keys:
+class KeyPlacement:
     """Decides for each use of a parameter who owns it. `owned` maps parameters to the call of the operator that owns them, and the key."""
 
     def __init__(self, tree: CallTree, stored: Mapping[Node, StoredTensor], *, apart: bool = False) -> None:

@@ -17,7 +17,7 @@ from torch.fx import Node
 
 from ...types.tensor_types import BATCH
 from .keys import StoredTensor, find_all_keys
-from .sympy_sizes import Axis, match_axis
+from .sympy_sizes import SymbolAxis, match_axis
 
 
 def find_placeholders(program: ExportedProgram) -> dict[str, Node]:
@@ -32,9 +32,9 @@ def find_user_inputs(program: ExportedProgram) -> list[Node | None]:
     return [node if node is not None and isinstance(node.meta.get("val"), torch.Tensor) else None for node in nodes]
 
 
-def name_symbols(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> dict[str, Axis]:
+def name_symbols(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> dict[str, SymbolAxis]:
     """Name the symbols of torch.export after the axes of the inputs."""
-    result: dict[str, Axis] = {}
+    result: dict[str, SymbolAxis] = {}
     tables = _flatten_axes(axes) if axes is not None else [None] * len(inputs)
     for node, table in zip(inputs, tables, strict=True):
         if node is None:
@@ -45,7 +45,7 @@ def name_symbols(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> d
             if symbol_of is not None and symbol_of[0] not in result:
                 used_names = {known_axis.name for known_axis in result.values()}
                 name = (table or {}).get(axis)
-                result[symbol_of[0]] = Axis(
+                result[symbol_of[0]] = SymbolAxis(
                     name or (BATCH if axis == 0 and BATCH not in used_names else _choose_free_letter(used_names)), symbol_of[1]
                 )
     return result

@@ -35,16 +35,16 @@ from ..tidying.dead_code import count_operators, remove_dead_code
 from . import aten as _aten  # noqa: F401  # registers the readers
 from .buffer_changes import describe_changes, describe_detached_tensors, find_frozen_statistics, find_step_counters, find_unheld_changes
 from .call_scope import ModelContext, UnknownValue
-from .constant_folding import Constants
+from .constant_folding import ConstantFolder
 from .decompositions import decompose_operators
 from .flat_nodes import flatten_regions
 from .io_names import make_input_name, make_output_names
-from .keys import Keys, find_all_keys
+from .keys import KeyPlacement, find_all_keys
 from .module_calls import CallTree
 from .node_targets import is_empty, to_dtype
 from .placeholders import find_constants, find_stored_tensors, find_user_inputs, name_symbols
 from .reader import CallReader
-from .sympy_sizes import Sizes, collect_asserted_conditions, collect_range_conditions
+from .sympy_sizes import SizeConverter, collect_asserted_conditions, collect_range_conditions
 from .two_modes import merge_modes
 
 _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
@@ -120,7 +120,7 @@ class _ProgramReader(Record):
         """Return whether two calls of a module compute differently."""
         flatten_regions(program.graph_module)
         tree = CallTree(_select_body(decompose_operators(program.graph_module)), self.name, self.aliases)
-        return bool(Keys(tree, find_stored_tensors(program)).differing)
+        return bool(KeyPlacement(tree, find_stored_tensors(program)).differing)
 
     def read_graph(self, program: ExportedProgram, *, train: bool = False) -> tuple[Program, tuple[str, ...]]:
         """Read one program. Returns it with notes for the user. Raises `ImportFailed`."""
@@ -133,8 +133,8 @@ class _ProgramReader(Record):
         counting = find_step_counters(program, nodes) if train else set[Node]()
         body = [node for node in _select_body(nodes) if node not in counting]
         tree = CallTree(body, self.name, self.aliases)
-        keys, constants = Keys(tree, find_stored_tensors(program), apart=self.apart), Constants(body, *find_constants(program))
-        sizes = Sizes(names, declared.dims)
+        keys, constants = KeyPlacement(tree, find_stored_tensors(program), apart=self.apart), ConstantFolder(body, *find_constants(program))
+        sizes = SizeConverter(names, declared.dims)
         frozen = {node for node, stored in keys.stored.items() if not self.frozen.isdisjoint(stored.keys)}
         reader = ModelContext(
             tree, keys, constants, sizes, declared.facts, make_empty_span(self.name), train, frozen, read_source=self.read_source

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from .constant_folding import Constants
+from .constant_folding import ConstantFolder
 from .node_targets import operator_name
 
 NO_AXIS = -1
@@ -22,7 +22,7 @@ _COUNTS = ("arange", "argmax", "argmin", "argsort")
 _MOVES = (*_SAME, "unsqueeze", "slice", "view", "reshape", "repeat", "flatten", "squeeze", "permute", "transpose")
 
 
-def find_counted_axis(node: Node, constants: Constants) -> int | None:
+def find_counted_axis(node: Node, constants: ConstantFolder) -> int | None:
     """Return the axis along which the index counts."""
     value = constants.values.get(node)
     if isinstance(value, torch.Tensor):
@@ -73,7 +73,7 @@ def _counted_axis_of_values(value: torch.Tensor) -> int | None:
     return longer[0] if bool((value.flatten() == torch.arange(value.numel())).all()) else None
 
 
-def is_nonnegative(node: Node, constants: Constants) -> bool:
+def is_nonnegative(node: Node, constants: ConstantFolder) -> bool:
     """Return whether an index is known not to count from the end."""
     value = constants.values.get(node)
     if isinstance(value, torch.Tensor):

@@ -25,7 +25,7 @@ from .aten_table import READERS, AtenReader, Result
 from .call_scope import GraphScope, UnknownValue
 from .module_calls import ModuleCall
 from .node_targets import is_operator, operator_name, to_dtype
-from .sympy_sizes import Sizes
+from .sympy_sizes import SizeConverter
 from .views import is_in_place
 
 
@@ -222,7 +222,7 @@ def _has_state(node: OpNode) -> bool:
     return any(spec.persistent for spec in node.specs)
 
 
-def _check_types(node: Node, results: Result, sizes: Sizes, facts: Facts) -> None:
+def _check_types(node: Node, results: Result, sizes: SizeConverter, facts: Facts) -> None:
     """Refuse results whose types differ from those that torch.export recorded."""
     fakes = node.meta.get("val")
     pairs = zip(results, fakes, strict=False) if isinstance(results, tuple) and isinstance(fakes, list | tuple) else [(results, fakes)]

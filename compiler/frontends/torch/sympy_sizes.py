@@ -54,17 +54,17 @@ _FINEST = 2**10
 """The greatest denominator of a factor of sizes, such as `scale_factor=1.5`."""
 
 
-class Axis(Record):
+class SymbolAxis(Record):
     """The meaning of a symbol of torch.export: the size `name`, which is a multiple of `step`, divided by `step`."""
 
     name: str
     step: int = 1
 
 
-class Sizes:
+class SizeConverter:
     """Converts sizes. `axes` maps the symbols of torch.export to axes, `known` maps the names of axes to their dimensions."""
 
-    def __init__(self, axes: Mapping[str, Axis], known: Mapping[str, Dim]) -> None:
+    def __init__(self, axes: Mapping[str, SymbolAxis], known: Mapping[str, Dim]) -> None:
         self.axes = axes
         self.known = known
 
@@ -124,7 +124,7 @@ _COMPARISONS = {
 }
 
 
-def collect_asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, Axis], ranges: Sequence[Condition]) -> list[Condition]:
+def collect_asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, SymbolAxis], ranges: Sequence[Condition]) -> list[Condition]:
     """Collect the conditions that an exported program asserts about sizes, without those that hold for all sizes in its `ranges`.
 
     Assertions about the values of tensors are left out: they have symbols that are no axes. Raises `ImportRefused` for an assertion about
@@ -132,7 +132,7 @@ def collect_asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, A
     """
     names = tuple(dict.fromkeys(axis.name for axis in axes.values()))
     declared = declare_dims(names, ranges, {})
-    known, raw = Sizes(axes, declared.dims), Sizes(axes, {name: make_symbol(name) for name in names})
+    known, raw = SizeConverter(axes, declared.dims), SizeConverter(axes, {name: make_symbol(name) for name in names})
 
     def holds(expression: Any) -> bool:
         """Return whether an assertion is known to hold."""
@@ -158,7 +158,7 @@ def _split_conjuncts(expression: Any) -> Sequence[Any]:
     return expression.args if type(expression).__name__ == "And" else (expression,)
 
 
-def collect_range_conditions(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]) -> list[Condition]:
+def collect_range_conditions(ranges: Mapping[Any, Any], axes: Mapping[str, SymbolAxis]) -> list[Condition]:
     """Collect the conditions on sizes that torch.export found."""
     result = [Condition("==", make_symbol(axis.name) % axis.step, 0) for axis in axes.values() if axis.step > 1]
     for key, allowed in ranges.items():

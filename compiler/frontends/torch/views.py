@@ -29,7 +29,7 @@ def is_in_place(node: Node) -> bool:
     return name.endswith("_") and not name.startswith("__") and name not in _HARMLESS
 
 
-class Views:
+class ViewTracker:
     """The effects of in-place operators on other tensors.
 
     `parents` maps a node that changes a part of a tensor to the views that lead to that part, if the tensor is read later. `lost` maps a
