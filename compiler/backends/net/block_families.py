@@ -130,6 +130,7 @@ class BlockFamilies:
         self.taken = {*Operator.registry, *(to_snake_case(graph.name) for graph in collect_graphs(main))}
         self.places = _find_places(main)
         for level in sort_into_levels(collect_graphs(main), _make_group_key):
+            # Steps of scans and iterations are written where they are called, as their bodies use tensors around them.
             self._add_level([graph for graph in level if graph is not main and graph.kind != "scan" and graph.iteration is None])
         self.main = GraphBody(main, self)
         self.body = self.main.make_body()
@@ -143,6 +144,7 @@ class BlockFamilies:
             if chain is None:
                 entries.append(entry)
             else:
+                # Sequences are written in place, unless the same one is long and occurs often.
                 chains.setdefault(shape_key(chain), []).append((entry, chain))
         for alike in chains.values():
             if self._is_block(alike):
@@ -211,6 +213,7 @@ class BlockFamilies:
         """Whether a sequence is long and frequent enough to be written once. Sequences that are counted without a gap become a loop
         anyway."""
         places = {place for entry, _ in alike for place in self.places[id(entry.graph)]}
+        # Labels that count up are members of one loop, so all of them are one place in the text.
         apart = [(name, label) for name, label in places if not _decrement_label(label) or (name, _decrement_label(label)) not in places]
         return len(alike[0][1]) >= LONG and len(apart) >= OFTEN
 

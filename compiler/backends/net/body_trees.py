@@ -99,6 +99,7 @@ class GraphBody:
     def make_inner_body(self, graph: Graph) -> Self:
         """Make the body of a graph whose text is inside this one. It shares the numbers."""
         body = type(self)(graph, self.callees)
+        # One text has one sequence of numbers, so the inner body continues those of this one.
         body.values = self.values
         return body
 
@@ -160,6 +161,7 @@ class GraphBody:
         graph = node.graph
         self.uses |= _count_uses(graph)
         for inner, outer in zip(graph.inputs, node.inputs, strict=True):
+            # An iteration has no text of its own, so the tensors around it and its inputs are the same.
             self.numbers[id(inner)] = self.name_tensor(outer).number
         self._add_statements(graph.nodes)
         for inner, outer in zip(graph.outputs, node.outputs, strict=True):
@@ -203,6 +205,7 @@ class GraphBody:
             written = self._compute_by_mode(node) if isinstance(node.op, ByMode) else self._make_arithmetic(node)
             if written is not None:
                 return written
+        # The named operands of an operator are its last inputs.
         return self._apply_stage(self._make_stage(node), node.inputs, get_named_operands(node.op) if isinstance(node, OpNode) else ())
 
     def _make_stage(self, node: Node) -> Any:
@@ -230,10 +233,12 @@ class GraphBody:
         """Write a tensor that is computed differently in training. If one way continues the other, `if` has only the further stages."""
         training, evaluation = node.inputs
         further = self.pending.get(id(evaluation))
+        # The pipeline for evaluation continues the tensor for training: only its further stages depend on the mode.
         if isinstance(further, Chain) and id(training) not in self.pending and further.head == Ref(self.numbers[id(training)]):
             del self.pending[id(evaluation)]
             return Chain(further.head, (InTraining(Chain(Given(), further.stages), negated=True),))
         training_tree = self.pending.get(id(training))
+        # If both are pending, both get names, so that they are computed in the order of the graph.
         head = (
             self.name_tensor(evaluation) if id(evaluation) in self.pending and training_tree is not None else self.take_tensor(evaluation)
         )
@@ -253,6 +258,7 @@ class GraphBody:
         if any(isinstance(number, bool) or (isinstance(number, float) and not isfinite(number)) for number in op.scalars):
             return None
         operands: list[Any] = [self.take_operand(value) for value in node.inputs] + [Literal(number, "by") for number in op.scalars]
+        # `1 - x` has its number first, though a number is always the last argument of a node.
         first, second = reversed(operands) if op.number_first else operands
         return Binary(op.symbol, first, second)
 
@@ -303,6 +309,7 @@ class GraphBody:
         assert isinstance(run.nodes[0], CallNode)
         making = type(self)(run.nodes[0].graph, self.callees)
         making.make_body()
+        # The carried tensor is another one in each iteration, so it has a number of its own.
         fresh = self.number_tensor(run.nodes[0].graph.inputs[run.carried or 0])
         numbers = {index: fresh if number is None else number for index, number in enumerate(inputs)}
         numbers |= {index: self.number_tensor(value) for index, value in enumerate(making.values) if index >= len(inputs)}
@@ -316,6 +323,7 @@ class GraphBody:
         if not used and has_part(tree, has_keys):
             self.statements.append(Assign((None,) * len(outputs), tree))  # unused, but its keys must stay in the state dict
             return
+        # Of several results, names are given to those that are used; the others are `_`.
         if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and has_main_result(tree)):
             numbers = tuple(self.number_tensor(v) if v in used and v is not None else None for v in outputs)
             self.statements.append(Assign(numbers, tree))
@@ -363,6 +371,7 @@ class GraphBody:
         return Ref(self.numbers[id(value)])
 
     def _take_result(self, value: Value) -> Any:
+        # A named output must be assigned: a tree at the end of the text would have no name.
         if self.graph.kind == "model" and id(value) in self.pending and self._has_name(value):
             tree = self.pending.pop(id(value))
             self.statements.append(Assign((self.number_tensor(value),), tree))

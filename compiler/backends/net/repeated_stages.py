@@ -43,6 +43,7 @@ class RepeatedNodes:
             self.start, self.label = None, ""
             return
         # A loop with a label has that level of the keys to itself.
+        # Other stages with the prefix would be inside the loop's level of the keys, but not in the loop.
         whole = prefix.endswith(".") and sum((get_label(node) or "").startswith(prefix) for node in around) == len(nodes)
         self.start = first if first or not whole else None
         self.label = prefix.removesuffix(".") if self.start is None else prefix
@@ -50,6 +51,7 @@ class RepeatedNodes:
 
 def iterate_repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[int, int]) -> Iterator[Node | RepeatedNodes]:
     """Iterate over the nodes in order, with a loop in place of its first member."""
+    # Only a tensor that nothing else uses can be inside a loop, where it has no name.
     following = {id(value): node for node in nodes for value in node.inputs if uses.get(id(value)) == 1}
     users: dict[int, list[Node]] = {}
     for node in nodes:
@@ -60,6 +62,7 @@ def iterate_repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: 
         if id(node) in inside:
             continue
         grown = find_growing_run(node, nodes, stage, users) if split_counted_label(node)[1] >= 0 else [node]
+        # A tuple that grows takes all outputs, so none of them may also be used alone.
         if len(grown) > 1 and all(uses.get(id(m.outputs[0])) == len(users.get(id(m.outputs[0]), ())) for m in grown):
             inside.update(map(id, grown))
             yield RepeatedNodes(grown, None, [strip_label(stage(member)) for member in grown], nodes)
@@ -77,6 +80,7 @@ def _find_run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, 
     run: list[Node] = [node]
     stages: list[Any] = []
     carried = -1
+    # A shared stage is one module in all iterations, whereas a loop makes one for each.
     if split_counted_label(node)[1] < 0 or node.shared is not None:
         return run, carried, stages
     while len(run[-1].outputs) == 1:
@@ -84,6 +88,7 @@ def _find_run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, 
         if other is None or other.shared is not None or not is_next_label(run[-1], other):
             break
         positions = [index for index, value in enumerate(other.inputs) if value is run[-1].outputs[0]]
+        # All other inputs must be the same tensors: a loop can name tensors around it, but not change them.
         if len(positions) != 1 or carried not in (-1, positions[0]) or not _are_same_except(run[-1].inputs, other.inputs, positions[0]):
             break
         stages = stages or [strip_label(stage(node))]
@@ -125,9 +130,11 @@ def unify_stages(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tup
         keys = [strict_key(literal.value) for literal in column]
         if len(set(keys)) == 1:
             literals.append(column[0])
+        # With two iterations, `if first` is no shorter than a list of two values.
         elif first and len(set(keys[1:])) == 1 and len(keys) > 2:
             literals.append(IfFirst(column[0], column[1]))
         else:
+            # Literals that have the same values in every iteration share one list: `conv n n`.
             known = [[strict_key(literal.value) for literal in other] for other in lists]
             if keys not in known:
                 lists.append(column)
@@ -147,6 +154,7 @@ def _fill_literals(tree: Any, literals: Iterator[Any], up: int) -> Any:
     match tree:
         case Literal():
             literal = next(literals)
+            # Deeper loops have items of their own, so an item says how many loops are between.
             return replace(literal, up=up) if isinstance(literal, (Item, IfFirst)) else literal
         case Loop():
             over, body = _fill_literals(tree.over, literals, up), _fill_literals(tree.body, literals, up + 1)

@@ -102,6 +102,7 @@ class _Pairing:
         self.values: dict[int, Value] = {}
         self.origins: dict[int, Value] = {}
         self.nodes: dict[int, Node] = {}
+        # The optional tensor comes last and has no partner.
         for value, ours in zip(inputs, graph.inputs, strict=False):
             self._pair_values(value, ours)
         self._pair_forward()
@@ -157,6 +158,7 @@ class _Pairing:
                 continue
             node, position = makers.get(id(value), (None, 0))
             its, place = makers.get(id(ours), (None, 0))
+            # The node has got a partner on the way forward.
             if id(its) in paired:
                 its = None
             if its is not None and position == place and self._may_pair(node, its):
@@ -165,6 +167,7 @@ class _Pairing:
                 paired.add(id(its))
                 todo += zip(node.inputs, its.inputs, strict=True)
                 continue
+            # A tensor of the other graph cannot stand for two of this one.
             if ends.setdefault(id(value), (value, ours))[1] is not ours:
                 raise Different
             like = self._find_like(its, place, value, makers) if its is not None and self.way.several else None
@@ -201,8 +204,10 @@ class _Pairing:
         labels = [label for node in (*only_other, *only_own) for label in _list_labels(node)]
         if "_" in labels or len(set(labels)) < len(labels) or not all(map(_is_movable, (*only_other, *only_own))):
             raise Different
+        # A region without the optional tensor would be a difference that `if given` does not explain.
         if not self.regions or any(self.extra not in region.inputs for region, _ in self.regions):
             raise Different
+        # With more differences than common nodes, one block would be harder to read than two.
         if not self.nodes or (only_own and len(only_other) + len(only_own) > len(self.nodes)):
             raise Different
 
@@ -234,6 +239,7 @@ class _Pairing:
                 others.append(places[id(node)][1])
             elif id(node) not in inside:
                 its = self.nodes[id(node)]
+                # A node that reads a region's result now reads the alternative's, which has its place.
                 nodes.append(_replace_inputs(its, self._list_own_values(node.inputs, its.inputs)))
                 others.append(_replace_inputs(node, self._replace_extra(node.inputs)))
         results = self._list_results()

@@ -59,6 +59,7 @@ def find_origins(inputs: Iterable[tuple[str, TensorType]]) -> dict[str, SymbolOr
                 continue
             name, *rest = inverse
             origin = SymbolOrigin(tensor, axis, *rest)
+            # Reading a plain axis needs one node; inverting a formula needs arithmetic.
             if name not in origin_by_symbol or (origin.is_plain and not origin_by_symbol[name].is_plain):
                 origin_by_symbol[name] = origin
     return origin_by_symbol
@@ -115,6 +116,7 @@ class OnnxSizes:
 
     def _name_size(self, name: str, d: Dim) -> None:
         wanted = f"size/{format_dim(d)}".replace(" ", "")
+        # A long formula says less than the name of its last operation.
         if name in self.builder.computed and name != wanted and name not in self.builder.final_names and len(wanted) <= _LONGEST:
             self.builder.set_final_name(name, self.builder.value_names.make_unique(wanted))
 
@@ -140,6 +142,7 @@ class OnnxSizes:
 
     def _emit_symbol(self, name: str) -> SizePart:
         if name not in self._symbols:
+            # A symbol is at least 1, so divisions of plain sizes need no correction of signs.
             self._symbols[name] = SizePart(self._read_symbol(name), 1)
         return self._symbols[name]
 
@@ -174,6 +177,7 @@ class OnnxSizes:
         """Divide, rounding down."""
         if isinstance(a.value, int) and isinstance(b.value, int):
             return _make_part(a.value // b.value)
+        # Neither can be negative, so rounding towards zero is rounding down.
         if a.lowest is not None and a.lowest >= 0 and b.lowest is not None and b.lowest >= 1:
             return SizePart(self._emit_binary("Div", a.value, b.value), 0)
         # Div rounds towards zero. Mod has the sign of the divisor, so the dividend minus the remainder divides exactly.

@@ -22,6 +22,7 @@ def _make_window_weights(op: ShortTime, site: Site) -> TensorExpr | None:
     before = missing // 2
     if "window" not in site.given:
         ones = np.zeros(op.n_fft)
+        # A rectangular window shorter than the transform is ones with zeros around it.
         ones[before : before + size] = 1
         return TensorExpr(site, site.constant(ones), FLOAT64) if missing else None
     window = site.window.cast(FLOAT64)
@@ -54,6 +55,7 @@ def emit_stft(op: Stft, site: Site) -> str:
     spectrum = transform_axis(_unsqueeze_axes(windows, x_type.rank + 1), x_type.rank, op.n_fft, onesided=op.onesided)
     if op.normalized:
         spectrum = spectrum * op.n_fft**-0.5
+    # The spec has [..., frequency, window, 2], the DFT gives the windows first.
     order = [*range(x_type.rank - 1), x_type.rank, x_type.rank - 1, x_type.rank + 1]
     return transpose_tensor(site, spectrum.cast(result.dtype).name, order)
 
@@ -64,11 +66,13 @@ def emit_istft(op: Istft, site: Site) -> str:
     x_type = site.given.x
     batched = x_type.rank == 4
     x = site.x.cast(FLOAT64)
+    # Col2Im needs an axis for the batch.
     x = x if batched else _unsqueeze_axes(x, 0)
     size = op.n_fft
     windows = invert_real_transform(x, 1, 4, size) * (size**-0.5 if op.normalized else 1 / size)
     # The window weighs the signal in both directions, so its square is divided out.
     weights = _make_window_weights(op, site)
+    # Without weights, each window counts 1 in the sum that divides.
     squares = TensorExpr(site, site.constant(np.ones((size, 1))), FLOAT64)
     if weights is not None:
         column = _unsqueeze_axes(weights, 1)

@@ -79,6 +79,7 @@ class Relations:
 
     def substitute_fixed(self, formula: Dim) -> Dim:
         """Remove the symbols that follow from others, or cannot vary, from the formula."""
+        # A symbol that the decisions of every body determine needs no argument.
         formula = substitute_known(formula, self._common)
         values = {name: self.find_fixed_value(name) for name in free_symbols(formula)}
         formula = substitute_known(formula, {name: value for name, value in values.items() if value is not None})
@@ -88,6 +89,7 @@ class Relations:
     def find_fixed_value(self, name: str) -> Any:
         """Return the value of a symbol that cannot vary and is the same in all bodies. None for others, and for one that explains
         numbers."""
+        # It depends on the branch, so no one value is right.
         if self.find_joined_sizes(name):
             return None
         fixed = (name not in self._free or name in self._pinned) and name not in self.explaining_symbols
@@ -118,6 +120,7 @@ class Relations:
         for code in (*self.bodies[0].list_constructor_code(), *(step.code for step in self.bodies[0].steps)):
             for part in walk_tree(code):
                 formula = origin_of(part.value) if isinstance(part, Lit) and is_integer(part.value) else 0
+                # A multiple of one symbol, such as `4 * dim`, is recognized without a name.
                 if isinstance(formula, SymDim) and any(len(m) > 1 or not isinstance(m[0], Symbol) for m in formula.terms if m):
                     yield formula
 
@@ -154,6 +157,7 @@ class Relations:
         graph: Graph | None = self.graph
         while graph is not None:
             sizes = {**graph.sizes, **sizes}
+            # A sequence or a loop sees the sizes of the block around it; another block has its own.
             graph = graph.around if graph.kind not in ("block", "model") else None
         formulas = {n: self.substitute_fixed(s) for n, s in sizes.items() if all(map(self._is_own, free_symbols(s)))}
         return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not is_symbol(f)}
@@ -168,6 +172,7 @@ class Relations:
 
     def _choose_tuple_name(self, symbol_name: str, sequence: ValueTuple, axis: int) -> str:
         """Return `other_channels` for the sum of the channels of the tensors in `others`."""
+        # A body without the tensor has no tuple, so any of the others tells what it is.
         several = (None if o is None else o.input for o in (find_origin(b.graph, symbol_name) for b in self.bodies))
         first = next(v for item in several if isinstance(item, ValueTuple) for v in item.values)
         return f"{singularize(sequence.name) or 'tuple'}_{self._choose_axis_word(first, axis).removeprefix('in_')}"
@@ -199,6 +204,7 @@ class Relations:
 
     def _drop_direction(self, word: str, symbol_name: str, value: Value, axis: int) -> str:
         """Return `features` for `in_features` if an output has the same number of features."""
+        # `features` may be another argument of the spec.
         own_names = {name for name, origin in self.graph.origins.items() if origin.name} | set(self.graph.arguments)
         same = any(
             v.type.rank == value.type.rank and origin_of(v.type.shape[axis]) == make_symbol(symbol_name, lower=None)
