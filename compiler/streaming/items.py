@@ -79,6 +79,7 @@ class Chunk(Record):
             last = tail.pop()
             remaining = wanted - sum(cause.count for cause in tail)
             tail += [replace(last, count=remaining)] if remaining > 0 else []
+        # What no earlier operator explains, this one has added.
         missing = wanted - sum(cause.count for cause in tail)
         return replace(self, tail=(*tail, *([LookaheadCause(operator, span, missing, late)] if missing else [])))
 

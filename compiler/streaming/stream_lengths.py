@@ -125,6 +125,7 @@ def facts_of(program: Program, length: StreamLength) -> Facts:
     kept["multiples"] = tuple((k, p) for k, p in program.facts.multiples if not length.occurs_in(k) and not length.occurs_in(p))
     kept["choices"] = tuple((name, values) for name, values in program.facts.choices if name != length.name)
     past = (c for c, _ in conditions_of(program, length) if isinstance(c, Condition) and length.past_name in condition_symbols(c))
+    # A limit on the positions so far, such as `P + T <= 1024`, bounds sizes in the step as well.
     return replace(program.facts, **kept | {"nonnegatives": (*kept["nonnegatives"], *(c.slack for c in past if c.slack is not None))})
 
 

@@ -150,6 +150,7 @@ class StreamSite:
         """Return the elements of the chunk after the `count` elements before them, which are remembered as `what`."""
         if not count:
             return x.value
+        # What came before the first chunk is a part of the window, so it must be the same, too.
         key = (id(x.value), x.axis, count, id(x.before) if isinstance(x.before, Value) else x.before)
         # Two operators that look back equally far over one chunk share the state.
         window = self.memory.windows.get(key)
@@ -183,6 +184,7 @@ class StreamSite:
         joined = self.prepend_past(x, x.ahead - ahead)
         before = x.before if ahead > 0 else None
         if isinstance(before, Value):
+            # Fewer elements are before the first chunk now; the others are in it.
             before = self.slice_axis(before, x.axis, 0, ahead)
         return replace(x, value=self.slice_axis(joined, x.axis, 0, self.length.chunk), ahead=ahead, before=before)
 

@@ -58,6 +58,7 @@ class InitialValues(Mapping[str, Array]):
     def _derived_values(self, info: ParameterInfo, weight: Array) -> Array:
         """Compute a parameter from the values of the one that it follows."""
         stage, _, name = info.name.rpartition(".")
+        # PyTorch's parametrizations compute both from the weight when they are registered.
         match info.op:
             case SpectralNormalize() as op:
                 return _cast_values(info, _singular_vectors(op, weight, self._thread.source.seek_parameter(stage))[name])

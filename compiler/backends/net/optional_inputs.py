@@ -23,7 +23,9 @@ def iterate_optional_pairs(body: Body, other: Body) -> Iterator[tuple[Body, Body
     last = body.inputs
     if not last or other.inputs != last + 1:  # the input of a pipeline is never optional
         return
+    # The tensors of a body are numbered after its inputs, so a further input moves them all.
     ours = renumber_tensors(body, {index: index + 1 for index in range(last, count_tensors(body))})
+    # The input of a pipeline, number 0, is tried last.
     for extra in (*range(1, other.inputs), 0):
         order = (*(index for index in range(other.inputs) if index != extra), extra)
         theirs = renumber_tensors(other, {number: index for index, number in enumerate(order)})
@@ -87,6 +89,7 @@ def _align_numbers(body: Body, other: Body) -> tuple[Body, tuple[int, ...]] | No
             return None
         if any(mine is None and its is not None for mine, its in zip(ours.numbers, theirs.numbers, strict=True)):
             return None
+        # A tensor may have a name in one body only, where it has a second use: the result that only this body returns.
         numbers.update((its, mine) for mine, its in zip(ours.numbers, theirs.numbers, strict=True) if mine is not None and its is not None)
     theirs = renumber_tensors(other, numbers)
     statements = tuple(Assign(ours.numbers, its.value) for ours, its in zip(body.statements, theirs.statements, strict=True))
@@ -96,6 +99,7 @@ def _align_numbers(body: Body, other: Body) -> tuple[Body, tuple[int, ...]] | No
         for k, result in enumerate(body.results)
         if isinstance(result, Ref) and result.number >= body.inputs and result.number not in known
     ]
+    # Without matching results, the bodies must have the same number of them.
     if len(body.results) != len(theirs.results) + len(further):
         further = []
     if len(body.results) != len(theirs.results) + len(further):

@@ -60,6 +60,7 @@ def _arrange_branches(
         start, stop = _find_extent(choice, positions)
         items += [item for node, item in numbered if node < start]
         inside = _arrange_branches([m for m in numbered if start <= m[0] < stop], choice.inner, positions, ends)
+        # The ends come after all members, since the results of the branch are joined there.
         items.append(Branch(choice, [*inside, *ends.get(choice.key, ())]))
         numbered = [m for m in numbered if m[0] >= stop]
     return [*items, *(item for _, item in numbered)]

@@ -45,6 +45,7 @@ class ArgumentTable:
             graph: Graph = self.bodies[0].graph
             values = self._symbol_values(name, origin)
             wanted = origin.name or self.relations.choose_name(name, origin.input, origin.axis)
+            # The model is made without arguments by default. A block's symbol has a default only if the spec gives one.
             default = (
                 strip_formulas(values[0])
                 if graph.kind == "model"
@@ -67,6 +68,7 @@ class ArgumentTable:
         if origin.index is not None:
             return [find_home_graph(b.graph, name).arguments[origin.name] for b in self.bodies]
         found_in = [find_origin(b.graph, name) is not None for b in self.bodies]
+        # A body without the tensor of this size has a placeholder, which must not count as a value of the symbol.
         return [trace_argument(v, name) if known else v for v, known in zip(self.relations.get_values(name), found_in, strict=True)]
 
     def get_or_add_literals(
@@ -83,8 +85,10 @@ class ArgumentTable:
             name = hint if hint in names else names[0]
             arguments, flags = self.given[name], self.bodies[0].graph.flags
             if name in flags and all(isinstance(v, bool) for v in arguments):
+                # A flag that `if`s made is left out of calls by default.
                 keyword = KeywordCode(name, Lit(None), flags[name], True)
             return self.add_argument(
+                # A float computed from parameters keeps its formula, which the block's own argument does not have.
                 [v if has_traced_float(v) and i not in unused else g for i, (g, v) in enumerate(zip(arguments, values, strict=True))],
                 name,
                 keyword,
@@ -124,6 +128,7 @@ class ArgumentTable:
     def _complete_argument(self, wanted: object, values: Sequence[object], name: str, keyword: KeywordCode | None) -> bool:
         """Give an argument of this name, known only where it was needed so far, these values everywhere. Return whether there was one."""
         known = next(((k, p) for k, p in self._known.items() if p.unneeded and p.name == self.framework.make_variable_name(name)), None)
+        # It was None where it was not needed, so only the other values must agree.
         if (
             known is None
             or None in values
@@ -149,6 +154,7 @@ class ArgumentTable:
 
     def replace_argument(self, parameter: ConstructorArgument, replacement: ConstructorArgument) -> None:
         self._known = {k: replacement if p is parameter else p for k, p in self._known.items()}
+        # `forward` may use the argument, so the replacement takes over what is known of its name.
         for names in (self.stored, self.wide):
             if parameter.name in names:
                 self._forget_name(parameter.name)

@@ -81,9 +81,11 @@ def _make_value(code: Code | None, annotation: str) -> StageValue | None:
     if type(code) is not CallCode or not isinstance(code.function, str):
         return None
     keywords = tuple(k for k in code.kwargs if not isinstance(k.value, PassedOn))
+    # A value that depends on an argument cannot be bound by the caller.
     if not all(map(_is_fixed, keywords)):
         return None
     bound = print_code(CallCode("partial", (NameCode(code.function),), keywords))
+    # `partial` is only needed for keywords; without them the printed call has one item and no comma.
     return StageValue(bound if "," in bound else code.function, annotation, code.function, keywords)
 
 
