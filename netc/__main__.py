@@ -1,4 +1,7 @@
-"""`python -m netc`, and the `netc` script: the command line."""
+"""Run the command line, as `python -m netc` or as the script `netc`.
+
+Always: the process starts and ends fast, and Ctrl-C never shows a traceback, also while modules are imported and while the process ends.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ from typing import NoReturn
 
 
 def _exit_on_interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """Ends at once: until the commands can catch an interruption, nothing has been begun."""
+    """End the process at once. Before a command can catch an interruption, nothing has begun that would need an orderly end."""
     os._exit(130)
 
 
 def _interrupt_main() -> None:
-    """Interrupts what the main thread waits for, too, where the system can."""
+    """Interrupt the main thread, also in a system call if the operating system supports that."""
     import threading
 
     if hasattr(signal, "pthread_kill"):
@@ -28,7 +31,7 @@ def _interrupt_main() -> None:
 
 
 def _repeat_lost_interrupt(what: sys.UnraisableHookArgs) -> None:
-    """An interruption that comes while Python runs a finaliser is lost, with a traceback: it comes again, a moment later."""
+    """Repeat an interruption that came while Python ran a finalizer: Python would print a traceback and continue."""
     if what.exc_type is KeyboardInterrupt:
         import threading
 
@@ -38,7 +41,7 @@ def _repeat_lost_interrupt(what: sys.UnraisableHookArgs) -> None:
 
 
 def main() -> NoReturn:
-    """The entry point. Importing the command line takes a moment, in which Ctrl-C is to have no traceback either."""
+    """Run the command line. Importing it takes a moment, in which Ctrl-C must not show a traceback either."""
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, _exit_on_interrupt)
@@ -46,7 +49,7 @@ def main() -> NoReturn:
         from netc.interrupts import handle_interrupt, report_uncaught
 
         sys.excepthook, handler = report_uncaught, handle_interrupt
-    gc.disable()  # nothing that is imported is garbage; the command line looks for it again, more rarely
+    gc.disable()  # imports make no garbage; `netc.cli.main` enables the collector again, with a higher threshold
     from netc.cli import main as run
 
     try:
@@ -57,8 +60,11 @@ def main() -> NoReturn:
 
 
 def _exit_quickly(end: SystemExit) -> None:
-    """Ends the process as Python does, but does not take hundreds of modules apart, which is a fifth of the time of `netc check`. Where
-    something watches the process, such as a profiler, or the output cannot be written, it returns, and Python ends it."""
+    """End the process as Python does, but without dismantling hundreds of modules, which takes a fifth of the time of `netc check`.
+
+    If something watches the process, such as a profiler, or the output cannot be written, the function returns, and Python ends the
+    process.
+    """
     if not isinstance(end.code, int) or _is_watched():
         return
     try:

@@ -1,8 +1,13 @@
-"""From a text to a checked program, for the Python API and the command line alike.
+"""Analyze a spec: from a text to a checked program, for the Python API and the command line alike.
 
-In: a source file and what is asked of it. Out: an `Analysis`, with a program if no diagnostic is an error. Always: nothing in a spec raises
-an exception; neither PyTorch, NumPy nor ONNX is imported. With NETC_DEBUG set, every program is verified, and an invalid one raises
-`GraphInvalid`: a mistake of the compiler.
+In: a source file and a `Choice`. Out: an `Analysis`, which has a program if no diagnostic is an error. Always: no spec raises an exception.
+Neither PyTorch, NumPy nor ONNX is imported. If `NETC_DEBUG` is set, every program is verified, and an invalid one, which is a mistake of
+the compiler, raises `GraphInvalid`.
+
+    >>> from netc.dsl.source import SourceFile
+    >>> analysis = analyze(SourceFile("tiny.net", "input 3 -> dense 2"), Choice())
+    >>> analysis.failed, str(analysis.program.main.outputs[0].type)
+    (False, '[N, 2]')
 """
 
 from __future__ import annotations
@@ -36,8 +41,8 @@ if TYPE_CHECKING:
 
 
 class Choice(Record):
-    """The choices for a spec: which model of it, values of parameters, sizes of symbolic dimensions, additional folders that `use` may
-    read, and the element type of the model."""
+    """The choices for a spec: the model, values of parameters, sizes of symbolic dimensions, additional folders that a `use` may read, and
+    the element type."""
 
     model: str | None = None
     params: dict[str, object] = {}
@@ -47,10 +52,10 @@ class Choice(Record):
 
 
 class Analysis(Record):
-    """What is known of a spec. `diagnostics` are sorted, each once; `sources` are the files it was read from, the spec itself first.
+    """The result of checking a spec. `diagnostics` are sorted, each once. `sources` are the files it was read from, the spec itself first.
 
-    `index` says what each name of the text refers to, and the type of each stage; None unless it was asked for. `digests` are those of the
-    files whose arrays are tables.
+    `index` says what each name of the text refers to, and the type of each stage. It is None unless the caller asked for it. `digests` are
+    hashes of the files whose arrays are tables.
     """
 
     program: Program | None
@@ -60,7 +65,7 @@ class Analysis(Record):
     digests: tuple[str, ...] = ()
 
     def require_model(self) -> Analysis:
-        """The same, with a diagnostic if there is no error but no model either: the file is a library."""
+        """Return the analysis with an error added if the file has neither an error nor a model: it is a library."""
         if self.program is not None or self.failed:
             return self
         source = self.sources[0]
@@ -72,27 +77,27 @@ class Analysis(Record):
 
 
 class Spec(Record):
-    """A text and what was asked of it: what a train section is found by. `path`: where the text was read from."""
+    """A text with its choice, from which a model can make its train sections and other precisions. `path` is the file of the text."""
 
     source: SourceFile
     choice: Choice
     path: str | None = None
 
     def elaborate_training(self, section: str | None) -> Training:
-        """A train section, elaborated. Raises `CompileError`."""
+        """Elaborate a train section. Raises `CompileError`."""
         analysis = analyze_training(self.source, self.choice, self.path, section)
         if analysis.training is None:
             raise CompileError(analysis.diagnostics)
         return analysis.training
 
     def change_precision(self, precision: Precision) -> tuple[Analysis, Spec]:
-        """The same text, analyzed in another element type."""
+        """Analyze the same text in another element type."""
         spec = replace(self, choice=replace(self.choice, precision=precision))
         return analyze(self.source, spec.choice, self.path), spec
 
 
 class SharedDefinitions:
-    """The loader and the definitions that all models and train sections of a file share."""
+    """The loader and the definitions that all models and train sections of a file share, so that each used file is read once."""
 
     def __init__(self, file: ast.File, source: SourceFile, choice: Choice, path: str | None) -> None:
         self.loader = SpecLoader(source, path, choice.allow_paths)
@@ -100,7 +105,7 @@ class SharedDefinitions:
 
 
 class TrainingAnalysis(Record):
-    """What is known of a train section. `diagnostics` and `sources` are as those of an `Analysis`."""
+    """The result of checking a train section. The fields are as in an `Analysis`."""
 
     training: Training | None
     diagnostics: tuple[Diagnostic, ...]
@@ -120,30 +125,30 @@ class ParsedSpec(Record):
     shared: SharedDefinitions | None = None
 
     def make_loader(self) -> SpecLoader:
-        """The loader of the whole file, or a new one."""
+        """Return the shared loader, or a new one."""
         return SpecLoader(self.source, self.path, self.choice.allow_paths) if self.shared is None else self.shared.loader
 
     @property
     def definitions(self) -> FileDefinitions | None:
-        """The definitions of the whole file, if several models share them."""
+        """The shared definitions, if several models of the file share them."""
         return None if self.shared is None else self.shared.definitions
 
 
 def parse_spec(source: SourceFile, choice: Choice, path: str | None = None) -> ParsedSpec:
-    """Parses a text. Its syntax errors are in `problems`."""
+    """Parse a text. Its syntax errors are in `problems`."""
     file, problems = parse_source(source)
     return ParsedSpec(file, source, problems, choice, path)
 
 
 def analyze_training(source: SourceFile, choice: Choice, path: str | None = None, section: str | None = None) -> TrainingAnalysis:
-    """Parses, and elaborates one train section with its model: `section`, the only one, or that for the model of the choice."""
+    """Parse a text, and elaborate one train section with its model: `section`, or the only one, or the section of the chosen model."""
     return elaborate_section(parse_spec(source, choice, path), section)
 
 
 def read_and_analyze_training(
     read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None = None
 ) -> TrainingAnalysis:
-    """`analyze_training` of the text that `read` gives."""
+    """Analyze a train section of the text that `read` returns."""
     try:
         source, path = read()
     except Unreadable as error:
@@ -152,7 +157,7 @@ def read_and_analyze_training(
 
 
 def elaborate_section(parsed: ParsedSpec, section: str | None) -> TrainingAnalysis:
-    """The second half of `analyze_training`."""
+    """Elaborate a train section of a parsed text."""
     analysis = _elaborate_section_once(parsed, section)
     return _elaborate_section_once(parsed, section) if load_for_unknown_names(analysis.diagnostics) else analysis
 
@@ -180,7 +185,7 @@ def _elaborate_section_once(parsed: ParsedSpec, section: str | None) -> Training
 
 
 def read_and_analyze(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Analysis:
-    """Analyses the text that `read` gives, with the path it was read from if it has one."""
+    """Analyze the text that `read` returns."""
     try:
         source, path = read()
     except Unreadable as error:
@@ -189,13 +194,14 @@ def read_and_analyze(read: Callable[[], tuple[SourceFile, str | None]], choice: 
 
 
 def analyze(source: SourceFile, choice: Choice, path: str | None = None, *, index: bool = False) -> Analysis:
-    """Parses and elaborates. `path` is where the text was read from: files that it uses are found relative to it. `index` asks for the
-    index of names and stages."""
+    """Parse and elaborate a text. `path` is its file: files that it uses are found relative to it. `index` asks for the index of names and
+    stages."""
     return elaborate_model(parse_spec(source, choice, path), index=index)
 
 
 def elaborate_model(parsed: ParsedSpec, *, index: bool = False) -> Analysis:
-    """The second half of `analyze`. Only a name that is unknown makes netc look for the plugins of installed packages."""
+    """Elaborate a model of a parsed text. netc looks for plugins of installed packages only if a name is unknown, because looking takes
+    longer than checking a small spec."""
     analysis = _elaborate_model_once(parsed, index)
     return _elaborate_model_once(parsed, index) if load_for_unknown_names(analysis.diagnostics) else analysis
 
@@ -216,7 +222,7 @@ def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
         definitions=parsed.definitions,
     )
     problems = elaboration.diagnostics
-    if any(d.severity == "error" for d in parsed.problems):  # what could not be read may be what uses it
+    if any(d.severity == "error" for d in parsed.problems):  # a statement with a syntax error may be the one that uses the name
         problems = [d for d in problems if not d.code.startswith("unused-")]
     if elaboration.program is not None:
         _verify_if_debugging(elaboration.program)
@@ -226,7 +232,7 @@ def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
 
 
 def _verify_if_debugging(program: Program) -> None:
-    """What the graph promises is checked where it is asked for."""
+    """Verify the invariants of the graph if `NETC_DEBUG` is set."""
     if os.environ.get("NETC_DEBUG"):
         from netc.compiler.ir.verify import verify_program
 
@@ -234,7 +240,7 @@ def _verify_if_debugging(program: Program) -> None:
 
 
 def analyze_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> list[Analysis]:
-    """The same for each model of the file, unless one is chosen: what `netc check` does."""
+    """Analyze each model and train section of a file, or the chosen model, as `netc check` does."""
     try:
         source, path = read()
     except Unreadable as error:
@@ -247,8 +253,8 @@ def analyze_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
 
 
 def check_sections(parsed: ParsedSpec) -> Iterator[Analysis]:
-    """What is wrong with each train section, its settings included. PyTorch, which knows the optimizers, is imported only if there is
-    one."""
+    """Yield an analysis for each train section, with errors in its settings. PyTorch, which knows the optimizers, is imported only if the
+    file has a section."""
     for section in sections_of(parsed.file):
         from .training.training_session import check_section
 

@@ -1,7 +1,7 @@
-"""The output of each stage of the compiler, as text: `netc compile --emit STAGE`.
+"""Format the output of each stage of the compiler as text: `netc compile --emit STAGE`.
 
-In: the name of a stage and a spec. Out: what that stage hands to the next, or the diagnostics that prevent it. Always: the stages are
-the compiler's own and one for each backend.
+In: the name of a stage, and a spec. Out: the text of the stage's output, or the diagnostics that prevent it. Always: the stages are the
+tokens, the syntax tree, the graph, and one for each backend.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def emit_stage(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, **graph: Unpack[GraphKeywords]) -> Shown:
-    """The text of one stage, None if there are errors before it, and the diagnostics. `graph`: how a graph of ONNX is written."""
+    """Return the text of a stage, or None if there are errors before it, and the diagnostics. `graph` has the options of an ONNX graph."""
     try:
         source, path = read()
     except Unreadable as error:
@@ -48,4 +48,4 @@ TEXT_STAGES: dict[str, Callable[[SourceFile], Shown]] = {"tokens": format_tokens
 _MODEL_STAGES: dict[str, Callable[[Model], str]] = {"graph": lambda model: format_program(model.program)}
 
 STAGES = (*TEXT_STAGES, *_MODEL_STAGES, *NAMES)
-"""What can be shown, in the order of the stages."""
+"""The names of all stages, in the order of the compiler."""

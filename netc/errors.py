@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CompileError(ValueError):
-    """A spec that is not a model. `diagnostics` are all that was found, sorted, warnings too; `str()` is their text."""
+    """A spec has errors. `diagnostics` has all of them, sorted, and the warnings too; `str()` is their text."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         super().__init__(tuple(diagnostics))
@@ -28,7 +28,7 @@ class CompileError(ValueError):
         return render_text(self.diagnostics)
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows in place of a traceback: what is wrong with the spec, in colors."""
+        """Return the diagnostics in colors, which IPython shows in place of a traceback."""
         from netc.dsl.diagnostics.render import render_text
 
         return [render_text(self.diagnostics, color=True)]
@@ -36,7 +36,7 @@ class CompileError(ValueError):
 
 @contextmanager
 def raise_as_compile_error(program: Program) -> Iterator[None]:
-    """What a target cannot express becomes a `CompileError` at the stage concerned."""
+    """Raise a `CompileError` at the stage that a target cannot express, in place of the backend's own exception."""
     try:
         yield
     except UnsupportedByTarget as error:

@@ -1,7 +1,7 @@
-"""Colors of `.net` texts in Pygments, and so in Sphinx, MkDocs, notebooks and terminals: an entry point of the package.
+"""Highlight `.net` texts with Pygments, and so in Sphinx, MkDocs, notebooks and terminals. Pygments finds the lexer by an entry point.
 
-In: a text. Out: its tokens, by the lexer of the language itself. Always: together they are the text; what the language does not read, such
-as `'single quotes'`, is `Error`, and nothing else is.
+In: a text. Out: tokens of Pygments, from the lexer of the language itself. Always: the tokens together are the text. Exactly the tokens
+that the language does not have, such as `'single quotes'`, are `Error`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["NetLexer"]
 CONSTANTS = ("true", "false")
 WORD_OPERATORS = ("and", "or", "not", "in")
 DEFINING = ("block", "model", "fn", "train")
-"""The keywords that a name follows which is defined."""
+"""The keywords before a name that they define."""
 _LITERALS = {"NUMBER": Number, "DIMS": Number, "STRING": String.Double, "COMMENT": Comment.Single, "NL": Whitespace}
 _INVALID = frozenset(("STRAY", "UNTERMINATED_STRING", "SINGLE_QUOTED", "BAD_NUMBER", "BAD_ARROW"))
 _PUNCTUATION = "()[]{},;:."
@@ -34,7 +34,7 @@ class NetLexer(Lexer):  # type: ignore[misc]
     mimetypes = ("text/x-net",)
 
     def get_tokens_unprocessed(self, text: str) -> Iterator[Color]:
-        """The tokens with their offsets."""
+        """Yield the tokens with their offsets. The lexer drops white space, so the gaps between its tokens are added."""
         tokens, comments = lex_text(text, load_tables())
         offset, before = 0, ""
         for token in sorted([*tokens, *comments], key=lambda token: token.start):
@@ -48,7 +48,7 @@ class NetLexer(Lexer):  # type: ignore[misc]
 
 
 def _color_token(token: Token, before: str, after: str) -> Iterator[Color]:
-    """A token as Pygments has it. `before` is the token before, `after` the characters that follow."""
+    """Yield the tokens of Pygments for a token. `before` is the text of the token before it, `after` the characters after it."""
     if token.type != "LABEL":
         yield token.start, _classify_token(token, before, after), token.text
         return

@@ -1,7 +1,8 @@
-"""Ctrl-C while a command runs, and signals that end the process while it writes files.
+"""Handle Ctrl-C while a command runs, and signals that end the process while it writes files.
 
-In: SIGINT. Out: `KeyboardInterrupt` in the main thread, as Python raises it, and the memory of it. Always: an interruption is known as one
-whatever became of the exception: a library in C that imports a module, as NumPy and ONNX Runtime do, prints it and raises another one.
+In: SIGINT. Out: `KeyboardInterrupt` in the main thread, as from Python's own handler, and a flag. Always: the command knows of an
+interruption even if the exception is lost: a library in C that imports a module, as NumPy and ONNX Runtime do, prints it and raises another
+one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _was_interrupted = False
 
 
 def handle_interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """The handler of SIGINT."""
+    """Handle SIGINT: set the flag, and raise `KeyboardInterrupt`."""
     global _was_interrupted
     _was_interrupted = True
     raise KeyboardInterrupt
@@ -31,15 +32,18 @@ def was_interrupted() -> bool:
 
 
 def report_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """What C prints of an interruption is left out."""
+    """Report an uncaught exception, except interruptions, which libraries in C print although the command reports them."""
     if not issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
 
 
 @contextmanager
 def delay_termination() -> Iterator[None]:
-    """Signals that would end the process at once interrupt the block, which can clear away what it has begun, and end the process then.
-    Those that something else handles or ignores stay as they are, and so do all outside of the main thread."""
+    """Let signals that end the process at once interrupt the context first, so that it can remove its temporary files.
+
+    Signals with another handler, or ignored ones, stay as they are. Outside of the main thread nothing changes, because Python handles
+    signals in the main thread alone.
+    """
     import threading
 
     in_main = threading.current_thread() is threading.main_thread()
@@ -48,7 +52,7 @@ def delay_termination() -> Iterator[None]:
 
     def receive(number: int, frame: FrameType | None) -> None:
         received.append(number)
-        if len(received) == 1:
+        if len(received) == 1:  # a second signal must not interrupt the cleaning up
             raise KeyboardInterrupt
 
     for number in numbers:

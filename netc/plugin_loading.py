@@ -1,7 +1,7 @@
-"""Loading plugins: modules with operators of one's own, that a user names or that an installed package offers.
+"""Load plugins: modules that define operators, which the user names or an installed package offers.
 
-In: the name of a module, or the entry points of installed packages. Out: its operators in the registry, or a `PluginError` and none of
-them. Always: nothing that a spec says is imported.
+In: the name of a module, or the entry points of installed packages. Out: all of its operators in the registry, or a `PluginError` and none
+of them. Always: nothing that a spec names is imported.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _packages: set[str] = set()
 
 
 class PluginError(Exception):
-    """The plugin cannot be loaded, or one of its operators cannot be used."""
+    """A plugin cannot be loaded, or one of its operators cannot be used."""
 
 
 def load_plugin(name: str) -> None:
-    """Imports the module called `name`, which is found as Python finds modules, or in the current folder. Raises `PluginError`."""
+    """Import a plugin by the name of its module, from Python's path or from the current folder. Raises `PluginError`."""
     before, path = set(Operator.registry), list(sys.path)
     _packages.add(name.partition(".")[0])
-    sys.path.append("")  # last, so that nothing there replaces what is installed
+    sys.path.append("")  # last, so that no file in the current folder replaces an installed module
     try:
         import_module(name)
         _check_operators(Operator.registry[word] for word in Operator.registry if word not in before)
@@ -50,15 +50,15 @@ def load_plugin(name: str) -> None:
 
 
 def load_for_unknown_names(diagnostics: Iterable[Diagnostic]) -> bool:
-    """Loads the plugins of installed packages if a name in these diagnostics may be theirs; whether it is worth to elaborate again. Raises
+    """Load the plugins of installed packages if a name in these diagnostics may be theirs. Return whether to elaborate again. Raises
     `PluginError`."""
     return any(d.code in _OF_NAMES for d in diagnostics) and load_installed_plugins()
 
 
 @cache
 def load_installed_plugins() -> bool:
-    """Loads the plugins of installed packages, once; whether there are operators that were not there before. Raises `PluginError`."""
-    from importlib.metadata import entry_points  # it costs more than to check a small spec
+    """Load the plugins of installed packages, once. Return whether there are new operators. Raises `PluginError`."""
+    from importlib.metadata import entry_points  # importing it takes longer than checking a small spec
 
     before = len(Operator.registry)
     for value in sorted({point.value for point in entry_points(group=GROUP)}):
@@ -67,8 +67,8 @@ def load_installed_plugins() -> bool:
 
 
 def find_plugin_line(error: Exception) -> str | None:
-    """The file of a plugin and its line, if an exception was raised in the code of one, or in what that called."""
-    from traceback import walk_tb  # which few commands need
+    """Return the file and line of a plugin, if an exception was raised in its code or in code that it called."""
+    from traceback import walk_tb  # only an error needs it
 
     for frame, line in reversed(list(walk_tb(error.__traceback__))):
         if str(frame.f_globals.get("__name__")).partition(".")[0] in _packages:

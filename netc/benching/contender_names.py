@@ -1,6 +1,7 @@
-"""The words for what a model can be compared with; a path or the name of a module is one too.
+"""The words that `--against` accepts in addition to paths and names of modules.
 
-In: a subject. Out: jobs. Always: each word is a form of the same model with the same weights.
+In: a subject. Out: the job of a contender. Always: each word names a form of the same model with the same weights: `torch` runs its PyTorch
+module, `torch.onnx.export` exports this module and runs the file in ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class NoComparison(ValueError):
-    """A subject that has no such form."""
+    """The subject has no form of this kind."""
 
 
 def _make_eager_job(subject: Subject, settings: Settings) -> Job:

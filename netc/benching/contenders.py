@@ -1,7 +1,7 @@
-"""What a model is measured against, as jobs.
+"""Make the jobs of contenders.
 
-In: the model, and words such as `torch` or the path of a file. Out: a `Job` for each, with files in a folder. Always: all jobs have the
-inputs, the threads and the device of the first.
+In: a model, or the path of a file. Out: a `Job` for each contender, with its files in a folder. Always: all jobs have the inputs, the
+threads and the device of the first.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class Settings(Record):
-    """What all contenders share. `folder` is where files are made for them."""
+    """The settings that all contenders share. Their files are written to `folder`."""
 
     folder: str
     threads: int
@@ -38,8 +38,8 @@ class Settings(Record):
 
 
 class Subject(Record):
-    """The model that is measured: its job, and that of the PyTorch module that it is too, if there is one, with the program that
-    says which axes are symbolic."""
+    """The model to measure: its job, a function that makes the job of its PyTorch module, and a function that returns its program, which
+    says which axes are symbolic. Both are None for a model without a module."""
 
     job: Job
     module: Callable[[], Job] | None
@@ -47,21 +47,21 @@ class Subject(Record):
 
 
 def declare_inputs(program: Program, shapes: Shapes) -> tuple[DeclaredInput, ...]:
-    """The inputs of a program with these shapes."""
+    """Return the inputs of a program with these shapes."""
     return tuple((value.name, value.type.dtype.name, tuple(shapes[value.name])) for value in program.main.inputs)
 
 
 def make_onnx_job(
     model: Model, weights: Weights | None, what: str, inputs: tuple[DeclaredInput, ...], settings: Settings, name: str
 ) -> Job:
-    """A model as a file for ONNX Runtime."""
+    """Save a model as an ONNX file, and return the job that runs it in ONNX Runtime."""
     path = os.path.join(settings.folder, f"{name}.onnx")
     model.save(path, weights, None if weights is not None or model.weights is not None else settings.seed)
     return make_job(what, "onnx", path, inputs, settings)
 
 
 def make_module_job(model: Model, weights: Weights | None, inputs: tuple[DeclaredInput, ...], settings: Settings) -> Job:
-    """The same model, with the same weights, as a file of PyTorch source."""
+    """Save a model as PyTorch source with the same weights, and return the job that runs it in PyTorch."""
     from safetensors.numpy import save_file
 
     backend_input = model.backend_input(weights, None if weights is not None or model.weights is not None else settings.seed)
@@ -84,14 +84,14 @@ def make_job(what: str, kind: str, path: str, inputs: tuple[DeclaredInput, ...],
 
 
 def make_export_jobs(subject: Subject, settings: Settings) -> tuple[Job, Job]:
-    """The job that exports the module by torch.onnx.export, and the contender that it becomes. Raises `NoSizes`."""
+    """Return the job that exports the module with torch.onnx.export, and the job that runs the export. Raises `NoSizes`."""
     assert subject.module is not None
     assert subject.program is not None
     program, module = subject.program(), subject.module()
     dynamic = tuple(tuple(axis for axis, d in enumerate(value.type.shape) if isinstance(d, SymDim)) for value in program.main.inputs)
     path = os.path.join(settings.folder, "exported.onnx")
     shapes = subject.job.inputs
-    if any(dynamic):  # of two or more, since torch.export takes a size of 1 for more than it is
+    if any(dynamic):  # with sizes of at least 2, because torch.export specializes the graph to a size of 1
         ((_, varied_shapes),) = choose_varied_shapes(program, 1)
         shapes = tuple(
             (name, dtype, varied_shapes[value.name]) for (name, dtype, _), value in zip(shapes, program.main.inputs, strict=True)
@@ -101,17 +101,18 @@ def make_export_jobs(subject: Subject, settings: Settings) -> tuple[Job, Job]:
 
 
 class NoExamples(ValueError):
-    """A file that is no exported program, or has no example inputs."""
+    """The file is not an exported program, or has no example inputs."""
 
 
 def read_example_inputs(path: str) -> tuple[DeclaredInput, ...]:
-    """Name, element type and shape of each. PyTorch unpickles parts of the file, which may execute code. Raises `NoExamples`."""
+    """Return name, element type and shape of the example inputs in a `.pt2` file, by position. PyTorch unpickles parts of the file, which
+    may execute code. Raises `NoExamples`."""
     import torch
 
     try:
         with silence_output():
             inputs = torch.export.load(path).example_inputs
-    except Exception as error:  # what a damaged archive raises is not stated anywhere
+    except Exception as error:  # PyTorch does not document which exceptions a damaged archive raises
         message = next(iter(str(error).splitlines()), type(error).__name__)
         raise NoExamples(f"`{path}` is no exported program: {message}") from None
     if inputs is None:

@@ -1,4 +1,9 @@
-"""What a contender's process is asked to do, as JSON that goes to its standard input."""
+"""The job of a contender's process, which gets it as a line of JSON on its standard input.
+
+>>> job = Job("m.onnx", "onnx", "m.onnx", (("x", "float32", (1, 3)),), {})
+>>> job_from_json(job.to_json()).inputs
+(('x', 'float32', (1, 3)),)
+"""
 
 from __future__ import annotations
 
@@ -12,10 +17,10 @@ DeclaredInput = tuple[str, str, tuple[int, ...]]
 
 
 class Job(Record):
-    """A contender. `kind` is that of a runner; `path` is a file, or the name of a module, made with `arguments`, which gets `weights`.
+    """A contender. `kind` selects the runner. `path` is a file, or the name of a module that is made with `arguments` and gets `weights`.
 
-    `keywords` are the inputs that a module takes by name; `compiled`: by torch.compile. `written` is the file that torch.onnx.export is
-    to write, in which the axes `dynamic` of each input are symbolic.
+    `keywords` are the inputs that a module takes by name. `compiled`: the module is compiled with torch.compile. `written` is the file that
+    torch.onnx.export writes, in which the axes `dynamic` of each input are symbolic.
     """
 
     what: str
@@ -37,7 +42,7 @@ class Job(Record):
 
 
 def job_from_json(text: str) -> Job:
-    """The job that a line is."""
+    """Return the job of a line of JSON. JSON has no tuples, so the inputs become tuples again."""
     fields = json.loads(text)
     fields["inputs"] = tuple((name, dtype, tuple(shape)) for name, dtype, shape in fields["inputs"])
     return Job(**fields)

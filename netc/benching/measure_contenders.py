@@ -1,7 +1,8 @@
-"""Contenders measured by turns.
+"""Measure contenders in turns.
 
-In: jobs. Out: `Measurement` for each, in order. Always: each is a process of its own; in each round all have a turn, every other round in
-the opposite order, so that what else the machine does concerns all of them; ratios are medians of the ratios of each round, to the first.
+In: jobs. Out: a `Measurement` for each, in order. Always: each contender is a process of its own. In each round all have a turn, every
+other round in the opposite order, so that other load on the machine affects all of them. A ratio is the median of the ratios to the first
+contender in each round.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ from netc.dsl.record import Record
 from .job import Job
 
 _MAX_RUNS = 10_000
-"""Runs of a turn."""
+"""The most runs of a turn."""
 _WARM_UP_ROUNDS = 3
-"""Turns that are not counted."""
+"""The first rounds, which do not count."""
 
 
 class Measurement(Record):
-    """Seconds: of each run, of loading, of the first run. `ratio`: of latencies, to the first contender's. Memory: the peak, and what the
-    libraries alone took, where the system says so. `difference`: of the results from the first's, relative to the largest; None if their
-    number or shapes differ."""
+    """The result of a contender. `runs`, `load` and `first` are in seconds, `peak` and `base` in bytes.
+
+    `first` is the first run. `ratio` compares the latency with the first contender's. `base` is the memory of the libraries alone, and both
+    are None where the system does not report memory. `difference` is the largest difference from the first contender's results, relative to
+    the largest value, or None if the number or the shapes of the results differ.
+    """
 
     what: str
     runs: tuple[float, ...]
@@ -42,14 +46,14 @@ class Measurement(Record):
 
 
 class ContenderFailed(Exception):
-    """A contender that cannot be measured."""
+    """A contender cannot be measured."""
 
     def __init__(self, what: str, why: str) -> None:
         super().__init__(f"{what}: {why}")
 
 
 class Contender:
-    """A job's process. As a context, it ends with it."""
+    """The process of a job. It ends with the context."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
@@ -61,7 +65,7 @@ class Contender:
             text=True,
             encoding="utf-8",
             env=_make_environment(),
-            start_new_session=True,  # an interruption from the terminal is this process's: it ends the other
+            start_new_session=True,  # Ctrl-C in the terminal interrupts this process alone, which then ends the other
         )
 
     def __enter__(self) -> Contender:
@@ -73,14 +77,14 @@ class Contender:
         self._process.communicate()
 
     def ask(self, command: str) -> dict[str, Any]:
-        """The answer. Raises `ContenderFailed`."""
+        """Send a command, and return the answer. Raises `ContenderFailed`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
             self._process.stdin.write(command + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
-            pass  # the answer says why
+            pass  # the process has ended, and the missing answer is reported below
         line = self._process.stdout.readline()
         if not line:
             raise ContenderFailed(self.job.what, f"its process ended with {self._process.wait()}, perhaps for lack of memory")
@@ -91,18 +95,18 @@ class Contender:
 
 
 def _make_environment() -> dict[str, str]:
-    """That of this process, with its modules."""
+    """Return the environment of this process, with its module path: a contender may be a module in the current folder."""
     return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(os.path.abspath(path) for path in sys.path)}
 
 
 def export_model(job: Job) -> None:
-    """Lets a process write an ONNX file. Raises `ContenderFailed`."""
+    """Let a process write an ONNX file with torch.onnx.export. Raises `ContenderFailed`."""
     with Contender(job) as contender:
         contender.ask("load")
 
 
 def measure_in_turns(jobs: Sequence[Job], rounds: int, folder: str) -> list[Measurement]:
-    """Measures. `folder` is for the results of the models. Raises `ContenderFailed`."""
+    """Measure all contenders. The results of the models are written to `folder`, to compare them. Raises `ContenderFailed`."""
     results = [os.path.join(folder, f"results{index}.npz") for index in range(len(jobs))]
     with ExitStack() as stack:
         contenders = [stack.enter_context(Contender(job)) for job in jobs]

@@ -1,6 +1,7 @@
-"""What was measured, as a table or data.
+"""Format measurements as a table, or as data for other programs.
 
-In: measurements. Out: rows with the same names, numbers in seconds, bytes and runs; or lines. Always: ratios are to the first row.
+In: measurements. Out: rows with the same keys, whose numbers are seconds, bytes or counts, or lines of text. Always: ratios are to the
+first row.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ BATCH = "N"
 
 
 def make_rows(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> list[dict[str, object]]:
-    """A row for each contender. `throughput` is samples in a second: a run has as many as the first axis of the first input is long."""
+    """Return a row for each contender. `throughput` is in samples per second, counted along the first axis of the first input."""
     samples = _count_samples(jobs[0].inputs)
     return [
         {
@@ -40,7 +41,7 @@ def make_rows(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> list[
 
 
 def compute_p95(runs: Sequence[float]) -> float:
-    """What 95 of 100 runs are not longer than."""
+    """Return the 95th percentile of the runs."""
     return quantiles(runs, n=20, method="inclusive")[-1] if len(runs) > 1 else runs[0]
 
 
@@ -52,7 +53,7 @@ RUNTIMES = {"onnx": "ONNX Runtime", "torch": "PyTorch", "program": "PyTorch"}
 
 
 def results_to_data(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> dict[str, object]:
-    """All of it, for other programs."""
+    """Return all results for other programs."""
     first = jobs[0]
     inputs = [{"name": name, "dtype": dtype, "shape": list(shape)} for name, dtype, shape in first.inputs]
     where = {"device": first.device, "threads": first.threads}
@@ -60,7 +61,7 @@ def results_to_data(measurements: Sequence[Measurement], jobs: Sequence[Job]) ->
 
 
 def format_table(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> list[str]:
-    """The table, and under it the inputs and the device."""
+    """Return the lines of the table, with the inputs and the device below it."""
     header = ["model", "in", "median", "p95", "ratio", "samples/s", "load", "first run", "memory", "differs by"]
     cells = [
         [
@@ -89,7 +90,7 @@ def _format_speed(samples: float) -> str:
 
 
 def format_time(seconds: float) -> str:
-    """Three digits with a unit."""
+    """Return a time with three digits and a unit: `1.23 ms`."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= scale:
             return f"{seconds / scale:.3g} {unit}"

@@ -1,7 +1,7 @@
-"""How a contender is loaded and run, in its own process.
+"""Load and run a contender, in its own process.
 
-In: a `Job`. Out: a `Runner`. Always: making one imports its libraries and nothing else, so that what `load` takes is the model's own; one
-imports either ONNX Runtime or PyTorch.
+In: a `Job`. Out: a `Runner`. Always: making a runner imports its libraries and nothing else, so that the time and the memory of `load` are
+the model's own. A runner imports either ONNX Runtime or PyTorch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class WrongModel(Exception):
-    """A model that cannot be loaded or run; the text says why."""
+    """The model cannot be loaded or run; the message says why."""
 
 
 class Runner(ABC):
@@ -46,13 +46,13 @@ class Runner(ABC):
     def bind_inputs(self) -> Callable[[], object]: ...
 
     def draw_inputs(self) -> dict[str, Array]:
-        """The inputs, which are those of every contender with the same seed."""
+        """Draw the inputs. They are the same for every contender, because all have the same seed."""
         generator = np.random.default_rng(self.job.seed)
         return {name: draw_array(DTYPES[dtype], shape, generator) for name, dtype, shape in self.job.inputs}
 
 
 class OnnxRunner(Runner):
-    """A file, in ONNX Runtime."""
+    """An ONNX file in ONNX Runtime."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
@@ -70,7 +70,7 @@ class OnnxRunner(Runner):
         return self.session.bound(self._match_inputs())
 
     def _match_inputs(self) -> Mapping[str, Array]:
-        """By name where the names are the same, else by position."""
+        """Return the inputs under the model's names: by name if the names agree, else by position."""
         arrays, names = self.draw_inputs(), list(self.session.inputs)
         if set(names) == set(arrays):
             return arrays
@@ -80,7 +80,7 @@ class OnnxRunner(Runner):
 
 
 class TorchRunner(Runner):
-    """A module, in PyTorch."""
+    """A module in PyTorch."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job)
@@ -100,7 +100,8 @@ class TorchRunner(Runner):
         self.run = self.torch.compile(module) if self.job.compiled else module
 
     def make_module(self) -> Any:
-        """The module in evaluation mode, on the device. What its code draws is drawn with the seed, so an export of it has the same."""
+        """Return the module in evaluation mode, on the device. The seed decides the parameters that its code draws, so an export of it in
+        another process has the same."""
         self.torch.manual_seed(self.job.seed)
         module = self._named(self.job.path, self.job.arguments)
         if self.job.weights is not None:
@@ -125,14 +126,14 @@ class TorchRunner(Runner):
         return run
 
     def _make_tensors(self) -> tuple[list[Any], dict[str, Any]]:
-        """By position and by name."""
+        """Return the inputs as tensors, by position and by name."""
         tensors = {name: self._tensor(array).to(self.job.device) for name, array in self.draw_inputs().items()}
         named = {name: tensors.pop(name) for name in self.job.keywords}
         return list(tensors.values()), named
 
 
 class ProgramRunner(TorchRunner):
-    """An exported program, in PyTorch."""
+    """An exported program in PyTorch."""
 
     def make_module(self) -> Any:
         with self._quiet():
@@ -145,7 +146,7 @@ class ProgramRunner(TorchRunner):
 
 
 class ExportRunner(TorchRunner):
-    """Not measured: a module is exported by torch.onnx.export, and the file is a contender."""
+    """A module that torch.onnx.export writes to a file. It is not measured itself; the file is a contender."""
 
     def load(self) -> None:
         positional, named = self._make_tensors()

@@ -1,7 +1,7 @@
 """The process of a contender.
 
-In: a job as a line of standard input, then commands, one a line. Out: an answer to each as a line of JSON, or an `error`. Always: standard
-output is the answers' alone; what the model prints goes to standard error. It ends when its input does.
+In: a job as the first line of standard input, then a command in each line. Out: an answer to each as a line of JSON, or an `error`. Always:
+standard output has the answers alone, and the output of the model's own code goes to standard error. The process ends when its input ends.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ if TYPE_CHECKING:
     from netc.compiler.types.numpy_types import Array
 
 MIN_TURN_SECONDS = 0.05
-"""Seconds that a turn lasts at least, unless a single run is longer."""
+"""The least seconds of a turn, so that a turn of a small model has many runs."""
 
 
 def main() -> None:
-    """Answers until its input ends."""
+    """Answer commands until standard input ends."""
+    # file descriptor 1 itself is redirected, because libraries in C print too
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     try:
         for answer in _answer_commands():
             answers.write(json.dumps(answer) + "\n")
             answers.flush()
-    except BrokenPipeError:  # nobody waits for the answer any more
+    except BrokenPipeError:  # the parent process has ended
         os._exit(1)
 
 
@@ -44,7 +45,7 @@ def _answer_commands() -> Iterator[dict[str, Any]]:
         for line in sys.stdin:
             command, _, rest = line.rstrip("\n").partition(" ")
             yield COMMANDS[command](commands, rest)
-    except Exception as error:  # of libraries and of the user's model: all of it is the contender's
+    except Exception as error:  # the user's model and its libraries may raise anything
         yield {"error": _describe_error(error)}
 
 
@@ -56,7 +57,7 @@ def _describe_error(error: Exception) -> str:
 
 
 class Commands:
-    """What a contender can be asked."""
+    """The commands of a contender's process."""
 
     def __init__(self, line: str) -> None:
         job = job_from_json(line)
@@ -65,13 +66,13 @@ class Commands:
         self.run: Callable[[], object] | None = None
 
     def load_model(self, _: str) -> dict[str, Any]:
-        """Loads the model."""
+        """Load the model."""
         begun = time.perf_counter()
         self.runner.load()
         return {"seconds": time.perf_counter() - begun}
 
     def run_first(self, path: str) -> dict[str, Any]:
-        """Runs the model for the first time, and keeps what it gave in a file."""
+        """Run the model for the first time, and save its results to a file."""
         begun = time.perf_counter()
         results = self.runner.compute_results()
         seconds = time.perf_counter() - begun
@@ -79,7 +80,7 @@ class Commands:
         return {"seconds": seconds}
 
     def run_turn(self, most: str) -> dict[str, Any]:
-        """Runs it for a while, `most` times at most: the seconds of each run."""
+        """Run the model for a while, at most `most` times, and return the seconds of each run."""
         run = self.run = self.run or self.runner.bind_inputs()
         seconds: list[float] = []
         while not seconds or (len(seconds) < int(most) and sum(seconds) < MIN_TURN_SECONDS):
@@ -92,6 +93,7 @@ class Commands:
 def _save_results(results: list[Array], path: str) -> None:
     import numpy as np
 
+    # a file of NumPy loses the type bfloat16, and float32 holds all its values
     wide = [array.astype(np.float32) if array.dtype.itemsize < 4 and array.dtype.kind in "fV" else array for array in results]
     np.savez(path, *wide)
 
@@ -103,16 +105,13 @@ COMMANDS: dict[str, Callable[[Commands, str], dict[str, Any]]] = {
 }
 
 
-# The memory of this process, in bytes; None where the system does not say.
-
-
 def get_used_memory() -> int | None:
-    """What it has now."""
+    """Return the memory of this process in bytes, or None if the system does not report it."""
     return _read_linux_status("VmRSS")
 
 
 def get_peak_memory() -> int | None:
-    """The most that it has had."""
+    """Return the most memory that this process has had in bytes, or None if the system does not report it."""
     peak = _read_linux_status("VmHWM")
     if peak is not None:
         return peak
@@ -124,7 +123,7 @@ def get_peak_memory() -> int | None:
 
 
 def _read_linux_status(name: str) -> int | None:
-    """A line of the process's status: a child begins with the peak of its parent in `getrusage`, and not here."""
+    """Return a number of bytes from the process's status. In `getrusage`, a child begins with the peak of its parent."""
     try:
         with open("/proc/self/status", encoding="ascii", errors="replace") as status:
             entry = next(line for line in status if line.startswith(f"{name}:"))

@@ -1,4 +1,4 @@
-"""The pages that explain errors and warnings, one a code: docs/errors/CODE.md, which ships with netc."""
+"""Read the pages that explain errors and warnings, one for each code: docs/errors/CODE.md, which ships with netc."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ _ENDING = ".md"
 
 
 def list_codes() -> list[str]:
-    """Every code that has a page, sorted."""
+    """Return every code that has a page, sorted."""
     return sorted(name.removesuffix(_ENDING) for name in os.listdir(_FOLDER) if name.endswith(_ENDING))
 
 
 def list_titles() -> list[tuple[str, str]]:
-    """Every code with the first sentence of its page."""
+    """Return every code with the first sentence of its page."""
     paragraphs = ((code, (read_page(code) or "").split("\n\n")[1].replace("\n", " ")) for code in list_codes())
     return [(code, re.split(r"(?<=\.) (?=[A-Z`])", text)[0]) for code, text in paragraphs]
 
 
 def read_page(code: str) -> str | None:
-    """The Markdown text of a code's page, None if there is none."""
+    """Return the Markdown text of a code's page, or None if there is none."""
+    # compared with the list, so that a code such as `../secret` is not a path
     if code not in list_codes():
         return None
     with open(os.path.join(_FOLDER, code + _ENDING), encoding="utf-8") as file:

@@ -1,7 +1,10 @@
-"""The names that operators and arguments have in the libraries that people come from, and what to write for them here.
+"""Advise users who write the names that operators and arguments have in other libraries.
 
-In: a name that no operator, or an operator's argument, has. Out: the sentence that helps, empty if there is none. Always: names are those
-that the PyTorch backend prints for its operators, and the tables here, which the tests compare with the libraries.
+In: a name that no operator, or no argument of an operator, has. Out: the advice, empty if there is none. Always: the names are the targets
+of the PyTorch backend, and the tables here, which the tests compare with the libraries.
+
+    >>> advise_stage("Linear").help
+    "use `dense`, which corresponds to PyTorch's `Linear`"
 """
 
 from __future__ import annotations
@@ -102,7 +105,7 @@ STAGES = {
         "space_to_depth": "pixel_unshuffle",
     },
 }
-"""By library, names that no target of an operator has, and the stage. Keras's layers are without their `2D`."""
+"""By library, names that no target of an operator has, and the stage to write. Keras's layers are without their `2D`."""
 
 
 ABBREVIATIONS = {
@@ -110,7 +113,7 @@ ABBREVIATIONS = {
     "mae": "l1_loss", "mha": "multihead_attention", "mse": "mse_loss", "nll": "nll_loss", "rope": "rotary",
     "selfattention": "multihead_attention", "stopgradient": "detach",
 }  # fmt: skip
-"""Abbreviations that models call their layers and losses by."""
+"""Abbreviations for layers and losses that are common in models."""
 
 
 _FORMULA = "write a table by its formula, as in "
@@ -175,7 +178,7 @@ SENTENCES = {
     "transformer_decoder_layer": "the standard library has such blocks: see `netc ops std`",
     "transformer_encoder_layer": "the standard library has such blocks: see `netc ops std`",
 }
-"""Names in other libraries, and of beginners, that are no single operator here, and what to do."""
+"""Names in other libraries, and names that beginners try, that are not a single operator here, and what to do instead."""
 
 
 OPTIMIZERS = (
@@ -187,7 +190,7 @@ UNUSABLE = {
     "lbfgs": "evaluates the loss several times in a step, which `netc train` does not",
     "sparseadam": "needs sparse gradients, which no stage of netc has",
 }
-"""Those of PyTorch that a train section cannot use, by their lower-case names, and why."""
+"""PyTorch's optimizers that a train section cannot use, by their lower-case names, and the reason."""
 
 
 SYNONYMS = {
@@ -200,7 +203,7 @@ SYNONYMS = {
              "perm": "axes", "to": "dtype"},
     "flax": {"features": "units channels", "kernel_init": "init", "use_scale": "affine"},
 }  # fmt: skip
-"""By library, arguments with another name here, or several of which an operator has one, where no alias of the operator has it."""
+"""By library, arguments that have another name here and are not an alias of the operator. Of several names, an operator has one."""
 
 
 NEEDLESS = {
@@ -210,7 +213,7 @@ NEEDLESS = {
     "deterministic": "it is a state of the module: `module.train()`, `module.eval()`",
     "training": "it is a state of the module: `module.train()`, `module.eval()`",
 }
-"""Arguments that have nothing to say here, and why."""
+"""Arguments that have no meaning here, and the reason."""
 
 
 DECLARED_ELSEWHERE = {
@@ -219,11 +222,11 @@ DECLARED_ELSEWHERE = {
     "requires_grad": "write `trainable=false` for parameters that are not trained",
     "return_sequences": "all positions are given; `select axis=1 index=-1` after it takes the last one",
 }
-"""Arguments that say what is said elsewhere, and where."""
+"""Arguments whose meaning is declared elsewhere here, and where."""
 
 
 INFERRED = ("in_features", "in_channels", "num_features", "normalized_shape", "input_size", "embed_dim", "input_dim", "input_shape")
-"""Arguments that say how large the input is."""
+"""Arguments with the size of the input, which netc infers."""
 
 
 SIZES_FIRST = (
@@ -233,7 +236,7 @@ SIZES_FIRST = (
         ("dense", "gru", "gru_cell", "layer_norm", "lstm", "lstm_cell", "multihead_attention", "rms_norm", "rnn", "rnn_cell"), (-1,)
     )
 )
-"""The sizes of inputs that PyTorch's modules take in front of their other arguments: the axis of each."""
+"""The sizes of inputs that PyTorch's modules take before their other arguments, as axes: `nn.Linear(in_features, ...)` takes axis -1."""
 
 
 ORDER = {
@@ -242,11 +245,11 @@ ORDER = {
     "conv_transpose": ("channels", "kernel", "stride", "padding", "output_padding", "groups"),
     "max_pool": ("kernel", "stride", "padding", "dilation"),
 }
-"""The arguments of PyTorch's modules in its order, after the sizes of inputs, where netc takes fewer without names."""
+"""The order of arguments in PyTorch's modules, after the sizes of inputs, for operators that take fewer arguments by position."""
 
 
 def advise_stage(name: str) -> Advice:
-    """What to write for a stage that is called so elsewhere; empty if nothing is known."""
+    """Return the advice for a stage with this name in another library, empty if there is none."""
     if normalize_name(name) == "input":
         return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`", Replacement("input"))
     if name in OPTIMIZERS:
@@ -257,6 +260,7 @@ def advise_stage(name: str) -> Advice:
     for library, names in _normalize_stages().items():
         local_stage = names.get(name.lower(), names.get(normalize_name(name)))
         if local_stage is not None:
+            # arguments carry over only if the stage is the target itself, not an entry of the tables
             same = _map_pytorch_targets().get(name.lower()) == local_stage
             return Advice(f"use `{local_stage}`, which corresponds to {library}'s `{name}`", Replacement(local_stage), same_arguments=same)
     path = _find_standard_blocks().get(name)
@@ -277,7 +281,7 @@ def _advise_optimizer(name: str) -> Advice:
 
 
 def advise_argument(operator: type[Operator], name: str) -> Advice:
-    """What to write for an argument that is called so elsewhere; empty if nothing is known."""
+    """Return the advice for an argument with this name in another library, empty if there is none."""
     for library, names in SYNONYMS.items():
         local_name = next((argument_name for argument_name in names.get(name, "").split() if argument_name in operator.signature), "")
         if local_name:
@@ -290,18 +294,18 @@ def advise_argument(operator: type[Operator], name: str) -> Advice:
 
 
 def get_argument_order(operator: str) -> tuple[str, ...]:
-    """An operator's arguments in the order in which PyTorch takes them without names; empty if it is that of the operator."""
+    """Return an operator's arguments in PyTorch's order, empty if it is the operator's own order."""
     return ORDER.get(operator, ())
 
 
 def get_input_size_axes(operator: str) -> tuple[int, ...]:
-    """The sizes of inputs that PyTorch's module takes before its other arguments: the axis of each."""
+    """Return the axes of the inputs whose sizes PyTorch's module takes before its other arguments."""
     return SIZES_FIRST.get(operator, ())
 
 
 @cache
 def _find_standard_blocks() -> dict[str, str]:
-    """The blocks of the standard library, each with the path of its file in a `use`."""
+    """Return the blocks of the standard library, each with the path of its file in a `use`."""
     blocks: dict[str, str] = {}
     for path in sorted((Path(find_data_folder("specs", "specs")) / "std").glob("*.net")):
         for name in re.findall(r"^block (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
@@ -311,15 +315,18 @@ def _find_standard_blocks() -> dict[str, str]:
 
 @cache
 def _normalize_stages() -> dict[str, dict[str, str]]:
-    """The tables with plain names. What PyTorch's targets say comes after what the tables say of PyTorch."""
+    """Return the tables with normalized names. For PyTorch, the table wins over the targets."""
     tables = {library: {normalize_name(name): stage for name, stage in names.items()} for library, names in STAGES.items()}
     return {**tables, "PyTorch": {**_map_pytorch_targets(), **tables["PyTorch"]}}
 
 
 @cache
 def _map_pytorch_targets() -> dict[str, str]:
-    """The operator for each qualified name, in lower case: `linear` is `dense`, from `torch.nn.Linear`, and `dropout2d` is not `dropout`.
-    A module goes before a function, of which other operators may be made."""
+    """Return the operator for each of PyTorch's names in lower case: `linear` is `dense`, from `torch.nn.Linear`.
+
+    Digits stay, because `dropout2d` is not `dropout`. A module wins over a function with the same name, because a function may be a part of
+    several operators.
+    """
     from netc.compiler.backends.backend_registry import get_or_raise
 
     local_names = {normalize_name(name): name for name in Operator.registry}
@@ -332,6 +339,6 @@ def _map_pytorch_targets() -> dict[str, str]:
             if len(words) > 1 and all(word.isidentifier() for word in words):
                 names, word = modules if words[-1][0].isupper() else functions, normalize_name(words[-1])
                 names[words[-1].lower()] = operator.name
-                if local_names.get(word, operator.name) == operator.name:
+                if local_names.get(word, operator.name) == operator.name:  # a name that netc has itself means netc's operator
                     names[word] = operator.name
     return {**functions, **modules}

@@ -1,6 +1,7 @@
-"""The reference of operators, derived from their declarations: `netc ops` and docs/operators/.
+"""Derive the reference of operators from their declarations, for `netc ops` and docs/operators/.
 
-In: the registry of operators. Out: text. Nothing here is kept by hand; a word that is missing is missing from an operator's class.
+In: the registry of operators. Out: text. Always: nothing here is kept by hand. If a sentence is missing, it is missing from an operator's
+class.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ its own, which the text explains. [Conventions of operators](../language/convent
 
 
 def group_by_family() -> dict[str, list[type[Operator]]]:
-    """The operators that can be written as stages, by family, in the order of their declaration."""
+    """Return the operators that can be stages, by family, in the order of their declaration."""
     by_family: dict[str, list[type[Operator]]] = {}
     for operator in Operator.registry.values():
         if operator.operands:
@@ -44,16 +45,17 @@ def group_by_family() -> dict[str, list[type[Operator]]]:
 
 
 def get_family(operator: type[Operator]) -> str:
+    """Return the family of an operator: the last part of its module's name."""
     return operator.__module__.rsplit(".", 1)[-1]
 
 
 def get_meaning(operator: type[Operator]) -> str:
-    """The first line of the operator's docstring."""
+    """Return the first line of the operator's docstring."""
     return cleandoc(operator.__doc__ or "").split("\n", 1)[0].rstrip(".:")
 
 
 def format_signature(operator: type[Operator]) -> str:
-    """How it is written: `conv channels kernel stride=1`."""
+    """Return the form of a stage with its arguments: `conv channels kernel stride=1`."""
     words = [operator.name]
     words += [arg.name if isinstance(arg.default, Required) else f"[{arg.name}]" for arg in operator.slots]
     words += [f"{arg.name}={format_default(arg)}" for arg in operator.signature.values() if not arg.positional]
@@ -61,7 +63,7 @@ def format_signature(operator: type[Operator]) -> str:
 
 
 def format_default(arg: Arg[Any]) -> str:
-    """The default as it is written; `...` where leaving the argument out means something that no value does."""
+    """Return a default as a spec writes it, or `...` if leaving the argument out has a meaning that no value has."""
     value = arg.default
     match value:
         case Required() | None:
@@ -78,13 +80,13 @@ def format_default(arg: Arg[Any]) -> str:
 
 
 def format_table() -> str:
-    """Every operator with its family and meaning, in 80 columns."""
+    """Return a table of all operators with their families and meanings, in 80 columns."""
     rows = [(op.name, family, get_meaning(op)) for family, operators in group_by_family().items() for op in operators]
     return "\n".join(wrap_rows([("operator", "family", "meaning"), *rows]))
 
 
 def format_page(operator: type[Operator], level: int = 1) -> str:
-    """One operator's page, as Markdown."""
+    """Return the page of an operator as Markdown."""
     parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {format_signature(operator)}"]
     parts += _format_inputs(operator), _format_arguments(operator)
     if issubclass(operator, Parametric):
@@ -100,7 +102,7 @@ def format_page(operator: type[Operator], level: int = 1) -> str:
 
 
 def _format_definition(operator: type[Operator]) -> list[str]:
-    """What it is in terms of other operators. A definition that depends on the inputs is shown for the first example."""
+    """Return the definition in terms of other operators. If it depends on the inputs, it is the definition for the first example."""
     if operator.write_definition is Operator.write_definition:
         return ["In terms of other operators:", indent(cleandoc(operator.definition), "    ")] if operator.definition else []
     program = analyze(SourceFile("example", operator.examples[0]), Choice()).program
@@ -111,7 +113,7 @@ def _format_definition(operator: type[Operator]) -> list[str]:
 
 
 def _format_input(operand: Input[Any]) -> str:
-    """One input, with what its declaration says of it."""
+    """Return the description of one input, from its declaration."""
     facts = ["optional"] if operand.optional else []
     facts += ["or a number"] if operand.or_number else []
     if operand.like:
@@ -145,7 +147,7 @@ def _format_arguments(operator: type[Operator]) -> str:
 
 
 def format_example(text: str) -> str:
-    """An example, with the types that netc infers for it."""
+    """Return an example with the types that netc infers for it."""
     main = analyze(SourceFile("example", text), Choice()).program
     assert main is not None, text
     types = ", ".join(f"`{name}`: {value.type}" for name, value in zip(main.main.output_names, main.main.outputs, strict=True))
@@ -154,12 +156,12 @@ def format_example(text: str) -> str:
 
 
 def format_reference() -> str:
-    """All pages as one text, for `netc ops --markdown`."""
+    """Return all pages as one text, for `netc ops --markdown`."""
     return "\n".join(make_reference_pages().values())
 
 
 def make_reference_pages() -> dict[str, str]:
-    """The files of docs/operators/: an index, the introductions of the families, and a page for each operator."""
+    """Return the files of docs/operators/: an index, the introductions of the families, and a page for each operator."""
     by_title = {family.replace("_", " "): operators for family, operators in group_by_family().items()}
     index = [INTRODUCTION.format(count=sum(map(len, by_title.values()))), "", "| family | operators |", "|---|---|"]
     introductions = ["# Families of operators", "The operators of a family share these rules. [Operators](index.md) lists the members."]

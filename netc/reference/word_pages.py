@@ -1,6 +1,7 @@
-"""Pages that ship with netc: the words of the language, docs/words/WORD.md, and the standard library, made of its files.
+"""Read the pages about words of the language, docs/words/WORD.md, and make the page of the standard library from its files.
 
-In: a word, or the path of a file of the library. Out: Markdown, None if there is none.
+In: a word, or the path of a file of the library. Out: Markdown, or None if there is no such page. Always: the page of the library has the
+comments of its files, so it has no text of its own that could become outdated.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _BLANK = "\n\n"
 
 @cache
 def read_word_pages() -> dict[str, str]:
-    """The page of each word. One page may be of several, which its title lists."""
+    """Return the page of each word. One page may explain several words, which its title lists."""
     pages: dict[str, str] = {}
     for name in sorted(os.listdir(_WORDS)):
         if name.endswith(".md"):
@@ -34,12 +35,12 @@ def read_word_pages() -> dict[str, str]:
 
 
 def list_library_files() -> list[str]:
-    """The files of the standard library as `use` has them, sorted: `std/attention.net`."""
+    """Return the files of the standard library as paths of a `use`, sorted: `std/attention.net`."""
     return sorted(f"{STD}/{name}" for name in os.listdir(_STD) if name.endswith(".net"))
 
 
 def format_library(path: str = STD) -> str | None:
-    """What the standard library has, or one file of it: `std/mlp`."""
+    """Return the page of the standard library, or of one file of it, such as `std/mlp`."""
     files = list_library_files()
     if path.rstrip("/") != STD:
         files = [file for file in files if file in (path, f"{path}.net")]
@@ -62,7 +63,7 @@ def _format_file(path: str) -> str:
 
 
 def _get_comment_above(text: str, start: int) -> str:
-    """The lines of comments directly before an offset."""
+    """Return the lines of comments directly before an offset."""
     lines: list[str] = []
     for line in reversed(text[:start].split("\n")[:-1]):
         if not line.startswith("#"):
