@@ -1,7 +1,8 @@
 """Finds the first module whose results differ, if a spec is not the model that it was imported from.
 
 In: the module calls of the original and of the module that the spec became. Out: a sentence about the first call, in the order of the
-original, whose results differ. Always: calls are matched by the paths of modules, which the keys of the weights contain.
+original, whose results differ: "the first stage that differs is `layers.0.norm`". Always: calls are matched by the paths of modules, which
+the keys of the weights contain.
 """
 
 from __future__ import annotations

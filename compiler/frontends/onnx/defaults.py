@@ -1,5 +1,8 @@
 """Decides whether an attribute that no importer has read may stay unread.
 
+    >>> is_default(onnx.helper.make_node("Softmax", ["x"], ["y"], axis=-1), "axis", 17)
+    True
+
 An attribute that netc does not know may change the result, so the import refuses it unless it has its default value.
 """
 

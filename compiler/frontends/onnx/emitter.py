@@ -1,5 +1,7 @@
 """Builds the graph that an ONNX file becomes: its operators, their labels and their weights.
 
+`apply_with_weights("conv", [x], {"weight": known}, channels=8, kernel=3)` adds a stage `conv1`, whose weight has the key `conv1.weight`.
+
 In: operators with tensors of the graph, and known numbers for their parameters. Out: tensors. Always: a parameter keeps its numbers, under
 the key that it has in the program. If two stages of one kind use the same initializer, they share one set of parameters.
 """

@@ -1,7 +1,7 @@
 """Rewrites quantized operators as operators on floats.
 
-In: the graph that is being built, and a node of the quantized graph. Out: nodes of the float graph: QLinearConv becomes Conv. Always: each
-operator has one short function, registered under its name.
+In: the graph that is being built, and a node of the quantized graph. Out: nodes of the float graph: `QLinearConv` becomes `Conv`. Always:
+each operator has one short function, registered under its name.
 """
 
 from __future__ import annotations

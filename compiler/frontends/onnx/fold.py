@@ -1,5 +1,8 @@
 """Folds constants: computes nodes whose inputs are all known.
 
+    >>> fold_node(helper.make_node("Add", ["a", "b"], ["c"]), [np.array([1, 2]), np.array([10])], 17)
+    [array([11, 12])]
+
 In: a node and arrays. Out: arrays, or None for operators that are not folded. Always: size and time are bounded. Slow operators, such as
 convolutions, stay in the graph.
 """

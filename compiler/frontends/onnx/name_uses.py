@@ -1,5 +1,11 @@
 """Counts how often the names of an ONNX graph are read, and by which nodes.
 
+    >>> from onnx import helper
+    >>> uses = NameUses()
+    >>> uses.add_graph(helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "g", [], [onnx.ValueInfoProto(name="y")]))
+    >>> uses.count_uses("x"), uses.count_uses("y")
+    (2, 2)
+
 In: a graph, and names that nodes of functions read. Out: for each name the number of its uses; for a name with one use, the node that reads
 it. An output of the graph counts twice, because its value must stay even if one node reads it too.
 """

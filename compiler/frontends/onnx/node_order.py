@@ -1,5 +1,10 @@
 """Sorts the nodes that the outputs of a graph need in the order of computation.
 
+    >>> from onnx import helper
+    >>> last, first = helper.make_node("Relu", ["a"], ["b"]), helper.make_node("Abs", ["x"], ["a"])
+    >>> [node.op_type for node in order_needed_nodes([last, first], ["b"])[0]]
+    ['Abs', 'Relu']
+
 In: nodes in any order. Out: the nodes in order, and the nodes that are part of a cycle. Always: takes time in proportion to the nodes, and
 does not recurse: a file may have a chain of 100,000 nodes.
 """

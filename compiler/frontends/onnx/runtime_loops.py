@@ -1,4 +1,4 @@
-"""Builds loops that run at run time: a graph that runs for each position of an axis.
+"""Builds loops that run at run time: a `scan`, whose graph runs for each position of an axis.
 
 In: an emitter, the start values of the states, the tensors to scan with their axes, and a function that builds one step. Out: the last
 states, and the stacked results of the steps. Always: tensors from outside are captured, tables and constants are made outside of the loop,

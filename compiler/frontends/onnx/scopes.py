@@ -1,4 +1,13 @@
-"""Maps the names of an ONNX graph to items: an inner graph sees the names around it, and hides those that it binds anew."""
+"""Maps the names of an ONNX graph to items.
+
+An inner graph sees the names around it, and hides those that it binds anew.
+
+    >>> outer = NameScope()
+    >>> outer["x"] = outer["y"] = None
+    >>> inner = NameScope(outer)
+    >>> inner["x"] is None, list(inner.items)
+    (True, [''])
+"""
 
 from __future__ import annotations
 

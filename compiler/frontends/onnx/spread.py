@@ -1,4 +1,4 @@
-"""Folds means and maxima over evenly spread windows of a symbolic axis into an adaptive pool.
+"""Folds means and maxima over evenly spread windows of a symbolic axis into `adaptive_avg_pool` or `adaptive_max_pool`.
 
 ONNX has no adaptive pools, so netc's ONNX backend writes them out (adaptive_windows.py). This reads them back.
 

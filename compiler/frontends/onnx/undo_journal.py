@@ -2,6 +2,13 @@
 
 A copy of everything before each node, to return to if the node is refused, took quadratic time.
 
+    >>> journal, labels = Journal(), {"conv1"}
+    >>> point = journal.point
+    >>> journal.add_member(labels, "conv2")
+    >>> journal.take_back(point)
+    >>> labels
+    {'conv1'}
+
 In: changes of dictionaries and sets. Out: the same as they were at a point of the journal. Always: undoing costs as much as the changes
 did.
 """

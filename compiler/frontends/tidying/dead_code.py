@@ -1,5 +1,7 @@
 """Removes dead code: nodes whose results nobody reads, and outputs that no call of a graph uses.
 
+In `y = relu(x); out = tanh(x)`, the `relu` is dead.
+
 In: the main graph of a program. Out: the same graph without them. Always: a node with keys stays, and so do the inputs of the model.
 """
 

@@ -1,5 +1,7 @@
 """Decomposes operators that have no reader into operators that do, by PyTorch's own table of decompositions.
 
+`aten.logit(x)`, for example, becomes `log(x / (1 - x))`.
+
 In: the module of an exported program, without regions. Out: its nodes, with such operators replaced by what they are defined by. Always: an
 operator is replaced only if all operators of its definition can be read. The new nodes keep the module and the source line of the old one.
 """

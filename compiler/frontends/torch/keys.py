@@ -1,5 +1,7 @@
 """Decides where the parameters and buffers of a model belong in its graph.
 
+The weight of an `nn.Linear` belongs to its `dense` stage. If other code reads it too, `fc.weight` is also a tensor of the graph around.
+
 In: the calls of the modules, and the nodes that read each parameter. Out: for a layer, whether its parameters are its own and under which
 label; for any other use, the graph that declares the parameter. Always: a parameter keeps one of the keys that it has in the original.
 """

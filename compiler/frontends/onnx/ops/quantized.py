@@ -1,4 +1,4 @@
-"""Imports dequantization of integers that are not constant."""
+"""Imports dequantization of integers that are not constant: `DequantizeLinear` becomes `cast`, `-` and `*`."""
 
 from __future__ import annotations
 

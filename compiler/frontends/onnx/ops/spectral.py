@@ -1,4 +1,4 @@
-"""Imports Fourier transforms.
+"""Imports Fourier transforms: `DFT onesided=1` of a real signal becomes `rfft`.
 
 Complex numbers are a last axis of size 2, in ONNX and in netc. ONNX has real numbers as a last axis of size 1, which netc does not have.
 """

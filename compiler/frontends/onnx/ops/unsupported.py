@@ -1,4 +1,4 @@
-"""Registers the operators of ONNX that have no counterpart, with the reason."""
+"""Registers the operators of ONNX that have no counterpart, with the reason: `NonZero` "makes a result whose size depends on data"."""
 
 from __future__ import annotations
 

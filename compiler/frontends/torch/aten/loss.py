@@ -1,4 +1,4 @@
-"""Reads losses, for modules that compute their own loss."""
+"""Reads losses, for modules that compute their own loss: `F.mse_loss(x, y)` becomes `mse_loss`."""
 
 from __future__ import annotations
 
