@@ -28,6 +28,7 @@ from .errors import CompileError
 from .files.file_problems import NoModel, make_diagnostic
 from .files.source_files import Unreadable
 from .files.spec_loader import SpecLoader
+from .files.used_files import UsedFiles
 from .plugin_loading import load_for_unknown_names
 from .reference import load_foreign_names
 
@@ -99,8 +100,8 @@ class Spec(Record):
 class SharedDefinitions:
     """The loader and the definitions that all models and train sections of a file share, so that each used file is read once."""
 
-    def __init__(self, file: ast.File, source: SourceFile, choice: Choice, path: str | None) -> None:
-        self.loader = SpecLoader(source, path, choice.allow_paths)
+    def __init__(self, file: ast.File, source: SourceFile, choice: Choice, path: str | None, used_files: UsedFiles | None = None) -> None:
+        self.loader = SpecLoader(source, path, choice.allow_paths, used_files)
         self.definitions = FileDefinitions(file, source)
 
 
@@ -175,6 +176,7 @@ def _elaborate_section_once(parsed: ParsedSpec, section: str | None) -> Training
         params=choice.params,
         dims=choice.dims,
         precision=choice.precision,
+        parse=loader.parse_source,
         definitions=parsed.definitions,
     )
     if elaboration.training is not None:
@@ -219,6 +221,7 @@ def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
         dims=choice.dims,
         index=index,
         precision=choice.precision,
+        parse=loader.parse_source,
         definitions=parsed.definitions,
     )
     problems = elaboration.diagnostics
@@ -239,14 +242,17 @@ def _verify_if_debugging(program: Program) -> None:
         verify_program(program)
 
 
-def analyze_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> list[Analysis]:
-    """Analyze each model and train section of a file, or the chosen model, as `netc check` does."""
+def analyze_models(
+    read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, used_files: UsedFiles | None = None
+) -> list[Analysis]:
+    """Analyze each model and train section of a file, or the chosen model, as `netc check` does. `used_files` has the files that other
+    specs use."""
     try:
         source, path = read()
     except Unreadable as error:
         return [Analysis(None, (error.diagnostic,), (error.span.file,))]
     parsed = parse_spec(source, choice, path)
-    parsed = replace(parsed, shared=SharedDefinitions(parsed.file, source, choice, path))
+    parsed = replace(parsed, shared=SharedDefinitions(parsed.file, source, choice, path, used_files))
     names = complete_models(parsed.file)
     choices = [choice] if choice.model is not None or len(names) < 2 else [replace(choice, model=name) for name in names]
     return [*(elaborate_model(replace(parsed, choice=model_choice)) for model_choice in choices), *check_sections(parsed)]

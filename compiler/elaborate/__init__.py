@@ -151,6 +151,7 @@ def elaborate_training(
     params: Mapping[str, Any] | None = None,
     dims: Mapping[str, int] | None = None,
     precision: Precision = FULL,
+    parse: Parse = parse_source,
     arrays: ArrayLoader | None = None,
     definitions: FileDefinitions | None = None,
 ) -> TrainingElaboration:
@@ -163,7 +164,7 @@ def elaborate_training(
     from .program.train_section import build_training
 
     definitions = definitions or FileDefinitions(file, source)
-    session = ElaborationSession(loader, False, load_foreign, precision, arrays=arrays, budget=definitions.next_budget())
+    session = ElaborationSession(loader, False, load_foreign, precision, parse, arrays=arrays, budget=definitions.next_budget())
     training: Training | None = None
     with _limit_resources(definitions, session):
         files = definitions.file_scope(session)

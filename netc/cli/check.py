@@ -22,6 +22,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import SourceFile
 
 from ..analysis import analyze_models
+from ..files.used_files import UsedFiles
 from .completion import FileName
 from .report import report_diagnostics
 from .shared_options import checkpoint_options, expression_option, make_choice, precision_options, spec_options
@@ -81,7 +82,8 @@ def command(
     choice = make_choice(model, params, dims, allow_paths, dtype, keep_io)
     if fix:
         _fix_files(files, choice)
-    analyses = [a for path in files or (None,) for a in analyze_models(make_reader(path, text), choice)]
+    used_files = UsedFiles()  # after `--fix`, which changes files
+    analyses = [a for path in files or (None,) for a in analyze_models(make_reader(path, text), choice, used_files)]
     misfits = [d for a in analyses if a.program is not None for d in _check_fit(a.program, weights)]
     proofs: list[CausalProof] = []
     if causal is not None:

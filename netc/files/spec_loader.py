@@ -19,6 +19,7 @@ from .file_access import OUTSIDE, SUFFIX, explain_forbidden_use, is_within, open
 from .file_problems import MissingFile
 from .package_data import find_data_folder
 from .source_files import MAX_BYTES, Unreadable, find_similar_files, read_content, read_file
+from .used_files import Parsed, UsedFiles
 
 if TYPE_CHECKING:
     from netc.compiler.ops.stored_tables import TableArray
@@ -68,8 +69,9 @@ class SpecLoader:
     A call takes the path as written and the file that contains it. It raises `CannotLoad` for a file that cannot be read.
     """
 
-    def __init__(self, main: SourceFile, path: str | None = None, allowed: Sequence[str] = ()) -> None:
-        """`path` is the path of `main`, if it was read from a file."""
+    def __init__(self, main: SourceFile, path: str | None = None, allowed: Sequence[str] = (), used_files: UsedFiles | None = None) -> None:
+        """`path` is the path of `main`, if it was read from a file. `used_files` has the files that other specs use."""
+        self._used_files = used_files or UsedFiles()
         self._read: dict[str, SourceFile] = {}
         self._homes: dict[int, str] = {}
         self._main = real = "" if path is None else os.path.realpath(path)
@@ -149,7 +151,11 @@ class SpecLoader:
 
     def read_source(self, real: str, name: str) -> SourceFile:
         """Return the text of an allowed file. Raises `Unreadable`."""
-        return read_file(real, name, open_regular)
+        return self._used_files.read_source(real, name, lambda real, name: read_file(real, name, open_regular))
+
+    def parse_source(self, source: SourceFile) -> Parsed:
+        """Return the tree of a file that has been read, and its errors."""
+        return self._used_files.parse_source(source)
 
     def _suggest_paths(self, path: str, user: SourceFile) -> tuple[str, ...]:
         """Return the path that was probably meant: with `.net`, or after `std/` or `zoo/`. Only files that may be used are suggested."""

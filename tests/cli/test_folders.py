@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from netc.cli import cli
+from netc.files import used_files
 
 
 @pytest.fixture
@@ -69,3 +70,26 @@ def test_element_types_by_other_names(alias: str, name: str, folder: Path) -> No
     assert shown[0] == shown[1]
     model = netc.compile("input 3 -> dense 2")
     assert model.source(dtype=alias) == model.source(dtype=name)
+
+
+def test_files_that_others_use_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain of files that use each other has many paths to each file. Checked together or alone, the files have the same errors."""
+    texts = {f"f{i}.net": f'use "f{i + 1}.net"\nblock b{i} {{ dense {i + 1} }}\ninput 3 -> b{i + 1}\n' for i in range(12)}
+    texts["f12.net"] = "block b12 { dense 2 relu }\nblock b3 { dense 4 }\nlet broken = \n"  # `b3` is a conflict in f3.net
+    texts["g.net"] = 'use "f4.net": b5, b99\ninput 3 -> b5\n'
+    texts["h.net"] = (
+        'use "f5.net"\nscores = input 3 -> b6\ntrain { target = input 7; loss = (scores, target) -> mse; optimizer sgd lr=1e-2; steps 1 }\n'
+    )
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    alone = {line for name in texts for line in CliRunner().invoke(cli, ["check", name, "--format", "short"]).output.splitlines()}
+    parsed: list[str] = []
+    parse = used_files.parse_source
+    monkeypatch.setattr(used_files, "parse_source", lambda source: (parsed.append(source.name), parse(source))[1])
+    together = CliRunner().invoke(cli, ["check", ".", "--format", "short"])
+    errors = {line for line in together.output.splitlines() if ".net:" in line}
+    assert errors == {line for line in alone if ".net:" in line}
+    assert any("b99" in line for line in errors)
+    assert any("f3.net:2" in line for line in errors)
+    assert sorted(parsed) == sorted(f"f{i}.net" for i in range(1, 13))

@@ -77,14 +77,29 @@ def _import_file(node: ast.Use, scope: Scope, session: ElaborationSession) -> No
     if len(session.loading) > MAX_DEPTH:
         raise Failure(TooMuchNesting(MAX_DEPTH, "files that use others"), node.path.span)
     theirs = session.files.get(source.name) or _define_source(source, session)
-    wanted = node.names or tuple(ast.Name(node.path.span, n) for n, b in theirs.names.items() if n != UNNEEDED and not _is_model(b))
     # A text may use one large file again and again.
     session.count_items(len(theirs.names), node.path.span)
-    for name in wanted:
+    for name in node.names or [ast.Name(node.path.span, conflict) for conflict in _import_free_names(theirs, scope)]:
         with session.catch_failures(()):
             _import_name(name, node, theirs, scope)
     for name in node.names:
         session.index.record_name(name.span, name.name, theirs.names.get(name.name))
+
+
+def _import_free_names(theirs: Scope, scope: Scope) -> list[str]:
+    """Import all names of a file but those of models. Returns the names that have another definition in the scope already.
+
+    In a chain of files, each imports the names of all files behind it: an error handler for each name would take most of the time."""
+    conflicts: list[str] = []
+    for name, binding in theirs.names.items():
+        if name == UNNEEDED or _is_model(binding):
+            continue
+        earlier = scope.names.get(name)
+        if earlier is None or earlier.value is binding.value:
+            scope.names[name] = binding
+        else:
+            conflicts.append(name)
+    return conflicts
 
 
 def _load_source(node: ast.Use, scope: Scope, session: ElaborationSession) -> SourceFile:
