@@ -80,5 +80,5 @@ def test_imports_are_the_same_for_the_compiler_and_the_editor(text: str, tmp_pat
     assert checked is not None
     parsed = parse_spec(SourceFile(str(path), text), Choice(), str(path))
     whole = SharedDefinitions(parsed.file, parsed.source, Choice(), str(path))
-    elaborate_model(replace(parsed, whole=whole))
+    elaborate_model(replace(parsed, shared=whole))
     assert links(whole.definitions.names) == links(checked.names)
