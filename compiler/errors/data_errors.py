@@ -119,7 +119,7 @@ class ColumnType(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         if self.missing is not None:
-            return ("remove such samples, or write a number for what is missing, such as the `ignore_index` of a loss",)
+            return ("remove such samples, or write a number for missing values, such as the `ignore_index` of a loss",)
         if self.found.startswith("complex"):
             return ("store real and imaginary parts as two columns, or as an axis of two",)
         if self.found in DTYPES:
@@ -139,7 +139,7 @@ class SizesDiffer(Problem):
     other: int
 
     def format_message(self) -> str:
-        return f"`{self.dim}` is {self.one} in the data of `{self.first}` and {self.other} in those of `{self.second}`"
+        return f"`{self.dim}` is {self.one} in the data of `{self.first}` and {self.other} in the data of `{self.second}`"
 
 
 class SizesRefused(Problem):
@@ -150,7 +150,7 @@ class SizesRefused(Problem):
     why: str
 
     def format_message(self) -> str:
-        return f"the sizes in `{self.path}` are not those of the spec: {self.why}"
+        return f"the sizes in `{self.path}` do not fit the spec: {self.why}"
 
 
 class NotFinite(Problem):

@@ -3,9 +3,9 @@
 >>> import netc
 >>> problem = netc.compile("input 3x8x8 -> conv 8 3x3 bias=false -> batch_norm momentum=0.99").diagnostics[0]
 >>> print(problem.message)
-the running statistics of `batch_norm` are to 99 % those of the last batch
+the running statistics of `batch_norm` come to 99 % from the last batch
 >>> print(problem.help[0])
-Keras's `momentum` is the share of the old ones: write `momentum=0.01`
+Keras's `momentum` is the weight of the old statistics: write `momentum=0.01`
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class MomentumOfOld(Problem):
     momentum: float
 
     def format_message(self) -> str:
-        return f"the running statistics of `{self.operator}` are to {100 * self.momentum:g} % those of the last batch"
+        return f"the running statistics of `{self.operator}` come to {100 * self.momentum:g} % from the last batch"
 
     def format_label(self) -> str:
-        return "the share of the new statistics, as in PyTorch"
+        return "the weight of the new statistics, as in PyTorch"
 
     def format_help(self) -> tuple[str, ...]:
-        return (f"Keras's `momentum` is the share of the old ones: write `momentum={self._format_new_share()}`",)
+        return (f"Keras's `momentum` is the weight of the old statistics: write `momentum={self._format_new_share()}`",)
 
     def make_replacement(self) -> Replacement | None:
         return Replacement(self._format_new_share())

@@ -217,7 +217,7 @@ class NotMean(Problem):
     why: str
 
     def format_message(self) -> str:
-        return f"the loss of a batch in several parts is not that of the whole: {self.why}"
+        return f"the losses of the parts of a batch do not add up to the loss of the batch: {self.why}"
 
     def format_notes(self) -> tuple[str, ...]:
         return ("a batch is divided by `accumulate`, and over the devices that train together",)

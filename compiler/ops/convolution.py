@@ -92,7 +92,7 @@ class Conv(_Convolution):
         sizes = [w.before for w in windows]
         if len(set(sizes)) == 1:
             sizes = sizes[:1]
-        return f"`padding={'x'.join(map(str, sizes))}` makes each size that of the input divided by the stride, rounded up"
+        return f"with `padding={'x'.join(map(str, sizes))}`, each size is divided by the stride and rounded up"
 
     # Each mode pads with elements of the input: this many must be there.
     _needs: ClassVar[dict[str, tuple[int, str]]] = {"reflect": (1, "less than"), "circular": (0, "at most")}

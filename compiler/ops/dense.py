@@ -203,7 +203,7 @@ class EmbeddingBag(_LookUp):
         if self.mode != "sum":
             raise OperatorError(BadArgument(self.name, "mode", f"`{self.mode}`", "must be `sum` with weights"), argument_location("mode"))
         if weights.dtype != self.dtype:
-            needed = f"must be that of the weights, {weights.dtype}"
+            needed = f"must be the type of the weights, {weights.dtype}"
             raise OperatorError(BadArgument(self.name, "dtype", f"`{self.dtype}`", needed), argument_location("dtype"))
         if weights.rank != inputs.indices.rank:
             needed = f"a weight for each of the indices {inputs.indices}"

@@ -218,7 +218,7 @@ class IndexAdd(Operator):
                 raise OperatorError(WrongSize(self.name, shape, source), inputs.at("source"))
             if same is None:
                 positions = (inputs.position("source"), inputs.position("index" if place == axis else "x"))
-                need = f"axis {place} of the values must be " + ("the number of indices" if place == axis else "that of the tensor")
+                need = f"axis {place} of the values must be " + ("the number of indices" if place == axis else "the size of the tensor")
                 raise OperatorError(Unprovable(self.name, actual, size, need, suggest_equality(actual, size) or "", positions), STAGE)
         return (x,)
 

@@ -115,7 +115,7 @@ def require_same_shape(operator: str, inputs: OpInputs, first: str, second: str,
     if None in answers:
         axis = answers.index(None)
         a, b = wanted[axis], right[axis]
-        need = f"axis {axis} of `{second}` must be that of `{first}`: a loss does not broadcast"
+        need = f"axis {axis} of `{second}` must have the size of the axis in `{first}`: a loss does not broadcast"
         raise OperatorError(Unprovable(operator, a, b, need, suggest_equality(a, b) or "", positions), STAGE)
 
 

@@ -298,7 +298,7 @@ class LocalResponseNorm(Operator):
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         x = inputs.x
         if x.dtype.is_integer and self.beta < 0 and all(isinstance(n, int) for n in (self.alpha, self.beta, self.k)):
-            needed = "must be at least 0 where all numbers are whole: those have no negative powers"
+            needed = "must be at least 0 if all numbers are integers, which have no negative powers"
             raise OperatorError(BadArgument(self.name, "beta", str(self.beta), needed), argument_location("beta"))
         if x.dtype.is_float:
             require_exact_scalar(self.name, x, self.beta, "beta")

@@ -125,7 +125,7 @@ class Upsample(Operator):
     def _check_mode(self, x: TensorType) -> None:
         axes = spatial_axes(self.name, x)
         if _AXES.get(self.mode, axes) != axes:
-            needed = f"must be for {axes} spatial {'axis' if axes == 1 else 'axes'}, those of {x}"
+            needed = f"must be for {axes} spatial {'axis' if axes == 1 else 'axes'}, as in {x}"
             raise OperatorError(
                 BadArgument(self.name, "mode", f"`{self.mode}`", needed, f"use `mode={_BY_AXES[axes]}`"), argument_location("mode")
             )
@@ -244,7 +244,7 @@ class GridSample(Operator):
         self._refuse_unless(grid.shape[0], x.shape[0], batch, inputs)
         # `F.grid_sample` interpolates bicubically for two spatial axes only.
         if axes == 3 and self.mode == "bicubic":
-            needed = f"must be `bilinear` or `nearest` for three spatial axes, those of {x}"
+            needed = f"must be `bilinear` or `nearest` for three spatial axes, as in {x}"
             raise OperatorError(BadArgument(self.name, "mode", "`bicubic`", needed), argument_location("mode"))
         return (x.with_shape((*x.shape[:2], *grid.shape[1:-1])),)
 

@@ -64,14 +64,14 @@ def test_numbers_that_a_type_does_not_have() -> None:
 def test_symbolic_sizes() -> None:
     text = spec(x="T", target="T", model="cast float32", loss="y * target -> mean").replace("input T", "input [T]")
     assert arrays(text, {"x": X, "target": X})["x"].shape == (7, 2)
-    assert said(text, {"x": X, "target": X[:, :1]}) == [("column-shape", "`T` is 2 in the data of `x` and 1 in those of `target`")]
+    assert said(text, {"x": X, "target": X[:, :1]}) == [("column-shape", "`T` is 2 in the data of `x` and 1 in the data of `target`")]
 
 
 def test_conditions_of_the_spec() -> None:
     text = spec(x="[T] where T % 2 == 0", model="mean axis=1")
     assert arrays(text, {"x": X, "target": TARGET})["x"].shape == (7, 2)
     assert said(text, {"x": X[:, :1], "target": TARGET}) == [
-        ("column-shape", "the sizes in `dict` are not those of the spec: `where T % 2 == 0` does not hold: T is 1")
+        ("column-shape", "the sizes in `dict` do not fit the spec: `where T % 2 == 0` does not hold: T is 1")
     ]
     text = spec(x="[T]", target="[2 * T]", loss="(target -> mean axis=1) * y -> mean", model="mean axis=1")
     assert said(text, {"x": X, "target": numbers(7, 4)}) == []
