@@ -30,9 +30,17 @@ def answers(checked: CheckedText) -> dict[str, object]:
             (d.code, d.message, d.label, at(d.span), [(at(m.span), m.text) for m in d.marks], [(at(e.span), e.text) for e in d.edits])
             for d in checked.collect_diagnostics()
         ],
-        "stages": [(at(s.span), sorted(map(format_type_or_value, s.types)) if s.count <= MAX_EVALUATIONS else []) for s in checked.stages],
+        "stages": [
+            (at(s.span), s.count, sorted(map(format_type_or_value, s.types)) if s.count <= MAX_EVALUATIONS else []) for s in checked.stages
+        ],
         "names": [
-            (at(r.span), r.kind, at(r.definition), sorted(map(format_type_or_value, r.values)) if r.count <= MAX_EVALUATIONS else [])
+            (
+                at(r.span),
+                r.kind,
+                at(r.definition),
+                r.count,
+                sorted(map(format_type_or_value, r.values)) if r.count <= MAX_EVALUATIONS else [],
+            )
             for r in checked.references
         ],
         "compiles": view.program is not None,
@@ -96,6 +104,9 @@ def test_a_mark_in_another_definition_moves_with_it() -> None:
         assert checked is not None
         marks = [text[mark.span.start : mark.span.end] for one in checked.collect_diagnostics() for mark in one.marks]
         assert marks == (["softmax"] if "softmax" in text else [])
+        alone = workspace.copy_texts().check_text("scored.net")
+        assert alone is not None
+        assert answers(checked) == answers(alone)
 
 
 @pytest.mark.long

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from netc.dsl.source import SourceFile
 from netc.training.batches import arrays_to_tensors
 from netc.training.cautions import find_shared_columns
 from netc.training.data import data_columns as columns_module
+from netc.training.data.class_labels import check_classes
 from netc.training.data.data_source import ArraySource
 from netc.training.recipe import read_recipe
 from tests.training.opened import arrays, numbers, opened, said, spec
@@ -287,6 +289,11 @@ def test_options_on_the_command_line(tmp_path: Path) -> None:
 
 def test_a_format_that_is_not_known() -> None:
     assert said(spec(), "data.xyz") == [("cannot-read-data", "cannot read `data.xyz`: its format is not known")]
+
+
+def test_data_without_classes_are_not_read_to_check_them() -> None:
+    columns: Any = SimpleNamespace(columns={"x": "x"})  # without a method that reads
+    assert check_classes(columns, netc.compile("x = input 2 int64\nx + 1").program.main, np.arange(6)) == []
 
 
 @pytest.mark.parametrize(

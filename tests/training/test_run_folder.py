@@ -46,6 +46,7 @@ def test_metrics_that_are_not_finite_are_null(tmp_path: Path) -> None:
     found = [strictly(line) for line in lines]
     assert {entry["recall"] for entry in found if "recall" in entry} == {None}
     assert all(isinstance(entry["loss"], float) for entry in found if "loss" in entry)
+    assert (tmp_path / "run" / "curves.svg").read_text() == draw_curves({"run": read_metrics(str(tmp_path / "run"))})
 
 
 def test_what_is_not_finite_is_a_gap(tmp_path: Path) -> None:
