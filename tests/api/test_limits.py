@@ -34,6 +34,10 @@ WORK = {
     "items of comprehensions": ("let n = 400\nlet many = [[i * j for i in n] for j in n]\ninput 3 -> dense (len(many))", "iterations"),
     "iterations that differ": ("input 3 -> repeat i in 1000 { dense (3 + i % 2) }", "different stages"),
     "stages of blocks": ("block b(w) { dense w relu }\ninput 3 -> " + " -> ".join(f"b {n}" for n in range(3, 303)), "different stages"),
+    "blocks inside themselves": (
+        "block tree(n, depth) { if depth > 0 { tree (2 * n) (depth - 1) -> tree (2 * n + 1) (depth - 1) } }\ninput 3 -> tree 1 40",
+        "inside itself more than 60 times",
+    ),
 }
 
 
@@ -41,11 +45,19 @@ WORK = {
 def test_work_is_limited(text: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource_limits.ITERATIONS, "limit", 5_000)
     monkeypatch.setattr(resource_limits.STAGES, "limit", 500)
+    monkeypatch.setattr(resource_limits.RECURSIONS, "limit", 60)
     with pytest.raises(netc.CompileError) as caught:
         netc.compile(text)
     found = [d for d in caught.value.diagnostics if d.severity == "error"]
     assert [d.code for d in found] == ["too-many-nodes"]
     assert what in found[0].message
+
+
+def test_nothing_is_checked_after_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource_limits.RECURSIONS, "limit", 60)
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile(f"{WORK['blocks inside themselves'][0]}\nlater = input 3 -> desne 3")
+    assert [d.code for d in caught.value.diagnostics if d.severity == "error"] == ["too-many-nodes"]
 
 
 def test_what_is_written_once_has_no_other_limit_than_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
