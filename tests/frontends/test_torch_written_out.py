@@ -116,6 +116,30 @@ def test_rotary_embedding(base: float, shift: int, text: str) -> None:
     assert found.startswith(f"x -> {text}") if text else "rotary" not in found
 
 
+class GatedNorm(nn.Module):
+    """An RMSNorm by hand, next to a gate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x * F.silu(x)
+        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))
+
+
+def test_a_weight_next_to_other_stages_is_a_parameter_of_their_block() -> None:
+    """The key stays `norm.weight`, since no stage around the weight has a name."""
+    found = body(Of(lambda self, x: self.norm(self.lin(x)), norm=GatedNorm(), lin=Linear(8, 8)), torch.randn(2, 8))
+    assert "weight = param [8] init=ones as weight" in found
+    assert "rms_norm eps=1e-6 weight=weight" in found
+
+
+@pytest.mark.parametrize("shape", [(2, 9, 8), (2, 2, 3, 9, 8)])
+def test_rotary_embedding_of_any_rank(shape: tuple[int, ...]) -> None:
+    assert body(Turned(10000.0), torch.randn(shape)) == "x -> rotary"
+
+
 class SwinDropPath(nn.Module):
     """Stochastic depth as the models of transformers have it, each in a class of its own."""
 

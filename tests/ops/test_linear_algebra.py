@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from netc.compiler.dims import Dim, Facts, make_symbol
+from netc.compiler.errors.linear_algebra import NarrowNumbers
 from netc.compiler.errors.operator_errors import ShapeMismatch
+from netc.compiler.errors.problem import input_location
 from netc.compiler.ops.linear_algebra import CosineSimilarity, Einsum, Matmul, Outer
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.types.tensor_types import DTYPES, FLOAT32, INT64, Shape, TensorType
@@ -85,6 +87,14 @@ def test_einsum_is_that_of_pytorch(equation: str) -> None:
     for chosen in product(shapes, repeat=count) if count < 3 else product(SHAPES[1:13:2], repeat=count):
         expected = actual(lambda *xs: torch.einsum(equation, *xs), *chosen)
         assert inferred(Einsum(equation=equation), *chosen) == expected, chosen
+
+
+def test_einsum_marks_the_first_tensor_that_is_summed_alone() -> None:
+    tensors = tuple(TensorType(DTYPES["int32"], shape) for shape in ((2, 3), (2, 4), (2, 5), (2, 5)))
+    with pytest.raises(OperatorError) as caught:
+        op = Einsum(equation="ni,nj,nk,nk->n")
+        op.check_and_infer(op.bind_inputs(tensors, NOTHING))
+    assert (type(caught.value.problem), caught.value.at) == (NarrowNumbers, input_location(0))
 
 
 def test_einsum_sums_integers_to_int64() -> None:
