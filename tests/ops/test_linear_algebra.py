@@ -91,8 +91,8 @@ def test_einsum_is_that_of_pytorch(equation: str) -> None:
 
 def test_einsum_marks_the_first_tensor_that_is_summed_alone() -> None:
     tensors = tuple(TensorType(DTYPES["int32"], shape) for shape in ((2, 3), (2, 4), (2, 5), (2, 5)))
+    op = Einsum(equation="ni,nj,nk,nk->n")
     with pytest.raises(OperatorError) as caught:
-        op = Einsum(equation="ni,nj,nk,nk->n")
         op.check_and_infer(op.bind_inputs(tensors, NOTHING))
     assert (type(caught.value.problem), caught.value.at) == (NarrowNumbers, input_location(0))
 
