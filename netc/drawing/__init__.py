@@ -1,6 +1,8 @@
-"""Pictures of networks: a checked program comes in, drawings of its graph go out.
+"""Draw pictures of networks.
 
-picture_levels.py   program -> levels of boxes and wires, as one thinks of them
-layout/     a level -> coordinates, by layers
-svg.py, page.py, diagrams.py, png.py   a level with coordinates -> a file
+In: a checked program. Out: files with drawings of its graph. The parts are
+
+    drawn_units.py, picture_levels.py       program -> levels of boxes and wires
+    drawing.py, layout/                     level -> boxes and curves with coordinates
+    svg.py, page.py, diagrams.py, png.py    coordinates -> file
 """

@@ -1,6 +1,7 @@
-"""The words in boxes: operators with their arguments, types, and numbers short enough to be read in a picture.
+"""Format the text in boxes: operators with their arguments, types, and numbers that are short enough for a picture.
 
-In: parts of the typed graph. Out: lines of text.
+>>> format_decimal(25557032), format_decimal(9408)
+('25.6 M', '9,408')
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ MAX_TYPE = 34
 MAX_COUNT = 22
 _UNITS = ("", " k", " M", " G", " T", " P", " E")
 _HIDDEN = (Init, Formula)
-"""Arguments that say nothing about what is connected to what."""
+"""Arguments that are left out, because they say nothing about the structure: initial values and formulas of tables."""
 
 
 def format_operator(op: Operator) -> str:
-    """The operator as it is written, without what has its default: `conv 64 7x7 stride=2`, `1 - in`."""
+    """Return an operator as a spec writes it, without arguments that have their defaults: `conv 64 7x7 stride=2`, `1 - in`."""
     first: list[str] = []
     named: list[str] = []
     for name, arg in op.signature.items():
@@ -58,18 +59,18 @@ def _format_value(value: object) -> str:
 
 
 class SizeFormatter:
-    """Dimensions and counts in short. Rounded quotients have names, as in `netc summary`."""
+    """A formatter of dimensions and counts. Rounded quotients have short names, as in `netc summary`."""
 
     def __init__(self, quotients: Quotients) -> None:
         self.quotients = quotients
 
     def format_type(self, type: TensorType) -> str:
-        """The type, with ellipses in place of what would be too long for a wire."""
+        """Return a type, shortened to what fits next to a wire."""
         text = self.quotients.shorten(str(type)).replace("*", "·")
         return text if len(text) <= MAX_TYPE else text[: MAX_TYPE - 1] + "…"
 
     def format_count(self, value: Dim) -> str:
-        """A number with a decimal unit: `25.6 M`, or a formula with its first term: `18.8 k·H2·W2 + …`."""
+        """Return a number with a decimal unit, such as `25.6 M`, or the first term of a formula, such as `18.8 k·H2·W2 + …`."""
         if isinstance(value, int):
             return format_decimal(value)
         text = self.quotients.shorten(format_dim(value))
@@ -80,7 +81,8 @@ class SizeFormatter:
         return (text[: MAX_COUNT - 1] + "…" if len(text) > MAX_COUNT else text) + (" + …" if cut else "")
 
     def format_costs(self, row: StageCost, times: int) -> str:
-        """Parameters and FLOPs of `times` such stages; nothing of one that has no parameters and computes no products."""
+        """Return the parameters and FLOPs of `times` such stages, or nothing for a stage without parameters and matrix products, such as an
+        activation."""
         parts = []
         if row.parameters:
             parts.append(f"{format_decimal(row.parameters * times)} parameters")
@@ -90,7 +92,7 @@ class SizeFormatter:
 
 
 def _first_term(text: str) -> str:
-    """The text up to the first ` + ` or ` - ` that is outside of brackets."""
+    """Return the text up to the first ` + ` or ` - ` outside of brackets."""
     depth = 0
     for index, char in enumerate(text):
         depth += (char in "([") - (char in ")]")
@@ -100,11 +102,11 @@ def _first_term(text: str) -> str:
 
 
 def format_decimal(value: int) -> str:
-    """Three digits and a unit; whole below 10,000."""
+    """Return a number with three digits and a unit, or all digits of a number below 10,000."""
     if value < 10_000:
         return f"{value:,}"
     amount, unit = float(value), 0
-    while amount >= 999.5 and unit < len(_UNITS) - 1:
+    while amount >= 999.5 and unit < len(_UNITS) - 1:  # three digits would round 999.5 to 1000
         amount /= 1000
         unit += 1
     return f"{amount:.3g}{_UNITS[unit]}"

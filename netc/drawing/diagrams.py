@@ -1,6 +1,11 @@
-"""A page as text for other programs, which choose the places themselves: Mermaid, which GitHub shows, and Graphviz's DOT.
+"""Write a page for programs that choose the coordinates themselves: Mermaid, which GitHub shows, and Graphviz's DOT.
 
-Always: labels are quoted, and what has a meaning within quotes is escaped, so no label ends its quotes.
+Always: labels are quoted, and characters with a meaning within quotes are escaped, so no label can end its quotes.
+
+    flowchart TB
+        n_0(["input"])
+        n_1["dense1<br>dense 2"]
+        n_0 -->|"[N, 3]"| n_1
 """
 
 from __future__ import annotations
@@ -13,12 +18,12 @@ STEP = "    "
 
 
 def make_mermaid(page: Page) -> str:
-    """A flowchart."""
+    """Return a page as a flowchart of Mermaid."""
     return "\n".join(["flowchart TB", *_list_mermaid_lines(page.level, "n", STEP)]) + "\n"
 
 
 def make_dot(page: Page) -> str:
-    """A directed graph, frames as clusters."""
+    """Return a page as a directed graph of Graphviz, with frames as clusters."""
     head = [f"digraph {_quote_dot(page.title)} {{", f'{STEP}node [shape=box, style=rounded, fontname="sans-serif"];']
     return "\n".join([*head, *_list_dot_lines(page.level, "n", STEP), "}"]) + "\n"
 
@@ -62,7 +67,7 @@ def _list_label_lines(box: Box) -> list[str]:
 
 
 def _list_wires(level: Level, name: str) -> Iterator[tuple[str, str, str]]:
-    """The ends of each wire, those of frames within them, and its label."""
+    """Yield the identifiers of each wire's ends, and its label. A wire of an open frame ends at a port within the frame."""
     for wire in level.wires:
         source, target = level.boxes[wire.source], level.boxes[wire.target]
         start, end = f"{name}_{wire.source}", f"{name}_{wire.target}"
@@ -82,7 +87,7 @@ def _quote_lines(lines: list[str], text: Callable[[str], str], between: str) -> 
 
 
 def _escape_mermaid(text: str) -> str:
-    """Everything but letters, digits and harmless signs as its number, which Mermaid shows as the character."""
+    """Escape everything but letters, digits and harmless signs: Mermaid shows a number such as `#60;` as the character."""
     return "".join(c if c.isalnum() or c in " .,_-+=()[]/:·×…" else f"#{ord(c)};" for c in text)
 
 

@@ -1,7 +1,8 @@
-"""A level with coordinates: every box, text and curve of a picture, from which a file is written without further computation.
+"""Give a level coordinates: every box, text and curve of a picture.
 
-Always: a box is as wide as its texts need, a tag is directly below its box, and the wires begin below the tags. What is inside a frame is
-arranged for itself, and the wires outside end where the inputs inside are.
+In: a level. Out: a `Drawing`, from which a file is written without further computation. Always: a box is as wide as its texts need, a tag
+is directly below its box, and the wires begin below the tags. The inside of a frame is arranged first, and the wires outside end where the
+inputs inside are.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ FRAME_FOOT = 10.0
 TAG_HEIGHT = 20.0
 TAG_GAP = 10.0
 MAX_TEXT_WIDTH = 340.0
-"""The widest text."""
+"""The largest width of a text, which is cut if it is longer."""
 MIN_TEXT_WIDTH = 48.0
 ARROW = 10.0
-"""For each arrow at a box, beyond the first six."""
+"""The additional width of a box for each arrow beyond the first six."""
 PORT = 8.0
 
 
 class Text(Record):
-    """`x` is its middle, or its left edge if it is not `centered`; `y` its baseline."""
+    """A line of text. `x` is its middle, or its left edge if it is not `centered`, and `y` its baseline."""
 
     text: str
     x: float
@@ -51,7 +52,7 @@ class Text(Record):
 
 
 class PlacedBox(Record):
-    """A box at its place; `height` is without tags. Coordinates of texts, tags and what is `inside` are those of the whole picture."""
+    """A box with coordinates. `height` is without tags. All coordinates, also of texts, tags and the inside, are the picture's."""
 
     box: Box
     x: float
@@ -61,12 +62,12 @@ class PlacedBox(Record):
     texts: tuple[Text, ...]
     tags: tuple[Text, ...] = ()
     stubs: tuple[tuple[float, float, float], ...] = ()
-    """Lines from the box to its tags, or to the wires where there is no tag: x, and both y."""
+    """Lines from the box to its tags: x, and both y."""
     inside: Drawing | None = None
 
 
 class Curve(Record):
-    """`points`: from the first one a cubic curve to every third. An `arrow` ends at a box."""
+    """A wire. From the first point, a cubic curve goes to every third one. With an `arrow`, it ends at a box."""
 
     points: tuple[tuple[float, float], ...]
     arrow: bool
@@ -80,18 +81,18 @@ class Drawing(Record):
 
 
 class _SizedBox:
-    """A box with the size that it needs, before it has a place."""
+    """A box with its size, before it has coordinates."""
 
     def __init__(self, box: Box, arriving: int) -> None:
         self.box = box
         self.least = min(MIN_TEXT_WIDTH + ARROW * max(0, arriving - 6), MAX_TEXT_WIDTH)
-        """The least width of its texts: that of the arrows that end there."""
+        """The least width, which the arrows at its top need."""
         self.inner = None if box.frame is None else _ArrangedLevel(box.frame)
         self.title = truncate_text(_make_title(box), TITLE, MAX_TEXT_WIDTH, bold=True)
         self.lines = tuple(truncate_text(line, LINE, MAX_TEXT_WIDTH) for line in box.lines)
         self.tags = tuple(truncate_text(tag, TAG, MAX_TEXT_WIDTH) for tag in box.tags)
         self.ends: tuple[float, ...] = ()
-        """Where wires from above end."""
+        """The x at which wires from above end, relative to its left edge, or nothing if they end near its middle."""
         self.starts: tuple[float, ...] = ()
         self.width, self.height = self._measure_box()
         self._spread_tags()
@@ -107,12 +108,12 @@ class _SizedBox:
         return widest + 2 * PAD + (14 if box.opens is not None else 0), TITLE_STEP + LINE_STEP * len(self.lines) + 12
 
     def _spread_tags(self) -> None:
-        """Tags side by side, each below its output if what is inside has one there, else around the middle."""
+        """Place the tags side by side: each below its output if the box is an open frame, else around the middle."""
         widths = [measure_width(tag, TAG) for tag in self.tags]
         total = sum(widths) + TAG_GAP * max(0, len(widths) - 1)
         self.whole = max(self.width, total)
         self.shift = (self.whole - self.width) / 2
-        """Of the box within the space that it takes with its tags."""
+        """The distance of the box from the left edge of the space that it takes together with its tags."""
         preferred = [0.0] * len(widths)
         if self.inner is not None:
             side = self.shift + (self.width - self.inner.width) / 2
@@ -130,7 +131,7 @@ class _SizedBox:
 
     @property
     def tag_height(self) -> float:
-        """The height of the tags."""
+        """The height of the tags, 0 without any."""
         return TAG_HEIGHT if any(self.tags) else 0.0
 
     def make_node(self, ends: bool) -> LayoutNode:
@@ -177,7 +178,7 @@ def _make_title(box: Box) -> str:
 
 
 class _ArrangedLevel:
-    """A level with the places of its boxes."""
+    """A level whose boxes have places relative to its upper left corner."""
 
     def __init__(self, level: Level) -> None:
         self.level = level
@@ -195,7 +196,7 @@ class _ArrangedLevel:
         return self.place.corners[number][0] + self.sized[number].whole / 2
 
     def make_drawing(self, x: float, y: float) -> Drawing:
-        """Everything, with the upper left corner at that point."""
+        """Return the drawing with its upper left corner at a point."""
         boxes = tuple(box.place_box(x + corner[0], y + corner[1]) for box, corner in zip(self.sized, self.place.corners, strict=True))
         curves = tuple(
             Curve(tuple((x + a, y + b) for a, b in route), self.level.boxes[wire.target].shape != "port")
@@ -205,5 +206,5 @@ class _ArrangedLevel:
 
 
 def draw_level(level: Level) -> Drawing:
-    """The level with coordinates, its upper left corner at 0, 0."""
+    """Return the drawing of a level, with its upper left corner at 0, 0."""
     return _ArrangedLevel(level).make_drawing(0.0, 0.0)

@@ -21,15 +21,15 @@ MAX_UNITS = 40
 GROUP_SIZE = 20
 """Units of a group, and groups of a group."""
 MAX_GROUP_ENDS = 12
-"""The most inputs or outputs of a group that are shown one by one."""
+"""The most inputs or outputs of a group that are drawn one by one."""
 MIN_PARALLEL = 6
-"""The least equal stages side by side that are one unit."""
+"""The least number of equal stages side by side that are folded into one unit."""
 _AFTER = 1 << 60
-"""The position of what takes the results of a graph."""
+"""A position after all units: it stands for the users of the graph's results."""
 
 
 class DrawnValue:
-    """A tensor, a tuple of them, or several that are shown as one; `ids` are the identities of the values."""
+    """A tensor, a tuple, or several tensors that are drawn as one. `ids` are the identities of the values."""
 
     __slots__ = ("count", "ids", "name", "type", "value")
 
@@ -47,12 +47,12 @@ class DrawnValue:
         self.count = len(values)
         first = values[0].type if values else None
         self.type = first if all(v.type is first or v.type == first for v in values) else None
-        """That of each of them, if it is the same."""
+        """The type of each tensor, or None if they differ."""
 
 
 class DrawnUnit:
-    """`nodes` are equal stages in a row, or side by side (`parallel`), of which the first has the label; or those of a group, which has
-    `units`."""
+    """Stages that are one box. `nodes` are equal stages in a row, or side by side if `parallel`, and the first one has the label. A group
+    has `units` too, and all of their nodes."""
 
     __slots__ = ("parallel", "nodes", "units")
 
@@ -67,12 +67,12 @@ class DrawnUnit:
 
     @property
     def inputs(self) -> Iterable[Value]:
-        """What it is given, and what its stages give each other."""
+        """The inputs of all its stages, including values that they pass to each other."""
         return (v for node in self.nodes for v in node.inputs)
 
     @property
     def outputs(self) -> list[DrawnValue]:
-        """What comes out of its stages; of equal ones in a row, out of the last; of those side by side, all as one."""
+        """The results of its stages: of stages in a row, the last one's; of stages side by side, all of them as one value."""
         if self.parallel:
             return [DrawnValue([v for node in self.nodes for v in node.outputs])]
         nodes = self.nodes if self.units else self.nodes[-1:]
@@ -81,7 +81,7 @@ class DrawnUnit:
 
 
 class DrawnBody:
-    """Units between inputs and outputs. `key` is equal for the same body. Names of inputs and outputs are those of the spec, or empty."""
+    """Units between inputs and outputs. Equal keys mean the same body. The names of inputs and outputs are the spec's, or empty."""
 
     def __init__(
         self,
@@ -99,16 +99,16 @@ class DrawnBody:
 
 
 class DrawnBodies:
-    """Bodies by graph, each made once."""
+    """The bodies of graphs, each of which is made once."""
 
     def __init__(self) -> None:
         self._made: dict[int, DrawnBody] = {}
         self._last: dict[int, dict[int, int]] = {}
         self._groups: dict[int, DrawnBody] = {}
-        """By unit, which lives as long as the bodies."""
+        """By the identity of the unit, which is not reused because the units live as long as the bodies."""
 
     def get_body(self, graph: Graph) -> DrawnBody:
-        """The body of a graph."""
+        """Return the body of a graph."""
         if id(graph) not in self._made:
             units = fold_units(graph)
             last = self._last[id(graph)] = _find_last_uses(graph, units)
@@ -117,7 +117,7 @@ class DrawnBodies:
         return self._made[id(graph)]
 
     def get_inner_body(self, unit: DrawnUnit, graph: Graph) -> DrawnBody | None:
-        """What is inside of a unit of a graph; None if nothing is."""
+        """Return the body inside of a unit of a graph, or None if there is none."""
         if unit.units:
             if id(unit) not in self._groups:
                 self._groups[id(unit)] = self._make_group_body(unit, graph)
@@ -126,8 +126,8 @@ class DrawnBodies:
         return self.get_body(first.graph) if isinstance(first, CallNode) else None
 
     def unwrap_unit(self, unit: DrawnUnit) -> tuple[DrawnUnit, int, list[str]]:
-        """The unit that is all of what is inside, how many of it there are in a row, and the labels that lead to it; the unit itself if
-        more is inside."""
+        """Return the unit inside calls that contain nothing else, how often it occurs in a row, and the labels that lead to it. If a call
+        contains more, return the unit itself."""
         times = unit.times
         labels: list[str] = []
         while not unit.units and isinstance(first := unit.nodes[0], CallNode) and first.scan is None:
@@ -140,12 +140,13 @@ class DrawnBodies:
         return unit, times, labels
 
     def list_results(self, unit: DrawnUnit, graph: Graph) -> list[DrawnValue]:
-        """What comes out of a unit, in the order of the outputs of its inside."""
+        """Return the results of a unit, in the order of the outputs of its inside."""
         inside = self.get_inner_body(unit, graph) if unit.units else None
         return unit.outputs if inside is None else [item for _, item in inside.outputs]
 
     def find_entries(self, unit: DrawnUnit, graph: Graph) -> dict[tuple[int, int], None]:
-        """What a unit is given, by its identity, with the number of the input of its inside that it is: 0 where nothing is inside."""
+        """Return the inputs of a unit by identity, each with the number of the input of its inside, or 0 if there is no inside. The result
+        is a dict in place of an ordered set."""
         pairs = [(id(v), id(v)) for v in unit.inputs]
         while not unit.units and isinstance(first := unit.nodes[0], CallNode):
             outer_values: dict[int, list[int]] = {}
@@ -170,7 +171,7 @@ class DrawnBodies:
         return dict.fromkeys((outer, numbers[here]) for outer, here in pairs if here in numbers)
 
     def _make_group_body(self, unit: DrawnUnit, graph: Graph) -> DrawnBody:
-        """The inputs of a group are what its stages take from outside, its outputs what is taken from it."""
+        """Return the body of a group. Its inputs are the values from outside that its stages use, its outputs the values used outside."""
         last = self._last[id(graph)]
         nodes = {id(node) for node in unit.nodes}
         items = [item for inner_unit in unit.units for item in inner_unit.outputs]
@@ -194,7 +195,7 @@ def _join_values(items: list[DrawnValue]) -> DrawnValue:
 
 
 def _list_inputs(graph: Graph, units: list[DrawnUnit]) -> list[DrawnValue]:
-    """What the graph is given; nothing of a tuple without tensors. Many tensors in a row of one type, for one unit alone, are one."""
+    """Return the inputs of a graph, without empty tuples. Many tensors in a row of one type, for one unit alone, are one input."""
     unit_of = {id(node): id(unit) for unit in units for node in unit.nodes}
     users = _find_only_users(graph)
     inputs: list[DrawnValue] = []
@@ -207,7 +208,7 @@ def _list_inputs(graph: Graph, units: list[DrawnUnit]) -> list[DrawnValue]:
 
 
 def _get_input_group(item: DrawnValue, users: dict[int, int | None], unit_of: dict[int, int]) -> object:
-    """Equal for tensors of one type that the same unit alone takes; one that is taken elsewhere equals no other."""
+    """Return a key that is equal for tensors of one type that the same unit alone uses. Another tensor has a key of its own."""
     user = users.get(item.ids[0]) if item.value is not None else None
     return id(item) if user is None else (unit_of[user], str(item.type))
 
@@ -219,7 +220,7 @@ def _join_inputs(same: list[DrawnValue]) -> DrawnValue:
 
 
 def _list_outputs(graph: Graph) -> list[tuple[str, DrawnValue]]:
-    """The results with their names; those of training that are others are named so."""
+    """Return the results with their names. A result that only training has is named so."""
     names = graph.output_names or [""] * len(graph.outputs)
     outputs = [(name, DrawnValue(value)) for name, value in zip(names, graph.single_outputs, strict=False)]
     for tail in graph.tails:
@@ -231,12 +232,12 @@ def _list_outputs(graph: Graph) -> list[tuple[str, DrawnValue]]:
 
 
 def fold_units(graph: Graph) -> list[DrawnUnit]:
-    """The units of a graph."""
+    """Return the units of a graph."""
     return _fold_parallel(fold_rows(graph), _find_only_users(graph), {*map(id, graph.inputs)})
 
 
 def fold_rows(graph: Graph) -> list[DrawnUnit]:
-    """Equal stages in a row, each taking what the one before gives to it alone, become one unit."""
+    """Fold equal stages in a row into units: each must be the only user of the previous one's results."""
     uses: dict[int, int] = {}
     for node in graph.nodes:
         for i in {id(v) for v in node.inputs}:
@@ -253,7 +254,7 @@ def fold_rows(graph: Graph) -> list[DrawnUnit]:
 
 
 def _find_only_users(graph: Graph) -> dict[int, int | None]:
-    """The node that takes each value, by identities; None if several do, or the model gives it."""
+    """Return the only node that uses each value, by identities, or None if several do or the value is a result of the graph."""
     users: dict[int, int | None] = {}
     for node in graph.nodes:
         for i in {id(v) for v in node.inputs}:
@@ -262,7 +263,8 @@ def _find_only_users(graph: Graph) -> dict[int, int | None]:
 
 
 def _fold_parallel(units: list[DrawnUnit], users: dict[int, int | None], graph_inputs: set[int]) -> list[DrawnUnit]:
-    """Many equal stages that are given the same, or an input of the graph each, all for one other stage, become one unit."""
+    """Fold many equal stages side by side into a unit: they use the same values, or an input of the graph each, and the same stage uses all
+    of their results."""
     folded: list[DrawnUnit] = []
     for _, run in groupby(units, lambda unit: _get_position(unit, users, graph_inputs)):
         same = [*run]
@@ -272,7 +274,7 @@ def _fold_parallel(units: list[DrawnUnit], users: dict[int, int | None], graph_i
 
 
 def _get_position(unit: DrawnUnit, users: dict[int, int | None], graph_inputs: set[int]) -> object:
-    """Equal for units between the same stages; one that is anywhere else equals no other."""
+    """Return a key that is equal for units between the same stages. Another unit has a key of its own."""
     node = unit.nodes[0]
     user = users.get(id(node.outputs[0])) if len(unit.nodes) == 1 and len(node.outputs) == 1 else None
     inputs = tuple([0 if id(v) in graph_inputs and users.get(id(v)) is not None else id(v) for v in node.inputs])
@@ -288,7 +290,7 @@ def _continues_row(before: Node, node: Node, uses: dict[int, int]) -> bool:
 
 
 def _group_units(units: list[DrawnUnit], crossing: list[int]) -> list[DrawnUnit]:
-    """Groups of groups, until there are few."""
+    """Group units, and groups, until there are at most `MAX_UNITS`."""
     while len(units) > MAX_UNITS:
         size = max(GROUP_SIZE, -(-len(units) // GROUP_SIZE)) if len(units) <= GROUP_SIZE * GROUP_SIZE else GROUP_SIZE
         cuts = _choose_cuts(size, crossing)
@@ -299,8 +301,8 @@ def _group_units(units: list[DrawnUnit], crossing: list[int]) -> list[DrawnUnit]
 
 
 def _choose_cuts(size: int, crossing: list[int]) -> list[int]:
-    """Where parts of about `size` units begin and end, of half as many to half as many more: between those that few values go between. So
-    the steps of a loop that is written out stay whole."""
+    """Return the bounds of parts of about `size` units, between half and one and a half times as many. A cut is where few values cross, so
+    that the steps of an unrolled loop stay together."""
     cuts, end = [0], len(crossing) - 1
     while end - cuts[-1] > size + size // 2:
         target = cuts[-1] + size
@@ -310,7 +312,7 @@ def _choose_cuts(size: int, crossing: list[int]) -> list[int]:
 
 
 def _count_crossing_values(units: list[DrawnUnit], graph: Graph, last: dict[int, int]) -> list[int]:
-    """For each position before, between and after the units, the values that are made before it, and taken there or later."""
+    """Return for each position before, between and after the units the number of values that are made before it and used after it."""
     ends = len(units)
     changes = [0] * (ends + 1)
     definitions = [(-1, graph.inputs), *((position, node.outputs) for position, unit in enumerate(units) for node in unit.nodes)]
@@ -325,7 +327,8 @@ def _count_crossing_values(units: list[DrawnUnit], graph: Graph, last: dict[int,
 
 
 def _find_last_uses(graph: Graph, units: list[DrawnUnit]) -> dict[int, int]:
-    """The position of the last unit that takes each value, by its identity; and that of each node, by its negated identity."""
+    """Return the position of the last unit that uses each value, by the value's identity, and the position of each node, by its negated
+    identity."""
     last: dict[int, int] = {}
     for position, unit in enumerate(units):
         last.update((-id(node), position) for node in unit.nodes)

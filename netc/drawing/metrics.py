@@ -1,7 +1,7 @@
-"""How wide a text is at most, whichever sans-serif font shows it.
+"""Measure how wide a text is at most, whichever sans-serif font shows it.
 
-The widths are those of DejaVu Sans and its bold, in thousandths of the font's size: they are wider than Helvetica, Arial, Roboto, Noto
-Sans, Segoe UI and Liberation Sans, so what fits in this font fits in those.
+A picture does not contain its font, so the reader's system chooses one. The widths are from DejaVu Sans and its bold, in thousandths of the
+font's size. It is wider than Helvetica, Arial, Roboto, Noto Sans, Segoe UI and Liberation Sans, so a text that fits in it fits in those.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _BOLD = (
     774, 1103, 771, 724, 725, 457, 365, 457, 838, 500, 500, 675, 716, 593, 716, 678, 435, 716, 712, 343, 343, 665, 343, 1042, 712, 687, 716,
     716, 493, 595, 478, 712, 652, 924, 645, 652, 582, 712, 365, 712, 838,
 )  # fmt: skip
-"""From the space to the tilde."""
+"""The widths of the characters from the space to the tilde, in both tables."""
 _OTHER = 1200
-"""Letters beyond ASCII."""
+"""The width of other letters."""
 _WIDE = 1600
-"""Ideographs and emoji."""
+"""The width of ideographs and emoji."""
 
 
 def measure_width(text: str, size: float, bold: bool = False) -> float:
-    """The width of one line, in the unit of `size`."""
+    """Return the width of one line, in the unit of `size`."""
     table = _BOLD if bold else _REGULAR
     return size * sum(table[ord(c) - 32] if " " <= c <= "~" else _OTHER if c < "⺀" else _WIDE for c in text) / 1000
 
 
 def truncate_text(text: str, size: float, most: float, bold: bool = False) -> str:
-    """The text, with its end replaced by an ellipsis if it is wider than `most`."""
+    """Return the text, with an ellipsis in place of its end if it is wider than `most`."""
     if len(text) * size * 0.27 <= most and measure_width(text, size, bold) <= most:
         return text
     text = text[: int(most / (0.27 * size)) + 1]
@@ -46,5 +46,5 @@ def truncate_text(text: str, size: float, most: float, bold: bool = False) -> st
 
 
 def label_text(text: str) -> str:
-    """The text on one line, with escapes in place of what no picture can show."""
+    """Return a label on one line, with control characters escaped: XML cannot contain them."""
     return escape_controls(text.translate({ord("\n"): " ", ord("\t"): " "}))

@@ -1,7 +1,7 @@
-"""All pages of a picture as one HTML file: boxes that have something inside are links to the page that shows it.
+"""Write all pages of a picture to one HTML file, in which boxes with an inside are links to its page.
 
-Always: no scripts, nothing is loaded from anywhere, and the page asks browsers to refuse both; it works from a disk. Which page is shown
-is the part of the address after `#`, so going back works.
+Always: the file has no scripts and loads nothing, and its policy asks browsers to refuse both. It works from a disk. The part of the
+address after `#` selects the page, so the browser's back button works.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def render_html(picture: Picture, theme: str = "auto") -> str:
-    """The file."""
+    """Return the content of the file."""
     sections = [_render_section(number, picture.pages, theme) for number in range(len(picture.pages))]
     left_out = f"<p>{picture.left_out:,} boxes that could be opened have no page: they are too many.</p>" if picture.left_out else ""
     return (
@@ -42,7 +42,7 @@ def _render_section(number: int, pages: Sequence[Page], theme: str) -> str:
 
 
 def _find_parents(number: int, pages: Sequence[Page]) -> list[int]:
-    """The pages that lead to one, the first one first."""
+    """Return the pages that lead to a page, from the outermost to the innermost."""
     parents: list[int] = []
     current = pages[number].parent
     while current is not None:

@@ -1,7 +1,7 @@
-"""What a picture consists of, before it has coordinates: boxes and the wires between them, one level at a time.
+"""The parts of a picture before it has coordinates: boxes and the wires between them, one level at a time.
 
 Always: boxes are in the order of computation, inputs first and outputs last, so a wire goes from a box to a later one. A wire starts at a
-tag of its box, which shows the type of what goes out there.
+tag of its box, which shows the type of the value.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ Shape = Literal["input", "output", "port", "stage", "block"]
 
 
 class Box(Record):
-    """`title` is bold, `lines` follow it; `about` is its path. `tags`: one for each value that goes out of it. `times`: it is that number
-    of equal stages in a row. A `frame` is drawn open, with what is inside; `opens` is the number of the page that shows what
-    is inside a closed one."""
+    """A box. `title` is bold, `lines` are below it, and `about` is its path, which a browser shows under the mouse.
+
+    `tags` has the type of each value that leaves the box. `times` is the number of equal stages in a row that it stands for. A box with a
+    `frame` is drawn open, with its inside; for a closed one, `opens` is the number of the page that shows the inside.
+    """
 
     shape: Shape
     title: str
@@ -29,13 +31,13 @@ class Box(Record):
     frame: Level | None = None
     opens: int | None = None
     change: str = ""
-    """What a comparison says of it: `added`, `removed`, `changed`, or nothing."""
+    """The result of a comparison: `added`, `removed`, `changed`, or empty."""
     exits: tuple[int, ...] = ()
-    """For each tag, the number of the output inside that it is."""
+    """For each tag, the number of the output inside."""
 
 
 class Wire(Record):
-    """From a tag of a box to another box; both are positions in a level. `port` is the input inside the target that it goes to."""
+    """A wire from a tag of a box to another box; both are positions in a level. `port` is the number of an input inside the target."""
 
     source: int
     tag: int
@@ -51,26 +53,26 @@ class Level(Record):
 
     @property
     def stage_count(self) -> int:
-        """The number of boxes with something to read, those in open frames included."""
+        """The number of stages and blocks, including the boxes in open frames."""
         return sum(box.frame.stage_count if box.frame is not None else box.shape in ("stage", "block") for box in self.boxes)
 
 
 class Page(Record):
-    """A picture of its own: the model, or what is inside a box that another page shows closed."""
+    """One page: the model, or the inside of a box that another page shows closed."""
 
     title: str
     subtitle: str
     level: Level
     legend: tuple[str, ...] = ()
-    """What short names of sizes mean."""
+    """The meanings of short names of sizes."""
     parent: int | None = None
-    """The page that leads here first."""
+    """The number of the first page with a link to this one."""
 
 
 class Picture(Record):
-    """All pages, that of the model first."""
+    """All pages, the model's first."""
 
     name: str
     pages: tuple[Page, ...]
     left_out: int = 0
-    """The number of boxes that could be opened and have no page, since there are too many."""
+    """The number of closed boxes without a page, because there are too many pages."""

@@ -1,4 +1,4 @@
-"""Which file a picture becomes: the ending of its name chooses."""
+"""Write a picture in the format that the ending of the file's name chooses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .svg import render_svg
 
 
 class PictureFormat(Record):
-    """`pages` is the number of pages that it can show."""
+    """A format of pictures. `pages` is the most pages that a file can have."""
 
     write: Callable[[Picture, str], bytes]
     pages: int = 1
@@ -35,11 +35,11 @@ FORMATS: dict[str, PictureFormat] = {
     ".mmd": PictureFormat(_encode_text(lambda picture, theme: make_mermaid(picture.pages[0]))),
     ".dot": PictureFormat(_encode_text(lambda picture, theme: make_dot(picture.pages[0]))),
 }
-"""By the ending of the file's name."""
+"""The formats by the ending of the file's name."""
 
 
 def get_format(path: str) -> PictureFormat:
-    """Raises `ValueError` for an ending that is none of a picture."""
+    """Return the format of a file. Raises `ValueError` for another ending."""
     form = FORMATS.get(os.path.splitext(path)[1].lower())
     if form is None:
         *first, last = FORMATS
@@ -50,9 +50,9 @@ def get_format(path: str) -> PictureFormat:
 def render_picture(
     program: Program, path: str, *, depth: int | None = None, at: str = "", theme: str = THEMES[0], before: Program | None = None
 ) -> bytes:
-    """What a file of that name contains. What differs from the program `before` is marked.
+    """Return the content of a picture's file. Differences from the program `before` are marked.
 
-    Raises `ValueError` for its ending, and for a stage that is not there; `CannotDraw`.
+    Raises `ValueError` for another ending and for a stage that does not exist, and `CannotDraw`.
     """
     form = get_format(path)
     if theme not in THEMES:

@@ -1,8 +1,7 @@
-"""From a checked program to a picture: which boxes there are, what they say, and what is connected.
+"""Make a picture of a checked program: its boxes, their texts and the wires between them.
 
-    picture(netc.compile("input 3 -> dense 2 relu").program)     # one page: the boxes input, dense1, relu, output, and three wires
-
-A page shows a body with as much of what is inside its boxes as leaves it readable: all boxes of the same depth are open, or none is.
+For example, `input 3 -> dense 2 relu` is one page with the boxes input, dense1, relu and output, and three wires. A page opens as many
+nested levels of blocks as stay readable: at each depth, all boxes are open, or none is.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from .picture import Box, Level, Page, Picture, Wire
 from .unit_names import find_family, name_unit
 
 MAX_READABLE = 30
-"""The most stages that a page shows without being asked for more."""
+"""The most stages that a page shows if the caller gives no depth."""
 MAX_DEPTH = 4
-"""The most frames within each other, likewise."""
+"""The most frames within each other if the caller gives no depth."""
 MAX_PAGES = 200
 MAX_REMOVED = 20
 """The most names of removed stages below a page."""
 
 
 class NoSuchStage(ValueError):
-    """The model has no stage of that name."""
+    """The model has no stage with this path, or there is nothing inside of it."""
 
 
 def make_picture(
@@ -61,10 +60,10 @@ class _LevelBuilder:
         self.boxes: list[Box] = []
         self.wires: dict[Wire, None] = {}
         self._sources: dict[int, tuple[int, int]] = {}
-        """The box that makes a tensor and the tag where it goes out, by the identity of the value."""
+        """The box and the tag of each tensor, by the identity of the value."""
 
     def add_box(self, box: Box, entries: Iterable[tuple[int, int]], results: Sequence[DrawnValue]) -> None:
-        """Adds a box. `entries`: the tensors that go into it, each with its port; `results`: what goes out, one a tag."""
+        """Add a box. `entries` are its input tensors, each with its port, and `results` has a value for each of its tags."""
         number = len(self.boxes)
         self.wires |= dict.fromkeys(Wire(*self._sources[i], number, port) for i, port in entries if i in self._sources)
         for tag, item in enumerate(results):
@@ -73,13 +72,14 @@ class _LevelBuilder:
 
 
 class _PictureBuilder:
-    """Makes the pages of one picture, breadth first: a page for the model, then one for each different body that a page shows closed."""
+    """A builder of pages, breadth first: a page for the model, then one for each different body that a page shows closed. If the pages run
+    out, the outer levels have theirs."""
 
     def __init__(self, program: Program, depth: int | None, comparison: Comparison | None) -> None:
         changes, ends = ((), ()) if comparison is None else (comparison.changes, comparison.ends)
         self.marks = {change.path: change.kind for change in changes if change.kind != "removed"}
         self.touched = {path for change in self.marks for path in accumulate(change.split("."), "{}.{}".format)}
-        """The paths of what differs, and of everything around it."""
+        """The paths of changed stages and of all blocks around them."""
         self.ends = {(change.is_input, change.path): change.kind for change in ends}
         removed = [label_text(change.path) for change in (*ends, *changes) if change.kind == "removed"]
         self.notes: tuple[str, ...] = ("green: added, yellow: changed",) if self.marks or self.ends else ()
@@ -93,7 +93,7 @@ class _PictureBuilder:
         self.words = {str(s) for s in program.symbols}
         self.sizes = SizeFormatter(Quotients(set(self.words)))
         self.numbers: dict[tuple[int, ...], int] = {}
-        """Pages by the keys of bodies."""
+        """The numbers of pages by the keys of bodies, so that a block that is used twice has one page."""
         self.waiting: deque[tuple[DrawnBody, str, int | None]] = deque()
         self.here = 0
         self.most = 1
@@ -128,7 +128,7 @@ class _PictureBuilder:
         return Page(label_text(path), label_text(name), level, (*self.notes, *self.sizes.quotients.make_legend()), parent)
 
     def _mark_ends(self, level: Level, body: DrawnBody) -> Level:
-        """The level of the model, with what a comparison says of its inputs and outputs."""
+        """Return the level of the model, with the marks of a comparison on its inputs and outputs."""
         names = [[v.name for v in self.main.inputs if id(v) in item.ids] for item in body.inputs]
         inner = len(level.boxes) - len(names) - len(body.outputs)
         kinds = [next((kind for name in group if (kind := self.ends.get((True, name)))), "") for group in names]
@@ -143,7 +143,7 @@ class _PictureBuilder:
         return depth
 
     def _count_stages(self, body: DrawnBody, depth: int) -> int:
-        """The stages that are shown if frames are open to that depth; only whether there are too many is exact beyond that."""
+        """Return the number of stages if frames are open to a depth. Counting stops when there are too many."""
         total = 0
         for unit in body.units:
             inside = self._get_inner_body(unit, body.graph) if depth else None
@@ -156,7 +156,7 @@ class _PictureBuilder:
         return self.bodies.get_inner_body(self.bodies.unwrap_unit(unit)[0], graph)
 
     def _make_level(self, body: DrawnBody, path: str, depth: int, is_page: bool) -> Level:
-        """The level of a body, whose frames are open to a depth. `is_page`: it is a page, not the inside of an open frame."""
+        """Return the level of a body whose frames are open to a depth. `is_page` is False for the inside of an open frame."""
         level = _LevelBuilder()
         for item in body.inputs:
             level.add_box(self._make_input_box(item, is_page, len(body.inputs) == 1), (), (item,))
@@ -221,7 +221,7 @@ class _PictureBuilder:
         return replace(box, shape="block", opens=self._request_page(inside, place or title, self.here))
 
     def _find_change(self, unit: DrawnUnit, place: str) -> str:
-        """What a comparison says of a unit: of one that is closed, whether anything inside differs."""
+        """Return the mark of a comparison for a unit. A closed box is changed if anything inside differs."""
         around = place if unit.units else place.removesuffix(unit.nodes[0].label).removesuffix(".")
         paths = [f"{around}.{node.label}".removeprefix(".") for node in unit.nodes] if unit.units or unit.parallel else [place]
         return next((self.marks.get(path, "changed") for path in paths if path in self.touched), "")

@@ -1,6 +1,6 @@
-"""Colors: one for each kind of operator, light and dark.
+"""Choose colors: one for each kind of operator, in light and dark.
 
-In: the family of an operator, which is the module that declares it. Out: the class of its box, and a style sheet.
+In: the family of an operator, which is the name of the module that declares it. Out: the CSS class of its box, and a style sheet.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ KINDS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "pooling": (("pooling", "unpooling", "reduction"), "#cdeff0", "#16505a"),
     "regularization": (("regularization",), "#ececec", "#3d3d42"),
 }
-"""Families, and the fill in light and dark."""
+"""The families of each kind, and its fill in light and dark."""
 OTHER = "other"
 THEMES = ("auto", "light", "dark")
 LIGHT = {
@@ -32,12 +32,12 @@ _KIND_OF = {family: kind for kind, (families, _, _) in KINDS.items() for family 
 
 
 def get_kind(family: str) -> str:
-    """The class of the boxes of a family."""
+    """Return the CSS class of the boxes of a family."""
     return "block" if family == "block" else _KIND_OF.get(family, OTHER)
 
 
 def make_style_sheet(theme: str) -> str:
-    """CSS. `theme` is `light`, `dark`, or `auto`: as the reader's system is."""
+    """Return the style sheet. `theme` is `light`, `dark`, or `auto`, which follows the reader's system."""
     if theme == "auto":
         return _make_rules(LIGHT, 1) + "@media (prefers-color-scheme:dark){" + _make_color_rules(DARK, 2) + "}"
     return _make_rules(LIGHT, 1) if theme == "light" else _make_rules(DARK, 2)

@@ -1,6 +1,6 @@
-"""A page as SVG: text without scripts, images or anything from elsewhere.
+"""Render a page as SVG, without scripts, images or external files.
 
-Always: it is well-formed XML whatever labels and names contain, which are text in it and never markup.
+Always: the result is well-formed XML whatever labels and names contain, because they are text in it, never markup.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ HEADING = 15.0
 LEGEND = 10.5
 ARROW = 5.0
 Link = Callable[[int], str]
-"""The address of a page."""
+"""A function that returns the address of a page."""
 
 
 def render_svg(page: Page, theme: str = "auto", link: Link | None = None, heading: bool = True) -> str:
-    """The page as a file of its own. `link` gives the addresses that closed boxes lead to; without, they lead nowhere. With it, the picture
-    is part of a page, whose style sheet finds its width as `--wide`."""
+    """Return a page as an SVG file. `link` returns the addresses of pages, to which closed boxes lead; without it, they lead nowhere. With
+    it, the picture is part of an HTML page, whose style sheet finds the picture's width as `--wide`."""
     drawing = draw_level(page.level)
     top = MARGIN + (28.0 if heading else 0.0)
     title = f"{page.title} · {page.subtitle}" if page.subtitle else page.title
@@ -68,7 +68,7 @@ def _wrap_legend(words: tuple[str, ...], most: float) -> list[str]:
 
 
 def _render_drawing(drawing: Drawing, link: Link | None) -> Iterator[str]:
-    """Boxes before the wires around them, and what is inside of a frame after the frame."""
+    """Render boxes before the wires around them, and the inside of a frame after the frame: SVG draws later elements on top."""
     for placed in drawing.boxes:
         yield from _render_box(placed, link)
     for curve in drawing.curves:
@@ -136,5 +136,5 @@ def _render_curve(curve: Curve) -> str:
 
 
 def _fmt(value: float) -> str:
-    """A coordinate in few characters."""
+    """Return a coordinate in few characters."""
     return f"{value:.1f}".removesuffix(".0")

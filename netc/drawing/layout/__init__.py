@@ -1,5 +1,7 @@
-"""Coordinates for boxes and wires: layers from top to bottom, after Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of
-Hierarchical System Structures" (1981), and Brandes and Köpf, "Fast and Simple Horizontal Coordinate Assignment" (2002).
+"""Assign coordinates to boxes and wires, in layers from top to bottom.
+
+The method follows Sugiyama, Tagawa and Toda, "Methods for Visual Understanding of Hierarchical System Structures" (1981), and Brandes and
+Köpf, "Fast and Simple Horizontal Coordinate Assignment" (2002).
 
     layer_assignment.py     which layer each box is in; a wire over several layers gets a place in each
     ordering.py   the order within layers, with few crossings
@@ -19,9 +21,9 @@ __all__ = ["LayoutNode", "Placement", "LayoutWire", "arrange_level"]
 
 
 def arrange_level(nodes: list[LayoutNode], wires: list[LayoutWire]) -> Placement:
-    """Places the nodes, which are in an order in which every wire goes forwards.
+    """Place the nodes, whose order must be such that every wire goes forwards.
 
-    Always: nodes do not overlap, and no wire passes through one. The wires of one port share their way as far as they go the same.
+    Always: nodes do not overlap, and no wire passes through one. The wires of one port share a path as far as possible.
     """
     layers = order_items(assign_layers(nodes, wires))
     return route_wires(layers, assign_x(layers))

@@ -1,8 +1,8 @@
-"""Horizontal coordinates: items that follow each other form columns, which are straight; columns are moved as near as possible to what
-they are connected to.
+"""Assign horizontal coordinates.
 
-A column follows the longest way through the network, or a wire that passes through layers. So a residual connection is a line next to
-its branch. Always: items of a layer keep their order and their distance.
+Items that follow each other form columns, which are straight, and columns are moved as near as possible to the columns that they are
+connected to. A column follows the longest path through the network, or a wire that passes through layers, so a residual connection is a
+line next to its branch. Always: items of a layer keep their order and their distance.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from math import inf
 from .layered_graph import LayerItem, Layers, Port, WireSegment
 
 GAP = 28.0
-"""Between nodes."""
+"""The distance between nodes."""
 WIRE_GAP = 18.0
-"""Between a node and a wire, or two wires."""
+"""The distance between a node and a wire, or between two wires."""
 PASSES = 40
 
 
@@ -28,14 +28,14 @@ class AlignedColumn:
         self.offsets: list[tuple[LayerItem, float]] = []
         self.x = 0.0
         self.left: list[tuple[AlignedColumn, float]] = []
-        """The columns to its left, with the least distance of the two `x`."""
+        """The columns to its left, each with the least distance of the two `x`."""
         self.right: list[tuple[AlignedColumn, float]] = []
         self.links: list[tuple[AlignedColumn, float, float]] = []
-        """The columns it is connected to; how far from theirs its `x` is when the wire is straight; how much that matters."""
+        """The connected columns, each with the distance of the two `x` for a straight wire, and the wire's weight."""
 
 
 def assign_x(layers: Layers) -> list[float]:
-    """The left edge of each item, by its number."""
+    """Return the left edge of each item, by its number."""
     below = _align_items(layers)
     columns, place = _make_columns(layers, below)
     _connect_columns(layers, columns, place)
@@ -48,11 +48,8 @@ def assign_x(layers: Layers) -> list[float]:
     return [x - least for x in edges]
 
 
-# --- which items form columns ------------------------------------------------------------------------------------------------------
-
-
 def _align_items(layers: Layers) -> dict[int, WireSegment]:
-    """For each item the segment to the one below it in its column: the important ones first, none that crosses another."""
+    """Return for each item the segment to the next item of its column. Important segments are chosen first, and none crosses another."""
     down, up = _measure_paths(layers)
     shared: set[Port] = {item.source for item in layers.items if item.source is not None and len(item.lower) > 1}
     candidates: list[tuple[tuple[float, ...], WireSegment]] = []
@@ -81,7 +78,7 @@ def _align_items(layers: Layers) -> dict[int, WireSegment]:
 
 
 def _measure_paths(layers: Layers) -> tuple[list[int], list[int]]:
-    """The greatest numbers of nodes on the ways down from each item and up from it."""
+    """Return the greatest numbers of nodes on paths down from each item, and up from it."""
     down = [0] * len(layers.items)
     up = [0] * len(layers.items)
     for layer in layers.layers:
@@ -94,15 +91,15 @@ def _measure_paths(layers: Layers) -> tuple[list[int], list[int]]:
 
 
 def _weigh_segment(segment: WireSegment) -> int:
-    """How much it matters that the segment is straight."""
+    """Return how important it is that a segment is straight."""
     return (
         1 + (segment.upper.node is None) + (segment.lower.node is None) if segment.upper.node is None or segment.lower.node is None else 4
     )
 
 
 def _may_be_straight(segment: WireSegment, shared: set[Port]) -> bool:
-    """Whether it may be straight: of three or more branches, only the one in the middle, so that they are around what they come from; or
-    the one between two nodes, if all others are those of wires to several nodes, which pass by."""
+    """Whether a segment may be straight. Of three or more branches, only the one in the middle may, so that they spread around their
+    origin. A segment between two nodes may too, if all others belong to wires to several nodes, which pass by."""
     below = {s.lower.number: s.lower for s in segment.upper.lower}
     above = {s.upper.number: s.upper for s in segment.lower.upper}
     if segment.upper.node is not None and segment.lower.node is not None:
@@ -120,12 +117,9 @@ def _is_in_middle(fan: dict[int, LayerItem], number: int) -> bool:
 
 
 def _find_offset(segment: WireSegment) -> float:
-    """How far the lower item is to the right of the upper one when the segment is straight; of several between the two, on the mean."""
+    """Return how far the lower item is to the right of the upper one if the segment is straight, or the mean for several segments."""
     between = [s for s in segment.upper.lower if s.lower is segment.lower]
     return sum(s.start - s.end for s in between) / len(between)
-
-
-# --- where they are ----------------------------------------------------------------------------------------------------------------
 
 
 def _make_columns(layers: Layers, below: dict[int, WireSegment]) -> tuple[list[AlignedColumn], dict[int, tuple[AlignedColumn, float]]]:
@@ -149,7 +143,7 @@ def _make_columns(layers: Layers, below: dict[int, WireSegment]) -> tuple[list[A
 
 
 def _connect_columns(layers: Layers, columns: list[AlignedColumn], place: dict[int, tuple[AlignedColumn, float]]) -> None:
-    """Distances between neighbors, and connections."""
+    """Record the distances between neighboring columns, and their connections."""
     for layer in layers.layers:
         for left, right in pairwise(layer):
             (column, a), (neighbor, b) = place[left.number], place[right.number]
@@ -167,7 +161,8 @@ def _connect_columns(layers: Layers, columns: list[AlignedColumn], place: dict[i
 
 
 def _move_columns(columns: list[AlignedColumn]) -> None:
-    """First as far to the left as possible, then each to the mean of where its connections want it, as far as its neighbors let it."""
+    """Move the columns: first as far to the left as possible, then each to the mean of the places that its connections prefer, as far as
+    its neighbors allow."""
     order = _sort_from_left(columns)
     for column in order:
         column.x = max((left.x + distance for left, distance in column.left), default=0.0)
@@ -184,7 +179,7 @@ def _move_columns(columns: list[AlignedColumn]) -> None:
 
 
 def _sort_from_left(columns: list[AlignedColumn]) -> list[AlignedColumn]:
-    """Every column after those to its left."""
+    """Return the columns in an order in which each comes after the columns to its left."""
     waiting = {id(column): len({id(left) for left, _ in column.left}) for column in columns}
     ready = [column for column in columns if not waiting[id(column)]]
     order: list[AlignedColumn] = []

@@ -1,6 +1,6 @@
-"""Which layer each node is in: below everything that it takes from, and no higher than it must if it takes from nothing.
+"""Assign nodes to layers: each below all nodes that it has wires from. A node without such wires is as low as possible.
 
-A wire that passes through layers gets an item in each, shared by all wires of the same port.
+A wire that passes through layers gets an item in each, which all wires of the same port share.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from .layered_graph import LayerItem, Layers, LayoutNode, LayoutWire, WireSegmen
 
 
 def assign_layers(nodes: Sequence[LayoutNode], wires: Sequence[LayoutWire]) -> Layers:
-    """Nodes in layers, not yet in a good order."""
+    """Return the nodes in layers, not yet in a good order."""
     depth = _find_depths(nodes, wires)
     items = [LayerItem(number, number, depth[number], node) for number, node in enumerate(nodes)]
     layers: list[list[LayerItem]] = [[] for _ in range(max(depth, default=0) + 1)]

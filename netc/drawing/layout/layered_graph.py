@@ -1,4 +1,4 @@
-"""What is arranged, and the result; and the layers in between."""
+"""The records of the layout: nodes and wires come in, a placement goes out, and layers of items are in between."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from netc.dsl.record import Record
 
 Point = tuple[float, float]
 Port = tuple[int, int]
-"""The number of a node, and that of one of its `bottoms`."""
+"""The number of a node, and the number of one of its `bottoms`."""
 
 
 class LayoutNode(Record):
@@ -22,7 +22,7 @@ class LayoutNode(Record):
 
 
 class LayoutWire(Record):
-    """From a bottom port of one node to another node; `port` is its number among the `tops` of that."""
+    """A wire from a bottom port of one node to another node. `port` is a number among the `tops` of the target."""
 
     source: int
     bottom: int
@@ -31,8 +31,8 @@ class LayoutWire(Record):
 
 
 class Placement(Record):
-    """The upper left corners of the nodes; for each wire its curves, in the order of the wires: from the first point a cubic curve to every
-    third one; and the size of everything."""
+    """The upper left corners of the nodes, the curves of each wire, and the size of everything. From the first point of a wire, a cubic
+    curve goes to every third one."""
 
     corners: tuple[Point, ...]
     routes: tuple[tuple[Point, ...], ...]
@@ -72,26 +72,26 @@ class WireSegment:
 
     @property
     def start(self) -> float:
-        """Its distance from the left edge of the upper item."""
+        """The distance of its start from the left edge of the upper item."""
         return self.upper.bottoms[self.bottom]
 
     @property
     def end(self) -> float:
-        """Its distance from the left edge of the lower item, its middle if wires may end anywhere."""
+        """The distance of its end from the left edge of the lower item: its middle if wires may end anywhere."""
         return self.lower.tops[self.top] if self.lower.tops else self.lower.width / 2
 
 
 class Layers:
-    """Items by layer, and for each wire the segments that it consists of."""
+    """Items by layer, and the segments of each wire."""
 
     def __init__(self, layers: list[list[LayerItem]], items: list[LayerItem], paths: list[list[WireSegment]]) -> None:
         self.layers = layers
         self.items = items
-        """Those of nodes first, in the order of the nodes."""
+        """All items, first the items of nodes, in the order of the nodes."""
         self.paths = paths
 
     def number_items(self) -> None:
-        """Tells the items their positions."""
+        """Set the position of each item in its layer."""
         for layer in self.layers:
             for position, item in enumerate(layer):
                 item.order = position

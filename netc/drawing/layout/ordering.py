@@ -1,6 +1,7 @@
-"""The order of items within their layers: the mean position of their neighbors, downwards and upwards in turns, while it helps.
+"""Order the items within their layers, so that few wires cross.
 
-Which neighbors matter more depends on the picture: several answers are tried, and the one with the fewest crossings is kept.
+Sweeps sort each layer by the mean position of its neighbors, downwards and upwards in turns, while the crossings become fewer. Which
+neighbors matter more depends on the picture, so several weights are tried, and the order with the fewest crossings stays.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from .layered_graph import LayerItem, Layers, WireSegment
 
 SWEEPS = 12
 PATIENCE = 4
-"""Sweeps without fewer crossings, after which there are no more."""
+"""The most sweeps in a row that do not reduce the crossings."""
 WEIGHTS = ((1.0, 1.0), (4.0, 1.0), (1.0, 3.0))
-"""How much a piece of a long wire counts, and a wire between two nodes; others count 1."""
+"""Pairs to try: the weight of a piece of a long wire, and of a wire between two nodes. Other wires have weight 1."""
 
 
 def order_items(layers: Layers) -> Layers:
-    """The same with few crossings. Of equally good orders, the first that was found."""
+    """Return the layers in an order with few crossings. Of equally good orders, the first one wins."""
     start = best = _copy_orders(layers)
     layers.number_items()
     fewest = count_crossings(layers)
@@ -39,7 +40,7 @@ def _copy_orders(layers: Layers) -> list[list[LayerItem]]:
 
 
 def _sweep_repeatedly(layers: Layers, weights: tuple[float, float]) -> tuple[list[list[LayerItem]], int]:
-    """The best order that sweeps find, and its crossings."""
+    """Return the best order that sweeps find, and its number of crossings."""
     best, fewest, waited = _copy_orders(layers), count_crossings(layers), 0
     for sweep in range(SWEEPS):
         if not fewest or waited >= PATIENCE:
@@ -61,7 +62,7 @@ def _sweep_once(layers: Layers, downwards: bool, weights: tuple[float, float]) -
 
 
 def _find_mean_position(item: LayerItem, downwards: bool, weights: tuple[float, float]) -> float:
-    """The mean place of what an item is connected to, above or below."""
+    """Return the mean position of the items that an item is connected to, above or below."""
     if downwards:
         places = [(_find_port_position(s.upper, s.bottom, s.upper.bottoms), _weigh_segment(s, weights)) for s in item.upper]
     else:
@@ -76,18 +77,19 @@ def _weigh_segment(segment: WireSegment, weights: tuple[float, float]) -> float:
 
 
 def _find_port_position(item: LayerItem, port: int, ports: tuple[float, ...]) -> float:
-    """The position of a port among all of a layer: between those of the neighbors of its item, by where it is among the others."""
+    """Return the position of a port in its layer: ports of an item are spread between the positions of the item's neighbors."""
     rank = sum(other < ports[port] for other in ports) if port < len(ports) else port
     return item.order + (rank + 1) / (max(len(ports), port + 1) + 1) - 0.5
 
 
 def count_crossings(layers: Layers) -> int:
-    """How often wires cross."""
+    """Return how often wires cross."""
     return sum(_count_crossings_below(layer) for layer in layers.layers)
 
 
 def _count_crossings_below(layer: list[LayerItem]) -> int:
-    """Those below one layer: of segments in the order of their upper ends, the pairs whose lower ends are in the other order."""
+    """Return the crossings below one layer. Two segments cross if their upper and their lower ends are in opposite orders, so these are the
+    inversions of the lower ends after sorting by the upper ends."""
 
     def ends(segment: WireSegment) -> tuple[float, float]:
         upper = _find_port_position(segment.upper, segment.bottom, segment.upper.bottoms)

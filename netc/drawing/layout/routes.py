@@ -1,4 +1,4 @@
-"""Vertical coordinates, and the curves of wires: straight past the nodes of a layer, curved between layers."""
+"""Assign vertical coordinates, and route the wires: straight past the nodes of a layer, curved between layers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from .layered_graph import Layers, Placement, Point, WireSegment
 LAYER_GAP = 24.0
 MAX_LAYER_GAP = 76.0
 SLOPE = 0.09
-"""How much higher a gap is for each unit that its wires go sideways."""
+"""The additional height of a gap for each unit that its wires go sideways."""
 SPREAD = 16.0
-"""Between wires that end at the same node."""
+"""The distance between wires that end at the same node."""
 
 
 def route_wires(layers: Layers, x: list[float]) -> Placement:
-    """`x`: the left edges of the items."""
+    """Return the placement of all nodes and wires. `x` are the left edges of the items."""
     ends = _place_ends(layers, x)
     tops, heights = _place_layers(layers, x, ends)
     corners = tuple((x[item.number], tops[item.layer]) for item in layers.items if item.node is not None)
@@ -23,8 +23,8 @@ def route_wires(layers: Layers, x: list[float]) -> Placement:
 
 
 def _place_ends(layers: Layers, x: list[float]) -> dict[int, float]:
-    """Where each segment ends at its lower item, by its identity: next to each other in the order in which they come; one that can be
-    straight is."""
+    """Return the x at which each segment ends at its lower item, by the segment's identity. Segments end next to each other, in the order
+    of their starts, and one that can be straight is."""
     ends: dict[int, float] = {}
     for item in layers.items:
         left = x[item.number]
@@ -41,7 +41,7 @@ def _place_ends(layers: Layers, x: list[float]) -> dict[int, float]:
 
 
 def _place_layers(layers: Layers, x: list[float], ends: dict[int, float]) -> tuple[list[float], list[float]]:
-    """The tops and heights of the layers."""
+    """Return the tops and heights of the layers."""
     tops: list[float] = []
     heights: list[float] = []
     top = 0.0
@@ -72,7 +72,7 @@ def _draw_line(a: Point, b: Point) -> list[Point]:
 
 
 def _draw_bend(a: Point, b: Point) -> list[Point]:
-    """A curve that begins and ends vertically."""
+    """Return a curve that begins and ends vertically."""
     if abs(a[0] - b[0]) < 0.5:
         return _draw_line(a, b)
     middle = (a[1] + b[1]) / 2
