@@ -34,7 +34,7 @@ from .padded_streams import KEY, VALUE, PaddingMask, explain_refused_rows
 from .rule_table import find_rule, has_rule, takes_pairs
 from .step_builder import FlatBuilder, ParameterHome
 from .step_states import StreamMemory, StreamState
-from .stream_lengths import StreamLength, conditions_of, facts_of, find_multiple, make_length, sizes_in
+from .stream_lengths import StreamLength, collect_step_facts, find_multiple, iterate_sizes, list_step_conditions, make_length
 from .stream_program import State, Stream
 from .stream_scans import fixed_scan, streamed_scan
 from .stream_site import StreamSite, check_tail, make_site
@@ -63,7 +63,7 @@ class _StreamDerivation:
         self.length = make_length(program, dimension)
         self._check_dimension()
         span = self.main.span
-        step = FlatBuilder(f"{self.main.name}_step", span, facts_of(program, self.length))
+        step = FlatBuilder(f"{self.main.name}_step", span, collect_step_facts(program, self.length))
         start = FlatBuilder(f"{self.main.name}_start", span, program.facts)
         self.memory = StreamMemory(self.length, step, start, program.facts, span)
         self.memory.names |= {v.name for v in self.main.inputs} | set(self.main.output_names)
@@ -167,7 +167,7 @@ class _StreamDerivation:
         if len(fixed) == len(items) and not any(self.length.list_axes(v.type) for v in node.outputs):
             if self.length.occurs_in_arguments(node.op):
                 raise StreamRefused(NotStreamed(node.op.name, self.length.name, "it depends on the length of the whole"), node.span)
-            return self._compute_fixed(node, fixed, home)
+            return self._compute_fixed_results(node, fixed, home)
         rule = find_rule(node.op)
         if rule is None:
             raise StreamRefused(NotStreamed(node.op.name, self.length.name, "netc has no rule for it"), node.span)
@@ -189,7 +189,7 @@ class _StreamDerivation:
         reason = "this result is known at the end of the stream only"
         return StreamRefused(LooksAhead(item.operator, self.length.name, None, "", reason), item.span)
 
-    def _compute_fixed(self, node: OpNode, items: Sequence[FixedTensor], home: ParameterHome) -> list[Item]:
+    def _compute_fixed_results(self, node: OpNode, items: Sequence[FixedTensor], home: ParameterHome) -> list[Item]:
         """Compute an operator that does not depend on the stream: once before the first step, or in each step if it depends on no
         input."""
         start = self.memory.start.add_operator(node.op, [item.start for item in items], node.span, home, len(node.outputs))
@@ -295,7 +295,7 @@ class _StreamDerivation:
             kept = tuple((c, text) for c, text in program.conditions if length.name not in _find_symbols(c))
             return Program(graph, program.facts, free, kept, dims)
         dims |= {length.name: length.chunk, length.past_name: length.past}
-        return Program(graph, self.memory.step.facts, free, conditions_of(program, length), dims)
+        return Program(graph, self.memory.step.facts, free, list_step_conditions(program, length), dims)
 
 
 def _find_symbols(condition: Any) -> frozenset[str]:
@@ -342,4 +342,6 @@ def _needed_states(memory: StreamMemory, outputs: Iterable[Value]) -> list[Strea
 def _uses_past_length(graph: Graph, outputs: list[Value], length: StreamLength) -> bool:
     """Whether the outputs depend on the number of positions so far."""
     nodes = find_needed_nodes(graph.nodes, outputs)
-    return any(length.past_name in free_symbols(d) for n in nodes if isinstance(n, OpNode) for d in sizes_in(tuple(n.op.args.values())))
+    return any(
+        length.past_name in free_symbols(d) for n in nodes if isinstance(n, OpNode) for d in iterate_sizes(tuple(n.op.args.values()))
+    )

@@ -53,14 +53,14 @@ def _bound_sub(op: Any, inputs: Sequence[Known]) -> Known:
 
 
 def _bound_mul(op: Any, inputs: Sequence[Known]) -> Known:
-    return 0.0 if any(is_zero(x) for x in inputs) else _bound_scaled(op, inputs)
+    return 0.0 if any(is_zero(x) for x in inputs) else _bound_scaled_result(op, inputs)
 
 
 def _bound_div(op: Any, inputs: Sequence[Known]) -> Known:
-    return 0.0 if is_zero(inputs[0]) and not op.number_first else _bound_scaled(op, inputs)
+    return 0.0 if is_zero(inputs[0]) and not op.number_first else _bound_scaled_result(op, inputs)
 
 
-def _bound_scaled(op: Any, inputs: Sequence[Known]) -> Known:
+def _bound_scaled_result(op: Any, inputs: Sequence[Known]) -> Known:
     x = inputs[0]
     number = op.scalars[0] if op.scalars else None
     # A negative factor would turn an upper bound into a lower one.

@@ -73,7 +73,7 @@ class StreamLength(Record):
 
     def occurs_in_arguments(self, op: Operator) -> bool:
         """Whether an argument depends on the length."""
-        return any(self.occurs_in(size) for size in sizes_in(tuple(op.args.values())))
+        return any(self.occurs_in(size) for size in iterate_sizes(tuple(op.args.values())))
 
 
 def make_length(program: Program, name: str) -> StreamLength:
@@ -95,14 +95,14 @@ def find_multiple(full: Dim, name: str) -> int | None:
     return rate if len(atoms) == 1 and substitute_symbols(full, {name: rate * make_symbol(name)}) == rate * make_symbol(name) else None
 
 
-def sizes_in(value: Any) -> Iterator[Dim]:
+def iterate_sizes(value: Any) -> Iterator[Dim]:
     """Iterate over the symbolic sizes in an argument, and in the formula of a table."""
     match value:
         case SymDim():
             yield value
         case tuple():
             for item in value:
-                yield from sizes_in(item)
+                yield from iterate_sizes(item)
         case Formula():
             yield from (p.value for p in iterate_parts(value) if isinstance(p, Const) and isinstance(p.value, SymDim))
 
@@ -117,19 +117,19 @@ def substitute_sizes(value: Any, change: Mapping[Dim, Dim]) -> Any:
 # --- what is known of the dimensions -----------------------------------------------------------------------------------------
 
 
-def facts_of(program: Program, length: StreamLength) -> Facts:
+def collect_step_facts(program: Program, length: StreamLength) -> Facts:
     """Return the facts in a step: those without the length, and the limits that hold for all positions so far."""
     kept: dict[str, Any] = {}
     for field in ("zeros", "nonzeros", "nonnegatives"):
         kept[field] = tuple(d for d in getattr(program.facts, field) if not length.occurs_in(d))
     kept["multiples"] = tuple((k, p) for k, p in program.facts.multiples if not length.occurs_in(k) and not length.occurs_in(p))
     kept["choices"] = tuple((name, values) for name, values in program.facts.choices if name != length.name)
-    past = (c for c, _ in conditions_of(program, length) if isinstance(c, Condition) and length.past_name in condition_symbols(c))
+    past = (c for c, _ in list_step_conditions(program, length) if isinstance(c, Condition) and length.past_name in condition_symbols(c))
     # A limit on the positions so far, such as `P + T <= 1024`, bounds sizes in the step as well.
     return replace(program.facts, **kept | {"nonnegatives": (*kept["nonnegatives"], *(c.slack for c in past if c.slack is not None))})
 
 
-def conditions_of(program: Program, length: StreamLength) -> tuple[tuple[WhereCondition, str], ...]:
+def list_step_conditions(program: Program, length: StreamLength) -> tuple[tuple[WhereCondition, str], ...]:
     """Return the conditions of each step. Upper limits hold for all positions so far. Lower limits hold for no chunk in particular."""
     conditions: list[tuple[WhereCondition, str]] = []
     full_lengths = {length.name: length.past + length.chunk}

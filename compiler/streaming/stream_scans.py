@@ -46,7 +46,7 @@ def streamed_scan(node: CallNode, scan: Scan, items: Sequence[Item], path: str, 
         refuse("a step depends on the length of the whole")
     begun = [site.align_to_start(x, "it starts at the first position") for x in pieces]
     kept = [site.add_state(v.type, x, "state") for v, x in zip(node.inputs[: scan.states], states, strict=True)]
-    values = [*(value for value, _ in kept), *(x.value for x in begun), *(site.bring_fixed(x) for x in captured)]
+    values = [*(value for value, _ in kept), *(x.value for x in begun), *(site.bring_fixed_tensor(x) for x in captured)]
     call = _make_call(node, copy_body(node.graph, path, memory.whole_facts), replace(scan, length=site.length.chunk), values)
     memory.step.add_call(call)
     for (_, state), value in zip(kept, call.outputs, strict=False):

@@ -70,7 +70,7 @@ class StreamSite:
     def refuse(self, why: str, advice: str = "") -> NoReturn:
         self._raise_refused(NotStreamed(self.op.name, self.memory.length.name, why, advice))
 
-    def looks_ahead(self, advice: str = "", reason: str = "") -> NoReturn:
+    def refuse_lookahead(self, advice: str = "", reason: str = "") -> NoReturn:
         self._raise_refused(LooksAhead(self.op.name, self.memory.length.name, None, advice, reason))
 
     def _raise_refused(self, problem: Problem) -> NoReturn:
@@ -121,7 +121,7 @@ class StreamSite:
     def select_where(self, condition: Value, x: Value, y: Value) -> Value:
         return self.add_operator(Where(), condition, x, y)
 
-    def bring_fixed(self, item: Item) -> Value:
+    def bring_fixed_tensor(self, item: Item) -> Value:
         """Return a fixed tensor as a value of the step."""
         assert isinstance(item, FixedTensor)
         return self.memory.bring_into_step(item)
@@ -245,7 +245,7 @@ class StreamSite:
             if isinstance(item, Chunk):
                 axes = mixed(self.op, self.given, index)
                 if item.axis in axes or item.history in axes:
-                    self.looks_ahead()
+                    self.refuse_lookahead()
         if self.length.occurs_in_arguments(self.op):
             self.refuse(f"it depends on the length of the whole, `{self.length.name}`")
         return self.apply_elementwise()
@@ -291,7 +291,7 @@ class StreamSite:
     def _align_pair(self, item: Item, move: int, axis: int, history: int) -> Value:
         """Bring an input of an operator on pairs to these axes of the result."""
         if not isinstance(item, Chunk):
-            return self.bring_fixed(item)
+            return self.bring_fixed_tensor(item)
         if item.ahead or item.over:
             item = self.align_to_start(item, "it is compared with all positions before")
         if item.history is not None or item.axis + move == axis:
@@ -309,7 +309,7 @@ class StreamSite:
         return state.next
 
     def _to_value(self, item: Item) -> Value:
-        return item.value if isinstance(item, Chunk) else self.bring_fixed(item)
+        return item.value if isinstance(item, Chunk) else self.bring_fixed_tensor(item)
 
     def make_result(self, number: int, value: Value, items: Sequence[Item], before: Value | Number | None = None) -> Chunk:
         """Make the chunk for a result of the operator with one element for each element of the inputs."""
@@ -335,7 +335,7 @@ class StreamSite:
         number = find_kept_number(self.op, [x.before for x in pieces], len(items))
         if number is not None:
             return [number] * len(self.node.outputs)
-        values = [self.make_before(x) if isinstance(x, Chunk) else self.bring_fixed(x) for x in items]
+        values = [self.make_before(x) if isinstance(x, Chunk) else self.bring_fixed_tensor(x) for x in items]
         return self.add_with_all_results(make(pieces[0].ahead), values, self.home)
 
     def with_size(self, size: Dim) -> Operator:

@@ -21,7 +21,7 @@ from ..ops.normalization import SpectralNormalize
 from ..types.numpy_types import Array, numpy_dtype
 from .bits import ParameterBits
 from .buffer_pool import BufferPool
-from .quantiles import PARTS, fill_normal, half_normal, half_uniform
+from .quantiles import PARTS, draw_half_normal, fill_normal, half_uniform
 
 _CHUNK = 1 << 15
 """Values that are drawn at once: they fit into the caches. It is a multiple of four, so that no random bits are dropped between chunks.
@@ -182,7 +182,7 @@ def _fill_uniform(source: _RandomSource, values: Array) -> None:
 
 def _draw_normal(info: ParameterInfo, source: _RandomSource, std: float, mean: float = 0.0) -> Array:
     if _is_large_half(info):
-        return half_normal(source.bits, source.allocate(info.numel, numpy_dtype(info.dtype)), std, mean).reshape(info.shape)
+        return draw_half_normal(source.bits, source.allocate(info.numel, numpy_dtype(info.dtype)), std, mean).reshape(info.shape)
 
     def draw(values: Array) -> None:
         fill_normal(source.bits, values)

@@ -34,18 +34,18 @@ def fill_normal(bits: ParameterBits, numbers: Array) -> None:
     np.take(steps, index, out=numbers, mode="wrap")
     numbers *= draw_uint16(bits.position_bits, numbers.size)
     numbers += np.take(starts, index, mode="wrap")
-    for position, quantile in _at_the_ends(bits, part):
+    for position, quantile in _iterate_tail_quantiles(bits, part):
         numbers[position] = quantile
 
 
-def half_normal(bits: ParameterBits, numbers: Array, std: float, mean: float) -> Array:
+def draw_half_normal(bits: ParameterBits, numbers: Array, std: float, mean: float) -> Array:
     """Fill an array of a half type with normal numbers, and return it."""
     values = (_stratum_centers() * std + mean).astype(numbers.dtype)
     for begin in range(0, numbers.size, _AT_ONCE):
         some = numbers[begin : begin + _AT_ONCE]
         part = draw_uint16(bits.stratum_bits, some.size)
         np.take(values, part, out=some, mode="wrap")
-        for index, quantile in _at_the_ends(bits, part):
+        for index, quantile in _iterate_tail_quantiles(bits, part):
             some[index] = quantile * std + mean
     return numbers
 
@@ -61,7 +61,7 @@ def half_uniform(bits: ParameterBits, numbers: Array, low: float, high: float) -
     return numbers
 
 
-def _at_the_ends(bits: ParameterBits, part: Array) -> Iterator[tuple[int, float]]:
+def _iterate_tail_quantiles(bits: ParameterBits, part: Array) -> Iterator[tuple[int, float]]:
     """Yield the indices of numbers in the first and last stratum, which are unbounded, each with a quantile drawn from the tail."""
     # Adding 1 wraps the last stratum to 0 and makes the first one 1, so one comparison finds both.
     for index in np.flatnonzero(part + np.uint16(1) < 2):

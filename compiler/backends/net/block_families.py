@@ -27,6 +27,7 @@ from .literal_columns import BlockParameters, LiteralColumns, SizeOfInput
 from .node_stages import get_label, get_named_operands, make_constant, make_operator_stage
 from .spec_tree import (
     Body,
+    CallMapping,
     Chain,
     Choice,
     Group,
@@ -37,10 +38,9 @@ from .spec_tree import (
     Ref,
     Scanned,
     Stage,
-    Taken,
 )
 from .tensor_names import to_identifier, to_snake_case
-from .twins import pair_twins, possible_ways
+from .twins import list_twin_ways, pair_twins
 
 LONG = 4
 """The least number of stages of a sequence that may become a block."""
@@ -156,7 +156,7 @@ class BlockFamilies:
             self.families.append(family)
             self.family_of.update((id(graph), family) for graph in family.members)
 
-    def _make_entry(self, graph: Graph, rewritten: Graph | None = None, taken: Taken | None = None) -> BlockEntry:
+    def _make_entry(self, graph: Graph, rewritten: Graph | None = None, taken: CallMapping | None = None) -> BlockEntry:
         """Make the entry of a graph with its body. `rewritten`, if given, computes the same and is written instead."""
         making = GraphBody(rewritten or graph, self)
         body = making.make_body()
@@ -180,11 +180,11 @@ class BlockFamilies:
             return keys[id(node)][1]
 
         for first, donor in product(_drop_equal_bodies(without), _drop_equal_bodies(given)):
-            for way in possible_ways(first, donor):
+            for way in list_twin_ways(first, donor):
                 # The first pair tells whether a way works at all, before all other graphs are tried.
                 if pair_twins(first, donor, way, key) is None:
                     continue
-                taken = Taken(way.inputs, way.results)
+                taken = CallMapping(way.inputs, way.results)
                 firsts, donors = [first, *_drop_equal_bodies(without)], [donor, *_drop_equal_bodies(given)]
                 entries: list[BlockEntry] = []
                 # Graphs that differ in more, such as a shortcut, have other twins.
@@ -224,7 +224,7 @@ class BlockFamilies:
             return Group(self.chains[id(graph)], label or "")
         return self.family_of[id(graph)].make_stage(graph, label)
 
-    def find_optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
+    def find_optional(self, node: CallNode) -> tuple[OptionalInput, CallMapping] | None:
         """Return the optional input that a call passes, and which inputs and results of the block belong to the call."""
         family = self.family_of.get(id(node.graph))
         taken = family.taken.get(id(node.graph)) if family is not None else None

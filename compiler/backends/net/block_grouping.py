@@ -17,7 +17,7 @@ from ...ir.graph import Graph
 from ...ir.graph_values import Value
 from .body_variants import insert_slots, merge_bodies
 from .optional_inputs import count_tensors, iterate_optional_pairs
-from .spec_tree import Assign, Binary, Body, Chain, Literal, Ref, Taken
+from .spec_tree import Assign, Binary, Body, CallMapping, Chain, Literal, Ref
 from .variadic import merge_inputs
 
 
@@ -28,13 +28,13 @@ class BlockEntry(Record):
     graph: Graph
     values: Sequence[Value]
     body: Body
-    taken: Taken | None = None
+    taken: CallMapping | None = None
 
 
 class BlockVariant:
     """Graphs whose bodies differ in literals only. Either all of them get the optional input, or none."""
 
-    def __init__(self, body: Body, taken: Taken | None) -> None:
+    def __init__(self, body: Body, taken: CallMapping | None) -> None:
         self.body = body
         self.taken = taken
         self.members: list[tuple[Graph, Sequence[Value], list[Literal]]] = []
@@ -48,7 +48,7 @@ class BlockGroup:
         self.variants = [variant]
         self.body = insert_slots(variant.body, 0)
         self.values: Sequence[Value] = variant.members[0][1]
-        self.taken: dict[int, Taken] = {} if variant.taken is None else {0: variant.taken}
+        self.taken: dict[int, CallMapping] = {} if variant.taken is None else {0: variant.taken}
 
     @property
     def name(self) -> str:
@@ -59,7 +59,7 @@ class BlockGroup:
         return [graph for variant in self.variants for graph, _, _ in variant.members]
 
     @property
-    def taken_by_graph(self) -> dict[int, Taken | None]:
+    def taken_by_graph(self) -> dict[int, CallMapping | None]:
         """For each graph, by id, the block's inputs and results that it has. None if it has all except the optional input."""
         return {id(graph): self.taken.get(index) for index, variant in enumerate(self.variants) for graph, _, _ in variant.members}
 

@@ -27,6 +27,7 @@ from .spec_tree import (
     Assign,
     Binary,
     Body,
+    CallMapping,
     Chain,
     Declaration,
     Given,
@@ -46,7 +47,6 @@ from .spec_tree import (
     Stage,
     Steps,
     Table,
-    Taken,
     TupleOf,
     renumber_tensors,
 )
@@ -185,7 +185,7 @@ class GraphBody:
         steps = Steps(tuple(branch.statements), result)
         return steps if is_taken else rewrite_downward(steps, lambda part: LiteralSlot(()) if isinstance(part, Literal) else None)
 
-    def _add_optional_call(self, node: CallNode, name: OptionalInput, taken: Taken) -> None:
+    def _add_optional_call(self, node: CallNode, name: OptionalInput, taken: CallMapping) -> None:
         """Write a call that passes an optional tensor by name. Further results of the block are not used."""
         tree = self._apply_stage(self._make_stage(node), [node.inputs[index] for index in taken.inputs], (name,))
         outputs: list[Value | None] = [None] * name.results

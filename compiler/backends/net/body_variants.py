@@ -115,12 +115,12 @@ class _Aligner:
                     options.append((best[i + 1, j][0] + 1, None))
                 if j < len(b):
                     options.append((best[i, j + 1][0] + 1, None))
-                for both, length in self._iterate_shared(a, b, i, j):
+                for both, length in self._iterate_stage_merges(a, b, i, j):
                     options.append((best[i + 1, j + length][0], (both, 1, length)))
                 best[i, j] = min(options, key=lambda option: (option[0], option[1] is None))
         return best
 
-    def _iterate_shared(self, a: Sequence[Any], b: Sequence[Any], i: int, j: int) -> Iterator[tuple[Any, int]]:
+    def _iterate_stage_merges(self, a: Sequence[Any], b: Sequence[Any], i: int, j: int) -> Iterator[tuple[Any, int]]:
         """Iterate over the ways to share the first list's stage: the merged stage, and how many stages of the second list it covers."""
         if i == len(a):
             return

@@ -18,7 +18,7 @@ from ...ops.parameter_of import ParameterOf
 from ...ops.parametric import Parametric
 from ...types.tensor_types import FLOAT32
 from .operator_arguments import list_arguments, make_activation
-from .spec_tree import ListOf, Literal, OptionalInput, Param, ParameterOfStage, Stage, StoredPath, StoredTable, Table, Taken
+from .spec_tree import CallMapping, ListOf, Literal, OptionalInput, Param, ParameterOfStage, Stage, StoredPath, StoredTable, Table
 from .table_formulas import formula_to_tree
 
 
@@ -28,7 +28,7 @@ class Callees(Protocol):
     def make_callee(self, node: CallNode) -> Any:
         """Return a `Stage` or a `Group`, with its label."""
 
-    def find_optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
+    def find_optional(self, node: CallNode) -> tuple[OptionalInput, CallMapping] | None:
         """Return the optional input that the call passes, and which inputs and results of the block belong to the call. None without
         one."""
 

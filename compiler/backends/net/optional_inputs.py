@@ -14,10 +14,10 @@ from netc.dsl.trees import Tree
 
 from ...ops import Operator
 from ...ops.parametric import Parametric
-from .spec_tree import Assign, Body, OptionalInput, Ref, Stage, Taken, renumber_tensors
+from .spec_tree import Assign, Body, CallMapping, OptionalInput, Ref, Stage, renumber_tensors
 
 
-def iterate_optional_pairs(body: Body, other: Body) -> Iterator[tuple[Body, Body, Taken]]:
+def iterate_optional_pairs(body: Body, other: Body) -> Iterator[tuple[Body, Body, CallMapping]]:
     """Iterate over the ways in which one input of the other body may be missing from this one. Yield both bodies with the same inputs, and
     the mapping of the other's inputs."""
     last = body.inputs
@@ -32,7 +32,7 @@ def iterate_optional_pairs(body: Body, other: Body) -> Iterator[tuple[Body, Body
         mine = _pass_on(ours, theirs)
         aligned = _align_numbers(mine, theirs)
         if aligned is not None:
-            yield mine, aligned[0], Taken(order, aligned[1])
+            yield mine, aligned[0], CallMapping(order, aligned[1])
 
 
 def count_tensors(body: Body) -> int:

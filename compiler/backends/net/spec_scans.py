@@ -62,7 +62,7 @@ def make_scan(around: StepBody, node: CallNode) -> Scanned:
     _name_scanned(step, scan.states, scan.own_count)
     step.add_nodes()
     for value in graph.outputs[scan.states :]:  # a pending tree would be written after the states have their new values
-        if id(value) in step.pending and any(_reads(step.pending[id(value)], state) for state in states):
+        if id(value) in step.pending and any(_uses_number(step.pending[id(value)], state) for state in states):
             step.name_tensor(value)
     new = [_keep_state(step, step.name_tensor(value), value, state, states) for state, value in zip(states, graph.outputs, strict=False)]
     results = tuple(step.take_tensor(value) for value in graph.outputs[scan.states :])
@@ -97,7 +97,7 @@ def _keep_state(step: StepBody, ref: Ref, value: Value, state: int, states: Sequ
 
 def _name_result(step: StepBody, result: Any, value: Value, states: Sequence[int]) -> Any:
     """Name a result that is computed from old values of the states, before they get their new values."""
-    if not any(_reads(result, state) for state in states):
+    if not any(_uses_number(result, state) for state in states):
         return result
     number = step.number_tensor(Value(value.type, value.span, value.name))
     step.statements.append(Assign((number,), result))
@@ -121,7 +121,13 @@ def _reuse_state_numbers(
     step, last = (tuple(statements), results), list[Any]()
     for state, value in zip(states, new, strict=True):
         position = next((k for k, statement in enumerate(step[0]) if isinstance(statement, Assign) and value in statement.numbers), None)
-        if position is None or value in states or new.count(value) > 1 or _reads(step[0][position + 1 :], state) or _reads(step[1], state):
+        if (
+            position is None
+            or value in states
+            or new.count(value) > 1
+            or _uses_number(step[0][position + 1 :], state)
+            or _uses_number(step[1], state)
+        ):
             if value != state:
                 last.append(Assign((state,), Ref(value)))
         else:
@@ -138,5 +144,5 @@ def _assign_state(step: Any, value: int, state: int) -> Any:
     return rewrite_upward(step, change)
 
 
-def _reads(tree: Any, number: int) -> bool:
+def _uses_number(tree: Any, number: int) -> bool:
     return has_part(tree, lambda part: part == Ref(number))

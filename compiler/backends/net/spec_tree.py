@@ -116,7 +116,7 @@ class SharedStage(Record):
     label: str
 
 
-class Taken(Record):
+class CallMapping(Record):
     """For each input of the block the number of the graph's input, and for each result of the graph the number of the block's result."""
 
     inputs: tuple[int, ...]

@@ -47,7 +47,7 @@ class TwinWay(Record):
     several: bool
 
 
-def possible_ways(graph: Graph, other: Graph) -> list[TwinWay]:
+def list_twin_ways(graph: Graph, other: Graph) -> list[TwinWay]:
     """List the ways in which the other graph may be the first one with an optional input, the best first."""
     last = len(graph.inputs)
     if not last or len(other.inputs) != last + 1 or len(graph.outputs) - len(other.outputs) not in (0, 1):
@@ -170,7 +170,7 @@ class _Pairing:
             # A tensor of the other graph cannot stand for two of this one.
             if ends.setdefault(id(value), (value, ours))[1] is not ours:
                 raise Different
-            like = self._find_like(its, place, value, makers) if its is not None and self.way.several else None
+            like = self._find_earlier_twin(its, place, value, makers) if its is not None and self.way.several else None
             if like is not None:
                 todo.append((like, ours))
         return ends
@@ -178,7 +178,7 @@ class _Pairing:
     def _may_pair(self, node: Node | None, ours: Node) -> bool:
         return node is not None and id(node) not in self.nodes and self.key(node)[0] == self.key(ours)[0]
 
-    def _find_like(self, ours: Node, place: int, value: Value, makers: Mapping[int, tuple[Node, int]]) -> Value | None:
+    def _find_earlier_twin(self, ours: Node, place: int, value: Value, makers: Mapping[int, tuple[Node, int]]) -> Value | None:
         """Find the nearest earlier tensor that is result `place` of a node like the own one. The region ends there.
 
         Without `place` it could be the tensor itself, as another part of the same `chunk`, and the search would never end.

@@ -59,13 +59,17 @@ class OnnxBackend(Backend):
         return kernel_differences.describe_differences(operator)
 
     def notes(self, program: Program, *, verbose: bool = False) -> tuple[str, ...]:
-        from .kernel_differences import RARE, find_affected
+        from .kernel_differences import RARE, list_affected_operators
         from .runtime_failures import FEW_KERNELS
 
         dtype_notes = (f"the graph holds bfloat16: {FEW_KERNELS['bfloat16']}",) if "bfloat16" in list_dtypes(program) else ()
         return (
             *dtype_notes,
-            *(_describe_difference(about, names) for about, names in find_affected(program).items() if verbose or about not in RARE),
+            *(
+                _describe_difference(about, names)
+                for about, names in list_affected_operators(program).items()
+                if verbose or about not in RARE
+            ),
         )
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:

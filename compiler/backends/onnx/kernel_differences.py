@@ -192,7 +192,7 @@ def describe_differences(operator: type[Operator]) -> tuple[str, ...]:
     return tuple(d.text for d in DIFFERENCES if operator.name in d.operators)
 
 
-def find_affected(program: Program) -> dict[str, tuple[str, ...]]:
+def list_affected_operators(program: Program) -> dict[str, tuple[str, ...]]:
     """Return the names of the operators in a program that differ, sorted, by the topic of the note."""
     nodes = [node for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)]
     names_by_topic: dict[str, set[str]] = {}

@@ -23,7 +23,7 @@ def scan_by_doubling(parts: Parts, axis: int, size: int, combine: Callable[[Part
         before = [_slice_axis(part, axis, 0, -reach) for part in parts]
         after = [_slice_axis(part, axis, reach, size) for part in parts]
         combined = combine(tuple(before), tuple(after))
-        parts = tuple(_concat(_slice_axis(part, axis, 0, reach), new, axis) for part, new in zip(parts, combined, strict=True))
+        parts = tuple(_concat_along_axis(_slice_axis(part, axis, 0, reach), new, axis) for part, new in zip(parts, combined, strict=True))
         reach *= 2
     return parts
 
@@ -32,7 +32,7 @@ def _slice_axis(x: TensorExpr, axis: int, start: int, stop: int) -> TensorExpr:
     return TensorExpr(x.site, x.site.add("Slice", [x.name, *(x.site.ints([n]) for n in (start, stop, axis))]), x.dtype)
 
 
-def _concat(first: TensorExpr, second: TensorExpr, axis: int) -> TensorExpr:
+def _concat_along_axis(first: TensorExpr, second: TensorExpr, axis: int) -> TensorExpr:
     return first.op("Concat", second, axis=axis)
 
 

@@ -48,7 +48,7 @@ OpenFile = Callable[[Path], BinaryIO | DirectFile]
 """Opens a new file for writing."""
 
 
-def _open_buffered(path: Path) -> BinaryIO:
+def _open_with_buffer(path: Path) -> BinaryIO:
     return path.open("wb", _BUFFER)
 
 
@@ -78,7 +78,7 @@ class OnnxArtifact(Record):
     def save(self, path: str, lasting: bool = True) -> None:
         """Write the model. `lasting` is False for a file that is read at once, and removed."""
         if self.is_large:
-            self._save_external(Path(path), DirectFile if lasting else _open_buffered)
+            self._save_external(Path(path), DirectFile if lasting else _open_with_buffer)
         else:
             self._check_free_memory()
             message = self._make_stream()
@@ -86,7 +86,7 @@ class OnnxArtifact(Record):
 
     def save_for_mapping(self, path: str) -> None:
         """Write a temporary file. Its weights are in a second file, which ONNX Runtime maps into memory instead of copying it."""
-        self._save_external(Path(path), _open_buffered)
+        self._save_external(Path(path), _open_with_buffer)
 
     def _check_free_memory(self) -> None:
         largest = nlargest(MOST_AT_ONCE, (stored.nbytes for stored in self.graph.tensors.values()))
@@ -109,7 +109,7 @@ class OnnxArtifact(Record):
         digest = blake2b(digest_size=8)
         unnamed = path.with_name(path.name + ".data")
         size = sum(s.nbytes + _count_padding(s.nbytes) for s in external.values())
-        self._write_file(unnamed, _update_digest(_iter_padded(external.values()), digest), size, opened)
+        self._write_file(unnamed, _update_digest(_iterate_padded_chunks(external.values()), digest), size, opened)
         data = path.with_name(f"{path.name}.{digest.hexdigest()}.data")
         # The name has the hash of the content, so it is known only after writing. The graph comes last, when its data is in
         # place.
@@ -126,7 +126,7 @@ class OnnxArtifact(Record):
             yield reference_initializer(name, stored, location, offset)
             offset += stored.nbytes + _count_padding(stored.nbytes)
 
-    def _write_file(self, path: Path, chunks: Iterable[Chunk], size: int, opened: OpenFile = _open_buffered) -> None:
+    def _write_file(self, path: Path, chunks: Iterable[Chunk], size: int, opened: OpenFile = _open_with_buffer) -> None:
         check_disk(path.parent, size)
         write_atomically(path, chunks if self.progress is None else _report_progress(chunks, size, self.progress), opened)
 
@@ -150,7 +150,7 @@ def from_proto(proto: ModelProto) -> GraphAndTensors:
     return GraphAndTensors(light, {tensor.name: make_stored(tensor) for tensor in proto.graph.initializer})
 
 
-def write_atomically(path: Path, chunks: Iterable[Chunk], opened: OpenFile = _open_buffered) -> None:
+def write_atomically(path: Path, chunks: Iterable[Chunk], opened: OpenFile = _open_with_buffer) -> None:
     """Write a file under another name, and move it into place when it is complete."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -188,7 +188,7 @@ def _read_contiguous(stored: StoredTensor, empty: Allocator) -> Array:
     return make_contiguous(stored.read(), empty)
 
 
-def _iter_padded(tensors: Iterable[StoredTensor]) -> Iterator[Chunk]:
+def _iterate_padded_chunks(tensors: Iterable[StoredTensor]) -> Iterator[Chunk]:
     pool = BufferPool()
     for array in run_ahead(partial(_read_contiguous, stored, pool.allocate_array) for stored in tensors):
         yield from iter_element_bytes(array)

@@ -139,7 +139,7 @@ class _ClassBuilder:
         }
         self.constructions.update(recursive)
         constructions = {id(g): containers.build_construction(g) for g in layer if g is not self.main and id(g) not in recursive}
-        for united in self.sharing.group_united(layer):
+        for united in self.sharing.group_graphs_of_one_module(layer):
             classes = {constructions[id(g)] for g in united}
             # A shared stage is one module, so all its graphs need the same construction: they become one class.
             if len(classes) > 1:
@@ -182,7 +182,7 @@ class _ClassBuilder:
         """Build the bodies of the graphs. If graphs of one shared stage read their sizes in different ways, all get the sizes as
         arguments."""
         bodies = {id(g): build_body(g, self.context) for g in pending}
-        for several in self.sharing.group_united(pending):
+        for several in self.sharing.group_graphs_of_one_module(pending):
             if len({bodies[id(g)].make_shape_key() for g in several}) > 1:
                 bodies.update({id(g): build_body(g, self.context, passing=True) for g in several})
         return list(bodies.values())

@@ -34,10 +34,10 @@ def stream_attention(site: StreamSite) -> Sequence[Item]:
             site.refuse("its keys are none of the stream, and which of them a query sees depends on its position")
         return _attend_each_query(site, along)
     if along - {"mask"} != {"q", "k", "v"}:
-        site.looks_ahead(reason="each query sees all keys: their positions are the stream, and those of the queries are not")
+        site.refuse_lookahead(reason="each query sees all keys: their positions are the stream, and those of the queries are not")
     mask = site.items[names.index("mask")] if "mask" in names else None
     if mask is None and not site.op.causal:
-        site.looks_ahead(CAUSAL)
+        site.refuse_lookahead(CAUSAL)
     q, k, v = (site.align_to_start(x, "it attends to all positions before") for x in site.items[:3] if isinstance(x, Chunk))
     if site.memory.padding is not None:
         return [_attend_with_padding(site, site.memory.padding, q, k, v)]
@@ -68,9 +68,9 @@ def _attend_each_query(site: StreamSite, along: set[str]) -> list[Item]:
 
 def _check_mask(site: StreamSite, mask: Item) -> Value:
     if not isinstance(mask, Chunk) or mask.history is None:
-        site.looks_ahead(reason="its mask is not known to hide later positions")
+        site.refuse_lookahead(reason="its mask is not known to hide later positions")
     if not (mask.later is False or is_hidden(mask.later)):
-        site.looks_ahead(reason="its mask does not hide all later positions, as far as its formula says")
+        site.refuse_lookahead(reason="its mask does not hide all later positions, as far as its formula says")
     site.note_mask(mask.later)
     rank = mask.value.type.rank
     if (mask.axis, mask.history) != (rank - 2, rank - 1):
@@ -119,11 +119,11 @@ def stream_multihead_attention(site: StreamSite) -> Sequence[Item]:
     if not isinstance(query, Chunk) or query.axis != query.value.type.rank - 2:
         site.refuse("the positions are not those of its queries")
     if "key" in names and "attn_mask" not in names and all(isinstance(x, FixedTensor) for x in others):
-        return _attend_to_fixed(site, query)
+        return _attend_to_fixed_keys(site, query)
     if any(name in ("attn_mask", "padding") for name in names):
         site.refuse("it has a mask", "" if op.causal or "key" in names else "use `causal=true` in its place")
     if not op.causal:
-        site.looks_ahead(CAUSAL)
+        site.refuse_lookahead(CAUSAL)
     if not all(isinstance(x, Chunk) and x.axis == x.value.type.rank - 2 for x in others):
         site.refuse("only some of its inputs are a stream")
     begun = [site.align_to_start(x, "it attends to all positions before") for x in site.items if isinstance(x, Chunk)]
@@ -137,11 +137,11 @@ def stream_multihead_attention(site: StreamSite) -> Sequence[Item]:
     return [site.make_result(0, value, [begun[0]]), DelayedOutput(op.name, site.node.span)]
 
 
-def _attend_to_fixed(site: StreamSite, query: Chunk) -> list[Item]:
+def _attend_to_fixed_keys(site: StreamSite, query: Chunk) -> list[Item]:
     """Attend to fixed keys, some of which a mask may hide. The weights have a row for each query."""
     if site.op.causal:
         site.refuse("its keys are none of the stream, and which of them a query sees depends on its position")
-    others = [site.bring_fixed(x) for x in site.items[1:]]
+    others = [site.bring_fixed_tensor(x) for x in site.items[1:]]
     values = site.add_with_all_results(site.op, [query.value, *others], site.home)
     before = site.add_with_all_results(site.op, [site.make_before(query), *others], site.home) if query.ahead > 0 else [None] * len(values)
     return [site.make_result(n, value, [query], first) for n, (value, first) in enumerate(zip(values, before, strict=True))]

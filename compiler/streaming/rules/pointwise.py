@@ -72,7 +72,7 @@ def stream_lookup(site: StreamSite) -> Sequence[Item]:
         return site.pass_through(lambda op, given, index: NONE if index == 0 else frozenset(range(given.types[index].rank)))
     if any(isinstance(other, Chunk) for other in site.items[1:]):
         site.refuse("a parameter of it changes with the position")
-    value = site.add_operator(site.node.op, x.value, *(site.bring_fixed(other) for other in site.items[1:]), home=site.home)
+    value = site.add_operator(site.node.op, x.value, *(site.bring_fixed_tensor(other) for other in site.items[1:]), home=site.home)
     # A looked-up row says nothing about what was looked up, so no bound is left.
     return [replace(x, value=value, later=None)]
 
@@ -86,7 +86,7 @@ def stream_softmax(site: StreamSite) -> Sequence[Item]:
         return site.pass_through(mix_one_axis)
     later = bound_result(site.node.op, [x.later])
     if axis == x.history and later is None:
-        site.looks_ahead(reason="the scores of later positions are not known to be hidden")
+        site.refuse_lookahead(reason="the scores of later positions are not known to be hidden")
     return [replace(x, value=site.add_operator(site.node.op, x.value), later=later if axis == x.history else None)]
 
 
@@ -102,7 +102,7 @@ def stream_matmul(site: StreamSite) -> Sequence[Item]:
         # The last axis of the weights is summed with the values, of which only those so far exist.
         case (Chunk() as x, Chunk(history=None) as other) if (x.axis, x.history, other.axis) == (x.rank - 2, x.rank - 1, other.rank - 2):
             if not is_zero(x.later):
-                site.looks_ahead(reason="the weights of later positions are not known to be 0")
+                site.refuse_lookahead(reason="the weights of later positions are not known to be 0")
             values = site.append_to_past(site.align_to_start(other, "it is summed over all positions before"), "values")
             value = site.add_operator(site.node.op, x.value, values)
             return [Chunk(value, value.type.rank - 2, 0, 0)]
@@ -136,7 +136,7 @@ def stream_key_reduction(site: StreamSite) -> Sequence[Item]:
     if x.history not in axes:
         site.refuse("two axes of its input are positions")
     if not (is_zero(x.later) if isinstance(site.op, Sum) else is_hidden(x.later)):
-        site.looks_ahead(reason=f"the elements of later positions are not known to be {'0' if isinstance(site.op, Sum) else 'hidden'}")
+        site.refuse_lookahead(reason=f"the elements of later positions are not known to be {'0' if isinstance(site.op, Sum) else 'hidden'}")
     axis, over = site.find_axis(0)
     return [Chunk(value, axis, 0, over) for value in site.add_with_all_results(site.node.op, [x.value], site.home)]
 

@@ -15,14 +15,14 @@ from ..causal_masks import bound_later_scores
 from ..items import Chunk, Item
 from ..padded_streams import PaddingMask
 from ..rule_table import stream_rule
-from ..stream_lengths import sizes_in
+from ..stream_lengths import iterate_sizes
 from ..stream_site import StreamSite
 
 
 @stream_rule(TableOperator)
 def stream_table(site: StreamSite) -> Sequence[Item]:
     op, length = site.op, site.length
-    if any(length.occurs_in(size) for size in sizes_in(op.formula)):
+    if any(length.occurs_in(size) for size in iterate_sizes(op.formula)):
         site.refuse(f"its formula depends on the length of the whole, `{length.name}`")
     axes = length.list_axes(site.node.outputs[0].type)
     if len(axes) == 2 and site.memory.padding is not None:

@@ -29,7 +29,7 @@ def stream_layers(site: StreamSite) -> Sequence[Item]:
         site.refuse("the positions are not the axis that it steps along")
     # The backward direction begins at the last position.
     if site.op.bidirectional:
-        site.looks_ahead("omit `bidirectional=true`")
+        site.refuse_lookahead("omit `bidirectional=true`")
     x = site.align_to_start(x, "it starts at the first position")
     starts = site.items[1:]
     states = [

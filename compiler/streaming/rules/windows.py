@@ -37,7 +37,7 @@ def _bring_parameters(site: StreamSite) -> list[Value]:
     """Return the inputs after the first, which must not change from step to step."""
     if any(isinstance(item, Chunk) for item in site.items[1:]):
         site.refuse("a parameter of it changes with the position")
-    return [site.bring_fixed(item) for item in site.items[1:]]
+    return [site.bring_fixed_tensor(item) for item in site.items[1:]]
 
 
 def _get_convolved_chunk(site: StreamSite) -> Chunk:
@@ -219,7 +219,7 @@ def stream_slice(site: StreamSite) -> Sequence[Item]:
     if axis != x.axis:
         return site.pass_through(lambda *_: frozenset())
     if not isinstance(op.start, int) or op.start < 0:
-        site.looks_ahead(reason="a stream has no end to count from")
+        site.refuse_lookahead(reason="a stream has no end to count from")
     _check_multiple(site, "step", op.step)
     if site.length.scale_to_rate(site.length.rate // op.step).measure_excess(site.node.outputs[0].type.shape[axis]) is None:
         site.refuse("it takes a fixed number of positions of the whole")
@@ -233,7 +233,7 @@ def _slice_fixed_rows(site: StreamSite, axis: int) -> Chunk:
     start, stop, step, length = site.op.start, site.op.stop, site.op.step, site.length
     if not isinstance(start, int) or stop is None or start < 0:
         site.refuse("it does not take the first positions")
-    table = site.bring_fixed(site.items[0])
+    table = site.bring_fixed_tensor(site.items[0])
 
     def slice_rows(first: Dim, last: Dim) -> Value:
         return site.add_operator(Slice(axis=axis, start=start + step * first, stop=start + step * last, step=step), table)
@@ -249,7 +249,7 @@ def stream_select(site: StreamSite) -> Sequence[Item]:
     if normalize_axis(site.op.name, site.op.axis, site.given.x) != x.axis:
         return site.pass_through(lambda *_: frozenset())
     if not isinstance(site.op.index, int) or site.op.index < 0:
-        site.looks_ahead(reason="a stream has no end to count from")
+        site.refuse_lookahead(reason="a stream has no end to count from")
     return site.refuse("one position is taken for all")
 
 
@@ -260,7 +260,7 @@ def stream_concat(site: StreamSite) -> Sequence[Item]:
     if not along:
         return site.pass_through(lambda *_: frozenset())
     if len(along) > 1:
-        site.looks_ahead(reason="what comes second would begin where the first ends, at the end of the stream")
+        site.refuse_lookahead(reason="what comes second would begin where the first ends, at the end of the stream")
     (at,) = along
     x = _get_chunk(site, at)
     sizes = [t.shape[axis] for t in site.given.types[:at]]
@@ -275,6 +275,6 @@ def stream_concat(site: StreamSite) -> Sequence[Item]:
         return [replace(x, over=over)]
     if x.ahead < 0:
         site.refuse("the first positions have no element yet")
-    parts = [site.bring_fixed(item) for item in site.items[:at]]
+    parts = [site.bring_fixed_tensor(item) for item in site.items[:at]]
     before = site.concat_parts(axis, *parts, *([site.make_before(x)] if x.ahead else []))
     return [replace(x.shift_ahead(front, over), before=before)]

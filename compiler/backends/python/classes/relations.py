@@ -143,7 +143,7 @@ class Relations:
     def _find_origins(self, name: str) -> list[Origin | None]:
         return [find_origin(b.graph, name) for b in self.bodies]
 
-    def _is_own(self, name: str) -> bool:
+    def _has_origin_in_some_body(self, name: str) -> bool:
         """Whether some body has a value for the symbol. Sizes that are known only at run time have none."""
         return any(origin is not None for origin in self._find_origins(name))
 
@@ -159,7 +159,7 @@ class Relations:
             sizes = {**graph.sizes, **sizes}
             # A sequence or a loop sees the sizes of the block around it; another block has its own.
             graph = graph.around if graph.kind not in ("block", "model") else None
-        formulas = {n: self.substitute_fixed(s) for n, s in sizes.items() if all(map(self._is_own, free_symbols(s)))}
+        formulas = {n: self.substitute_fixed(s) for n, s in sizes.items() if all(map(self._has_origin_in_some_body, free_symbols(s)))}
         return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not is_symbol(f)}
 
     def choose_name(self, symbol_name: str, value: Value | ValueTuple, axis: int) -> str:

@@ -61,7 +61,7 @@ class Sharing:
             below = {n.label: n.graph for n in other.nodes if isinstance(n, CallNode)}
             pairs += [(n.graph, below[n.label]) for n in graph.nodes if isinstance(n, CallNode) and n.label in below]
 
-    def group_united(self, graphs: list[Graph]) -> list[list[Graph]]:
+    def group_graphs_of_one_module(self, graphs: list[Graph]) -> list[list[Graph]]:
         """Group the graphs that are one module. Groups of one graph are left out."""
         if not self._parent:
             return []

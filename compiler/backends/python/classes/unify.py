@@ -84,12 +84,12 @@ class Unifier:
             body.chain = self._merge_calls(chains)
         body.tests = {key: self._merge_test(key) for key in first.tests}
         for i, member in enumerate(first.members):
-            code = self._merge_guarded([b.members[i].code for b in self.bodies], member.guards)
+            code = self._merge_branch_code([b.members[i].code for b in self.bodies], member.guards)
             body.members.append(replace(member, code=code))
         # Members first: an argument that the constructor needs is found there, and `forward` only stores it.
         self.in_forward = True
         for i, step in enumerate(first.steps):
-            code = self._merge_guarded([b.steps[i].code for b in self.bodies], step.guards)
+            code = self._merge_branch_code([b.steps[i].code for b in self.bodies], step.guards)
             body.steps.append(replace(step, code=code))
         body.rewrite_code(splice_choices)
         # Last, because only the merged code shows what else depends on a flag.
@@ -106,14 +106,14 @@ class Unifier:
 
     def _merge_test(self, key: Key) -> Code:
         absent = {i for i, b in enumerate(self.bodies) if key not in b.taken}
-        return self._merge_without(absent, lambda: self._merge_codes([b.tests[key] for b in self.bodies]))
+        return self._merge_ignoring_bodies(absent, lambda: self._merge_codes([b.tests[key] for b in self.bodies]))
 
-    def _merge_guarded(self, codes: list[Code], guards: Guards) -> Code:
+    def _merge_branch_code(self, codes: list[Code], guards: Guards) -> Code:
         """Merge code of a branch. Literals in bodies that took the other branch do not count."""
         absent = {i for i, b in enumerate(self.bodies) if any(b.taken.get(key) is not branch for key, branch in guards)}
-        return self._merge_without(absent, lambda: self._merge_codes(codes))
+        return self._merge_ignoring_bodies(absent, lambda: self._merge_codes(codes))
 
-    def _merge_without(self, unused: set[int], merge: Callable[[], T]) -> T:
+    def _merge_ignoring_bodies(self, unused: set[int], merge: Callable[[], T]) -> T:
         before = self.unused, self.absent
         self.unused, self.absent = self.unused | unused, self.absent | unused
         result = merge()
@@ -127,8 +127,10 @@ class Unifier:
         used = {code.taken for i, code in enumerate(codes) if i not in self.unused}
         test = self._merge_codes([c.test for c in codes]) if len(used) > 1 else Lit(first.taken)
         others = set(range(len(codes))) - taking
-        then = self._merge_without(others, lambda: tuple(map(self._merge_codes, map(list, zip(*(c.then for c in codes), strict=True)))))
-        otherwise = self._merge_without(
+        then = self._merge_ignoring_bodies(
+            others, lambda: tuple(map(self._merge_codes, map(list, zip(*(c.then for c in codes), strict=True))))
+        )
+        otherwise = self._merge_ignoring_bodies(
             taking, lambda: tuple(map(self._merge_codes, map(list, zip(*(c.otherwise for c in codes), strict=True))))
         )
         return ChoiceItems(first.key, first.taken, test, then, otherwise)
@@ -176,7 +178,7 @@ class Unifier:
         # Unneeded literals match any value, so a needed one takes their place before the literals are compared.
         if idle and len(idle) < len(lits):
             needed = next(lit for i, lit in enumerate(lits) if i not in idle)
-            return self._merge_without(
+            return self._merge_ignoring_bodies(
                 idle, lambda: self._merge_literals([needed if i in idle else lit for i, lit in enumerate(lits)], keyword)
             )
         values = [self.relations.strip_pinned(lit.value) for lit in lits]
@@ -202,12 +204,14 @@ class Unifier:
                     return self._merge_items(values, lits[0].hint)
                 self.relations.fix_symbols(used)
                 return Lit(strip_formulas(used[0]), lits[0].hint)
-        elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]) and not self._is_own(lits[0], values, hint):
+        elif (
+            len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]) and not self._needs_own_argument(lits[0], values, hint)
+        ):
             return Lit(used[0], lits[0].hint)
         # A shared module is constructed once, so a value that differs between its uses must be read or passed in `forward`.
         if self.in_forward and (self._has_conflict(values) or any(has_symbol(v) for v in values)):
-            return self.input_sizes.find_equal_size(lits) or self._as_forward_argument(lits)
-        argument = self._as_constructor_argument(values, hint, keyword)
+            return self.input_sizes.find_equal_size(lits) or self._add_forward_argument(lits)
+        argument = self._find_constructor_argument(values, hint, keyword)
         if argument is None:
             return self._merge_items(values, lits[0].hint)
         self.arguments.wide |= {argument.name} if is_width and len(set(map(StrictLiteral, values))) > 1 else set()
@@ -238,7 +242,7 @@ class Unifier:
         # The first member is written on its own, so the argument counts one more than the repeat.
         return RepeatStar(item, Argument(self.arguments.add_argument([c + 1 for c in counts], COUNT).name, 1, -1))
 
-    def _is_own(self, lit: Lit, values: Sequence[object], hint: str) -> bool:
+    def _needs_own_argument(self, lit: Lit, values: Sequence[object], hint: str) -> bool:
         """Whether bodies that do not use the value might need another one: a size that is computed from a fixed one, in a branch that they
         do not take, or the block's own parameter of this name, in an iteration that they do not have. In YOLO's C2f, only uses with a
         residual connection repeat their layer."""
@@ -251,7 +255,7 @@ class Unifier:
         literals: dict[int, StrictLiteral] = {}
         return any(literals.setdefault(same, StrictLiteral(v)) != StrictLiteral(v) for same, v in zip(self.same, values, strict=True))
 
-    def _as_forward_argument(self, lits: list[Lit]) -> Code:
+    def _add_forward_argument(self, lits: list[Lit]) -> Code:
         values: list[Code] = [*lits]
         if values not in self.passed:
             self.passed.append(values)
@@ -282,12 +286,14 @@ class Unifier:
         for key in () if self.in_forward else keys:
             held, missed = ({i for i in used if self.bodies[i].taken.get(key) is branch} for branch in (True, False))
             if held and missed and len(held) + len(missed) == len(used):
-                then, otherwise = (self._merge_without(others, lambda: self._formula_or_number(values)) for others in (missed, held))
+                then, otherwise = (
+                    self._merge_ignoring_bodies(others, lambda: self._find_formula_or_number(values)) for others in (missed, held)
+                )
                 if then is not None and otherwise is not None:
                     return IfElse(self._merge_test(key), then, otherwise)
         return None
 
-    def _formula_or_number(self, values: Sequence[Any]) -> Code | None:
+    def _find_formula_or_number(self, values: Sequence[Any]) -> Code | None:
         used = [v for i, v in enumerate(values) if i not in self.unused]
         same = is_integer(used[0]) and not has_origin(tuple(used)) and len(set(used)) == 1
         return Lit(used[0]) if same else self._find_formula_code(values)
@@ -352,7 +358,7 @@ class Unifier:
             return ""
         return format_dim(substitute_symbols(formula, {name: make_symbol(argument) for name, argument in names.items()}))
 
-    def _as_constructor_argument(self, values: Sequence[object], hint: str, keyword: KeywordCode | None) -> Argument | None:
+    def _find_constructor_argument(self, values: Sequence[object], hint: str, keyword: KeywordCode | None) -> Argument | None:
         """Return an argument with these values. None for tuples that are better split."""
         if not self.in_forward and self._has_conflict(values):
             raise UnsupportedInPython(different_modules("a shared stage", self.bodies[0].framework.title), self.bodies[0].graph)

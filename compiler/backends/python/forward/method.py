@@ -191,7 +191,7 @@ class _ForwardWriter:
             # A loop counts each use of a tensor twice (`_count_references`), so it releases two.
             self.variables.take_uses(tensor, 2)
         before = [self.variables.name_of[t] for t in loop.states]
-        after = [self._choose_carried(t, o) for t, o in zip(loop.states, step.outputs, strict=False)]
+        after = [self._choose_loop_variable(t, o) for t, o in zip(loop.states, step.outputs, strict=False)]
         moved = [(a, b) for a, b in zip(after, before, strict=True) if a != b]
         if moved:
             self._add_lines([STEP * self.depth + ", ".join(a for a, _ in moved) + " = " + ", ".join(b for _, b in moved)])
@@ -329,7 +329,7 @@ class _ForwardWriter:
         groups = group_by_mode(self.groups, self.modes, self.body.framework.training, self.depth)
         return [line for group in roll_equal_statements(groups, self.depth) for line in group]
 
-    def _choose_carried(self, state: int, output: int) -> str:
+    def _choose_loop_variable(self, state: int, output: int) -> str:
         """Choose the variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
         uses = self.uses.total[output] + 1
         before, role = self.variables.name_of[state], self._get_role(output) or self._get_role(state)

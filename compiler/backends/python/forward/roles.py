@@ -37,7 +37,7 @@ class TensorRoles:
     def _record_inputs(self, node: Node, roles: dict[int, str]) -> None:
         inputs = node.grouped_inputs if isinstance(node, CallNode) else list(node.inputs)
         if len(inputs) > 1:
-            named = zip(self._list_input_names(node), map(_get_whole, inputs), strict=True)
+            named = zip(self._list_input_names(node), map(_get_tensor_or_tuple, inputs), strict=True)
             roles.update((id(tensor), name) for name, tensor in reversed(list(named)) if name not in MAIN)
         elif isinstance(node, OpNode) and node.op.name in RESHAPING and id(node.outputs[0]) in roles:
             roles[id(node.inputs[0])] = roles[id(node.outputs[0])]
@@ -53,7 +53,7 @@ class TensorRoles:
             yield inside.get(id(value), "") if value.borrowed else value.name
 
 
-def _get_whole(item: Value | Parts) -> Value | ValueTuple | None:
+def _get_tensor_or_tuple(item: Value | Parts) -> Value | ValueTuple | None:
     """Return the tensor or tuple of the body that is passed as one. None for anything else."""
     match item:
         case Value():

@@ -60,10 +60,12 @@ class ElementTypes:
                 self.fixed.update(id(v) for v in node.outputs if is_float(v))
             return
         passed = zip(node.inputs, node.graph.inputs, strict=True)
-        self.fixed.update(id(inner) for i, (outer, inner) in enumerate(passed) if id(outer) in self.fixed and self._is_entered(node, i))
+        self.fixed.update(
+            id(inner) for i, (outer, inner) in enumerate(passed) if id(outer) in self.fixed and self._is_passed_to_graph(node, i)
+        )
         self.fixed.update(id(outer) for outer, inner in zip(node.outputs, node.graph.outputs, strict=True) if id(inner) in self.fixed)
 
-    def _is_entered(self, node: CallNode, index: int) -> bool:
+    def _is_passed_to_graph(self, node: CallNode, index: int) -> bool:
         # After the first step, a state is the step's own result, so the type of its start decides nothing.
         if node.scan is not None and index < node.scan.states:
             return False  # after the first step, a state is what the step makes of it
@@ -83,7 +85,7 @@ class ElementTypes:
 
     def _list_needed_values(self, node: Node) -> list[Value]:
         if isinstance(node, CallNode):
-            return [v for i, v in enumerate(node.inputs) if id(v) in self.fixed and not self._is_entered(node, i)]
+            return [v for i, v in enumerate(node.inputs) if id(v) in self.fixed and not self._is_passed_to_graph(node, i)]
         fixed = [v for v in list_float_inputs(node) if id(v) in self.fixed]
         return fixed if fixed and any(is_float(v) and id(v) not in self.fixed for v in node.outputs) else []
 

@@ -69,7 +69,7 @@ def hoist_constants(order: list[Graph], framework: Framework) -> None:
     class."""
     for graph in order:
         _merge_equal_constants(graph)
-    if not Sharing(order).group_united(order):
+    if not Sharing(order).group_graphs_of_one_module(order):
         while _Hoisting(order, framework).run():  # what is computed from a constant can move after it has
             pass
 

@@ -147,7 +147,7 @@ class _OperatorLowering:
         # Rotating all features needs no split of them, so `dims` is None then.
         rotation = Rotate(dims=None if rotates_all else dims, interleaved=op.interleaved)
         return [
-            OpNode(tables, (self._find_like(x), *positions), angles, self._make_label("rotary"), node.span, ()),
+            OpNode(tables, (self._find_input_of_same_type(x), *positions), angles, self._make_label("rotary"), node.span, ()),
             OpNode(rotation, (x, *angles), node.outputs, node.label, node.span, ()),
         ]
 
@@ -181,7 +181,7 @@ class _OperatorLowering:
         length, span = query.type.shape[-2], inputs[op.key_input(inputs)].shape[-2]
         is_bool = not self.facts.are_equal(length, span) or ("padding" in inputs and inputs.padding.dtype == BOOL)
         mask = Value(TensorType(BOOL if is_bool else query.type.dtype, (length, span)), node.span, "mask")
-        like = () if is_bool else (self._find_like(query),)
+        like = () if is_bool else (self._find_input_of_same_type(query),)
         attention = CausalMultiheadAttention(**op.args)
         offset = span - length if op.ends_together(inputs, "query", op.key_input(inputs)) else 0
         return [
@@ -191,7 +191,7 @@ class _OperatorLowering:
             ),
         ]
 
-    def _find_like(self, value: Value) -> Value:
+    def _find_input_of_same_type(self, value: Value) -> Value:
         """Return an input of the same element type if there is one: a hoisted constant needs a tensor that exists outside the layer."""
         return next((v for v in self.graph.inputs if v.type.dtype == value.type.dtype), value)
 

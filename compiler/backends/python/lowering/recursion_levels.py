@@ -47,7 +47,9 @@ def _unify_levels(order: list[Graph], levels: list[list[Graph]]) -> None:
                 known = owners.setdefault(get_source_key(graph), owner) + name[len(owner) :]
                 places[-1][name] = trace_argument(origin.value, known)
     # A graph that uses numbers of another level would change its meaning with renamed symbols.
-    if any(_is_mixed(graph, symbol_values, places) for graphs, symbol_values in zip(levels, places, strict=True) for graph in graphs):
+    if any(
+        _must_keep_names(graph, symbol_values, places) for graphs, symbol_values in zip(levels, places, strict=True) for graph in graphs
+    ):
         return
     renamed = {id(graph): symbol_values for graphs, symbol_values in zip(levels, places, strict=True) for graph in graphs}
     # Calls first: they need the old names, which the loop below replaces in the graphs themselves.
@@ -58,7 +60,7 @@ def _unify_levels(order: list[Graph], levels: list[list[Graph]]) -> None:
             _rename_symbols(graph, symbol_values)
 
 
-def _is_mixed(graph: Graph, symbol_values: SymbolValues, places: Iterable[SymbolValues]) -> bool:
+def _must_keep_names(graph: Graph, symbol_values: SymbolValues, places: Iterable[SymbolValues]) -> bool:
     """Whether its symbols must keep their names."""
     if graph.modules or graph.declares:
         return True

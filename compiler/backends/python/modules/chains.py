@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import Parts, TupleSlice, Value
 
-Taken = Value | Parts
+ValueOrParts = Value | Parts
 
 
 def is_chain(graph: Graph) -> bool:
@@ -29,19 +29,19 @@ def is_chain(graph: Graph) -> bool:
 def is_loop(graph: Graph) -> bool:
     """Whether each node takes the results of the previous one and, after them, the same tensors and modules from outside."""
     first = graph.nodes[0]
-    carried, count = list_passed(first), len(list_made(first))
+    carried, count = list_grouped_inputs(first), len(list_grouped_outputs(first))
     constant = carried[count:]
     if not is_from_outside(first, graph) or len(carried) < count:
         return False
     carried = carried[:count]
     for node in graph.nodes:
-        passed = list_passed(node)
-        if len(list_made(node)) != count or not are_same(passed[:count], carried) or not are_same(passed[count:], constant):
+        passed = list_grouped_inputs(node)
+        if len(list_grouped_outputs(node)) != count or not are_same(passed[:count], carried) or not are_same(passed[count:], constant):
             return False
         # A `for` loop in `forward` calls all members alike, so all of them must get the same shared modules.
         if get_modules(node) != get_modules(first):
             return False
-        carried = list_made(node)
+        carried = list_grouped_outputs(node)
     return are_same(graph.grouped_outputs, carried)
 
 
@@ -49,7 +49,11 @@ def is_parallel(graph: Graph) -> bool:
     """Whether the nodes take the same tensors and modules, and have one result each."""
     first = graph.nodes[0]
     for node in graph.nodes:
-        if len(node.outputs) != 1 or not are_same(list_passed(node), list_passed(first)) or get_modules(node) != get_modules(first):
+        if (
+            len(node.outputs) != 1
+            or not are_same(list_grouped_inputs(node), list_grouped_inputs(first))
+            or get_modules(node) != get_modules(first)
+        ):
             return False
         if isinstance(node, CallNode) and node.tails:
             return False
@@ -69,15 +73,15 @@ def _has_tuples(node: Node) -> bool:
     return isinstance(node, CallNode) and bool(node.tuples or node.tails)
 
 
-def list_passed(node: Node) -> list[Taken]:
+def list_grouped_inputs(node: Node) -> list[ValueOrParts]:
     return node.grouped_inputs if isinstance(node, CallNode) else list(node.inputs)
 
 
-def list_made(node: Node) -> list[Taken]:
+def list_grouped_outputs(node: Node) -> list[ValueOrParts]:
     """List the results, a tuple in the form in which it is passed on."""
     makes = node.outputs if isinstance(node, OpNode) else node.grouped_outputs
     return [item if isinstance(item, Value) else (TupleSlice(item),) for item in makes]
 
 
-def are_same(a: Sequence[Taken], b: Sequence[Taken]) -> bool:
+def are_same(a: Sequence[ValueOrParts], b: Sequence[ValueOrParts]) -> bool:
     return len(a) == len(b) and all(x is y or (isinstance(x, tuple) and x == y) for x, y in zip(a, b, strict=True))

@@ -11,7 +11,7 @@ from netc.dsl.record import Record
 from ....ir.graph import CallNode, Graph, Node
 from ....ir.graph_values import Value, ValueTuple, flatten_parts
 from ..identifiers import singularize
-from .chains import are_same, get_modules, is_from_outside, list_made, list_passed
+from .chains import are_same, get_modules, is_from_outside, list_grouped_inputs, list_grouped_outputs
 
 
 class CollectingLoop(Record):
@@ -28,7 +28,7 @@ def match_collecting_loop(graph: Graph) -> CollectingLoop | None:
     lists = [flatten_parts(tail.parts) for tail in graph.tails if tail.listed]
     returned = graph.grouped_outputs[: len(graph.grouped_outputs) - len(lists)]
     nodes = graph.nodes
-    first, last = list_made(nodes[0]), list_made(nodes[-1])
+    first, last = list_grouped_outputs(nodes[0]), list_grouped_outputs(nodes[-1])
     if any(len(items) != len(nodes) for items in lists) or not all(any(are_same([r], [m]) for m in last) for r in returned):
         return None
     states = [next(i for i, m in enumerate(last) if are_same([r], [m])) for r in returned]
@@ -37,7 +37,7 @@ def match_collecting_loop(graph: Graph) -> CollectingLoop | None:
     if elements is None or None in places or not _are_connected(graph, states, elements):
         return None
     for node, *collected in zip(nodes, *lists, strict=True):
-        results = list_made(node)
+        results = list_grouped_outputs(node)
         if len(results) != len(first) or any(results[index or 0] is not item for index, item in zip(places, collected, strict=True)):
             return None
     targets = [*states, *places]
@@ -50,7 +50,7 @@ def match_collecting_loop(graph: Graph) -> CollectingLoop | None:
 def _find_elements(graph: Graph, states: int) -> dict[int, tuple[str, ValueTuple]] | None:
     """Find the inputs after the states that differ between iterations, as elements of lists."""
     elements: dict[int, tuple[str, ValueTuple]] = {}
-    every = [list_passed(node) for node in graph.nodes]
+    every = [list_grouped_inputs(node) for node in graph.nodes]
     if len({len(inputs) for inputs in every}) != 1 or len(every[0]) < states:
         return None
     tuples = {id(items.values[0]): items for items in graph.tuples if len(items.values) == len(every)}
@@ -74,17 +74,17 @@ def _are_connected(graph: Graph, states: list[int], elements: dict[int, tuple[st
     if not is_from_outside(first, graph):
         return False
     count = len(states)
-    carried = list_passed(first)[:count]
-    constant = [p for position, p in enumerate(list_passed(first)) if position >= count and position not in elements]
+    carried = list_grouped_inputs(first)[:count]
+    constant = [p for position, p in enumerate(list_grouped_inputs(first)) if position >= count and position not in elements]
     for node in graph.nodes:
-        passed = list_passed(node)
+        passed = list_grouped_inputs(node)
         if not are_same(passed[:count], carried) or not are_same(
             [p for position, p in enumerate(passed) if position >= count and position not in elements], constant
         ):
             return False
         if get_modules(node) != get_modules(first):
             return False
-        results = list_made(node)
+        results = list_grouped_outputs(node)
         if max(states, default=0) >= len(results):
             return False
         carried = [results[position] for position in states]

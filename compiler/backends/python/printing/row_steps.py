@@ -52,7 +52,7 @@ def split_progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[
     """Split rows into runs of equal steps: the first row, the end, and the steps. A row that no step leads to is a run of its own."""
     start = 0
     before: list[Ways] | None = None
-    alternating = {i for i, column in enumerate(zip(*rows, strict=True)) if _alternates([lit.value for lit in column])}
+    alternating = {i for i, column in enumerate(zip(*rows, strict=True)) if _is_alternating([lit.value for lit in column])}
     for index, (row, next_row) in enumerate(pairwise(rows), 1):
         steps = _find_steps(row, next_row, alternating)
         both = steps if index - start == 1 else _intersect_ways(before, steps)
@@ -66,7 +66,7 @@ def split_progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[
     yield start, len(rows), _choose_simplest(before)
 
 
-def _alternates(values: list[Literal]) -> bool:
+def _is_alternating(values: list[Literal]) -> bool:
     """Whether two values alternate."""
     first, second, *_ = several = list(map(StrictLiteral, values))
     return len(values) > LEAST and first != second and all(v == (first, second)[i % 2] for i, v in enumerate(several))
