@@ -15,6 +15,7 @@ import netc
 from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.python.identifiers import make_unique, singularize, to_camel_case
 from netc.compiler.backends.torch.torch_framework import TORCH
+from netc.compiler.frontends.imported_model import ImportFailed
 from tests.parity import agree
 
 
@@ -156,3 +157,14 @@ def test_an_argument_that_is_kept_overwrites_no_attribute_of_modules() -> None:
     model = netc.compile("block b(half) { in -> dense (2 * half) as up -> reshape [N, 2, half] }\ninput 4 -> b 3 as b")
     module = model.module()
     assert module.half().b.half_ == 3
+
+
+def test_labels_may_be_names_of_methods() -> None:
+    """All attributes of `nn.Module` but `training`, each as the label of a stage; an import of such a module says what it cannot read."""
+    names = [name for name in dir(nn.Module()) if not name.startswith("__") and name != "training"]
+    model = netc.compile("input 3\n  -> " + "\n  -> ".join(f"dense 3 as {name}" for name in names))
+    assert list(model.module().state_dict()) == [f"{name}.{key}" for name in names for key in ("weight", "bias")]
+    agree(model)
+    module = netc.compile("input 3 -> dense 4 as stem -> (dense 4 as forward -> sin) as head").module()
+    with pytest.raises(ImportFailed, match=r"torch.export cannot read `forward`: `\w+` has an attribute of that name.*`head`.*rename it"):
+        netc.from_torch(module, torch.randn(2, 3))

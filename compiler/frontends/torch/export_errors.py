@@ -62,8 +62,24 @@ def explain_export_failure(error: Exception, module: nn.Module) -> Obstacle:
         return Obstacle(
             "torch.export", "cannot follow packed sequences: their sizes are values of tensors", find_running_module(error, module), help_
         )
+    hidden = _find_hidden_member(module)
+    if hidden is not None:
+        owner, name = hidden
+        why = f"cannot read `{name}`: `{type(owner).__name__}` has an attribute of that name too"
+        path = next((path for path, inner in nn.Module.named_modules(module) if inner is owner), "")
+        return Obstacle("torch.export", why, path, "rename it")
     line = _find_source_line(error)
     return Obstacle("torch.export", f"fails: {message[:300]}" + (f": {line}" if line else ""), find_running_module(error, module))
+
+
+def _find_hidden_member(module: nn.Module) -> tuple[nn.Module, str] | None:
+    """Find a submodule, parameter or buffer that an attribute of its module hides. PyTorch's `add_module` refuses such names, but netc
+    registers a stage under its label, whatever that is."""
+    for owner in nn.Module.modules(module):
+        for name in (*owner._modules, *owner._parameters, *owner._buffers):
+            if hasattr(type(owner), name):
+                return owner, name
+    return None
 
 
 def _find_source_line(error: BaseException) -> str:
