@@ -211,7 +211,7 @@ def test_gradients_that_share_memory_count_once() -> None:
     term = "(a -> reshape [2, 2]) + (b -> reshape [2, 2])"
     parameters = "a = param [4] as a\nb = param [4] as b\nc = param [1] as c"
     text = f"x = input 2x2\n{parameters}\ny = x * c * exp({term})\ntrain {{ loss = y -> mean; optimizer sgd }}"
-    training = Spec(SourceFile("a.net", text), Choice()).training(None)
+    training = Spec(SourceFile("a.net", text), Choice()).elaborate_training(None)
     objective = Objective(training)
     objective({"x": torch.ones(3, 2, 2)})[0].backward()
     first, second = (objective.model.get_parameter(name).grad.untyped_storage() for name in ("a", "b"))  # type: ignore[union-attr]
@@ -223,7 +223,7 @@ def test_fsdp_refuses_parameters_without_an_axis(mesh: DeviceMesh) -> None:
     """Of PyTorch's own errors, none names the parameter."""
     for shape, refused in (("[]", True), ("[1]", False)):
         text = f"y = input 3 -> dense 4\nscale = param {shape} init=ones as scale\ntrain {{ loss = y * scale -> mean; optimizer sgd }}"
-        objective = Objective(Spec(SourceFile("a.net", text), Choice()).training(None))
+        objective = Objective(Spec(SourceFile("a.net", text), Choice()).elaborate_training(None))
         with pytest.raises(RunError, match=r"scale.*has no axis") if refused else nullcontext():
             parallelize_objective(objective, Engine(strategy="fsdp"), Ranks(world=RANKS), dict)
 
