@@ -7,7 +7,8 @@ file is written atomically; a model in which nothing could be quantized is refus
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,7 @@ def _write_quantized(
     program: Program, artifact: OnnxArtifact, path: Path, method: str, arrays: Mapping[str, Array] | None
 ) -> QuantizationReport:
     """Write the file at `path`, in a folder that contains nothing else."""
-    from netc.compiler.backends.onnx.quantizing.methods import NotFiniteScale, NotInstalled, quantize_model
+    from netc.compiler.backends.onnx.quantizing.methods import quantize_model
     from netc.compiler.backends.onnx.quantizing.separation import separate_weights
     from netc.compiler.backends.onnx.save import save_proto
 
@@ -117,19 +118,10 @@ def _write_quantized(
         before = _measure_folder(folder) - separate.copied
         session = _load_session(source)
         samples = [draw_sample(program)] if arrays is None else list(iterate_batches(program, session, arrays))
-        try:
+        with _explain_failures(method, samples_name, arrays or {}, samples):
             results = _compute_outputs(session, samples)
             del session  # it holds the float model in memory, which the quantizer loads again
             proto = quantize_model(source, folder, method, None if arrays is None else samples, artifact.is_large)
-        except NotInstalled as error:
-            command = format_install_command(str(error))
-            raise CannotQuantize(f"{method} needs the package `{error}`, which is not installed: run `{command}`") from None
-        except NotFiniteScale:
-            raise CannotQuantize(explain_infinite_scale(arrays or {}, samples[0])) from None
-        except Exception as error:
-            if not is_runtime_error(error):
-                raise
-            raise CannotQuantize(f"the model fails on {samples_name}: {runtime_message(error)}") from None
     all_products = find_products(proto)
     unquantized = tuple(product.name for product in all_products if not product.quantized)
     # Checked on the result: ONNX Runtime skips what it cannot quantize without an error.
@@ -148,6 +140,27 @@ def _write_quantized(
         samples_name,
         method,
     )
+
+
+@contextmanager
+def _explain_failures(
+    method: str, samples_name: str, arrays: Mapping[str, Array], samples: Sequence[Mapping[str, Array]]
+) -> Iterator[None]:
+    """Raise `CannotQuantize` for what the quantizer or ONNX Runtime raises inside."""
+    from netc.compiler.backends.onnx.quantizing.methods import NotFiniteScale, NotInstalled
+
+    try:
+        yield
+    except NotInstalled as error:
+        command = format_install_command(str(error))
+        raise CannotQuantize(f"{method} needs the package `{error}`, which is not installed: run `{command}`") from None
+    except NotFiniteScale:
+        raise CannotQuantize(explain_infinite_scale(arrays, samples[0])) from None
+    except Exception as error:
+        # Other errors are faults of the compiler, which keep their traceback.
+        if not is_runtime_error(error):
+            raise
+        raise CannotQuantize(f"the model fails on {samples_name}: {runtime_message(error)}") from None
 
 
 def _load_session(path: Path) -> OnnxSession:

@@ -32,9 +32,7 @@ def insert_casts(order: list[Graph]) -> None:
     if any(_makes_floats(node) for graph in order for node in graph.nodes):
         decisions = CastDecisions()
         # The graphs of one shared module become one class, so all of them must convert the same inputs.
-        for graph in (
-            g for several in Sharing(order).group_graphs_of_one_module(order) for g in several
-        ):  # what is one module converts the same
+        for graph in (g for several in Sharing(order).group_graphs_of_one_module(order) for g in several):
             decisions.converted.update((id(graph), i) for i in range(len(graph.inputs)))
         sources = TypeSources(order)
         types = _decide_types(order, decisions, sources)
