@@ -154,8 +154,7 @@ def _run(source: ParsedText, random: Random) -> tuple[Place, int, int, str] | No
         last = random.randrange(first, min(len(stages), first + 3))
         begin, end = stages[first].span.start, stages[last].span.end
         text = source.text[begin:end]
-        alone = len(stages) == 1 and isinstance(place.node.head, ast.Apply) and place.node.head.name == "in"
-        if alone and place.nearest(ast.Repeat, ast.Each):
+        if len(stages) == 1 and place.nearest(ast.Repeat, ast.Each):
             continue  # an iteration that is one stage is that stage, and one with a block inlined into it is a sequence
         if _is_movable(source, text, begin, end) and not _uses_in(stages[first : last + 1]):
             return place, begin, end, text

@@ -119,6 +119,7 @@ def symbol_as_stage(source: ParsedText, random: Random) -> Form | None:
     if (
         isinstance(node.left, ast.Scalar | ast.TensorUnary)
         or isinstance(node.right, ast.TensorUnary)
+        or (isinstance(node.left, ast.Apply) and node.left.positional)  # `batch 8 - 1`, a setting with a mistake
         or any(re.fullmatch(r"\w+", one) and _is_value(source, one) for one in (left, right))
     ):
         return None
