@@ -191,15 +191,14 @@ def test_assertions_of_an_exported_program_are_conditions(tmp_path: Path) -> Non
 
 def test_an_example_with_a_remainder_that_torch_export_takes_for_a_rule() -> None:
     def windows(m: nn.Module, x: Tensor) -> Tensor:
-        n, height, width, channels = x.shape
-        padded = F.pad(x, (0, 0, 0, (4 - width % 4) % 4, 0, (4 - height % 4) % 4))
-        rows, columns = padded.shape[1] // 4, padded.shape[2] // 4
-        parts = padded.view(n, rows, 4, columns, 4, channels).permute(0, 1, 3, 2, 4, 5).reshape(-1, 16, channels)
-        parts = (parts + 1).view(n, rows, columns, 4, 4, channels).permute(0, 1, 3, 2, 4, 5)
-        return parts.reshape(n, 4 * rows, 4 * columns, channels)[:, :height, :width]
+        n, length, channels = x.shape
+        padded = F.pad(x, (0, 0, 0, (4 - length % 4) % 4))
+        count = padded.shape[1] // 4
+        parts = padded.view(n, count, 4, channels).reshape(-1, 4, channels)
+        return (parts + 1).view(n, count, 4, channels).reshape(n, 4 * count, channels)[:, :length]
 
     with pytest.raises(ImportFailed, match="give example sizes that are multiples"):
-        netc.from_torch(Of(windows), torch.randn(2, 6, 10, 4), {0: ["N", "H", "W"]})
+        netc.from_torch(Of(windows), torch.randn(2, 6, 4), {0: ["N", "T"]})
 
 
 def refuse_one(m: Any, x: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from functools import cache
 from typing import Any
 
 import torch
@@ -12,9 +13,9 @@ import torch
 SPACE: dict[str, Any] = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional}
 
 
-def assumed(call: ast.Call) -> dict[str, object]:
-    """The defaults of what is called, where PyTorch shows them."""
-    path = ast.unparse(call.func)
+@cache
+def assumed(path: str) -> dict[str, object]:
+    """The defaults of what is called, such as `nn.Linear`, where PyTorch shows them."""
     if not re.fullmatch(r"(torch|nn|F)(\.\w+)+", path):
         return {}
     try:
@@ -28,7 +29,7 @@ def defaults_said(source: str) -> list[str]:
     said = []
     for call in ast.walk(ast.parse(source)):
         if isinstance(call, ast.Call):
-            defaults = assumed(call)
+            defaults = assumed(ast.unparse(call.func))
             for keyword in call.keywords:
                 if keyword.arg in defaults and isinstance(keyword.value, ast.Constant):
                     value, default = keyword.value.value, defaults[keyword.arg]
