@@ -33,6 +33,7 @@ class _SharedInliner:
 
     def _has_shared_calls(self, graph: Graph) -> bool:
         calls = [node for node in graph.nodes if isinstance(node, CallNode)]
+        # A scan is written where it is called, so it sees the shared stages around it.
         return any((node.graph.modules and node.scan is None) or self.inline_graph(node.graph) is not node.graph for node in calls)
 
     def _copy_graph(self, graph: Graph) -> Graph:
@@ -63,10 +64,12 @@ class _SharedInliner:
                 path = join_labels(prefix, node.label)
                 own_modules = {id(module): SharedModule(join_labels(path, module.label), module.span) for module in inner.declares}
                 declares += own_modules.values()
+                # The inputs of the inlined graph are the caller's tensors, and so are its results afterwards.
                 inside: Values = dict(zip(map(id, inner.inputs), inputs, strict=True))
                 yield from self._iterate_nodes(inner, path, inside, within | own_modules, declares)
                 values.update((id(o), inside.get(id(r), r)) for o, r in zip(node.outputs, inner.outputs, strict=True))
                 continue
+            # A copy keeps the original graph unchanged, which callers that are not inlined still use.
             outputs = tuple(Value(value.type, value.span, value.name, value.spatial) for value in node.outputs)
             values.update((id(old), new) for old, new in zip(node.outputs, outputs, strict=True))
             of = None if node.shared is None else shared.get(id(node.shared), node.shared)

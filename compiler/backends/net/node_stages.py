@@ -35,6 +35,7 @@ class Callees(Protocol):
 
 def get_label(node: Node) -> str | None:
     """Return the label, None for a stage without keys, and `_` for a stage whose keys have no level of their own."""
+    # A buffer that is not persistent has no key, so it needs no label.
     keys = has_keys(node.graph) if isinstance(node, CallNode) else any(spec.persistent for spec in node.specs) or node.tie is not None
     return (node.label or "_") if keys else None
 
@@ -69,6 +70,7 @@ def make_constant(node: OpNode) -> Any:
 def make_operator_stage(node: OpNode) -> Stage:
     """Make the stage of an operator. The caller adds tensors that it takes by name."""
     op, label = node.op, get_label(node)
+    # An activation has no keys, so it is written by its name alone, which a stage before it may take.
     if op.is_activation and label is None:
         return Stage(make_activation(op))
     arguments = list_arguments(op)
@@ -77,6 +79,7 @@ def make_operator_stage(node: OpNode) -> Stage:
         arguments = tuple((name, value) for name, value in arguments if op.signature[name].kind is not INIT)
     if node.tie is not None:
         arguments = (*arguments, ("tie", Literal(node.tie.path, "tie")))
+    # Only an operator with parameters can be frozen.
     if node.specs:
         arguments = (*arguments, ("trainable", Literal(not node.frozen, "trainable", True)))
     return Stage(op.name, arguments, label=label)

@@ -1,7 +1,7 @@
 """Constructs graphs that need no class: sequences as a row of modules, repeats with several tensors as a list, branches likewise.
 
-In: a graph of kind `block`, `sequence` or `branches` whose callees have their constructions. Out: its `Construction`, such as
-a row of `Linear(4, 8), ReLU()`, or None if it must be a class. Always: linear in the number of nodes. The members' names in the state
+In: a graph of kind `block`, `sequence` or `branches` whose callees have their constructions. Out: its `Construction`, such as a row of
+`Linear(4, 8), ReLU()`, or None if it must be a class. Always: linear in the number of nodes. The members' names in the state
 dict are the labels of the nodes.
 """
 
@@ -102,6 +102,7 @@ class ContainerForms:
         if are_positional(nodes):
             row = MembersCall(self.framework.containers.row, merge_runs(members, nodes, graph.count))
             return Construction("sequential", row, depth=depth, size=size, is_counted=True)
+        # Members whose labels are no positions need a row with names, such as a state dict's `features.conv0.weight`.
         labels = _make_keys(nodes)
         if not all(map(self.framework.is_key, labels)):
             return None
@@ -122,6 +123,7 @@ class ContainerForms:
         """Build the module of a node that only needs to be called with one tensor."""
         if isinstance(node, CallNode):
             construction = self.constructions[id(node.graph)]
+            # A row calls its members with one tensor, so none of them may take sizes or shared modules.
             return None if construction.passed or node.modules else self._build_module(node)
         return self.constructions[id(node)].code if id(node) in self.constructions else self._build_module(node)
 
@@ -138,6 +140,7 @@ class ContainerForms:
         before: Graph | None = None
         for node in graph.nodes:
             if isinstance(node, CallNode):
+                # Equal members in a row become one repeat, which is written once.
                 if node.graph is not before:
                     construction = self.constructions[id(node.graph)]
                     depth, size = max(depth, construction.depth + 1), size + construction.size
@@ -154,9 +157,11 @@ class ContainerForms:
         """Build a list of members that `forward` calls, all in the same way."""
         codes = [self._build_module(node) for node in graph.nodes]
         members = [code for code in codes if code is not None]
+        # The keys of a list are positions, which the labels must equal.
         if len(members) < len(codes) or not are_consecutive(n.label for n in graph.nodes):
             return None
         depth, size = self._measure_extent(graph)
+        # Calls of one graph are alike, so its first node stands for all of them.
         distinct = {id(node.graph) if isinstance(node, CallNode) else id(node): node for node in reversed(graph.nodes)}
         calls = {self._make_element_call(node, graph, form) for node in distinct.values()}
         # `forward` writes one call for all elements, so all of them must be called alike.
@@ -187,6 +192,7 @@ class ContainerForms:
 
 def are_positional(nodes: list[Node]) -> bool:
     """Whether members without keys of their own get the right ones: each member with parameters has its position as its label."""
+    # A member without parameters leaves no key, so its label does not matter.
     fitting = all(n.label == str(i) or _is_free(n) for i, n in enumerate(nodes))
     return fitting and (not nodes or any(n.label.isdigit() for n in nodes))
 
