@@ -9,7 +9,7 @@
     netc.train("digits.net", data="digits.npz", output="run")
     netc.load("run")("new.npz")   # predictions
 
-Importing this imports nothing heavy: PyTorch, NumPy and ONNX are imported by the methods that make something of theirs.
+Importing netc is fast: PyTorch, NumPy and ONNX are imported only by the methods that need them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .prediction.load_predictor import load
 
 if not os.path.isdir(os.path.join(__path__[0], "dsl")):
-    # A checkout without symbolic links: dsl/ and compiler/ are next to netc/. An installed netc has them inside.
+    # a checkout without symbolic links, as on Windows: dsl/ and compiler/ are next to netc/, while an installed netc has them inside
     __path__.append(os.path.dirname(__path__[0]))
 
 _HOMES = {"compile": "api", "compile_file": "api", "train": "api", "zoo": "api", "CompileError": "errors", "Model": "model"}

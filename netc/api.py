@@ -1,6 +1,10 @@
-"""The Python API: texts and paths come in, a `Model` goes out, or a `CompileError` with everything that is wrong.
+"""The functions of the Python API.
 
-What is asked for in a wrong way, such as a seed that is no integer, is a `TypeError` or `ValueError`.
+In: texts and paths of specs. Out: a `Model`, or a `CompileError` with all diagnostics. Always: a wrong argument, such as a seed that is not
+an integer, is a `TypeError` or `ValueError`.
+
+    >>> compile("input 3 -> dense 2").outputs["output"].shape[1]
+    2
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ TEXT = "<text>"
 
 
 class TrainOptions(TypedDict, total=False):
-    """What a training is asked for beyond its section; None, as without it, is what the section says."""
+    """The arguments of a training. None, as leaving an argument out, keeps the value of the train section."""
 
     data: Any
     validation: Any
@@ -57,12 +61,14 @@ def compile(
     dtype: object = None,
     keep_io: bool = False,
 ) -> Model:
-    """Compiles the text of a spec.
+    """Compile the text of a spec.
 
-    `model` names one of several models, `params` override its parameters, `dims` fix symbolic dimensions. Files that it uses are found
-    relative to the current directory, and must be in it: at any depth, named `.net`. `allow_paths` are folders that they may be in too.
-    `dtype` is the element type of all that the spec gives none, `"bfloat16"` or `torch.bfloat16` for example; with `keep_io` the inputs and
-    outputs stay float32.
+    `model` selects one of several models, `params` overrides its parameters, and `dims` fixes symbolic dimensions. Paths of used files are
+    relative to the current directory. These files must be named `.net`, and be in this directory, at any depth, or in a folder of
+    `allow_paths`. `dtype`, such as `"bfloat16"` or `torch.bfloat16`, is the element type of everything to which the spec gives none. With
+    `keep_io`, the inputs and outputs stay float32.
+
+    Raises `CompileError` if the spec has errors.
     """
     choice = _make_choice(model, params, dims, allow_paths, dtype, keep_io)
     source = SourceFile(TEXT, check_spec_text(text))
@@ -80,7 +86,8 @@ def compile_file(
     dtype: object = None,
     keep_io: bool = False,
 ) -> Model:
-    """Compiles a file; the rest is as for `compile`. A file that cannot be read is a `CompileError` too."""
+    """Compile a file. The other arguments are as for `compile`; paths of used files are relative to the file. A file that cannot be read is
+    a `CompileError` too."""
     where = check_path(path)
     choice = _make_choice(model, params, dims, allow_paths, dtype, keep_io)
     try:
@@ -92,9 +99,9 @@ def compile_file(
 
 @check_arguments
 def zoo(name: str, *, params: Mapping[str, object] | None = None, dims: Mapping[str, int] | None = None) -> Model:
-    """Compiles one of the specs that are part of netc, by the name of the model or the file: `netc.zoo("resnet50")`.
+    """Compile a spec that is part of netc, by the name of the model or the file: `netc.zoo("resnet50")`.
 
-    `params` and `dims` are as for `compile`. Raises `ValueError` for a name that none has; `netc zoo` lists them.
+    `params` and `dims` are as for `compile`. Raises `ValueError` for an unknown name; `netc zoo` lists the names.
     """
     from .files.published_specs import find_or_raise, resolve_path
 
@@ -118,16 +125,16 @@ def train(
     report: Callable[[Report], None] | None = None,
     **options: Unpack[TrainOptions],
 ) -> Result:
-    """Trains as a train section of a file says, which is what `netc train` does.
+    """Train a network with a train section of its spec, as `netc train` does.
 
-    `output` is the folder of a new run, `resume` that of one to continue, which needs no path. `section` names one of several sections;
-    `model`, `params`, `dims` and `allow_paths` are as for `compile`. `report` is called with each `Report`: step, epoch, results. The other
-    arguments are as for the command: `data`, `validation`, `columns`, `epochs`, `steps`, `batch`, `seed`, `weights`, and those of an
-    `Engine`, such as `device`; data may also be a source of your own.
+    `output` is the folder of a new run. `resume` is the folder of a run to continue, which needs no `path`. `section` selects one of
+    several sections. `model`, `params`, `dims` and `allow_paths` are as for `compile`. `report` is called with each `Report`: step, epoch,
+    results. The other arguments are as for the command: `data`, `validation`, `columns`, `epochs`, `steps`, `batch`, `seed`, `weights`, and
+    the settings of the engine, such as `device`. `data` may also be a data source of your own.
 
-    The result has the folder, the number of steps, and the results of the last validation, or of training without one. Raises
-    `CompileError` for what is wrong with the spec or its data, and for a loss that is not finite; `RunError` for a folder that has a run
-    already or none to continue, and for a device that is not there. Ctrl-C is an `Interrupted`, after a checkpoint.
+    The result has the folder, the number of steps, and the results of the last validation, or of training without validation. Raises
+    `CompileError` for errors in the spec or its data and for a loss that is not finite, and `RunError` for a folder that already has a run,
+    for a folder without a run to resume, and for a missing device. Ctrl-C writes a checkpoint and raises `Interrupted`.
     """
     from .training.run_training import train_file
 
@@ -140,7 +147,7 @@ def train(
 
 
 def _ignore_report(report: Report) -> None:
-    """Reports nothing."""
+    """Ignore a report."""
 
 
 def _make_choice(model: object, params: object, dims: object, allow_paths: object, dtype: object = None, keep_io: object = False) -> Choice:
@@ -149,7 +156,7 @@ def _make_choice(model: object, params: object, dims: object, allow_paths: objec
 
 
 def make_model(analysis: Analysis, choice: Choice, path: str | None = None) -> Model:
-    """The model that an analysis found. `path`: where the text was read from."""
+    """Return the model of an analysis. `path` is the file of the text. Raises `CompileError`."""
     if analysis.program is None:
         raise CompileError(analysis.require_model().diagnostics)
     spec = Spec(analysis.sources[0], choice, path)

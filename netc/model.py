@@ -1,7 +1,7 @@
 """A compiled model: what `netc.compile` returns.
 
 In: a checked program. Out: its types, its PyTorch source and module, its ONNX model, a session that runs it. Always: with the same seed or
-the same weights, the module, the source and the ONNX model are one function.
+the same weights, the module, the source and the ONNX model compute the same function.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class GraphKeywords(TypedDict, total=False):
-    """How an ONNX model is written: the fields of `GraphOptions`."""
+    """The options of an ONNX model: the fields of `GraphOptions`."""
 
     opset: int | None
     optimize: bool
@@ -57,22 +57,22 @@ class ParameterTable(dict[str, "ParameterInfo"]):
     """Descriptions of parameters and buffers by state-dict name, in order."""
 
     def __call__(self) -> NoReturn:
-        """Raises `TypeError`, which says where an optimizer gets its tensors."""
+        """Raise a `TypeError` that names the tensors for an optimizer: `model.parameters()` works for a module of PyTorch."""
         raise TypeError("`Model.parameters` is a table, not a method; the tensors are those of a module: `model.module().parameters()`")
 
 
 @check_methods
 class Model:
-    """A checked model. Making something of it with PyTorch, NumPy or ONNX imports them."""
+    """A checked model. Methods that need PyTorch, NumPy or ONNX import them."""
 
     def __init__(self, program: Program, diagnostics: tuple[Diagnostic, ...] = (), spec_hash: str = "", spec: Spec | None = None) -> None:
         self.name = program.main.name
         self.diagnostics = diagnostics
         """Warnings, sorted."""
         self.program = program
-        """The typed graph that all of these are made from."""
+        """The typed graph, from which the methods make everything else."""
         self.weights: Mapping[str, Any] | None = None
-        """The arrays by key that an imported model came with, which it has where neither weights nor a seed are given."""
+        """The arrays of an imported model by key, which the methods use if they get neither weights nor a seed."""
         self._hash = spec_hash
         self._spec = spec
 
@@ -93,14 +93,16 @@ class Model:
         return ParameterTable(collect_parameters(self.program))
 
     def __call__(self, *tensors: object, **named: object) -> NoReturn:
-        """Raises `TypeError`, which says what can be called."""
+        """Raise a `TypeError` that says what can be called: a model of PyTorch or Keras is callable, and this one is not."""
         raise TypeError("a Model is not callable; call its PyTorch module, `model.module()(x)`, or `model.session()(x)` in ONNX Runtime")
 
     def in_type(self, dtype: object = None, keep_io: bool = False) -> Model:
-        """The same model in another element type, such as `"bfloat16"` or `torch.bfloat16`: all that the spec gives no type is of it.
+        """Return the same model in another element type, such as `"bfloat16"` or `torch.bfloat16`, for everything to which the spec gives
+        none.
 
-        With `keep_io`, inputs and outputs stay float32. Without a type, the model itself. The methods below take both arguments too.
-        Raises `CompileError` for what cannot be in that type, `ValueError` for a model that was made of a program, not of a spec.
+        With `keep_io`, inputs and outputs stay float32. Without `dtype`, return the model itself. The methods below take both arguments
+        too. Raises `CompileError` for a stage that does not support the type, and `ValueError` for a model that was made from a program,
+        not from a spec.
         """
         if dtype is None and not keep_io:
             return self
@@ -117,10 +119,10 @@ class Model:
         return model
 
     def source(self, target: str = "torch", *, dtype: object = None, keep_io: bool = False, **options: Unpack[GraphKeywords]) -> str:
-        """The text that the backend of a target writes.
+        """Return the text that the backend of a target writes.
 
-        For PyTorch, a module that imports nothing but torch and has one class for each block; for ONNX, the graph, which `opset` and such
-        are for, as for `onnx`. Raises `ValueError` for a target that is not registered, `CompileError` for what the target cannot express.
+        For PyTorch, it is a module that imports nothing but torch and has a class for each block. For ONNX, it is the graph as text, with
+        the options of `onnx`. Raises `ValueError` for an unknown target, and `CompileError` for a stage that the target cannot express.
         """
         backend = get_or_raise(target)
         refuse_options(backend, options)
@@ -129,7 +131,7 @@ class Model:
             return backend.text(model.backend_input(options=graph_options))
 
     def spec(self) -> str:
-        """The text of the spec; of a model that was made of none, one that says the same."""
+        """Return the text of the spec. For a model that was made from a program, return an equivalent text."""
         if self._spec is not None:
             return self._spec.source.text
         return self.source("net")
@@ -137,9 +139,9 @@ class Model:
     def module(
         self, weights: Weights | None = None, seed: int | None = None, *, dtype: object = None, keep_io: bool = False
     ) -> torch.nn.Module:
-        """The class of `source()`, executed and instantiated. Without weights and seed, PyTorch's own generator draws the parameters.
+        """Execute `source()`, and return an instance of its class. Without weights and seed, PyTorch's own generator draws the parameters.
 
-        Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what PyTorch cannot express.
+        Raises `WeightsError` for weights that cannot be read or do not fit, and `CompileError` for a stage that PyTorch cannot express.
         """
         model = self.in_type(dtype, keep_io)
         with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed)) as inputs:
@@ -154,13 +156,13 @@ class Model:
         keep_io: bool = False,
         **options: Unpack[GraphKeywords],
     ) -> onnx.ModelProto:
-        """The ONNX model. Without weights the seed draws the parameters, 0 unless given.
+        """Return the ONNX model. Without weights, the seed draws the parameters; it is 0 by default.
 
-        `opset` is that of the operators, 23 unless given; with `optimize=False`, the graph has the spec's stages and its initializers are
-        the parameters, as they are; `metadata` are texts by name that the file has in addition; with `functions=True`, it has a function
-        for each block, which viewers show as one node to open.
+        `opset` is the version of the operators, 23 by default. With `optimize=False`, the graph follows the spec stage by stage, and its
+        initializers are the unchanged parameters. `metadata` are additional texts by name. With `functions=True`, the model has an ONNX
+        function for each block, which viewers show as one node to open.
 
-        Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot express.
+        Raises `WeightsError` for weights that cannot be read or do not fit, and `CompileError` for a stage that ONNX cannot express.
         """
         model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options)
         with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed, graph_options)) as inputs:
@@ -178,14 +180,15 @@ class Model:
         calibration: str | os.PathLike[str] | Mapping[str, object] | None = None,
         **options: Unpack[GraphKeywords],
     ) -> QuantizationReport | None:
-        """Writes what the ending of the path asks for, such as the ONNX model (`.onnx`) or the PyTorch source (`.py`), whole or not at all.
+        """Write the format that the ending of the path names: ONNX for `.onnx`, PyTorch source for `.py`. The file is complete or
+        unchanged.
 
-        With `quantize`, `"int8"` or `"int4"`, the weights of an ONNX model are integers, and what that changes is returned. `calibration`,
-        arrays by the names of inputs or an `.npz` file of them, fixes the scales of activations too, for int8. `opset` and such are as for
-        `onnx`.
+        With `quantize`, `"int8"` or `"int4"`, the weights of an ONNX model become integers, and the method returns a report of the
+        difference. For int8, `calibration` also fixes the scales of activations: arrays by the names of inputs, or an `.npz` file of them.
+        The other options are as for `onnx`.
 
-        Raises `OSError` if the file cannot be written, `ValueError` for another ending, for weights or options with a source, which has
-        none, and for what cannot be quantized.
+        Raises `OSError` if the file cannot be written, and `ValueError` for another ending, for weights or ONNX options with a source file,
+        and for a model that cannot be quantized.
         """
         checked = check_path(path)
         backend = require_backend(checked)
@@ -212,9 +215,9 @@ class Model:
         keep_io: bool = False,
         **options: Unpack[GraphKeywords],
     ) -> OnnxSession:
-        """The ONNX model in ONNX Runtime, on `cpu` or `cuda`: called with arrays by input name or position, it gives arrays.
+        """Load the ONNX model into ONNX Runtime, on `cpu` or `cuda`. Call the session with arrays by position or by input name.
 
-        `opset` and such are as for `onnx`. It refuses sizes that a `where` of the spec excludes.
+        The options are as for `onnx`. The session refuses sizes that a `where` of the spec excludes.
         """
         from functools import partial
 
@@ -230,8 +233,9 @@ class Model:
                 raise load_failure(error, list_dtypes(model.program) if device == "cpu" else ()) from error
 
     def stream(self, dimension: str) -> ModelStream:
-        """The model in pieces along a dimension of its inputs, such as `"T"`: pieces of any length, one after another, give the outputs of
-        the whole. Raises `CompileError` with the operator that looks ahead, or that cannot be computed piece by piece.
+        """Return the model in a form that takes its inputs in pieces along a dimension, such as `"T"`. The pieces may have any length, and
+        their outputs together are the outputs for the full input. Raises `CompileError` at an operator that looks ahead or cannot be
+        computed piece by piece.
         """
         from .streaming.model_stream import ModelStream
 
@@ -240,18 +244,18 @@ class Model:
     def backend_input(
         self, weights: Weights | None = None, seed: int | None = None, options: GraphOptions = DEFAULT_OPTIONS
     ) -> BackendInput:
-        """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
+        """Return the input of a backend. The arguments are checked now; weights are read or drawn when a backend needs them."""
         if weights is None and seed is None:
             weights = self.weights
         return make_backend_input(self.program, weights, seed, self._hash, options)
 
     def training(self, section: str | None = None, weights: Weights | None = None, seed: int | None = None) -> Objective:
-        """The objective of a train section, with this model in it: `loss, metrics = objective(inputs)`.
+        """Return the objective of a train section, with this model in it: `loss, metrics = objective(inputs)`.
 
-        `section` names one of several sections; without it, the file's only one, or that of the model's name. `weights` and `seed` are as
-        for `module`, under the names that `module` has: `objective.model` is what is trained.
+        `section` selects one of several sections. By default it is the file's only section, or the section with the model's name. `weights`
+        and `seed` are as for `module`, and have the same names: `objective.model` is the module to train.
 
-        Raises `CompileError` for a section that is wrong or missing, `ValueError` for one of another model.
+        Raises `CompileError` for a wrong or missing section, and `ValueError` for a section of another model.
         """
         from .training.objective import make_objective
 
@@ -264,17 +268,17 @@ class Model:
         return make_objective(training, weights, seed)
 
     def summary(self, *, dtype: object = None, keep_io: bool = False) -> SpecSummary:
-        """Stages, shapes, parameters, FLOPs and bytes; `str()` is the table."""
+        """Return the stages with their shapes, parameters, FLOPs and bytes. `str()` of the summary is a table."""
         from .display.model_summary import summarize_program
 
         return summarize_program(self.in_type(dtype, keep_io).program)
 
     def draw(self, path: str | os.PathLike[str], *, depth: int | None = None, at: str = "", theme: str = "auto") -> None:
-        """Draws the graph to a file: `.svg`, `.html`, `.png`, `.mmd` or `.dot`, as `netc draw` does.
+        """Draw the graph to a file, `.svg`, `.html`, `.png`, `.mmd` or `.dot`, as `netc draw` does.
 
-        `depth` is the number of blocks within each other that are drawn open, `at` the path of a stage to draw the inside of, `theme` one
-        of `auto`, `light` and `dark`. Raises `ValueError` for another ending or theme and for a stage that is not there, `CannotDraw` for a
-        PNG without resvg-py, `OSError` if the file cannot be written.
+        `depth` is the number of nested levels of blocks to open. `at` is the path of a stage, whose inside is drawn. `theme` is `auto`,
+        `light` or `dark`. Raises `ValueError` for another ending or theme and for a stage that does not exist, `CannotDraw` for a PNG
+        without resvg-py, and `OSError` if the file cannot be written.
         """
         from .drawing.picture_files import render_picture
 
@@ -284,7 +288,7 @@ class Model:
         write_bytes(checked, render_picture(self.program, checked, depth=depth, at=at, theme=theme))
 
     def _repr_html_(self) -> str:
-        """What notebooks show."""
+        """Return the HTML that notebooks show."""
         from .display.html_markup import render_image, render_model, render_tree
         from .drawing.picture_levels import make_picture
         from .drawing.svg import render_svg

@@ -1,4 +1,4 @@
-"""Operators of one's own: what a plugin imports.
+"""The module that a plugin imports to define its own operators.
 
     # snakes.py
     import torch
@@ -24,8 +24,8 @@
         wave = (site.x * op.a).op("Sin")
         return site.x + wave * wave / op.a
 
-A module of such classes is a plugin: `netc compile --plugin snakes voice.net`, `import snakes` before `netc.compile`, or an entry point of
-the group `netc.operators` of an installed package. A spec alone never loads code. docs/plugins.md is the guide.
+A module with such classes is a plugin. Load it by `netc compile --plugin snakes voice.net`, by `import snakes` before `netc.compile`, or by
+an entry point of the group `netc.operators` in an installed package. A spec alone never loads code. docs/plugins.md is the guide.
 """
 
 from __future__ import annotations
@@ -159,7 +159,8 @@ def _get_import_path(implementation: Callable[..., Any]) -> str:
 
 
 def _make_call(path: str, op: Operator, site: TorchSite) -> Code:
-    """The tensors by position, those after an absent one by name, then the arguments that do not have their defaults."""
+    """Return the call of a plugin's function: tensors by position, tensors after an absent one by name, then arguments that differ from
+    their defaults."""
     tensors: list[Code] = []
     named: dict[str, object] = {}
     for name, operand in op.operands.items():
