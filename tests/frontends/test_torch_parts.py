@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from frontends.imported import agree
-from frontends.written import Of
+from frontends.written import Of, batches
 from torch import Tensor, nn
 
 import netc
@@ -105,6 +105,39 @@ def test_parts_that_are_written(function: Callable[[Any, Tensor], Tensor], dims:
 def test_what_is_allocated_and_filled_part_by_part_needs_no_table() -> None:
     text = netc.from_torch(Of(lambda m, x: halves(x, x, m.fc(x)), fc=nn.Linear(8, 8)), torch.randn(2, 8)).spec()
     assert "table" not in text
+
+
+class Coupled(nn.Module):
+    """A coupling layer: memory is filled at the numbers of two buffers, as in nflows."""
+
+    def __init__(self, *second: int) -> None:
+        super().__init__()
+        self.register_buffer("first", torch.tensor([0, 2, 4]))
+        self.register_buffer("second", torch.tensor(second))
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = x[:, self.first]
+        result = torch.empty_like(x)
+        result[:, self.first] = kept
+        result[:, self.second] = x[:, self.second] * kept.tanh()
+        return result
+
+
+def test_memory_that_is_filled_at_the_numbers_of_buffers() -> None:
+    """All numbers must be written, before the memory is read. `second` may count from the end."""
+    for second in ((1, 3, 5), (5, -3, 1)):
+        agree(Coupled(*second), *batches(6))
+
+    class Early(Coupled):
+        def forward(self, x: Tensor) -> Tensor:
+            result = torch.empty_like(x)
+            result[:, self.first] = x[:, self.first]
+            result[:, self.second] = result[:, self.first]
+            return result
+
+    for module in (Coupled(1, 3, 3), Early(1, 3, 5)):
+        with pytest.raises(ImportFailed, match="arbitrary contents"):
+            netc.from_torch(module, torch.randn(2, 6))
 
 
 def test_what_is_allocated_and_not_filled_is_refused() -> None:

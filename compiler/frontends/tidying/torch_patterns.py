@@ -33,7 +33,7 @@ FoldFunction = Callable[[GraphView, Node], object]
 
 
 def drop_identity(view: GraphView, node: Node) -> None:
-    """Drop operators without an effect: `x * 1`, `x / 1`, `x + 0`, `identity`."""
+    """Drop operators without an effect: `x * 1`, `x / 1`, `x + 0`, `identity`, and `reshape` or `expand` to the same shape."""
     if not isinstance(node, OpNode) or len(node.inputs) != 1:
         return
     (x,), op = node.inputs, node.op
@@ -42,7 +42,7 @@ def drop_identity(view: GraphView, node: Node) -> None:
         return
     neutral = _NEUTRAL.get(type(op))
     is_neutral = neutral is not None and op.scalars[:1] == (neutral,) and not op.number_first and not isinstance(op.scalars[0], bool)
-    if is_neutral or isinstance(op, Identity):
+    if is_neutral or isinstance(op, (Identity, Reshape, Expand)):
         view.replace_uses(node, x)
 
 

@@ -30,7 +30,6 @@ from ..graph_builder import ImportRefused
 from .call_scope import GraphScope
 from .keys import split_relative_path
 from .node_targets import is_empty, operator_name, to_dtype
-from .views import gives_view
 
 Number = Dim | float | bool
 _LARGEST_END = 2**62
@@ -83,19 +82,12 @@ class AtenSite:
     def index_from_front(self, node: Node, size: Dim) -> Value:
         """Return a tensor of indices. Indices of constants and buffers that count from the end are converted to count from the front."""
         constant = self.scope.model.constants.values.get(node)
-        values = self._find_buffer(node) if constant is None else constant
-        if not isinstance(values, torch.Tensor) or not bool((values < 0).any()):
+        values = self.scope.model.find_values(node)
+        if values is None or not bool((values < 0).any()):
             return self._to_tensor(node)
         if constant is not None and isinstance(size, int):
             return self.scope.builder.add_node(make_formula_table(to_array(values % size)))[0]
         return self.apply_op("remainder", self._to_tensor(node), other=size)
-
-    def _find_buffer(self, node: Node) -> torch.Tensor | None:
-        """Return the buffer of the state dict of which a tensor is a view, or None."""
-        stored = self.scope.model.keys.stored
-        while node not in stored and node.op == "call_function" and gives_view(node) and node.args and isinstance(node.args[0], Node):
-            node = node.args[0]
-        return stored[node].tensor if node in stored else None
 
     def reads_result(self, number: int) -> bool:
         """Return whether anything reads the result with this number."""

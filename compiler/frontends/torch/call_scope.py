@@ -28,7 +28,7 @@ from .module_calls import CallTree, ModuleCall, find_common_call
 from .node_targets import is_empty, is_operator, operator_name, to_dtype
 from .source_names import SourceNames
 from .sympy_sizes import SizeConverter
-from .views import ViewTracker, is_in_place
+from .views import ViewTracker, gives_view, is_in_place
 
 
 class UnknownValue(Exception):
@@ -75,6 +75,18 @@ class ModelContext:
         if node in home:
             return home[node]
         return find_common_call([self.keys.find_graph_call(home[user]) for user in node.users if user in home] or [self.tree.root])
+
+    def find_values(self, node: Node) -> torch.Tensor | None:
+        """Return the elements of a constant, or of the buffer of the state dict of which a tensor is a view. None for any other tensor."""
+        constant = self.constants.values.get(node)
+        if isinstance(constant, torch.Tensor):
+            return constant
+        stored = self.keys.stored
+        if node in stored:
+            tensor: torch.Tensor = stored[node].tensor
+            return tensor
+        source = node.args[0] if node.op == "call_function" and gives_view(node) and node.args else None
+        return self.find_values(source) if isinstance(source, Node) else None
 
     def is_zero(self, node: Node) -> bool:
         """Return whether all elements of a tensor are 0, for all sizes. Initial states of recurrent layers are."""

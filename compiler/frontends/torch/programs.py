@@ -37,6 +37,7 @@ from .buffer_changes import describe_changes, describe_detached_tensors, find_fr
 from .call_scope import ModelContext, UnknownValue
 from .constant_folding import ConstantFolder
 from .decompositions import decompose_operators
+from .filled_memory import is_filled
 from .flat_nodes import flatten_regions
 from .io_names import make_input_name, make_output_names
 from .keys import KeyPlacement, find_all_keys
@@ -292,7 +293,7 @@ def _check_arbitrary(model: ModelContext, main: Graph) -> None:
     count_operators(main)
     remaining = {id(value) for graph in collect_graphs(main) for node in graph.nodes for value in node.outputs}
     for node, value in model.arbitrary:
-        if id(value) in remaining:
+        if id(value) in remaining and not is_filled(node, model.find_values):
             model.report_obstacle(node, ImportRefused("makes a tensor with arbitrary contents, and not all of it is overwritten"))
 
 
