@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 IMAGES = (64, 128, 224)
 SEQUENCES = (8, 64, 224)
 SOUNDS = (1024, 16000)
+"""Usual sizes of images, lengths of sequences and numbers of samples of sound, from which examples are made."""
 _NAMED = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(.+)", re.DOTALL)
 
 
@@ -67,6 +68,7 @@ class DeclaredInputs(Record):
         ladders = {name: self._list_usual_sizes(name) for name in free}
         rungs = range(max(map(len, ladders.values()), default=0))
         candidates = [{**smallest, **{name: ladder[min(rung, len(ladder) - 1)] for name, ladder in ladders.items()}} for rung in rungs]
+        # A `where` may exclude every usual size.
         return [sizes for sizes in candidates if self._allows_sizes(sizes)] or [smallest]
 
     def _list_usual_sizes(self, name: str) -> list[int]:
@@ -77,6 +79,7 @@ class DeclaredInputs(Record):
         """
         index = self.symbols.index(name)
         for type_ in self.types:
+            # The first axis is the batch.
             sizes, named = type_.shape[1:], [size for size in type_.shape[1:] if isinstance(size, SymDim)]
             if not type_.dtype.is_float or not any(name in free_symbols(size) for size in named):
                 continue

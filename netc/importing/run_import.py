@@ -120,6 +120,7 @@ def _import_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> Im
     tidy_program(origin.imported.program)
     if count_masked_attentions(origin.imported.program.main) > written and HIDDEN_ROW_NOTE not in origin.imported.notes:
         origin = replace(origin, imported=replace(origin.imported, notes=(*origin.imported.notes, HIDDEN_ROW_NOTE)))
+    # A folded loop is shorter, but a target may lack it, or its proof may fail. Then `unroll` restores the steps.
     unroll = fold_time_loops(origin.imported.program)
     try:
         return _write_and_prove(origin, begun, verify=verify, seed=seed, name=name)
@@ -145,6 +146,7 @@ def _write_and_prove(origin: Origin, begun: float, *, verify: bool, seed: int, n
         try:
             proof = prove_import(compiled_text.model, origin, seed, points=_list_proof_sizes(compiled_text.model, origin, domain))
         except NotProved:
+            # A condition that was left out may be needed after all.
             if domain is None or not domain.is_wider:
                 raise
             compiled_text = writer.compile_text(domain.all_conditions, domain.all_notes)

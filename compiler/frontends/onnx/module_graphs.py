@@ -151,6 +151,7 @@ def _move_beside_users(nodes: list[PlacedNode]) -> list[PlacedNode]:
     for placed in stay:
         for early in moved.get(id(placed), []):
             home = early.path[:-1]
+            # A parameter of the model itself would split the run of a module before whose nodes it stands.
             if not home and len(placed.path) > 1:
                 result.insert(0, early)
                 continue
@@ -263,6 +264,7 @@ def _set_relative_label(placed: PlacedNode, prefix: ModulePath) -> Node:
     if node.shared is not None:
         node.shared.label = node.label
     for operator in collect_operators(node.graph) if isinstance(node, CallNode) else (node,):
+        # Only the label of an operator with parameters is a key, and relative to the graph.
         if operator is not node:
             operator.label = ".".join(operator.label.split(".")[len(prefix) :]) if operator.specs else operator.label
         if operator.tie is not None:

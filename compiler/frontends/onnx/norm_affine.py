@@ -52,6 +52,7 @@ class _AffineFold:
         """Return the only node that reads the result, if it is an operator `name` of two tensors."""
         value = node.outputs[0]
         users = self.takers.get(id(value), [])
+        # Another reader, or an output, needs the result before the scale.
         only = users[0] if len(users) == 1 and id(value) not in self.outputs else None
         return (
             only
@@ -73,6 +74,7 @@ class _AffineFold:
             shape = x.shape[-len(norm.op.args["shape"]) :] if norm.op.args.get("shape") else x.shape[-1:]
             lead = array.shape[: array.ndim - len(shape)]
         else:
+            # These have one number for each channel, so the parameter has axes of size 1 around that of the channels.
             shape = x.shape[1:2]
             tail = array.shape[array.ndim - (x.rank - 2) :] if array.ndim >= x.rank - 1 else (0,)
             lead = (*array.shape[: max(0, array.ndim - (x.rank - 1))], *tail)

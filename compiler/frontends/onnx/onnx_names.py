@@ -89,6 +89,7 @@ def _mend_level(level: str) -> str:
     kept = re.sub(r"[^A-Za-z0-9_-]+", "_", _in_ascii(level)).strip("-")
     if not any(c.isalnum() for c in kept):
         return ""
+    # A module cannot have a child called `training`.
     return f"{kept}_" if kept in _TAKEN else kept
 
 

@@ -105,4 +105,5 @@ def sizes_or_known(items: Objects, dtype: Any = np.int64) -> Known | Sizes:
     """Return `Known` if no item is symbolic, or else `Sizes`."""
     if any(isinstance(item, SymDim | SizeRatio) for item in items.flat):
         return Sizes(items, dtype)
+    # The list of an array of shape (0, 2) is empty, and has lost the 2.
     return Known(np.array(items.tolist(), dtype=dtype).reshape(items.shape))

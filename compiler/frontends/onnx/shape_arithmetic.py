@@ -17,6 +17,7 @@ from ..graph_builder import ImportRefused
 from .onnx_values import Filled, Item, Known, Objects, SizeRatio, Sizes, sizes_or_known, to_objects
 
 FINEST = 2**12
+"""The largest denominator of a float that counts as an exact fraction."""
 LARGEST = 4096
 """The largest number of sizes in a tensor of sizes. No shape has more."""
 Evaluator = Callable[[str, Sequence[Objects], Mapping[str, Any], Facts], Objects | None]
@@ -103,6 +104,7 @@ def _may_be_negative(d: Any) -> bool:
     return low is None or low < 0
 
 
+# As in Python, the remainder of ONNX's Mod has the sign of the divisor.
 def _take_remainder(a: Any, b: Any) -> Any:
     return None if isinstance(b, int) and b == 0 else a % b
 
@@ -119,6 +121,7 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
 UNARY: dict[str, Callable[[Any], Any]] = {
     "Neg": lambda a: SizeRatio(-a.top, a.bottom) if isinstance(a, SizeRatio) else -a,
     "Floor": lambda a: SizeRatio(a.top // a.bottom, 1) if isinstance(a, SizeRatio) else a,
+    # Dimensions only have a division that rounds down.
     "Ceil": lambda a: SizeRatio(-(-a.top // a.bottom), 1) if isinstance(a, SizeRatio) else a,
     "Identity": lambda a: a,
 }
@@ -151,6 +154,7 @@ def evaluate_elementwise(op: str, inputs: Sequence[Item], facts: Facts) -> Item:
                 result = np.frompyfunc(BINARY[op], 2, 1)(result, other)
         else:
             return None
+    # Shapes that do not broadcast, for example. The graph reports them with the place in the file.
     except (ValueError, TypeError, ArithmeticError):
         return None
     result = result if isinstance(result, np.ndarray) else to_objects(result)

@@ -136,6 +136,7 @@ class TableFolder:
         if operand_pair is None:
             return None
         if isinstance(node.op, (*LOOKED_THROUGH, Unsqueeze)):
+            # `cumsum` and `diff` compute new numbers, and `concat` has further inputs. The others only move elements.
             condition_of_result = None if isinstance(node.op, Cumsum | Diff | Concat) else rearrange_formula(node, [operand_pair.condition])
             return None if condition_of_result is None else replace(operand_pair, condition=condition_of_result)
         return apply_to_values(node.op, operand_pair)
@@ -181,7 +182,7 @@ def merge_equal_tables(graph: Graph, facts: Facts) -> None:
             continue
         (value,) = node.outputs
         kept = first.setdefault((node.op.formula, value.type), value)
-        if kept is not value and not any(one is value for one in graph.outputs):
+        if kept is not value and not any(output is value for output in graph.outputs):
             view.replace_uses(node, kept)
             graph.nodes.remove(node)
 
@@ -196,6 +197,7 @@ def _make_triangle(node: OpNode, formula: Formula) -> Formula:
     """Return a formula that is kept on one side of a diagonal, and false or 0 on the other."""
     rank, by = node.inputs[0].type.rank, node.op.args["diagonal"]
     row, column = IndexFormula(rank - 2), IndexFormula(rank - 1)
+    # `j > i` is easier to read than `j >= i + 1`.
     if isinstance(node.op, Triu) and by == 1:
         kept = BinaryFormula(">", column, row)
     else:
@@ -238,6 +240,7 @@ def _apply_to_integers(op: Operator, operands: list[Formula]) -> Formula | None:
             return CallFormula("abs", tuple(operands))
         case Minimum() | Maximum() if len(operands) > 1:
             return CallFormula("min" if isinstance(op, Minimum) else "max", tuple(operands))
+    # A float would make the results floats, which round.
     numbers = all(isinstance(number, (int, SymDim)) and not isinstance(number, bool) for number in op.scalars)
     return _apply_binary(op, operands) if numbers and op.symbol in {"+", "-", "*", *COMPARISONS} else None
 

@@ -36,7 +36,9 @@ from .traces import keep_full_traces
 from .user_code import isolate_user_code
 
 _MAX_ATTEMPTS = 6
+"""The number of exports with other ranges of sizes. Each export is slow."""
 _FEW = 8
+"""The number of samples from which examples are repeated no further, and the first lower bound that is tried for a size."""
 _OF_BATCH = re.compile(rf"\b{BATCH}\b")
 """Matches an obstacle that speaks of the number of samples."""
 _EXCLUDED = re.compile(r"Not all values of (\w+) = .* satisfy the generated guard L\[.*\]\.size\(\)\[\d+\] != (\d+)\.")
@@ -185,6 +187,7 @@ class _Call:
             called_with = tuple(examples), keywords, _bind_arguments(self.module, *spec), sizes
             evaluation = _export_program(self.module, *called_with, self.notes)
             training = _export_program(self.module, *called_with, self.notes, train=True) if train else None
+        # The user may state a condition on a size that no axis of these inputs has.
         known = [item for item in stated if free_symbols(item.left) | free_symbols(item.right) <= set(sizes)]
         axes = [*names, *named.values()]
         imported = read_program(evaluation, type(self.module).__name__, axes, find_aliases(self.module), training, known, read_source=True)
@@ -196,6 +199,7 @@ def _drop_batch(axes: Any) -> Any:
 
 
 def _add_notes(imported: Imported, notes: Sequence[str]) -> Imported:
+    # The notes hold for the other reading of the program too.
     otherwise = imported.otherwise
     again = None if otherwise is None else lambda: _add_notes(otherwise(), notes)
     return replace(imported, notes=tuple(dict.fromkeys((*imported.notes, *notes))), otherwise=again)
@@ -350,6 +354,7 @@ def _export_with_ranges(
                 narrowed = _exclude_upper_bounds(dynamic, message, notes)
                 dynamic = narrowed or _raise_lower_bounds(dynamic, set(violated[1].split(", ")), sizes)
             _check_examples(dynamic, sizes)
+    # The last attempt raises what torch.export still demands.
     return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
 
 
@@ -374,6 +379,7 @@ def _raise_lower_bounds(dynamic: Any, names: set[str], sizes: Mapping[str, int])
     def raised(dim: Any) -> Any:
         if not isinstance(dim, ExportDim) or dim.__name__ not in names:
             return dim
+        # Doubling reaches a bound that is not known in a few exports.
         least = min(max(_FEW, 2 * dim.min), max(sizes.get(dim.__name__, _FEW), dim.min + 1))
         return raised_dims.setdefault(dim.__name__, ExportDim(dim.__name__, min=least, max=dim.max))
 

@@ -82,6 +82,7 @@ def _merge_statements(before: Statement, later: Statement) -> Statement:
 
 def _walk_statements(tree: ast.AST, passed: frozenset[str]) -> Iterator[tuple[ast.stmt, frozenset[str]]]:
     """Yield all statements, outer ones first, with the parameters of their function that no earlier statement has rebound."""
+    # After an assignment to it, a name no longer means the argument that was passed.
     unbound = passed
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.stmt):
@@ -113,6 +114,7 @@ def _targets_of_line(text: str) -> tuple[str, ...]:
     try:
         body = ast.parse(text.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # One line of a longer statement does not parse by itself.
         return ()
     return _assigned_targets(body[0]) if len(body) == 1 else ()
 

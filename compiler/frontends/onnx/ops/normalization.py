@@ -131,6 +131,7 @@ def _normalize_symbolic_axes(
     weight = site.get_item(1)
     if isinstance(weight, Filled) and weight.number == 1 and site.are_equal(weight.shape, shape):
         names = [name for name in names if name != "weight"]
+    # Over the last of three axes both are the same, and `instance_norm` needs no size.
     if not names and operator == "layer_norm" and x.type.rank == 3 and len(shape) == 1:
         return site.apply_op("instance_norm", x, eps=arguments["eps"])
     tensors = {name: site.input(("weight", "bias").index(name) + 1) for name in names}
@@ -149,6 +150,7 @@ def _broadcast_parameter(known: Known, shape: tuple[int, ...]) -> Known:
     """Broadcast a parameter to the shape of the normalized axes."""
     if known.array.shape == shape:
         return known
+    # ONNX allows leading axes of size 1.
     if known.array.size > 1 and known.array.ndim > len(shape):
         known = Known(known.array.reshape(known.array.shape[-len(shape) :]), known.name, f"{known.layout}|flat")
     try:
@@ -169,6 +171,7 @@ def import_group_norm(site: OnnxSite) -> Value:
         return site.emit.apply_with_weights("group_norm", [x], known, groups=groups, eps=eps)[0]
     tensors = [site.input(1), site.input(2)]
     if isinstance(channels, int):
+        # Before operator set 21 these have one number for each group.
         few = [t.type.shape[0] != channels for t in tensors]
         tensors = [
             site.apply_op("repeat_interleave", t, repeats=channels // groups, axis=0) if less else t

@@ -29,33 +29,35 @@ def import_recurrent(site: OnnxSite) -> list[Item]:
         return _unroll_layer(site, x, ("forward", "reverse") if directions == 2 else (direction,))
     known = _read_weights(site, directions)
     hidden = int(site.require_array(2, "its recurrent weight").shape[-1])
-    rows_first = not site.get_attr("layout", 0)
-    x = site.apply_op("transpose", x, a=0, b=1) if rows_first else x
+    # netc's layer has the batch first, and ONNX has the steps first unless `layout` is 1.
+    steps_first = not site.get_attr("layout", 0)
+    x = site.apply_op("transpose", x, a=0, b=1) if steps_first else x
+    # PyTorch has no layer that only runs backward, so a forward one reads the steps in reverse order.
     if direction == "reverse":
         x = site.apply_op("flip", x, axis=1)
-    states = _read_states(site, rows_first)
+    states = _read_states(site, steps_first)
     bidirectional = {"bidirectional": True} if directions == 2 else {}
     y, *last = site.emit.apply_with_weights(
         site.op_type.lower(), [x, *states], known, hidden=hidden, bias="bias_ih_l0" in known, **bidirectional, **arguments
     )
     if direction == "reverse":
         y = site.apply_op("flip", y, axis=1)
-    return [_arrange_output(site, y, directions, hidden, rows_first), *(_arrange_state(site, s, rows_first) for s in last)]
+    return [_arrange_output(site, y, directions, hidden, steps_first), *(_arrange_state(site, s, steps_first) for s in last)]
 
 
 def _unroll_layer(site: OnnxSite, x: Value, directions: Sequence[str]) -> list[Item]:
     """Import the layer as a scan over its steps, where netc's layer computes something else."""
-    rows_first = bool(site.get_attr("layout", 0))
-    x = site.apply_op("transpose", x, a=0, b=1) if rows_first else x
+    batch_first = bool(site.get_attr("layout", 0))
+    x = site.apply_op("transpose", x, a=0, b=1) if batch_first else x
     results, last = list[Value](), list[list[Value]]()
     for number, direction in enumerate(directions):
         steps = UnrolledDirection(site, number)
-        y, states = steps.run_steps(x, _read_starts(site, x, steps, number, rows_first=rows_first), reverse=direction == "reverse")
+        y, states = steps.run_steps(x, _read_starts(site, x, steps, number, batch_first=batch_first), reverse=direction == "reverse")
         results.append(y)
         last.append(states)
     y = site.apply_op("stack", *results, axis=1) if len(results) > 1 else site.apply_op("unsqueeze", results[0], axis=1)
-    y = site.apply_op("permute", y, axes=(2, 0, 1, 3)) if rows_first else y
-    axis = 1 if rows_first else 0
+    y = site.apply_op("permute", y, axes=(2, 0, 1, 3)) if batch_first else y
+    axis = 1 if batch_first else 0
     last_states = [
         site.apply_op("stack", *s, axis=axis) if len(s) > 1 else site.apply_op("unsqueeze", s[0], axis=axis)
         for s in zip(*last, strict=True)
@@ -63,10 +65,10 @@ def _unroll_layer(site: OnnxSite, x: Value, directions: Sequence[str]) -> list[I
     return [y, *last_states]
 
 
-def _read_starts(site: OnnxSite, x: Value, steps: UnrolledDirection, direction: int, *, rows_first: bool) -> list[Value]:
+def _read_starts(site: OnnxSite, x: Value, steps: UnrolledDirection, direction: int, *, batch_first: bool) -> list[Value]:
     """Return the states that a direction starts with."""
     items = [site.get_item(5), site.get_item(6)] if site.op_type == "LSTM" else [site.get_item(5)]
-    axis = 1 if rows_first else 0
+    axis = 1 if batch_first else 0
     starts = [
         make_zero_state(site, x, steps.hidden)
         if item is None
@@ -123,14 +125,14 @@ def _has_full_sequences(site: OnnxSite, x: Value) -> bool:
     return lengths is None or (isinstance(lengths, Known) and isinstance(steps, int) and bool((lengths.array == steps).all()))
 
 
-def _read_states(site: OnnxSite, rows_first: bool) -> list[Value]:
+def _read_states(site: OnnxSite, steps_first: bool) -> list[Value]:
     """Return the states to start from, or none if they are zeros, with which netc's layers start anyway."""
     items = [site.get_item(5), site.get_item(6)] if site.op_type == "LSTM" else [site.get_item(5)]
     if all(_is_zero(item) for item in items):
         return []
     if any(item is None for item in items):
         raise ImportRefused("has one of its two initial states only")
-    return [site.to_tensor(i) if rows_first else site.apply_op("transpose", site.to_tensor(i), a=0, b=1) for i in items]
+    return [site.to_tensor(i) if steps_first else site.apply_op("transpose", site.to_tensor(i), a=0, b=1) for i in items]
 
 
 def _is_zero(item: Item) -> bool:
@@ -144,16 +146,16 @@ def _is_zero(item: Item) -> bool:
     return False
 
 
-def _arrange_output(site: OnnxSite, y: Value, directions: int, hidden: int, rows_first: bool) -> Item:
+def _arrange_output(site: OnnxSite, y: Value, directions: int, hidden: int, steps_first: bool) -> Item:
     """Arrange the results as `[T, directions, N, hidden]`, or with `layout=1` as `[N, T, directions, hidden]`."""
     if not site.used[0]:
         return None
-    if not rows_first:
+    if not steps_first:
         return site.apply_op("unflatten", y, axis=2, sizes=(directions, hidden))
     if directions == 1:
         return site.apply_op("unsqueeze", site.apply_op("transpose", y, a=0, b=1), axis=1)
     return site.apply_op("permute", site.apply_op("unflatten", y, axis=2, sizes=(directions, hidden)), axes=(1, 2, 0, 3))
 
 
-def _arrange_state(site: OnnxSite, state: Value, rows_first: bool) -> Value:
-    return state if rows_first else site.apply_op("transpose", state, a=0, b=1)
+def _arrange_state(site: OnnxSite, state: Value, steps_first: bool) -> Value:
+    return state if steps_first else site.apply_op("transpose", state, a=0, b=1)

@@ -104,8 +104,8 @@ def read_layer_norm(site: AtenSite) -> Value:
     x, shape = site.tensor("input"), site.sizes("normalized_shape")
     eps, axes = site.number("eps"), shape if len(shape) > 1 else None
     if not site.has_argument("weight"):
-        found = _normalize_without_weight(site, "layer_norm", x, shape, eps=eps)
-        return site.apply_op("add", found, site.tensor("bias")) if site.has_argument("bias") else found
+        normal = _normalize_without_weight(site, "layer_norm", x, shape, eps=eps)
+        return site.apply_op("add", normal, site.tensor("bias")) if site.has_argument("bias") else normal
     return apply_layer(site, "layer_norm", x, eps=eps, shape=axes)
 
 

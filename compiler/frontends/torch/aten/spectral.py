@@ -64,6 +64,7 @@ def _to_complex_pairs(site: AtenSite) -> Value:
     if site.args["self"].meta["val"].is_complex():
         return site.complex_pairs()
     x = site.tensor()
+    # PyTorch transforms integers as float32 too.
     x = x if x.type.dtype.is_float else site.cast(x, FLOAT32)
     return site.apply_op("stack", x, site.apply_op("mul", x, other=0), axis=-1)
 
@@ -86,6 +87,7 @@ def read_complex_part(site: AtenSite) -> Value:
 @reads("abs")
 def read_abs(site: AtenSite) -> Value:
     if site.args["self"].meta["val"].is_complex():
+        # The squares of large parts would overflow.
         return site.apply_op("hypot", _select_complex_part(site, 0), _select_complex_part(site, 1))
     return site.apply_op("abs", site.tensor())
 
