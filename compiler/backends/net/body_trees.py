@@ -91,7 +91,7 @@ class GraphBody:
         if graph.kind == "model":
             self._declare_inputs()
         self.add_nodes()
-        results = tuple(self._take_result(value) for value in graph.outputs)
+        results = tuple(self._take_result(index) for index in range(len(graph.outputs)))
         if graph.training_outputs is not None:
             results = (InMode(tuple(map(self.name_tensor, graph.training_outputs)), results),)
         return Body(len(graph.inputs), tuple(self.statements), results)
@@ -370,16 +370,33 @@ class GraphBody:
             self.statements.append(Assign((self.number_tensor(value),), tree))
         return Ref(self.numbers[id(value)])
 
-    def _take_result(self, value: Value) -> Any:
+    def _take_result(self, index: int) -> Any:
+        value = self.graph.outputs[index]
+        if self.graph.kind == "model" and self.graph.training_outputs is None and self._needs_alias(index):
+            alias = OutputAlias(value.type, value.span, self.graph.output_names[index])
+            self.statements.append(Assign((self.number_tensor(alias),), self.name_tensor(value)))
+            return Ref(self.numbers[id(alias)])
         # A named output must be assigned: a tree at the end of the text would have no name.
         if self.graph.kind == "model" and id(value) in self.pending and self._has_name(value):
             tree = self.pending.pop(id(value))
             self.statements.append(Assign((self.number_tensor(value),), tree))
         return self.take_tensor(value)
 
+    def _needs_alias(self, index: int) -> bool:
+        """Whether a named output is a tensor that has another name already: an earlier output, or an input."""
+        value = self.graph.outputs[index]
+        if not self._has_name(value):
+            return False
+        is_output = any(value is earlier for earlier in self.graph.outputs[:index])
+        return is_output or any(value is tensor for tensor in self.graph.inputs)
+
     def _has_name(self, value: Value) -> bool:
         names = self.graph.output_names[self.graph.outputs.index(value)]
         return len(self.graph.outputs) > 1 or names != "output"
+
+
+class OutputAlias(Value):
+    """A further name for a tensor that several outputs are: `name` is the output's."""
 
 
 def _count_uses(graph: Graph) -> dict[int, int]:

@@ -20,6 +20,7 @@ from ...ops import Operator
 from ...types.tensor_types import BATCH, FLOAT32, TensorType
 from .array_storage import StoredNames
 from .block_families import BlockFamilies, BlockFamily, uses_input_inside
+from .body_trees import OutputAlias
 from .spec_printer import SpecPrinter
 from .spec_tree import Literal, Ref, iterate_tensors
 from .tensor_name_hints import CallerNames, find_hints, iterate_bare_operators
@@ -107,7 +108,9 @@ def _write_block(family: BlockFamily, blocks: Sequence[str], stored: StoredNames
 def _write_main(program: Program, families: BlockFamilies, blocks: Sequence[str], stored: StoredNames | None) -> list[str]:
     main = program.main
     names = BodyNames((*blocks, *iterate_bare_operators(families.body)))
-    outputs = {id(value): name for value, name in zip(main.outputs, main.output_names, strict=True)}
+    # The first name of a tensor that several outputs are. The others have an alias each.
+    outputs = {id(value): name for value, name in reversed(list(zip(main.outputs, main.output_names, strict=True)))}
+    outputs |= {id(value): value.name for value in families.main.values if isinstance(value, OutputAlias)}
     wanted = [outputs.get(id(value)) if value not in main.inputs else None for value in families.main.values]
     exact = [names.bind_exact(name) if name else None for name in wanted]
     hints = find_hints(families.body)
