@@ -52,7 +52,7 @@ def _color_token(token: Token, before: str, after: str) -> Iterator[Color]:
     if token.type != "LABEL":
         yield token.start, _classify_token(token, before, after), token.text
         return
-    label = token.text[2:].lstrip()
+    label = token.text[2:].lstrip()  # the lexer reads `as name` as one token
     yield token.start, Keyword, "as"
     yield token.start + 2, Whitespace, token.text[2 : -len(label)]
     yield token.end - len(label), Name.Label, label

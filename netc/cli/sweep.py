@@ -70,15 +70,15 @@ def command(
         source, where = make_reader(path, text)()
     except Unreadable as error:
         report_and_exit((error.diagnostic,))
-    shown = [{name: words for name, (words, _) in combination.items()} for combination in _list_combinations(params)]
+    value_texts = [{name: words for name, (words, _) in combination.items()} for combination in _list_combinations(params)]
     values = ({name: value for name, (_, value) in combination.items()} for combination in _list_combinations(params))
     choices = [make_choice(model, named_values, dims, allow_paths) for named_values in values]
     if train:
         is_file = path not in (None, "-")  # each training reads a file again, and standard input can be read only once
         spec = (path, None) if is_file else (None, source.text)
-        rows = train_combinations(spec, output or "", zip(shown, choices, strict=True), section, **wishes)
+        rows = train_combinations(spec, output or "", zip(value_texts, choices, strict=True), section, **wishes)
     else:
-        rows = _measure_combinations(source, where, shown, choices)
+        rows = _measure_combinations(source, where, value_texts, choices)
     _write_rows(rows, form)
     failed = sum(row[ERROR] is not None for row in rows)
     if failed:
@@ -107,12 +107,12 @@ def _list_combinations(params: Mapping[str, Sequence[tuple[str, object]]]) -> li
     return [dict(zip(params, values, strict=True)) for values in product(*params.values())]
 
 
-def _measure_combinations(source: SourceFile, where: str | None, shown: list[dict[str, str]], choices: list[Choice]) -> list[Row]:
+def _measure_combinations(source: SourceFile, where: str | None, value_texts: list[dict[str, str]], choices: list[Choice]) -> list[Row]:
     """Return a row with the costs of each combination. If all are wrong, report the errors of the first, and end the command."""
     analyses = [analyze(source, choice, where).require_model() for choice in choices]
     if all(analysis.program is None for analysis in analyses):
         report_and_exit(analyses[0].diagnostics)
-    return [{**words, **_measure_costs(analysis)} for words, analysis in zip(shown, analyses, strict=True)]
+    return [{**words, **_measure_costs(analysis)} for words, analysis in zip(value_texts, analyses, strict=True)]
 
 
 def _measure_costs(analysis: Analysis) -> dict[str, object]:

@@ -15,8 +15,8 @@ MAX_RESULTS = 4
 
 def format_types(row: StageCost) -> str:
     """Return the types of the results. Of more than `MAX_RESULTS`, return the first ones and the number of all."""
-    shown = [str(type) for type in row.results[: len(row.results) if len(row.results) <= MAX_RESULTS else MAX_RESULTS - 1]]
-    return ", ".join(shown if len(shown) == len(row.results) else [*shown, f"... {len(row.results)} in all"])
+    texts = [str(type) for type in row.results[: len(row.results) if len(row.results) <= MAX_RESULTS else MAX_RESULTS - 1]]
+    return ", ".join(texts if len(texts) == len(row.results) else [*texts, f"... {len(row.results)} in all"])
 
 
 def format_number(value: Dim) -> str:

@@ -25,7 +25,7 @@ def format_program(program: Program) -> str:
 
 def _format_graph(graph: Graph, graph_names: dict[int, str]) -> Iterator[str]:
     names = _name_values(graph)
-    inputs = ", ".join(_format_typed(one, names) for one in graph.grouped_inputs)
+    inputs = ", ".join(_format_typed(graph_input, names) for graph_input in graph.grouped_inputs)
     outputs = [f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_list_output_names(graph), graph.single_outputs, strict=False)]
     outputs += [_format_tuple_type(flatten_parts(tail.parts)) for tail in graph.tails]
     yield f"{graph.kind} {graph_names[id(graph)]}({inputs}) -> {', '.join(outputs)}\n"
@@ -64,7 +64,7 @@ def _format_node(node: Node, names: dict[int, str], graph_names: dict[int, str])
         inputs = ", ".join(names[id(p)] if isinstance(p, Value) else f"({_format_parts(p, names)})" for p in node.grouped_inputs)
     else:
         results, what, inputs = list(node.outputs), node.op.name, _format_parts(node.parts or node.inputs, names)
-    words = [f"{', '.join(_format_typed(one, names) for one in results)} = {what}({inputs})"]
+    words = [f"{', '.join(_format_typed(result, names) for result in results)} = {what}({inputs})"]
     if isinstance(node, OpNode):
         words += [f"{name}={value}" for name, value in node.op.args.items() if not (value is None and node.op.signature[name].last)]
     elif node.scan is not None:

@@ -69,14 +69,14 @@ def _render_rows(rows: Sequence[StageCost]) -> Iterator[str]:
     """Render rows from the outside inwards. A row with inner rows is a `details` element around them."""
     # a stack instead of recursion; None closes the `details` of the row before it
     stack: list[tuple[StageCost | None, int]] = [(row, 0) for row in reversed(rows)]
-    shown = 0
+    count = 0
     while stack:
         row, depth = stack.pop()
         if row is None:
             yield "</details>"
             continue
-        shown += 1
-        if shown > MAX_STAGES:
+        count += 1
+        if count > MAX_STAGES:
             yield '<div class="netc-row"><span>...</span></div>'
             yield "</details>" * sum(rest is None for rest, _ in stack)
             return

@@ -57,17 +57,17 @@ class _Stage(Record):
 
 def compare_programs(before: Program, after: Program) -> Comparison:
     """Return the differences between two programs, in the order of the stages."""
-    (one, old), (other, new) = summarize_with_nodes(before), summarize_with_nodes(after)
-    changes = _Comparer(old | new).compare_graphs(before.main, after.main)
+    (old_summary, old_costs), (new_summary, new_costs) = summarize_with_nodes(before), summarize_with_nodes(after)
+    changes = _Comparer(old_costs | new_costs).compare_graphs(before.main, after.main)
     ends = [
         *_compare_ends("input", {v.name: str(v.type) for v in before.main.inputs}, {v.name: str(v.type) for v in after.main.inputs}),
         *_compare_ends("output", _list_output_types(before.main), _list_output_types(after.main)),
     ]
     totals = (
-        ("parameters", format_number(one.totals.parameters), format_number(other.totals.parameters)),
-        ("FLOPs", format_number(one.totals.flops), format_number(other.totals.flops)),
-        ("multiply-adds", format_number(one.totals.multiply_adds), format_number(other.totals.multiply_adds)),
-        ("activations", format_bytes(one.totals.activation_bytes), format_bytes(other.totals.activation_bytes)),
+        ("parameters", format_number(old_summary.totals.parameters), format_number(new_summary.totals.parameters)),
+        ("FLOPs", format_number(old_summary.totals.flops), format_number(new_summary.totals.flops)),
+        ("multiply-adds", format_number(old_summary.totals.multiply_adds), format_number(new_summary.totals.multiply_adds)),
+        ("activations", format_bytes(old_summary.totals.activation_bytes), format_bytes(new_summary.totals.activation_bytes)),
     )
     return Comparison(tuple(changes), tuple(ends), totals)
 

@@ -161,8 +161,8 @@ class Quotients:
 
     _PATTERN = re.compile(r"\(\((?P<a>\w+) \+ \d+\)//(?P<b>\d+)\)|\((?P<c>\w+) \+ \d+\)//(?P<d>\d+)")
 
-    def __init__(self, taken: set[str]) -> None:
-        self.taken = taken
+    def __init__(self, used: set[str]) -> None:
+        self.used = used
         """The names in use: first the model's symbols, all of which its inputs show, then the short names."""
         self.names: dict[str, str] = {}
 
@@ -173,9 +173,9 @@ class Quotients:
         quotient = match[0].removeprefix("(").removesuffix(")") if match["a"] else match[0]
         if quotient not in self.names:
             name = (match["a"] or match["c"]) + (match["b"] or match["d"])
-            while name in self.taken:
+            while name in self.used:  # a symbol of the model may be called `H32`
                 name += "_"
-            self.taken.add(name)
+            self.used.add(name)
             self.names[quotient] = name
         return self.names[quotient]
 

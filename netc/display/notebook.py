@@ -85,12 +85,12 @@ def cut_traceback(trace: TracebackType | None) -> TracebackType | None:
     while trace is not None:
         frames.append(trace)
         trace = trace.tb_next
-    kept = len(frames)
-    while kept and is_internal(frames[kept - 1].tb_frame.f_code.co_filename):
-        kept -= 1
+    count = len(frames)
+    while count and is_internal(frames[count - 1].tb_frame.f_code.co_filename):
+        count -= 1
     shortened: TracebackType | None = None
     # a traceback cannot be cut in place: its links are made from the last frame to the first
-    for frame in reversed(frames[:kept] if kept else frames):
+    for frame in reversed(frames[:count] if count else frames):
         shortened = TracebackType(shortened, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
     return shortened
 

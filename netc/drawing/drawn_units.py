@@ -33,16 +33,16 @@ class DrawnValue:
 
     __slots__ = ("count", "ids", "name", "type", "value")
 
-    def __init__(self, given: Value | ValueTuple | Sequence[Value]) -> None:
-        match given:
+    def __init__(self, source: Value | ValueTuple | Sequence[Value]) -> None:
+        match source:
             case Value():
-                self.value: Value | None = given
-                values: Sequence[Value] = (given,)
-                self.name = given.name
+                self.value: Value | None = source
+                values: Sequence[Value] = (source,)
+                self.name = source.name
             case ValueTuple():
-                self.value, values, self.name = None, given.values, given.name
+                self.value, values, self.name = None, source.values, source.name
             case _:
-                self.value, values, self.name = None, given, ""
+                self.value, values, self.name = None, source, ""
         self.ids = tuple(map(id, values))
         self.count = len(values)
         first = values[0].type if values else None
@@ -112,8 +112,8 @@ class DrawnBodies:
         if id(graph) not in self._made:
             units = fold_units(graph)
             last = self._last[id(graph)] = _find_last_uses(graph, units)
-            shown = _group_units(units, _count_crossing_values(units, graph, last)) if len(units) > MAX_UNITS else units
-            self._made[id(graph)] = DrawnBody((id(graph),), graph, shown, _list_inputs(graph, units), _list_outputs(graph))
+            grouped = _group_units(units, _count_crossing_values(units, graph, last)) if len(units) > MAX_UNITS else units
+            self._made[id(graph)] = DrawnBody((id(graph),), graph, grouped, _list_inputs(graph, units), _list_outputs(graph))
         return self._made[id(graph)]
 
     def get_inner_body(self, unit: DrawnUnit, graph: Graph) -> DrawnBody | None:

@@ -37,6 +37,7 @@ def measure_width(text: str, size: float, bold: bool = False) -> float:
 
 def truncate_text(text: str, size: float, most: float, bold: bool = False) -> str:
     """Return the text, with an ellipsis in place of its end if it is wider than `most`."""
+    # no character is narrower than 0.275 of the size, so a very long text is too wide without measuring it
     if len(text) * size * 0.27 <= most and measure_width(text, size, bold) <= most:
         return text
     text = text[: int(most / (0.27 * size)) + 1]

@@ -112,7 +112,7 @@ class _PictureBuilder:
     def _request_page(self, body: DrawnBody, path: str, parent: int | None) -> int | None:
         if body.key not in self.numbers:
             if len(self.numbers) >= self.most:
-                self.left_out += self.most > 1
+                self.left_out += self.most > 1  # a format with a single page has no links that could be missing
                 return None
             self.numbers[body.key] = len(self.numbers)
             self.waiting.append((body, path, parent))

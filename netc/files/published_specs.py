@@ -83,7 +83,7 @@ def find_or_raise(name: str) -> tuple[str, str | None]:
         return published_model
     names = [model for entry in list_published() for model in entry.complete]
     similar = find_similar_names(name, [*names, *(path.removesuffix(SUFFIX) for path in list_paths())])
-    hint = f"did you mean {' or '.join(f'`{one}`' for one in similar)}?" if similar else "`netc zoo` lists them"
+    hint = f"did you mean {' or '.join(f'`{similar_name}`' for similar_name in similar)}?" if similar else "`netc zoo` lists them"
     raise NoSuchModel(f"no spec `{name}` is part of netc; {hint}")
 
 

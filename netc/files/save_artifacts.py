@@ -16,7 +16,7 @@ def require_backend(path: str) -> Backend:
     """Return the backend that the ending of a path names. Raises `WrongOutput` if there is none."""
     backend = find_backend(path)
     if backend is None:
-        known = " nor in ".join(f"`{one.suffix}`" for one in list_backends())
+        known = " nor in ".join(f"`{known_backend.suffix}`" for known_backend in list_backends())
         raise WrongOutput(f"the name of the output, `{path}`, ends neither in {known}")
     return backend
 
@@ -24,7 +24,7 @@ def require_backend(path: str) -> Backend:
 def refuse_weights(backend: Backend, what: str) -> None:
     """Raise `WrongOutput` if the artifact cannot contain weights. `what` names the caller's arguments: `--weights and --seed are`."""
     if not backend.holds_weights:
-        others = " or ".join(f"`{one.suffix}`" for one in list_backends() if one.holds_weights)
+        others = " or ".join(f"`{other.suffix}`" for other in list_backends() if other.holds_weights)
         raise WrongOutput(f"{backend.artifact} holds no weights: {what} for {others}")
 
 
@@ -32,7 +32,7 @@ def refuse_options(backend: Backend, options: Iterable[str]) -> None:
     """Raise `WrongOutput` if the artifact is not an ONNX graph. `options` are the user's options of `GraphOptions`, as users write them."""
     asked = [f"`{option}`" for option in options]
     if asked and not backend.takes_options:
-        others = " or ".join(f"`{one.suffix}`" for one in list_backends() if one.takes_options)
+        others = " or ".join(f"`{other.suffix}`" for other in list_backends() if other.takes_options)
         raise WrongOutput(f"{backend.artifact} is no graph of ONNX: {', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for {others}")
 
 

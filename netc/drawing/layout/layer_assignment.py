@@ -57,6 +57,7 @@ def _find_depths(nodes: Sequence[LayoutNode], wires: Sequence[LayoutWire]) -> li
     inputs = any(node.first for node in nodes)
     for number, node in enumerate(nodes):
         depth[number] = max((depth[giver] + 1 for giver in givers[number]), default=int(inputs and not node.first))
+    # a node without wires from above, such as a parameter, moves down to the layer above its first user
     for number in reversed(range(len(nodes))):
         if takers[number] and not givers[number] and not nodes[number].first:
             depth[number] = min(depth[taker] for taker in takers[number]) - 1
