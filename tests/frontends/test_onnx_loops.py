@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -283,3 +284,13 @@ CASES = [
 def test_recurrent_layers_that_are_written_out(kind: str, direction: str, starts: bool, options: dict[str, Any]) -> None:
     made = same(recurrent(kind, direction, starts=starts, **options), limits={"lengths": 5}, sizes={"T": (4, 7)})
     assert any(isinstance(n, CallNode) and n.scan is not None for n in made.program.main.nodes)
+
+
+def test_a_cell_of_two_loops_is_refused(tmp_path: Path) -> None:
+    """The message names the weight."""
+    zeros = "zeros = table (n, i) [N, 4] float32 = 0"
+    loop = "scan (h = zeros) axis=1 { h = (in, h) -> cell }"
+    spec = netc.compile(f"shared cell = gru_cell 4 as cell\nx = input [T, 4]\n{zeros}\nx -> {loop} -> {loop}")
+    spec.save(tmp_path / "m.onnx", seed=1)
+    with pytest.raises(ImportFailed, match=r"shares the weight `cell.\w+` with a stage outside of this loop.*copy the weights before"):
+        netc.from_onnx(tmp_path / "m.onnx")

@@ -162,7 +162,8 @@ class Emitter:
             # Exporters merge equal vectors, such as biases of zeros, so an equal vector says nothing about the model.
             if known.name and path and known.array.ndim > 1:
                 if self.builder is not self.outermost:
-                    raise ImportRefused("a loop has a weight that is used elsewhere too")
+                    why = f"shares the weight `{known.name}` with a stage outside of this loop, and a loop cannot share weights"
+                    raise ImportRefused(why, "copy the weights before the export, so that each loop has its own")
                 return Tie(name, path, target, self.builder.span)
         return None
 
