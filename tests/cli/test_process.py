@@ -333,7 +333,7 @@ def test_interrupted_within_a_finaliser() -> None:
 AFTER = """
 import os, signal, sys
 import netc.__main__
-netc.__main__._leave = lambda end: os.kill(os.getpid(), signal.SIGINT)
+netc.__main__._exit_quickly = lambda end: os.kill(os.getpid(), signal.SIGINT)
 sys.argv = ["netc", "check", "-e", "input 3"]
 netc.__main__.main()
 """
