@@ -115,8 +115,8 @@ def _make_row(cells: dict[str, str]) -> Any:
 
 
 def _write_results(results: Predictions, samples: Any, predictor: Predictor, output: str | None, values: tuple[str, ...]) -> None:
+    from ..prediction.prediction_table import format_table
     from ..prediction.predictions import NoTable
-    from ..prediction.result_table import format_table
 
     if output is not None and output.lower().endswith(".npz"):
         from .runnable import encode_npz

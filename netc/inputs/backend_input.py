@@ -49,7 +49,7 @@ def _describe_data(program: Program, checkpoint: Checkpoint | None) -> tuple[tup
     folder, name = os.path.split(checkpoint.paths[0])
     if name not in (BEST, LAST):
         return ()
-    from ..prediction.signature import METADATA_KEY, find_signature
+    from ..prediction.model_signature import METADATA_KEY, find_signature
 
     signature = find_signature(folder)
     names = {value.name for value in program.main.inputs}

@@ -22,8 +22,8 @@ from ..inputs.argument_types import check_arguments
 from ..training.configuration import RunArguments, arguments_from_json
 from ..training.run_files import BEST, CONFIG, LAST, find_weights
 from ..training.run_folder import RunFolder
+from .model_signature import METADATA_KEY, ModelSignature, SignatureDamaged, signature_from_json
 from .predictor import Predictor
-from .signature import METADATA_KEY, ModelSignature, SignatureDamaged, signature_from_json
 
 if TYPE_CHECKING:
     from ..model import Model

@@ -17,7 +17,7 @@ from ..training.data.data_source import Array, ArraySource, DataError, Indices, 
 from ..training.data.images import ENDINGS, IMAGE, list_images
 from ..training.data.pictures import ImageDecoder, decode_images, require_pillow
 from ..training.data.python import make_source
-from .signature import ModelSignature
+from .model_signature import ModelSignature
 
 FILE = "file"
 """The column with the names of image files."""

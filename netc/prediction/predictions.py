@@ -19,7 +19,7 @@ import numpy as np
 from netc.dsl.record import Record
 
 from ..training.data.data_source import Array
-from .signature import BINARY, CLASSES, LOG_CLASSES, PROBABILITY, VALUE, ModelSignature, OutputSignature
+from .model_signature import BINARY, CLASSES, LOG_CLASSES, PROBABILITY, VALUE, ModelSignature, OutputSignature
 
 Columns = dict[str, Array]
 

@@ -23,9 +23,9 @@ from netc.dsl.source import SourceFile, Span
 from ..training.data.data_columns import InputColumns, find_input_columns, map_column_types
 from ..training.data.data_source import Array, DataError
 from ..training.data.encodings import EncodedSource
+from .model_signature import InputSignature, ModelSignature
 from .open_samples import open_samples
 from .predictions import Predictions, make_columns
-from .signature import InputSignature, ModelSignature
 
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession

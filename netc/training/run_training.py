@@ -25,7 +25,7 @@ from ..files.file_problems import make_diagnostic
 from ..files.source_files import Unreadable, read_file
 from ..files.spec_hash import hash_spec
 from ..inputs.checkpoint import to_checkpoint
-from ..prediction.signature import make_signature
+from ..prediction.model_signature import make_signature
 from .configuration import SETTINGS, RunArguments, arguments_from_json, arguments_to_json, check_fingerprints
 from .data.data_columns import ColumnSpec
 from .data.data_source import DataError

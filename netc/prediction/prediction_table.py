@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..training.data.csv import copy_rows
+from .model_signature import ModelSignature
 from .open_samples import FILE
 from .predictions import Predictions
-from .signature import ModelSignature
 
 TABLE_ENDINGS = (".csv", ".tsv")
 
