@@ -35,8 +35,8 @@ from ..printing.python_printer import make_doc, print_code
 from .forward_statements import DEPTH, group_by_mode, group_targets, roll_equal_statements, write_assignment, write_return
 from .forward_steps import ForwardSteps, convert_lists, list_references
 from .inline_results import TensorUses, find_nested_steps
-from .signature import ForwardSignature, write_prelude
 from .name_hints import NameHints, find_destinations
+from .signature import ForwardSignature, write_prelude
 from .variables import NameHint, VariableNames
 
 
