@@ -48,7 +48,7 @@ class ColumnMissing(Problem):
         between = next((sign for sign in ";\t|" if is_table and len(self.columns) == 1 and sign in self.columns[0]), None)
         if between is not None:
             shown = "\\t" if between == "\t" else between
-            return (f'its only column looks like several: say what is between them, `separator="{shown}"` after the path in the spec',)
+            return (f'its only column looks like several: write the separator after the path in the spec, `separator="{shown}"`',)
         name = self.near[0] if self.near else "NAME"
         names = [name if column == self.column else column for column in self.asked] or [name]
         listed = f"[{', '.join(names)}]" if self.asked else name

@@ -27,7 +27,9 @@ class UseCycle(Problem):
         return "circular `use`: " + " -> ".join(self.chain)
 
     def format_help(self) -> tuple[str, ...]:
-        return ("move what both need into a third file",)
+        if len(set(self.chain)) == 1:
+            return ("remove this `use`: a file can use all of its own definitions",)
+        return ("move the definitions that these files share into another file, and use that file in each of them",)
 
 
 class CannotUse(Problem):

@@ -55,7 +55,7 @@ class TooManyCalls(Problem):
         return f"this spec needs more than {self.limit:_} function calls"
 
     def format_help(self) -> tuple[str, ...]:
-        return ("bind what is needed twice with `let`",)
+        return ("to use a result twice, pass it to a function: `fn double(y) = y + y` and `double(f(x))` call `f` once",)
 
 
 class LargeNumber(Problem):
@@ -166,8 +166,11 @@ class EndlessRecursion(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         if self.kind == "block":
-            return ("end it by a condition on what differs at each level: `if depth > 1 { ... }`", "use `repeat` for plain repetition")
-        return ("end it by a condition on what differs at each call: `... if n > 0 else 1`",)
+            return (
+                "end the recursion with a condition on an argument that changes at each level: `if depth > 1 { ... }`",
+                "use `repeat` for plain repetition",
+            )
+        return ("end the recursion with a condition on an argument that changes at each call: `... if n > 0 else 1`",)
 
 
 class TooMuchRecursion(Problem):

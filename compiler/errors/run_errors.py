@@ -141,7 +141,7 @@ class CannotSplit(Problem):
     def format_notes(self) -> tuple[str, ...]:
         if self.what:
             return ()
-        return ("dense layers are divided in pairs with only what is computed element by element or head by head in between", *self.why)
+        return ("`--tp` divides pairs of dense layers, with only elementwise stages or attention heads between them", *self.why)
 
     def format_help(self) -> tuple[str, ...]:
         if self.what and (common := gcd(self.number, self.devices)) > 1:
@@ -212,7 +212,7 @@ class BatchTooSmall(Problem):
         return f"the batch of step {self.step} has a part of {self.samples} sample, and `batch_norm` needs at least 2"
 
     def format_notes(self) -> tuple[str, ...]:
-        return ("the last batch of an epoch has what is left of the samples; `accumulate` and the processes divide each batch further",)
+        return ("the last batch of an epoch has only the remaining samples; `accumulate` and several processes divide each batch further",)
 
     def format_help(self) -> tuple[str, ...]:
         return ("choose `batch` and `accumulate` so that no part has a single sample",)

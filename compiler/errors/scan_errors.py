@@ -35,7 +35,7 @@ class StateNotSet(Problem):
         return f"the body of `scan` must define its state `{self.name}`"
 
     def format_label(self) -> str:
-        return "what it is after a step is missing"
+        return "its value after a step is missing"
 
     def format_help(self) -> tuple[str, ...]:
         return (f"write `{self.name} = ...` in the body, outside of other braces; until there, `{self.name}` is the state before the step",)

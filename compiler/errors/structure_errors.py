@@ -180,7 +180,7 @@ class StrayStatement(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         if self.base:
-            return (f"make what differs between the models a parameter of `{self.base}`",)
+            return (f"add a parameter to `{self.base}` for each difference, and give its value here",)
         return ("move this into a model, or remove the `model`",)
 
 
@@ -254,7 +254,7 @@ class ModelAsStage(Problem):
         return f"`{self.name}` is a model with its own inputs and cannot be used as a stage"
 
     def format_help(self) -> tuple[str, ...]:
-        return ("move what both need into a `block`",)
+        return ("move the stages that both models need into a `block`",)
 
 
 class ExpectSkipped(Problem):

@@ -60,7 +60,7 @@ class NothingTrained(Problem):
         return f"there is nothing to train: {self.why}"
 
     def format_help(self) -> tuple[str, ...]:
-        return ("compute the loss of what a stage with parameters gives, and leave some parameters unfrozen",)
+        return ("compute the loss from the result of a stage with parameters, and leave some parameters unfrozen",)
 
 
 class WrongModelInput(Problem):
@@ -75,10 +75,10 @@ class WrongModelInput(Problem):
         return f"the model's input `{self.name}` is {self.declared}, and this is {self.found}"
 
     def format_notes(self) -> tuple[str, ...]:
-        return (f"a train section that binds `{self.name}` says what the model is given as it",)
+        return (f"in training, this value replaces the model's input `{self.name}`, because it has the same name",)
 
     def format_help(self) -> tuple[str, ...]:
-        return ("use another name if the model's input is not meant",)
+        return ("give it the type of the input, or another name",)
 
 
 class ModelOfItself(Problem):
@@ -89,7 +89,7 @@ class ModelOfItself(Problem):
 
     def format_message(self) -> str:
         inputs = ", ".join(f"`{name}`" for name in self.names)
-        return f"what the model is given as {inputs} depends on what the model gives"
+        return f"{inputs} replaces the model's input{'' if len(self.names) == 1 else 's'}, but is computed from the model's results"
 
 
 class TrainedStage(Problem):
@@ -102,7 +102,7 @@ class TrainedStage(Problem):
         return f"`{self.name}` has parameters, which belong into the model"
 
     def format_notes(self) -> tuple[str, ...]:
-        return ("what a train section computes is not part of the model that is saved",)
+        return ("the stages of a train section are not part of the saved model",)
 
     def format_help(self) -> tuple[str, ...]:
         return ("move the stage into the model and give its result a name there",)
@@ -183,7 +183,7 @@ class NoOutInTraining(Problem):
         return "a train section has no outputs"
 
     def format_notes(self) -> tuple[str, ...]:
-        return ("what a train section computes is not part of the model",)
+        return ("the stages of a train section are not part of the model",)
 
     def format_help(self) -> tuple[str, ...]:
         return ("report it as `metric name = ...`, or write `out` in the model",)

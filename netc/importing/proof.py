@@ -50,11 +50,17 @@ WORST = 1e-2
 
 
 class Proof(Record):
-    """What was compared: the sizes of symbolic dimensions, and the largest difference in each target, relative to the largest output.
-    `rounded` is that of the quantized model, if the origin is the float model that it represents. `inexact`: how far the origin is from
-    itself in float64, where that was needed. `training` is the largest difference in a step of training, of the outputs and of the buffers
-    after it, if the import has what the model does there. `skipped` says why ONNX Runtime is not among the targets, if it has no
-    kernels for the model's types. `judge` says who ran the original, if its own runtime cannot."""
+    """The differences between a spec and its origin, which were all small enough.
+
+    Args:
+        sizes: The sizes of the symbolic dimensions, in each comparison.
+        differences: The largest difference for each target, relative to the largest output.
+        rounded: The same for the quantized model, if the origin is the float model that it represents.
+        inexact: The origin's own rounding error, measured against float64 if the comparison needed it.
+        training: The largest difference of outputs and buffers in a training step, if the spec has the origin's behavior in training.
+        skipped: Why ONNX Runtime is not among the targets: it has no kernels for the model's element types.
+        judge: What computed the origin's outputs, if its own runtime cannot.
+    """
 
     sizes: tuple[Mapping[str, int], ...]
     differences: Mapping[str, float]

@@ -46,7 +46,7 @@ def test_a_table_with_another_separator(train: Train) -> None:
     Path("a.csv").write_text("a;b;c\n1;2;3\n4;5;6\n")
     done = train("-e", spec(), "--data", "a.csv", "--column", "x=a,b", "--column", "target=c")
     assert done.exit_code == 1
-    assert 'say what is between them, `separator=";"`' in done.output
+    assert 'write the separator after the path in the spec, `separator=";"`' in done.output
 
 
 def test_options_for_the_data_of_the_section(train: Train) -> None:
