@@ -210,3 +210,23 @@ class ClassOutOfRange(Problem):
         if self.found == self.count:
             return ("if the classes begin at 1, subtract 1 in the data, or have one class more",)
         return (f"the network needs at least {self.found + 1} classes",) if self.found >= 0 else ()
+
+
+class VocabularyTooLarge(Problem):
+    """A tokenizer with more tokens than the `operator` that takes them has classes."""
+
+    code: ClassVar[str] = "column-type"
+    input: str
+    path: str
+    size: int
+    count: int
+    operator: str
+
+    def format_message(self) -> str:
+        return f"the tokenizer has {self.size} tokens, and `{self.operator}` has {self.count} class{'es' if self.count != 1 else ''}"
+
+    def format_notes(self) -> tuple[str, ...]:
+        return (f"the tokens are read from `{self.path}`, for the input `{self.input}`",)
+
+    def format_help(self) -> tuple[str, ...]:
+        return (f"write {self.size} in place of {self.count}, in the `embedding` and in the layer that computes the scores",)

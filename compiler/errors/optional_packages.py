@@ -19,6 +19,7 @@ DISTRIBUTIONS = {
     "resvg_py": "resvg-py",
     "sklearn": "scikit-learn",
     "tensorboard": "tensorboard",
+    "tokenizers": "tokenizers",
 }
 """Each module that netc imports only where a command needs it, and its name on a package index. The extras in pyproject.toml have the same
 packages."""

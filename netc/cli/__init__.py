@@ -31,6 +31,7 @@ COMMANDS = {
     "compile": f"Compile a spec to {' or '.join((', '.join(_ARTIFACTS[:-1]), _ARTIFACTS[-1]))}.",
     "import": "Write a spec for an existing model, and prove that both agree.",
     "train": "Train a network with the `train` section of its spec.",
+    "tokenizer": "Train a tokenizer on texts.",
     "predict": "Predict new rows or images with a trained model.",
     "plan": "Plan a training: memory, largest batch, fastest possible step.",
     "plot": "Draw the losses and metrics of training runs.",

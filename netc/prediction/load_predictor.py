@@ -20,10 +20,11 @@ from ..files.spec_hash import hash_spec
 from ..inputs.argument_checks import check_path
 from ..inputs.argument_types import check_arguments
 from ..training.configuration import RunArguments, arguments_from_json
-from ..training.run_files import BEST, CONFIG, LAST, find_weights
+from ..training.run_files import BEST, CONFIG, LAST, TOKENIZER, find_weights
 from ..training.run_folder import RunFolder
 from .model_signature import METADATA_KEY, ModelSignature, SignatureDamaged, signature_from_json
 from .predictor import Predictor
+from .run_tokenizer import read_run_tokenizer
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -61,6 +62,8 @@ def _load_run(path: str, device: str) -> Predictor:
     weights = find_weights(path)
     if weights == path:
         raise RunError(RunUnreadable(path, f"there is neither `{BEST}` nor `{LAST}` in it", "train it to its first checkpoint", LOAD))
+    if read_run_tokenizer(path, signature, LOAD) is not None:
+        signature = replace(signature, options={**signature.options, "tokenizer": os.path.join(path, TOKENIZER)})
     return Predictor(path, model.session(weights, device=device), signature)
 
 

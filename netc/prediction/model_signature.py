@@ -21,7 +21,9 @@ from netc.compiler.ir.training_program import Training
 from netc.dsl.record import Record, replace
 
 from ..training.data.data_columns import InputColumns
+from ..training.data.data_formats import FORMATS
 from ..training.data.encodings import CATEGORY, ColumnEncoding, list_encodings
+from ..training.data.text_windows import find_tokenizer
 from ..training.run_files import CONFIG
 
 METADATA_KEY = "netc_signature"
@@ -68,13 +70,15 @@ class OutputSignature(Record):
 
 class ModelSignature(Record):
     """Everything that predictions need in addition to the model. `format` is the format of the training data, with `options` such as the
-    separator of a csv file; `encodings` has the encoded columns of the inputs."""
+    separator of a csv file; `encodings` has the encoded columns of the inputs. `tokenizer` is the hash of the tokenizer's file, empty if
+    there is none; the folder of a run has the file."""
 
     format: str
     options: dict[str, Any]
     inputs: tuple[InputSignature, ...]
     outputs: tuple[OutputSignature, ...]
     encodings: tuple[ColumnEncoding, ...] = ()
+    tokenizer: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Convert to a JSON object."""
@@ -84,6 +88,7 @@ class ModelSignature(Record):
             "inputs": [_record_to_json(item) for item in self.inputs],
             "outputs": [_record_to_json(item) for item in self.outputs],
             "encodings": [_record_to_json(item) for item in self.encodings],
+            "tokenizer": self.tokenizer,
         }
 
     def find_output(self, name: str) -> OutputSignature:
@@ -100,6 +105,7 @@ def signature_from_json(content: Any) -> ModelSignature:
             tuple(_record_from_json(InputSignature, item) for item in content["inputs"]),
             tuple(_record_from_json(OutputSignature, item) for item in content["outputs"]),
             tuple(_record_from_json(ColumnEncoding, item) for item in content["encodings"]),
+            str(content.get("tokenizer", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SignatureDamaged(str(error)) from error
@@ -117,7 +123,12 @@ def make_signature(training: Training, columns: InputColumns, format: str, optio
     used = {name for item in inputs for name in item.columns}
     outputs = {output.name: output for output in _find_outputs(training)}
     named = tuple(_name_target(output, columns, encodings) for output in outputs.values())
-    return ModelSignature(format, dict(options), inputs, named, tuple(e for name, e in encodings.items() if name in used))
+    kept_encodings = tuple(encoding for name, encoding in encodings.items() if name in used)
+    tokenizer = find_tokenizer(columns.source)
+    # A path of this machine means nothing to a reader of the signature: the run keeps the file itself.
+    paths = FORMATS[format].select_paths(options) if format else {}
+    kept_options = {name: value for name, value in options.items() if name not in paths}
+    return ModelSignature(format, kept_options, inputs, named, kept_encodings, "" if tokenizer is None else tokenizer.digest)
 
 
 def _match_model_inputs(training: Training) -> Iterator[tuple[Value, Value]]:

@@ -70,6 +70,8 @@ def _open_path(path: str, signature: ModelSignature, types: InputTypes) -> Sourc
     location = parse_location(path)
     options = {name: value for name, value in signature.options.items() if FORMATS[location.format].find_option(name) is not None}
     if location.format == signature.format:
+        if signature.tokenizer and "tokenizer" not in options:
+            raise DataError("the model reads text by a tokenizer, which an ONNX file does not have", "predict with the folder of the run")
         location = type(location)(location.format, location.path, {**options, **location.options}, location.file)
     return open_source(location, types)
 

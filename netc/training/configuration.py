@@ -6,6 +6,7 @@ the graph was made from, so that a run is never resumed with another spec.
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
 from ..analysis import Choice
+from .data.data_formats import FORMATS
 from .data.fingerprint import DataFingerprint
 from .engine import Engine
 from .open_data import DataRequest
@@ -25,6 +27,7 @@ from .training_session import RunRequest
 DAMAGED = "its `config.json` is damaged"
 SETTINGS = ("epochs", "steps", "batch", "seed")
 """The fields of `RunRequest` that are numbers."""
+_PATH_OPTIONS = frozenset(option.name for format in FORMATS.values() for option in format.options if option.is_path)
 PROCESS_OPTIONS = ("strategy", "tp")
 """The fields of `Engine` that a single process ignores when it resumes a run of several processes."""
 
@@ -61,7 +64,7 @@ def arguments_to_json(arguments: RunArguments) -> dict[str, Any]:
             "data": _location_to_json(data_request.data),
             "validation": _location_to_json(data_request.validation),
             "columns": data_request.columns,
-            "options": data_request.options,
+            "options": {name: _option_to_json(name, word) for name, word in data_request.options.items()},
         },
         "settings": {name: getattr(run_request, name) for name in SETTINGS},
         "engine": {name: getattr(arguments.engine, name) for name in Engine.__match_args__},
@@ -115,10 +118,18 @@ def _location_to_json(value: Any) -> Any:
     """Convert the location of data to JSON; `{}` stands for a Python object of the caller's."""
     if isinstance(value, str):
         head, colon, path = value.partition(":")
-        if os.path.exists(value):
+        if _has_files(value):
             return os.path.abspath(value)
-        return f"{head}:{os.path.abspath(path)}" if colon and os.path.exists(path) else value
+        return f"{head}:{os.path.abspath(path)}" if colon and _has_files(path) else value
     return value if value is None or isinstance(value, (bool, int, float)) else {}
+
+
+def _has_files(path: str) -> bool:
+    return os.path.exists(path) or bool(glob.has_magic(path) and glob.glob(path))
+
+
+def _option_to_json(name: str, word: str) -> str:
+    return os.path.abspath(word) if name in _PATH_OPTIONS else word
 
 
 def _value_to_json(value: object) -> Any:

@@ -132,7 +132,7 @@ def _locate_training_data(training: Training, recipe: Recipe, data_request: Data
         if data_request.options and not isinstance(data_request.data, (str, os.PathLike)):
             error = DataError(f"it has no options, such as `{next(iter(data_request.options))}`: they are for data in files")
             raise _reject_data(type(data_request.data).__name__, error, training.span)
-        return _locate_caller_data(data_request.data, columns, data_request, training.span)
+        return _locate_caller_data(data_request.data, columns, data_request, recipe, training.span)
     if recipe.data is None:
         if any(setting.word == "data" for setting in training.settings):
             raise _DataRejected  # reported when the settings were read
@@ -140,7 +140,7 @@ def _locate_training_data(training: Training, recipe: Recipe, data_request: Data
         remedy = '`--data train.npz`, or `data npz "train.npz"` in the train section'
         raise _DataRejected(make_diagnostic(CannotReadData("data", why, remedy), training.span))
     try:
-        options = {**recipe.data.options, **parse_options(recipe.data.format, data_request.options)}
+        options = {**_resolve_options(recipe.data, data_request), **parse_options(recipe.data.format, data_request.options)}
     except DataError as error:
         raise _reject_data(recipe.data.path, error, recipe.data.span) from error
     return _locate_rule_data(replace(recipe.data, options=options), columns, data_request)
@@ -159,50 +159,77 @@ def _locate_validation_data(training: Training, recipe: Recipe, data_request: Da
         return (
             None
             if isinstance(data_request.validation, float)
-            else _locate_caller_data(data_request.validation, columns, data_request, training.span)
+            else _locate_caller_data(data_request.validation, columns, data_request, recipe, training.span)
         )
     if recipe.validate is None:
         return None
     inherited = recipe.data.columns if recipe.data is not None else {}
-    return _locate_rule_data(
-        _with_known_options(recipe.validate, data_request), {**inherited, **data_request.columns, **recipe.validate.columns}, data_request
-    )
+    columns = {**inherited, **data_request.columns, **recipe.validate.columns}
+    return _locate_rule_data(_with_known_options(recipe.validate, recipe, data_request), columns, data_request)
 
 
-def _with_known_options(rule: DataRule, data_request: DataRequest) -> DataRule:
-    """Add the caller's data options to a `validate` rule, as far as its format has them."""
+def _with_known_options(rule: DataRule, recipe: Recipe, data_request: DataRequest) -> DataRule:
+    """Add the caller's data options to a `validate` rule, as far as its format has them, and the tokenizer of the training data."""
     known = {name: word for name, word in data_request.options.items() if FORMATS[rule.format].find_option(name) is not None}
+    inherited = _inherit_paths(rule.format, recipe, data_request)
     try:
-        return replace(rule, options={**parse_options(rule.format, known), **rule.options})
+        return replace(rule, options={**inherited, **parse_options(rule.format, known), **_resolve_options(rule, data_request)})
     except DataError as error:
         raise _reject_data(rule.path, error, rule.span) from error
 
 
-def _locate_caller_data(data: Any, columns: Mapping[str, ColumnSpec], data_request: DataRequest, span: Span) -> _DataToOpen:
+def _inherit_paths(format: str, recipe: Recipe, data_request: DataRequest) -> dict[str, str]:
+    """Return the options of the spec's data that are paths, if other data has the same format: without the tokenizer of the spec, the same
+    text would be other numbers."""
+    if recipe.data is None or recipe.data.format != format:
+        return {}
+    return FORMATS[format].select_paths(_resolve_options(recipe.data, data_request))
+
+
+def _locate_caller_data(data: Any, columns: Mapping[str, ColumnSpec], data_request: DataRequest, recipe: Recipe, span: Span) -> _DataToOpen:
     display_path = os.fspath(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
     try:
         if isinstance(data, (str, os.PathLike)):
             location = parse_location(display_path, data_request.options)
-            return _DataToOpen(location, columns, span, location.path)
+            inherited = _inherit_paths(location.format, recipe, data_request)
+            return _DataToOpen(replace(location, options={**inherited, **location.options}), columns, span, location.path)
         return _DataToOpen(make_source(data), columns, span, display_path)
     except DataError as error:
         raise _reject_data(display_path, error, span) from error
 
 
 def _locate_rule_data(rule: DataRule, columns: Mapping[str, ColumnSpec], data_request: DataRequest) -> _DataToOpen:
-    location = DataLocation(rule.format, rule.path, dict(rule.options))
-    if not FORMATS[rule.format].is_path:
+    location, format = DataLocation(rule.format, rule.path, dict(rule.options)), FORMATS[rule.format]
+    if not format.is_path:
         return _DataToOpen(location, columns, rule.span, rule.path)
+    real = _resolve_path(rule.path, rule.span, data_request)
+    if format.list_parts is not None:
+        try:
+            for part in format.list_parts(real):  # a link among the files of a pattern must not lead out either
+                _resolve_path(part, rule.span, data_request)
+        except DataError as error:
+            raise _reject_data(rule.path, error, rule.span) from error
+    return _DataToOpen(replace(location, file=real), columns, rule.span, rule.path)
+
+
+def _resolve_options(rule: DataRule, data_request: DataRequest) -> dict[str, Any]:
+    """Return the options of a rule, with the files to open for those that are paths."""
+    paths = FORMATS[rule.format].select_paths(rule.options)
+    return {**rule.options, **{name: _resolve_path(path, rule.span, data_request) for name, path in paths.items()}}
+
+
+def _resolve_path(path: str, span: Span, data_request: DataRequest) -> str:
+    """Return the real path of a file that the spec names, after the check that the spec may read it."""
     home = os.path.dirname(os.path.realpath(data_request.spec)) if data_request.spec is not None else os.getcwd()
     # The real path is checked and opened: a symbolic link in the folder of a spec must not lead out of it.
     try:
-        real = os.path.realpath(os.path.join(home, rule.path))
+        real = os.path.realpath(os.path.join(home, path))
         why = explain_forbidden_data(real, [home, *map(os.path.realpath, data_request.allow_paths)])
     except (OSError, ValueError):  # a NUL, a surrogate
         why = real = "no file can have this name"
     if why:
-        raise _DataRejected(make_diagnostic(_forbidden_path(rule.path, why), rule.span))
-    return _DataToOpen(replace(location, file=real), columns, rule.span, rule.path)
+        raise _DataRejected(make_diagnostic(_forbidden_path(path, why), span))
+    return real
 
 
 def _forbidden_path(path: str, why: str) -> CannotReadData:

@@ -1,6 +1,7 @@
 """The folder of a run, which training writes.
 
     config.json          the spec's text and hash, the arguments, the versions
+    tokenizer.json       the tokenizer, if the data is text with one
     metrics.jsonl        one line for each report and each validation
     checkpoint.pt        everything that resuming needs, see checkpoints.py
     best.safetensors     the parameters with the best metric, under the keys of the spec
@@ -26,9 +27,9 @@ from torch import Tensor
 
 from netc.compiler.errors.run_errors import FolderNotEmpty, RunError, RunExists, RunUnreadable
 
-from ..files.atomic_writing import write_files
+from ..files.atomic_writing import write_bytes, write_files
 from .curves import draw_curves
-from .run_files import CONFIG, CURVES, METRICS, format_metrics_line, read_metrics
+from .run_files import CONFIG, CURVES, METRICS, TOKENIZER, format_metrics_line, read_metrics
 from .run_lock import lock_folder
 
 
@@ -51,11 +52,14 @@ class RunFolder:
             raise RunError(FolderNotEmpty(os.fspath(self.path), other))
 
     @contextmanager
-    def create_locked(self, config: Mapping[str, Any]) -> Iterator[None]:
-        """Create the folder and hold its lock. Raises `RunError` as `check_new` does, and if another process has the lock."""
+    def create_locked(self, config: Mapping[str, Any], tokenizer: bytes | None = None) -> Iterator[None]:
+        """Create the folder and hold its lock. `tokenizer` is the content of its file. Raises `RunError` as `check_new` does, and if
+        another process has the lock."""
         self.path.mkdir(parents=True, exist_ok=True)
         with lock_folder(self.path):
             self.check_new()
+            if tokenizer is not None:
+                write_bytes(os.fspath(self.path / TOKENIZER), tokenizer)
             self.write_json(CONFIG, config)
             yield
 
@@ -78,7 +82,7 @@ class RunFolder:
 
     def remove_unfinished_run(self) -> None:
         """Remove the files of a run that was stopped before its first checkpoint, so that it can start again."""
-        for name in (METRICS, CURVES, CONFIG):
+        for name in (METRICS, CURVES, TOKENIZER, CONFIG):
             (self.path / name).unlink(missing_ok=True)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:

@@ -30,6 +30,7 @@ from .configuration import SETTINGS, RunArguments, arguments_from_json, argument
 from .data.data_columns import ColumnSpec
 from .data.data_source import DataError
 from .data.fingerprint import DataFingerprint, fingerprint_data
+from .data.text_windows import find_tokenizer
 from .engine import Engine
 from .loop import Report, Trainer
 from .objective import Objective
@@ -244,7 +245,9 @@ def _execute_run(
         ranks.run_once(run.check_new if described is not None else lambda: contexts.enter_context(lock_folder(run.path)))
         objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)
         if described is not None:  # weights that do not fit leave no folder
-            ranks.run_once(lambda: contexts.enter_context(run.create_locked(described)))
+            tokenizer = find_tokenizer(prepared.data[0].source)
+            content = None if tokenizer is None else tokenizer.content
+            ranks.run_once(lambda: contexts.enter_context(run.create_locked(described, content)))
         trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, on_report, engine, ranks)
         for line in (*prepared.notes, *trainer.notes) if ranks.is_first else ():
             note(line)

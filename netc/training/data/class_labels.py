@@ -4,7 +4,8 @@ PyTorch reports a label that is out of range as an index error in the middle of 
 process.
 
 In: an objective and its columns. Out: diagnostics. Always: only inputs that are used as class numbers unchanged are checked: the labels of
-a loss, and the indices of `embedding` and `one_hot`. At most `_MAX_SAMPLES` samples are read.
+a loss, and the indices of `embedding` and `one_hot`. At most `_MAX_SAMPLES` samples are read. The size of a tokenizer is checked too: text
+that is tokenized later may have tokens that the data lacks.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from netc.compiler.errors.data_errors import ClassOutOfRange
+from netc.compiler.errors.data_errors import ClassOutOfRange, VocabularyTooLarge
 from netc.compiler.ir.graph import CallNode, Graph, OpNode
 from netc.compiler.ir.graph_values import Value
 from netc.dsl.diagnostics import Diagnostic
@@ -22,6 +23,7 @@ from netc.dsl.record import Record
 from ...files.file_problems import make_diagnostic
 from .data_columns import InputColumns
 from .data_source import Indices
+from .text_windows import find_tokenizer
 
 _MAX_SAMPLES = 1 << 20
 """The largest number of samples that are checked."""
@@ -71,8 +73,8 @@ def _match_class_input(node: OpNode) -> tuple[Value, int, int | None] | None:
 def check_classes(columns: InputColumns, main: Graph, order: Indices) -> list[Diagnostic]:
     """Report class numbers that are out of range, at most one diagnostic for each input. `order` has the samples in the order of use."""
     wanted = [c for c in find_class_inputs(main) if c.value.name in columns.columns and not c.value.type.dtype.is_float]
-    diagnostics: dict[str, Diagnostic] = {}
-    for start in range(0, min(len(order), _MAX_SAMPLES) if wanted else 0, _ROWS_AT_ONCE):
+    diagnostics = _check_vocabulary(columns, wanted)
+    for start in range(0, min(len(order), _MAX_SAMPLES) if len(wanted) > len(diagnostics) else 0, _ROWS_AT_ONCE):
         rows = order[start : start + _ROWS_AT_ONCE]
         arrays = columns.read_batch(rows)
         for classes in wanted:
@@ -89,3 +91,15 @@ def check_classes(columns: InputColumns, main: Graph, order: Indices) -> list[Di
                 )
                 diagnostics[name] = make_diagnostic(problem, classes.value.span)
     return list(diagnostics.values())
+
+
+def _check_vocabulary(columns: InputColumns, inputs: list[ClassInput]) -> dict[str, Diagnostic]:
+    """Report the inputs whose tokens may have numbers that the network has no room for."""
+    tokenizer = find_tokenizer(columns.source)
+    if tokenizer is None:
+        return {}
+    small = {item.value.name: item for item in inputs if item.count < tokenizer.size}
+    return {
+        name: make_diagnostic(VocabularyTooLarge(name, columns.path, tokenizer.size, item.count, item.operator), item.value.span)
+        for name, item in small.items()
+    }

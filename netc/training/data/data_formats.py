@@ -26,32 +26,41 @@ from .npz import open_npz
 from .python import open_python
 from .safetensors import open_safetensors
 from .sklearn import open_sklearn
-from .text_windows import open_text
+from .text_windows import ENDINGS, list_text_files, open_text
 
 InputTypes = Mapping[str, TensorType]
 """The declared types of the inputs, by the name of their column."""
 
 
 class Option(Record):
-    """An option of a format. `requirement` completes "`name` ..."; `parse` reads it from the command line."""
+    """An option of a format. `requirement` completes "`name` ..."; `parse` reads it from the command line. `is_path`: it is the path of a
+    file, which decides what the numbers of the data mean. All data of a run must agree on it: what is validated on, and data of the
+    command line in place of the spec's, have the option of the spec unless they say another."""
 
     name: str
     requirement: str
     is_valid: Callable[[Any], bool]
     parse: Callable[[str], Any]
+    is_path: bool = False
 
 
 class Format(Record):
-    """A format: the function that opens it, its options, and the endings of its files. `is_path`: it is read from a file or folder."""
+    """A format: the function that opens it, its options, and the endings of its files. `is_path`: it is read from a file or folder.
+    `list_parts`: the path may be a pattern, and these are its files."""
 
     open_path: Callable[[str, InputTypes, dict[str, Any]], Source]
     options: tuple[Option, ...] = ()
     endings: tuple[str, ...] = ()
     is_path: bool = True
     runs_code: bool = False
+    list_parts: Callable[[str], list[str]] | None = None
 
     def find_option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)
+
+    def select_paths(self, options: Mapping[str, Any]) -> dict[str, str]:
+        """Select the options that are paths."""
+        return {option.name: options[option.name] for option in self.options if option.is_path and option.name in options}
 
 
 class DataLocation(Record):
@@ -92,6 +101,9 @@ _SPLIT = Option("split", "must be the name of a split", lambda v: isinstance(v, 
 _SEPARATOR = Option(
     "separator", 'must be one character, such as ";"', lambda v: isinstance(v, str) and len(v) == 1 and v not in '"\r\n', str
 )
+_TOKENIZER = Option(
+    "tokenizer", 'must be the path of a tokenizer, such as "tokenizer.json"', lambda v: isinstance(v, str) and bool(v), str, is_path=True
+)
 _HEADER = Option("header", "must be true or false", lambda v: isinstance(v, bool), _parse_boolean)
 
 FORMATS: dict[str, Format] = {
@@ -102,7 +114,10 @@ FORMATS: dict[str, Format] = {
     "hf": Format(lambda path, types, options: open_hf(path, types, **options), (_SPLIT,), (".arrow",)),
     "images": Format(lambda path, types, options: open_images(path, types, **options), (_SIZE,)),
     "text": Format(
-        lambda path, types, options: open_text(path, types, **options), (_count_option("length"), _count_option("stride")), (".txt",)
+        lambda path, types, options: open_text(path, types, **options),
+        (_count_option("length"), _count_option("stride"), _TOKENIZER),
+        ENDINGS,
+        list_parts=list_text_files,
     ),
     "sklearn": Format(lambda path, types, options: open_sklearn(path), is_path=False),
     "python": Format(lambda path, types, options: open_python(path), is_path=False, runs_code=True),
