@@ -1,4 +1,4 @@
-"""Warn about probable mistakes: a schedule that is longer than the run, and a column that two inputs share.
+"""Find settings that do not fit the run: a schedule that is longer, `stop` without validation data, a column that two inputs share.
 
 In: a recipe with the number of steps, and the columns. Out: warnings. Always: no data is read.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netc.compiler.errors.recipe_errors import ScheduleCut
+from netc.compiler.errors.recipe_errors import ScheduleCut, WrongSetting
 from netc.dsl.diagnostics import Diagnostic
 
 from ..files.file_problems import make_diagnostic
@@ -32,6 +32,13 @@ def check_schedule_length(recipe: Recipe, steps: int | None) -> Iterator[Diagnos
             yield make_diagnostic(ScheduleCut(stage.name, length, steps, start, later), stage.span)
             return
         start += length
+
+
+def check_stop(recipe: Recipe, validates: bool) -> Iterator[Diagnostic]:
+    """Report `stop` in a run that has no validation, after which it decides."""
+    if recipe.stop is not None and not validates:
+        remedy = "write `validate 0.1` in the section; `netc train` also takes `--validation`"
+        yield make_diagnostic(WrongSetting("stop", "counts validations, and there is no validation data", remedy), recipe.stop.span)
 
 
 def find_shared_columns(columns: InputColumns) -> Iterator[str]:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -63,11 +63,25 @@ _FULL = StateDictOptions(full_state_dict=True)
 State = dict[str, Any]
 
 
+class Average(NamedTuple):
+    """The averaged parameters, in the form that the file's `update_average` takes."""
+
+    tensors: dict[str, Tensor]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return self.tensors
+
+
 class TrainingState:
     """The tensors of a checkpoint. `average` has the averaged parameters under the keys of the model, or is None."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor] | None) -> None:
         self.model, self.optimizer, self.average = model, optimizer, average
+
+    @property
+    def averaged_module(self) -> Average | None:
+        """The averaged parameters, if there are any."""
+        return None if self.average is None else Average(self.average)
 
     def to_plain_state(self) -> State:
         """Return plain tensors and numbers, for a run of one process."""

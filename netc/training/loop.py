@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,7 @@ from ..errors import CompileError
 from ..files.file_problems import make_diagnostic
 from . import cautions
 from .batches import BatchLoader, InputSampler, MicroBatch, arrays_to_tensors
+from .best_result import BestResult
 from .checkpoints import CheckpointStore, TrainingState, gather_tensors
 from .data.data_columns import InputColumns
 from .data.data_source import Indices
@@ -61,15 +62,6 @@ class RefusedBatch(CompileError):
 
 class ValidationStopped(Exception):
     """The process was asked to stop during a validation."""
-
-
-class Average(NamedTuple):
-    """The averaged parameters, in the form that the file's `update_average` takes."""
-
-    tensors: dict[str, Tensor]
-
-    def state_dict(self) -> dict[str, Tensor]:
-        return self.tensors
 
 
 class Report(Record):
@@ -135,7 +127,7 @@ class Trainer:
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.state = TrainingState(self.model, optimizer, average)
         self.step = 0
-        self.best, self.best_step = -math.inf if recipe.keep.higher else math.inf, 0
+        self.best = BestResult(recipe, objective.file)
         self.tally, self.epoch_tally = Tally(), Tally()
         self.results: dict[str, float] = {}
         self.last_micro_batch: MicroBatch = {}
@@ -164,11 +156,6 @@ class Trainer:
         )
 
     @property
-    def average(self) -> Average | None:
-        """The averaged parameters, if there are any."""
-        return None if self.state.average is None else Average(self.state.average)
-
-    @property
     def model(self) -> nn.Module:
         return self.objective.model
 
@@ -182,13 +169,11 @@ class Trainer:
 
     @property
     def remark(self) -> str:
-        """A remark if the results are not from the best weights, or if they are means over several steps; empty otherwise."""
+        """A remark if the run stopped early, if the results are not from the best weights, or if they are means over several steps."""
         if self.validation is None:
             steps_in_epoch = (self.step - 1) % self.plan.per_epoch + 1
             return f"the mean over the last {steps_in_epoch} steps" if steps_in_epoch > 1 else ""
-        if not self.best_step or self.results[self.recipe.keep.metric] == self.best:
-            return ""
-        return f"the best {self.recipe.keep.metric} was {self.best:.4g}, at step {self.best_step}"
+        return self.best.describe(self.results[self.recipe.keep.metric], self.step, self.plan.steps)
 
     def run_training(self) -> dict[str, float]:
         """Run the remaining steps. Return the results of the last validation, or of training without one. Raises `NotFiniteLoss`, and
@@ -209,6 +194,8 @@ class Trainer:
     def _run_steps(self, batches: Iterable[tuple[list[MicroBatch], int]], request: StopRequest) -> None:
         if self.is_epoch_end:
             self._end_epoch(request)
+        if self.best.is_stalled:
+            return
         every = self.engine.checkpoint_every
         for micro_batches, samples in batches:
             stop = self._run_step(micro_batches, samples, bool(request.number))
@@ -220,6 +207,8 @@ class Trainer:
                 self._raise_interrupted(request)
             if self.is_epoch_end:
                 self._end_epoch(request)
+            if self.best.is_stalled:
+                return
 
     def _run_step(self, micro_batches: list[MicroBatch], samples: int, stop: bool) -> bool:
         """Run one step. Return whether a process was asked to stop."""
@@ -229,7 +218,7 @@ class Trainer:
                 self.objective.module,
                 self.state.optimizer,
                 self.schedule,
-                self.average,
+                self.state.averaged_module,
                 micro_batches if self.recipe.accumulate > 1 else micro_batches[0],
                 self.step,
             )
@@ -274,9 +263,10 @@ class Trainer:
         if self.objective.file.has_function("end_epoch"):
             self.objective.file.end_epoch(self.schedule, self.results)
         # On several processes every epoch is due: their clocks differ, and all must save together.
-        due = self.ranks.world > 1 or self.step == self.plan.steps or time.monotonic() > self.saved + MIN_SAVE_INTERVAL
-        if value > self.best if self.recipe.keep.higher else value < self.best:
-            self.best, self.best_step = value, self.step
+        is_best = self.best.add_result(value, self.step)
+        is_last = self.step == self.plan.steps or self.best.is_stalled
+        due = self.ranks.world > 1 or is_last or time.monotonic() > self.saved + MIN_SAVE_INTERVAL
+        if is_best:
             weights = gather_tensors(self.weights, self.shapes)
             # Written together with the next checkpoint, so that a resumed run finds the best weights that its checkpoint knows.
             self.unsaved_best = weights if due else {name: tensor.clone() for name, tensor in weights.items()}
@@ -380,8 +370,7 @@ class Trainer:
         progress = {
             "step": self.step,
             "epoch_ends": self.is_epoch_end,
-            "best": self.best,
-            "best_step": self.best_step,
+            **self.best.state_dict(),
             "results": self.results,
             "schedule": None if self.schedule is None else self.schedule.state_dict(),
             "scaler": self.precision.state_dict(),
@@ -394,8 +383,8 @@ class Trainer:
     def resume_run(self) -> None:
         """Continue from the newest checkpoint of the folder. Raises `RunError`."""
         state = self.checkpoints.load_checkpoint(self.state)
-        self.step, self.best = int(state["step"]), float(state["best"])
-        self.best_step = int(state.get("best_step", 0))
+        self.step = int(state["step"])
+        self.best.load_state_dict(state)
         self.is_epoch_end, self.results = bool(state["epoch_ends"]), dict(state["results"])
         if self.schedule is not None:
             self.schedule.load_state_dict(state["schedule"])

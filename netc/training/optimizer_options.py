@@ -27,7 +27,8 @@ from ..files.file_problems import make_diagnostic
 from ..reference.foreign_names import UNUSABLE
 from .optimizers import NAMED_SCHEDULES, Schedule, fill_step_counts, list_keyword_options, list_optimizers, list_schedulers, normalize_name
 from .option_kinds import OptionKinds
-from .recipe import USUAL_REMEDY, NamedSetting, Recipe, describe_found, is_number
+from .recipe import USUAL_REMEDY, NamedSetting, Recipe
+from .setting_values import describe_found, is_number
 
 Constructor = Callable[[dict[str, Any]], object]
 LocatedProblem = tuple[Problem, Span]

@@ -7,7 +7,6 @@ check` reads recipes too; optimizer_options.py checks the names and options of o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import isfinite
 from typing import Any
 
 from netc.compiler.dims import free_symbols
@@ -15,14 +14,26 @@ from netc.compiler.errors.problem import Problem
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.training_program import LOSS, Setting, SettingArgument, SettingStage, Training, Word
 from netc.compiler.types.tensor_types import BATCH as BATCH_SYMBOL
-from netc.compiler.types.tensor_types import DType, TensorType
+from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.record import Record, replace
+from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..files.file_problems import make_diagnostic
 from .data.data_columns import ColumnSpec
 from .data.rules import read_data_arguments
+from .setting_values import (
+    DISTRIBUTIONS,
+    convert_none_options,
+    describe_found,
+    find_wrong_bounds,
+    format_value,
+    is_count,
+    is_distance,
+    is_int,
+    is_number,
+    is_positive,
+)
 
 OPTIMIZER, LEARNING_RATE = "adamw", 1e-3
 USUAL_REMEDY = f"for most models, write `optimizer {OPTIMIZER} lr=1e-3`"
@@ -30,8 +41,6 @@ EPOCHS, BATCH = 10, 32
 SEEDS = 2**63
 """The limit of seeds: PyTorch's generators take 64-bit integers with a sign."""
 DIRECTIONS = ("min", "max")
-DISTRIBUTIONS = {"normal": (0,), "uniform": (0, 2), "integers": (2,)}
-"""The distributions of `draw`, each with the possible numbers of bounds."""
 HIGHER = ("accuracy", "precision", "recall", "f1", "auc", "iou", "psnr", "bleu")
 """Words in the names of metrics of which a higher value is better."""
 
@@ -89,6 +98,14 @@ class KeepRule(Record):
     higher: bool
 
 
+class StopRule(Record):
+    """When to stop early: after `patience` validations in a row that do not improve the metric of `keep` by more than `min_delta`."""
+
+    patience: int
+    min_delta: float
+    span: Span
+
+
 class Recipe(Record):
     """All settings, with defaults. If `steps` is None, `epochs` decides. `validation` is a share of the data, or 0."""
 
@@ -105,6 +122,7 @@ class Recipe(Record):
     ema: float | None
     freeze: tuple[Pattern, ...]
     keep: KeepRule
+    stop: StopRule | None
     data: DataRule | None
     validate: DataRule | None
     validation: float
@@ -149,17 +167,18 @@ class _RecipeReader:
             batch=self._read_integer("batch", BATCH),
             accumulate=self._read_accumulate(batch),
             clip_norm=self._read_positive("clip", None),
-            clip_value=self._read_option(clip, "value", None, _is_positive, "must be a positive number"),
+            clip_value=self._read_option(clip, "value", None, is_positive, "must be a positive number"),
             ema=self._read_fraction("ema", None),
             freeze=tuple(
                 p for s in self.by_word.get("freeze", ()) for a in s.stages[0].positional for p in self._read_patterns("freeze", a)
             ),
             keep=self._read_keep(),
+            stop=self._read_stop(),
             data=self._read_data("data"),
             validate=self._read_data("validate"),
             validation=self._read_validation(),
             draws=tuple(self._read_draws()),
-            seed=self._read_value("seed", 0, lambda v: _is_int(v) and 0 <= v < SEEDS, "must be an integer of at least 0 and below 2**63"),
+            seed=self._read_value("seed", 0, lambda v: is_int(v) and 0 <= v < SEEDS, "must be an integer of at least 0 and below 2**63"),
         )
 
     def report_problem(self, what: str, need: str, span: Span, remedy: str = "") -> None:
@@ -176,7 +195,7 @@ class _RecipeReader:
         for stage in settings[0].stages:
             if not stage.name:
                 self.report_problem(word, "must be followed by a name", stage.span)
-        return tuple(NamedSetting(s.name, s.name_span, s.positional, _convert_none_options(s.named)) for s in settings[0].stages)
+        return tuple(NamedSetting(s.name, s.name_span, s.positional, convert_none_options(s.named)) for s in settings[0].stages)
 
     def _read_single(self, word: str, allowed: tuple[str, ...] = ()) -> SettingArgument | None:
         """Read the only argument of a setting. Named arguments that are not allowed are reported."""
@@ -204,18 +223,18 @@ class _RecipeReader:
 
     def _read_integer(self, word: str, usual: int | None, least: int = 1) -> Any:
         allowed = ("accumulate",) if word == "batch" else ()
-        return self._read_value(word, usual, lambda v: _is_int(v) and v >= least, f"must be an integer of at least {least}", allowed)
+        return self._read_value(word, usual, lambda v: is_int(v) and v >= least, f"must be an integer of at least {least}", allowed)
 
     def _read_accumulate(self, batch: SettingStage | None) -> int:
-        count: int = self._read_option(batch, "accumulate", 1, _is_count, "must be an integer of at least 1")
+        count: int = self._read_option(batch, "accumulate", 1, is_count, "must be an integer of at least 1")
         size = batch.positional[0].value if batch is not None and batch.positional else BATCH
-        if batch is not None and _is_count(size) and count > size:
+        if batch is not None and is_count(size) and count > size:
             span = next(a.span for a in batch.named if a.name == "accumulate")
             self.report_problem("accumulate", f"must be at most {size}, the number of samples in a batch, found `{count}`", span)
         return count
 
     def _read_positive(self, word: str, usual: float | None) -> Any:
-        return self._read_value(word, usual, _is_positive, "must be a positive number", ("value",))
+        return self._read_value(word, usual, is_positive, "must be a positive number", ("value",))
 
     def _read_fraction(self, word: str, usual: float | None) -> Any:
         return self._read_value(word, usual, lambda v: is_number(v) and 0 < v < 1, "must be a number between 0 and 1")
@@ -243,7 +262,7 @@ class _RecipeReader:
                 self.report_problem("group", "takes a pattern and options", stage.span, 'write `group "head.*" lr=1e-2`')
             for argument in stage.positional:
                 for pattern in self._read_patterns("group", argument):
-                    yield GroupRule(pattern, _convert_none_options(stage.named))
+                    yield GroupRule(pattern, convert_none_options(stage.named))
 
     def _read_keep(self) -> KeepRule:
         settings = self.by_word.get("keep", ())
@@ -256,7 +275,7 @@ class _RecipeReader:
                 chosen, higher = str(value), any(word in str(value).lower() for word in HIGHER) and value != LOSS
             elif value not in ("best", *DIRECTIONS):
                 self.report_problem(
-                    "keep", f"has no metric {_format_value(value)}", argument.span, "the metrics are " + ", ".join([*metrics, LOSS])
+                    "keep", f"has no metric {format_value(value)}", argument.span, "the metrics are " + ", ".join([*metrics, LOSS])
                 )
         for setting in settings:
             if not setting.stages[0].positional:
@@ -269,6 +288,22 @@ class _RecipeReader:
         if directions:
             higher = directions[0].value == "max"
         return KeepRule(chosen, higher)
+
+    def _read_stop(self) -> StopRule | None:
+        stage = self.find_stage("stop")
+        if stage is None:
+            return None
+        for argument in stage.named:
+            if argument.name not in ("patience", "min_delta"):
+                self.report_problem("stop", f"has no argument `{argument.name}`", argument.name_span, "it has `patience` and `min_delta`")
+        if stage.positional or all(argument.name != "patience" for argument in stage.named):
+            need = "takes the number of validations without an improvement, and watches the metric of `keep`"
+            count = next((argument.value for argument in stage.positional if is_count(argument.value)), 5)
+            self.report_problem("stop", need, stage.span, f"write `stop patience={count}`")
+            return None
+        patience = self._read_option(stage, "patience", 1, is_count, "must be an integer of at least 1")
+        min_delta = self._read_option(stage, "min_delta", 0.0, is_distance, "must be a number of at least 0")
+        return StopRule(patience, float(min_delta), stage.span)
 
     def _read_data(self, word: str) -> DataRule | None:
         stage = self.find_stage(word)
@@ -305,7 +340,7 @@ class _RecipeReader:
                 self.report_problem(
                     str(distribution.value), f"draws {needed}, and `{name.value}` is {types[str(name.value)].dtype.name}", stage.span
                 )
-            elif wrong := _find_wrong_bounds(str(distribution.value), numbers, types[str(name.value)].dtype, str(name.value)):
+            elif wrong := find_wrong_bounds(str(distribution.value), numbers, types[str(name.value)].dtype, str(name.value)):
                 self.report_problem(str(distribution.value), wrong[0], stage.span, wrong[1])
             elif unknown := self._find_unread_sizes(types[str(name.value)]):
                 need = f"needs the sizes of `{name.value}`, and no input from the data has an axis of size `{unknown[0]}`"
@@ -330,62 +365,3 @@ def read_recipe(training: Training) -> tuple[Recipe, list[Diagnostic]]:
     reader = _RecipeReader(training)
     recipe = reader.read_recipe()
     return recipe, [make_diagnostic(problem, span) for problem, span in reader.problems]
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _find_wrong_bounds(distribution: str, numbers: list[Any], dtype: DType, name: str) -> tuple[str, str] | None:
-    """Check the numbers after a distribution. Return the problem and the help, or None if the input's type holds all values."""
-    if distribution == "normal":
-        return ("takes no numbers", f"leave them out, and compute `mean + deviation * {name}`") if numbers else None
-    is_whole = distribution == "integers"
-    example = f"write `{distribution} 0 {1000 if is_whole else 1}`"
-    is_pair = len(numbers) == 2 and all(_is_int(n) if is_whole else is_number(n) for n in numbers) and numbers[0] < numbers[1]
-    if not is_pair:
-        return None if not numbers and 0 in DISTRIBUTIONS[distribution] else ("takes two numbers, the smaller one first", example)
-    low, high = dtype.limits
-    if low <= numbers[0] and numbers[1] - is_whole <= high and isfinite(float(numbers[1]) - float(numbers[0])):
-        return None
-    return f"draws numbers that {dtype.name} does not hold", "give bounds that are closer to 0, or the input a wider type"
-
-
-def _is_count(value: object) -> bool:
-    return _is_int(value) and value >= 1  # type: ignore[operator]
-
-
-def _is_positive(value: object) -> bool:
-    return is_number(value) and value > 0  # type: ignore[operator]
-
-
-def describe_found(value: object) -> str:
-    """Describe a wrong value, as the end of a sentence."""
-    return f"and `{value}` is not defined" if isinstance(value, Word) else f"found {_format_value(value)}"
-
-
-def _format_value(value: object) -> str:
-    """Format a value as in a spec."""
-    match value:
-        case None | bool():
-            return f"`{str(value).lower()}`"
-        case int() | float() | str():
-            return f"`{value}`"
-        case tuple():
-            return f"`[{', '.join(_format_value(item).strip('`') for item in value)}]`"
-    return str(value)
-
-
-def _convert_none_options(options: tuple[SettingArgument, ...]) -> tuple[SettingArgument, ...]:
-    """Convert the word `none` in options to Python's `None`."""
-    return tuple(replace(option, value=_convert_none(option.value)) for option in options)
-
-
-def _convert_none(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(map(_convert_none, value))
-    return None if isinstance(value, Word) and value == "none" else value

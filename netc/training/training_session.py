@@ -25,7 +25,7 @@ from netc.dsl.record import Record, replace
 from ..errors import CompileError
 from ..files.file_problems import make_diagnostic
 from ..version import __version__
-from .cautions import check_schedule_length
+from .cautions import check_schedule_length, check_stop
 from .open_data import DataRequest, Subset, open_data
 from .optimizer_options import check_options
 from .recipe import Pattern, Recipe, read_recipe
@@ -69,6 +69,7 @@ def prepare_training(training: Training, run_request: RunRequest) -> PreparedTra
     steps = recipe.steps if opened.data is None else recipe.count_steps(len(opened.data[1]))
     problems += check_settings(training, recipe, means, steps)
     problems += opened.diagnostics
+    problems += check_stop(recipe, opened.validation is not None) if not opened.diagnostics else ()
     if any(p.severity == "error" for p in problems) or opened.data is None:
         raise CompileError(tuple(problems))
     return PreparedTraining(

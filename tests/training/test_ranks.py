@@ -155,3 +155,13 @@ def test_a_batch_that_one_process_cannot_compute(tmp_path: Path, options: str, r
     assert [process.returncode for process in processes] == [1] * ranks, texts
     assert sum(f"error[batch-refused]: {place} cannot be computed for the batch of step 1" in text for text in texts) == refusals, texts
     assert sum("another process of the run has ended" in text for text in texts) == ranks - refusals, texts
+
+
+@pytest.mark.long
+def test_two_processes_stop_at_the_same_step(tmp_path: Path) -> None:
+    write_data(tmp_path)
+    (tmp_path / "spec.net").write_text(SPEC.replace("epochs 4", "epochs 40\n  stop patience=2 min_delta=0.05"))
+    one, two = begin(tmp_path, 1, "one"), begin(tmp_path, 2, "two", "--strategy", "ddp")
+    steps = json.loads((one / "metrics.jsonl").read_text().splitlines()[-1])["step"]
+    assert 10 < steps < 200
+    assert_close(one, two, 1e-4, 1e-2)

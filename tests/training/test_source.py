@@ -160,6 +160,7 @@ SPECS = {
     "plateau": PLATEAU.replace("DIVIDED", "").replace("VALIDATED", "validate 0.2\n  keep best error2"),
     "plateau_of_epochs": PLATEAU.replace("DIVIDED", "").replace("VALIDATED", ""),
     "plateau_of_parts": PLATEAU.replace("DIVIDED", "accumulate=3").replace("VALIDATED", "keep best error2 min"),
+    "plateau_stopped": PLATEAU.replace("DIVIDED", "; stop patience=3 min_delta=0.1").replace("VALIDATED", "validate 0.2; keep best error2"),
     "random": RANDOM.replace("DIVIDED", ""),
     "random_in_parts": RANDOM.replace("DIVIDED", "accumulate=2"),
     "prepared": PREPARED,
@@ -191,7 +192,8 @@ def test_the_file_trains_to_the_bits_of_netc_train(
     model.load_state_dict(torch.load(tmp_path / "initial.pt"))
     capsys.readouterr()
     trained = made.train(model, made.load_data(str(tmp_path / "data.npz"))) or model
-    printed = {head: json.loads(rest) for head, rest in (line.split(": ", 1) for line in capsys.readouterr().out.splitlines())}
+    lines = [line.split(": ", 1) for line in capsys.readouterr().out.splitlines() if "{" in line]
+    printed = {head: json.loads(rest) for head, rest in lines}
 
     kept = load_file(tmp_path / "run" / "last.safetensors")
     assert {name: value.numpy().tobytes() for name, value in trained.state_dict().items()} == {
@@ -206,6 +208,8 @@ def test_the_file_trains_to_the_bits_of_netc_train(
     for entry in (entry for entry in logged if "validation" in entry):
         found = printed[f"epoch {round(entry['epoch'])}"]
         assert {key: found[key] for key in entry["validation"]} == pytest.approx(entry["validation"], rel=1e-5, abs=1e-5)
+    assert printed.keys() >= {f"step {steps[-1]['step']}"}
+    assert f"step {steps[-1]['step'] + 1}" not in printed  # both stopped at the same step
     if "plateau" in name:
         assert len({entry["lr"] for entry in steps}) > 2
 

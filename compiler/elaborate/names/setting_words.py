@@ -34,9 +34,8 @@ REMEDIES = {
     ("accumulate", "accumulation", "grad_accum", "gradient_accumulation", "gradient_accumulation_steps", "accumulate_grad_batches"): (
         "write it as an argument of `batch`: `batch 32 accumulate={value}`"
     ),
-    ("early_stopping", "early_stop", "stop", "patience"): (
-        "write `keep best loss`, or a metric in place of `loss`: a run trains all of its steps and keeps the best weights"
-    ),
+    ("early_stopping", "early_stop", "earlystopping"): "write `stop patience=5`; it watches the metric of `keep`",
+    ("patience", "min_delta"): "it is an argument of `stop`: write `stop patience=5`",
     ("checkpoint", "save_best", "save_best_only", "monitor"): (
         "write `keep best loss`, or a metric in place of `loss`, to keep the best weights"
     ),
@@ -66,6 +65,7 @@ SETTINGS = (
     "ema",
     "freeze",
     "keep",
+    "stop",
     "data",
     "validate",
     "draw",

@@ -28,7 +28,8 @@ from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.walk import collect_graphs
 
-from ...errors import raise_as_compile_error
+from ...errors import CompileError, raise_as_compile_error
+from ..cautions import check_stop
 from ..optimizers import choose_kernel
 from ..recipe import Recipe, read_recipe
 from .clauses import Machine, read_constants, select_tags
@@ -53,10 +54,20 @@ ABSTRACT_TYPES = ("Iterable", "Iterator")
 """The names that a file may import from `collections.abc`."""
 RESERVED_NAMES = frozenset({"Any", "StepSums", "Batch", "np", "fnmatch", "copy", "csv", "math", "blake2b", *ABSTRACT_TYPES})
 """Names that the file itself uses, so that no class of the model gets them."""
+LOWER_IS_BETTER = {"> best": "< best", "> watched": "< watched", "- MIN_DELTA": "+ MIN_DELTA", "-math.inf": "math.inf"}
+"""The replacements in the template, which is written for a metric of which more is better."""
 MARKER = "# --- the file "
 SETTINGS_FUNCTIONS = frozenset({"make_optimizer", "make_schedule", "shuffle_samples", "split_samples"})
 """The functions that depend only on the settings, not on the model."""
-RUN_FUNCTIONS = SETTINGS_FUNCTIONS | {"draw_inputs", "clip_gradients", "seed_step", "train_step", "evaluate", "end_epoch"}
+RUN_FUNCTIONS = SETTINGS_FUNCTIONS | {
+    "draw_inputs",
+    "clip_gradients",
+    "seed_step",
+    "train_step",
+    "evaluate",
+    "end_epoch",
+    "update_patience",
+}
 """The functions that `netc train` and `objective` call, where the section has them."""
 
 
@@ -73,8 +84,11 @@ class TrainSection(NamedTuple):
 
 
 def emit_training_file(training: Training) -> str:
-    """Emit the file of a section that `check_section` has accepted. Raises `CompileError` for what PyTorch cannot express."""
+    """Emit the file of a section that `check_section` has accepted. Raises `CompileError` for what the file cannot express."""
     recipe, means = read_recipe(training)[0], decompose_objective(training)
+    problems = list(check_stop(recipe, recipe.validates))
+    if problems:
+        raise CompileError(tuple(problems))
     name = training.model or training.name
     with raise_as_compile_error(training.program):
         model, computed = write_parts(extract_model_program(training), name, RESERVED_NAMES), emit_functions(training, means)
@@ -174,8 +188,7 @@ def _map_names(section: TrainSection, tags: Set[str], machine: Machine | None) -
     }
     names |= {"steps": "STEPS"} if "steps" in tags else {"epochs": "EPOCHS"}
     names |= {} if "held" in tags else {"validation_data": "data"}
-    # The template is written for a metric of which more is better.
-    names |= {} if recipe.keep.higher else {"> best": "< best", "-math.inf": "math.inf"}
+    names |= {} if recipe.keep.higher else LOWER_IS_BETTER
     if machine is None:
         return names if "ema" in tags else {**names, "average": "model"}
     names |= {"len(micro_batches)": _count_micro_batches(tags, machine)} if machine.replicas > 1 else {}

@@ -32,6 +32,8 @@ CONSTANTS = (
     ClauseConstant("CLIP_NORM", lambda recipe: recipe.clip_norm),
     ClauseConstant("EMA", lambda recipe: recipe.ema),
     ClauseConstant("FROZEN", lambda recipe: tuple(pattern.text for pattern in recipe.freeze) or None),
+    ClauseConstant("PATIENCE", lambda recipe: recipe.stop.patience if recipe.stop is not None else None),
+    ClauseConstant("MIN_DELTA", lambda recipe: (recipe.stop.min_delta or None) if recipe.stop is not None else None),
     ClauseConstant("SEED", lambda recipe: recipe.seed),
 )
 

@@ -37,6 +37,8 @@ ACCUMULATE: int
 CLIP_VALUE: float
 CLIP_NORM: float
 EMA: float
+PATIENCE: int
+MIN_DELTA: float
 FROZEN: tuple[str, ...]
 GROUPS: list[tuple[str, dict[str, Any]]]
 SEED: int
@@ -233,6 +235,12 @@ def end_epoch(schedule: torch.optim.lr_scheduler.ReduceLROnPlateau, metrics: dic
     schedule.step(metrics[METRIC])
 
 
+def update_patience(metric: float, watched: float, waited: int) -> tuple[float, int]:  # if: patience
+    """Return the metric to improve on, and the number of validations in a row that did not improve it."""
+    return (metric, 0) if metric - MIN_DELTA > watched else (watched, waited + 1)  # if: min_delta
+    return (metric, 0) if metric > watched else (watched, waited + 1)  # if: not min_delta
+
+
 def format_metrics(metrics: dict[str, Tensor] | dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.6g}" for name, value in metrics.items())
 
@@ -252,6 +260,7 @@ def train(model: nn.Module, data: Batch) -> Trained:
     schedule = make_schedule(optimizer)  # if: plateau
     average = copy.deepcopy(model)  # if: ema
     best = -math.inf  # if: validates
+    watched, waited = -math.inf, 0  # if: patience
     step = 0
     for epoch in range(epochs):
         history = []  # if: history
@@ -282,6 +291,10 @@ def train(model: nn.Module, data: Batch) -> Trained:
         if metrics[METRIC] > best:  # if: validates
             best = metrics[METRIC]
             torch.save(average.state_dict(), BEST_FILE)
+        watched, waited = update_patience(metrics[METRIC], watched, waited)  # if: patience
+        if waited == PATIENCE:  # if: patience
+            print(f"stopped early: {PATIENCE} validations without a better result")
+            break
     return average  # if: ema
 
 
