@@ -140,7 +140,7 @@ class _FileBinder:
         imported = self.imports(item)
         requested = {name.name: name for name in item.names}
         for name, definition in imported.items():
-            if not requested or name in requested:
+            if name in requested or (not requested and definition.kind != "model"):
                 self.top.names.setdefault(name, definition)
         self.names.imported += [
             Occurrence(requested_name.span, requested_name.name, imported.get(requested_name.name))
@@ -236,7 +236,27 @@ class _FileBinder:
 
     def _model_of(self, item: ast.TrainDecl) -> NameScope:
         first = next(iter(self.models.values()), self.statement_scope)
-        return self.models.get(section_name(item) if item.model is None else item.model.name, first)
+        definition = self.top.names.get(section_name(item) if item.model is None else item.model.name)
+        # The names are of the model that a derived one is derived from in the end.
+        seen: set[int] = set()
+        while definition is not None and isinstance(definition.node, ast.ModelDecl) and id(definition.node) not in seen:
+            model = definition.node
+            seen.add(id(model))
+            if model.base is None:
+                return self.models[model.name.name] if model.span.file is self.file.span.file else self._open_imported(definition)
+            definition = self.top.names.get(model.base.name) if model.span.file is self.file.span.file else definition.base
+        return first
+
+    def _open_imported(self, definition: Definition) -> NameScope:
+        """A scope with the names of a model of another file. The names of its own file are not in it."""
+        model = definition.node
+        assert isinstance(model, ast.ModelDecl)
+        scope = NameScope(model.span, None)
+        for node in (*model.parameters, *model.body.statements):
+            for name in declared_names(node):
+                scope.names.setdefault(name.name, Definition(name.span, name.name, kind_of(node), node, model.name.name))
+        scope.parent = self.top
+        return scope
 
 
 def _make_definition(name: ast.Name, item: ast.Item) -> Definition:

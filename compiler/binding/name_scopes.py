@@ -19,13 +19,15 @@ _LITERALS = (ast.NumberLiteral, ast.String, ast.Boolean, ast.Dims, ast.ListExpr)
 
 class Definition(Record):
     """A name at the place where it is bound. `kind`: `block`, `model`, `function`, `let`, `parameter`, `tensor`, `shared`, `dimension` or
-    `variable`. `node` is the node that binds it. `owner` is the name of the definition with this parameter."""
+    `variable`. `node` is the node that binds it. `owner` is the name of the definition with this parameter. `base` is the definition of the
+    model that a model of another file is derived from."""
 
     span: Span
     name: str
     kind: str
     node: ast.Node
     owner: str = ""
+    base: Definition | None = None
 
 
 class Occurrence(Record):

@@ -117,7 +117,7 @@ def elaborate(
     program: Program | None = None
     with _limit_resources(definitions, session):
         files = definitions.file_scope(session)
-        selected = select_model(definitions, model, session)
+        selected = select_model(definitions, files, model, session)
         if selected is not None:
             with _within_stack(selected.span, session):
                 program = build_program(selected, files, params or {}, dims or {}, session)
@@ -168,7 +168,7 @@ def elaborate_training(
     training: Training | None = None
     with _limit_resources(definitions, session):
         files = definitions.file_scope(session)
-        selected = select_section(definitions, section, model, session)
+        selected = select_section(definitions, files, section, model, session)
         if selected is not None:
             with _within_stack(selected.span, session):
                 training = build_training(selected, files, params or {}, dims or {}, session)

@@ -60,7 +60,7 @@ class NotInFile(Problem):
     near: tuple[str, ...]
 
     def format_message(self) -> str:
-        return f"`{self.path}` defines no block, `fn` or `let` called `{self.name}`"
+        return f"`{self.path}` defines no block, model, `fn` or `let` called `{self.name}`"
 
     def format_help(self) -> tuple[str, ...]:
         return suggest_names(self.near)

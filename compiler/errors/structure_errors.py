@@ -189,6 +189,8 @@ class UnknownModel(Problem):
     name: str
     near: tuple[str, ...]
     known: tuple[str, ...]
+    path: str = ""
+    """The path of a used file that has the model: a `use` without names imports no models."""
 
     def format_message(self) -> str:
         return f"this file has no model `{self.name}`"
@@ -197,6 +199,8 @@ class UnknownModel(Problem):
         return ("the models are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ("there is no `model` in it",)
 
     def format_help(self) -> tuple[str, ...]:
+        if self.path:
+            return (f'a `use` without names imports no models, so add `use "{self.path}": {self.name}`',)
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
 
 

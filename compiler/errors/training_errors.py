@@ -130,6 +130,8 @@ class NoTrainedModel(Problem):
         return "this train section does not say which model it is for"
 
     def format_help(self) -> tuple[str, ...]:
+        if not self.models:
+            return ('write the model in this file, or import a published one: `use "zoo/vision/resnet.net": resnet18`',)
         names = ", ".join(f"`train for {name}`" for name in self.models)
         return (f"name the model: {names}",)
 
@@ -163,6 +165,8 @@ class ParameterOfBoth(Problem):
     code: ClassVar[str] = "bound-twice"
     name: str
     model: str
+    meant: str = ""
+    """What sets the model's parameters, if the section is called as its model and has no other parameters."""
 
     def format_message(self) -> str:
         return f"`{self.name}` is a parameter of the train section and of its model"
@@ -171,6 +175,8 @@ class ParameterOfBoth(Problem):
         return (f"`--set {self.name}=...` could mean either, and the section's is not given to the model",)
 
     def format_help(self) -> tuple[str, ...]:
+        if self.meant:
+            return (f"set the model's parameters after `for`: `train {self.meant}`",)
         return (f"use a different name, or set the model's by it: `train ... for {self.model} {self.name}={self.name}`",)
 
 

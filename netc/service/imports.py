@@ -20,8 +20,8 @@ Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
 
 
 class Importer:
-    """Lists the definitions that files export: their blocks, functions and `let`s, and the names that they import themselves. Each file is
-    read once. As in the compiler, files may use others `MAX_DEPTH` levels deep; deeper files are not read."""
+    """Lists the definitions that files export: their blocks, models, functions and `let`s, and the names that they import themselves. Each
+    file is read once. As in the compiler, files may use others `MAX_DEPTH` levels deep; deeper files are not read."""
 
     def __init__(self, loader: Loader, parse: Parse) -> None:
         self._loader, self._parse = loader, parse
@@ -45,17 +45,26 @@ class Importer:
             exports = self._known[id(source)] = {}
             for item in self._parse(source)[0].items:
                 self._add_export(item, exports)
+            for name in [name for name, definition in exports.items() if definition.kind == "model"]:
+                exports[name] = _link_base(exports[name], exports)
         return self._known[id(source)]
 
     def _add_export(self, item: ast.Item, exports: dict[str, Definition]) -> None:
         match item:
-            case ast.Block() | ast.Fn() | ast.Let():
+            case ast.Block() | ast.ModelDecl() | ast.Fn() | ast.Let():
                 for name in declared_names(item):
                     exports[name.name] = Definition(name.span, name.name, kind_of(item), item)
             case ast.Use(names=names):
                 theirs = self(item)
-                selected = {name.name for name in names} or theirs.keys()
+                selected = {name.name for name in names} or {name for name, definition in theirs.items() if definition.kind != "model"}
                 exports |= {name: definition for name, definition in theirs.items() if name in selected}
+
+
+def _link_base(model: Definition, exports: dict[str, Definition], depth: int = 0) -> Definition:
+    """A model with the definition of the model that it is derived from. Models that are derived from each other end at `MAX_DEPTH`."""
+    base = getattr(model.node, "base", None)
+    target = exports.get(base.name) if base is not None and model.base is None and depth < MAX_DEPTH else None
+    return model if target is None else replace(model, base=_link_base(target, exports, depth + 1))
 
 
 def find_use(file: ast.File, used_file: SourceFile, loader: Loader, parse: Parse) -> ast.Use | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 
 from netc.compiler.binding.name_scopes import Definition, Occurrence
 from netc.compiler.elaborate import CannotLoad
@@ -22,9 +21,11 @@ from netc.dsl.source import Span
 from ..files.file_access import SUFFIX
 from ..files.source_files import Unreadable
 from .checked_text import CheckedText
+from .imports import parse_used_files
 from .workspace import Workspace
 
-_SHARED_KINDS = ("block", "function", "let", "parameter", "tensor")
+_SHARED_KINDS = ("block", "model", "function", "let")
+"""The kinds of definitions that other files may import. Their parameters, and the tensors of a model, have names there too."""
 
 
 class RenameRefused(Exception):
@@ -71,9 +72,15 @@ def _find_label_references(checked: CheckedText, offset: int, declaration: bool)
 
 def _find_occurrences(workspace: Workspace, checked: CheckedText, definition: Definition) -> list[Occurrence]:
     occurrences = _filter_occurrences(checked, definition)
-    if definition.kind not in _SHARED_KINDS or (definition.kind in ("parameter", "tensor") and not definition.owner):
-        return occurrences
-    return occurrences + _find_other_occurrences(workspace, checked, definition, occurrences)
+    if definition.kind in _SHARED_KINDS or definition.owner or _is_tensor_of_model(checked, definition):
+        return occurrences + _find_other_occurrences(workspace, checked, definition, occurrences)
+    return occurrences
+
+
+def _is_tensor_of_model(checked: CheckedText, definition: Definition) -> bool:
+    """Whether a model of the text binds the name, which a train section in another file may use."""
+    models = [item for item in checked.file.items if isinstance(item, ast.ModelDecl)]
+    return any(statement is definition.node for model in models for statement in model.body.statements)
 
 
 def _find_other_occurrences(
@@ -104,18 +111,13 @@ def _find_other_occurrences(
 
 
 def _list_used_files(workspace: Workspace, path: str) -> set[str]:
-    """List the real paths of the files that a file uses."""
+    """List the real paths of the files that a file uses, directly or through others, in which the name need not be."""
     try:
         parsed = workspace.parse_text(path)
     except Unreadable:
         return set()
-    uses = [item for item in parsed.file.items if isinstance(item, ast.Use)]
     loader = workspace.make_loader(parsed.source, path)
-    paths = set()
-    for use in uses:
-        with suppress(CannotLoad):
-            paths.add(os.path.realpath(loader(use.path.value, use.span.file).name))
-    return paths
+    return {os.path.realpath(source.name) for source in parse_used_files(parsed.file, loader, workspace.parse_used)}
 
 
 def _filter_occurrences(checked: CheckedText, definition: Definition) -> list[Occurrence]:

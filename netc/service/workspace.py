@@ -22,7 +22,8 @@ from ..files.source_files import Unreadable, read_file
 from ..files.spec_loader import SpecLoader
 from .checked_text import CheckedText, CheckMemory, FileStamp, Parsed
 
-_STD = os.path.realpath(find_data_folder("std", "specs/std"))
+_OWN_SPECS = os.path.realpath(find_data_folder("specs", "specs"))
+"""The folder of the specs that are part of netc, with the standard library."""
 
 
 class Workspace:
@@ -69,8 +70,8 @@ class Workspace:
         return self._trials.check_text(real)
 
     def may_change(self, path: str) -> bool:
-        """Whether a file belongs to the user: it is neither in the standard library nor in an installed package."""
-        return path in self._open or not is_within(path, [_STD, *(os.path.realpath(folder) for folder in site.getsitepackages())])
+        """Whether a file belongs to the user: it is neither part of netc nor in an installed package."""
+        return path in self._open or not is_within(path, [_OWN_SPECS, *(os.path.realpath(folder) for folder in site.getsitepackages())])
 
     @property
     def open_paths(self) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def test_completion_in_a_block_that_is_not_closed() -> None:
 def test_completion_of_paths_and_their_names(tmp_path: Path) -> None:
     (tmp_path / "parts.net").write_text("block one { relu }\nlet two = 2\nmodel three { input 3 -> relu }\n")
     assert completions('use "p|', tmp_path) == ["parts.net"]
-    assert completions('use "parts.net": |', tmp_path) == ["one", "two"]
+    assert completions('use "parts.net": |', tmp_path) == ["one", "two", "three"]
 
 
 # --- names -------------------------------------------------------------------------------------------------------------------------

@@ -28,14 +28,16 @@ class UsedDefinitions:
         self.needed: dict[int, ItemNames] = {}
         self.main = self._bind_file(text.file)
         for item in self._list_roots():
-            self._mark_needed(self.main.by_node[id(item)])
+            self._mark_needed(self.files[item.span.file.name].by_node[id(item)])
 
     def list_model_chain(self) -> list[ast.ModelDecl]:
         """List the model, and the models that it is derived from. Empty if the file's own statements are the model."""
-        models = {item.name.name: item for item in self.text.file.items if isinstance(item, ast.ModelDecl)}
         chain = [] if self.text.model is None else [self.text.model]
-        while chain and chain[-1].base is not None:
-            chain.append(models[chain[-1].base.name])
+        while chain and (base := chain[-1].base) is not None:
+            # Each model sees the names of its own file.
+            model = self.files[chain[-1].span.file.name].top.names[base.name].node
+            assert isinstance(model, ast.ModelDecl)
+            chain.append(model)
         return chain
 
     def iterate_items(self) -> Iterator[ItemNames]:
@@ -68,12 +70,12 @@ class UsedDefinitions:
         return self.files[file.span.file.name]
 
     def _find_imported(self, use: ast.Use) -> Mapping[str, Definition]:
-        """Return the names that a `use` imports: all but models."""
+        """Return the names that a `use` may import."""
         source: SourceFile | None = self.text.used.get((use.span.file.name, use.path.value))
         if source is None:
             return {}
         names = self.files.get(source.name) or self._bind_file(parse_source(source)[0])
-        return {name: definition for name, definition in names.top.names.items() if definition.kind != "model"}
+        return names.top.names
 
     def _mark_needed(self, root: ItemNames) -> None:
         stack = [root]

@@ -79,8 +79,10 @@ def elaborate_model(
     session: ElaborationSession,
     also: tuple[ast.Statement, ...] = (),
 ) -> ModelBody | None:
-    """Binds the model's parameters, declares the dimensions of its inputs and of the inputs in `also`, and runs its statements."""
+    """Binds the model's parameters, declares the dimensions of its inputs and of the inputs in `also`, and runs its statements. `files` is
+    the scope of the file that selects the model."""
     elaborator = Elaborator(session)
+    files = selected.scope or files
     parameter_scope = outside = Scope(files, None)
     scope = Scope(outside, None)
     body = selected.body

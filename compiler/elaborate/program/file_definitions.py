@@ -19,7 +19,7 @@ from ...binding.section_names import section_name, sections_of
 from ...errors.structure_errors import StrayStatement
 from ..elaboration_session import ElaborationSession
 from ..names.unused import UnusedWarning, find_unused_names
-from ..resource_limits import MAX_ERRORS, Budget, Resource, deep_stack
+from ..resource_limits import MAX_DEPTH, MAX_ERRORS, Budget, Resource, deep_stack
 from ..scopes.scope import Binding, BlockDef, FnDef, LazyLet, Scope
 from .file_scopes import define_file
 
@@ -125,5 +125,16 @@ def _imported_definition(name: str, binding: Binding | None, source: SourceFile)
     """The definition of a name in another file."""
     if binding is None or binding.span is None or binding.span.file is source or not isinstance(binding.value, (BlockDef, FnDef, LazyLet)):
         return None
-    node = binding.value.node
-    return Definition(binding.span, name, kind_of(node), node)
+    return _define(name, binding, binding.value)
+
+
+def _define(name: str, binding: Binding, value: BlockDef | FnDef | LazyLet, depth: int = 0) -> Definition:
+    """The definition of a name, with the model that a model is derived from. Models that are derived from each other are an error, which is
+    reported when one is elaborated."""
+    node, base = value.node, None
+    assert binding.span is not None
+    if isinstance(node, ast.ModelDecl) and node.base is not None and depth < MAX_DEPTH:
+        target, theirs = value.scope.names.get(node.base.name), value.scope.find_model(node.base.name)
+        if target is not None and theirs is not None and target.span is not None:
+            base = _define(node.base.name, target, theirs, depth + 1)
+    return Definition(binding.span, name, kind_of(node), node, base=base)

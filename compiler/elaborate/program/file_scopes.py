@@ -12,6 +12,7 @@ from netc.dsl.source import SourceFile
 from ...errors.binding_errors import BoundTwice, ReservedName
 from ...errors.file_errors import CannotUse, NotInFile, UseCycle
 from ...errors.limit_errors import TooMuchNesting
+from ...errors.problem import Problem
 from ...types.tensor_types import BATCH
 from ..elaboration_session import CannotLoad, ElaborationSession
 from ..resource_limits import MAX_DEPTH
@@ -73,9 +74,9 @@ def _import_file(node: ast.Use, scope: Scope, session: ElaborationSession) -> No
     source = _load_source(node, scope, session)
     if source.name in session.loading:
         chain = (*session.loading[session.loading.index(source.name) :], source.name)
-        raise Failure(UseCycle(chain), node.path.span)
+        raise _give_up(node, scope, UseCycle(chain))
     if len(session.loading) > MAX_DEPTH:
-        raise Failure(TooMuchNesting(MAX_DEPTH, "files that use others"), node.path.span)
+        raise _give_up(node, scope, TooMuchNesting(MAX_DEPTH, "files that use others"))
     theirs = session.files.get(source.name) or _define_source(source, session)
     # A text may use one large file again and again.
     session.count_items(len(theirs.names), node.path.span)
@@ -92,7 +93,7 @@ def _import_free_names(theirs: Scope, scope: Scope) -> list[str]:
     In a chain of files, each imports the names of all files after it: an error handler for each name would take most of the time."""
     conflicts: list[str] = []
     for name, binding in theirs.names.items():
-        if name == UNNEEDED or _is_model(binding):
+        if name == UNNEEDED or theirs.find_model(name) is not None:
             continue
         earlier = scope.names.get(name)
         if earlier is None or earlier.value is binding.value:
@@ -100,6 +101,14 @@ def _import_free_names(theirs: Scope, scope: Scope) -> list[str]:
         else:
             conflicts.append(name)
     return conflicts
+
+
+def find_unnamed_model(name: str, file: SourceFile, session: ElaborationSession) -> str:
+    """The path of a `use` of `file` whose file has the model, or an empty string. It is called after the name was not found."""
+    for (user, path), source in session.used.items():
+        if user == file.name and source.name in session.files and session.files[source.name].find_model(name) is not None:
+            return path
+    return ""
 
 
 def _load_source(node: ast.Use, scope: Scope, session: ElaborationSession) -> SourceFile:
@@ -112,15 +121,16 @@ def _load_source(node: ast.Use, scope: Scope, session: ElaborationSession) -> So
         source = session.used[node.span.file.name, path] = session.loader(path, node.span.file)
         return source
     except CannotLoad as problem:
-        for name in node.names:
-            scope.bind_name(name.name, UNKNOWN, name.span)
-        # Without a list of names, any unknown name may be from the file that could not be read.
-        scope.incomplete |= not node.names
-        raise Failure(CannotUse(path, problem.why, problem.near, problem.remedy), node.path.span) from None
+        raise _give_up(node, scope, CannotUse(path, problem.why, problem.near, problem.remedy)) from None
 
 
-def _is_model(binding: Binding) -> bool:
-    return isinstance(binding.value, BlockDef) and isinstance(binding.value.node, ast.ModelDecl)
+def _give_up(node: ast.Use, scope: Scope, problem: Problem) -> Failure:
+    """The failure of a `use` whose file is not read. Its names are known, so that nothing more is reported about them."""
+    for name in node.names:
+        scope.bind_name(name.name, UNKNOWN, name.span)
+    # Without a list of names, any unknown name may be from the file that could not be read.
+    scope.incomplete |= not node.names
+    return Failure(problem, node.path.span)
 
 
 def _define_source(source: SourceFile, session: ElaborationSession) -> Scope:

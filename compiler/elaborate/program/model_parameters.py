@@ -21,9 +21,10 @@ from ..interpreter.block_arguments import BoundParameters, ModelParameters, lite
 from ..interpreter.elaborator import Elaborator
 from ..resource_limits import MAX_DEPTH
 from ..scopes.compile_time_values import UNKNOWN, OperatorRef
-from ..scopes.early_exits import Failure
+from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import UNNEEDED, BlockDef, LazyLet, Scope, StageClosure
 from ..scopes.value_text import format_value
+from .file_scopes import find_unnamed_model
 from .model_selection import EXPECTS, SelectedModel
 from .option_origin import option_span
 
@@ -119,12 +120,17 @@ def reject_unknown(params: Mapping[str, Any], known: list[str], session: Elabora
 def resolve_base(
     model: ast.ModelDecl, scope: Scope, files: Scope, elaborator: Elaborator, origins: dict[str, Origin]
 ) -> tuple[ast.Body, Scope]:
-    """The body that a model is derived from, in the end, and the scope of the parameters there. `origins` grows by their symbols."""
+    """The body that a model is derived from, in the end, and the scope of the parameters there. `origins` grows by their symbols.
+
+    `files` is the scope of the model's file. A base from another file sees the names of its own file, whatever this one imports.
+    """
     seen = [model]
     session = elaborator.session
     while model.base is not None:
         name = model.base.name
-        target = _base_of(model.base, files)
+        definition = _base_of(model.base, files, session)
+        target = definition.node
+        assert isinstance(target, ast.ModelDecl)
         for statement in model.body.statements:
             if not isinstance(statement, (ast.Broken, *EXPECTS)):
                 session.report_problem(StrayStatement(name), statement.span)
@@ -133,6 +139,7 @@ def resolve_base(
         if len(seen) >= MAX_DEPTH:
             raise Failure(TooMuchNesting(MAX_DEPTH, "models that are derived from others"), model.base.name_span)
         session.index.record_name(model.base.name_span, name, files.names.get(name))
+        files = definition.scope
         inner = Scope(files, None)
         constants = tuple(p for p in target.parameters if isinstance(p, ast.ParameterDecl))
         bound = ModelParameters.make_empty(name)
@@ -143,10 +150,12 @@ def resolve_base(
     return model.body, scope
 
 
-def _base_of(base: ast.Apply, files: Scope) -> ast.ModelDecl:
-    binding_and_scope = files.find_binding(base.name)
-    target = binding_and_scope[0].value.node if binding_and_scope is not None and isinstance(binding_and_scope[0].value, BlockDef) else None
-    if isinstance(target, ast.ModelDecl):
-        return target
-    models = [n for n, b in files.names.items() if isinstance(b.value, BlockDef) and isinstance(b.value.node, ast.ModelDecl)]
-    raise Failure(UnknownModel(base.name, tuple(find_similar_names(base.name, models)), tuple(models)), base.name_span)
+def _base_of(base: ast.Apply, files: Scope, session: ElaborationSession) -> BlockDef:
+    definition = files.find_model(base.name)
+    if definition is not None:
+        return definition
+    if files.may_lack(base.name):
+        raise AlreadyReported
+    models = list(files.model_names())
+    path = find_unnamed_model(base.name, base.span.file, session)
+    raise Failure(UnknownModel(base.name, tuple(find_similar_names(base.name, models)), tuple(models), path), base.name_span)

@@ -10,26 +10,34 @@ from netc.dsl.source import SourceFile, Span
 
 from ...errors.structure_errors import MARKED, AmbiguousModel, ExpectMisplaced, UnknownModel
 from ..elaboration_session import ElaborationSession
+from ..scopes.scope import Scope
 from .file_definitions import FileDefinitions
+from .file_scopes import find_unnamed_model
 from .option_origin import option_span
 
 EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
 
 
 class SelectedModel:
-    """The model to be elaborated: its name and body. `node` is None for the file's own statements."""
+    """The model to be elaborated: its name and body. `node` is None for the file's own statements. `scope` is the scope of the model's
+    file, if that is another one."""
 
-    def __init__(self, name: str, body: ast.Body, node: ast.ModelDecl | None) -> None:
+    def __init__(self, name: str, body: ast.Body, node: ast.ModelDecl | None, scope: Scope | None = None) -> None:
         self.name = name
         self.body = body
         self.node = node
+        self.scope = scope
         self.span = node.name.span if node is not None else Span(body.span.file, 0, 0)
 
 
-def select_model(definitions: FileDefinitions, wanted: str | None, session: ElaborationSession) -> SelectedModel | None:
-    """The selected model; None if there is none, or if the choice is ambiguous (which is reported)."""
+def select_model(definitions: FileDefinitions, files: Scope, wanted: str | None, session: ElaborationSession) -> SelectedModel | None:
+    """The selected model; None if there is none, or if the choice is ambiguous (which is reported). One that the file imports is selected
+    only if it is `wanted`."""
     models, source, complete = definitions.models, definitions.source, definitions.complete
     stem = os.path.splitext(os.path.basename(source.name))[0]
+    imported = find_model(wanted, files) if wanted is not None and wanted not in models else None
+    if imported is not None:
+        return imported
     if not models:
         return _select_statements(definitions.statements, source, stem, wanted, session)
     # A model without defaults is a base for others, so only complete ones make the choice ambiguous.
@@ -39,11 +47,19 @@ def select_model(definitions: FileDefinitions, wanted: str | None, session: Elab
         return None
     name = wanted or (stem if stem in complete else complete[0])
     if name not in models:
-        session.report_problem(
-            UnknownModel(name, tuple(find_similar_names(name, list(models))), tuple(models)), option_span("--model", name)
-        )
+        known = [*files.model_names()]
+        path = find_unnamed_model(name, definitions.source, session)
+        session.report_problem(UnknownModel(name, tuple(find_similar_names(name, known)), tuple(known), path), option_span("--model", name))
         return None
     return SelectedModel(name, models[name].body, models[name])
+
+
+def find_model(name: str, files: Scope) -> SelectedModel | None:
+    """The model of this name that the file of the scope defines or imports."""
+    definition = files.find_model(name)
+    if definition is None or not isinstance(definition.node, ast.ModelDecl):
+        return None
+    return SelectedModel(definition.node.name.name, definition.node.body, definition.node, definition.scope)
 
 
 def _select_statements(

@@ -18,9 +18,11 @@ from ...errors.structure_errors import UnknownModel
 from ...errors.training_errors import NoSection, NoTrainedModel, SectionOfNoModel
 from ..elaboration_session import ElaborationSession
 from ..resource_limits import MAX_DEPTH
-from ..scopes.early_exits import Failure
+from ..scopes.early_exits import AlreadyReported, Failure
+from ..scopes.scope import Scope
 from .file_definitions import FileDefinitions
-from .model_selection import SelectedModel, select_model
+from .file_scopes import find_unnamed_model
+from .model_selection import SelectedModel, find_model, select_model
 from .option_origin import option_span
 
 LENGTHS = ("epochs", "steps")
@@ -48,9 +50,10 @@ def _span_of(section: ast.TrainDecl) -> Span:
 
 
 def select_section(
-    definitions: FileDefinitions, wanted: str | None, model: str | None, session: ElaborationSession
+    definitions: FileDefinitions, files: Scope, wanted: str | None, model: str | None, session: ElaborationSession
 ) -> SelectedSection | None:
-    """The section that is asked for: `wanted`, the only one, or the only one for `model`. None after a diagnostic."""
+    """The section that is asked for: `wanted`, the only one, or the only one for `model`. None after a diagnostic. `files` is the scope of
+    the file, which may import the model."""
     sections = definitions.sections
     for section in definitions.repeated_sections:
         name = section_name(section)
@@ -72,11 +75,13 @@ def select_section(
     with session.catch_failures(()):
         chain = _resolve_chain(chosen, sections)
         call = next((s.model for s in chain if s.model is not None), None)
-        selected = _model_of(chain, call, definitions, session)
+        selected = _model_of(chain, call, definitions, files, session)
         if model is not None and selected.name != model:
             session.report_problem(NoSection("", tuple(sections), model), option_span("--model", model))
             return None
-        return SelectedSection(section_name(chosen), chain, selected, call, len(definitions.models) > 1)
+        # An imported model is selected by its name alone.
+        several = len(definitions.models) > 1 or selected.scope is not files
+        return SelectedSection(section_name(chosen), chain, selected, call, several and selected.node is not None)
     return None
 
 
@@ -96,36 +101,31 @@ def _resolve_chain(section: ast.TrainDecl, sections: Mapping[str, ast.TrainDecl]
 
 
 def _model_of(
-    chain: tuple[ast.TrainDecl, ...], call: ast.Apply | None, definitions: FileDefinitions, session: ElaborationSession
+    chain: tuple[ast.TrainDecl, ...], call: ast.Apply | None, definitions: FileDefinitions, files: Scope, session: ElaborationSession
 ) -> SelectedModel:
     """The model that a section is for: as it says, of its own name, or the one that a file without a choice has."""
-    models = definitions.models
+    models = [*files.model_names()]
     if call is not None:
-        if call.name not in models:
-            raise Failure(UnknownModel(call.name, tuple(find_similar_names(call.name, list(models))), tuple(models)), call.name_span)
-        return _make_selected(models[call.name])
-    named = next((models[s.name.name] for s in chain if s.name is not None and s.name.name in models), None)
+        called = find_model(call.name, files)
+        if called is None and files.may_lack(call.name):
+            raise AlreadyReported
+        if called is None:
+            path = find_unnamed_model(call.name, call.span.file, session)
+            raise Failure(UnknownModel(call.name, tuple(find_similar_names(call.name, models)), tuple(models), path), call.name_span)
+        return called
+    named = next((m for s in chain if s.name is not None and (m := find_model(s.name.name, files)) is not None), None)
     if named is not None:
-        return _make_selected(named)
-    section_word = chain[-1].name
-    if models and section_word is not None:
-        raise Failure(
-            SectionOfNoModel(section_word.name, tuple(find_similar_names(section_word.name, list(models))), tuple(models)),
-            section_word.span,
-        )
-    if models:
-        complete = definitions.complete
-        if len(complete) != 1:
-            raise Failure(NoTrainedModel(tuple(complete)), _span_of(chain[0]))
-        return _make_selected(models[complete[0]])
-    selected = select_model(definitions, None, session)
+        return named
+    complete = definitions.complete
+    word = chain[-1].name
+    selected = select_model(definitions, files, None, session) if not definitions.models else None
+    if selected is None and word is not None and models:
+        raise Failure(SectionOfNoModel(word.name, tuple(find_similar_names(word.name, models)), tuple(models)), word.span)
+    if selected is None and len(complete) == 1:
+        selected = find_model(complete[0], files)
     if selected is None:
-        raise Failure(NoTrainedModel(()), _span_of(chain[0]))
+        raise Failure(NoTrainedModel(tuple(complete or models)), _span_of(chain[0]))
     return selected
-
-
-def _make_selected(model: ast.ModelDecl) -> SelectedModel:
-    return SelectedModel(model.name.name, model.body, model)
 
 
 def statements_of(chain: tuple[ast.TrainDecl, ...]) -> tuple[ast.Statement, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
@@ -33,7 +34,7 @@ from ...ir.training_program import LOSS, MODEL, RESERVED_METRIC_NAMES, Training
 from ...ir.walk import collect_graphs, collect_symbol_values, find_needed_nodes
 from ...types.tensor_types import FLOAT32
 from ..elaboration_session import ElaborationSession
-from ..interpreter.block_arguments import UNTRACED, BoundParameters
+from ..interpreter.block_arguments import UNTRACED, BoundParameters, match_arguments
 from ..interpreter.body_graphs import close_frame
 from ..interpreter.elaborator import Elaborator
 from ..scopes.body_tensors import copy_tensor
@@ -65,9 +66,9 @@ def build_training(
     if section.model.node is not None:
         _bind_sections(section, section_params, outside, elaborator)
     # `setdefault`: what the caller sets wins over what the section writes.
-    for keyword in section.model_call.keywords if section.model_call is not None else ():
+    for name, expr in _model_arguments(section, session).items():
         with session.catch_failures(()):
-            model_params.setdefault(keyword.name, elaborator.evaluate(keyword.value, outside))
+            model_params.setdefault(name, elaborator.evaluate(expr, outside))
     statements = _drop_out_statements(drop_mistaken_settings(statements_of(section.chain), session), session)
     model = elaborate_model(
         section.model, files, model_params, dims, session, tuple(s for s in statements if not isinstance(s, ast.Setting))
@@ -76,7 +77,17 @@ def build_training(
         return None
     if section.model.node is None:  # a file without a model: defaults may use its `let`s, which are evaluated by now
         _bind_sections(section, section_params, outside, elaborator)
-    return _build_objective(section, statements, outside, model, model_params, session)
+    return _build_objective(section, statements, files, outside, model, model_params, session)
+
+
+def _model_arguments(section: SelectedSection, session: ElaborationSession) -> dict[str, ast.Expr]:
+    """Return the values that the section writes for the model's parameters."""
+    if section.model_call is None or section.model.node is None:
+        return {}
+    constants = tuple(p for p in section.model.node.parameters if isinstance(p, ast.ParameterDecl))
+    with session.catch_failures(()):
+        return match_arguments(section.model.name, constants, section.model_call)
+    return {}
 
 
 def _parameters_of(section: SelectedSection) -> list[str]:
@@ -94,11 +105,18 @@ def _refuse_shared_names(section: SelectedSection, session: ElaborationSession) 
     """Reports parameters of the section that have the name of one of the model and do not set it: a value could be meant for either."""
     of_model = {name.name: name.span for name in _parameter_nodes(section.model)}
     passed = {k.name for k in section.model_call.keywords} if section.model_call is not None else set()
-    for parameter in (p for part in section.chain for p in part.parameters):
-        name = parameter.name.name
-        if name in of_model and name not in passed:
-            marks = ((of_model[name], "the model's"),)
-            session.report_problem(ParameterOfBoth(name, section.model.name), parameter.name.span, marks)
+    for part in section.chain:
+        shared = [p.name for p in part.parameters if p.name.name in of_model and p.name.name not in passed]
+        meant = ""
+        edits: tuple[Edit, ...] = ()
+        # The author of `train resnet18(classes=3)` means the model's parameters.
+        if part.name is not None and part.name.name == section.model.name and shared and len(shared) == len(part.parameters):
+            place = part.name.span
+            meant = f"for {place.to(part.parameters[-1].span).text})"
+            edits = (Edit(Span(place.file, place.start, place.start), "for "),)
+        for name in shared:
+            marks = ((of_model[name.name], "the model's"),)
+            session.report_problem(ParameterOfBoth(name.name, section.model.name, meant), name.span, marks, edits=edits)
 
 
 def _drop_out_statements(statements: tuple[ast.Statement, ...], session: ElaborationSession) -> tuple[ast.Statement, ...]:
@@ -153,6 +171,7 @@ def _drop_arguments(call: ast.Apply, constants: tuple[ast.ParameterDecl, ...], n
 def _build_objective(
     section: SelectedSection,
     statements: tuple[ast.Statement, ...],
+    files: Scope,
     outside: Scope,
     body: ModelBody,
     params: dict[str, Any],
@@ -160,7 +179,7 @@ def _build_objective(
 ) -> Training | None:
     _name_outputs(body)
     frame = GraphFrame(Graph(f"{section.name}_objective", "model", section.span), body.frame, LabelAllocator(numbered=False), ())
-    names = Scope(body.scope, None)
+    names = Scope(_open_model_names(body, files), None)
     names.names = dict(outside.names)
     scope = frame.home = Scope(names, frame)
     spans = {s.name.name: s.name.span for s in statements if isinstance(s, ast.Metric)}
@@ -189,6 +208,16 @@ def _build_objective(
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
     place = scope.names[LOSS].span or section.span
     return Training(section.name, section.model.name, program, settings, section.span, place, spans, section.several, params)
+
+
+def _open_model_names(model: ModelBody, files: Scope) -> Scope:
+    """A scope with the names of the model's body and parameters. Around them are the names of the section's file, `files`: the model may
+    be from another file, whose blocks and functions the section does not see."""
+    parameters = Scope(files, None)
+    parameters.names = model.base_scope.names
+    tensors = Scope(parameters, model.frame)
+    tensors.names = model.scope.names
+    return tensors
 
 
 def _name_outputs(model: ModelBody) -> None:

@@ -26,6 +26,7 @@ from ...ops.operator import strict_key
 from ...types.traced_ints import TracedInt, has_origin, origin_key, origin_of
 from .body_tensors import copy_tensor, copy_with_symbols
 from .compile_time_values import (
+    UNKNOWN,
     AbsentTensor,
     Const,
     ConstExpr,
@@ -60,6 +61,10 @@ class BlockDef(Record):
 
     node: ast.Block | ast.ModelDecl
     scope: Scope
+
+    @property
+    def is_model(self) -> bool:
+        return isinstance(self.node, ast.ModelDecl)
 
 
 class StageClosure(Record):
@@ -155,6 +160,21 @@ class Scope:
                 return binding, scope
             scope = scope.parent
         return None
+
+    def find_model(self, name: str) -> BlockDef | None:
+        """The model of this name that a file defines or imports."""
+        binding = self.names.get(name)
+        value = None if binding is None else binding.value
+        return value if isinstance(value, BlockDef) and value.is_model else None
+
+    def may_lack(self, name: str) -> bool:
+        """Whether an error that has been reported may be why a file lacks the name."""
+        binding = self.names.get(name)
+        return self.may_lack_names() if binding is None else binding.value is UNKNOWN
+
+    def model_names(self) -> Iterator[str]:
+        """The names of the models that a file defines or imports."""
+        yield from (name for name in self.names if self.find_model(name) is not None)
 
     def use_binding(self, name: str) -> Binding | None:
         """The binding as it is seen from this scope's frame; it counts as used."""
