@@ -5,7 +5,6 @@ Out: entries, in the order of folders, files and models; and facts from the text
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -68,17 +67,9 @@ def tree(spec: str) -> ast.File:
     return file
 
 
-@cache
-def compilable(path: Path) -> list[str | None]:
-    """The models of any file that have all their arguments; None for that of a file which gives it no name."""
-    found: list[str | None] = []
-    for name in re.findall(r"^model (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE) or [None]:
-        try:
-            netc.compile_file(path, model=name)
-        except netc.CompileError:
-            continue
-        found.append(name)
-    return found
+def complete_names(path: Path) -> list[str | None]:
+    """The models of a file that have all their arguments; None for the model of a file that gives it no name."""
+    return [*complete_models(tree(path.relative_to(SPECS).as_posix()))] or [None]
 
 
 def entries(spec: str) -> list[Entry]:

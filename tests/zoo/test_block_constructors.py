@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from zoo.catalogue import compilable
+from zoo.catalogue import complete_names
 
 import netc
 from netc.compiler.backends.python.code.classes import ClassDef
@@ -59,7 +59,7 @@ def emitted(path: Path, name: str) -> Emitted:
 
 def cases() -> Iterator[Any]:
     for path in FILES:
-        names = [name for name in compilable(path) if name is not None]
+        names = [name for name in complete_names(path) if name is not None]
         for number, (one, other) in enumerate(permutations(names[:8], 2)):
             yield pytest.param(path, one, other, id=f"{one}-{other}", marks=[pytest.mark.zoo] if number > 1 else [pytest.mark.long])
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import torch
-from zoo.catalogue import compilable
+from zoo.catalogue import complete_names
 from zoo.small import SMALL, Small
 
 import netc
@@ -37,7 +37,7 @@ Arguments = dict[str, Any]
 
 def cases() -> Iterator[Any]:
     for path in FILES:
-        for index, name in enumerate(compilable(path)):
+        for index, name in enumerate(complete_names(path)):
             yield pytest.param(path, name, id=name or path.stem, marks=[pytest.mark.zoo] if index else [])
 
 
