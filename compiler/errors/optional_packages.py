@@ -20,6 +20,7 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "tensorboard": "tensorboard",
     "tokenizers": "tokenizers",
+    "torchvision": "torchvision",
 }
 """Each module that netc imports only where a command needs it, and its name on a package index. The extras in pyproject.toml have the same
 packages."""

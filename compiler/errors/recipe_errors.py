@@ -120,7 +120,7 @@ class SettingAssigned(Problem):
 
 
 class UnknownChoice(Problem):
-    """An optimizer or schedule that PyTorch does not have."""
+    """An optimizer, schedule or transform that PyTorch or torchvision does not have."""
 
     code: ClassVar[str] = "unknown-setting"
     what: str
@@ -142,7 +142,7 @@ class UnknownChoice(Problem):
 
 
 class UnknownOption(Problem):
-    """An argument that an optimizer or schedule does not have."""
+    """An argument that an optimizer, schedule or transform does not have."""
 
     code: ClassVar[str] = "unknown-setting"
     owner: str

@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .augment_batches import SampleAugmenter
 from .data.data_columns import InputColumns
 from .data.data_source import Array, Indices
+from .data.prefetch import prefetch_results
 from .ranks import Ranks
 from .recipe import Recipe
 from .section_file import SectionFile
@@ -53,11 +55,13 @@ class BatchLoader:
         self.columns, self.indices = data
         self.recipe, self.ranks, self.file = recipe, ranks, file
         self.per_epoch = -(-len(self.indices) // recipe.batch)
+        self.augmenter = SampleAugmenter(file, recipe) if recipe.augmentations else None
         self._epoch: tuple[int, Indices] = (-1, self.indices[:0])
 
     def iterate_steps(self, start: int, stop: int) -> Generator[tuple[list[MicroBatch], int]]:
         """Yield the micro-batches of this process and the number of samples of all processes, for each step."""
-        return self._iterate_batches(self.columns, ((number, self._select_indices(number)) for number in range(start, stop)))
+        numbered_indices = ((number, self._select_indices(number)) for number in range(start, stop))
+        return self._iterate_batches(self.columns, numbered_indices, self.augmenter)
 
     def iterate_validation(self, data: Subset) -> Iterator[MicroBatch]:
         """Yield the validation samples in order, in micro-batches of the same size as in training."""
@@ -68,19 +72,32 @@ class BatchLoader:
             yield from micro_batches
 
     def _iterate_batches(
-        self, columns: InputColumns, numbered_indices: Iterator[tuple[int, Indices]]
+        self, columns: InputColumns, numbered_indices: Iterator[tuple[int, Indices]], augmenter: SampleAugmenter | None = None
     ) -> Generator[tuple[list[MicroBatch], int]]:
         draws = InputSampler(self.file, columns)
         first, lookahead = tee((number, indices, self._split_indices(indices)) for number, indices in numbered_indices)
-        tensors = columns.iterate_batches(
-            (self.ranks.select_share(piece) for _, _, pieces in lookahead for piece in pieces), self._to_tensors
-        )
+        shares = ((number, self.ranks.select_share(piece)) for number, _, pieces in lookahead for piece in pieces)
+        tensors = self._read_tensors(columns, shares, augmenter)
         for number, indices, pieces in first:
             micro_batches = [next(tensors) for _ in pieces]
             if not draws.is_empty:
                 drawn = self._split_draws(draws.draw_batch(number, len(indices)), pieces)
                 micro_batches = [micro_batch | drawn_part for micro_batch, drawn_part in zip(micro_batches, drawn, strict=True)]
             yield micro_batches, len(indices)
+
+    def _read_tensors(
+        self, columns: InputColumns, shares: Iterator[tuple[int, Indices]], augmenter: SampleAugmenter | None
+    ) -> Iterator[MicroBatch]:
+        """Read the samples of each share as tensors on the device. With an augmenter, they are computed ahead, in threads."""
+        if augmenter is None:
+            return columns.iterate_batches((indices for _, indices in shares), self._to_tensors)
+
+        def read_augmented(share: tuple[int, Indices]) -> MicroBatch:
+            number, indices = share
+            batch = {name: array_to_tensor(array) for name, array in columns.read_batch(indices).items()}
+            return augmenter.augment_batch(batch, indices, number)
+
+        return (move_tensors(batch, self.ranks.device) for batch in prefetch_results(read_augmented, shares))
 
     def _to_tensors(self, arrays: dict[str, Array]) -> MicroBatch:
         return arrays_to_tensors(arrays, self.ranks.device)
@@ -108,7 +125,11 @@ class BatchLoader:
 
 def arrays_to_tensors(arrays: dict[str, Array], device: torch.device) -> MicroBatch:
     """Convert the arrays of a batch to tensors on the device."""
-    tensors = {name: array_to_tensor(array) for name, array in arrays.items()}
+    return move_tensors({name: array_to_tensor(array) for name, array in arrays.items()}, device)
+
+
+def move_tensors(tensors: MicroBatch, device: torch.device) -> MicroBatch:
+    """Move the tensors of a batch to the device."""
     return tensors if device.type == "cpu" else {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
 
 

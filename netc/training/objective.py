@@ -97,6 +97,19 @@ class Objective(nn.Module):
         if self.file.has_function("clip_gradients"):
             self.file.clip_gradients(self.model)
 
+    def augment(self, inputs: Mapping[str, Tensor], samples: Sequence[int], step: int) -> dict[str, Tensor]:
+        """Augment a batch as `netc train` does in a step, if the section has `augment`.
+
+        Args:
+            inputs: The batch on the CPU, `[N, ...]`.
+            samples: For each row of the batch, the index of the sample in the data.
+            step: The number of the step, from 0. Seed, step and index determine the random numbers.
+        """
+        if not self.file.has_function("augment_batch"):
+            return dict(inputs)
+        augmented: dict[str, Tensor] = self.file.augment_batch(dict(inputs), torch.as_tensor(samples), step)
+        return augmented
+
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Compute the loss and the metrics of a batch. Inputs of other names are ignored; a missing one is a `ValueError`."""
         self._check_inputs(inputs)

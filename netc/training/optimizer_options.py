@@ -25,9 +25,10 @@ from netc.dsl.source import Span
 
 from ..files.file_problems import make_diagnostic
 from ..reference.foreign_names import UNUSABLE
+from .named_setting import NamedSetting
 from .optimizers import NAMED_SCHEDULES, Schedule, fill_step_counts, list_keyword_options, list_optimizers, list_schedulers, normalize_name
 from .option_kinds import OptionKinds
-from .recipe import USUAL_REMEDY, NamedSetting, Recipe
+from .recipe import USUAL_REMEDY, Recipe
 from .setting_values import describe_found, is_number
 
 Constructor = Callable[[dict[str, Any]], object]
@@ -67,11 +68,11 @@ def _check_optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
     for argument in named.positional:
         yield WrongSetting(named.name, "takes its arguments by name", f"write `lr={argument.value}`"), argument.span
     known = list_keyword_options(cls, 1)
-    yield from _check_arguments(named.name, named.options, known)
+    yield from check_arguments(named.name, named.options, known)
     for rule in recipe.groups:
-        yield from _check_arguments(named.name, rule.options, known)
+        yield from check_arguments(named.name, rule.options, known)
     for options in (named.options, *(rule.options for rule in recipe.groups)):
-        yield from _check_values(cls, named, options, known, partial(_try_optimizer, cls))
+        yield from check_values(cls, named, options, known, partial(_try_optimizer, cls))
 
 
 def _check_schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
@@ -103,7 +104,7 @@ def _check_schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
             remedy = f"write `{stage.name} 1000 -> ...`"
             yield WrongSetting(stage.name, "needs its number of steps, as another schedule follows", remedy), stage.span
         if normalize_name(stage.name) in NAMED_SCHEDULES:
-            yield from _check_arguments(
+            yield from check_arguments(
                 stage.name, stage.options, ("to",) if name in ("cosine", "linear") else (), TORCH_ARGUMENTS.get(name, {})
             )
             for option in (o for o in stage.options if o.name == "to" and not (is_number(o.value) and 0 <= o.value <= 1)):
@@ -111,8 +112,8 @@ def _check_schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
             continue
         cls = classes[name]
         known_options = tuple(n for n in list_keyword_options(cls, 1) if n not in ("last_epoch", "verbose"))
-        yield from _check_arguments(stage.name, stage.options, known_options)
-        yield from _check_values(cls, stage, stage.options, known_options, partial(_try_scheduler, cls))
+        yield from check_arguments(stage.name, stage.options, known_options)
+        yield from check_values(cls, stage, stage.options, known_options, partial(_try_scheduler, cls))
 
 
 def _try_optimizer(cls: type[torch.optim.Optimizer], arguments: dict[str, Any]) -> None:
@@ -138,7 +139,7 @@ def _make_dummy_optimizer() -> torch.optim.Optimizer:
     return torch.optim.SGD([nn.Parameter(torch.zeros(2, 2))], lr=0.1, momentum=0.9)
 
 
-def _check_arguments(
+def check_arguments(
     owner: str, options: tuple[SettingArgument, ...], known: tuple[str, ...], others: Mapping[str, str] = {}
 ) -> Iterable[tuple[Problem, Span]]:
     """Report arguments that `owner` does not have, or that are given twice. `others` has what to write instead of arguments of PyTorch."""
@@ -156,10 +157,15 @@ def _check_arguments(
         seen.add(option.name)
 
 
-def _check_values(
-    cls: type, owner: NamedSetting, options: tuple[SettingArgument, ...], known: tuple[str, ...], make: Constructor
+def check_values(
+    cls: type,
+    owner: NamedSetting,
+    options: tuple[SettingArgument, ...],
+    known: tuple[str, ...],
+    make: Constructor,
+    library: str = "PyTorch",
 ) -> Iterable[LocatedProblem]:
-    """Report values of wrong types, else PyTorch's refusal of the values, at the value that causes it."""
+    """Report values of wrong types, else the refusal of the values by the class's library, at the value that causes it."""
     # The types are checked here, because PyTorch accepts any value for a flag, and fails only in some implementations of a step.
     parameters = inspect.signature(cls).parameters
     needs = [
@@ -168,11 +174,11 @@ def _check_values(
         if option.name in known
     ]
     problems = [(WrongSetting(option.name, f"{need}, {describe_found(option.value)}"), option.span) for option, need in needs if need]
-    yield from problems or _find_refusals(owner, options, known, make)
+    yield from problems or _find_refusals(owner, options, known, make, library)
 
 
 def _find_refusals(
-    owner: NamedSetting, options: tuple[SettingArgument, ...], known: tuple[str, ...], make: Constructor
+    owner: NamedSetting, options: tuple[SettingArgument, ...], known: tuple[str, ...], make: Constructor, library: str
 ) -> Iterable[LocatedProblem]:
     chosen = {o.name: o for o in options if o.name in known}
     arguments = {name: tuple(o.value) if isinstance(o.value, tuple) else o.value for name, o in chosen.items()}
@@ -181,7 +187,7 @@ def _find_refusals(
         return
     culprit = None if why.startswith(NEEDS) else next((o for name, o in chosen.items() if _is_culprit(name, arguments, why, make)), None)
     named = owner if culprit is None else culprit
-    yield WrongSetting(named.name, f"is refused by PyTorch: {why}"), named.span
+    yield WrongSetting(named.name, f"is refused by {library}: {why}"), named.span
 
 
 def _is_culprit(name: str, arguments: Mapping[str, Any], why: str, make: Constructor) -> bool:

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch.optim import lr_scheduler
 
-from .recipe import LEARNING_RATE, OPTIMIZER, NamedSetting, Recipe
+from .named_setting import NamedSetting
+from .recipe import LEARNING_RATE, OPTIMIZER, Recipe
 from .section_file import SectionFile
 
 Schedule = lr_scheduler.LRScheduler

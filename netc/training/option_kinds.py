@@ -20,6 +20,7 @@ from netc.dsl.record import Record
 
 _NAMES = {"bool": ("`true`", "`false`"), "int": ("an integer",), "float": ("a number",), "str": ("a name",), "None": ("`none`",)}
 _COLLECTIONS = re.compile(r"\b(?:tuple|list|Iterable|Sequence)\[([^\[\]]*)\]")
+_INNERMOST = re.compile(r"(\w+)\[([^\[\]]*)\]")
 _CHOICES = re.compile(r"\bLiteral\[([^\[\]]*)\]")
 
 
@@ -36,10 +37,11 @@ class OptionKinds(Record):
     def from_parameter(parameter: inspect.Parameter) -> OptionKinds:
         annotation = parameter.annotation
         text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+        text = text.replace("NoneType", "None")
         choices = tuple(re.findall(r"'(\w+)'", " ".join(_CHOICES.findall(text))))
         items = _find_kinds(" ".join(_COLLECTIONS.findall(text)))
         single = _CHOICES.sub("str", text)
-        while (shorter := re.sub(r"\w+\[[^\[\]]*\]", "", single)) != single:
+        while (shorter := _INNERMOST.sub(_unwrap_generic, single)) != single:
             single = shorter
         usual = parameter.default if isinstance(parameter.default, tuple) else ()
         return OptionKinds(_find_kinds(single), items, choices, usual)
@@ -68,6 +70,12 @@ class OptionKinds(Record):
     def _implied_kinds(self) -> frozenset[str]:
         """Return the kinds that a message need not name: an integer is a number, and a choice is a name."""
         return frozenset([*(["int"] if "float" in self.single else []), *(["str"] if self.choices else [])])
+
+
+def _unwrap_generic(match: re.Match[str]) -> str:
+    """Return the alternatives of a union; nothing for a collection."""
+    name, inside = match.groups()
+    return {"Union": inside, "Optional": f"{inside}, None"}.get(name, "")
 
 
 def _find_kinds(text: str) -> frozenset[str]:

@@ -20,8 +20,10 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..files.file_problems import make_diagnostic
+from .augmentation import Augmentation, read_augmentations
 from .data.data_columns import ColumnSpec
 from .data.rules import read_data_arguments
+from .named_setting import NamedSetting
 from .setting_values import (
     DISTRIBUTIONS,
     convert_none_options,
@@ -43,19 +45,6 @@ SEEDS = 2**63
 DIRECTIONS = ("min", "max")
 HIGHER = ("accuracy", "precision", "recall", "f1", "auc", "iou", "psnr", "bleu")
 """Words in the names of metrics of which a higher value is better."""
-
-
-class NamedSetting(Record):
-    """An optimizer, or a stage of a schedule, with its arguments."""
-
-    name: str
-    span: Span
-    positional: tuple[SettingArgument, ...] = ()
-    options: tuple[SettingArgument, ...] = ()
-
-    @property
-    def values(self) -> dict[str, Any]:
-        return {argument.name: argument.value for argument in self.options}
 
 
 class Pattern(Record):
@@ -127,6 +116,7 @@ class Recipe(Record):
     validate: DataRule | None
     validation: float
     draws: tuple[Draw, ...]
+    augmentations: tuple[Augmentation, ...]
     seed: int
 
     @property
@@ -178,6 +168,7 @@ class _RecipeReader:
             validate=self._read_data("validate"),
             validation=self._read_validation(),
             draws=tuple(self._read_draws()),
+            augmentations=self._read_augmentations(),
             seed=self._read_value("seed", 0, lambda v: is_int(v) and 0 <= v < SEEDS, "must be an integer of at least 0 and below 2**63"),
         )
 
@@ -347,6 +338,13 @@ class _RecipeReader:
                 self.report_problem("draw", need, name.span, "give the axis the size of an axis of another input")
             else:
                 yield Draw(str(name.value), str(distribution.value), *numbers)
+
+    def _read_augmentations(self) -> tuple[Augmentation, ...]:
+        drawn = {a.value for s in self.by_word.get("draw", ()) for a in s.stages[0].positional}
+        data_inputs = [value for value in self.training.program.main.inputs if value.name not in drawn]
+        augmentations, problems = read_augmentations(self.by_word.get("augment", ()), data_inputs)
+        self.problems += problems
+        return augmentations
 
     def _find_unread_sizes(self, drawn: TensorType) -> list[str]:
         """Return the symbols in the sizes of a drawn input that no input from the data has as the size of an axis."""

@@ -7,7 +7,7 @@ all diagnostics. Always: data are opened by their headers; nothing is written be
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -30,6 +30,7 @@ from .open_data import DataRequest, Subset, open_data
 from .optimizer_options import check_options
 from .recipe import Pattern, Recipe, read_recipe
 from .trained_parameters import check_construction, check_trained
+from .transform_options import check_transforms
 
 
 class RunRequest(Record):
@@ -67,7 +68,8 @@ def prepare_training(training: Training, run_request: RunRequest) -> PreparedTra
         raise CompileError((*problems, make_diagnostic(error.problem, error.span))) from None
     opened = open_data(training, recipe, run_request.data_request)
     steps = recipe.steps if opened.data is None else recipe.count_steps(len(opened.data[1]))
-    problems += check_settings(training, recipe, means, steps)
+    shapes = {} if opened.data is None else opened.data[0].shapes
+    problems += check_settings(training, recipe, means, steps, shapes)
     problems += opened.diagnostics
     problems += check_stop(recipe, opened.validation is not None) if not opened.diagnostics else ()
     if any(p.severity == "error" for p in problems) or opened.data is None:
@@ -77,10 +79,13 @@ def prepare_training(training: Training, run_request: RunRequest) -> PreparedTra
     )
 
 
-def check_settings(training: Training, recipe: Recipe, means: MeanDecomposition, steps: int | None) -> list[Diagnostic]:
-    """Check the optimizer, the schedule, and whether the loss can be computed in micro-batches. `steps` is the length of the run, if
-    known."""
+def check_settings(
+    training: Training, recipe: Recipe, means: MeanDecomposition, steps: int | None, shapes: Mapping[str, tuple[int, ...]] = {}
+) -> list[Diagnostic]:
+    """Check the optimizer, the schedule, the augmentation, and whether the loss can be computed in micro-batches. `steps` is the length of
+    the run and `shapes` has the shapes of samples, if known."""
     problems = [*check_options(recipe), *_check_patterns(training, recipe)]
+    augmentation_problems = check_transforms(training, recipe, shapes)
     nothing = check_trained(training, recipe)
     if nothing is not None:
         problems.append(nothing)
@@ -88,7 +93,8 @@ def check_settings(training: Training, recipe: Recipe, means: MeanDecomposition,
         problems += check_construction(training, recipe, steps)
     if means.why_not_additive and recipe.accumulate > 1:
         problems.append(make_diagnostic(NotMean(means.why_not_additive), training.loss_span))
-    return [*problems, *_find_unmatched(training, recipe.no_decay, NoDecayMatchesNothing), *check_schedule_length(recipe, steps)]
+    problems += [*augmentation_problems, *_find_unmatched(training, recipe.no_decay, NoDecayMatchesNothing)]
+    return [*problems, *check_schedule_length(recipe, steps)]
 
 
 def _check_patterns(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:

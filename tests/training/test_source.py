@@ -133,6 +133,24 @@ train {
 }
 """
 """The section computes an input of the model."""
+AUGMENTED = """
+image = input 3x6x7
+scores = image -> conv 4 3x3 padding=1 -> batch_norm relu -> dropout 0.2 -> conv 2 1x1
+
+train {
+  mask = input 6x7 int64
+  noise = input 3
+  loss = (scores, mask) -> cross_entropy + 0.01 * (noise -> mean)
+  augment horizontal_flip image mask
+  augment color_jitter brightness=0.3 contrast=[0.5, 1.5]
+  draw noise normal
+  epochs 3
+  batch 6 DIVIDED
+  validate 0.2
+  seed 2
+}
+"""
+"""An image and a mask that change together."""
 
 
 def arrays(name: str) -> dict[str, np.ndarray]:
@@ -147,6 +165,8 @@ def arrays(name: str) -> dict[str, np.ndarray]:
             return {"features": features, "price": features @ np.float32([1, -2, 3]) + 0.3 * generator.normal(size=50).astype(np.float32)}
         case _ if name.startswith("random"):
             return {"features": generator.normal(size=(40, 6)).astype(np.float32), "target": generator.integers(0, 3, 40)}
+        case _ if name.startswith("augmented"):
+            return {"image": generator.random((31, 3, 6, 7), np.float32), "mask": generator.integers(0, 2, (31, 6, 7))}
         case "prepared":
             return {"clean": generator.normal(size=(30, 5)).astype(np.float32)}
         case _:
@@ -164,6 +184,8 @@ SPECS = {
     "random": RANDOM.replace("DIVIDED", ""),
     "random_in_parts": RANDOM.replace("DIVIDED", "accumulate=2"),
     "prepared": PREPARED,
+    "augmented": AUGMENTED.replace("DIVIDED", ""),
+    "augmented_in_parts": AUGMENTED.replace("DIVIDED", "accumulate=2"),
 }
 
 

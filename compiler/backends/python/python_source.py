@@ -41,7 +41,7 @@ _STANDARD = {
     r"\bpartial\(": "from functools import partial",
 }
 """The imports from the standard library, by the pattern in the text that needs them."""
-_PACKAGES = ("import numpy as np",)
+_PACKAGES = re.compile(r"(?:import|from) (?:numpy|torchvision)\b")
 """Imports that are not from the standard library."""
 
 
@@ -151,11 +151,23 @@ class SourceWriter:
     def _list_imports(self, text: str, outside: Sequence[str], others: Sequence[str]) -> list[str]:
         # The lines are found by patterns in the text, so a file never imports a module that it does not use.
         imports = {line for pattern, line in _STANDARD.items() if re.search(pattern, text)}
-        standard = sorted({*imports, *(line for line in others if line not in _PACKAGES)}, key=lambda line: (line.startswith("from"), line))
-        lines = [line for line in others if line in _PACKAGES]
+        packages = [line for line in others if _PACKAGES.match(line)]
+        standard = _merge_imports({*imports, *others}.difference(packages))
+        lines = [line for line in packages if line.startswith("import")]
         lines += [line for pattern, line in self.framework.imports if re.search(pattern, text)]
+        lines += sorted(line for line in packages if line.startswith("from"))
         plugins = ["", *(f"import {module}" for module in outside)] if outside else []
         return [*standard, "", *lines, *plugins] if standard else [*lines, *plugins]
+
+
+def _merge_imports(lines: Iterable[str]) -> list[str]:
+    """Sort imports, and merge those from the same module."""
+    names: dict[str, set[str]] = {}
+    for line in lines:
+        head, _, imported = line.partition(" import ")
+        names.setdefault(head, set()).update(imported.split(", ") if imported else ())
+    merged = [f"{head} import {', '.join(sorted(names[head]))}" if names[head] else head for head in names]
+    return sorted(merged, key=lambda line: (line.startswith("from"), line))
 
 
 def get_spec_name(program: Program, name: str) -> str:

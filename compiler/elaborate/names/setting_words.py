@@ -16,8 +16,8 @@ from netc.dsl.source import Span
 
 from ...ops import Operator
 
-TAKES_NAME = ("optimizer", "schedule", "data", "validate")
-"""The settings that a name follows: an optimizer, a schedule, a format of data."""
+TAKES_NAME = ("optimizer", "schedule", "data", "validate", "augment")
+"""The settings that a name follows: an optimizer, a schedule, a format of data, a transform."""
 OPTIMIZER_ARGUMENTS = {"lr": "lr", "learning_rate": "lr", "weight_decay": "weight_decay", "momentum": "momentum", "betas": "betas"}
 """Words that are often taken for settings, with the argument of the optimizer that is meant."""
 FOREIGN_SETTINGS = {
@@ -28,6 +28,7 @@ FOREIGN_SETTINGS = {
     "schedule": ("scheduler", "lr_scheduler", "lr_schedule"),
     "validate": ("validation", "val", "valid", "validation_split", "val_split", "validation_data"),
     "seed": ("random_seed", "manual_seed", "random_state"),
+    "augment": ("augmentation", "augmentations", "augments", "data_augmentation", "transform", "transforms"),
 }
 """By setting, its names in other libraries."""
 REMEDIES = {
@@ -51,8 +52,8 @@ REMEDIES = {
     ("ema_decay", "swa"): "write `ema {value}`",
 }
 """Help for other words; `{value}` is the first argument."""
-REPEATABLE = ("group", "freeze", "keep", "draw")
-TAKES_NEGATIVE = ("draw",)
+REPEATABLE = ("group", "freeze", "keep", "draw", "augment")
+TAKES_NEGATIVE = ("draw", "augment")
 """The settings whose arguments without a name may be negative."""
 SETTINGS = (
     "optimizer",
@@ -69,6 +70,7 @@ SETTINGS = (
     "data",
     "validate",
     "draw",
+    "augment",
     "seed",
 )
 """All of them, in the order of the documentation."""

@@ -11,6 +11,7 @@ functions; names and strings of the spec become literals in it, never code.
     printed_settings.py     emits the constants, the optimizer and the schedule
     data_reading.py         emits the functions that load data
     sampled_inputs.py       emits the function that draws inputs
+    printed_transforms.py   emits the transforms of `augment`
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from .clauses import Machine, read_constants, select_tags
 from .data_reading import emit_loaders, name_validation_loader
 from .lines import quote_string
 from .printed_settings import emit_constants, emit_optimizer, emit_schedule
+from .printed_transforms import emit_augmentations
 from .sampled_inputs import emit_draws, list_data_inputs
 from .section_functions import SectionFunctions, emit_functions
 from .template_folding import fold_template, rename_words, select_reachable
@@ -48,11 +50,15 @@ IMPORTS = {
     r"\bAny\b": "from typing import Any",
     r"\bfnmatch\(": "from fnmatch import fnmatchcase as fnmatch",
     r"\bnp\.": "import numpy as np",
+    r"\btv_tensors\.[A-Z]": "from torchvision import tv_tensors",
+    r"\bv2\.[A-Z]\w*\(": "from torchvision.transforms import v2",
 }
 """The imports of a file in addition to torch, by a pattern of the text that needs each."""
-ABSTRACT_TYPES = ("Iterable", "Iterator")
+ABSTRACT_TYPES = ("Callable", "Iterable", "Iterator")
 """The names that a file may import from `collections.abc`."""
-RESERVED_NAMES = frozenset({"Any", "StepSums", "Batch", "np", "fnmatch", "copy", "csv", "math", "blake2b", *ABSTRACT_TYPES})
+RESERVED_NAMES = frozenset(
+    {"Any", "tv_tensors", "v2", "StepSums", "Batch", "np", "fnmatch", "copy", "csv", "math", "blake2b", *ABSTRACT_TYPES}
+)
 """Names that the file itself uses, so that no class of the model gets them."""
 LOWER_IS_BETTER = {"> best": "< best", "> watched": "< watched", "- MIN_DELTA": "+ MIN_DELTA", "-math.inf": "math.inf"}
 """The replacements in the template, which is written for a metric of which more is better."""
@@ -61,6 +67,7 @@ SETTINGS_FUNCTIONS = frozenset({"make_optimizer", "make_schedule", "shuffle_samp
 """The functions that depend only on the settings, not on the model."""
 RUN_FUNCTIONS = SETTINGS_FUNCTIONS | {
     "draw_inputs",
+    "augment_batch",
     "clip_gradients",
     "seed_step",
     "train_step",
@@ -150,6 +157,7 @@ def _select_functions(section: TrainSection, machine: Machine | None, roots: Set
         "make_optimizer": emit_optimizer(recipe, choose_kernel(recipe)),
         "make_schedule": emit_schedule(recipe),
         "load_data": emit_loaders(section.training, recipe),
+        "augmentations": emit_augmentations(recipe),
         "draw_inputs": [emit_draws(section.training, recipe)] if recipe.draws else [],
     }
     return _fold_template(tags, _map_names(section, tags, machine), generated, roots)

@@ -64,6 +64,7 @@ def select_tags(recipe: Recipe, means: MeanDecomposition, is_random: bool, machi
         "parts": recipe.accumulate > 1,
         "repeated": means.finish is not None and (recipe.accumulate > 1 or (machine is not None and machine.replicas > 1)),
         "draws": bool(recipe.draws),
+        "augment": bool(recipe.augmentations),
         "schedule": bool(recipe.schedule) and not plateau,
         "plateau": plateau,
         "validates": recipe.validates,

@@ -58,6 +58,8 @@ compute_sums: nn.Module
 compute_totals: Callable[[nn.Module, Batch], tuple[Tensor, ...]]
 compute_counts: Callable[[Batch], tuple[Tensor | int, ...]]
 compute_metrics: Callable[[Iterable[Tensor], Iterable[Tensor | int]], dict[str, Tensor]]
+AUGMENTATIONS: Sequence[tuple[dict[str, Any], Any]]
+AUGMENTED: tuple[str, ...]
 draw_inputs: Callable[[Batch, int], Batch]
 load_data: Callable[[str], Batch]
 load_validation_data: Callable[[str], Batch]
@@ -111,19 +113,48 @@ def split_samples(count: int) -> tuple[Tensor, Tensor]:
     return shuffled[validation_count:].sort().values, shuffled[:validation_count].sort().values
 
 
+# generated: augmentations
+
+
+def make_sample_seed(step: int, sample: int) -> int:  # if: augment
+    """Return the seed of a sample's augmentation in a step."""
+    return int.from_bytes(blake2b(f"{SEED} augment {step} {sample}".encode(), digest_size=8).digest(), "little") >> 1
+
+
+def augment_sample(sample: Batch) -> Batch:  # if: augment
+    """Apply the transforms to one sample, whose tensors have no axis of the batch."""
+    for kinds, transform in AUGMENTATIONS:
+        results = transform({name: kind(sample[name]) for name, kind in kinds.items()})
+        sample = sample | {name: result.as_subclass(Tensor) for name, result in results.items()}
+    return sample
+
+
+def augment_batch(batch: Batch, samples: Tensor, step: int) -> Batch:  # if: augment
+    """Augment the samples of a batch. Their random numbers depend only on the seed, the step and the sample."""
+    rows = []
+    for row, sample in enumerate(samples.tolist()):
+        torch.default_generator.manual_seed(make_sample_seed(step, sample))
+        rows.append(augment_sample({name: batch[name][row] for name in AUGMENTED}))
+    return batch | {name: torch.stack([row[name] for row in rows]) for name in AUGMENTED}
+
+
 # generated: draw_inputs
 
 
 def iterate_batches(
     data: Batch,
     samples: Tensor,
-    start: int = 0,  # if: draws
+    start: int = 0,  # if: draws or augment
+    augment: Callable[[Batch, Tensor, int], Batch] | None = None,  # if: augment
 ) -> Iterator[Batch]:
     """Yield the samples in batches of tensors `[N, ...]`. To train on other data, replace this function."""
-    for number, indices in enumerate(samples.split(BATCH), start):  # if: draws
+    for number, indices in enumerate(samples.split(BATCH), start):  # if: draws or augment
         batch = {name: column[indices] for name, column in data.items()}
-        yield {name: column.to(DEVICE) for name, column in (batch | draw_inputs(batch, number)).items()}
-    for indices in samples.split(BATCH):  # if: not draws
+        if augment is not None:  # if: augment
+            batch = augment(batch, indices, number)
+        batch = batch | draw_inputs(batch, number)  # if: draws
+        yield {name: column.to(DEVICE) for name, column in batch.items()}
+    for indices in samples.split(BATCH):  # if: not draws and not augment
         yield {name: column[indices].to(DEVICE) for name, column in data.items()}
 
 
@@ -267,7 +298,8 @@ def train(model: nn.Module, data: Batch) -> Trained:
         for batch in iterate_batches(
             data,
             shuffle_samples(train_samples, epoch),
-            step,  # if: draws
+            step,  # if: draws or augment
+            augment_batch,  # if: augment
         ):
             step_sums = train_step(
                 model,
