@@ -16,7 +16,7 @@ from typing import Any
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, Facts, SymDim, evaluate_dim, free_symbols
+from ..dims import Dim, Facts, SymDim, evaluate_dim, free_symbols, substitute_symbols
 from ..errors.operator_errors import EmptyResult
 from ..ir.graph import Graph, OpNode
 from ..ir.walk import collect_graphs
@@ -92,23 +92,30 @@ def collect_sized_stages(main: Graph, facts: Facts) -> tuple[SizedStage, ...]:
     for graph in collect_graphs(main):
         for node in graph.nodes:
             if isinstance(node, OpNode) and any(_is_symbolic(value.type) for value in (*node.inputs, *node.outputs)):
-                stages[_make_stage(node, facts)] = None
+                inputs, outputs = tuple(v.type for v in node.inputs), tuple(v.type for v in node.outputs)
+                stages[_make_stage(node.op, inputs, outputs, facts)] = None
     return tuple(stages)
 
 
-def _make_stage(node: OpNode, facts: Facts) -> SizedStage:
-    inputs, outputs = tuple(v.type for v in node.inputs), tuple(v.type for v in node.outputs)
+def fix_sizes(stage: SizedStage, sizes: Mapping[str, Dim]) -> SizedStage:
+    """Return the stage with some of its sizes fixed, to numbers or to symbols with other bounds. It may have no open question left."""
+    inputs, outputs = (tuple(_substitute_sizes(type_, sizes) for type_ in types) for types in (stage.inputs, stage.outputs))
+    arguments = {name: _substitute_argument(value, sizes) for name, value in stage.op.args.items()}
+    return _make_stage(type(stage.op)(**arguments), inputs, outputs, Facts.empty())
+
+
+def _make_stage(op: Operator, inputs: Types, outputs: Types, facts: Facts) -> SizedStage:
     unanswered: list[None] = []
     known = (facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices)
     # The rule runs once more at the first check, only to learn which of its questions stay open.
     watched = _WatchedFacts(*known, record=lambda: unanswered.append(None))
     try:
-        node.op.check_and_infer(node.op.bind_inputs(inputs, watched))
+        op.check_and_infer(op.bind_inputs(inputs, watched))
     except OperatorError:  # conversions have changed the element types of the node's inputs since its rule accepted them
-        return SizedStage(node.op, inputs, outputs, True)
+        return SizedStage(op, inputs, outputs, True)
     # The rules of slices do not ask whether a length is negative.
     negative = any(facts.is_at_least(d, 0) is not True for type_ in outputs for d in type_.shape)
-    return SizedStage(node.op, inputs, outputs, bool(unanswered) or negative)
+    return SizedStage(op, inputs, outputs, bool(unanswered) or negative)
 
 
 def _is_symbolic(type_: TensorType) -> bool:
@@ -117,6 +124,16 @@ def _is_symbolic(type_: TensorType) -> bool:
 
 def _resolve_type(type_: TensorType, sizes: Mapping[str, int]) -> TensorType:
     return type_.with_shape(tuple(evaluate_dim(d, sizes) for d in type_.shape))
+
+
+def _substitute_sizes(type_: TensorType, sizes: Mapping[str, Dim]) -> TensorType:
+    return type_.with_shape(tuple(substitute_symbols(d, sizes) for d in type_.shape))
+
+
+def _substitute_argument(value: Any, sizes: Mapping[str, Dim]) -> Any:
+    if isinstance(value, SymDim):
+        return substitute_symbols(value, sizes)
+    return tuple(_substitute_argument(part, sizes) for part in value) if type(value) is tuple else value
 
 
 def _resolve_sizes(value: Any, sizes: Mapping[str, int]) -> Any:

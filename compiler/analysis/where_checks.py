@@ -37,10 +37,10 @@ def check_conditions(
         ValueError: if the shapes break a `where`, or an input's type cannot have its shape.
     """
     sizes = _sizes_by_name(inputs, dims, shapes)
-    _check_each(conditions, sizes)
+    check_each_condition(conditions, sizes)
     # A name that is no axis itself, such as S in `2 * S`, follows from the axes, once these are known to meet their conditions.
     sizes |= {n: evaluate_dim(d, sizes) for n, d in dims.items() if n not in sizes and _is_known(d, sizes)}
-    _check_each(conditions, sizes)
+    check_each_condition(conditions, sizes)
     _check_bounds(dims, sizes)
     for name, type_ in inputs:
         for axis, (dim, size) in enumerate(zip(type_.shape, shapes[name], strict=True)):
@@ -70,7 +70,8 @@ def _sizes_by_name(inputs: Inputs, dims: Mapping[str, Dim], shapes: Shapes) -> d
     return sizes
 
 
-def _check_each(conditions: Sequence[tuple[WhereCondition, str]], sizes: Mapping[str, int]) -> None:
+def check_each_condition(conditions: Sequence[tuple[WhereCondition, str]], sizes: Mapping[str, int]) -> None:
+    """Raise ValueError for sizes that break a condition. Conditions on names without a size pass."""
     for condition, text in conditions:
         used = condition_symbols(condition)
         if used <= set(sizes) and not condition_holds(condition, sizes):

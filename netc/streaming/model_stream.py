@@ -34,9 +34,11 @@ from ..inputs.argument_types import check_methods
 from ..inputs.backend_input import Weights, make_backend_input, make_part_input, warn_about_weights
 from ..inputs.checkpoint import to_checkpoint
 from .genai_folder import read_special_tokens, save_decoder
+from .repeated_steps import Checks, RepeatedSteps, StepOrigin
 
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import BackendInput
+    from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.ir.graph import Program
     from netc.compiler.types.tensor_types import TensorType
 
@@ -84,15 +86,24 @@ class StreamState(dict[str, Any]):
     """The state of a stream: states by name, and the values computed before the first piece. Each piece returns a new state and leaves the
     old one unchanged."""
 
+    origin: StepOrigin | None = None
+    """The step that returned the state, where the next one may leave out checks."""
+
 
 class StreamRunner:
     """Runs a stream. Its states are values: keep one to continue from it several times."""
 
-    def __init__(self, stream: Stream, step: RunFunction, start: RunFunction | None, full: FillFunction) -> None:
+    def __init__(
+        self, stream: Stream, step: RunFunction, start: RunFunction | None, full: FillFunction, repeated: RepeatedSteps | None = None
+    ) -> None:
         self._stream = stream
         self._step = step
         self._start = start
         self._full = full
+        self._repeated = repeated
+        self._states = {s.name: s for s in stream.states}
+        self._next_names = {s.next: s.name for s in stream.states}
+        self._pieces = [name for name in _list_input_names(stream.step) if name not in self._states and name not in stream.fixed]
         start_outputs = [] if stream.start is None else stream.start.main.output_names
         # Values that are constant along the stream and need no computation pass from `begin` to each step unchanged.
         self._passed = tuple(name for name in stream.fixed if name not in start_outputs)
@@ -112,21 +123,34 @@ class StreamRunner:
         """Compute the next positions. Return the outputs by name, and the new state."""
         if not isinstance(state, StreamState):
             raise TypeError(f"the first argument must be the state that `begin` or the last call returned, not {type(state).__name__}")
+        _check_inputs("a piece", self._pieces, pieces)
+        origin = state.origin
+        repeated = None if self._repeated is None else self._repeated.run(state, origin, pieces)
+        if repeated is not None and origin is not None:
+            return self._split_results(state, repeated, origin.checks)
+        arguments = self._collect_arguments(state, pieces)
+        results = self._step(arguments)
+        checks = {} if self._repeated is None else self._repeated.remember(arguments, pieces)
+        known = {} if origin is None or not origin.is_unchanged(state) else origin.checks
+        return self._split_results(state, results, {**known, **checks})
+
+    def _collect_arguments(self, state: StreamState, pieces: Mapping[str, Any]) -> dict[str, Any]:
         stream = self._stream
-        states = {s.name: s for s in stream.states}
-        input_names = [name for name in _list_input_names(stream.step) if name not in states and name not in stream.fixed]
-        _check_inputs("a piece", input_names, pieces)
-        arguments = {name: state[name] for name in stream.fixed} | {name: pieces[name] for name in input_names}
+        arguments = {name: state[name] for name in stream.fixed} | {name: pieces[name] for name in self._pieces}
         # The first states are made here, not in `begin`, because only the first piece shows the size of the batch.
         sizes = _infer_sizes(stream.step, arguments, stream.rate) | {stream.past: 0}
-        arguments |= {
+        return arguments | {
             name: state[name] if name in state else self._make_initial_state(declared_state, sizes)
-            for name, declared_state in states.items()
+            for name, declared_state in self._states.items()
         }
-        results = self._step(arguments)
-        after = {name: state[name] for name in stream.fixed} | {s.name: results[s.next] for s in stream.states}
-        next_names = {s.next for s in stream.states}
-        return {name: value for name, value in results.items() if name not in next_names}, StreamState(after)
+
+    def _split_results(self, state: StreamState, results: Mapping[str, Any], checks: Checks) -> tuple[dict[str, Any], StreamState]:
+        """Split the results of a step into outputs and the state for the next step."""
+        after = StreamState((name, state[name]) for name in self._stream.fixed)
+        after.update((name, results[next_name]) for next_name, name in self._next_names.items())
+        if checks:
+            after.origin = StepOrigin(tuple(after.values()), checks)
+        return {name: value for name, value in results.items() if name not in self._next_names}, after
 
     def _make_initial_state(self, state: State, sizes: Mapping[str, int]) -> Any:
         shape = tuple(d if isinstance(d, int) else evaluate_dim(d, sizes) for d in state.type.shape)
@@ -210,17 +234,18 @@ class ModelStream:
         """
         import numpy as np
 
-        def make_run(program: Program) -> RunFunction:
+        def make_session(program: Program) -> OnnxSession:
             with raise_as_compile_error(program):
-                session = ONNX.session(self._select_input(program, full_input), device, partial(check_sizes, program))
-            kept_names = {s.next for s in self.states} if program is self.step else set(program.main.output_names)
-            return partial(session.keeping, kept=kept_names)
+                return ONNX.session(self._select_input(program, full_input), device, partial(check_sizes, program))
 
         def make_full(shape: tuple[int, ...], number: float, dtype: str) -> Any:
             return np.full(shape, number, dtype)
 
         with warn_about_weights(self._make_full_input(weights, seed)) as full_input:
-            return StreamRunner(self.stream, make_run(self.step), None if self.start is None else make_run(self.start), make_full)
+            step, start = make_session(self.step), None if self.start is None else make_session(self.start)
+            run_step = partial(step.keeping, kept={s.next for s in self.states})
+            run_start = None if start is None else partial(start.keeping, kept=set(start.outputs))
+            return StreamRunner(self.stream, run_step, run_start, make_full, RepeatedSteps(self.stream, step))
 
     def notes(self, written: list[str]) -> tuple[str, ...]:
         """Return notes for users about the files that `save_artifact` returned: texts without a full stop."""

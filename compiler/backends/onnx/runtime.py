@@ -134,6 +134,18 @@ class OnnxSession:
         with _explain_failures(shapes):
             return run_session_keeping(self._session, feeds, values_on_device, kept, self.outputs)
 
+    def repeat(self, pieces: Mapping[str, object], values: Mapping[str, Any], kept: Collection[str]) -> dict[str, Any]:
+        """Run the model as `keeping` does, on the results `values` of a run before. Their shapes, and how they fit together, are not
+        checked: the caller knows both. `pieces` are the arrays of the other inputs."""
+        feeds = make_feeds({name: self.inputs[name] for name in pieces}, pieces)
+        try:
+            return run_session_keeping(self._session, feeds, values, kept, self.outputs)
+        except Exception as error:
+            if not is_runtime_error(error):
+                raise
+            shapes = {name: array.shape for name, array in feeds.items()} | {name: tuple(v.shape()) for name, v in values.items()}
+            raise run_failure(error, shapes) from error
+
     def placement(self) -> Placement:
         """Return the device on which the nodes run."""
         proto, constants = self._load_nodes()
