@@ -32,7 +32,8 @@ def wrapped(source: ParsedText, random: Random) -> Form | None:
         ways.append(("(", ")"))
     before, after = random.choice(ways)
     edits = [replacing(place.node.span, f"{before}{text}{after}")]
-    return Form(f"`{before}...{after}`", source.edited(edits), Same.KEYS, refusals=frozenset(("wrong-unpacking",)))
+    refusals = frozenset(("wrong-unpacking", "unknown-operator", "unknown-name"))  # `-> y` asks for an operator, `-> (y)` for a name
+    return Form(f"`{before}...{after}`", source.edited(edits), Same.KEYS, refusals=refusals)
 
 
 def _ends(place: Place) -> tuple[int, int]:
