@@ -77,12 +77,17 @@ class Pair:
         return [tensor(made[name], type_) for name, type_ in self.one.inputs.items()]
 
 
+_ALIKE = {"unknown-operator": "unknown-name"}
+"""Codes that mean the same mistake: `-> y` asks for an operator, and `-> (y)` for a name."""
+
+
 class Raised:
     """An exception in place of a result: its type, the codes of a `CompileError`, and its message."""
 
     def __init__(self, error: Exception) -> None:
         self.error = error
-        codes = sorted({d.code for d in error.diagnostics if d.severity == "error"}) if isinstance(error, netc.CompileError) else []
+        diagnostics = error.diagnostics if isinstance(error, netc.CompileError) else ()
+        codes = sorted({_ALIKE.get(d.code, d.code) for d in diagnostics if d.severity == "error"})
         self.kind = ", ".join(codes) or type(error).__name__
 
     def __repr__(self) -> str:

@@ -32,8 +32,7 @@ def wrapped(source: ParsedText, random: Random) -> Form | None:
         ways.append(("(", ")"))
     before, after = random.choice(ways)
     edits = [replacing(place.node.span, f"{before}{text}{after}")]
-    refusals = frozenset(("wrong-unpacking", "unknown-operator", "unknown-name"))  # `-> y` asks for an operator, `-> (y)` for a name
-    return Form(f"`{before}...{after}`", source.edited(edits), Same.KEYS, refusals=refusals)
+    return Form(f"`{before}...{after}`", source.edited(edits), Same.KEYS, refusals=frozenset(("wrong-unpacking",)))
 
 
 def _ends(place: Place) -> tuple[int, int]:
