@@ -26,6 +26,7 @@ from netc.dsl.source import Span
 
 from .errors import CompileError
 from .files.file_problems import NoModel, make_diagnostic
+from .files.published_specs import PublishedSource
 from .files.source_files import Unreadable
 from .files.spec_loader import SpecLoader
 from .files.used_files import UsedFiles
@@ -138,6 +139,8 @@ class ParsedSpec(Record):
 def parse_spec(source: SourceFile, choice: Choice, path: str | None = None) -> ParsedSpec:
     """Parse a text. Its syntax errors are in `problems`."""
     file, problems = parse_source(source)
+    if isinstance(source, PublishedSource) and choice.model is None:
+        choice = replace(choice, model=source.model)
     return ParsedSpec(file, source, problems, choice, path)
 
 
@@ -252,6 +255,7 @@ def analyze_models(
     except Unreadable as error:
         return [Analysis(None, (error.diagnostic,), (error.span.file,))]
     parsed = parse_spec(source, choice, path)
+    choice = parsed.choice
     parsed = replace(parsed, shared=SharedDefinitions(parsed.file, source, choice, path, used_files))
     names = complete_models(parsed.file)
     choices = [choice] if choice.model is not None or len(names) < 2 else [replace(choice, model=name) for name in names]

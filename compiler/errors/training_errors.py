@@ -202,6 +202,8 @@ class NoSection(Problem):
     wanted: str
     known: tuple[str, ...]
     model: str = ""
+    use: tuple[str, str] = ("", "")
+    """The path and the model of a published spec."""
 
     def format_message(self) -> str:
         if self.model:
@@ -213,6 +215,10 @@ class NoSection(Problem):
     def format_help(self) -> tuple[str, ...]:
         if self.known:
             return ("choose one by `--section`: " + ", ".join(f"`{name}`" for name in self.known),)
+        path, model = self.use
+        if path:
+            loss = "target = input SHAPE; loss = (output, target) -> mse_loss"
+            return (f'write a file with `use "{path}": {model}` and `train for {model} {{ {loss} }}`',)
         return ("add one at the end, with the shape of the output: `train { target = input SHAPE; loss = (output, target) -> mse_loss }`",)
 
 

@@ -27,7 +27,7 @@ from .command_failure import CommandFailed, missing_file
 from .importing import parse_argument
 from .program import compile_spec
 from .runnable import open_onnx
-from .spec_sources import get_suffix, make_reader
+from .spec_sources import get_suffix, is_spec, make_reader
 
 if TYPE_CHECKING:
     from ..inputs.checkpoint import Checkpoint
@@ -49,9 +49,7 @@ class BenchOptions(Record):
 
 def make_jobs(options: BenchOptions, against: Sequence[str], settings: Settings) -> list[Job]:
     """Return a job for each contender. Raises ValueError for wrong usage, and `CommandFailed` for a missing file or an unusable model."""
-    unknown = next(
-        (word for word in against if word not in AGAINST and _classify_contender(word) == "spec" and not os.path.isfile(word)), None
-    )
+    unknown = next((word for word in against if word not in AGAINST and _classify_contender(word) == "spec" and not is_spec(word)), None)
     if unknown is not None:
         raise CommandFailed(
             f"there is no file `{unknown}` to compare with", f"--against is {', '.join(AGAINST)}, a file, or `package.module:name`"

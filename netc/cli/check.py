@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -22,8 +23,9 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import SourceFile
 
 from ..analysis import analyze_models
+from ..files.source_files import read_file
 from ..files.used_files import UsedFiles
-from .completion import FileName
+from .completion import SpecName
 from .report import report_diagnostics
 from .shared_options import checkpoint_options, expression_option, make_choice, precision_options, spec_options
 from .spec_sources import find_spec_files, make_reader
@@ -41,7 +43,7 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, metavar="FILE...", type=FileName())
+@click.argument("files", nargs=-1, metavar="FILE...", type=SpecName())
 @expression_option("Check this text instead of files.")
 @click.option("--shapes", is_flag=True, help="Show every stage with the shape of its result.")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Format of the diagnostics.")
@@ -111,7 +113,7 @@ def _fix_files(files: tuple[str, ...], choice: Choice) -> None:
     for path in files:
         total = 0
         for _ in range(_ROUNDS):
-            analyses = analyze_models(make_reader(path, None), choice)
+            analyses = analyze_models(partial(_read_editable, path), choice)
             text, count = apply_edits(analyses[0].sources[0], [d for a in analyses for d in a.diagnostics])
             if not count:
                 break
@@ -119,6 +121,11 @@ def _fix_files(files: tuple[str, ...], choice: Choice) -> None:
             total += count
         if total:
             write_status(f"{path}: {total} edit{'s' if total > 1 else ''}")
+
+
+def _read_editable(path: str) -> tuple[SourceFile, str]:
+    """Read a file, but no published spec, which is not the user's to change."""
+    return read_file(path), path
 
 
 def _check_fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]:

@@ -29,6 +29,17 @@ class FileName(click.ParamType):  # type: ignore[type-arg]
         return [CompletionItem(incomplete, type="file")]
 
 
+class SpecName(FileName):
+    """The path of a spec, or the name of a published one."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        # All names at once would hide the files of the folder.
+        names = complete_published(ctx, param, incomplete) if incomplete.isidentifier() else []
+        return [*super().shell_complete(ctx, param, incomplete), *(CompletionItem(name) for name in names if name.isidentifier())]
+
+
 class FolderName(click.ParamType):  # type: ignore[type-arg]
     """The path of a folder, which the shell completes in its usual way."""
 

@@ -19,7 +19,7 @@ import click
 
 from ..display.model_comparison import compare_programs
 from ..display.model_summary import Quotients
-from .completion import FileName
+from .completion import SpecName
 from .program import compile_spec
 from .records import format_json
 from .shared_options import make_choice, other_model_option, spec_options
@@ -33,8 +33,8 @@ SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yel
 
 
 @click.command("diff")
-@click.argument("before", metavar="BEFORE", type=FileName())
-@click.argument("after", metavar="AFTER", type=FileName())
+@click.argument("before", metavar="BEFORE", type=SpecName())
+@click.argument("after", metavar="AFTER", type=SpecName())
 @other_model_option("Select a model of AFTER, if its name differs from --model.")
 @click.option("--json", "as_data", is_flag=True, help="Print JSON.")
 @spec_options

@@ -9,10 +9,10 @@ import click
 from netc.dsl.formatter import format_source
 
 from ..files.atomic_writing import write_bytes
-from ..files.source_files import Unreadable
+from ..files.source_files import Unreadable, read_file, read_stdin
 from .completion import FileName
 from .report import report_and_exit
-from .spec_sources import find_spec_files, make_reader
+from .spec_sources import find_spec_files
 from .terminal import write_status, write_text
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
     changed: list[str] = []
     for path in files:
         try:
-            source, _ = make_reader(path, None)()
+            source = read_stdin() if path == "-" else read_file(path)
         except Unreadable as error:
             errors.append(error.diagnostic)
             continue

@@ -18,7 +18,7 @@ from netc.compiler.backends.backend_names import OPSET, OPSETS
 from netc.compiler.types.tensor_types import TYPE_ALIASES
 
 from ..inputs.argument_checks import FLOAT_NAMES, check_metadata, check_precision
-from .completion import FileName, FolderName, complete_models
+from .completion import FileName, FolderName, SpecName, complete_models
 
 if TYPE_CHECKING:
     from ..analysis import Choice
@@ -129,8 +129,8 @@ def precision_options(function: F) -> F:
 
 
 def source_options(function: F) -> F:
-    """Add the source of one spec: a file, `-` or `-e TEXT`."""
-    function = click.argument("file", required=False, metavar="FILE", type=FileName())(function)
+    """Add the source of one spec: a file, a published name, `-` or `-e TEXT`."""
+    function = click.argument("file", required=False, metavar="FILE", type=SpecName())(function)
     return expression_option("Read the spec from this text instead of a file.")(function)
 
 

@@ -1,7 +1,7 @@
 """Find the specs that a command names.
 
-In: a path, `-` for standard input, or the text after `-e`. Out: a function that reads the source. A command reads it only after it has
-checked its options, so that a wrong option does not wait for standard input.
+In: a path, the name of a published spec, `-` for standard input, or the text after `-e`. Out: a function that reads the source. A command
+reads it only after it has checked its options, so that a wrong option does not wait for standard input.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 from netc.dsl.source import SourceFile
 
-from ..files.source_files import read_file, read_stdin
+from ..files.published_specs import find_published, read_spec
+from ..files.source_files import read_stdin
 
 ONNX = ".onnx"
 """The ending of models that commands read in place of a spec. PyTorch unpickles a `.pt2` file, which can run code, so only `netc import`
@@ -44,7 +45,12 @@ def make_reader(path: str | None, text: str | None) -> Callable[[], tuple[Source
         from ..importing.onnx_texts import read_model_file  # which imports the onnx package
 
         return lambda: (read_model_file(path), path)
-    return lambda: (read_file(path), path)
+    return lambda: read_spec(path)
+
+
+def is_spec(path: str) -> bool:
+    """Whether there is a file at a path, or a published spec of this name."""
+    return os.path.isfile(path) or (path.isidentifier() and find_published(path) is not None)
 
 
 def get_suffix(path: str) -> str:

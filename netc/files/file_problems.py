@@ -42,19 +42,17 @@ class MissingFile(FileProblem):
         return "there is no such file"
 
     def format_help(self) -> tuple[str, ...]:
-        if self.near:
-            return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",)
         from shlex import quote
 
-        from .published_specs import find_published
+        from .published_specs import find_published, find_similar_published
 
         if _SETTING.fullmatch(self.path) is not None:
             return (f"to set a parameter of the model, write `--set {quote(self.path)}`",)
-        published = find_published(self.path)
-        if published is None:
-            return ()
-        model = f" --model {published[1]}" if published[1] is not None else ""
-        return (f"`{self.path}` is part of netc: write `$(netc zoo --path {self.path}){model}`, in Python `netc.zoo({self.path!r})`",)
+        if self.path.isidentifier() and find_published(self.path) is not None:
+            python = f"in Python, `netc.zoo({self.path!r})` is the model"
+            return (f"`{self.path}` is part of netc: `netc zoo {self.path}` prints it; {python}",)
+        near = (*self.near, *(name for name in find_similar_published(self.path) if name not in self.near))
+        return ("did you mean " + " or ".join(f"`{n}`" for n in near) + "?",) if near else ()
 
 
 class NotAFile(FileProblem):

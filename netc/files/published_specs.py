@@ -21,6 +21,7 @@ from netc.dsl.source import SourceFile
 
 from .file_access import SUFFIX
 from .package_data import find_data_folder
+from .source_files import read_file
 
 SPECS_FOLDER = find_data_folder("specs", "specs")
 LIBRARY = "std"
@@ -33,6 +34,19 @@ class PublishedSpec(Record):
 
     path: str
     complete: tuple[str, ...]
+
+
+class PublishedSource(SourceFile):
+    """The text of a published file. `model` is the model that its name stands for; None if it is the name of the file."""
+
+    def __init__(self, path: str, text: str, model: str | None) -> None:
+        super().__init__(f"zoo/{path}", text)
+        self.model = model
+
+    def name_model(self) -> str:
+        """Return a model of the file: the one that the name stands for, or the first."""
+        path = self.name.removeprefix("zoo/")
+        return self.model or next(iter(_list_complete_models(path)), _get_stem(path))
 
 
 class NoSuchModel(ValueError):
@@ -74,6 +88,24 @@ def resolve_path(path: str) -> str:
 def _read_text(path: str) -> str:
     with open(resolve_path(path), encoding="utf-8") as file:
         return file.read()
+
+
+def read_spec(path: str) -> tuple[SourceFile, str]:
+    """Return the text of a file, or of a published spec if there is no such file, and the path of the file. Raises `Unreadable`."""
+    # Only a bare name: a misspelled path must not be another text.
+    published = find_published(path) if path.isidentifier() and not os.path.lexists(path) else None
+    if published is None:
+        return read_file(path), path
+    where, model = published
+    return PublishedSource(where, _read_text(where), model), resolve_path(where)
+
+
+def find_similar_published(name: str) -> tuple[str, ...]:
+    """Return the names of published models and files that are similar to a bare name."""
+    if not name.isidentifier():
+        return ()
+    names = [model for entry in list_published() for model in (*entry.complete, _get_stem(entry.path))]
+    return tuple(find_similar_names(name, dict.fromkeys(names)))
 
 
 def find_or_raise(name: str) -> tuple[str, str | None]:

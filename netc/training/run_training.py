@@ -9,20 +9,23 @@ from shlex import quote
 from typing import Any
 
 from netc.compiler.analysis.state_dict import collect_parameters, count_parameters
+from netc.compiler.elaborate import sections_of
 from netc.compiler.errors.data_errors import CannotReadData
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.errors.run_errors import NoDevice, RunDiffers, RunError
-from netc.compiler.errors.training_errors import NotMean
+from netc.compiler.errors.training_errors import NoSection, NotMean
 from netc.compiler.ir.training_program import Training
 from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.record import Record
-from netc.dsl.source import SourceFile
+from netc.dsl.parser import parse_source
+from netc.dsl.record import Record, replace
+from netc.dsl.source import SourceFile, Span
 
 from ..analysis import Choice, analyze_training
 from ..errors import CompileError
 from ..files.file_problems import make_diagnostic
-from ..files.source_files import Unreadable, read_file
+from ..files.published_specs import PublishedSource, read_spec
+from ..files.source_files import Unreadable
 from ..files.spec_hash import hash_spec
 from ..inputs.checkpoint import to_checkpoint
 from ..prediction.model_signature import make_signature
@@ -106,10 +109,10 @@ def train_file(
         before = run.read_config()
         arguments = arguments_from_json(before, folder, engine_options, data, data_request.validation)
         if path is not None or text is not None:
-            _check_same(_read_source(path, text), arguments, folder)
+            _check_same(_read_source(path, text)[0], arguments, folder)
     else:
         before = None
-        arguments = RunArguments(_read_source(path, text).text, path, section, choice, run_request, Engine(**engine_options))
+        arguments = _read_arguments(path, text, section, choice, run_request, Engine(**engine_options))
     ready = _check_run(arguments, before, folder)
     described = None if resume else ready.described | _describe_weights(weights)
     results, steps_made, remark = _execute_run(ready.prepared, arguments.engine, run, described, weights, on_report, note)
@@ -160,7 +163,7 @@ def _describe_start(path: str | None, text: str | None, choice: Choice, section:
     columns, options = settings.get("columns") or {}, settings.get("data_options") or {}
     data_request = DataRequest(settings.get("data"), _parse_share(settings.get("validation")), columns, options, path, choice.allow_paths)
     run_request = RunRequest(data_request, *(settings.get(name) for name in SETTINGS))
-    arguments = arguments_to_json(RunArguments(_read_source(path, text).text, path, section, choice, run_request, Engine()))
+    arguments = arguments_to_json(_read_arguments(path, text, section, choice, run_request, Engine()))
     config: dict[str, Any] = json.loads(json.dumps(arguments | _describe_weights(settings.get("weights"))))
     return config
 
@@ -299,11 +302,24 @@ def _check_capturable(recipe: Recipe, ranks: Ranks) -> None:
         raise CompileError(tuple(problems))
 
 
-def _read_source(path: str | None, text: str | None) -> SourceFile:
+def _read_arguments(
+    path: str | None, text: str | None, section: str | None, choice: Choice, run_request: RunRequest, engine: Engine
+) -> RunArguments:
+    """Read the spec of a new run. The name of a published spec also selects its model."""
+    source, path = _read_source(path, text)
+    if isinstance(source, PublishedSource):
+        choice = choice if choice.model is not None else replace(choice, model=source.model)
+        if not sections_of(parse_source(source)[0]):
+            raise CompileError((make_diagnostic(NoSection("", (), use=(source.name, source.name_model())), Span(source, 0, 0)),))
+    return RunArguments(source.text, path, section, choice, run_request, engine)
+
+
+def _read_source(path: str | None, text: str | None) -> tuple[SourceFile, str | None]:
+    """Return the text, and the path of its file."""
     if path is None:
-        return SourceFile("<text>", text or "")
+        return SourceFile("<text>", text or ""), None
     try:
-        return read_file(path)
+        return read_spec(path)
     except Unreadable as error:
         raise CompileError((error.diagnostic,)) from None
 

@@ -91,7 +91,7 @@ def test_a_published_network_is_no_file(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     with pytest.raises(netc.CompileError) as caught:
         netc.compile_file("resnet18")
-    assert caught.value.diagnostics[0].help[0].endswith(", in Python `netc.zoo('resnet18')`")
+    assert caught.value.diagnostics[0].help[0].endswith("; in Python, `netc.zoo('resnet18')` is the model")
     assert netc.zoo("resnet18").name == "resnet18"
 
 

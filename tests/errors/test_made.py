@@ -61,7 +61,7 @@ def missing_file() -> Words:
 
 
 def missing_file_of_the_zoo() -> Words:
-    return ["check", "resnet18"]
+    return ["format", "resnet18"]
 
 
 def not_a_file() -> Words:
