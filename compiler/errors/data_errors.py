@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from netc.dsl.record import Record
+
 from ..dims import format_dim
 from ..types.tensor_types import DTYPES, UNNAMED_INPUT, Shape
 from .problem import Problem
@@ -24,6 +26,54 @@ def _format_sizes(shape: tuple[int, ...]) -> str:
 
 def _format_shape(shape: Shape) -> str:
     return "[N" + "".join(f", {d if isinstance(d, int) else format_dim(d)}" for d in shape) + "]"
+
+
+class WrongCells(Record):
+    """Cells of a column that cannot be used. `count` is the number of all, `shown` has the row of each of the first ones and the cell,
+    which is empty if there is nothing to show.
+
+    >>> WrongCells("age", 14, (("line 63", "abc"), ("line 70", ""))).format_rows()
+    '`age`: line 63 (`abc`), line 70 and 12 more'
+    """
+
+    column: str
+    count: int
+    shown: tuple[tuple[str, str], ...]
+
+    def format_rows(self) -> str:
+        rows = [f"{row} (`{cell}`)" if cell else row for row, cell in self.shown]
+        more = self.count - len(rows)
+        listed = ", ".join(rows) if more or len(rows) == 1 else f"{', '.join(rows[:-1])} and {rows[-1]}"
+        return f"`{self.column}`: {listed}" + (f" and {more} more" if more else "")
+
+
+def _format_places(columns: tuple[WrongCells, ...]) -> tuple[str, ...]:
+    """Return a note with all rows, unless the message has the only one."""
+    if len(columns) == 1 and columns[0].count == 1:
+        return ()
+    return ("all of them: " + "; ".join(wrong.format_rows() for wrong in columns),)
+
+
+class CellsUnfit(Problem):
+    """Cells of the columns of an input that have no number. `why` completes "line 63 of the column `age` ...". `rule` is the setting that
+    would give them one."""
+
+    code: ClassVar[str] = "column-type"
+    input: str
+    path: str
+    columns: tuple[WrongCells, ...]
+    why: str
+    remedy: str
+    rule: str = ""
+
+    def format_message(self) -> str:
+        return f"{self.columns[0].shown[0][0]} of the column `{self.columns[0].column}` {self.why}"
+
+    def format_notes(self) -> tuple[str, ...]:
+        return (f"it is read from `{self.path}`, for the input `{self.input}`", *_format_places(self.columns))
+
+    def format_help(self) -> tuple[str, ...]:
+        return (f"{self.remedy}, or write a rule into the train section: `{self.rule}`" if self.rule else self.remedy,)
 
 
 class ColumnMissing(Problem):
@@ -94,8 +144,7 @@ class ColumnShape(Problem):
 
 
 class ColumnType(Problem):
-    """A column whose elements do not have the type of the input. `missing`: the first sample without a value in a column of integers, for
-    which tables have NaN. `others`: the other columns of the input that do not fit either."""
+    """A column whose elements do not have the type of the input. `others`: the other columns of the input that do not fit either."""
 
     code: ClassVar[str] = "column-type"
     input: str
@@ -103,12 +152,9 @@ class ColumnType(Problem):
     path: str
     found: str
     declared: str
-    missing: int | None = None
     others: tuple[str, ...] = ()
 
     def format_message(self) -> str:
-        if self.missing is not None:
-            return f"sample {self.missing} of the column `{self.column}` has no number, and the input `{self.input}` is {self.declared}"
         return f"the column `{self.column}` has {self.found}, and the input `{self.input}` is {self.declared}"
 
     def format_notes(self) -> tuple[str, ...]:
@@ -118,14 +164,15 @@ class ColumnType(Problem):
         return where, f"these columns do not fit either: {', '.join(f'`{name}`' for name in self.others)}"
 
     def format_help(self) -> tuple[str, ...]:
-        if self.missing is not None:
-            return ("remove such samples, or write a number for missing values, such as the `ignore_index` of a loss",)
         if self.found.startswith("complex"):
             return ("store real and imaginary parts as two columns, or as an axis of two",)
         if self.found in DTYPES:
             as_it_is = "float32" if DTYPES[self.found].is_float else self.found
             return (f"declare the input as it is, `{self.input} = input ... {as_it_is}`, and convert it by `cast` where it is used",)
-        return ("numbers are needed: give each text or date a number before training",)
+        if self.found.startswith(("text", "string")) and DTYPES[self.declared].is_float:
+            name = self.column if self.column.isidentifier() else "town"
+            return (f"categories need an input of their own, `{name} = input [] int64`, for `embedding` or `one_hot`",)
+        return ("numbers are needed: give each cell a number before training",)
 
 
 class SizesDiffer(Problem):
@@ -154,22 +201,27 @@ class SizesRefused(Problem):
 
 
 class NotFinite(Problem):
-    """NaN or infinities in the samples that were read before the first step."""
+    """NaN or infinities in the samples that were read before the first step. `what` is the first of them. `can_fill`: NaN are empty cells
+    of a table, which a rule of the section could fill."""
 
     code: ClassVar[str] = "data-not-finite"
     input: str
-    column: str
     path: str
+    columns: tuple[WrongCells, ...]
     what: str
-    index: int
+    can_fill: bool = False
 
     def format_message(self) -> str:
-        return f"sample {self.index} of the column `{self.column}`, for the input `{self.input}`, has {self.what}"
+        first = self.columns[0]
+        return f"{first.shown[0][0]} of the column `{first.column}`, for the input `{self.input}`, has {self.what}"
 
     def format_notes(self) -> tuple[str, ...]:
-        return (f"it is read from `{self.path}`; samples are counted from 0, and a number that is missing is NaN",)
+        counted = "; samples are counted from 0" if self.columns[0].shown[0][0].startswith("sample ") else ""
+        return (f"it is read from `{self.path}`{counted}, and a number that is missing is NaN", *_format_places(self.columns))
 
     def format_help(self) -> tuple[str, ...]:
+        if self.can_fill:
+            return ("write `fill median` into the train section, or remove such rows before training",)
         return ("remove or replace such samples before training",)
 
 
@@ -196,15 +248,15 @@ class ClassOutOfRange(Problem):
     found: int
     count: int
     operator: str
-    index: int
+    cells: WrongCells
 
     def format_message(self) -> str:
-        found = f"sample {self.index} of the column `{self.column}` has the class {self.found}"
+        found = f"{self.cells.shown[0][0]} of the column `{self.column}` has the class {self.found}"
         return f"{found}, and `{self.operator}` has {self.count} class{'es' if self.count != 1 else ''}"
 
     def format_notes(self) -> tuple[str, ...]:
         numbers = f"classes are numbered from 0 to {self.count - 1}" if self.count != 1 else "the only class is 0"
-        return (f"it is read from `{self.path}`, for the input `{self.input}`; {numbers}",)
+        return (f"it is read from `{self.path}`, for the input `{self.input}`; {numbers}", *_format_places((self.cells,)))
 
     def format_help(self) -> tuple[str, ...]:
         if self.found == self.count:

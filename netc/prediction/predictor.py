@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netc.compiler.dims import make_symbol
-from netc.compiler.errors.data_errors import CannotReadData, ColumnMissing, ColumnShape, ColumnType
+from netc.compiler.errors.data_errors import CannotReadData, CellsUnfit, ColumnMissing, ColumnShape, ColumnType, NotFinite
 from netc.compiler.errors.problem import Problem
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.ports import Port
 from netc.compiler.types.tensor_types import TensorType
+from netc.dsl.record import replace
 from netc.dsl.source import SourceFile, Span
 
 from ..training.data.data_columns import InputColumns, find_input_columns, map_column_types
 from ..training.data.data_source import Array, DataError
-from ..training.data.encodings import EncodedSource
+from ..training.data.encodings import EncodedSource, complete_encodings, find_wrong_cells
+from ..training.data.value_checks import find_nonfinite
 from .model_signature import InputSignature, ModelSignature
 from .open_samples import open_samples
 from .predictions import Predictions, make_columns
@@ -79,14 +81,27 @@ class Predictor:
         described = os.fspath(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
         try:
             source = open_samples(data, self.signature, map_column_types(self._inputs, specs), self._single_array_column)
-            encoded = EncodedSource(source, self.signature.encodings)
-            encoded.encode_columns()
-            columns, problems = find_input_columns(encoded, self._inputs, specs, described)
+            encoded = EncodedSource(source, complete_encodings(source, self._inputs, specs, self.signature.encodings))
+            columns, found = find_input_columns(encoded, self._inputs, specs, described)
+            problems = [*found.values(), *self._find_wrong_cells(encoded, columns)]
         except DataError as error:
             raise UnfitData((CannotReadData(described, str(error), error.remedy),)) from error
-        if columns is None:
-            raise UnfitData([_simplify_problem(problem) for problem in problems.values()])
+        if problems:
+            raise UnfitData([_simplify_problem(problem) for problem in problems])
         return columns
+
+    def _find_wrong_cells(self, encoded: EncodedSource, columns: InputColumns) -> Iterator[Problem]:
+        """Yield the problems of cells: without a number, or NaN in a column of single numbers, which no rule of the training fills."""
+        usable = dict(columns.columns)
+        for name, selection in columns.columns.items():
+            unfit = find_wrong_cells(columns, name)
+            if unfit is not None:
+                del usable[name]
+                yield unfit
+            elif any(encoded.columns[column].shape != () for column in selection.names):
+                del usable[name]  # an array may be large, and NaN in it is not an empty cell
+        part = replace(columns, columns=usable)
+        yield from find_nonfinite(part, self._inputs, np.arange(len(columns))).values()
 
     @property
     def _single_array_column(self) -> str | None:
@@ -110,6 +125,10 @@ def _simplify_problem(problem: Problem) -> Problem:
         case ColumnMissing():
             near = f"did you mean `{problem.near[0]}`?" if problem.near else f"its columns are {', '.join(problem.columns)}"
             return CannotReadData(problem.path, f"it has no column `{problem.column}`, which the model reads", near)
+        case CellsUnfit():
+            return replace(problem, rule="")
+        case NotFinite():
+            return replace(problem, can_fill=False)
         case ColumnType() | ColumnShape():
             return CannotReadData(problem.path, problem.format_message())
     return problem

@@ -26,13 +26,23 @@ from netc.dsl.source import Span
 from ..files.file_access import OUTSIDE, explain_forbidden_data
 from ..files.file_problems import make_diagnostic
 from .data.class_labels import check_classes
-from .data.data_columns import ColumnSpec, InputColumns, map_column_types, match_columns
+from .data.data_columns import ColumnSpec, InputColumns, find_input_columns, locate_problems, map_column_types
 from .data.data_formats import FORMATS, DataLocation, open_source, parse_location, parse_options
-from .data.data_source import DataError, Indices, Source
-from .data.encodings import ColumnEncoding, EncodedSource, find_encodings, list_encodings
+from .data.data_source import Array, DataError, Indices, Source
+from .data.encodings import (
+    EMPTY,
+    ColumnEncoding,
+    EncodedSource,
+    complete_encodings,
+    find_encodings,
+    find_fills,
+    find_wrong_cells,
+    list_encodings,
+)
 from .data.python import make_source
+from .data.table_rules import LocatedProblem
 from .data.value_checks import check_finite
-from .recipe import DataRule, Recipe
+from .recipe import DataRule, Recipe, Stratify
 from .sampled_sizes import infer_drawn_shapes
 
 Subset = tuple[InputColumns, Indices]
@@ -95,25 +105,24 @@ def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> 
             described, format, options = str(wanted.location), wanted.location.format, wanted.location.options
         else:
             described = type(data_request.data).__name__
-        columns = _open_columns(training, recipe, wanted)
+        prepared = _match_columns(training, recipe, wanted)
+        train_indices, validation_indices = _split_data(prepared.columns, recipe, data_request, training.span)
+        prepared = _fill_columns(training, recipe, prepared, train_indices)
+        columns = prepared.columns
         encodings = list_encodings(columns)
-        data, validation = _split_data(columns, recipe, data_request, training.span)
+        data, validation = (columns, train_indices), None if validation_indices is None else (columns, validation_indices)
         notes = tuple(_note_small_share(len(columns), _read_validation_share(recipe, data_request)))
-        value_problems = _check_values(training, recipe, data, wanted.span)
-        if validation is not None:  # the split depends on the seed, and what is reported must not
-            known = {problem.span for problem in value_problems}
-            value_problems += [p for p in _check_values(training, recipe, validation, wanted.span) if p.span not in known]
-        problems += value_problems
+        problems += _check_data(training, recipe, prepared, train_indices, validation_indices, wanted)
     except _DataRejected as failed:
         problems += failed.diagnostics
     try:
         other = _locate_validation_data(training, recipe, data_request)
         if other is not None:
-            columns = _open_columns(training, recipe, other, encodings)
+            prepared = _match_columns(training, recipe, other, encodings)
             if data is not None:
-                _check_same_classes(data[0], columns, other)
-            validation = columns, np.arange(len(columns))
-            problems += _check_values(training, recipe, validation, other.span)
+                _check_same_classes(data[0], prepared.columns, other)
+            validation = prepared.columns, np.arange(len(prepared.columns))
+            problems += _check_data(training, recipe, prepared, validation[1], None, other)
     except _DataRejected as failed:
         problems += failed.diagnostics
     return OpenedData(described, None if problems else data, validation, tuple(problems), notes, format, options)
@@ -242,7 +251,16 @@ def _forbidden_path(path: str, why: str) -> CannotReadData:
 # --- opened and checked ----------------------------------------------------------------------------------------------------
 
 
-def _open_columns(training: Training, recipe: Recipe, wanted: _DataToOpen, encodings: list[ColumnEncoding] | None = None) -> InputColumns:
+class _MatchedColumns(Record):
+    """Columns of data, with the inputs that have none as diagnostics."""
+
+    columns: InputColumns
+    problems: tuple[Diagnostic, ...]
+
+
+def _match_columns(
+    training: Training, recipe: Recipe, wanted: _DataToOpen, encodings: list[ColumnEncoding] | None = None
+) -> _MatchedColumns:
     """Open the columns. Without `encodings`, find them in the data."""
     inputs = _list_data_inputs(training, recipe)
     try:
@@ -250,19 +268,69 @@ def _open_columns(training: Training, recipe: Recipe, wanted: _DataToOpen, encod
         source = open_source(location, map_column_types(inputs, wanted.columns)) if isinstance(location, DataLocation) else location
         if not len(source):
             raise DataError("there are no samples in it")
-        encoded = EncodedSource(source, find_encodings(source, inputs, wanted.columns) if encodings is None else encodings)
-        encoded.encode_columns()
-        columns, problems = match_columns(encoded, inputs, wanted.columns, wanted.display_path)
+        rule_problems: list[LocatedProblem] = []
+        if encodings is None:
+            encodings, rule_problems = find_encodings(source, inputs, wanted.columns, recipe.table_rules)
+        else:
+            encodings = complete_encodings(source, inputs, wanted.columns, encodings)
+        columns, problems = find_input_columns(EncodedSource(source, encodings), inputs, wanted.columns, wanted.display_path)
     except DataError as error:
         raise _reject_data(wanted.display_path, error, wanted.span) from error
-    if columns is None:
-        raise _DataRejected(*problems)
+    located = [*(make_diagnostic(problem, span) for problem, span in rule_problems), *locate_problems(inputs, problems)]
+    return _MatchedColumns(columns, tuple(located))
+
+
+def _fill_columns(training: Training, recipe: Recipe, matched: _MatchedColumns, train_indices: Indices) -> _MatchedColumns:
+    """Compute the numbers for missing cells, from the training samples."""
+    encoded = matched.columns.source
+    if not recipe.table_rules.fills or not isinstance(encoded, EncodedSource):
+        return matched
+    inputs, model_inputs = _list_data_inputs(training, recipe), _list_model_inputs(training)
+    encodings, problems = find_fills(encoded, inputs, matched.columns, recipe.table_rules, model_inputs, train_indices)
+    columns = replace(matched.columns, source=EncodedSource(encoded.source, encodings))
+    return _MatchedColumns(columns, (*matched.problems, *(make_diagnostic(problem, span) for problem, span in problems)))
+
+
+def _check_data(
+    training: Training,
+    recipe: Recipe,
+    matched: _MatchedColumns,
+    train_indices: Indices,
+    validation_indices: Indices | None,
+    wanted: _DataToOpen,
+) -> list[Diagnostic]:
+    """List all problems of the data: columns, cells, sizes, values."""
+    from .sample_order import order_first_epoch
+
+    columns, inputs, model_inputs = matched.columns, _list_data_inputs(training, recipe), _list_model_inputs(training)
+    problems = list(matched.problems)
+    usable = dict(columns.columns)
+    for value in inputs:
+        unfit = find_wrong_cells(columns, value.name)
+        if unfit is not None:
+            # A target that is missing is no sample: a rule would make one up.
+            is_target = unfit.why == EMPTY and value.name not in model_inputs
+            problems.append(make_diagnostic(replace(unfit, rule="") if is_target else unfit, value.span))
+            del usable[value.name]
+    if not problems:
+        problems += _check_sizes(training, recipe, columns, wanted)
+    order = order_first_epoch(recipe, train_indices)
+    # All samples at once: the split depends on the seed, and what is reported must not.
+    order = order if validation_indices is None else np.concatenate([order, validation_indices])
+    part = replace(columns, columns=usable, shapes={name: columns.shapes[name] for name in usable})
+    try:
+        return [*problems, *check_finite(part, inputs, order, model_inputs), *check_classes(part, training.program.main, order)]
+    except DataError as error:
+        return [*problems, *_reject_data(columns.path, error, wanted.span).diagnostics]
+
+
+def _check_sizes(training: Training, recipe: Recipe, columns: InputColumns, wanted: _DataToOpen) -> list[Diagnostic]:
     try:
         drawn = infer_drawn_shapes(recipe.draws, {v.name: v.type for v in training.program.main.inputs}, columns)
         check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in {**columns.shapes, **drawn}.items()})
     except ValueError as error:
-        raise _DataRejected(make_diagnostic(SizesRefused(wanted.display_path, str(error)), wanted.span)) from error
-    return columns
+        return [make_diagnostic(SizesRefused(wanted.display_path, str(error)), wanted.span)]
+    return []
 
 
 def _list_data_inputs(training: Training, recipe: Recipe) -> list[Value]:
@@ -271,7 +339,13 @@ def _list_data_inputs(training: Training, recipe: Recipe) -> list[Value]:
     return [value for value in training.program.main.inputs if value.name not in drawn]
 
 
-def _split_data(columns: InputColumns, recipe: Recipe, data_request: DataRequest, span: Span) -> tuple[Subset, Subset | None]:
+def _list_model_inputs(training: Training) -> frozenset[str]:
+    """List the inputs of the model, without the targets and other inputs that only the section has."""
+    section_inputs = {id(value): value.name for value in training.program.main.inputs}
+    return frozenset(section_inputs[id(value)] for value in training.model_call.inputs if id(value) in section_inputs)
+
+
+def _split_data(columns: InputColumns, recipe: Recipe, data_request: DataRequest, span: Span) -> tuple[Indices, Indices | None]:
     """Split the data into training and validation samples. A share of 0 turns validation off, even if the spec has a share."""
     count = len(columns)
     share = _read_validation_share(recipe, data_request)
@@ -280,11 +354,21 @@ def _split_data(columns: InputColumns, recipe: Recipe, data_request: DataRequest
             make_diagnostic(WrongSetting("validation", f"must be a number between 0 and 1, or a path, found `{share:g}`"), span)
         )
     if not share or count < 2:
-        return (columns, np.arange(count)), None
+        return np.arange(count), None
     from .sample_order import split_indices
 
-    train_indices, validation_indices = split_indices(recipe, count, share)
-    return (columns, train_indices), (columns, validation_indices)
+    return split_indices(recipe, count, share, _read_classes(columns, recipe.stratify))
+
+
+def _read_classes(columns: InputColumns, stratify: Stratify | None) -> Array | None:
+    """Read the classes of all samples for a stratified split; None without one, or if the input has no column, which is reported."""
+    if stratify is None or stratify.input not in columns.columns:
+        return None
+    if columns.shapes[stratify.input]:
+        why = f"needs one class for each sample, and `{stratify.input}` has an array"
+        raise _DataRejected(make_diagnostic(WrongSetting("stratify", why), stratify.span))
+    part = replace(columns, columns={stratify.input: columns.columns[stratify.input]})
+    return part.read_batch(np.arange(len(columns)))[stratify.input]
 
 
 def _read_validation_share(recipe: Recipe, data_request: DataRequest) -> float:
@@ -303,17 +387,6 @@ def _note_small_share(count: int, share: float) -> Iterator[str]:
         yield f"no sample is kept to validate on, as there is only {count}: results are those of training"
     elif share and round(count * share) < 1:
         yield f"1 sample is kept to validate on, as a share of {share:g} of {count} is less: results say little"
-
-
-def _check_values(training: Training, recipe: Recipe, part: Subset, span: Span) -> list[Diagnostic]:
-    from .sample_order import order_first_epoch
-
-    columns, indices = part
-    order = order_first_epoch(recipe, indices)
-    try:
-        return [*check_finite(columns, _list_data_inputs(training, recipe), order), *check_classes(columns, training.program.main, order)]
-    except DataError as error:
-        raise _reject_data(columns.path, error, span) from error
 
 
 def _check_same_classes(data: InputColumns, validation: InputColumns, wanted: _DataToOpen) -> None:

@@ -6,7 +6,7 @@ check` reads recipes too; optimizer_options.py checks the names and options of o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from netc.compiler.dims import free_symbols
@@ -16,6 +16,7 @@ from netc.compiler.ir.training_program import LOSS, Setting, SettingArgument, Se
 from netc.compiler.types.tensor_types import BATCH as BATCH_SYMBOL
 from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
@@ -23,6 +24,7 @@ from ..files.file_problems import make_diagnostic
 from .augmentation import Augmentation, read_augmentations
 from .data.data_columns import ColumnSpec
 from .data.rules import read_data_arguments
+from .data.table_rules import NO_RULES, TableRules, read_table_rules
 from .named_setting import NamedSetting
 from .setting_values import (
     DISTRIBUTIONS,
@@ -80,6 +82,13 @@ class Draw(Record):
     high: float = 1.0
 
 
+class Stratify(Record):
+    """The input of the data whose classes have the same shares in training and validation."""
+
+    input: str
+    span: Span
+
+
 class KeepRule(Record):
     """How to choose the best weights: by which metric, and whether higher is better."""
 
@@ -96,7 +105,8 @@ class StopRule(Record):
 
 
 class Recipe(Record):
-    """All settings, with defaults. If `steps` is None, `epochs` decides. `validation` is a share of the data, or 0."""
+    """All settings, with defaults. If `steps` is None, `epochs` decides. `validation` is a share of the data, or 0; `stratify` keeps the
+    shares of an input's classes in it."""
 
     optimizer: NamedSetting
     groups: tuple[GroupRule, ...]
@@ -115,9 +125,11 @@ class Recipe(Record):
     data: DataRule | None
     validate: DataRule | None
     validation: float
+    stratify: Stratify | None
     draws: tuple[Draw, ...]
     augmentations: tuple[Augmentation, ...]
     seed: int
+    table_rules: TableRules = NO_RULES
 
     @property
     def validates(self) -> bool:
@@ -140,7 +152,7 @@ class _RecipeReader:
             self.by_word.setdefault(setting.word, []).append(setting)
 
     def read_recipe(self) -> Recipe:
-        batch = self.find_stage("batch")
+        batch, data, draws = self.find_stage("batch"), self._read_data("data"), tuple(self._read_draws())
         if "steps" in self.by_word and "epochs" in self.by_word:
             self.report_problem("steps", "and `epochs` both say how long", self.by_word["steps"][0].word_span, "set one of them")
         clip = self.find_stage("clip")
@@ -164,12 +176,14 @@ class _RecipeReader:
             ),
             keep=self._read_keep(),
             stop=self._read_stop(),
-            data=self._read_data("data"),
+            data=data,
             validate=self._read_data("validate"),
             validation=self._read_validation(),
-            draws=tuple(self._read_draws()),
+            stratify=self._read_stratify({} if data is None else data.columns, {draw.input for draw in draws}),
+            draws=draws,
             augmentations=self._read_augmentations(),
             seed=self._read_value("seed", 0, lambda v: is_int(v) and 0 <= v < SEEDS, "must be an integer of at least 0 and below 2**63"),
+            table_rules=self._read_table_rules(),
         )
 
     def report_problem(self, what: str, need: str, span: Span, remedy: str = "") -> None:
@@ -227,8 +241,8 @@ class _RecipeReader:
     def _read_positive(self, word: str, usual: float | None) -> Any:
         return self._read_value(word, usual, is_positive, "must be a positive number", ("value",))
 
-    def _read_fraction(self, word: str, usual: float | None) -> Any:
-        return self._read_value(word, usual, lambda v: is_number(v) and 0 < v < 1, "must be a number between 0 and 1")
+    def _read_fraction(self, word: str, usual: float | None, allowed: tuple[str, ...] = ()) -> Any:
+        return self._read_value(word, usual, lambda v: is_number(v) and 0 < v < 1, "must be a number between 0 and 1", allowed)
 
     def _read_option(self, stage: SettingStage | None, name: str, usual: Any, good: Callable[[Any], bool], need: str) -> Any:
         argument = None if stage is None else next((a for a in stage.named if a.name == name), None)
@@ -355,7 +369,28 @@ class _RecipeReader:
 
     def _read_validation(self) -> float:
         stage = self.find_stage("validate")
-        return 0.0 if stage is None or stage.name else float(self._read_fraction("validate", 0.0))
+        return 0.0 if stage is None or stage.name else float(self._read_fraction("validate", 0.0, ("stratify",)))
+
+    def _read_stratify(self, columns: Mapping[str, ColumnSpec], drawn: set[str]) -> Stratify | None:
+        """Read the input of `stratify`, which is named by itself or by its column."""
+        stage = self.find_stage("validate")
+        argument = None if stage is None or stage.name else next((a for a in stage.named if a.name == "stratify"), None)
+        if argument is None:
+            return None
+        inputs = [value.name for value in self.training.program.main.inputs if value.name not in drawn]
+        by_column = {column: name for name in inputs if isinstance(column := columns.get(name, name), str)}
+        name = argument.value if argument.value in inputs else by_column.get(str(argument.value))
+        if name is None:
+            near = find_similar_names(str(argument.value), [*inputs, *by_column])
+            remedy = f"did you mean `{near[0]}`?" if near else "the inputs are " + ", ".join(f"`{n}`" for n in inputs)
+            self.report_problem("stratify", f"takes an input or its column, and `{argument.value}` is neither", argument.span, remedy)
+            return None
+        return Stratify(str(name), argument.span)
+
+    def _read_table_rules(self) -> TableRules:
+        rules, problems = read_table_rules(self.by_word.get("fill", ()), self.by_word.get("category", ()))
+        self.problems += problems
+        return rules
 
 
 def read_recipe(training: Training) -> tuple[Recipe, list[Diagnostic]]:

@@ -10,15 +10,17 @@ import torch
 
 from netc.dsl.record import replace
 
-from .data.data_source import Indices
+from .data.data_source import Array, Indices
 from .recipe import Recipe
 from .section_file import SectionFile
 from .source import emit_settings_file
 
 
-def split_indices(recipe: Recipe, count: int, share: float) -> tuple[Indices, Indices]:
-    """Split indices into training and validation, with this share for validation and at least one of each."""
-    train, validation = SectionFile(emit_settings_file(replace(recipe, validation=share, validate=None))).split_samples(count)
+def split_indices(recipe: Recipe, count: int, share: float, classes: Array | None = None) -> tuple[Indices, Indices]:
+    """Split indices into training and validation, with this share for validation and at least one of each. `classes` are the classes of the
+    samples if the recipe stratifies the split."""
+    file = SectionFile(emit_settings_file(replace(recipe, validation=share, validate=None)))
+    train, validation = file.split_samples(count) if classes is None else file.split_samples_by_class(torch.from_numpy(classes))
     return train.numpy(), validation.numpy()
 
 

@@ -95,7 +95,7 @@ def test_one_row_on_the_command_line(folder: Path) -> None:
         ({"width": [1.0], "height": [1.0], "place": ["Rom"]}, "is `Rom`, and training had no such category"),
         ({"width": [1.0], "height": [1.0], "place": [""]}, "is empty"),
         ({"width": [1.0], "place": ["Ulm"]}, "it has no column `height`"),
-        ({"width": ["wide"], "height": [1.0], "place": ["Ulm"]}, "`width` has text"),
+        ({"width": ["wide"], "height": [1.0], "place": ["Ulm"]}, "`width` is `wide`, which is not a number"),
         ({"width": [], "height": [], "place": []}, "there are no samples in it"),
     ],
 )

@@ -78,21 +78,21 @@ def test_the_encoding_that_is_probably_meant(tmp_path: Path, encoding: str) -> N
 def test_an_empty_cell_is_a_number_that_is_missing(tmp_path: Path) -> None:
     path = csv(tmp_path, "x,target\n1,1\n,2\n3,inf\n")
     assert said(spec(x="1"), path, columns={"x": ("x",)}) == [
-        ("data-not-finite", "sample 1 of the column `x`, for the input `x`, has NaN"),
-        ("data-not-finite", "sample 2 of the column `target`, for the input `target`, has an infinite number"),
+        ("data-not-finite", "line 3 of the column `x`, for the input `x`, has NaN"),
+        ("data-not-finite", "line 4 of the column `target`, for the input `target`, has an infinite number"),
     ]
 
 
 def test_an_integer_that_is_missing(tmp_path: Path) -> None:
     path = csv(tmp_path, "x,target\n1,1\n2,\n3,0\n")
-    missing = [("column-type", "sample 1 of the column `target` has no number, and the input `target` is int64")]
-    assert said(spec(x="1", target="[] int64"), path, columns={"x": ("x",)}) == missing
+    said_of_csv = said(spec(x="1", target="[] int64"), path, columns={"x": ("x",)})
+    assert said_of_csv == [("column-type", "line 3 of the column `target` is empty")]
     pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     from pyarrow import parquet
 
     table = pa.table({"x": [[1.0], [2.0], [3.0]], "target": [1, None, 0], "halves": [1.5, None, 0.5]})
     parquet.write_table(table, tmp_path / "a.parquet")
-    assert said(spec(x="1", target="[] int64"), f"{tmp_path}/a.parquet") == missing
+    assert said(spec(x="1", target="[] int64"), f"{tmp_path}/a.parquet") == [("column-type", "sample 1 of the column `target` is empty")]
     floats = [("column-type", "the column `halves` has float64, and the input `target` is int64")]
     assert said(spec(x="1", target="[] int64"), f"{tmp_path}/a.parquet", columns={"target": "halves"}) == floats
 
@@ -107,7 +107,7 @@ def test_all_columns_of_an_input_that_do_not_fit_are_named(tmp_path: Path) -> No
     """Otherwise each run names the next one."""
     path = csv(tmp_path, "city,age,plan,active,target\nRome,3,free,on,1\nOslo,4,paid,off,2\n")
     (problem,) = opened(spec(x="4"), path, columns={"x": "city,age,plan,active"}).diagnostics
-    assert problem.message == "the column `city` has text (`Rome` in sample 0), and the input `x` is float32"
+    assert problem.message == "the column `city` has text (`Rome` in line 2), and the input `x` is float32"
     assert problem.notes[1:] == ("these columns do not fit either: `plan`, `active`",)
 
 
@@ -293,10 +293,13 @@ def test_where_the_text_is(tmp_path: Path) -> None:
     text = f"a,b,c\n{rows},wide,2\n7,nan,1\n"
     columns = open_csv(csv(tmp_path, text)).columns
     assert columns["a"].dtype == np.float64
-    assert (columns["b"].dtype, columns["b"].kind) == (None, "text (`wide` in sample 9000)")
+    assert (columns["b"].dtype, columns["b"].kind) == (None, "text (`wide` in line 9002)")
     assert (columns["c"].dtype, columns["c"].kind) == (None, "numbers and booleans")
     found = said(spec('data csv "a.csv" x=[a, b] target=a'), path=tmp_path / "m.net")
-    assert found == [("column-type", "the column `b` has text (`wide` in sample 9000), and the input `x` is float32")]
+    assert found == [
+        ("column-type", "line 9002 of the column `b` is `wide`, which is not a number"),
+        ("data-not-finite", "line 9002 of the column `a`, for the input `target`, has NaN"),
+    ]
 
 
 def test_a_list_that_is_missing(tmp_path: Path) -> None:
@@ -312,8 +315,8 @@ def test_what_only_python_reads_as_a_number_is_text(tmp_path: Path) -> None:
     """`int` reads `1_0` as 10 and `١` as 1; in a table neither is a number."""
     columns = open_csv(csv(tmp_path, "a,b,c,d\n1_0,\u0661,1e5,12\n2,3,\u0662.5,-3\n")).columns
     assert [None if c.dtype is None else c.dtype.name for c in columns.values()] == [None, None, None, "int64"]
-    assert columns["a"].kind == "text (`1_0` in sample 0)"
-    assert columns["c"].kind == "text (`\u0662.5` in sample 1)"
+    assert columns["a"].kind == "text (`1_0` in line 2)"
+    assert columns["c"].kind == "text (`\u0662.5` in line 3)"
 
 
 def test_reading_a_wide_table_is_linear(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ FOREIGN_SETTINGS = {
     "clip": ("grad_clip", "gradient_clip", "gradient_clip_val", "clip_norm", "clip_grad_norm", "max_norm", "max_grad_norm"),
     "schedule": ("scheduler", "lr_scheduler", "lr_schedule"),
     "validate": ("validation", "val", "valid", "validation_split", "val_split", "validation_data"),
+    "category": ("categories", "categorical"),
     "seed": ("random_seed", "manual_seed", "random_state"),
     "augment": ("augmentation", "augmentations", "augments", "data_augmentation", "transform", "transforms"),
 }
@@ -49,11 +50,13 @@ REMEDIES = {
         "remove it, and pass an option instead: `netc train --device cuda --precision bf16`"
     ),
     ("warmup", "warmup_steps", "num_warmup_steps"): "write it in the schedule: `schedule warmup {value} -> cosine`",
+    ("impute", "imputer", "fillna", "fill_missing", "missing"): "write `fill median`, `fill mean` or `fill 0`",
+    ("stratify", "stratified"): "write it as an argument of `validate`: `validate 0.2 stratify={value}`",
     ("ema_decay", "swa"): "write `ema {value}`",
 }
 """Help for other words; `{value}` is the first argument."""
-REPEATABLE = ("group", "freeze", "keep", "draw", "augment")
-TAKES_NEGATIVE = ("draw", "augment")
+REPEATABLE = ("group", "freeze", "keep", "draw", "augment", "fill", "category")
+TAKES_NEGATIVE = ("draw", "augment", "fill")
 """The settings whose arguments without a name may be negative."""
 SETTINGS = (
     "optimizer",
@@ -69,6 +72,8 @@ SETTINGS = (
     "stop",
     "data",
     "validate",
+    "fill",
+    "category",
     "draw",
     "augment",
     "seed",

@@ -1,7 +1,7 @@
 """Arrow tables: files saved by the `datasets` library are memory-mapped, Parquet is decoded into memory.
 
-In: a path. Out: a `TableSource`. Always: a column holds numbers, lists of numbers with the same length in every row, or images as
-`datasets` stores them. A missing number becomes NaN. pyarrow is imported only when such data is opened.
+In: a path. Out: a `TableSource`. Always: a column holds numbers, texts, dates, lists of numbers with the same length in every row, or
+images as `datasets` stores them. A missing number becomes NaN, a missing text None. pyarrow is imported only when such data is opened.
 """
 
 from __future__ import annotations
@@ -94,6 +94,8 @@ class TableSource:
         if _is_picture(type_) and name in self._wanted:
             picture, column = self._load_images(name)
             return picture.describe_column(name, "sample 0", column[0]["bytes"].as_py())
+        if _has_cells(type_):
+            return TableColumn(name, (), None, str(type_), has_cells=True)
         element = _find_element_dtype(type_)
         if element is None:
             return TableColumn(name, (), None, "images" if _is_picture(type_) else str(type_))
@@ -101,6 +103,8 @@ class TableSource:
             piece = self._load_chunks(name).pieces[0]
         except Ragged:
             return TableColumn(name, None, element)
+        if piece.dtype.kind == "O":  # booleans, some of which are missing
+            return TableColumn(name, piece.shape[1:], None, str(type_), has_cells=piece.ndim == 1)
         return TableColumn(name, piece.shape[1:], piece.dtype)
 
     def _load_chunks(self, name: str) -> Chunks:
@@ -138,17 +142,44 @@ def _find_element_dtype(type_: Any) -> np.dtype[Any] | None:
     """Return the NumPy type of the numbers in lists of any depth, or None if the elements are not numbers."""
     import pyarrow as pa
 
-    while isinstance(type_, pa.BaseExtensionType):
-        type_ = type_.storage_type
+    type_ = _find_storage_type(type_)
     if _is_list(type_):
         return _find_element_dtype(type_.value_type)
     if pa.types.is_boolean(type_):
         return np.dtype(bool)
+    if pa.types.is_decimal(type_) or pa.types.is_null(type_):
+        return np.dtype(np.float64)
     if pa.types.is_integer(type_) or pa.types.is_floating(type_):
         # Not `to_pandas_dtype()`, which needs pandas in older versions of pyarrow.
         dtype: np.dtype[Any] = pa.array([], type_).to_numpy(zero_copy_only=False).dtype
         return dtype
     return None
+
+
+def _find_storage_type(type_: Any) -> Any:
+    """Return the type of the elements as they are, without extensions and dictionaries."""
+    import pyarrow as pa
+
+    while isinstance(type_, pa.BaseExtensionType) or pa.types.is_dictionary(type_):
+        type_ = type_.value_type if pa.types.is_dictionary(type_) else type_.storage_type
+    return type_
+
+
+def _has_cells(type_: Any) -> bool:
+    """Whether the elements are texts or dates."""
+    return _is_text(_find_storage_type(type_)) or _is_date(_find_storage_type(type_))
+
+
+def _is_text(type_: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
+
+
+def _is_date(type_: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_date(type_) or pa.types.is_timestamp(type_))
 
 
 def _is_picture(type_: Any) -> bool:
@@ -191,6 +222,17 @@ def _chunk_to_array(chunk: Any) -> Array:
 
     if isinstance(chunk, pa.ExtensionArray):
         return _chunk_to_array(chunk.storage)
+    if pa.types.is_dictionary(chunk.type) and _is_text(chunk.type.value_type):
+        # Equal cells share one text: a column of categories takes 8 bytes for a row, not 60.
+        texts = np.array([*chunk.dictionary.to_pylist(), None], object)
+        shared: Array = texts[chunk.indices.fill_null(len(texts) - 1).to_numpy()]
+        return shared
+    if pa.types.is_dictionary(chunk.type):
+        return _chunk_to_array(chunk.dictionary_decode())
+    if _is_text(chunk.type):  # Arrow has no dictionaries of views
+        return _chunk_to_array(chunk.cast(pa.large_string()).dictionary_encode())
+    if pa.types.is_decimal(chunk.type) or pa.types.is_null(chunk.type):
+        chunk = chunk.cast(pa.float64())
     if not _is_list(chunk.type):
         array: Array = chunk.to_numpy(zero_copy_only=False)
         return array
@@ -225,6 +267,11 @@ def _require_pyarrow() -> None:
         import pyarrow  # noqa: F401
     except ImportError:
         raise DataError("pyarrow is not installed", f"run `{format_install_command('pyarrow')}`") from None
+
+
+def wrap_table(table: Any) -> TableSource:
+    """Return a source for a `pyarrow.Table` of the caller."""
+    return TableSource(len(table), table.schema, table.column, {})
 
 
 # --- formats ---------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from netc.dsl.record import Record
 from ...files.file_problems import make_diagnostic
 from .data_columns import InputColumns
 from .data_source import Indices
+from .encodings import describe_positions
 from .text_windows import find_tokenizer
 
 _MAX_SAMPLES = 1 << 20
@@ -71,11 +72,14 @@ def _match_class_input(node: OpNode) -> tuple[Value, int, int | None] | None:
 
 
 def check_classes(columns: InputColumns, main: Graph, order: Indices) -> list[Diagnostic]:
-    """Report class numbers that are out of range, at most one diagnostic for each input. `order` has the samples in the order of use."""
+    """Report class numbers that are out of range, at most one diagnostic for each input, with the samples in the order of the data. `order`
+    has the samples in the order of use."""
     wanted = [c for c in find_class_inputs(main) if c.value.name in columns.columns and not c.value.type.dtype.is_float]
     diagnostics = _check_vocabulary(columns, wanted)
-    for start in range(0, min(len(order), _MAX_SAMPLES) if len(wanted) > len(diagnostics) else 0, _ROWS_AT_ONCE):
-        rows = order[start : start + _ROWS_AT_ONCE]
+    samples = np.sort(order[:_MAX_SAMPLES]) if len(wanted) > len(diagnostics) else order[:0]
+    wrong: dict[str, tuple[ClassInput, int, list[int]]] = {}
+    for start in range(0, len(samples), _ROWS_AT_ONCE):
+        rows = samples[start : start + _ROWS_AT_ONCE]
         arrays = columns.read_batch(rows)
         for classes in wanted:
             name = classes.value.name
@@ -83,14 +87,23 @@ def check_classes(columns: InputColumns, main: Graph, order: Indices) -> list[Di
             is_wrong = (array < 0) | (array >= classes.count)
             if classes.ignored is not None:
                 is_wrong &= array != classes.ignored
-            if name not in diagnostics and is_wrong.any():
-                row = int(np.flatnonzero(is_wrong.any(axis=1))[0])
-                number = int(array[row][is_wrong[row]][0])
-                problem = ClassOutOfRange(
-                    name, str(columns.columns[name]), columns.path, number, classes.count, classes.operator, int(rows[row])
-                )
-                diagnostics[name] = make_diagnostic(problem, classes.value.span)
+            positions = np.flatnonzero(is_wrong.any(axis=1))
+            if len(positions):
+                first = int(array[positions[0]][is_wrong[positions[0]]][0])
+                user, _, found = wrong.setdefault(name, (classes, first, []))
+                found += rows[positions].tolist() if user is classes else []
+    for name, (classes, number, found) in wrong.items():
+        if name not in diagnostics:
+            diagnostics[name] = _report_classes(columns, classes, number, found)
     return list(diagnostics.values())
+
+
+def _report_classes(columns: InputColumns, classes: ClassInput, number: int, rows: list[int]) -> Diagnostic:
+    name = classes.value.name
+    column = str(columns.columns[name])
+    cells = describe_positions(columns.source, column, np.array(rows))
+    problem = ClassOutOfRange(name, column, columns.path, number, classes.count, classes.operator, cells)
+    return make_diagnostic(problem, classes.value.span)
 
 
 def _check_vocabulary(columns: InputColumns, inputs: list[ClassInput]) -> dict[str, Diagnostic]:

@@ -16,7 +16,7 @@ import codecs
 import csv
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -25,17 +25,18 @@ import numpy as np
 
 from netc.dsl.record import Record
 
+from .cells import MISSING
 from .data_paths import check_memory, check_regular_file, translate_os_errors
 from .data_source import Array, ArraySource, DataError, Indices, TableColumn
 
 _ROWS_AT_ONCE = 8192
 """Rows that are converted together, so that only these are in memory as Python strings, which take many times the size of the file."""
+_MAX_LINES = 4
+"""Lines that a message lists."""
 _MAX_SHOWN = 20
 """Characters of a cell that a message shows."""
 _MIXED = "numbers and booleans"
 _BOOLEANS = {"true": True, "false": False}
-_MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "null", "none"))
-"""Words for a missing number, in any case: what spreadsheets, R, pandas and databases write."""
 
 
 class CsvSource(ArraySource):
@@ -59,13 +60,14 @@ class CsvSource(ArraySource):
     def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
         texts = [name for name in names if name not in self.arrays]
         numbers = super().read(tuple(name for name in names if name not in texts), indices)
-        return numbers | {name: self._load_cells(name)[indices] for name in texts}
+        return numbers | {name: self.read_cells(name)[indices] for name in texts}
 
     def describe_sample(self, index: int) -> str:
         """Return the line of the file."""
         return f"line {self._lines[index]}"
 
-    def _load_cells(self, name: str) -> Array:
+    def read_cells(self, name: str) -> Array:
+        """Read a column as it is written, also one of numbers."""
         if name not in self._cells:
             position = self._names.index(name)
             # Equal cells share one string: a column of categories takes 8 bytes for a row, not 60.
@@ -128,7 +130,7 @@ def _name_columns(first: list[str], header: bool) -> list[str]:
 
 def read_cells(names: list[str], rows: list[list[str]]) -> ArraySource:
     """Return a source for rows in memory. Each column is integers, booleans, floats or texts, as in a file."""
-    columns = {name: _convert_cells(cells, 0) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
+    columns = {name: _convert_cells(cells, [1] * len(cells)) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
     cells_by_name = dict(zip(names, zip(*rows, strict=True), strict=True))
     return ArraySource({name: np.array(cells_by_name[name], object) if isinstance(c, str) else c for name, c in columns.items()})
 
@@ -150,33 +152,40 @@ def _read_table(file: CsvFile, rows: Any) -> CsvSource:
         pending = []
         for piece, cells in zip(pieces, zip(*block, strict=True), strict=True):
             # Once a column is text it stays text, so its other cells need no conversion.
-            piece.append(piece[-1] if piece and isinstance(piece[-1], str) else _convert_cells(cells, count))
+            piece.append(piece[-1] if piece and isinstance(piece[-1], str) else _convert_cells(cells, lines[count:]))
         count += len(block)
     return CsvSource(file, names, [_join_pieces(piece) for piece in pieces], np.array(lines, np.int64))
 
 
 def _check_rows(rows: Any, width: int, lines: list[int]) -> Iterator[list[str]]:
-    """Yield the rows that are not empty, and append their line numbers to `lines`. Raise `DataError` with the line number for a row with
-    another number of cells."""
+    """Yield the rows that are not empty, and append their line numbers to `lines`. At the end, raise `DataError` with the lines of the rows
+    with another number of cells."""
+    wrong: list[tuple[int, int]] = []
     for row in rows:
         if len(row) == width:
             lines.append(rows.line_num)
             yield row
         elif row:
-            cells = f"{len(row)} cell{'s' if len(row) > 1 else ''}"
-            raise DataError(f"line {rows.line_num} has {cells}, and the first line has {width}", "correct the line, or say the `separator`")
+            wrong.append((rows.line_num, len(row)))
+    if wrong:
+        line, count = wrong[0]
+        cells = f"{count} cell{'s' if count > 1 else ''}"
+        others = ", ".join(str(line) for line, _ in wrong[1:_MAX_LINES])
+        more = f" and {len(wrong) - _MAX_LINES} more" if len(wrong) > _MAX_LINES else ""
+        also = f"; other lines that differ: {others}{more}" if others else ""
+        raise DataError(f"line {line} has {cells}, and the first line has {width}{also}", "correct the line, or say the `separator`")
 
 
-def _convert_cells(cells: tuple[str, ...], before: int) -> Array | str:
+def _convert_cells(cells: tuple[str, ...], lines: Sequence[int]) -> Array | str:
     """Convert cells to integers, booleans or floats, whichever fits all of them first. If none does, return a description of the first
-    cell that does not fit. `before` is the number of samples before these."""
+    cell that does not fit. `lines` are the lines of the cells."""
     for convert in _CONVERSIONS if _is_plain(cells) else ():
         try:
             return convert(cells)
         except (ValueError, KeyError, OverflowError):
             continue
     index = next((i for i, cell in enumerate(cells) if not _is_number(cell)), None)
-    return _MIXED if index is None else f"text (`{_shorten_cell(cells[index])}` in sample {before + index})"
+    return _MIXED if index is None else f"text (`{_shorten_cell(cells[index])}` in line {lines[index]})"
 
 
 def _shorten_cell(cell: str) -> str:
@@ -202,7 +211,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _parse_floats(cells: tuple[str, ...]) -> Array:
-    return np.array(["nan" if cell.strip().lower() in _MISSING else cell for cell in cells], np.float64)
+    return np.array(["nan" if cell.strip().lower() in MISSING else cell for cell in cells], np.float64)
 
 
 # Integers come first: floats would accept them too, and lose digits beyond 2**53.

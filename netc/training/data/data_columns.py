@@ -32,8 +32,6 @@ from .prefetch import prefetch_results
 V = TypeVar("V")
 _READ_AHEAD_BYTES = 1 << 21
 """Bytes of small batches that are read in one go, before the first of them is used."""
-_MAX_SAMPLES = 1 << 20
-"""Samples of a column that are read to describe an error."""
 ColumnSpec = str | tuple[str, ...]
 """The column of an input as a user writes it: one name, or several names or patterns such as `pixel*`, whose columns are concatenated."""
 
@@ -133,19 +131,16 @@ class InputColumns(Record):
         return numpy_dtype(self.types[name].dtype)
 
 
-def match_columns(
-    source: Source, inputs: list[Value], specs: Mapping[str, ColumnSpec], path: str
-) -> tuple[InputColumns | None, list[Diagnostic]]:
-    """Find the column of each input, and check its type and sample shape. Problems are reported at the inputs. Raises `DataError`."""
-    columns, problems = find_input_columns(source, inputs, specs, path)
-    spans = {value.name: value.span for value in inputs}
-    return columns, [make_diagnostic(problem, spans[name]) for name, problem in problems.items()]
+def locate_problems(inputs: list[Value], problems: Mapping[str, Problem]) -> list[Diagnostic]:
+    """Report problems at their inputs."""
+    return [make_diagnostic(problems[value.name], value.span) for value in inputs if value.name in problems]
 
 
 def find_input_columns(
     source: Source, inputs: list[Value], specs: Mapping[str, ColumnSpec], path: str
-) -> tuple[InputColumns | None, dict[str, Problem]]:
-    """Find the column of each input, and check its type and sample shape. Return the problems by input. Raises `DataError`."""
+) -> tuple[InputColumns, dict[str, Problem]]:
+    """Find the column of each input, and check its type and sample shape. Return the inputs that have columns, and the problems by input.
+    Raises `DataError`."""
     selections: dict[str, ColumnSelection] = {}
     shapes: dict[str, tuple[int, ...]] = {}
     problems: dict[str, Problem] = {}
@@ -161,9 +156,7 @@ def find_input_columns(
             selections[value.name], shapes[value.name] = selection, _infer_sample_shape(source, selection) or ()
         elif problem is not None:
             problems[value.name] = problem
-    if problems:
-        return None, problems
-    return InputColumns(source, selections, {v.name: v.type for v in inputs}, shapes, path), {}
+    return InputColumns(source, selections, {v.name: v.type for v in inputs}, shapes, path), problems
 
 
 def map_column_types(inputs: list[Value], specs: Mapping[str, ColumnSpec]) -> dict[str, TensorType]:
@@ -251,8 +244,7 @@ def _find_mismatch(
     if unfit:
         column, *others = unfit
         kind = column.kind if column.dtype is None else str(column.dtype)
-        missing = _find_missing_number(source, column, type_.dtype)
-        return ColumnType(value.name, column.name, path, kind, type_.dtype.name, missing, tuple(other.name for other in others))
+        return ColumnType(value.name, column.name, path, kind, type_.dtype.name, tuple(other.name for other in others))
     declared, actual_shape = type_.shape[1:], _infer_sample_shape(source, selection)
     if actual_shape is None or len(actual_shape) != len(declared):
         return ColumnShape(value.name, str(selection), path, actual_shape, declared, str(value.type.dtype))
@@ -264,16 +256,6 @@ def _find_mismatch(
             if known[0] != actual:
                 return SizesDiffer(str(size), known[1], known[0], value.name, actual)
     return None
-
-
-def _find_missing_number(source: Source, column: TableColumn, wanted: DType) -> int | None:
-    """Return the first sample without a number in a column that otherwise has integers, if integers are wanted."""
-    # A table with one empty cell has floats in that column, since NaN is no integer: name the cell, rather than the type.
-    if column.dtype is None or column.dtype.kind != "f" or column.shape != () or not wanted.is_integer:
-        return None
-    (numbers,) = source.read((column.name,), np.arange(min(len(source), _MAX_SAMPLES))).values()
-    missing = np.isnan(numbers)
-    return int(missing.argmax()) if missing.any() and (missing | (numbers == np.floor(numbers))).all() else None
 
 
 def _infer_sample_shape(source: Source, selection: ColumnSelection) -> tuple[int, ...] | None:

@@ -44,7 +44,8 @@ class DataError(Exception):
 class TableColumn(Record):
     """The description of a column. `shape` is the shape of one sample, None if samples differ. `dtype` is the NumPy type, None if the
     column does not hold numbers; `kind` then says in words what it holds. `finite`: it cannot contain NaN or infinities. `has_cells`:
-    reading the column returns texts or dates `[samples]`, which encodings.py can turn into numbers."""
+    reading the column returns texts or dates `[samples]`, which encodings.py can turn into numbers. `allows_missing`: NaN in it stands for
+    a missing number, and the spec handles it."""
 
     name: str
     shape: tuple[int, ...] | None
@@ -52,6 +53,7 @@ class TableColumn(Record):
     kind: str = "text"
     finite: bool = False
     has_cells: bool = False
+    allows_missing: bool = False
 
     @property
     def is_readable(self) -> bool:

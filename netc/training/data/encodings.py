@@ -1,8 +1,8 @@
 """Encode columns as numbers: categories, booleans and dates of a table become what the network computes with.
 
-In: a source, the inputs, and the columns of each input. Out: a `ColumnEncoding` for each column that is not numbers already, and an
-`EncodedSource` that applies them. Always: encodings are found once, in the training data, and a run keeps them. New data never changes
-them, so the same cell is the same number in training, in validation and in predictions.
+In: a source, the inputs, the columns of each input, and the rules of the section. Out: a `ColumnEncoding` for each column that is not
+numbers already, and an `EncodedSource` that applies them. Always: encodings are found once, in the training data, and a run keeps them. New
+data never changes them, so the same cell is the same number in training, in validation and in predictions.
 
 >>> encoding = ColumnEncoding("plan", CATEGORY, categories=("basic", "free", "pro"))
 >>> encoding.encode_cells(np.array(["pro", "free", "gold"], object))
@@ -11,61 +11,83 @@ them, so the same cell is the same number in training, in validation and in pred
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import ChainMap, Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from netc.compiler.errors.data_errors import CellsUnfit, WrongCells
+from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.types.tensor_types import DType
 from netc.dsl.diagnostics.suggest import find_similar_names
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
+from .cells import dates_to_days, format_category, is_missing, is_missing_value, parse_boolean, parse_cells, parse_date, parse_number
 from .data_columns import ColumnSpec, InputColumns, list_columns
-from .data_source import Array, DataError, Indices, Source, TableColumn, describe_sample
+from .data_source import Array, Indices, Source, TableColumn, describe_sample
+from .table_rules import MEDIAN, NO_RULES, NONE, CategoryRule, FillRule, LocatedProblem, TableRules
 
-CATEGORY, BOOLEAN, DATE, INTEGER = "category", "boolean", "date", "integer"
-_WORDS = {"true": 1, "false": 0, "yes": 1, "no": 0, "t": 1, "f": 0, "y": 1, "n": 0}
-"""The texts that are booleans, in any case."""
-_EPOCH = np.datetime64("1970-01-01T00:00:00", "us")
-_DAY = np.timedelta64(1, "D") / np.timedelta64(1, "us")
-_MAX_SHOWN = 3
-"""The number of cells that a message shows."""
+CATEGORY, BOOLEAN, DATE, INTEGER, NUMBER = "category", "boolean", "date", "integer", "number"
+EMPTY = "is empty"
+"""The problem of a cell that is missing, as the end of a sentence."""
+_PLAIN_KINDS = (BOOLEAN, INTEGER, NUMBER)
+MAX_SHOWN = 3
+"""The number of cells of a column that a message shows."""
 _MAX_CATEGORIES = 1 << 16
 """More different texts than this are names or sentences, not categories."""
+_MEANINGS = {BOOLEAN: "true or false", DATE: "a date such as 2026-01-31", INTEGER: "an integer", NUMBER: "a number"}
 
 
 class ColumnEncoding(Record):
     """How the cells of one column become numbers.
 
-    A `category` is the index of the text in `categories`; a `boolean` is 0 or 1; a `date` is the number of days since 1970-01-01, with a
-    fraction for the time of day; an `integer` is a number without a fraction, such as `1.0`.
+    A `category` is the index of the text in `categories`; if `has_other`, the first one is for unknown and empty cells. A `boolean` is 0 or
+    1; a `date` is the number of days since 1970-01-01, with a fraction for the time of day; an `integer` is a number without a fraction,
+    such as `1.0`. An empty cell is `fill`; without it, it is NaN if `allows_missing`, and has no number otherwise.
     """
 
     column: str
     kind: str
     categories: tuple[str, ...] = ()
+    has_other: bool = False
+    fill: float | None = None
+    allows_missing: bool = False
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The NumPy type of the numbers."""
-        return np.dtype({CATEGORY: np.int64, BOOLEAN: np.bool_, DATE: np.float64, INTEGER: np.int64}[self.kind])
+        if self.kind == BOOLEAN and (self.allows_missing or self.fill not in (None, 0, 1)):
+            return np.dtype(np.float64)
+        return np.dtype({CATEGORY: np.int64, BOOLEAN: np.bool_, INTEGER: np.int64}.get(self.kind, np.float64))
 
     def encode_cells(self, cells: Array) -> tuple[Array, Array]:
         """Encode cells `[samples]`. Return the numbers `[samples]`, and which cells have none."""
-        return _ENCODERS[self.kind](self, cells)
+        numbers, is_wrong = _ENCODERS[self.kind](self, cells)
+        if self.kind != CATEGORY and is_wrong.any() and (self.allows_missing or self.fill is not None):
+            is_empty = is_wrong & _find_missing(self.kind, cells, is_wrong)
+            numbers = np.where(is_empty, np.nan if self.fill is None else self.fill, numbers)
+            is_wrong = is_wrong & ~is_empty
+        return np.where(is_wrong, 0, numbers).astype(self.dtype) if self.kind != CATEGORY else numbers, is_wrong
 
-    def describe_problem(self, cell: object) -> tuple[str, str]:
-        """Say why a cell has no number, as the end of a sentence, and what to do."""
-        if _is_missing(cell):
-            return "is empty", "fill in the cell, or remove the row"
-        shown = f"is `{str(cell)[:40]}`"
+    def describe_cell(self, cell: object) -> str:
+        """Return words for a cell without a number: `abc`, or nothing for an empty cell."""
+        return "" if _is_empty(self.kind, cell) else str(cell).strip()[:40]
+
+    def describe_problem(self, cell: object) -> tuple[str, str, str]:
+        """Say why a cell has no number, as the end of a sentence, what to do, and which setting would help."""
+        if _is_empty(self.kind, cell):
+            # The median of integers may have a fraction, and an input of integers cannot hold it.
+            fill = "fill median" if self.kind in (NUMBER, DATE) else "fill 0"
+            return EMPTY, "fill in the cell or remove the row", f"category {self.column} unknown=other" if self.kind == CATEGORY else fill
+        shown = f"is `{str(cell).strip()[:40]}`"
         if self.kind != CATEGORY:
-            words = {BOOLEAN: "true or false", DATE: "a date such as 2026-01-31", INTEGER: "an integer"}
-            return f"{shown}, which is not {words[self.kind]}", "correct the cell"
+            return f"{shown}, which is not {_MEANINGS[self.kind]}", "correct the cell", f"category {self.column}" * (self.kind == INTEGER)
         near = find_similar_names(str(cell).strip(), self.categories)
         known = ", ".join(f"`{name}`" for name in self.categories[:5]) + (", ..." if len(self.categories) > 5 else "")
-        return f"{shown}, and training had no such category", f"did you mean `{near[0]}`?" if near else f"the categories are {known}"
+        remedy = f"did you mean `{near[0]}`?" if near else f"the categories are {known}"
+        return f"{shown}, and training had no such category", remedy, ""
 
 
 class EncodedSource:
@@ -75,12 +97,13 @@ class EncodedSource:
         self.source = source
         self.encodings = {encoding.column: encoding for encoding in encodings if encoding.column in source.columns}
         self.decodes, self.classes = source.decodes, source.classes
-        self._encoded: dict[str, Array] = {}
-
-    @property
-    def columns(self) -> Mapping[str, TableColumn]:
-        encoded = {name: TableColumn(name, (), e.dtype, finite=True) for name, e in self.encodings.items()}
-        return {**self.source.columns, **encoded} if encoded else self.source.columns
+        encoded = {
+            name: TableColumn(name, (), e.dtype, finite=e.kind in (CATEGORY, INTEGER, BOOLEAN), allows_missing=e.allows_missing)
+            for name, e in self.encodings.items()
+        }
+        # Not one dictionary: describing a column of lists in an Arrow table reads it.
+        self.columns: Mapping[str, TableColumn] = ChainMap(encoded, source.columns) if encoded else source.columns  # type: ignore[arg-type]
+        self._encoded: dict[str, tuple[Array, Array]] = {}
 
     def __len__(self) -> int:
         return len(self.source)
@@ -88,38 +111,108 @@ class EncodedSource:
     def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
         others = tuple(name for name in names if name not in self.encodings)
         arrays = self.source.read(others, indices) if others else {}
-        return arrays | {name: self._encode_column(name)[indices] for name in names if name in self.encodings}
+        return arrays | {name: self.encode_column(name)[0][indices] for name in names if name in self.encodings}
 
     def describe_sample(self, index: int) -> str:
         return describe_sample(self.source, index)
 
-    def encode_columns(self) -> None:
-        """Encode all columns now, rather than at the first batch. Raises `DataError` for a cell that has no number."""
-        for name in self.encodings:
-            self._encode_column(name)
-
-    def _encode_column(self, name: str) -> Array:
+    def encode_column(self, name: str) -> tuple[Array, Array]:
         """Encode a whole column once: a look-up for each cell of each batch would take longer than a step."""
         if name not in self._encoded:
-            encoding, cells = self.encodings[name], _read_column(self.source, name)
-            numbers, is_wrong = encoding.encode_cells(cells)
-            if is_wrong.any():
-                position = int(is_wrong.argmax())
-                why, remedy = encoding.describe_problem(cells[position])
-                raise DataError(f"the cell of `{name}` in {self.describe_sample(position)} {why}", remedy)
-            self._encoded[name] = numbers
+            encoding = self.encodings[name]
+            self._encoded[name] = encoding.encode_cells(read_cells(self.source, name, encoding.kind))
         return self._encoded[name]
 
+    def find_wrong_cells(self, input_name: str, names: Iterable[str], path: str) -> CellsUnfit | None:
+        """Encode these columns of an input now, and describe the cells that have no number."""
+        positions = {name: np.flatnonzero(self.encode_column(name)[1]) for name in names if name in self.encodings}
+        wrong = sorted((int(found[0]), name) for name, found in positions.items() if len(found))
+        if not wrong:
+            return None
+        first, name = wrong[0]
+        encoding = self.encodings[name]
+        texts = encoding.describe_problem(read_cells(self.source, name, encoding.kind)[first])
+        return CellsUnfit(input_name, path, tuple(self._describe_cells(name, positions[name]) for _, name in wrong), *texts)
 
-def find_encodings(source: Source, inputs: list[Value], specs: Mapping[str, ColumnSpec]) -> list[ColumnEncoding]:
-    """Find the encoding of each column that the inputs need, and that does not hold numbers of their type already."""
+    def _describe_cells(self, name: str, positions: Array) -> WrongCells:
+        encoding, cells = self.encodings[name], read_cells(self.source, name, self.encodings[name].kind)
+        shown = tuple((self.describe_sample(int(i)), encoding.describe_cell(cells[i])) for i in positions[:MAX_SHOWN])
+        return WrongCells(name, len(positions), shown)
+
+
+def find_encodings(
+    source: Source, inputs: list[Value], specs: Mapping[str, ColumnSpec], rules: TableRules = NO_RULES
+) -> tuple[list[ColumnEncoding], list[LocatedProblem]]:
+    """Find the encoding of each column that the inputs need, and that does not hold numbers of their type already. Return the problems of
+    the rules too."""
     encodings: dict[str, ColumnEncoding] = {}
+    names_by_input = {value.name: list_columns(source, specs.get(value.name, value.name)) for value in inputs}
     for value in inputs:
-        for name in list_columns(source, specs.get(value.name, value.name)):
-            encoding = _find_encoding(source, source.columns[name], value.type.dtype)
+        for name in names_by_input[value.name]:
+            rule = rules.find_category(name)
+            column = source.columns[name]
+            encoding = _find_encoding(source, column, value.type.dtype) if rule is None else _make_categories(source, rule)
             if encoding is not None:
                 encodings.setdefault(name, encoding)
-    return list(encodings.values())
+    # If the column of an input is missing, a rule may be for that.
+    is_complete = all(names_by_input.values())
+    known = tuple({name: None for names in names_by_input.values() for name in names})
+    return list(encodings.values()), list(rules.find_unknown_columns(known)) if is_complete else []
+
+
+def complete_encodings(
+    source: Source, inputs: list[Value], specs: Mapping[str, ColumnSpec], encodings: Iterable[ColumnEncoding]
+) -> list[ColumnEncoding]:
+    """Add encodings of numbers for new data, whose columns may be written in another way than in training: `1.0` for 1, or with a text
+    among the numbers. They never add a meaning that training had not, such as a category or a date."""
+    complete = {encoding.column: encoding for encoding in encodings}
+    for value in inputs:
+        for name in list_columns(source, specs.get(value.name, value.name)):
+            if name not in complete and (encoding := _find_plain_encoding(source, source.columns[name], value.type.dtype)) is not None:
+                complete[name] = encoding
+    return list(complete.values())
+
+
+def _find_plain_encoding(source: Source, column: TableColumn, wanted: DType) -> ColumnEncoding | None:
+    """Find the encoding of a column that had numbers in training."""
+    encoding = _find_encoding(source, column, wanted)
+    if encoding is not None and encoding.kind in _PLAIN_KINDS:
+        return encoding
+    is_text = column.dtype is None and column.has_cells and column.shape == ()
+    if not is_text:
+        return None
+    kinds = ((wanted.is_integer, INTEGER), (wanted.is_float, NUMBER), (True, BOOLEAN))
+    return ColumnEncoding(column.name, next(kind for is_wanted, kind in kinds if is_wanted))
+
+
+def find_fills(
+    encoded: EncodedSource, inputs: list[Value], columns: InputColumns, rules: TableRules, model_inputs: frozenset[str], training: Indices
+) -> tuple[list[ColumnEncoding], list[LocatedProblem]]:
+    """Add the numbers for missing cells to the encodings of columns. They are computed from the training samples alone."""
+    encodings, problems = dict(encoded.encodings), list[LocatedProblem]()
+    for value in inputs:
+        for name in columns.columns[value.name].names if value.name in columns.columns else ():
+            rule = rules.find_fill(name, value.name in model_inputs)
+            column = encoded.source.columns[name]
+            if rule is None or (name in encodings and encodings[name].fill is not None):
+                continue
+            kind = INTEGER if value.type.dtype.is_integer else NUMBER
+            encoding = encodings.get(name, ColumnEncoding(name, kind))
+            why = _find_fill_obstacle(rule, encoding, column, value.type.dtype)
+            if why:
+                problems += [(WrongSetting("fill", *why), rule.span)] if name in rule.columns else []
+                continue
+            encoding, problem = _add_fill(encoding, rule, encoded.source, value.type.dtype, training)
+            problems += [] if problem is None else [problem]
+            encodings[name] = encoding
+    return list(encodings.values()), problems
+
+
+def find_wrong_cells(columns: InputColumns, name: str) -> CellsUnfit | None:
+    """Encode the columns of an input, and describe the cells that have no number."""
+    if name not in columns.columns or not isinstance(columns.source, EncodedSource):
+        return None
+    return columns.source.find_wrong_cells(name, columns.columns[name].names, columns.path)
 
 
 def list_encodings(columns: InputColumns) -> list[ColumnEncoding]:
@@ -127,69 +220,151 @@ def list_encodings(columns: InputColumns) -> list[ColumnEncoding]:
     return list(columns.source.encodings.values()) if isinstance(columns.source, EncodedSource) else []
 
 
+def read_cells(source: Source, name: str, kind: str) -> Array:
+    """Read a whole column: numbers, or for a kind that texts have, the cells as they are written."""
+    # A category `007` is not the number 7, even if all categories of a csv file look like numbers.
+    read: Callable[[str], Array] | None = getattr(source, "read_cells", None)
+    if read is not None and kind in (CATEGORY, BOOLEAN, DATE):
+        return read(name)
+    return source.read((name,), np.arange(len(source)))[name]
+
+
+def _find_fill_obstacle(rule: FillRule, encoding: ColumnEncoding, column: TableColumn, dtype: DType) -> tuple[str, str] | None:
+    """Say why a column cannot be filled, and what to do."""
+    if encoding.kind == CATEGORY:
+        return f"is for numbers, and `{column.name}` has categories", f"write `category {column.name} unknown=other`"
+    if column.shape != () or not column.is_readable:
+        return f"is for columns with one number in a cell, and `{column.name}` has another form", ""
+    if rule.value == NONE and not dtype.is_float:
+        return f"cannot be `none` for `{column.name}`, because only floats have NaN", "write a number in place of `none`"
+    return None
+
+
+def _add_fill(
+    encoding: ColumnEncoding, rule: FillRule, source: Source, dtype: DType, training: Indices
+) -> tuple[ColumnEncoding, LocatedProblem | None]:
+    if rule.value == NONE:
+        return replace(encoding, allows_missing=True), None
+    number = rule.value if isinstance(rule.value, float) else _compute_fill(encoding, rule.value, source, training)
+    filled = replace(encoding, fill=number)
+    if number is None:  # 0, so that the empty cells are not reported too
+        filled = replace(encoding, fill=0.0)
+        why = f"needs numbers, and the training samples have none in `{encoding.column}`"
+        return filled, (WrongSetting("fill", why, f"write a number: `fill 0 columns={encoding.column}`"), rule.span)
+    is_unfit = not number.is_integer() if dtype.is_integer else dtype.kind == "bool" and number not in (0, 1)
+    if is_unfit:
+        why = f"gives {number:g} for `{encoding.column}`, which an input of {dtype.name} cannot hold"
+        return filled, (WrongSetting("fill", why, f"write another number: `fill 0 columns={encoding.column}`"), rule.span)
+    return filled, None
+
+
+def _compute_fill(encoding: ColumnEncoding, statistic: str, source: Source, training: Indices) -> float | None:
+    cells = read_cells(source, encoding.column, encoding.kind)[training]
+    numbers, is_wrong = _ENCODERS[encoding.kind](encoding, cells)
+    known = numbers[~is_wrong].astype(np.float64)
+    if not len(known):
+        return None
+    return float(np.median(known) if statistic == MEDIAN else known.mean())
+
+
+def _make_categories(source: Source, rule: CategoryRule) -> ColumnEncoding:
+    names = rule.names
+    if not names:
+        cells = read_cells(source, rule.column, CATEGORY)
+        counts = Counter(format_category(cell) for cell in cells if not is_missing(cell))
+        names = tuple(sorted(name for name, count in counts.items() if count >= rule.rare and name != rule.other))
+    return ColumnEncoding(rule.column, CATEGORY, (rule.other, *names) if rule.other else names, bool(rule.other))
+
+
 def _find_encoding(source: Source, column: TableColumn, wanted: DType) -> ColumnEncoding | None:
     if column.shape != () or not column.is_readable:
         return None
     if column.dtype is not None:
-        needs_integers = wanted.is_integer and column.dtype.kind == "f"
-        encoding = ColumnEncoding(column.name, INTEGER)
-        # A missing number has a better message where the column is matched with its input.
-        return encoding if needs_integers and not encoding.encode_cells(_read_column(source, column.name))[1].any() else None
-    cells = _read_column(source, column.name)
-    if wanted.is_integer:
-        names = sorted({str(cell).strip() for cell in cells if not _is_missing(cell)})
-        return ColumnEncoding(column.name, CATEGORY, tuple(names)) if len(names) <= _MAX_CATEGORIES else None
-    kinds = (BOOLEAN,) if wanted.kind == "bool" else (BOOLEAN, DATE)
-    candidates = (ColumnEncoding(column.name, kind) for kind in kinds)
-    return next((encoding for encoding in candidates if _fits(encoding, cells)), None)
+        is_candidate = wanted.is_integer and column.dtype.kind == "f"
+        # Floats with many fractions are no integers with mistakes, so the type is reported instead of the cells.
+        return _find_majority(source, column.name, (INTEGER,), 0.9) if is_candidate else None
+    if not wanted.is_integer:
+        return _find_majority(source, column.name, (BOOLEAN,) if wanted.kind == "bool" else (NUMBER, BOOLEAN, DATE))
+    # Numbers with a few texts among them are mistakes, not categories: as such they would be sorted as `0`, `1`, `10`, `2`.
+    integers = _find_majority(source, column.name, (INTEGER,))
+    if integers is not None:
+        return integers
+    cells = read_cells(source, column.name, CATEGORY)
+    names = sorted({format_category(cell) for cell in cells if not is_missing(cell)})
+    return ColumnEncoding(column.name, CATEGORY, tuple(names)) if 0 < len(names) <= _MAX_CATEGORIES else None
 
 
-def _read_column(source: Source, name: str) -> Array:
-    return source.read((name,), np.arange(len(source)))[name]
+def _find_majority(source: Source, name: str, kinds: tuple[str, ...], share: float = 0.5) -> ColumnEncoding | None:
+    """Return the encoding that fits most cells, and more than this share of the cells that are not empty. Its wrong cells are reported
+    later."""
+    best, most = None, 0
+    for kind in kinds:
+        encoding, cells = ColumnEncoding(name, kind), read_cells(source, name, kind)
+        _, is_wrong = encoding.encode_cells(cells)
+        right = len(cells) - int(is_wrong.sum())
+        present = right + int((is_wrong & ~_find_missing(kind, cells, is_wrong)).sum())
+        if right > most and right > share * present:
+            best, most = encoding, right
+    return best
 
 
-def _fits(encoding: ColumnEncoding, cells: Array) -> bool:
-    """Whether the encoding has a number for every cell that is not empty."""
-    _, is_wrong = encoding.encode_cells(cells)
-    return all(_is_missing(cell) for cell in cells[is_wrong]) and not is_wrong.all()
+def _is_empty(kind: str, cell: object) -> bool:
+    return is_missing(cell) if kind == CATEGORY else is_missing_value(cell)
 
 
-def _is_missing(cell: object) -> bool:
-    # NaN and NaT are the only values that differ from themselves.
-    return cell is None or cell != cell or (isinstance(cell, str) and not cell.strip())
+def _find_missing(kind: str, cells: Array, candidates: Array) -> Array:
+    """Find the empty cells among the candidates."""
+    is_empty = np.zeros(len(cells), bool)
+    positions = np.flatnonzero(candidates)
+    is_empty[positions] = [_is_empty(kind, cell) for cell in cells[positions]]
+    return is_empty
 
 
 def _encode_categories(encoding: ColumnEncoding, cells: Array) -> tuple[Array, Array]:
     numbers = {name: number for number, name in enumerate(encoding.categories)}
-    encoded = np.array([-1 if _is_missing(cell) else numbers.get(str(cell).strip(), -1) for cell in cells], np.int64)
+    unknown = 0 if encoding.has_other else -1
+
+    def find_number(cell: object) -> float:
+        return unknown if is_missing(cell) else numbers.get(format_category(cell), unknown)
+
+    encoded = parse_cells(find_number, cells).astype(np.int64)
     return encoded, encoded < 0
 
 
 def _encode_booleans(encoding: ColumnEncoding, cells: Array) -> tuple[Array, Array]:
-    encoded = np.array([_WORDS.get(str(cell).strip().lower(), -1) for cell in cells], np.int8)
-    return encoded > 0, encoded < 0
+    encoded = cells.astype(np.float64) if cells.dtype.kind == "b" else parse_cells(parse_boolean, cells)
+    return encoded, np.isnan(encoded)
 
 
 def _encode_dates(encoding: ColumnEncoding, cells: Array) -> tuple[Array, Array]:
-    dates = cells.astype("datetime64[us]") if cells.dtype.kind == "M" else np.array([_parse_date(cell) for cell in cells], "datetime64[us]")
-    return (dates - _EPOCH).astype(np.float64) / _DAY, np.isnat(dates)
+    encoded = dates_to_days(cells) if cells.dtype.kind == "M" else parse_cells(parse_date, cells)
+    return encoded, np.isnan(encoded)
 
 
-def _parse_date(cell: object) -> np.datetime64:
-    from datetime import UTC, datetime
-
-    try:
-        moment = datetime.fromisoformat(str(cell).strip())
-    except ValueError:
-        return np.datetime64("NaT")
-    # NumPy's dates have no time zone: a moment with one is converted to UTC.
-    return np.datetime64(moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None), "us")
+def _encode_numbers(encoding: ColumnEncoding, cells: Array) -> tuple[Array, Array]:
+    encoded = cells.astype(np.float64) if cells.dtype.kind in "biuf" else parse_cells(parse_number, cells)
+    return encoded, np.isnan(encoded)
 
 
 def _encode_integers(encoding: ColumnEncoding, cells: Array) -> tuple[Array, Array]:
+    if cells.dtype.kind in "biu":  # floats would lose digits beyond 2**53
+        return cells, np.zeros(len(cells), bool)
+    numbers = cells if cells.dtype.kind == "f" else parse_cells(parse_number, cells)
     with np.errstate(invalid="ignore"):
-        is_wrong = ~(np.isfinite(cells) & (cells == np.floor(cells)) & (np.abs(cells) < 2.0**63))
-        return np.where(is_wrong, 0, cells).astype(np.int64), is_wrong
+        is_wrong = ~(np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 2.0**63))
+    return np.where(is_wrong, 0, numbers), is_wrong
 
 
-_ENCODERS = {CATEGORY: _encode_categories, BOOLEAN: _encode_booleans, DATE: _encode_dates, INTEGER: _encode_integers}
+_ENCODERS: dict[str, Callable[[ColumnEncoding, Array], tuple[Array, Array]]] = {
+    CATEGORY: _encode_categories,
+    BOOLEAN: _encode_booleans,
+    DATE: _encode_dates,
+    INTEGER: _encode_integers,
+    NUMBER: _encode_numbers,
+}
+
+
+def describe_positions(source: Source, column: str, positions: Array, shown: str = "") -> WrongCells:
+    """Describe the samples at these positions, in the order of the file."""
+    rows = tuple((describe_sample(source, int(i)), shown) for i in positions[:MAX_SHOWN])
+    return WrongCells(column, len(positions), rows)

@@ -1,8 +1,8 @@
 """Data from Python: a user's function, or an object passed to `netc.train`.
 
 In: `package.module:function`, or a mapping of arrays, a dataset of PyTorch or of `datasets`, or an iterable of samples. Out: a source.
-Always: a spec cannot name such data, because it runs code. A sample is a mapping from names to numbers, or a tuple, whose columns are
-called 0, 1, ...
+Always: a spec cannot name such data, because it runs code. A sample is a mapping from names to numbers, texts and dates, or a tuple, whose
+columns are called 0, 1, ...
 
 >>> make_source([(1.5, 0), (2.5, 1)]).columns["1"].dtype
 dtype('int64')
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +21,7 @@ import numpy as np
 
 from netc.compiler.types.numpy_types import to_array
 
+from .cells import convert_objects
 from .data_source import Array, ArraySource, DataError, Indices, Source, TableColumn
 
 
@@ -33,21 +36,21 @@ class ItemSource:
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
         first = {} if not len(dataset) else self._read_item(0)
-        self.columns = {name: TableColumn(name, array.shape, array.dtype) for name, array in first.items()}
+        self.columns = {name: _describe_value(name, value) for name, value in first.items()}
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
         items = [(int(i), self._read_item(int(i))) for i in indices]
-        return {name: _stack_samples(name, [(i, item.get(name)) for i, item in items]) for name in names}
+        return {name: _stack_values(name, [(i, item.get(name)) for i, item in items], self.columns[name].has_cells) for name in names}
 
-    def _read_item(self, index: int) -> dict[str, Array]:
+    def _read_item(self, index: int) -> dict[str, Any]:
         try:
             item = self.dataset[index]
         except Exception as error:  # the user's own code
             raise DataError(f"sample {index} of the dataset: {type(error).__name__}: {error}") from error
-        return _item_to_arrays(item, index)
+        return _name_values(item, index)
 
 
 def open_python(path: str) -> Source:
@@ -73,11 +76,17 @@ def make_source(data: Any) -> Source:
     if all(hasattr(data, name) for name in ("columns", "read", "decodes")):
         source: Source = data
         return source
+    if type(data).__module__.startswith("pyarrow.") and hasattr(data, "schema"):
+        from .arrow import wrap_table
+
+        return wrap_table(data)
     # Tables of pandas and of polars: columns by name.
     if all(hasattr(data, name) for name in ("columns", "dtypes")):
         data = {name: data[name] for name in data.columns}
     if isinstance(data, Mapping):
         return ArraySource({str(name): _column_to_array(str(name), value) for name, value in data.items()})
+    if isinstance(data, (list, tuple)) and (rows := _list_columns(data)):
+        return ArraySource({name: _column_to_array(name, values) for name, values in rows.items()})
     # A loader is iterable, so it would be read to its end below, as if each of its batches were a sample.
     if type(data).__name__ == "DataLoader":
         raise DataError("a DataLoader makes batches of its own", "give its dataset: `loader.dataset`")
@@ -88,41 +97,64 @@ def make_source(data: Any) -> Source:
     raise DataError(f"a `{type(data).__name__}` is neither a mapping of arrays nor samples")
 
 
-def _collect_items(samples: Iterable[Any]) -> ArraySource:
+def _list_columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """Return the cells of rows by column; nothing if a row is no mapping or a cell is an array."""
+    # A row may lack a name: databases and JSON leave out what is empty.
+    if not rows or not all(isinstance(row, Mapping) and all(_is_cell(value) for value in row.values()) for row in rows):
+        return {}
+    names = {str(name): name for row in rows for name in row}
+    return {column: [row.get(name) for row in rows] for column, name in names.items()}
+
+
+def _is_cell(value: object) -> bool:
+    return value is None or isinstance(value, (str, int, float, date, Decimal, np.generic))
+
+
+def _collect_items(samples: Iterable[Any]) -> Source:
     """Read an iterable to its end."""
-    items = [_item_to_arrays(item, index) for index, item in enumerate(samples)]
-    names = items[0] if items else {}
-    return ArraySource({name: _stack_samples(name, [(i, item.get(name)) for i, item in enumerate(items)]) for name in names})
+    return make_source(list(samples))
 
 
-def _item_to_arrays(item: Any, index: int) -> dict[str, Array]:
+def _name_values(item: Any, index: int) -> dict[str, Any]:
+    """Return the values of a sample by column."""
     if isinstance(item, Mapping):
-        return {str(name): _value_to_array(str(name), value) for name, value in item.items() if _is_number(value)}
+        return {str(name): value for name, value in item.items()}
     if isinstance(item, Sequence) and not isinstance(item, (str, bytes)):
-        return {str(i): _value_to_array(str(i), value) for i, value in enumerate(item)}
+        return {str(i): value for i, value in enumerate(item)}
     raise DataError(f"sample {index} is a `{type(item).__name__}`, neither a mapping nor a tuple", 'return `{"image": ..., "label": ...}`')
 
 
-def _is_number(value: Any) -> bool:
-    """Whether a value of a sample becomes a column. Datasets often carry texts and metadata, which are left out."""
-    return not isinstance(value, (str, bytes, Mapping)) and value is not None
+def _describe_value(name: str, value: Any) -> TableColumn:
+    """Describe the column of a value in the first sample."""
+    # Datasets often carry metadata, which no input reads.
+    if isinstance(value, (bytes, Mapping)):
+        return TableColumn(name, (), None, type(value).__name__)
+    if value is None or isinstance(value, (str, date)):
+        return TableColumn(name, (), None, "text", has_cells=True)
+    array = _value_to_array(name, value)
+    return TableColumn(name, array.shape, array.dtype)
 
 
 def _column_to_array(name: str, values: Any) -> Array:
-    """Convert a column to an array: numbers, dates, or texts as objects, in which None and NaN are missing texts."""
+    """Convert a column to an array: numbers, dates, or texts as objects, in which None is a missing text."""
     if not hasattr(values, "to_numpy") and not isinstance(values, (list, tuple, np.ndarray)):
         return _value_to_array(name, values)
-    array = values.to_numpy() if hasattr(values, "to_numpy") else _stack_values(name, values)
-    if array.dtype.kind not in "UOM" or array.ndim != 1:
-        return _value_to_array(name, array)
-    return array if array.dtype.kind == "M" else array.astype(object)
-
-
-def _stack_values(name: str, values: Any) -> Array:
-    try:
-        return np.asarray(values)
-    except ValueError:  # lists of different lengths
+    if hasattr(values, "to_numpy"):
+        array = values.to_numpy()
+    elif isinstance(values, np.ndarray):
+        array = values
+    elif all(map(_is_cell, values)):  # NumPy would make texts of the numbers and of None among texts
+        array = np.array([*values, None], object)[:-1]
+    else:
         return _value_to_array(name, values)
+    if array.dtype.kind not in "UO" or array.ndim != 1:
+        return array if array.dtype.kind == "M" else _value_to_array(name, array)
+    if array.dtype.kind == "O" and not all(map(_is_cell, array[:1])):
+        return _value_to_array(name, array)
+    try:
+        return convert_objects(array)
+    except DataError as error:
+        raise DataError(f"the column `{name}`: {error}", error.remedy) from error
 
 
 def _value_to_array(name: str, value: Any) -> Array:
@@ -134,11 +166,15 @@ def _value_to_array(name: str, value: Any) -> Array:
         raise DataError(f"`{name}` is no tensor: {error}") from error
 
 
-def _stack_samples(name: str, arrays: list[tuple[int, Array | None]]) -> Array:
-    first = arrays[0][1]
-    for index, array in arrays:
-        if array is None or first is None:
-            raise DataError(f"sample {index} has no `{name}`")
-        if array.shape != first.shape:
-            raise DataError(f"`{name}` is {list(array.shape)} in sample {index}, and {list(first.shape)} in sample {arrays[0][0]}")
-    return np.stack([array for _, array in arrays if array is not None])
+def _stack_values(name: str, values: list[tuple[int, Any]], has_cells: bool) -> Array:
+    """Stack the values of samples, or list them as cells."""
+    if has_cells:
+        return _column_to_array(name, [value for _, value in values]).astype(object)
+    missing = next((index for index, value in values if value is None), None)
+    if missing is not None:
+        raise DataError(f"sample {missing} has no `{name}`")
+    arrays = [_value_to_array(name, value) for _, value in values]
+    for (index, _), array in zip(values, arrays, strict=True):
+        if array.shape != arrays[0].shape:
+            raise DataError(f"`{name}` is {list(array.shape)} in sample {index}, and {list(arrays[0].shape)} in sample {values[0][0]}")
+    return np.stack(arrays)

@@ -34,6 +34,7 @@ CONSTANTS = (
     ClauseConstant("FROZEN", lambda recipe: tuple(pattern.text for pattern in recipe.freeze) or None),
     ClauseConstant("PATIENCE", lambda recipe: recipe.stop.patience if recipe.stop is not None else None),
     ClauseConstant("MIN_DELTA", lambda recipe: (recipe.stop.min_delta or None) if recipe.stop is not None else None),
+    ClauseConstant("STRATIFY", lambda recipe: recipe.stratify.input if recipe.stratify is not None and recipe.validation else None),
     ClauseConstant("SEED", lambda recipe: recipe.seed),
 )
 

@@ -47,6 +47,7 @@ DATA: str
 VALIDATION: Any
 DEVICE: str
 INPUT: str
+STRATIFY: str
 METRIC: str
 FILE: str
 BEST_FILE: str
@@ -111,6 +112,23 @@ def split_samples(count: int) -> tuple[Tensor, Tensor]:
     validation_count = min(max(1, round(count * VALIDATION)), count - 1)
     shuffled = shuffle_samples(torch.arange(count), 2**63)  # no epoch has this number
     return shuffled[validation_count:].sort().values, shuffled[:validation_count].sort().values
+
+
+def split_samples_by_class(classes: Tensor) -> tuple[Tensor, Tensor]:  # if: stratify
+    """Split the samples into training and validation samples, at random, with the same share of each class."""
+    count = len(classes)
+    validation_count = min(max(1, round(count * VALIDATION)), count - 1)
+    shuffled = shuffle_samples(torch.arange(count), 2**63)  # no epoch has this number
+    numbers = classes[shuffled].unique(return_inverse=True)[1]
+    sizes = numbers.bincount()
+    exact = sizes.double() * validation_count / count
+    validation_sizes = exact.long()
+    rest = validation_count - int(validation_sizes.sum())
+    validation_sizes[(validation_sizes - exact).argsort(stable=True)[:rest]] += 1  # the largest fractions
+    pairs = list(zip(shuffled[numbers.argsort(stable=True)].split(sizes.tolist()), validation_sizes.tolist(), strict=True))
+    train_samples = torch.cat([samples[size:] for samples, size in pairs])
+    validation_samples = torch.cat([samples[:size] for samples, size in pairs])
+    return train_samples.sort().values, validation_samples.sort().values
 
 
 # generated: augmentations
@@ -280,7 +298,8 @@ def train(model: nn.Module, data: Batch) -> Trained:
     """Train the model. Return a model with the moving averages of its parameters."""  # if: ema
     """Train the model."""  # if: not ema
     train_samples = torch.arange(len(data[INPUT]))  # if: not share
-    train_samples, validation_samples = split_samples(len(data[INPUT]))  # if: share
+    train_samples, validation_samples = split_samples(len(data[INPUT]))  # if: share and not stratify
+    train_samples, validation_samples = split_samples_by_class(data[STRATIFY])  # if: share and stratify
     validation_data = load_validation_data(VALIDATION)  # if: held
     validation_samples = torch.arange(len(validation_data[INPUT]))  # if: held
     steps_per_epoch = -(-len(train_samples) // BATCH)  # if: steps or schedule
