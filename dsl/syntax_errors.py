@@ -311,7 +311,9 @@ def _explain_missing_arrow(stop: Stop) -> Diagnostic | None:
             return None
         if [token.type for token in stop.tokens_before[-2:]] == ["INPUT", "NAME"]:
             named = f"{stop.previous.text} = input {stop.token.text}"
-            begins = stop.first is stop.tokens_before[-2] and len(stop.tokens_before) == 2 and stop.token.type != "LBRACK"
+            # After `input conv 4 3`, the second number would be the next mistake: the word is a stage, not a name.
+            is_last = stop.tokens[stop.index + 1].type not in ("NUMBER", "DIMS", "NAME")
+            begins = is_last and stop.first is stop.tokens_before[-2] and len(stop.tokens_before) == 2 and stop.token.type != "LBRACK"
             moved = (Edit(stop.span_between(stop.first.start, stop.token.end), named),) if begins else ()
             return errors.syntax_error(stop.span, "the name of an input comes before it", help=(f"write `{named}`",), edits=moved)
         if [token.type for token in stop.tokens_before[-2:]] == ["INPUT", "NUMBER"] and stop.token.text.isdecimal():
