@@ -82,6 +82,10 @@ def _import_place(place: str, name: str) -> Any:
         with isolate_user_code():
             return _import_file(place) if place.endswith(".py") else _import_module(place)
     except Exception as error:  # importing runs code
+        if isinstance(error, ModuleNotFoundError) and error.name == place.partition(".")[0]:
+            raise NoModule(
+                f"`{name}`: there is no Python module `{error.name}`: install its package, or run netc in the folder that contains it"
+            ) from error
         raise NoModule(f"`{name}`: `{place}` cannot be imported: {type(error).__name__}: {error}") from error
 
 

@@ -118,6 +118,13 @@ def test_a_directory_is_no_file(folder: Path, name: str) -> None:
     assert f"`{name}` is a directory, not a file" in run("import", name, "-o", "a.net", code=1).stderr
 
 
+def test_a_missing_package_is_named(folder: Path) -> None:
+    (folder / "needs.py").write_text("import absent_inside")
+    stderr = run("import", "absent_package.models:net", "--input", "8", "-o", "a.net", code=1).stderr
+    assert "there is no Python module `absent_package`: install its package, or run netc in the folder that contains it" in stderr
+    assert "No module named 'absent_inside'" in run("import", "needs:net", "--input", "8", "-o", "a.net", code=1).stderr
+
+
 USAGE = {
     "no inputs": (("model.py:Net",), "say what the module takes"),
     "no shape": (("model.py:Net", "--input", "8x"), "declares no inputs"),
