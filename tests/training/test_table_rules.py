@@ -106,7 +106,7 @@ def test_unknown_rare_and_empty_cells_are_one_category() -> None:
     table.loc[5, "town"] = None
     arrays, encodings, *_ = read_parts("category town unknown=elsewhere rare=3\n  fill 0", table)
     assert encodings["town"].categories == ("elsewhere", "Bonn", "Rom", "Ulm")
-    codes = pd.Categorical(table["town"], categories=["Bonn", "Rom", "Ulm"]).codes
+    codes = pd.Index(["Bonn", "Rom", "Ulm"]).get_indexer(table["town"])
     np.testing.assert_array_equal(arrays["town"], codes + 1)
 
 
