@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..files.atomic_writing import check_writable, write_bytes
+from ..files.atomic_writing import check_writable
 from .command_failure import FAILED, CommandFailed
 from .completion import FileName
-from .shared_options import device_option, refuse_overwriting
+from .row_values import read_values
+from .shared_options import batch_option, device_option, refuse_overwriting
 from .terminal import write_error, write_text
+from .write_progress import show_sample_progress
 
 if TYPE_CHECKING:
     from ..prediction.predictions import Predictions
@@ -26,21 +27,36 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 _MAX_LINES = 10
 """The number of classes that are shown for one sample."""
+_NEGATIVE_NUMBER = re.compile(r"-(\d|\.\d|inf)", re.IGNORECASE)
+_OUTPUT_ENDINGS = (".csv", ".tsv", ".json", ".parquet", ".npz")
 
 
-@click.command("predict")
+class _RowCommand(click.Command):
+    """A command whose arguments may begin with a negative number, such as `-1.5,2`, which is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        index = next((i for i, word in enumerate(args) if _NEGATIVE_NUMBER.match(word)), None)
+        if index is not None and "--" not in args[:index]:
+            # Options may follow the row, so the row moves to the end, where `--` says that it is none.
+            args = [*args[:index], *args[index + 1 :], "--", args[index]]
+        return super().parse_args(ctx, args)
+
+
+@click.command("predict", cls=_RowCommand)
 @click.argument("run", type=FileName())
 @click.argument("values", nargs=-1, type=FileName())
 @click.option(
     "--data",
     metavar="DATA",
     type=FileName(),
-    help="Predict the samples in a table or a folder of images; `-` reads a CSV.",
+    help="Predict the samples in a table, a folder of images, or FORMAT:PATH as in training; `-` reads a CSV.",
 )
-@click.option("-o", "--output", metavar="OUT.csv", type=FileName(), help="Write here: .csv for a table, .npz for the raw outputs.")
-@click.option("--batch", type=click.IntRange(1), default=256, show_default=True, help="Compute this many samples together.")
+@click.option(
+    "-o", "--output", metavar="RESULTS", type=FileName(), help="Write here: .csv, .tsv, .json or .parquet; .npz for arrays and raw outputs."
+)
+@batch_option("Compute this many samples together. [default: 256]")
 @device_option("Device to run on.")
-def command(run: str, values: tuple[str, ...], data: str | None, output: str | None, batch: int, device: str) -> None:
+def command(run: str, values: tuple[str, ...], data: str | None, output: str | None, batch: int | None, device: str) -> None:
     """RUN is the folder of a training run, or an ONNX file that `netc compile` wrote from one.
 
     VALUES are one row, such as `5.1,3.5,1.4,0.2` or `width=5.1 height=3.5`, or the paths of images. Columns of a table are copied to the
@@ -48,27 +64,30 @@ def command(run: str, values: tuple[str, ...], data: str | None, output: str | N
     """
     _check_usage(values, data, output, run)
     from ..prediction.load_predictor import load
-    from ..prediction.predictor import UnfitData
+    from ..prediction.predictor import BATCH, UnfitData
+    from .runnable import check_device, start_session
 
-    predictor = load(run, device)
+    check_device(device)
+    predictor = start_session(lambda: load(run, device), f"`{run}`")
     with _open_standard_input(data) as path:
-        samples = path if path is not None else _read_values(values, predictor)
+        if path is None and len(values) == 1 and os.path.exists(values[0]):
+            path, values = values[0], ()
+        samples = path if path is not None else read_values(values, predictor)
         try:
-            results = predictor(samples, batch=batch)
+            _predict(predictor, samples, output, batch or BATCH, " ".join(values) or ("standard input" if data == STANDARD_INPUT else None))
         except UnfitData as unfit:
             for problem in unfit.problems:
                 write_error(problem.format_message(), *problem.format_help(), notes=problem.format_notes(), code=problem.code)
             raise click.exceptions.Exit(FAILED) from None
         except ValueError as error:
             raise CommandFailed(str(error)) from None
-        _write_results(results, samples, predictor, output, values)
 
 
 def _check_usage(values: tuple[str, ...], data: str | None, output: str | None, run: str) -> None:
     if bool(values) == (data is not None):
         raise click.UsageError("give `--data FILE`, or one row such as `5.1,3.5,1.4,0.2`, or paths of images")
-    if output is not None and not output.lower().endswith((".csv", ".npz")):
-        raise click.UsageError(f"results are written as .csv or .npz, and `{output}` ends in neither")
+    if output not in (None, "-") and not output.lower().endswith(_OUTPUT_ENDINGS):
+        raise click.UsageError(f"results are written as {', '.join(_OUTPUT_ENDINGS)}, and `{output}` has none of these endings")
     refuse_overwriting(output, run, data, *values)
     if output is not None:
         check_writable(output)
@@ -80,66 +99,47 @@ def _open_standard_input(data: str | None) -> Iterator[str | None]:
     if data != STANDARD_INPUT:
         yield data
         return
+    import shutil
+
     with NamedTemporaryFile("wb", suffix=".csv", prefix="netc-") as file:
-        file.write(sys.stdin.buffer.read())
+        shutil.copyfileobj(sys.stdin.buffer, file)
         file.flush()
         yield file.name
 
 
-def _read_values(values: tuple[str, ...], predictor: Predictor) -> Any:
-    """Return the images, or the row as a mapping of columns."""
-    if all(os.path.exists(value) for value in values):
-        return list(values)
-    if len(values) == 1 and "=" not in values[0]:
-        cells = next(csv.reader(io.StringIO(values[0])), [])
-        if len(cells) != len(predictor.columns):
-            columns = ", ".join(predictor.columns)
-            raise CommandFailed(
-                f"a row has {len(predictor.columns)} values, and `{values[0]}` has {len(cells)}", f"the columns are {columns}"
-            )
-        return _make_row(dict(zip(predictor.columns, cells, strict=True)))
-    pairs = [value.partition("=") for value in values]
-    wrong = next((name for name, equals, _ in pairs if not equals), None)
-    if wrong is not None:
-        raise CommandFailed(f"`{wrong}` is neither a file nor `COLUMN=VALUE`", f"the columns are {', '.join(predictor.columns)}")
-    unknown = next((name for name, _, _ in pairs if name not in predictor.columns), None)
-    if unknown is not None:
-        raise CommandFailed(f"the model reads no column `{unknown}`", f"the columns are {', '.join(predictor.columns)}")
-    return _make_row({name: cell for name, _, cell in pairs})
-
-
-def _make_row(cells: dict[str, str]) -> Any:
-    from ..training.data.csv import read_cells
-
-    return read_cells(list(cells), [list(cells.values())])
-
-
-def _write_results(results: Predictions, samples: Any, predictor: Predictor, output: str | None, values: tuple[str, ...]) -> None:
-    from ..prediction.prediction_table import format_table
+def _predict(predictor: Predictor, samples: Any, output: str | None, batch: int, described: str | None) -> None:
+    """Predict the samples batch by batch, and write them as they come."""
+    columns = predictor.open_columns(samples, described)
+    if output is None and len(columns) == 1 and not isinstance(samples, str):
+        write_text("\n".join(_format_sample(next(predictor.predict_columns(columns, batch)))))
+        return
+    from ..prediction.copied_columns import open_copied_columns
+    from ..prediction.prediction_files import NO_TABLE_ENDINGS, MissingPackage, get_ending, write_predictions
     from ..prediction.predictions import NoTable
 
-    if output is not None and output.lower().endswith(".npz"):
-        from .runnable import encode_npz
-
-        write_bytes(output, encode_npz(results.outputs))
-        return
-    if output is None and values and len(results) == 1:
-        write_text("\n".join(_format_sample(results)))
-        return
-    try:
-        text = format_table(results, samples, predictor.signature)
-    except NoTable as error:
-        raise CommandFailed(str(error), "write the raw outputs: `-o OUT.npz`") from None
-    write_bytes(output or "-", text.encode("utf-8"))
+    ending = ".csv" if output in (None, "-") else get_ending(output)
+    copied = open_copied_columns(columns.source, ending)
+    with show_sample_progress(len(columns)) as progress:
+        try:
+            write_predictions(output or "-", progress(predictor.predict_columns(columns, batch)), copied, ending)
+        except NoTable as error:
+            raise CommandFailed(str(error), f"write arrays: `-o OUT{NO_TABLE_ENDINGS[0]}`") from None
+        except MissingPackage as error:
+            raise CommandFailed(str(error)) from None
 
 
 def _format_sample(results: Predictions) -> Iterator[str]:
     """Yield the lines for one sample: what is predicted, then the most probable classes."""
-    shown = {name: array for name, array in results.columns.items() if array.ndim == 1}
+    from ..prediction.predictions import PREDICTED_PREFIX, PROBABILITY_PREFIX
+
     for name, array in results.columns.items():
-        if not name.startswith("probability_"):
-            yield f"{name.removeprefix('predicted_')}: {_format_value(array[0])}"
-    probabilities = {name.removeprefix("probability_"): float(a[0]) for name, a in shown.items() if name.startswith("probability_")}
+        if not name.startswith(PROBABILITY_PREFIX):
+            yield f"{name.removeprefix(PREDICTED_PREFIX)}: {_format_value(array[0])}"
+    probabilities = {
+        name.removeprefix(PROBABILITY_PREFIX): float(array[0])
+        for name, array in results.columns.items()
+        if name.startswith(PROBABILITY_PREFIX) and array.ndim == 1
+    }
     width = max(map(len, probabilities), default=0)
     for name, probability in sorted(probabilities.items(), key=lambda item: -item[1])[:_MAX_LINES]:
         yield f"  {name:<{width}}  {probability:.4f}"
@@ -148,6 +148,6 @@ def _format_sample(results: Predictions) -> Iterator[str]:
 def _format_value(value: Any) -> str:
     import numpy as np
 
-    if isinstance(value, (float, np.floating)):
-        return f"{value:.6g}"
-    return np.array2string(value, threshold=100, precision=4) if isinstance(value, np.ndarray) else str(value)
+    from ..prediction.predictions import format_cell
+
+    return np.array2string(value, threshold=100, precision=4) if isinstance(value, np.ndarray) else format_cell("", value)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, TypeVar
 from zipfile import ZipFile
 
 import numpy as np
@@ -23,7 +22,7 @@ from netc.compiler.types.numpy_types import Array
 from netc.compiler.weights.numpy_files import read_npy
 from netc.dsl.record import Record
 
-from ..files.array_files import UnreadableArrays, read_arrays
+from ..files.array_files import UnreadableArrays, make_member_name, read_arrays
 from ..inputs.random_inputs import BATCH, DEFAULT_SIZE, NoSizes, choose_input_shapes
 from .command_failure import CommandFailed, missing_file
 from .program import compile_spec, has_random_parameters
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from ..analysis import Choice
     from ..inputs.checkpoint import Checkpoint
 
+S = TypeVar("S")
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -54,18 +54,18 @@ def open_spec(path: str | None, text: str | None, choice: Choice, weights: Check
         except NoSizes as error:
             raise CommandFailed(str(error), "fix them: `--dim NAME=SIZE`") from None
 
-    _check_device(device)
+    check_device(device)
     dtypes = list_dtypes(model.program) if device == "cpu" else frozenset[str]()
-    session = _start_session(lambda: model.session(weights, seed, device), "the model", dtypes)
+    session = start_session(lambda: model.session(weights, seed, device), "the model", dtypes)
     return RunTarget(session, choose_shapes, has_random_parameters(model, weights is not None or seed is not None))
 
 
 def open_onnx(path: str, dims: dict[str, int], device: str) -> RunTarget:
     """Open an ONNX file. `dims` are the sizes of its symbolic axes."""
-    _check_device(device)
+    check_device(device)
     if os.path.isdir(path):
         raise missing_file(path)
-    session = _start_session(lambda: OnnxSession(path, device), f"`{path}`")
+    session = start_session(lambda: OnnxSession(path, device), f"`{path}`")
     axes = {axis for port in session.inputs.values() for axis in port.shape if isinstance(axis, str)}
     unknown = next((name for name in dims if name not in axes), None)
     if unknown is not None:
@@ -76,7 +76,7 @@ def open_onnx(path: str, dims: dict[str, int], device: str) -> RunTarget:
     return RunTarget(session, lambda: shapes)
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
     """Fail at once if a device is not available, before weights are drawn or a file is loaded."""
     try:
         list_providers(device)
@@ -84,7 +84,8 @@ def _check_device(device: str) -> None:
         raise CommandFailed(str(error)) from None
 
 
-def _start_session(start: Callable[[], OnnxSession], what: str, dtypes: Collection[str] = ()) -> OnnxSession:
+def start_session(start: Callable[[], S], what: str, dtypes: Collection[str] = ()) -> S:
+    """Call a function that starts a session, and turn its failures into a `CommandFailed`."""
     try:
         return start()
     except DeviceUnavailable as error:
@@ -99,10 +100,6 @@ def _start_session(start: Callable[[], OnnxSession], what: str, dtypes: Collecti
         # `Model.session` raises an error with netc's own words; ONNX Runtime's message is in its cause
         message = runtime_message(str(error.__cause__ or error))
         raise CommandFailed(f"ONNX Runtime cannot load {what}: {message}", *kernel_hints(message, dtypes)) from None
-
-
-_LONGEST_NAME = 10_000
-"""The most bytes of an array's name. The zip format stores its length in two bytes."""
 
 
 def load_array(path: str) -> Array:
@@ -123,13 +120,13 @@ def encode_npz(arrays: Mapping[str, Array]) -> bytes:
     with ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
             # the size is not known before writing, and without zip64 an array of 2 GiB would fail
-            with archive.open(f"{_make_member_name(name)}.npy", "w", force_zip64=True) as member:
+            with archive.open(f"{_name_member(name)}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array)
     return buffer.getvalue()
 
 
-def _make_member_name(name: str) -> str:
-    member = "".join(quote(c, safe="", errors="backslashreplace") if c in "/\\:%" or not c.isprintable() else c for c in name)
-    if len(member.encode()) > _LONGEST_NAME:
-        raise CommandFailed(f"an output has a name of {len(name)} characters, which is too long for a file")
-    return member
+def _name_member(name: str) -> str:
+    try:
+        return make_member_name(name)
+    except ValueError as error:
+        raise CommandFailed(str(error)) from None

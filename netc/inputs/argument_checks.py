@@ -102,7 +102,7 @@ def check_precision(dtype: object, keep_io: object = False) -> Precision:
     return Precision(element_type, keep_io)
 
 
-RESERVED_METADATA = ("spec_hash", "netc_version", CONDITIONS_KEY)
+RESERVED_METADATA = ("spec_hash", "netc_version", "netc_signature", CONDITIONS_KEY)
 """The names of metadata that netc itself writes into a file."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from netc.compiler.errors.run_errors import RunDiffers, RunError, RunUnreadable
@@ -47,6 +48,8 @@ def load(path: str | os.PathLike[str], device: str = "cpu") -> Predictor:
 
 def load_run_model(path: str) -> tuple[Model, ModelSignature]:
     """Compile the model of a run, and read the signature. Raises `RunError` and `CompileError`."""
+    if os.path.isfile(path):
+        raise RunError(RunUnreadable(path, "it is neither a run nor an ONNX file", "give the folder that `-o` of `netc train` was", LOAD))
     config = RunFolder(path).read_config(LOAD)
     arguments = arguments_from_json(config, path, {}, data="", validation=0.0)
     analysis = analyze_training(arguments.source, arguments.choice, arguments.path, arguments.section)
@@ -61,7 +64,8 @@ def _load_run(path: str, device: str) -> Predictor:
     model, signature = load_run_model(path)
     weights = find_weights(path)
     if weights == path:
-        raise RunError(RunUnreadable(path, f"there is neither `{BEST}` nor `{LAST}` in it", "train it to its first checkpoint", LOAD))
+        remedy = f"wait for its first checkpoint, or continue it: `netc train --resume {quote(path)}`"
+        raise RunError(RunUnreadable(path, f"there is neither `{BEST}` nor `{LAST}` in it", remedy, LOAD))
     if read_run_tokenizer(path, signature, LOAD) is not None:
         signature = replace(signature, options={**signature.options, "tokenizer": os.path.join(path, TOKENIZER)})
     return Predictor(path, model.session(weights, device=device), signature)

@@ -1,8 +1,8 @@
 """The signature of a trained model: which columns its inputs read, how their cells become numbers, and what its outputs mean.
 
-In: a train section, and the columns that it was trained on. Out: a `ModelSignature`, which converts to JSON and back. A run keeps it in
-`config.json`, and an ONNX file in its metadata, so that both can predict from the same data as in training. Always: a signature holds names
-and numbers only, and reading one never runs code.
+In: the signature that `make_signature.py` finds in a train section, or its JSON. Out: a `ModelSignature`, which converts to JSON and back.
+A run keeps it in `config.json`, and an ONNX file in its metadata, so that both can predict from the same data as in training. Always: a
+signature holds names and numbers only, reading one never runs code, and one that netc cannot have written is a `SignatureDamaged`.
 
 For example, the output `scores` of a section with `loss = (scores, species) -> cross_entropy` has the task `classes`, the target
 `species`, and the names of the species in the order of their numbers.
@@ -11,39 +11,26 @@ For example, the output `scores` of a section with `loss = (scores, species) -> 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from netc.compiler.ir.graph import OpNode
-from netc.compiler.ir.graph_values import Value
-from netc.compiler.ir.training_program import Training
-from netc.dsl.record import Record, replace
+from netc.dsl.record import Record
 
-from ..training.data.data_columns import InputColumns
-from ..training.data.data_formats import FORMATS
-from ..training.data.encodings import CATEGORY, ColumnEncoding, list_encodings
-from ..training.data.text_windows import find_tokenizer
+from ..training.data.encodings import KINDS, ColumnEncoding
 from ..training.run_files import CONFIG
 
 METADATA_KEY = "netc_signature"
 """The key of a signature in the metadata of an ONNX file."""
-CLASSES, LOG_CLASSES, BINARY, PROBABILITY, VALUE = "classes", "log_classes", "binary", "probability", "value"
-"""Tasks. The output is: a score for each class; the logarithm of a probability for each class; the logit of one probability; a
-probability; numbers that predict the target; numbers, if there is no target."""
-_TASKS = {
-    "cross_entropy": CLASSES,
-    "nll_loss": LOG_CLASSES,
-    "binary_cross_entropy_with_logits": BINARY,
-    "binary_cross_entropy": PROBABILITY,
-    "mse_loss": VALUE,
-    "l1_loss": VALUE,
-    "smooth_l1_loss": VALUE,
-    "huber_loss": VALUE,
-}
-"""What an output means that one of these losses compares with a target."""
-_KEEPS_MEANING = frozenset(("cast", "squeeze", "unsqueeze", "reshape", "flatten"))
-"""Operators that change the type or the shape of a target, but not the meaning of its numbers."""
+CLASSES, LOG_CLASSES, PROBABILITIES, LABEL = "classes", "log_classes", "probabilities", "label"
+"""Tasks with classes. The output is: a score for each class; the logarithm of a probability for each class; a probability for each class;
+the number of the class."""
+BINARY, PROBABILITY, VALUE = "binary", "probability", "value"
+"""Other tasks. The output is: the logit of one probability; a probability; numbers that predict the target, or numbers without one."""
+TASKS = frozenset((CLASSES, LOG_CLASSES, PROBABILITIES, LABEL, BINARY, PROBABILITY, VALUE))
+STEPS = frozenset(("add", "sub", "mul", "div", "exp", "log", "expm1", "log1p"))
+Step = tuple[str, float]
+"""One of `STEPS` and its number, such as `("mul", 1000.0)`. `exp` and the other functions ignore the number."""
 
 
 class SignatureDamaged(Exception):
@@ -60,12 +47,19 @@ class InputSignature(Record):
 
 
 class OutputSignature(Record):
-    """The meaning of one output: its task, the column of its target, and the names of the classes. Without a target, `target` is empty."""
+    """The meaning of one output: its task, the column of its target, and the names of the classes, which are along `axis`.
+
+    Without a target, `target` is empty; a target of several columns has their names in `columns`. `steps` turn the numbers of the output
+    into the numbers of the target, which the loss may have scaled.
+    """
 
     name: str
     task: str = VALUE
     target: str = ""
     classes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    axis: int = 1
+    steps: tuple[Step, ...] = ()
 
 
 class ModelSignature(Record):
@@ -99,7 +93,7 @@ class ModelSignature(Record):
 def signature_from_json(content: Any) -> ModelSignature:
     """Read a signature. Raises `SignatureDamaged`."""
     try:
-        return ModelSignature(
+        signature = ModelSignature(
             str(content["format"]),
             dict(content["options"]),
             tuple(_record_from_json(InputSignature, item) for item in content["inputs"]),
@@ -107,69 +101,33 @@ def signature_from_json(content: Any) -> ModelSignature:
             tuple(_record_from_json(ColumnEncoding, item) for item in content["encodings"]),
             str(content.get("tokenizer", "")),
         )
+        _check_signature(signature)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SignatureDamaged(str(error)) from error
+    return signature
 
 
-def make_signature(training: Training, columns: InputColumns, format: str, options: Mapping[str, Any]) -> ModelSignature:
-    """Describe the model of a section that is trained on these columns."""
-    encodings = {encoding.column: encoding for encoding in list_encodings(columns)}
-    model_inputs = [(outer.name, inner.name) for outer, inner in _match_model_inputs(training)]
-    inputs = tuple(
-        InputSignature(inner, columns.columns[outer].names, columns.columns[outer].single)
-        for outer, inner in model_inputs
-        if outer in columns.columns
-    )
-    used = {name for item in inputs for name in item.columns}
-    outputs = {output.name: output for output in _find_outputs(training)}
-    named = tuple(_name_target(output, columns, encodings) for output in outputs.values())
-    kept_encodings = tuple(encoding for name, encoding in encodings.items() if name in used)
-    tokenizer = find_tokenizer(columns.source)
-    # A path of this machine means nothing to a reader of the signature: the run keeps the file itself.
-    paths = FORMATS[format].select_paths(options) if format else {}
-    kept_options = {name: value for name, value in options.items() if name not in paths}
-    return ModelSignature(format, kept_options, inputs, named, kept_encodings, "" if tokenizer is None else tokenizer.digest)
+def _check_signature(signature: ModelSignature) -> None:
+    """Raise `ValueError` or `TypeError` for content that netc does not write: anybody may write a file."""
+    for item in signature.inputs:
+        _check_texts(item.name, *item.columns)
+        _require(bool(item.columns) and isinstance(item.single, bool), item.columns)
+    for output in signature.outputs:
+        _check_texts(output.name, output.target, *output.classes, *output.columns)
+        _require(output.task in TASKS and type(output.axis) is int, output.task)
+        _require(all(name in STEPS and type(number) is float for name, number in output.steps), output.steps)
+    for encoding in signature.encodings:
+        _check_texts(encoding.column, *encoding.categories)
+        _require(encoding.kind in KINDS and isinstance(encoding.fill, (int, float, type(None))), encoding.kind)
 
 
-def _match_model_inputs(training: Training) -> Iterator[tuple[Value, Value]]:
-    """Yield the inputs of the section that are inputs of the model, each with the model's own."""
-    call = training.model_call
-    section_inputs = {id(value): value for value in training.program.main.inputs}
-    for outer, inner in zip(call.inputs, call.graph.inputs, strict=True):
-        if id(outer) in section_inputs:
-            yield section_inputs[id(outer)], inner
+def _check_texts(*texts: object) -> None:
+    _require(all(isinstance(text, str) for text in texts), texts)
 
 
-def _find_outputs(training: Training) -> Iterator[OutputSignature]:
-    """Yield the outputs of the model that a loss compares with an input of the section. `target` is the name of that input."""
-    call, main = training.model_call, training.program.main
-    names = {id(value): name for value, name in zip(call.outputs, call.graph.output_names, strict=True)}
-    producers = {id(value): node for node in main.nodes if isinstance(node, OpNode) for value in node.outputs}
-    inputs = {id(value): value.name for value in main.inputs}
-    for node in main.nodes:
-        if not isinstance(node, OpNode) or node.op.name not in _TASKS:
-            continue
-        guess, target = _skip_casts(node.inputs[0], producers), _skip_casts(node.inputs[1], producers)
-        is_probabilities = node.op.name == "cross_entropy" and node.inputs[1].type.dtype.is_float
-        if id(guess) in names and id(target) in inputs and not is_probabilities:
-            yield OutputSignature(names[id(guess)], _TASKS[node.op.name], inputs[id(target)])
-
-
-def _skip_casts(value: Value, producers: Mapping[int, OpNode]) -> Value:
-    while (node := producers.get(id(value))) is not None and node.op.name in _KEEPS_MEANING:
-        value = node.inputs[0]
-    return value
-
-
-def _name_target(output: OutputSignature, columns: InputColumns, encodings: Mapping[str, ColumnEncoding]) -> OutputSignature:
-    """Replace the input of a target by its column, and add the names of the classes."""
-    selection = columns.columns[output.target]
-    if len(selection.names) > 1:
-        return replace(output, target="")
-    column = selection.names[0]
-    encoding = encodings.get(column)
-    classes = encoding.categories if encoding is not None and encoding.kind == CATEGORY else columns.source.classes
-    return replace(output, target=column, classes=classes if output.task != VALUE else ())
+def _require(is_valid: bool, content: object) -> None:
+    if not is_valid:
+        raise ValueError(str(content))
 
 
 def _record_to_json(record: Any) -> dict[str, Any]:
@@ -179,7 +137,12 @@ def _record_to_json(record: Any) -> dict[str, Any]:
 
 def _record_from_json(cls: Any, content: Mapping[str, Any]) -> Any:
     known = {name: content[name] for name in cls.__match_args__ if name in content}
-    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+    return cls(**{name: _to_tuple(value) for name, value in known.items()})
+
+
+def _to_tuple(value: Any) -> Any:
+    """Convert lists, at any depth, to the tuples of a record."""
+    return tuple(map(_to_tuple, value)) if isinstance(value, list) else value
 
 
 def find_signature(folder: str) -> ModelSignature | None:

@@ -1,7 +1,7 @@
 """Open the samples to predict: a path, images, a table in memory, or an array.
 
 In: data of the caller, and the signature of the model. Out: a source. Always: the options of the training's format apply where the data has
-the same format, so a table with `;` between its cells is read in the same way.
+the same format, so a table with `;` between its cells is read in the same way; a table with another separator is recognized by its names.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..training.data.csv import find_separator
 from ..training.data.data_formats import FORMATS, InputTypes, open_source, parse_location
 from ..training.data.data_source import Array, ArraySource, DataError, Indices, Source, TableColumn
 from ..training.data.images import ENDINGS, IMAGE, list_images
@@ -19,6 +20,7 @@ from ..training.data.pictures import ImageDecoder, decode_images, require_pillow
 from ..training.data.python import make_source
 from .model_signature import ModelSignature
 
+CSV = "csv"
 FILE = "file"
 """The column with the names of image files."""
 
@@ -29,10 +31,10 @@ class ImageFiles:
     decodes = True
     classes: tuple[str, ...] = ()
 
-    def __init__(self, paths: list[str], decoder: ImageDecoder) -> None:
+    def __init__(self, paths: list[str], column: str, decoder: ImageDecoder) -> None:
         self.paths, self.decoder = paths, decoder
         self.columns: Mapping[str, TableColumn] = {
-            IMAGE: decoder.describe_column(IMAGE, paths[0], paths[0]),
+            column: decoder.describe_column(column, paths[0], paths[0]),
             FILE: TableColumn(FILE, (), None, has_cells=True),
         }
 
@@ -62,27 +64,53 @@ def open_samples(data: Any, signature: ModelSignature, types: InputTypes, array_
     return source
 
 
+def find_image_column(signature: ModelSignature, types: InputTypes) -> str | None:
+    """Return the column of images, None if the model was not trained on images that netc decoded."""
+    if signature.format == "images":
+        return IMAGE
+    # The columns of `datasets` have any name; the pixels of arrays have any scale, so no file can take their place.
+    pictures = [name for name, type_ in types.items() if len(type_.shape) == 4]
+    return pictures[0] if signature.format in ("hf", "parquet") and len(pictures) == len(types) == 1 else None
+
+
 def _open_path(path: str, signature: ModelSignature, types: InputTypes) -> Source:
-    if path.lower().endswith(ENDINGS) and signature.format == "images":
-        return _open_images([path], signature, types)
-    if os.path.isdir(path) and signature.format == "images":
-        return _open_images(list_images(path), signature, types)
+    if find_image_column(signature, types) is not None:
+        format, colon, folder = path.partition(":")
+        folder = folder if colon and format == "images" else path
+        if folder.lower().endswith(ENDINGS):
+            return _open_images([folder], signature, types)
+        if os.path.isdir(folder) and not _is_dataset(folder):
+            return _open_images(list_images(folder), signature, types)
     location = parse_location(path)
-    options = {name: value for name, value in signature.options.items() if FORMATS[location.format].find_option(name) is not None}
+    options = location.options
     if location.format == signature.format:
+        known = {name: value for name, value in signature.options.items() if FORMATS[location.format].find_option(name) is not None}
+        options = {**known, **options}
         if signature.tokenizer and "tokenizer" not in options:
             raise DataError("the model reads text by a tokenizer, which an ONNX file does not have", "predict with the folder of the run")
-        location = type(location)(location.format, location.path, {**options, **location.options}, location.file)
-    return open_source(location, types)
+    if location.format == CSV and options.get("header", True):
+        names = [column for item in signature.inputs for column in item.columns]
+        options = {**options, "separator": find_separator(location.file or location.path, names, options.get("separator"))}
+    return open_source(type(location)(location.format, location.path, options, location.file), types)
+
+
+def _is_dataset(path: str) -> bool:
+    return any(name.endswith((".json", ".parquet", ".arrow")) for name in os.listdir(path))
 
 
 def _open_images(paths: list[str], signature: ModelSignature, types: InputTypes) -> ImageFiles:
+    column = find_image_column(signature, types)
+    if column is None:
+        raise DataError("the model was not trained on image files", "pass a table, or arrays")
     require_pillow()
     if not paths:
         raise DataError(f"there is no image in it; the endings are {', '.join(ENDINGS)}")
+    missing = next((path for path in paths if not os.path.isfile(path)), None)
+    if missing is not None:
+        raise DataError(f"there is no file `{missing}`")
     size = signature.options.get("size")
     size = tuple(size) if isinstance(size, list) else size
-    return ImageFiles(paths, ImageDecoder.for_input(types[IMAGE], size) if IMAGE in types else ImageDecoder(3, True, size))
+    return ImageFiles(paths, column, ImageDecoder.for_input(types[column], size) if column in types else ImageDecoder(3, True, size))
 
 
 def _open_array(array: Any, column: str | None, types: InputTypes, signature: ModelSignature) -> ArraySource:

@@ -13,15 +13,19 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from ..training.data.data_source import Array
-from .model_signature import BINARY, CLASSES, LOG_CLASSES, PROBABILITY, VALUE, ModelSignature, OutputSignature
+from .model_signature import BINARY, CLASSES, LABEL, LOG_CLASSES, PROBABILITIES, PROBABILITY, VALUE, ModelSignature, OutputSignature
 
 Columns = dict[str, Array]
+PREDICTED_PREFIX, PROBABILITY_PREFIX = "predicted_", "probability_"
+_MAX_ROWS = 10
+"""The number of samples that the text form shows."""
 
 
 class NoTable(ValueError):
@@ -50,21 +54,44 @@ class Predictions(Record):
     def __getitem__(self, column: str) -> Array:
         return self.columns[column]
 
-    def iterate_rows(self) -> Iterator[list[str]]:
-        """Yield the cells of each sample as texts. Raises `NoTable` for results with more than one number in a cell."""
+    def check_table(self) -> None:
+        """Raise `NoTable` for results with more than one number in a cell."""
         for name, array in self.columns.items():
             if array.ndim > 1:
-                raise NoTable(f"`{name}` has the shape {list(array.shape)}, which does not fit into a table")
+                raise NoTable(f"`{name}` has {list(array.shape[1:])} numbers for a sample, which do not fit into a cell of a table")
+
+    def iterate_rows(self) -> Iterator[list[str]]:
+        """Yield the cells of each sample as texts. Raises `NoTable`."""
+        self.check_table()
         for row in zip(*self.columns.values(), strict=True):
-            yield [_format_cell(cell) for cell in row]
+            yield [format_cell(name, cell) for name, cell in zip(self.columns, row, strict=True)]
 
     def to_csv(self) -> str:
-        """Return the table as text."""
+        """Return the table as text. Raises `NoTable` for results such as a class for each pixel."""
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(self.columns)
         writer.writerows(self.iterate_rows())
         return stream.getvalue()
+
+    def to_pandas(self) -> Any:
+        """Return the columns as a pandas DataFrame. An array for a sample becomes a list."""
+        import pandas as pd  # type: ignore[import-untyped]
+
+        return pd.DataFrame({name: array if array.ndim == 1 else list(array) for name, array in self.columns.items()})
+
+    def __repr__(self) -> str:
+        """Show the first samples as a table."""
+        shown = {name: array[:_MAX_ROWS] for name, array in self.columns.items()}
+        lists = [[name, *(_shorten_value(name, value) for value in array)] for name, array in shown.items()]
+        widths = [max(map(len, column)) for column in lists]
+        lines = ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in zip(*lists, strict=True)]
+        more = [f"... {len(self):,} samples"] if len(self) > _MAX_ROWS else []
+        return "\n".join((*lines, *more))
+
+
+def _shorten_value(name: str, value: Any) -> str:
+    return f"{value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else format_cell(name, value)
 
 
 def make_columns(outputs: Mapping[str, Array], signature: ModelSignature) -> Columns:
@@ -79,24 +106,34 @@ def make_columns(outputs: Mapping[str, Array], signature: ModelSignature) -> Col
 
 
 def _read_classes(output: OutputSignature, scores: Array) -> Columns:
-    shifted = scores.astype(np.float64) - scores.max(axis=1, keepdims=True)
+    shifted = scores.astype(np.float64) - scores.max(axis=output.axis, keepdims=True)
     exponentials = np.exp(shifted)
-    return _name_classes(output, exponentials / exponentials.sum(axis=1, keepdims=True))
+    return _read_probabilities(output, exponentials / exponentials.sum(axis=output.axis, keepdims=True))
 
 
 def _read_log_classes(output: OutputSignature, scores: Array) -> Columns:
-    return _name_classes(output, np.exp(scores.astype(np.float64)))
+    return _read_probabilities(output, np.exp(scores.astype(np.float64)))
 
 
-def _name_classes(output: OutputSignature, probabilities: Array) -> Columns:
-    count = probabilities.shape[1]
-    names = output.classes if len(output.classes) == count else tuple(map(str, range(count)))
-    numbers = probabilities.argmax(axis=1)
-    predicted = np.array(names, object)[numbers] if output.classes else numbers
-    columns = {f"predicted_{output.target}": predicted}
+def _read_probabilities(output: OutputSignature, probabilities: Array) -> Columns:
+    count = probabilities.shape[output.axis]
+    columns = _read_labels(output, probabilities.argmax(axis=output.axis), np.asarray(np.isnan(probabilities).any(axis=output.axis)))
     if probabilities.ndim > 2:  # a class for each pixel or token
         return columns
-    return columns | {f"probability_{name}": probabilities[:, index] for index, name in enumerate(names)}
+    names = output.classes if len(output.classes) == count else tuple(map(str, range(count)))
+    return columns | {f"{PROBABILITY_PREFIX}{name}": probabilities[:, index].astype(np.float64) for index, name in enumerate(names)}
+
+
+def _read_labels(output: OutputSignature, numbers: Array, is_missing: Array | None = None) -> Columns:
+    """Name the classes. A sample whose scores are NaN has no class: the largest of them would be an arbitrary one."""
+    if is_missing is not None and is_missing.any():
+        ((name, labels),) = _read_labels(output, numbers).items()
+        labels = labels.astype(object)
+        labels[is_missing] = None
+        return {name: labels}
+    # A model may have more classes than the training data had names for.
+    names = (*output.classes, *(str(i) for i in range(len(output.classes), int(numbers.max(initial=0)) + 1)))
+    return {f"{PREDICTED_PREFIX}{output.target}": np.array(names, object)[numbers] if output.classes else numbers}
 
 
 def _read_binary(output: OutputSignature, scores: Array) -> Columns:
@@ -105,33 +142,58 @@ def _read_binary(output: OutputSignature, scores: Array) -> Columns:
 
 
 def _read_probability(output: OutputSignature, probabilities: Array) -> Columns:
-    if probabilities.ndim == 2 and probabilities.shape[1] == 1:
-        probabilities = probabilities[:, 0]
     is_second = probabilities >= 0.5
-    predicted = np.array(output.classes, object)[is_second.astype(int)] if len(output.classes) == 2 else is_second.astype(int)
-    name = output.classes[1] if len(output.classes) == 2 else output.target
-    return _split_columns(f"predicted_{output.target}", predicted) | _split_columns(f"probability_{name}", probabilities.astype(np.float64))
+    has_names = len(output.classes) == 2
+    predicted = np.array(output.classes, object)[is_second.astype(int)] if has_names else is_second.astype(int)
+    named = output if not has_names else replace(output, target=output.classes[1])
+    return _split_columns(PREDICTED_PREFIX, output, predicted) | _split_columns(PROBABILITY_PREFIX, named, probabilities.astype(np.float64))
 
 
 def _read_values(output: OutputSignature, values: Array) -> Columns:
-    if output.target and values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    return _split_columns(f"predicted_{output.target}" if output.target else output.name, values)
+    if not output.target:
+        return _split_columns("", replace(output, target=output.name), values)
+    if output.steps:
+        values = values.astype(np.float64)
+        for name, number in output.steps:
+            values = _STEPS[name](values, number)
+    return _split_columns(PREDICTED_PREFIX, output, values)
 
 
-def _split_columns(name: str, array: Array) -> Columns:
-    """Return one column for each position of a second axis."""
-    return {f"{name}_{i}": array[:, i] for i in range(array.shape[1])} if array.ndim == 2 else {name: array}
+def _split_columns(prefix: str, output: OutputSignature, array: Array) -> Columns:
+    """Return one column for each position of a second axis, with the name of its own column if it has one."""
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 2:
+        return {f"{prefix}{output.target}": array}
+    names = output.columns if len(output.columns) == array.shape[1] else [f"{output.target}_{i}" for i in range(array.shape[1])]
+    return {f"{prefix}{name}": array[:, i] for i, name in enumerate(names)}
 
 
 _READERS: dict[str, Callable[[OutputSignature, Array], Columns]] = {
     CLASSES: _read_classes,
     LOG_CLASSES: _read_log_classes,
+    PROBABILITIES: _read_probabilities,
+    LABEL: _read_labels,
     BINARY: _read_binary,
     PROBABILITY: _read_probability,
     VALUE: _read_values,
 }
+_STEPS: dict[str, Callable[[Array, float], Array]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "exp": lambda values, _: np.exp(values),
+    "log": lambda values, _: np.log(values),
+    "expm1": lambda values, _: np.expm1(values),
+    "log1p": lambda values, _: np.log1p(values),
+}
 
 
-def _format_cell(cell: object) -> str:
-    return f"{cell:.6g}" if isinstance(cell, (float, np.floating)) else str(cell)
+def format_cell(column: str, cell: object) -> str:
+    """Format a cell as text: a probability with 6 digits, any other number with the digits of its type."""
+    if isinstance(cell, (float, np.floating)) and column.startswith(PROBABILITY_PREFIX):
+        return f"{cell:.6g}"
+    if cell is None:
+        return ""
+    return f"{cell:.9g}" if isinstance(cell, float) else str(cell)

@@ -21,12 +21,12 @@ from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile, Span
 
-from ..training.data.data_columns import InputColumns, find_input_columns, map_column_types
+from ..training.data.data_columns import ColumnSpec, InputColumns, find_input_columns, map_column_types
 from ..training.data.data_source import Array, DataError
 from ..training.data.encodings import EncodedSource, complete_encodings, find_wrong_cells
 from ..training.data.value_checks import find_nonfinite
 from .model_signature import InputSignature, ModelSignature
-from .open_samples import open_samples
+from .open_samples import find_image_column, open_samples
 from .predictions import Predictions, make_columns
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Predictor:
         span = Span(SourceFile(name, ""), 0, 0)
         self._inputs = [Value(_port_type(port), span, port.name) for port in session.inputs.values()]
         known = {item.name: item for item in signature.inputs}
+        self._trained = frozenset(known)
         self._columns = {port: known.get(port, InputSignature(port, (port,), single=True)) for port in session.inputs}
 
     @property
@@ -59,35 +60,56 @@ class Predictor:
         """The columns that the model reads, each once."""
         return tuple({column: None for item in self._columns.values() for column in item.columns})
 
+    @property
+    def column_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """The shape of a sample in each column that the model reads. None is a size that may vary."""
+        shapes: dict[str, tuple[int | None, ...]] = {}
+        for port, item in self._columns.items():
+            shape = tuple(size if isinstance(size, int) else None for size in self.session.inputs[port].shape[1:])
+            shapes |= dict.fromkeys(item.columns, shape if item.single else ())
+        return shapes
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether the model reads image files."""
+        return find_image_column(self.signature, map_column_types(self._inputs, self._specs)) is not None
+
     def __call__(self, data: Any, *, batch: int = BATCH) -> Predictions:
         """Predict all samples of some data.
 
         `data` is a path, `FORMAT:PATH`, a list of paths of images, a mapping of columns, a DataFrame, a list of rows, or an array
-        `[samples, ...]` for a model with one input. Raises `UnfitData` for data that does not fit, and `ValueError` for sizes that the
-        model refuses.
+        `[samples, ...]` for a model with one input. `batch` samples are computed together. Raises `UnfitData` for data that does not fit,
+        and `ValueError` for sizes that the model refuses.
         """
         return Predictions.concatenate(list(self.iterate_batches(data, batch=batch)))
 
     def iterate_batches(self, data: Any, *, batch: int = BATCH) -> Iterator[Predictions]:
         """Yield the predictions of the samples in order, `batch` at a time."""
-        columns = self.open_columns(data)
-        indices = np.arange(len(columns))
-        for arrays in columns.iterate_batches((indices[i : i + batch] for i in range(0, len(columns), batch)), dict):
-            yield self._predict_arrays(arrays)
+        return self.predict_columns(self.open_columns(data), batch)
 
-    def open_columns(self, data: Any) -> InputColumns:
-        """Open the data, and match its columns with the inputs. Raises `UnfitData`."""
-        specs = {name: item.columns[0] if item.single else item.columns for name, item in self._columns.items()}
-        described = os.fspath(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
+    def predict_columns(self, columns: InputColumns, batch: int = BATCH) -> Iterator[Predictions]:
+        """Yield the predictions for opened data in order, `batch` at a time. Raises `UnfitData`."""
+        size = self._fixed_batch or batch
+        indices = np.arange(len(columns))
+        try:
+            for arrays in columns.iterate_batches((indices[i : i + size] for i in range(0, len(columns), size)), dict):
+                yield self._predict_arrays(arrays)
+        except DataError as error:
+            raise UnfitData((error.problem or CannotReadData(columns.path, str(error), error.remedy),)) from error
+
+    def open_columns(self, data: Any, described: str | None = None) -> InputColumns:
+        """Open the data, and match its columns with the inputs. `described` names the data in messages. Raises `UnfitData`."""
+        name, specs = described or _describe_data(data), self._specs
         try:
             source = open_samples(data, self.signature, map_column_types(self._inputs, specs), self._single_array_column)
             encoded = EncodedSource(source, complete_encodings(source, self._inputs, specs, self.signature.encodings))
-            columns, found = find_input_columns(encoded, self._inputs, specs, described)
-            problems = [*found.values(), *self._find_wrong_cells(encoded, columns)]
+            columns, found = find_input_columns(encoded, self._inputs, specs, name)
+            problems = [_simplify_problem(problem, input not in self._trained) for input, problem in found.items()]
+            problems += [_simplify_problem(problem, False) for problem in self._find_wrong_cells(encoded, columns)]
         except DataError as error:
-            raise UnfitData((CannotReadData(described, str(error), error.remedy),)) from error
+            raise UnfitData((CannotReadData(name, str(error), error.remedy),)) from error
         if problems:
-            raise UnfitData([_simplify_problem(problem) for problem in problems])
+            raise UnfitData(problems)
         return columns
 
     def _find_wrong_cells(self, encoded: EncodedSource, columns: InputColumns) -> Iterator[Problem]:
@@ -104,26 +126,58 @@ class Predictor:
         yield from find_nonfinite(part, self._inputs, np.arange(len(columns))).values()
 
     @property
+    def _specs(self) -> dict[str, ColumnSpec]:
+        return {name: item.columns[0] if item.single else item.columns for name, item in self._columns.items()}
+
+    @property
+    def _fixed_batch(self) -> int | None:
+        """The number of samples that the model always takes, if it takes a fixed number."""
+        sizes = {port.shape[0] if port.shape else None for port in self.session.inputs.values()}
+        size = next(iter(sizes)) if len(sizes) == 1 else None
+        return size if isinstance(size, int) else None
+
+    @property
     def _single_array_column(self) -> str | None:
         """The column that an array without names is, if the model has one input that reads one column."""
         items = list(self._columns.values())
         return items[0].name if len(items) == 1 else None
 
     def _predict_arrays(self, arrays: dict[str, Array]) -> Predictions:
-        results: Any = self.session(**arrays)
+        count = len(next(iter(arrays.values())))
+        size = self._fixed_batch or count
+        # A model with a fixed batch gets the last sample repeatedly in place of the samples that are missing.
+        filled = {name: _repeat_last(array, size - count) for name, array in arrays.items()}
+        results: Any = self.session(**filled)
         outputs = results if isinstance(results, dict) else dict.fromkeys(self.session.outputs, results)
-        return Predictions(outputs, make_columns(outputs, self.signature))
+        for name, array in outputs.items():
+            if array.shape[:1] != (size,):
+                raise ValueError(f"the output `{name}` has the shape {list(array.shape)} for {size} samples, not one entry for each")
+        kept = {name: array[:count] for name, array in outputs.items()}
+        return Predictions(kept, make_columns(kept, self.signature))
 
     def __repr__(self) -> str:
         outputs = ", ".join(output.target or output.name for output in self.signature.outputs) or ", ".join(self.session.outputs)
         return f"<netc.Predictor {self.name}: {', '.join(self.columns)} -> {outputs}>"
 
 
-def _simplify_problem(problem: Problem) -> Problem:
-    """Replace the advice to change the spec, which is fixed once the model is trained."""
+def _repeat_last(array: Array, times: int) -> Array:
+    return np.concatenate([array, np.repeat(array[-1:], times, axis=0)]) if times else array
+
+
+def _describe_data(data: Any) -> str:
+    if isinstance(data, (str, os.PathLike)):
+        return os.fspath(data)
+    is_paths = isinstance(data, (list, tuple)) and data and isinstance(data[0], (str, os.PathLike))
+    return os.fspath(data[0]) + (", ..." if len(data) > 1 else "") if is_paths else type(data).__name__
+
+
+def _simplify_problem(problem: Problem, is_sampled: bool) -> Problem:
+    """Replace the advice to change the spec, which is fixed once the model is trained. `is_sampled`: training gave the input no column."""
     match problem:
         case ColumnMissing():
             near = f"did you mean `{problem.near[0]}`?" if problem.near else f"its columns are {', '.join(problem.columns)}"
+            if is_sampled:
+                near = f"training drew `{problem.column}` at random: add a column `{problem.column}` with the values to use, such as zeros"
             return CannotReadData(problem.path, f"it has no column `{problem.column}`, which the model reads", near)
         case CellsUnfit():
             return replace(problem, rule="")

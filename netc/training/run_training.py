@@ -28,7 +28,7 @@ from ..files.published_specs import PublishedSource, read_spec
 from ..files.source_files import Unreadable
 from ..files.spec_hash import hash_spec
 from ..inputs.checkpoint import to_checkpoint
-from ..prediction.model_signature import make_signature
+from ..prediction.make_signature import make_signature
 from .configuration import SETTINGS, RunArguments, arguments_from_json, arguments_to_json, check_fingerprints
 from .data.data_columns import ColumnSpec
 from .data.data_source import DataError

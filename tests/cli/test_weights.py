@@ -102,7 +102,7 @@ def test_names_control_no_terminal(own: dict[str, Array]) -> None:
 
 def test_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing of files that are written at once, and nothing left of others."""
-    bar = _Bar()
+    bar = _Bar(MIN_BYTES)
     bar(1, MIN_BYTES - 1)
     assert bar._bar is None
     bar(MIN_BYTES // 2, MIN_BYTES)

@@ -77,6 +77,7 @@ class TableSource:
             self._types = {field.name: field.type for field in schema}
         self._chunks: dict[str, Chunks] = {}
         self._images: dict[str, tuple[ImageDecoder, Any]] = {}
+        self._cells: dict[str, Any] = {}
         self.columns = LazyColumns(list(self._types), self._describe_column)
         self.decodes = any(_is_picture(type_) for name, type_ in self._types.items() if name in wanted)
 
@@ -88,6 +89,22 @@ class TableSource:
             name: self._decode_images(name, indices) if _is_picture(self._types[name]) else self._load_chunks(name)[indices]
             for name in names
         }
+
+    def list_cell_columns(self) -> list[str]:
+        """List the columns with one number, text or date in a cell."""
+        import pyarrow as pa
+
+        return [
+            name for name, type_ in self._types.items() if not pa.types.is_nested(type_) and not isinstance(type_, pa.BaseExtensionType)
+        ]
+
+    def list_cells(self, name: str, start: int, stop: int) -> list[Any]:
+        """Return the cells of a column as Python objects, None where one is missing. Raises `DataError`."""
+        if name not in self._cells:
+            self._cells[name] = self._load_column(name)
+        with _translate_arrow_errors():
+            cells: list[Any] = self._cells[name].slice(start, stop - start).to_pylist()
+        return cells
 
     def _describe_column(self, name: str) -> TableColumn:
         type_ = self._types[name]

@@ -16,7 +16,7 @@ import codecs
 import csv
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -35,6 +35,8 @@ _MAX_LINES = 4
 """Lines that a message lists."""
 _MAX_SHOWN = 20
 """Characters of a cell that a message shows."""
+_SEPARATORS = (",", ";", "\t", "|")
+"""The usual characters between the cells of a table."""
 _MIXED = "numbers and booleans"
 _BOOLEANS = {"true": True, "false": False}
 
@@ -65,6 +67,19 @@ class CsvSource(ArraySource):
     def describe_sample(self, index: int) -> str:
         """Return the line of the file."""
         return f"line {self._lines[index]}"
+
+    @property
+    def separator(self) -> str:
+        """The character between the cells."""
+        return self._file.separator
+
+    def iterate_rows(self) -> Iterator[list[str]]:
+        """Yield the cells of each sample as they are written in the file. Raises `DataError`."""
+        with self._file.open_rows() as rows:
+            full_rows = (row for row in rows if row)
+            if self._file.header:
+                next(full_rows, None)
+            yield from full_rows
 
     def read_cells(self, name: str) -> Array:
         """Read a column as it is written, also one of numbers."""
@@ -112,12 +127,17 @@ def open_csv(path: str, separator: str | None = None, header: bool = True) -> Cs
         return _read_table(file, rows)
 
 
-def copy_rows(path: str, separator: str | None = None, header: bool = True) -> tuple[list[str], Iterator[list[str]]]:
-    """Return the names of the columns, and the rows as texts. Raises `DataError`."""
-    with _locate_csv(path, separator, header).open_rows() as rows:
-        cells = [row for row in rows if row]
-    names = _name_columns(cells[0], header) if cells else []
-    return names, iter(cells[1:] if header else cells)
+def find_separator(path: str, names: Collection[str], separator: str | None = None) -> str | None:
+    """Return the separator with which the first line has all these names, or `separator` if none is such."""
+    for candidate in dict.fromkeys((separator, None, *_SEPARATORS)):
+        try:
+            with _locate_csv(path, candidate, True).open_rows() as rows:
+                first: list[str] = next(rows, [])
+        except DataError:
+            continue
+        if set(names) <= set(_name_columns(first, True)):
+            return candidate
+    return separator
 
 
 def _locate_csv(path: str, separator: str | None, header: bool) -> CsvFile:

@@ -30,6 +30,7 @@ from .data_source import Array, Indices, Source, TableColumn, describe_sample
 from .table_rules import MEDIAN, NO_RULES, NONE, CategoryRule, FillRule, LocatedProblem, TableRules
 
 CATEGORY, BOOLEAN, DATE, INTEGER, NUMBER = "category", "boolean", "date", "integer", "number"
+KINDS = frozenset((CATEGORY, BOOLEAN, DATE, INTEGER, NUMBER))
 EMPTY = "is empty"
 """The problem of a cell that is missing, as the end of a sentence."""
 _PLAIN_KINDS = (BOOLEAN, INTEGER, NUMBER)
@@ -213,6 +214,14 @@ def find_wrong_cells(columns: InputColumns, name: str) -> CellsUnfit | None:
     if name not in columns.columns or not isinstance(columns.source, EncodedSource):
         return None
     return columns.source.find_wrong_cells(name, columns.columns[name].names, columns.path)
+
+
+def find_boolean_words(source: Source, column: str) -> tuple[str, ...]:
+    """Return the words that a column has for false and for true, such as `no` and `yes`; none if one of them has several words or none."""
+    cells = read_cells(source.source if isinstance(source, EncodedSource) else source, column, BOOLEAN)
+    words = {str(cell).strip() for cell in cells if not is_missing(cell)}
+    false, true = (sorted(word for word in words if parse_boolean(word) == number) for number in (0, 1))
+    return (false[0], true[0]) if len(false) == len(true) == 1 else ()
 
 
 def list_encodings(columns: InputColumns) -> list[ColumnEncoding]:

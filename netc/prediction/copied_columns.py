@@ -1,0 +1,77 @@
+"""The columns of the data that a table of predictions repeats, so that each row can be recognized.
+
+In: the source of the samples. Out: the cells of some samples, by the name of the column. Always: columns with one number, text or date in a
+cell are repeated, in the order of the data; arrays are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from ..training.data.arrow import TableSource
+from ..training.data.csv import CsvSource
+from ..training.data.data_source import Source
+from ..training.data.encodings import EncodedSource
+from .open_samples import FILE, ImageFiles
+
+
+class CopiedColumns:
+    """No columns. `separator` is the separator of the cells in a text table."""
+
+    names: tuple[str, ...] = ()
+    separator = ","
+
+    def read(self, start: int, stop: int) -> Mapping[str, Any]:
+        """Return the cells of these samples. They are read in order, each once."""
+        return {}
+
+
+class SourceColumns(CopiedColumns):
+    """Columns of a source, as numbers, texts and dates."""
+
+    def __init__(self, source: Source, names: Sequence[str], separator: str) -> None:
+        self._source, self.names, self.separator = source, tuple(names), separator
+
+    def read(self, start: int, stop: int) -> Mapping[str, Any]:
+        return self._source.read(self.names, np.arange(start, stop))
+
+
+class ArrowColumns(SourceColumns):
+    """Columns of an Arrow table, of any type of Arrow's."""
+
+    def read(self, start: int, stop: int) -> Mapping[str, Any]:
+        source: Any = self._source
+        return {name: source.list_cells(name, start, stop) for name in self.names}
+
+
+class TextColumns(CopiedColumns):
+    """Columns of a CSV file, as they are written in the file."""
+
+    def __init__(self, source: CsvSource, separator: str) -> None:
+        self.names, self.separator = tuple(source.columns), separator
+        self._rows: Iterator[list[str]] = source.iterate_rows()
+
+    def read(self, start: int, stop: int) -> Mapping[str, Any]:
+        rows = list(islice(self._rows, stop - start))
+        return dict(zip(self.names, zip(*rows, strict=True), strict=True))
+
+
+def open_copied_columns(source: Source, ending: str) -> CopiedColumns:
+    """Choose the columns to copy to a file with this ending."""
+    if isinstance(source, EncodedSource):
+        source = source.source
+    separator = "\t" if ending == ".tsv" else getattr(source, "separator", ",")
+    match source:
+        case CsvSource() if ending in (".csv", ".tsv"):
+            return TextColumns(source, separator)
+        case CsvSource():
+            return SourceColumns(source, [name for name, column in source.columns.items() if column.is_readable], separator)
+        case TableSource():
+            return ArrowColumns(source, source.list_cell_columns(), separator)
+        case ImageFiles():
+            return SourceColumns(source, [FILE], separator)
+    return CopiedColumns()

@@ -1,0 +1,314 @@
+"""What the columns of a prediction mean, compared with PyTorch's module on the same rows, and with arithmetic by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+import netc
+from netc.cli import cli
+from netc.prediction.model_signature import BINARY, CLASSES, VALUE, ModelSignature, OutputSignature
+from netc.prediction.predictions import make_columns
+
+KINDS = ("ash", "beech", "oak")
+ROWS = {"width": [-1.5, 0.25, 3.0], "height": [2.0, 10.0, -4.0]}
+SECTION = """train {{
+  {target}
+  loss = {loss}
+  data csv "rows.csv" x=[width, height]{columns}
+  steps 1
+  batch 6
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tasks")
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame({"width": generator.normal(size=12), "height": generator.normal(size=12), "kind": KINDS * 4})
+    table["ripe"], table["price"], table["weight"] = ["no", "yes"] * 6, 5000 + 1000 * table["width"], table["height"] ** 2 + 1
+    table.to_csv(path / "rows.csv", index=False)
+    return path
+
+
+def train(folder: Path, name: str, body: str, target: str, loss: str, columns: str = "") -> tuple[netc.Predictor, torch.nn.Module]:
+    spec = folder / f"{name}.net"
+    spec.write_text(f"x = input 2\n{body}\n{SECTION.format(target=target, loss=loss, columns=columns)}", encoding="utf-8")
+    netc.train(spec, output=folder / name)
+    return netc.load(folder / name), netc.compile_file(spec).module(weights=folder / name).eval()
+
+
+def compute(module: torch.nn.Module) -> np.ndarray:
+    with torch.no_grad():
+        return module(torch.tensor([*zip(*ROWS.values(), strict=True)], dtype=torch.float32)).double().numpy()
+
+
+def compute_softmax(scores: np.ndarray) -> np.ndarray:
+    return torch.softmax(torch.tensor(scores), 1).numpy()
+
+
+@pytest.mark.parametrize(
+    ("body", "loss", "probabilities"),
+    [
+        ("scores = x -> dense 3", "(scores, kind) -> cross_entropy", compute_softmax),
+        ("scores = x -> dense 3\nout scores -> softmax axis=1", "(scores, kind) -> cross_entropy", lambda out: out),
+        ("p = x -> dense 3 -> softmax axis=-1", "(p -> log, kind) -> nll_loss", lambda out: out),
+        ("logp = x -> dense 3 -> log_softmax axis=1", "(logp, kind) -> nll_loss", np.exp),
+        (
+            "scores = x -> dense 3",
+            "(scores -> log_softmax axis=1, kind) -> nll_loss",
+            compute_softmax,
+        ),
+    ],
+    ids=["scores", "softmax of scores", "log of probabilities", "log probabilities", "log_softmax in the loss"],
+)
+def test_classes(folder: Path, request: pytest.FixtureRequest, body: str, loss: str, probabilities: object) -> None:
+    predictor, module = train(folder, request.node.callspec.id.replace(" ", "_"), body, "kind = input [] int64", loss)
+    expected = probabilities(compute(module))  # type: ignore[operator]
+    results = predictor(ROWS)
+    np.testing.assert_allclose(np.stack([results[f"probability_{kind}"] for kind in KINDS], 1), expected, atol=1e-6)
+    assert list(results["predicted_kind"]) == [KINDS[i] for i in expected.argmax(1)]
+
+
+def test_label_output(folder: Path) -> None:
+    body = "scores = x -> dense 3\nbest = scores -> argmax axis=1\nout best"
+    predictor, module = train(folder, "labels", body, "kind = input [] int64", "(scores, kind) -> cross_entropy")
+    assert list(predictor(ROWS)["predicted_kind"]) == [KINDS[int(i)] for i in compute(module)]
+
+
+@pytest.mark.parametrize(
+    ("target", "invert"),
+    [
+        ("(price - 5000) / 1000", lambda out: out * 1000 + 5000),
+        ("(5000 - price) * 0.5", lambda out: 5000 - out / 0.5),
+        ("price / 7 -> log1p", lambda out: np.expm1(out) * 7),
+        ("-price", lambda out: -out),
+    ],
+)
+def test_scaled_target(folder: Path, request: pytest.FixtureRequest, target: str, invert: object) -> None:
+    name = f"scaled{abs(hash(request.node.callspec.id))}"
+    loss = f"(guess, {target}) -> mse_loss" if "->" not in target else f"(guess, ({target})) -> mse_loss"
+    predictor, module = train(folder, name, "guess = x -> dense 1 -> squeeze 1", "price = input []", loss)
+    np.testing.assert_allclose(predictor(ROWS)["predicted_price"], invert(compute(module)), rtol=1e-5)  # type: ignore[operator]
+
+
+def test_scaled_output_in_the_loss(folder: Path) -> None:
+    body, loss = "guess = x -> dense 1 -> squeeze 1", "(guess * 1000 + 5000, price) -> l1_loss"
+    predictor, module = train(folder, "scaled_output", body, "price = input []", loss)
+    np.testing.assert_allclose(predictor(ROWS)["predicted_price"], compute(module) * 1000 + 5000, rtol=1e-5)
+
+
+def test_target_that_cannot_be_inverted(folder: Path) -> None:
+    predictor, module = train(
+        folder, "squares", "guess = x -> dense 1 -> squeeze 1", "price = input []", "(guess, price * price) -> mse_loss"
+    )
+    np.testing.assert_allclose(predictor(ROWS)["guess"], compute(module), rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", ["", " -> squeeze 1"])
+def test_binary_target_of_words(folder: Path, shape: str) -> None:
+    target = "ripe" if shape else "(ripe -> unsqueeze 1)"
+    loss = f"(s, {target}) -> binary_cross_entropy_with_logits"
+    predictor, module = train(folder, f"binary{len(shape)}", f"s = x -> dense 1{shape}", "ripe = input []", loss)
+    expected = torch.sigmoid(torch.tensor(compute(module))).reshape(-1).numpy()
+    results = predictor(ROWS)
+    np.testing.assert_allclose(results["probability_yes"], expected, atol=1e-6)
+    assert list(results["predicted_ripe"]) == ["yes" if p >= 0.5 else "no" for p in expected]
+
+
+def test_several_target_columns(folder: Path) -> None:
+    predictor, module = train(folder, "two", "y_hat = x -> dense 2", "y = input 2", "(y_hat, y / 10) -> mse_loss", " y=[price, weight]")
+    results, expected = predictor(ROWS), compute(module) * 10
+    assert list(results.columns) == ["predicted_price", "predicted_weight"]
+    np.testing.assert_allclose(results["predicted_weight"], expected[:, 1], rtol=1e-5)
+
+
+def test_classes_along_the_last_axis() -> None:
+    signature = ModelSignature("npz", {}, (), (OutputSignature("s", CLASSES, "token", ("a", "b"), axis=-1),))
+    columns = make_columns({"s": np.array([[[0.0, 1.0], [3.0, 2.0], [0.0, 5.0]]])}, signature)
+    assert columns["predicted_token"].tolist() == [["b", "a", "b"]]
+
+
+def test_scores_of_nan_have_no_class() -> None:
+    signature = ModelSignature("csv", {}, (), (OutputSignature("s", CLASSES, "kind", ("a", "b")),))
+    columns = make_columns({"s": np.array([[np.nan, 1.0], [0.0, 1.0]])}, signature)
+    assert columns["predicted_kind"].tolist() == [None, "b"]
+
+
+@pytest.mark.parametrize("number", [-1e4, 0.0, 1e4])
+def test_large_logits(number: float) -> None:
+    signature = ModelSignature("csv", {}, (), (OutputSignature("s", BINARY, "ripe"), OutputSignature("v", VALUE, "price")))
+    columns = make_columns({"s": np.float32([number]), "v": np.float32([1234567.8])}, signature)
+    assert columns["probability_ripe"][0] == 1 / (1 + np.exp(-number)) if number >= 0 else columns["probability_ripe"][0] == 0
+
+
+# --- files and the command line --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path) -> str:
+    train(folder, "files", "scores = x -> dense 3", "kind = input [] int64", "(scores, kind) -> cross_entropy")
+    return str(folder / "files")
+
+
+def run_cli(*words: str, input: str | None = None) -> Result:
+    return CliRunner().invoke(cli, ["predict", *words], prog_name="netc", input=input)
+
+
+def test_output_files_agree(folder: Path, trained: str) -> None:
+    """Each format has the columns of the data and the predicted ones, whatever the batches."""
+    rows = pd.read_csv(folder / "rows.csv")
+    for ending, batch in ((".csv", "5"), (".tsv", "12"), (".json", "1"), (".parquet", "7")):
+        path = folder / f"out{ending}"
+        result = run_cli(trained, "--data", str(folder / "rows.csv"), "-o", str(path), "--batch", batch)
+        assert result.exit_code == 0, result.stderr
+        read = {".csv": pd.read_csv, ".tsv": lambda p: pd.read_csv(p, sep="\t"), ".json": pd.read_json, ".parquet": pd.read_parquet}[ending]
+        table = read(path)
+        pd.testing.assert_frame_equal(table[list(rows)], rows, check_dtype=False)
+        expected = netc.load(trained)(rows)
+        assert list(table["predicted_kind"]) == list(expected["predicted_kind"])
+        np.testing.assert_allclose(table["probability_oak"], expected["probability_oak"], atol=1e-6)
+
+
+def test_a_failure_keeps_the_previous_file(folder: Path, trained: str) -> None:
+    """The third batch has a number that float32 does not have."""
+    (folder / "large.csv").write_text("width,height\n" + "1,2\n" * 5 + "1,1e300\n", encoding="utf-8")
+    (folder / "kept.csv").write_text("before", encoding="utf-8")
+    result = run_cli(trained, "--data", str(folder / "large.csv"), "-o", str(folder / "kept.csv"), "--batch", "2")
+    assert result.exit_code == 1
+    assert "sample 5 of the column `height` has a number that is too large for float32" in result.stderr
+    assert (folder / "kept.csv").read_text(encoding="utf-8") == "before"
+
+
+def test_arrays_file(folder: Path, trained: str) -> None:
+    path = folder / "out.npz"
+    assert run_cli(trained, "--data", str(folder / "rows.csv"), "-o", str(path), "--batch", "5").exit_code == 0
+    arrays, expected = np.load(path), netc.load(trained)(pd.read_csv(folder / "rows.csv"))
+    np.testing.assert_array_equal(arrays["scores"], expected.outputs["scores"])
+    assert arrays["predicted_kind"].tolist() == list(expected["predicted_kind"])
+
+
+def test_parquet_columns_are_copied(folder: Path, trained: str) -> None:
+    rows = pd.DataFrame({**ROWS, "day": pd.to_datetime(["2026-01-01", "2026-01-02", None]), "name": ["a", None, "ü, x"]})
+    rows.to_parquet(folder / "new.parquet")
+    run_cli(trained, "--data", str(folder / "new.parquet"), "-o", str(folder / "copy.parquet"))
+    copied = pd.read_parquet(folder / "copy.parquet")
+    pd.testing.assert_frame_equal(copied[list(rows)], rows, check_dtype=False)
+
+
+@pytest.mark.parametrize(("first", "separator"), [("width;height;id", ";"), ("id\theight\twidth", "\t"), ("width,height", ",")])
+def test_separator_is_found(folder: Path, trained: str, first: str, separator: str) -> None:
+    cells = {"width": "-1.5", "height": "2", "id": "007"}
+    text = f"{first}\n{separator.join(cells[name] for name in first.split(separator))}\n"
+    result = run_cli(trained, "--data", "-", input=text)
+    (row,) = csv.DictReader(io.StringIO(result.stdout), delimiter=separator)
+    assert float(row["probability_oak"]) == pytest.approx(netc.load(trained)(ROWS)["probability_oak"][0], abs=1e-6)
+
+
+@pytest.mark.parametrize("words", [("-1.5,2",), ("width=-1.5", "height=2"), ("--batch", "4", "-1.5, 2"), ("--", "-1.5,2")])
+def test_negative_numbers_are_no_options(trained: str, words: tuple[str, ...]) -> None:
+    best = netc.load(trained)(ROWS)["predicted_kind"][0]
+    assert run_cli(trained, *words).stdout.splitlines()[0] == f"kind: {best}"
+
+
+def test_fixed_batch(folder: Path, trained: str) -> None:
+    netc.compile_file(folder / "files.net", dims={"N": 5}).save(folder / "fixed.onnx", weights=trained)
+    rows = pd.read_csv(folder / "rows.csv")
+    fixed, free = netc.load(folder / "fixed.onnx")(rows), netc.load(trained)(rows)
+    assert len(fixed) == 12
+    np.testing.assert_allclose(fixed.outputs["scores"], free.outputs["scores"], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("1,2,3",), "a row has 2 values, and `1,2,3` has 3"),
+        (("width=1",), "the row has no value for `height`"),
+        (("width=1", "width=2"), "`width` is given twice"),
+        (("widht=1", "height=2"), "the model reads no column `widht`"),
+        (("no.csv",), "`no.csv` is neither a file nor a row of values"),
+        (("1,2", "3,4"), "`1,2` is neither a file nor `COLUMN=VALUE`"),
+        (("a,b",), "of the column `height` is `b`, which is not a number"),
+    ],
+)
+def test_refused_values(trained: str, words: tuple[str, ...], message: str) -> None:
+    result = run_cli(trained, *words)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda signature: signature["outputs"][0].update(task="guessing"),
+        lambda signature: signature["outputs"][0].update(classes=[1, 2, 3]),
+        lambda signature: signature["outputs"][0].update(steps=[["system", 1.0]]),
+        lambda signature: signature["encodings"].append({"column": "width", "kind": "pickle"}),
+        lambda signature: signature["inputs"][0].update(columns=[]),
+        lambda signature: signature.pop("options"),
+    ],
+)
+def test_damaged_signature(folder: Path, trained: str, damage: object) -> None:
+    config = Path(trained, "config.json")
+    text = config.read_text(encoding="utf-8")
+    content = json.loads(text)
+    damage(content["signature"])  # type: ignore[operator]
+    config.write_text(json.dumps(content), encoding="utf-8")
+    try:
+        result = run_cli(trained, "1,2")
+    finally:
+        config.write_text(text, encoding="utf-8")
+    assert result.exit_code == 1
+    assert "has no signature of the data" in result.stderr
+
+
+def test_segmentation(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    np.savez(tmp_path / "d.npz", image=generator.normal(size=(4, 2, 5, 5)).astype("f4"), mask=generator.integers(0, 3, (4, 5, 5)))
+    (tmp_path / "s.net").write_text(
+        "image = input 2x5x5\nscores = image -> conv 3 kernel=1\ntrain {\n  mask = input [5, 5] int64\n"
+        '  loss = (scores, mask) -> cross_entropy\n  data npz "d.npz"\n  steps 1\n  batch 2\n}\n'
+    )
+    netc.train(tmp_path / "s.net", output=tmp_path / "run")
+    words = (str(tmp_path / "run"), "--data", str(tmp_path / "d.npz"))
+    refused = run_cli(*words)
+    assert "`predicted_mask` has [5, 5] numbers for a sample" in refused.stderr
+    assert "-o OUT.npz" in refused.stderr
+    assert run_cli(*words, "-o", str(tmp_path / "o.npz"), "--batch", "3").exit_code == 0
+    arrays = np.load(tmp_path / "o.npz")
+    np.testing.assert_array_equal(arrays["predicted_mask"], arrays["scores"].argmax(1))
+
+
+def test_images(tmp_path: Path) -> None:
+    from PIL import Image
+
+    generator = np.random.default_rng(0)
+    for name in ("cat/1.png", "cat/2.png", "dog/1.png", "dog/-2.png", "new/deep/a, b.png", "new/z.png"):
+        path = tmp_path / ("im" if name[:3] != "new" else "") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(generator.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(path)
+    (tmp_path / "i.net").write_text(
+        "image = input 3x8x8\nscores = image -> flatten -> dense 2\ntrain {\n  label = input [] int64\n"
+        '  loss = (scores, label) -> cross_entropy\n  data images "im" size=8\n  steps 1\n  batch 2\n}\n'
+    )
+    netc.train(tmp_path / "i.net", output=tmp_path / "run")
+    module = netc.compile_file(tmp_path / "i.net").module(weights=tmp_path / "run").eval()
+    paths = [str(tmp_path / name) for name in ("new/z.png", "new/deep/a, b.png")]
+    pixels = np.stack([np.asarray(Image.open(path), np.float32).transpose(2, 0, 1) / 255 for path in paths])
+    with torch.no_grad():
+        expected = torch.softmax(module(torch.tensor(pixels)), 1)[:, 1].numpy()
+    for words in (("--data", str(tmp_path / "new")), (str(tmp_path / "new"),), tuple(paths)):
+        rows = list(csv.DictReader(io.StringIO(run_cli(str(tmp_path / "run"), *words).stdout)))
+        assert [row["file"] for row in rows] == paths
+        np.testing.assert_allclose([float(row["probability_dog"]) for row in rows], expected, atol=1e-5)
+    missing = run_cli(str(tmp_path / "run"), "no.png")
+    assert "there is no file `no.png`" in missing.stderr
