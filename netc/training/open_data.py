@@ -42,6 +42,7 @@ from .data.encodings import (
 from .data.python import make_source
 from .data.table_rules import LocatedProblem
 from .data.value_checks import check_finite
+from .model_inputs import list_model_inputs
 from .recipe import DataRule, Recipe, Stratify
 from .sampled_sizes import infer_drawn_shapes
 
@@ -285,7 +286,7 @@ def _fill_columns(training: Training, recipe: Recipe, matched: _MatchedColumns, 
     encoded = matched.columns.source
     if not recipe.table_rules.fills or not isinstance(encoded, EncodedSource):
         return matched
-    inputs, model_inputs = _list_data_inputs(training, recipe), _list_model_inputs(training)
+    inputs, model_inputs = _list_data_inputs(training, recipe), list_model_inputs(training)
     encodings, problems = find_fills(encoded, inputs, matched.columns, recipe.table_rules, model_inputs, train_indices)
     columns = replace(matched.columns, source=EncodedSource(encoded.source, encodings))
     return _MatchedColumns(columns, (*matched.problems, *(make_diagnostic(problem, span) for problem, span in problems)))
@@ -302,7 +303,7 @@ def _check_data(
     """List all problems of the data: columns, cells, sizes, values."""
     from .sample_order import order_first_epoch
 
-    columns, inputs, model_inputs = matched.columns, _list_data_inputs(training, recipe), _list_model_inputs(training)
+    columns, inputs, model_inputs = matched.columns, _list_data_inputs(training, recipe), list_model_inputs(training)
     problems = list(matched.problems)
     usable = dict(columns.columns)
     for value in inputs:
@@ -337,12 +338,6 @@ def _list_data_inputs(training: Training, recipe: Recipe) -> list[Value]:
     """List the inputs that are read from data, without the drawn ones."""
     drawn = {draw.input for draw in recipe.draws}
     return [value for value in training.program.main.inputs if value.name not in drawn]
-
-
-def _list_model_inputs(training: Training) -> frozenset[str]:
-    """List the inputs of the model, without the targets and other inputs that only the section has."""
-    section_inputs = {id(value): value.name for value in training.program.main.inputs}
-    return frozenset(section_inputs[id(value)] for value in training.model_call.inputs if id(value) in section_inputs)
 
 
 def _split_data(columns: InputColumns, recipe: Recipe, data_request: DataRequest, span: Span) -> tuple[Indices, Indices | None]:

@@ -213,6 +213,14 @@ def test_predictions_follow_the_rules(tmp_path: Path) -> None:
     np.testing.assert_allclose(predictor(rows)["probability_oak"], expected[:, 2], atol=1e-5)
 
 
+def test_rules_for_parquet_train_too(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    make_table().to_parquet(tmp_path / "t.parquet")
+    text = SPEC.format(settings="fill mean\n  validate 0.2").replace('csv "t.csv"', 'parquet "t.parquet"')
+    (tmp_path / "m.net").write_text(text)
+    assert np.isfinite(netc.train(tmp_path / "m.net", output=tmp_path / "run").results["loss"])
+
+
 def test_predictions_without_a_rule_refuse_empty_cells(tmp_path: Path) -> None:
     table = make_table().dropna()
     table.to_csv(tmp_path / "t.csv", index=False)

@@ -47,6 +47,8 @@ IMPORTS = {
     r"\bcopy\.": "import copy",
     r"\bcsv\.": "import csv",
     r"\bmath\.": "import math",
+    r"\bCounter\(": "from collections import Counter",
+    r"\bdatetime\.": "from datetime import UTC, datetime, timedelta",
     r"\bAny\b": "from typing import Any",
     r"\bfnmatch\(": "from fnmatch import fnmatchcase as fnmatch",
     r"\bnp\.": "import numpy as np",
@@ -54,11 +56,10 @@ IMPORTS = {
     r"\bv2\.[A-Z]\w*\(": "from torchvision.transforms import v2",
 }
 """The imports of a file in addition to torch, by a pattern of the text that needs each."""
-ABSTRACT_TYPES = ("Callable", "Iterable", "Iterator")
+ABSTRACT_TYPES = ("Callable", "Iterable", "Iterator", "Sequence")
 """The names that a file may import from `collections.abc`."""
-RESERVED_NAMES = frozenset(
-    {"Any", "tv_tensors", "v2", "StepSums", "Batch", "np", "fnmatch", "copy", "csv", "math", "blake2b", *ABSTRACT_TYPES}
-)
+_USED_NAMES = "Any tv_tensors v2 StepSums Batch np fnmatch copy csv math blake2b Counter UTC datetime timedelta"
+RESERVED_NAMES = frozenset((*_USED_NAMES.split(), *ABSTRACT_TYPES))
 """Names that the file itself uses, so that no class of the model gets them."""
 LOWER_IS_BETTER = {"> best": "< best", "> watched": "< watched", "- MIN_DELTA": "+ MIN_DELTA", "-math.inf": "math.inf"}
 """The replacements in the template, which is written for a metric of which more is better."""
@@ -156,7 +157,8 @@ def _select_functions(section: TrainSection, machine: Machine | None, roots: Set
     generated = {
         "make_optimizer": emit_optimizer(recipe, choose_kernel(recipe)),
         "make_schedule": emit_schedule(recipe),
-        "load_data": emit_loaders(section.training, recipe),
+        # A run reads the data itself, in every format and with every rule.
+        "load_data": emit_loaders(section.training, recipe) if "" in roots else [],
         "augmentations": emit_augmentations(recipe),
         "draw_inputs": [emit_draws(section.training, recipe)] if recipe.draws else [],
     }

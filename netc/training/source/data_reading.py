@@ -10,14 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from netc.compiler.ir.graph_values import Value
+from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.training_program import Training
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
+from ...errors import CompileError
+from ...files.file_problems import make_diagnostic
 from ..data.data_columns import ColumnSpec
+from ..model_inputs import list_model_inputs
 from ..recipe import DataRule, Recipe
 from .lines import quote_string, to_literal
 from .sampled_inputs import list_data_inputs
+from .table_reading import FUNCTIONS, MATCH_COLUMNS, TableWay, emit_input, emit_options, emit_table_reading
 
 DATA, VALIDATION = "train.npz", "validation.npz"
 """The files to read if the section names none, or one in a format that the file does not read."""
@@ -65,12 +69,23 @@ def name_validation_loader(recipe: Recipe) -> str:
 
 
 def emit_loaders(training: Training, recipe: Recipe) -> list[str]:
-    """Emit the functions that load data."""
-    inputs = list_data_inputs(training, recipe)
-    loaders = [_emit_loader("load_data", _make_read_options(recipe.data, {}), inputs)]
+    """Emit the functions that load data. Raises `CompileError` for rules that the file cannot follow."""
+    _check_rules(recipe)
+    loaders = [_emit_loader("load_data", _make_read_options(recipe.data, {}), training, recipe)]
     if recipe.validate is not None and name_validation_loader(recipe) != "load_data":
-        loaders.append(_emit_loader("load_validation_data", _make_validation_options(recipe), inputs))
-    return [*([CONCATENATE_COLUMNS] if any("concatenate_columns(" in text for text in loaders) else []), *loaders]
+        loaders.append(_emit_loader("load_validation_data", _make_validation_options(recipe), training, recipe))
+    return [CONCATENATE_COLUMNS, MATCH_COLUMNS, *FUNCTIONS, *loaders]
+
+
+def _check_rules(recipe: Recipe) -> None:
+    """Raise `CompileError` for rules of data that is no table of text."""
+    spans = [("fill", rule.span) for rule in recipe.table_rules.fills]
+    spans += [("category", rule.span) for rule in recipe.table_rules.categories]
+    if spans and (recipe.data is None or recipe.data.format != "csv"):
+        remedy = "name the data in the section, `data csv ...`, or remove the rule and prepare the data for the file"
+        raise CompileError(
+            tuple(make_diagnostic(WrongSetting(word, "is for csv data in a training file", remedy), span) for word, span in spans)
+        )
 
 
 def _make_validation_options(recipe: Recipe) -> ReadOptions:
@@ -86,29 +101,32 @@ def _make_read_options(rule: DataRule | None, inherited: Mapping[str, ColumnSpec
     return ReadOptions(rule.format, options, {**inherited, **rule.columns})
 
 
-def _emit_loader(name: str, way: ReadOptions, inputs: list[Value]) -> str:
-    lines = [f"def {name}(path: str) -> Batch:", *(_emit_csv_reading(way) if way.format == "csv" else _emit_npz_reading()), "    return {"]
+def _emit_loader(name: str, way: ReadOptions, training: Training, recipe: Recipe) -> str:
+    inputs = list_data_inputs(training, recipe)
+    lines = [f"def {name}(path: str) -> Batch:"]
+    if way.format == "csv":
+        return "\n".join([*lines, *emit_table_reading(_make_table_way(way, training, recipe), inputs), "    }"])
+    lines += ['    """Load the columns of an npz file, `[samples, ...]`."""', "    arrays = np.load(path)", "    return {"]
     for value in inputs:
-        array = _emit_conversion(_emit_array(way.columns.get(value.name, value.name)), value, way)
+        array = _emit_array(way.columns.get(value.name, value.name))
         lines.append(f"        {quote_string(value.name)}: torch.from_numpy({array}).to(torch.{value.type.dtype.name}),")
     return "\n".join([*lines, "    }"])
 
 
-def _emit_npz_reading() -> list[str]:
-    return ['    """Load the columns of an npz file, `[samples, ...]`."""', "    arrays = np.load(path)"]
-
-
-def _emit_csv_reading(way: ReadOptions) -> list[str]:
-    rows = f"row for row in csv.reader(file, delimiter={quote_string(way.options['separator'])}) if row"
-    columns = "{name.strip(): np.array(cells) for name, *cells in zip(*rows, strict=True)}"
-    if not way.options.get("header", True):
-        columns = "{str(i): np.array(cells) for i, cells in enumerate(zip(*rows, strict=True))}"
-    return [
-        '    """Load the columns of a table, `[samples, ...]`."""',
-        '    with open(path, encoding="utf-8-sig", newline="") as file:',
-        f"        rows = [{rows}]",
-        f"    arrays = {columns}",
-    ]
+def _make_table_way(way: ReadOptions, training: Training, recipe: Recipe) -> TableWay:
+    """Say how a table is encoded: categories and fills come from the training table, also for a table of validation data."""
+    data = _make_read_options(recipe.data, {})
+    is_held = recipe.validate is not None and data.format == "csv"
+    model_inputs = list_model_inputs(training)
+    read = f"read_table(DATA{emit_options(data.options)})" if is_held else ""
+    table_way = TableWay(way.options, way.columns, recipe.table_rules, model_inputs, read)
+    if not recipe.validation:
+        return table_way
+    inputs = list_data_inputs(training, recipe)
+    if recipe.stratify is None:
+        return replace(table_way, samples="split_samples(len(next(iter(table.values()))))[0]")
+    classes = next(value for value in inputs if value.name == recipe.stratify.input)
+    return replace(table_way, samples=f"split_samples_by_class(torch.from_numpy({emit_input(table_way, classes)}))[0]")
 
 
 def _emit_array(column: ColumnSpec) -> str:
@@ -117,12 +135,3 @@ def _emit_array(column: ColumnSpec) -> str:
         return f"arrays[{quote_string(column)}]"
     names = tuple(column.split(",")) if isinstance(column, str) else column
     return f"concatenate_columns(arrays, {to_literal(names)})"
-
-
-def _emit_conversion(array: str, value: Value, way: ReadOptions) -> str:
-    """Emit the conversion of an array to numbers. The cells of a table are strings."""
-    if way.format != "csv":
-        return array
-    if value.type.dtype.kind == "bool":
-        return f'np.char.lower(np.char.strip({array})) == "true"'
-    return f"{array}.astype(np.{'float64' if value.type.dtype.is_float else 'int64'})"
