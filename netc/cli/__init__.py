@@ -33,6 +33,7 @@ COMMANDS = {
     "train": "Train a network with the `train` section of its spec.",
     "tokenizer": "Train a tokenizer on texts.",
     "predict": "Predict new rows or images with a trained model.",
+    "evaluate": "Compute the metrics of a trained model on labeled data, and write a report.",
     "plan": "Plan a training: memory, largest batch, fastest possible step.",
     "plot": "Draw the losses and metrics of training runs.",
     "run": "Run a spec or an ONNX model, and show its outputs.",
@@ -53,14 +54,15 @@ COMMANDS = {
 
 _RUNS = "`netc predict RUN --data NEW.csv` predicts with a trained model"
 _WRITES = "`netc compile FILE.net -o FILE.onnx` writes ONNX, and PyTorch with `FILE.py`"
-_VALIDATES = "`netc train` reports the loss and the metrics of the `validate` share; `netc run` computes the outputs"
+_EVALUATES = "`netc evaluate RUN --data TEST.csv` computes the metrics of a trained model"
 FOREIGN_COMMANDS = {
-    "build": _WRITES, "convert": "`netc compile` writes ONNX and PyTorch, `netc import` reads them", "deploy": _WRITES, "eval": _VALIDATES,
-    "evaluate": _VALIDATES, "export": _WRITES, "fit": "`netc train FILE.net` trains", "fmt": "`netc format` formats files",
+    "build": _WRITES, "convert": "`netc compile` writes ONNX and PyTorch, `netc import` reads them", "deploy": _WRITES, "eval": _EVALUATES,
+    "export": _WRITES, "fit": "`netc train FILE.net` trains", "fmt": "`netc format` formats files",
     "generate": _RUNS, "infer": _RUNS, "lint": "`netc check` checks files",
     "list": "`netc zoo` lists the published models, `netc ops` the operators",
     "models": "`netc zoo` lists the published models", "show": "`netc summary` shows the layers, `netc draw` a picture",
-    "test": _VALIDATES, "validate": "`netc check` checks files",
+    "score": _EVALUATES, "test": _EVALUATES,
+    "validate": "`netc check` checks files, `netc evaluate` computes the metrics of a trained model",
     "view": "`netc draw` draws a picture", "visualize": "`netc draw` draws a picture",
 }  # fmt: skip
 """Names that other tools have for commands, with the command of netc to use."""

@@ -31,11 +31,14 @@ def make_signature(training: Training, columns: InputColumns, format: str, optio
     outputs = {output.name: output for output in find_output_tasks(training)}
     named = tuple(_name_target(output, columns, encodings) for output in outputs.values())
     kept_encodings = tuple(encoding for name, encoding in encodings.items() if name in used)
+    targets = {column for output in named for column in (output.columns or (output.target,))}
+    target_encodings = tuple(encoding for name, encoding in encodings.items() if name in targets)
     tokenizer = find_tokenizer(columns.source)
     # A path of this machine means nothing to a reader of the signature: the run keeps the file itself.
     paths = FORMATS[format].select_paths(options) if format else {}
     kept_options = {name: value for name, value in options.items() if name not in paths}
-    return ModelSignature(format, kept_options, inputs, named, kept_encodings, "" if tokenizer is None else tokenizer.digest)
+    digest = "" if tokenizer is None else tokenizer.digest
+    return ModelSignature(format, kept_options, inputs, named, kept_encodings, digest, target_encodings)
 
 
 def _match_model_inputs(training: Training) -> Iterator[tuple[Value, Value]]:

@@ -64,8 +64,8 @@ class OutputSignature(Record):
 
 class ModelSignature(Record):
     """Everything that predictions need in addition to the model. `format` is the format of the training data, with `options` such as the
-    separator of a csv file; `encodings` has the encoded columns of the inputs. `tokenizer` is the hash of the tokenizer's file, empty if
-    there is none; the folder of a run has the file."""
+    separator of a csv file; `encodings` has the encoded columns of the inputs, `target_encodings` of the targets. `tokenizer` is the hash
+    of the tokenizer's file, empty if there is none; the folder of a run has the file."""
 
     format: str
     options: dict[str, Any]
@@ -73,6 +73,7 @@ class ModelSignature(Record):
     outputs: tuple[OutputSignature, ...]
     encodings: tuple[ColumnEncoding, ...] = ()
     tokenizer: str = ""
+    target_encodings: tuple[ColumnEncoding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Convert to a JSON object."""
@@ -83,6 +84,7 @@ class ModelSignature(Record):
             "outputs": [_record_to_json(item) for item in self.outputs],
             "encodings": [_record_to_json(item) for item in self.encodings],
             "tokenizer": self.tokenizer,
+            "target_encodings": [_record_to_json(item) for item in self.target_encodings],
         }
 
     def find_output(self, name: str) -> OutputSignature:
@@ -100,6 +102,7 @@ def signature_from_json(content: Any) -> ModelSignature:
             tuple(_record_from_json(OutputSignature, item) for item in content["outputs"]),
             tuple(_record_from_json(ColumnEncoding, item) for item in content["encodings"]),
             str(content.get("tokenizer", "")),
+            tuple(_record_from_json(ColumnEncoding, item) for item in content.get("target_encodings", ())),
         )
         _check_signature(signature)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -116,7 +119,7 @@ def _check_signature(signature: ModelSignature) -> None:
         _check_texts(output.name, output.target, *output.classes, *output.columns)
         _require(output.task in TASKS and type(output.axis) is int, output.task)
         _require(all(name in STEPS and type(number) is float for name, number in output.steps), output.steps)
-    for encoding in signature.encodings:
+    for encoding in (*signature.encodings, *signature.target_encodings):
         _check_texts(encoding.column, *encoding.categories)
         _require(encoding.kind in KINDS and isinstance(encoding.fill, (int, float, type(None))), encoding.kind)
 

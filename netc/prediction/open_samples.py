@@ -49,10 +49,10 @@ class ImageFiles:
         }
 
 
-def open_samples(data: Any, signature: ModelSignature, types: InputTypes, array_column: str | None) -> Source:
-    """Open the data of the caller. Raises `DataError`."""
+def open_samples(data: Any, signature: ModelSignature, types: InputTypes, array_column: str | None, labeled: bool = False) -> Source:
+    """Open the data of the caller. `labeled`: a folder of images has a folder for each class. Raises `DataError`."""
     if isinstance(data, (str, os.PathLike)):
-        source = _open_path(os.fspath(data), signature, types)
+        source = _open_path(os.fspath(data), signature, types, labeled)
     elif isinstance(data, (list, tuple)) and data and all(isinstance(item, (str, os.PathLike)) for item in data):
         source = _open_images([os.fspath(item) for item in data], signature, types)
     elif isinstance(data, np.ndarray) or hasattr(data, "detach"):
@@ -73,8 +73,10 @@ def find_image_column(signature: ModelSignature, types: InputTypes) -> str | Non
     return pictures[0] if signature.format in ("hf", "parquet") and len(pictures) == len(types) == 1 else None
 
 
-def _open_path(path: str, signature: ModelSignature, types: InputTypes) -> Source:
-    if find_image_column(signature, types) is not None:
+def _open_path(path: str, signature: ModelSignature, types: InputTypes, labeled: bool) -> Source:
+    if labeled and signature.format == "images" and os.path.isdir(path):
+        path = f"images:{path}"
+    elif not labeled and find_image_column(signature, types) is not None:
         format, colon, folder = path.partition(":")
         folder = folder if colon and format == "images" else path
         if folder.lower().endswith(ENDINGS):

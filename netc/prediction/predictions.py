@@ -105,14 +105,28 @@ def make_columns(outputs: Mapping[str, Array], signature: ModelSignature) -> Col
     return columns
 
 
-def _read_classes(output: OutputSignature, scores: Array) -> Columns:
-    shifted = scores.astype(np.float64) - scores.max(axis=output.axis, keepdims=True)
-    exponentials = np.exp(shifted)
-    return _read_probabilities(output, exponentials / exponentials.sum(axis=output.axis, keepdims=True))
+def compute_probabilities(output: OutputSignature, array: Array) -> Array:
+    """Compute the probabilities that an output of a task with classes, yes or no means, in float64 and in the shape of the output."""
+    scores = array.astype(np.float64)
+    if output.task == CLASSES:
+        exponentials = np.exp(scores - scores.max(axis=output.axis, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=output.axis, keepdims=True))
+    if output.task == LOG_CLASSES:
+        return np.exp(scores)
+    # Large negative scores would overflow in `exp(-x)`, and the quotient of tanh does not.
+    return 0.5 + 0.5 * np.tanh(scores / 2) if output.task == BINARY else scores
 
 
-def _read_log_classes(output: OutputSignature, scores: Array) -> Columns:
-    return _read_probabilities(output, np.exp(scores.astype(np.float64)))
+def compute_values(output: OutputSignature, values: Array) -> Array:
+    """Undo the scaling of the target in the loss."""
+    values = values.astype(np.float64) if output.steps else values
+    for name, number in output.steps:
+        values = _STEPS[name](values, number)
+    return values
+
+
+def _read_scores(output: OutputSignature, scores: Array) -> Columns:
+    return _read_probabilities(output, compute_probabilities(output, scores))
 
 
 def _read_probabilities(output: OutputSignature, probabilities: Array) -> Columns:
@@ -137,8 +151,7 @@ def _read_labels(output: OutputSignature, numbers: Array, is_missing: Array | No
 
 
 def _read_binary(output: OutputSignature, scores: Array) -> Columns:
-    # Large negative scores would overflow in `exp(-x)`, and the quotient of tanh does not.
-    return _read_probability(output, 0.5 + 0.5 * np.tanh(scores.astype(np.float64) / 2))
+    return _read_probability(output, compute_probabilities(output, scores))
 
 
 def _read_probability(output: OutputSignature, probabilities: Array) -> Columns:
@@ -152,11 +165,7 @@ def _read_probability(output: OutputSignature, probabilities: Array) -> Columns:
 def _read_values(output: OutputSignature, values: Array) -> Columns:
     if not output.target:
         return _split_columns("", replace(output, target=output.name), values)
-    if output.steps:
-        values = values.astype(np.float64)
-        for name, number in output.steps:
-            values = _STEPS[name](values, number)
-    return _split_columns(PREDICTED_PREFIX, output, values)
+    return _split_columns(PREDICTED_PREFIX, output, compute_values(output, values))
 
 
 def _split_columns(prefix: str, output: OutputSignature, array: Array) -> Columns:
@@ -170,8 +179,8 @@ def _split_columns(prefix: str, output: OutputSignature, array: Array) -> Column
 
 
 _READERS: dict[str, Callable[[OutputSignature, Array], Columns]] = {
-    CLASSES: _read_classes,
-    LOG_CLASSES: _read_log_classes,
+    CLASSES: _read_scores,
+    LOG_CLASSES: _read_scores,
     PROBABILITIES: _read_probabilities,
     LABEL: _read_labels,
     BINARY: _read_binary,

@@ -32,6 +32,8 @@ from .predictions import Predictions, make_columns
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
 
+    from ..evaluation.evaluate_model import Evaluation
+
 BATCH = 256
 """The number of samples that are computed together, unless the caller says another."""
 
@@ -83,6 +85,16 @@ class Predictor:
         """
         return Predictions.concatenate(list(self.iterate_batches(data, batch=batch)))
 
+    def evaluate(self, data: Any, *, batch: int = BATCH, top_k: int | None = None) -> Evaluation:
+        """Compare the predictions with the targets in some data, by scikit-learn's metrics: `evaluate("test.csv").metrics["accuracy"]`.
+
+        `top_k` also counts a class among the K most probable ones as correct; the default is 5 for more than five classes. Raises
+        `UnfitData` for data that does not fit, and `NoScikitLearn`.
+        """
+        from ..evaluation.evaluate_model import evaluate_model
+
+        return evaluate_model(self, data, batch, top_k)
+
     def iterate_batches(self, data: Any, *, batch: int = BATCH) -> Iterator[Predictions]:
         """Yield the predictions of the samples in order, `batch` at a time."""
         return self.predict_columns(self.open_columns(data), batch)
@@ -97,12 +109,15 @@ class Predictor:
         except DataError as error:
             raise UnfitData((error.problem or CannotReadData(columns.path, str(error), error.remedy),)) from error
 
-    def open_columns(self, data: Any, described: str | None = None) -> InputColumns:
-        """Open the data, and match its columns with the inputs. `described` names the data in messages. Raises `UnfitData`."""
+    def open_columns(self, data: Any, described: str | None = None, with_targets: bool = False) -> InputColumns:
+        """Open the data, and match its columns with the inputs. `described` names the data in messages. `with_targets`: the source has the
+        columns of the targets too, encoded as in training. Raises `UnfitData`."""
         name, specs = described or _describe_data(data), self._specs
         try:
-            source = open_samples(data, self.signature, map_column_types(self._inputs, specs), self._single_array_column)
-            encoded = EncodedSource(source, complete_encodings(source, self._inputs, specs, self.signature.encodings))
+            types = map_column_types(self._inputs, specs)
+            source = open_samples(data, self.signature, types, self._single_array_column, with_targets)
+            encodings = (*self.signature.target_encodings, *self.signature.encodings) if with_targets else self.signature.encodings
+            encoded = EncodedSource(source, complete_encodings(source, self._inputs, specs, encodings))
             columns, found = find_input_columns(encoded, self._inputs, specs, name)
             problems = [_simplify_problem(problem, input not in self._trained) for input, problem in found.items()]
             problems += [_simplify_problem(problem, False) for problem in self._find_wrong_cells(encoded, columns)]

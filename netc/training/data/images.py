@@ -44,6 +44,9 @@ class ImageSource:
     def _format_path(self, index: int) -> str:
         return os.path.relpath(self.paths[index], self.root)
 
+    def describe_sample(self, index: int) -> str:
+        return f"`{self._format_path(index)}`"
+
     def check_sizes(self) -> None:
         """Compare the sizes of images by their headers, so that a batch cannot fail after hours of training. Raises `DataError`."""
         from PIL import Image

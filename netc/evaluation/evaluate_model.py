@@ -1,0 +1,211 @@
+"""Evaluate a trained model on labeled data.
+
+In: a `Predictor` and data with the columns of its targets. Out: an `Evaluation`, with the scores of each output that training compared with
+a target. Always: the inputs and the targets are read with the encodings of the training; the samples stay in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from netc.dsl.record import Record
+
+from ..inputs.argument_types import check_arguments
+from ..prediction.model_signature import BINARY, CLASSES, LABEL, PROBABILITY, VALUE, OutputSignature
+from ..prediction.predictions import Predictions, compute_probabilities, compute_values
+from ..prediction.predictor import BATCH, Predictor
+from ..training.data.data_columns import InputColumns
+from ..training.data.data_source import Array, describe_sample
+from .read_targets import IGNORED, read_targets, refuse_data
+from .scores import Scores, score_binary, score_classes, score_labels, score_values
+
+_MAX_COLUMNS = 20
+"""An output with more columns of numbers than this is evaluated as one."""
+
+
+class TargetEvaluation(Record):
+    """The evaluation of one target. `truth` has class numbers, booleans or numbers `[points]`; `predicted` has the probabilities
+    `[points, classes]`, or class numbers or numbers `[points]`. `errors` says how wrong each sample is: the negative logarithm of the
+    probability of its class, or the absolute error. A sample has several points if it has a target for each of its pixels or tokens."""
+
+    output: str
+    target: str
+    task: str
+    names: tuple[str, ...]
+    scores: Scores
+    truth: Array
+    predicted: Array
+    errors: Array
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        return dict(self.scores.metrics)
+
+
+class Evaluation(Record):
+    """The evaluation of a model on some data, which `columns` can read again."""
+
+    model: str
+    data: str
+    columns: InputColumns
+    targets: tuple[TargetEvaluation, ...]
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the first target by name."""
+        return self.targets[0].metrics
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert to a JSON object. Undefined metrics are `null`."""
+        return {"model": self.model, "data": self.data, "targets": [_target_to_json(target) for target in self.targets]}
+
+
+@check_arguments
+def evaluate_model(predictor: Predictor, data: Any, batch: int = BATCH, top_k: int | None = None) -> Evaluation:
+    """Evaluate a model. `data` is as for `Predictor`, with the columns of the targets. Raises `UnfitData` for data that does not fit, and
+    `NoScikitLearn`."""
+    outputs = _choose_outputs(predictor)
+    if not outputs:
+        why = "no loss of its train section compares an output with a column, so there is nothing to evaluate"
+        raise refuse_data(predictor.name, why, "compare an output itself, as in `loss = (scores, target) -> cross_entropy`")
+    columns = predictor.open_columns(data, with_targets=True)
+    truths = [read_targets(columns, output) for output in outputs]
+    results = Predictions.concatenate(list(predictor.predict_columns(columns, batch))).outputs
+    targets = [
+        target
+        for output, truth in zip(outputs, truths, strict=True)
+        for target in _evaluate_output(columns, output, truth, results[output.name], top_k)
+    ]
+    return Evaluation(predictor.name, columns.path, columns, tuple(targets))
+
+
+def _choose_outputs(predictor: Predictor) -> list[OutputSignature]:
+    """Choose one output for each target: class numbers say less than the scores that they come from."""
+    chosen: dict[str, OutputSignature] = {}
+    for output in predictor.signature.outputs:
+        known = chosen.get(output.target)
+        if output.target and output.name in predictor.session.outputs and (known is None or known.task == LABEL):
+            chosen[output.target] = output
+    return list(chosen.values())
+
+
+def _evaluate_output(
+    columns: InputColumns, output: OutputSignature, truth: Array, result: Array, top_k: int | None
+) -> Iterator[TargetEvaluation]:
+    broken = np.isnan(result.astype(np.float64)) | (np.isinf(result) & (output.task == VALUE))
+    if broken.any():
+        where = describe_sample(columns.source, int(np.argwhere(broken)[0][0]))
+        raise refuse_data(columns.path, f"the output `{output.name}` is not finite for {where}")
+    if output.task == LABEL:
+        yield _evaluate_labels(columns, output, truth, result)
+    elif output.task in (BINARY, PROBABILITY):
+        yield from _evaluate_columns(_evaluate_binary, columns, output, truth, compute_probabilities(output, result))
+    elif output.task == VALUE:
+        yield from _evaluate_columns(_evaluate_values, columns, output, truth, compute_values(output, result))
+    else:
+        yield _evaluate_classes(columns, output, truth, compute_probabilities(output, result), top_k)
+
+
+def _evaluate_columns(
+    evaluate: Callable[..., TargetEvaluation], columns: InputColumns, output: OutputSignature, truth: Array, predicted: Array
+) -> Iterator[TargetEvaluation]:
+    """Evaluate each column of a target that has a few, and everything together otherwise."""
+    rank = predicted.ndim
+    truth, predicted = truth.reshape(len(truth), -1), predicted.astype(np.float64).reshape(len(predicted), -1)
+    if truth.shape != predicted.shape:
+        sizes = f"{truth.shape[1]} numbers for a sample, and `{output.name}` has {predicted.shape[1]}"
+        raise refuse_data(columns.path, f"`{output.target}` has {sizes}")
+    count = predicted.shape[1]
+    if rank > 2 or not 1 < count <= _MAX_COLUMNS:
+        yield evaluate(output, output.target, truth, predicted)
+        return
+    names = output.columns if len(output.columns) == count else [f"{output.target}_{i}" for i in range(count)]
+    for i, name in enumerate(names):
+        yield evaluate(output, name, truth[:, i : i + 1], predicted[:, i : i + 1])
+
+
+def _evaluate_labels(columns: InputColumns, output: OutputSignature, truth: Array, labels: Array) -> TargetEvaluation:
+    count = max(len(output.classes), int(labels.max()) + 1, int(truth.max()) + 1)
+    is_kept = _find_kept_points(columns, output, truth, labels.shape, count)
+    names = _name_classes(output, count)
+    errors = (is_kept & (labels != truth)).reshape(len(truth), -1).mean(axis=1)
+    points, flat = truth[is_kept], labels[is_kept]
+    return TargetEvaluation(output.name, output.target, LABEL, names, score_labels(points, flat, names), points, flat, errors)
+
+
+def _evaluate_classes(
+    columns: InputColumns, output: OutputSignature, truth: Array, probabilities: Array, top_k: int | None
+) -> TargetEvaluation:
+    probabilities = np.moveaxis(probabilities, output.axis, -1)
+    count = probabilities.shape[-1]
+    if truth.ndim == probabilities.ndim and truth.shape[-1] == 1:
+        truth = truth[..., 0]
+    is_kept = _find_kept_points(columns, output, truth, probabilities.shape[:-1], count)
+    names = _name_classes(output, count)
+    chosen = np.take_along_axis(probabilities, np.where(is_kept, truth, 0)[..., None], -1)[..., 0]
+    with np.errstate(divide="ignore"):
+        losses = np.where(is_kept, -np.log(chosen), 0.0).reshape(len(truth), -1)
+    errors = losses.sum(axis=1) / np.maximum(1, is_kept.reshape(len(truth), -1).sum(axis=1))
+    points, flat = truth[is_kept], probabilities[is_kept]
+    # The logarithms of float32 may be of probabilities whose sum is 1 up to rounding, which scikit-learn would warn of.
+    flat = flat / flat.sum(axis=1, keepdims=True)
+    return TargetEvaluation(output.name, output.target, CLASSES, names, score_classes(points, flat, names, top_k), points, flat, errors)
+
+
+def _name_classes(output: OutputSignature, count: int) -> tuple[str, ...]:
+    # A model may have more classes than the training data had names for.
+    return (*output.classes[:count], *map(str, range(len(output.classes), count)))
+
+
+def _find_kept_points(columns: InputColumns, output: OutputSignature, truth: Array, shape: tuple[int, ...], count: int) -> Array:
+    """Find the points whose labels the loss does not ignore. Raises `UnfitData` for labels that are no classes."""
+    if truth.shape != shape:
+        sizes = f"labels of the shape {list(truth.shape[1:])} for a sample, and `{output.name}` predicts {list(shape[1:])}"
+        raise refuse_data(columns.path, f"`{output.target}` has {sizes}")
+    is_kept = truth != IGNORED
+    wrong = is_kept & ((truth < 0) | (truth >= count))
+    if wrong.any():
+        position = tuple(int(i) for i in np.argwhere(wrong)[0])
+        where = describe_sample(columns.source, position[0])
+        raise refuse_data(columns.path, f"`{output.target}` in {where} is {truth[position]}, and the classes are 0 to {count - 1}")
+    if not is_kept.any():
+        raise refuse_data(columns.path, f"all labels of `{output.target}` are {IGNORED}, which the loss ignores")
+    return np.asarray(is_kept)
+
+
+def _evaluate_binary(output: OutputSignature, target: str, truth: Array, predicted: Array) -> TargetEvaluation:
+    names = (output.classes[0], output.classes[1]) if len(output.classes) == 2 else ("0", "1")
+    with np.errstate(divide="ignore"):
+        errors = -np.log(np.where(truth, predicted, 1 - predicted)).mean(axis=1)
+    points, flat = truth.reshape(-1), predicted.reshape(-1)
+    return TargetEvaluation(output.name, target, BINARY, names, score_binary(points, flat, names), points, flat, errors)
+
+
+def _evaluate_values(output: OutputSignature, target: str, truth: Array, predicted: Array) -> TargetEvaluation:
+    errors = np.abs(truth - predicted).mean(axis=1)
+    points, flat = truth.reshape(-1), predicted.reshape(-1)
+    return TargetEvaluation(output.name, target, VALUE, (), score_values(points, flat), points, flat, errors)
+
+
+def _target_to_json(target: TargetEvaluation) -> dict[str, Any]:
+    scores = target.scores
+    record: dict[str, Any] = {"output": target.output, "target": target.target, "task": target.task, "samples": len(target.errors)}
+    record["metrics"] = _numbers_to_json(scores.metrics)
+    if scores.classes:
+        record["classes"] = [{"name": name, **_numbers_to_json(row)} for name, row in scores.classes.items()]
+    if scores.confusion is not None:
+        record["confusion"] = scores.confusion.tolist()
+    return record | ({"notes": list(scores.notes)} if scores.notes else {})
+
+
+def _numbers_to_json(numbers: Any) -> dict[str, Any]:
+    return {name: _number_to_json(value) for name, value in numbers.items()}
+
+
+def _number_to_json(value: float) -> float | None:
+    if isinstance(value, int):
+        return value
+    return float(value) if np.isfinite(value) else None
