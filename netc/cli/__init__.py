@@ -34,6 +34,7 @@ COMMANDS = {
     "tokenizer": "Train a tokenizer on texts.",
     "predict": "Predict new rows or images with a trained model.",
     "evaluate": "Compute the metrics of a trained model on labeled data, and write a report.",
+    "generate": "Generate text with a trained decoder, token by token.",
     "plan": "Plan a training: memory, largest batch, fastest possible step.",
     "plot": "Draw the losses and metrics of training runs.",
     "run": "Run a spec or an ONNX model, and show its outputs.",
@@ -58,7 +59,7 @@ _EVALUATES = "`netc evaluate RUN --data TEST.csv` computes the metrics of a trai
 FOREIGN_COMMANDS = {
     "build": _WRITES, "convert": "`netc compile` writes ONNX and PyTorch, `netc import` reads them", "deploy": _WRITES, "eval": _EVALUATES,
     "export": _WRITES, "fit": "`netc train FILE.net` trains", "fmt": "`netc format` formats files",
-    "generate": _RUNS, "infer": _RUNS, "lint": "`netc check` checks files",
+    "infer": _RUNS, "lint": "`netc check` checks files",
     "list": "`netc zoo` lists the published models, `netc ops` the operators",
     "models": "`netc zoo` lists the published models", "show": "`netc summary` shows the layers, `netc draw` a picture",
     "score": _EVALUATES, "test": _EVALUATES,

@@ -7,7 +7,8 @@ training; a column that is missing, or a cell without a meaning, is an error, ne
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from ..training.data.data_columns import ColumnSpec, InputColumns, find_input_co
 from ..training.data.data_source import Array, DataError
 from ..training.data.encodings import EncodedSource, complete_encodings, find_wrong_cells
 from ..training.data.value_checks import find_nonfinite
+from .decoder_steps import NoGenerator
 from .model_signature import InputSignature, ModelSignature
 from .open_samples import find_image_column, open_samples
 from .predictions import Predictions, make_columns
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
 
     from ..evaluation.evaluate_model import Evaluation
+    from .text_generator import Prompt, TextGenerator, Token
 
 BATCH = 256
 """The number of samples that are computed together, unless the caller says another."""
@@ -49,8 +52,11 @@ class UnfitData(ValueError):
 class Predictor:
     """A trained model with the signature of its data. `name` is the run or file that it was loaded from."""
 
-    def __init__(self, name: str, session: OnnxSession, signature: ModelSignature) -> None:
+    def __init__(
+        self, name: str, session: OnnxSession, signature: ModelSignature, make_generator: Callable[[], TextGenerator] | None = None
+    ) -> None:
         self.name, self.session, self.signature = name, session, signature
+        self._make_generator = make_generator
         span = Span(SourceFile(name, ""), 0, 0)
         self._inputs = [Value(_port_type(port), span, port.name) for port in session.inputs.values()]
         known = {item.name: item for item in signature.inputs}
@@ -108,6 +114,20 @@ class Predictor:
                 yield self._predict_arrays(arrays)
         except DataError as error:
             raise UnfitData((error.problem or CannotReadData(columns.path, str(error), error.remedy),)) from error
+
+    def generate(self, prompt: Prompt = "", **options: Any) -> Iterator[Token]:
+        """Return an iterator over the tokens that follow a prompt: `print(token, end="")` prints the text of one.
+
+        The options are `tokens`, `temperature`, `top_k`, `top_p` and `seed`, as `TextGenerator.generate` describes them. Raises
+        `ValueError` for a model that generates no text.
+        """
+        return self._generator.generate(prompt, **options)
+
+    @cached_property
+    def _generator(self) -> TextGenerator:
+        if self._make_generator is None:
+            raise NoGenerator("an ONNX file generates no text: it has no step that takes one token", "load the folder of the run")
+        return self._make_generator()
 
     def open_columns(self, data: Any, described: str | None = None, with_targets: bool = False) -> InputColumns:
         """Open the data, and match its columns with the inputs. `described` names the data in messages. `with_targets`: the source has the

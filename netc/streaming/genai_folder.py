@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.backend import WrongOutput
 from netc.compiler.backends.backend_registry import get_or_raise
-from netc.compiler.dims import Condition, condition_holds, free_symbols
 from netc.compiler.ir.graph import has_operator
 from netc.compiler.ops.attention import Attention
 from netc.compiler.streaming import State, Stream, StreamRefused, derive_stream
@@ -28,6 +27,7 @@ from ..files.file_problems import make_diagnostic
 from ..files.save_artifacts import save_artifact
 from ..inputs.argument_checks import RUNTIMES
 from ..inputs.backend_input import make_part_input, warn_about_weights
+from .context_length import find_context_length
 
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import BackendInput
@@ -39,10 +39,6 @@ TOKENS, MASK, LOGITS = "input_ids", "attention_mask", "logits"
 PAST, PRESENT = "past_key_values", "present"
 _SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id")
 _LARGEST_CONFIG = 1 << 20
-UNBOUNDED = 131_072
-"""The longest text, in tokens, of a model that has no condition on its length."""
-
-
 Tokens = int | list[int]
 
 
@@ -73,7 +69,7 @@ class Decoder:
             raise CompileError((make_diagnostic(refused.problem, refused.span),)) from None
         self.layers = _check_layers(self.stream)
         self.vocabulary = _check_vocabulary(self.stream, dimension)
-        self.context = _find_context_length(program, dimension)
+        self.context = find_context_length(program, dimension)
         _rename_values(self.stream)
 
     def select_known_tokens(self, special: Mapping[str, Tokens]) -> dict[str, Tokens]:
@@ -205,31 +201,6 @@ def _check_vocabulary(stream: Stream, dimension: str) -> int:
     if not isinstance(size, int):
         raise NoDecoder("the size of its vocabulary is not fixed")
     return size
-
-
-def _find_context_length(program: Program, dimension: str) -> int:
-    """Return the longest text that the conditions of the spec allow."""
-    limits = [UNBOUNDED]
-    for condition, _ in program.conditions:
-        if isinstance(condition, Condition) and free_symbols(condition.left) | free_symbols(condition.right) == {dimension}:
-            limits.append(_find_longest(condition, dimension))
-    return min(limits)
-
-
-def _find_longest(condition: Condition, dimension: str) -> int:
-    """Find the greatest length that a condition allows, by bisection."""
-
-    def holds(size: int) -> bool:
-        return condition_holds(condition, {dimension: size})
-
-    # `==` and `!=` have no greatest length that bisection could find.
-    if condition.op in ("==", "!=") or holds(UNBOUNDED):
-        return UNBOUNDED
-    low, high = 1, UNBOUNDED
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low
 
 
 def _rename_values(stream: Stream) -> None:

@@ -22,7 +22,6 @@ WORDS = {
     r"whole numbers?": "integer",
     r"truth values?": "boolean",
     r"work(?:s|ed)? out": "compute, evaluate",
-    r"the house": "the architecture",
     r"the face": "the public API and the command line",
     r"(?:is|are|be|been|was|were) told": "is reported",
     r"tells? of": "describe",
