@@ -33,7 +33,7 @@ FAMILIES = {
         "multi_margin_loss multilabel_margin_loss multilabel_soft_margin_loss"
     ),
     "multihead": "multihead_attention",
-    "normalization": "batch_norm instance_norm group_norm layer_norm rms_norm local_response_norm spectral_normalize",
+    "normalization": "batch_norm standardize instance_norm group_norm layer_norm rms_norm local_response_norm spectral_normalize",
     "pooling": "max_pool avg_pool lp_pool adaptive_avg_pool adaptive_max_pool global_avg_pool global_max_pool",
     "probability_loss": "binary_cross_entropy binary_cross_entropy_with_logits kl_div",
     "rearrange": "rearrange",

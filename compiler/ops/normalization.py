@@ -138,6 +138,47 @@ class BatchNorm(_TrackingNormalization):
         return (x,)
 
 
+class Standardize(Operator):
+    """Subtracts the mean of each feature and divides by its deviation, as measured on the training data.
+
+    `netc train` measures both on the training samples before the first step, and keeps them in the weights as the buffers `mean` and `std`.
+    Until then they are 0 and 1. The features are along `axis`, by default 1; an input `[N]` is one feature.
+    """
+
+    name = "standardize"
+    pointwise = True
+    x = Input(FLOATS, axes("N ...", "[N] or [N, ...]"))
+    axis = Arg(AXIS, default=None)
+    examples = ("input 4 -> standardize", "input 3x32x32 -> standardize", "input [T, 8] -> standardize axis=-1", "input [] -> standardize")
+
+    def feature_axis(self, x: TensorType) -> int:
+        """Return the axis of the features, counted from the front; 0 if there is one feature."""
+        return min(1, x.rank - 1) if self.axis is None else normalize_axis(self.name, self.axis, x)
+
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        self._check_axis(inputs)
+        return (inputs.x,)
+
+    def _check_axis(self, inputs: OpInputs) -> None:
+        if self.axis is not None and self.feature_axis(inputs.x) == 0:
+            raise OperatorError(BadArgument(self.name, "axis", str(self.axis), "must be after the batch"), argument_location("axis"))
+
+    def parameters(self, inputs: OpInputs) -> tuple[ParameterSpec, ...]:
+        axis = self.feature_axis(inputs.x)
+        shape = inputs.x.shape[axis : axis + 1] if axis else ()
+        dtype = inputs.x.dtype
+        return (
+            ParameterSpec("mean", shape, Init("zeros"), dtype, trainable=False),
+            ParameterSpec("std", shape, Init("ones"), dtype, trainable=False),
+        )
+
+    def write_definition(self, inputs: OpInputs) -> str:
+        trailing = inputs.x.rank - 1 - self.feature_axis(inputs.x)
+        if not trailing:
+            return "(x - mean) / std"
+        return f"let sizes = [-1] + [1] * {trailing}\n(x - (mean -> reshape sizes)) / (std -> reshape sizes)"
+
+
 class InstanceNorm(_TrackingNormalization):
     """Normalizes each channel of each sample by its mean and deviation over the spatial axes."""
 

@@ -52,7 +52,9 @@ def _match_model_inputs(training: Training) -> Iterator[tuple[Value, Value]]:
 
 def _name_target(output: OutputSignature, columns: InputColumns, encodings: Mapping[str, ColumnEncoding]) -> OutputSignature:
     """Replace the input of a target by its column, and add the names of the classes."""
-    selection = columns.columns[output.target]
+    selection = columns.columns.get(output.target)
+    if selection is None:  # the target is drawn, such as the noise of a denoiser
+        return replace(output, target="")
     if not selection.single and len(selection.names) > 1:
         return replace(output, columns=selection.names)
     column = selection.names[0]

@@ -57,6 +57,7 @@ STAGES = {
         "huber": "huber_loss",
         "kl_divergence": "kl_div",
         "max_pooling": "max_pool",
+        "normalization": "standardize",
         "mean_absolute_error": "l1_loss",
         "mean_squared_error": "mse_loss",
         "sparse_categorical_crossentropy": "cross_entropy",

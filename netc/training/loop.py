@@ -104,12 +104,17 @@ class Trainer:
         on_report: Callable[[Report], None],
         engine: Engine | None = None,
         ranks: Ranks | None = None,
+        is_new: bool = True,
     ) -> None:
         engine, ranks = engine or Engine(), ranks or Ranks()
         self.objective, self.recipe, self.validation = objective.to(ranks.device), recipe, validation
         self.folder, self.on_report, self.engine, self.ranks = folder, on_report, engine, ranks
         objective.execute_file(Machine(ranks.device.type, ranks.replicas, ranks.replica, ranks.tensor))
         self.batches = BatchLoader(data, recipe, ranks, objective.file)
+        self.last_micro_batch: MicroBatch = {}
+        """The micro-batch that a validation computes, for messages."""
+        if is_new and objective.file.has_function("fit_standardize"):
+            self._fit_standardize(data)
         self.plan = plan_steps(recipe, len(data[1]))
         self.shapes = {name: value.shape for name, value in objective.model.state_dict().items()}
         """The shapes of the spec. Layers that several processes share may have other shapes, which files must not show."""
@@ -130,13 +135,25 @@ class Trainer:
         self.best = BestResult(recipe, objective.file)
         self.tally, self.epoch_tally = Tally(), Tally()
         self.results: dict[str, float] = {}
-        self.last_micro_batch: MicroBatch = {}
-        """The micro-batch that the validation computes, for messages."""
         self.unsaved_best: dict[str, Tensor] | None = None
         self.saved = -math.inf
         """The time of the last checkpoint, in seconds of the monotonic clock."""
         self.is_epoch_end = False
         """Whether the epoch's last step is done, but not its validation yet."""
+
+    def _fit_standardize(self, data: tuple[InputColumns, Indices]) -> None:
+        """Measure means and deviations on all training samples, in each process: the model is not distributed yet."""
+        loader = BatchLoader(data, self.recipe, Ranks(device=self.ranks.device), self.objective.file)
+
+        def iterate_samples() -> Iterator[MicroBatch]:
+            for self.last_micro_batch in loader.iterate_validation(data):
+                yield self.last_micro_batch
+
+        try:
+            self.objective.file.fit_standardize(self.objective.model, iterate_samples)
+        except REFUSALS as error:
+            self._raise_if_located(error, [self.last_micro_batch], "the first pass over the training samples")
+            raise
 
     def _parallelize_objective(self, example: Callable[[], MicroBatch]) -> list[str]:
         """Divide the work among the processes, which may need to compute an example. Return notes on options that could not be applied."""

@@ -7,7 +7,7 @@ of the whole batch, and `results` of the sums are its loss and metrics. `objecti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -109,6 +109,13 @@ class Objective(nn.Module):
             return dict(inputs)
         augmented: dict[str, Tensor] = self.file.augment_batch(dict(inputs), torch.as_tensor(samples), step)
         return augmented
+
+    def fit_standardize(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
+        """Set the means and deviations of the model's `standardize` stages to those of the training samples, as `netc train` does before
+        the first step. Stages with loaded numbers keep them. The batches are read once for each stage."""
+        if self.file.has_function("fit_standardize"):
+            samples = list(batches)
+            self.file.fit_standardize(self.model, lambda: samples)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Compute the loss and the metrics of a batch. Inputs of other names are ignored; a missing one is a `ValueError`."""

@@ -251,7 +251,9 @@ def _execute_run(
             tokenizer = find_tokenizer(prepared.data[0].source)
             content = None if tokenizer is None else tokenizer.content
             ranks.run_once(lambda: contexts.enter_context(run.create_locked(described, content)))
-        trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, on_report, engine, ranks)
+        trainer = Trainer(
+            objective, prepared.recipe, prepared.data, prepared.validation, run, on_report, engine, ranks, described is not None
+        )
         for line in (*prepared.notes, *trainer.notes) if ranks.is_first else ():
             note(line)
         try:

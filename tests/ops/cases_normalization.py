@@ -3,6 +3,13 @@
 from torch.nn.utils import parametrizations
 
 CASES = [
+    "input 5 -> standardize",
+    "input [] -> standardize",
+    "input 3xHxW -> standardize",
+    "input [T, 4] float64 -> standardize axis=-1",
+    "input [T, 4] float16 -> standardize axis=2",
+    "input 3x4x5 -> standardize axis=2",
+    "input [3, 4] batch=false -> standardize",
     "x = input [T, 8]; w = param [4, 8] init=normal as weight; x -> dense 4 weight=spectral_normalize(w)",
     "input [7, 2] batch=false -> spectral_normalize axis=-1 eps=1e-6",
     "input [3, 4, 2] batch=false -> (spectral_normalize axis=1 n_power_iterations=3) as norm",
@@ -80,6 +87,10 @@ TORCH_ONLY = [
 """Element types that ONNX Runtime has no kernels for on the CPU."""
 
 REFUSED = [
+    ("input 5 -> standardize axis=0", "bad-argument"),
+    ("input 5 -> standardize axis=2", "bad-axis"),
+    ("input [T, 4] -> standardize", "symbolic-parameter"),
+    ("input 5 int64 -> standardize", "needs-float"),
     ("x = input [T, 8]; w = input [7] batch=false; (x, w) -> layer_norm", "wrong-size"),
     ("x = input [T, 8]; w = input [8] batch=false; (x, w) -> layer_norm affine=false", "no-such-parameter"),
     ("x = input 5x4x4; w = input [5] batch=false; x -> instance_norm weight=w", "no-such-parameter"),
@@ -129,4 +140,12 @@ def _spectral(args, weight):  # type: ignore[no-untyped-def]
     return args.layer(parametrizations._SpectralNorm(weight, args.n_power_iterations, args.axis, args.eps))(weight)
 
 
-REFERENCES = {"spectral_normalize": _spectral}
+def _standardize(args, x):  # type: ignore[no-untyped-def]
+    axis = min(1, x.dim() - 1) if args.axis is None else args.axis
+    if args.state is None:
+        return x
+    mean, std = (args.state[name].reshape([-1] + [1] * (x.dim() - 1 - axis % x.dim())) for name in ("mean", "std"))
+    return (x - mean) / std
+
+
+REFERENCES = {"spectral_normalize": _spectral, "standardize": _standardize}

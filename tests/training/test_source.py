@@ -134,6 +134,22 @@ train {
 }
 """
 """The section computes an input of the model."""
+STANDARDIZED = """
+block layer { dense 4 tanh -> standardize }
+features = input 3
+noise = input 3
+guess = (features + noise) -> standardize -> repeat 2 as layers { layer } -> dense 1 -> squeeze 1
+
+train {
+  target = input []
+  loss = (guess, target) -> mse_loss
+  draw noise normal
+  steps 12
+  batch 8 DIVIDED
+  validate 0.2
+}
+"""
+"""The numbers of the first stage depend on the draws of the first pass, and those of the others on the first one's."""
 AUGMENTED = """
 image = input 3x6x7
 scores = image -> conv 4 3x3 padding=1 -> batch_norm relu -> dropout 0.2 -> conv 2 1x1
@@ -141,7 +157,7 @@ scores = image -> conv 4 3x3 padding=1 -> batch_norm relu -> dropout 0.2 -> conv
 train {
   mask = input 6x7 int64
   noise = input 3
-  loss = (scores, mask) -> cross_entropy + 0.01 * (noise -> mean)
+  loss = ((scores, mask) -> cross_entropy) + 0.01 * (noise -> mean)
   augment horizontal_flip image mask
   augment color_jitter brightness=0.3 contrast=[0.5, 1.5]
   draw noise normal
@@ -166,6 +182,10 @@ def arrays(name: str) -> dict[str, np.ndarray]:
             return {"features": features, "price": features @ np.float32([1, -2, 3]) + 0.3 * generator.normal(size=50).astype(np.float32)}
         case _ if name.startswith("random"):
             return {"features": generator.normal(size=(40, 6)).astype(np.float32), "target": generator.integers(0, 3, 40)}
+        case _ if name.startswith("standardized"):
+            features = generator.normal(5, 20, (31, 3)).astype(np.float32)
+            features[4:7, 1] = 3
+            return {"features": features, "target": generator.normal(size=31).astype(np.float32)}
         case _ if name.startswith("augmented"):
             return {"image": generator.random((31, 3, 6, 7), np.float32), "mask": generator.integers(0, 2, (31, 6, 7))}
         case "prepared":
@@ -185,6 +205,8 @@ SPECS = {
     "random": RANDOM.replace("DIVIDED", ""),
     "random_in_parts": RANDOM.replace("DIVIDED", "accumulate=2"),
     "prepared": PREPARED,
+    "standardized": STANDARDIZED.replace("DIVIDED", ""),
+    "standardized_in_parts": STANDARDIZED.replace("DIVIDED", "accumulate=2"),
     "augmented": AUGMENTED.replace("DIVIDED", ""),
     "augmented_in_parts": AUGMENTED.replace("DIVIDED", "accumulate=2"),
 }

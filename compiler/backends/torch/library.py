@@ -235,6 +235,27 @@ def roi_align(
     return means.permute(0, 3, 1, 2)
 
 
+class Standardize(nn.Module):
+    """Subtracts the mean of each feature and divides by its deviation. Both are measured on the training data.
+
+    x: [N, ...], with the features along `axis`, or without `features` [N] -> the same shape.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, features: int | None = None, axis: int = 1, dtype: torch.dtype | None = None) -> None:
+        super().__init__()
+        self.axis = axis
+        shape = [] if features is None else [features]
+        self.register_buffer("mean", torch.zeros(shape, dtype=dtype))
+        self.register_buffer("std", torch.ones(shape, dtype=dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        sizes = [-1] + [1] * (x.dim() - 1 - self.axis)
+        return (x - self.mean.reshape(sizes)) / self.std.reshape(sizes)
+
+
 class SpectralNormalize(nn.Module):
     """Divides a weight by its greatest singular value, as two vectors estimate it. Each call in training improves the
     vectors.

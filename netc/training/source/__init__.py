@@ -24,10 +24,12 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from netc.compiler.analysis.means import MeanDecomposition, decompose_objective
+from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.torch.torch_source import write_file, write_parts
 from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.walk import collect_graphs
+from netc.compiler.ops.normalization import Standardize
 
 from ...errors import CompileError, raise_as_compile_error
 from ..cautions import check_stop
@@ -35,7 +37,7 @@ from ..optimizers import choose_kernel
 from ..recipe import Recipe, read_recipe
 from .clauses import Machine, read_constants, select_tags
 from .data_reading import emit_loaders, name_validation_loader
-from .lines import quote_string
+from .lines import quote_string, to_literal
 from .printed_settings import emit_constants, emit_optimizer, emit_schedule
 from .printed_transforms import emit_augmentations
 from .sampled_inputs import emit_draws, list_data_inputs
@@ -69,6 +71,7 @@ SETTINGS_FUNCTIONS = frozenset({"make_optimizer", "make_schedule", "shuffle_samp
 RUN_FUNCTIONS = SETTINGS_FUNCTIONS | {
     "draw_inputs",
     "augment_batch",
+    "fit_standardize",
     "clip_gradients",
     "seed_step",
     "train_step",
@@ -105,6 +108,12 @@ def emit_training_file(training: Training) -> str:
     definitions = dict.fromkeys((*model.definitions, *computed.definitions))
     texts = [*definitions, emit_constants(recipe), *model.texts, *computed.texts, *_select_functions(section, None, {""})]
     return _assemble_file(training, texts, outside)
+
+
+def list_standardized(training: Training) -> tuple[str, ...]:
+    """List the stages `standardize` of the model by their names, each after the stages before it."""
+    keys = collect_parameters(extract_model_program(training))
+    return tuple(key.removesuffix(".mean") for key, info in keys.items() if isinstance(info.op, Standardize) and key.endswith(".mean"))
 
 
 def may_draw_numbers(program: Program) -> bool:
@@ -151,7 +160,8 @@ def _list_imports(texts: list[str]) -> list[str]:
 def _select_functions(section: TrainSection, machine: Machine | None, roots: Set[str]) -> list[str]:
     """Fold the template for a section, and keep the functions that the roots use."""
     recipe = section.recipe
-    tags = select_tags(recipe, section.means, section.is_random, machine) | (
+    standardized = list_standardized(section.training)
+    tags = select_tags(recipe, section.means, section.is_random, bool(standardized), machine) | (
         {"modes"} if "compute_sums" in section.computed.modules else set()
     )
     generated = {
@@ -160,6 +170,7 @@ def _select_functions(section: TrainSection, machine: Machine | None, roots: Set
         # A run reads the data itself, in every format and with every rule.
         "load_data": emit_loaders(section.training, recipe) if "" in roots else [],
         "augmentations": emit_augmentations(recipe),
+        "standardized": [f"STANDARDIZED = {to_literal(standardized)}"] if standardized else [],
         "draw_inputs": [emit_draws(section.training, recipe)] if recipe.draws else [],
     }
     return _fold_template(tags, _map_names(section, tags, machine), generated, roots)

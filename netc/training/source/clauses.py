@@ -55,8 +55,8 @@ def read_constants(recipe: Recipe) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def select_tags(recipe: Recipe, means: MeanDecomposition, is_random: bool, machine: Machine | None) -> set[str]:
-    """Return the tags of a section; `machine` is None for a file that runs alone."""
+def select_tags(recipe: Recipe, means: MeanDecomposition, is_random: bool, is_fitted: bool, machine: Machine | None) -> set[str]:
+    """Return the tags of a section. `is_fitted`: its model has `standardize`; `machine` is None for a file that runs alone."""
     constants, plateau = read_constants(recipe), follows_metric(recipe)
     others = {
         "run": machine is not None,
@@ -66,6 +66,7 @@ def select_tags(recipe: Recipe, means: MeanDecomposition, is_random: bool, machi
         "repeated": means.finish is not None and (recipe.accumulate > 1 or (machine is not None and machine.replicas > 1)),
         "draws": bool(recipe.draws),
         "augment": bool(recipe.augmentations),
+        "standardize": is_fitted,
         "schedule": bool(recipe.schedule) and not plateau,
         "plateau": plateau,
         "validates": recipe.validates,

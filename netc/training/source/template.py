@@ -61,6 +61,7 @@ compute_counts: Callable[[Batch], tuple[Tensor | int, ...]]
 compute_metrics: Callable[[Iterable[Tensor], Iterable[Tensor | int]], dict[str, Tensor]]
 AUGMENTATIONS: Sequence[tuple[dict[str, Any], Any]]
 AUGMENTED: tuple[str, ...]
+STANDARDIZED: tuple[str, ...]
 draw_inputs: Callable[[Batch, int], Batch]
 load_data: Callable[[str], Batch]
 load_validation_data: Callable[[str], Batch]
@@ -181,6 +182,52 @@ def split_batch(batch: Batch) -> list[Batch]:
     count = min(ACCUMULATE, len(batch[INPUT]))
     micro_batches = zip(*(column.tensor_split(count) for column in batch.values()), strict=True)
     return [dict(zip(batch, micro_batch, strict=True)) for micro_batch in micro_batches]
+
+
+# generated: standardized
+
+
+def iterate_stage_inputs(model: nn.Module, stage: Any, batches: Iterable[Batch]) -> Iterator[Tensor]:
+    """Yield what a stage of the model is called with, as `[features, values]`."""
+    inputs: list[Tensor] = []
+    hook = stage.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
+    for batch in batches:
+        compute_totals(model, batch)
+        for x in inputs:
+            yield x.double().movedim(stage.axis, 0).flatten(1) if stage.mean.dim() else x.double().reshape(1, -1)
+        inputs.clear()
+    hook.remove()
+
+
+def measure_features(inputs: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Compute the mean and the deviation of each feature, without NaN and infinities. The deviation of a constant is 1."""
+    first = count = total = squares = torch.zeros(1, dtype=torch.float64)
+    for values in inputs:
+        is_known = values.isfinite()
+        candidates = values.gather(1, is_known.int().argmax(1, keepdim=True)).squeeze(1).nan_to_num(0, 0, 0)
+        count = count.to(values.device)
+        # Differences to a value of the data are exactly 0 for a constant, and precise for large means.
+        first = torch.where(count == 0, candidates, first.to(values.device))
+        difference = torch.where(is_known, values - first[:, None], 0)
+        count = count + is_known.sum(1)
+        total = total.to(values.device) + difference.sum(1)
+        squares = squares.to(values.device) + difference.square().sum(1)
+    mean = total / count.clamp(min=1)
+    deviation = (squares / count.clamp(min=1) - mean.square()).clamp(min=0).sqrt()
+    return first + mean, torch.where(deviation == 0, 1, deviation)
+
+
+@torch.no_grad()  # if: standardize
+def fit_standardize(model: nn.Module, make_batches: Callable[[], Iterable[Batch]]) -> None:  # if: standardize
+    """Set the means and deviations of `standardize` to those of the training samples, unless weights that were loaded have some."""
+    model.eval()
+    for name in STANDARDIZED:
+        stage: Any = model.get_submodule(name)
+        if not stage.mean.any() and (stage.std == 1).all():
+            mean, deviation = measure_features(iterate_stage_inputs(model, stage, make_batches()))
+            stage.mean.copy_(mean.reshape(stage.mean.shape))
+            stage.std.copy_(deviation.reshape(stage.std.shape))
+    model.train()
 
 
 def sum_rows(rows: Iterable[Iterable[Any]]) -> list[Any]:
@@ -305,6 +352,8 @@ def train(model: nn.Module, data: Batch) -> Trained:
     steps_per_epoch = -(-len(train_samples) // BATCH)  # if: steps or schedule
     epochs = -(-STEPS // steps_per_epoch)  # if: steps
     steps = EPOCHS * steps_per_epoch  # if: schedule and not steps
+    fit_standardize(model, lambda: iterate_batches(data, train_samples))  # if: standardize and not draws
+    fit_standardize(model, lambda: iterate_batches(data, train_samples, 2**61))  # if: standardize and draws
     optimizer = make_optimizer(model)
     schedule = make_schedule(optimizer, steps)  # if: schedule
     schedule = make_schedule(optimizer)  # if: plateau

@@ -8,7 +8,7 @@ import numpy as np
 
 from ....dims import Dim
 from ....ops.axes import normalize_axis
-from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize
+from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize, Standardize
 from ....ops.operator import numel
 from ....ops.windows import Window
 from ....types.numpy_types import numpy_dtype
@@ -61,6 +61,17 @@ def _scale_channels(op: BatchNorm | InstanceNorm | GroupNorm, site: Site, y: Ten
     if op.affine and op.has_bias(site.given):
         y = y + _unsqueeze_parameter(site, "bias")
     return y
+
+
+@emits(Standardize, onnx="Sub and Div")
+def emit_standardize(op: Standardize, site: Site) -> str:
+    x = site.given.x
+    trailing = x.rank - 1 - op.feature_axis(x)
+    mean, std = (TensorExpr(site, site.parameter(name), x.dtype) for name in ("mean", "std"))
+    if trailing:
+        sizes = TensorExpr(site, site.ints([-1, *[1] * trailing]), INT64)
+        mean, std = mean.op("Reshape", sizes), std.op("Reshape", sizes)
+    return ((site.x - mean) / std).name
 
 
 @emits(InstanceNorm, onnx="Reshape and LayerNormalization, or BatchNormalization")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize
+from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize, Standardize
 from ....types.tensor_types import Shape
 from ...python.code.python_expressions import (
     CallCode,
@@ -35,6 +35,14 @@ def emit_batch_norm_module(op: BatchNorm, site: TorchSite) -> Code:
         bias=Default(op.bias, True),
         dtype=make_dtype_keyword(x.dtype),
     )
+
+
+@module(Standardize, target="a module with the buffers mean and std")
+def emit_standardize(op: Standardize, site: TorchSite) -> Code:
+    x = site.given.x
+    axis = op.feature_axis(x)
+    features = {"features": x.shape[axis]} if axis else {}
+    return construct_module("Standardize", features, axis=Default(axis or 1, 1), dtype=make_dtype_keyword(x.dtype))
 
 
 @module(InstanceNorm, target="torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d, torch.nn.InstanceNorm3d")
