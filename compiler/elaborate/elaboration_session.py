@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from ..dims import Dim, Facts, WhereCondition
 from ..errors.limit_errors import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
 from ..errors.problem import Advice, Problem
 from ..ir.graph import CallNode, Graph, Node
-from ..ops.operator import Operator
+from ..ops.operator import Operator, strict_key
 from ..ops.stored_tables import TableArray
 from ..types.tensor_types import FLOAT32, DType
 from .body_cache import BodyCache
@@ -40,9 +40,10 @@ from .resource_limits import (
     Budget,
     Resource,
 )
+from .scopes.compile_time_values import Flow
 from .scopes.early_exits import AlreadyReported, Failure, LimitExceeded, Marks, edits_for
 from .scopes.memo import Memo
-from .scopes.scope import Binding, Scope
+from .scopes.scope import Binding, GraphFrame, Scope
 
 Loader = Callable[[str, SourceFile], SourceFile]
 """Reads the file that `use "path"` in a file means, or raises `CannotLoad`."""
@@ -136,6 +137,14 @@ class ElaborationSession:
         """The definitions being evaluated, outermost first: one that occurs twice is inside itself."""
         self.defaults: dict[str, dict[str, Any]] = {}
         """By operator, the arguments that the model's `default`s give it."""
+        self.defaults_key: Hashable = ()
+        """What the `default`s are, as a part of keys."""
+        self.model_views: dict[int, Any] = {}
+        """The models that are stages, by the identity of their nodes."""
+        self.model_scope: Scope | None = None
+        """The scope of the body of the model that is a stage, while its body is elaborated."""
+        self._stage_inputs: Mapping[int, Flow] = {}
+        """The tensors of the inputs of that model, by the identity of their declarations."""
         # The search for similar names compares an unknown name with all known ones. A file with thousands of unknown names would spend
         # its time there.
         self.suggestions = 100
@@ -162,6 +171,28 @@ class ElaborationSession:
         """Binds a name to its value, for this elaboration alone: another model of the file may give it another value."""
         self.lazily_bound.append((binding, binding.value))
         binding.value = value
+
+    def set_defaults(self, defaults: dict[str, dict[str, Any]]) -> None:
+        """Set the arguments that operators have by default."""
+        self.defaults = defaults
+        self.defaults_key = tuple([(n, tuple([(k, strict_key(a[k])) for k in sorted(a)])) for n, a in sorted(defaults.items())])
+
+    @contextmanager
+    def open_model(self, scope: Scope, inputs: Mapping[int, Flow]) -> Iterator[None]:
+        """While the body of a model that is a stage is elaborated in `scope`: it has only its own `default`s."""
+        before = self.defaults, self.model_scope, self._stage_inputs
+        self.set_defaults({})
+        self.model_scope, self._stage_inputs = scope, inputs
+        try:
+            yield
+        finally:
+            self.set_defaults(before[0])
+            self.model_scope, self._stage_inputs = before[1:]
+
+    def find_stage_input(self, node: ast.InputDecl, frame: GraphFrame | None) -> Flow | None:
+        """The tensor that a use of a model as a stage gives one of its inputs."""
+        is_of_stage = self.model_scope is not None and frame is self.model_scope.frame
+        return self._stage_inputs.get(id(node)) if is_of_stage else None
 
     def symbol_prefix(self, node: object, name: str) -> str:
         """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import CallSite, Diagnostic
@@ -16,7 +16,6 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ..dims import Dim, Facts
-from ..ops.operator import strict_key
 from .body_cache import BodyCache, Recording, Trace
 from .index import Recorder
 from .resource_limits import Budget
@@ -32,7 +31,7 @@ class Session(Protocol):
     errors: int
     facts: Facts
     dims: dict[str, Dim]
-    defaults: dict[str, dict[str, Any]]
+    defaults_key: Hashable
 
 
 class BodyRecorder:
@@ -57,10 +56,9 @@ class BodyRecorder:
 
     def _context_number(self) -> int:
         session = self._session
-        version = (id(session.facts), len(session.defaults))
+        version = (id(session.facts), session.defaults_key)
         if self._context[0] != version:
-            defaults = tuple([(n, tuple([(k, strict_key(a[k])) for k in sorted(a)])) for n, a in sorted(session.defaults.items())])
-            self._context = (version, self._memory.context_number((session.facts, tuple(session.dims.items()), defaults)))
+            self._context = (version, self._memory.context_number((session.facts, tuple(session.dims.items()), session.defaults_key)))
         return self._context[1]
 
     def mark_transient(self) -> None:

@@ -251,14 +251,18 @@ class UnknownDimension(Problem):
 
 
 class ModelAsStage(Problem):
+    """A use of a model as a stage that its inputs do not allow."""
+
     code: ClassVar[str] = "model-as-stage"
     name: str
+    why: str
+    remedy: str
 
     def format_message(self) -> str:
-        return f"`{self.name}` is a model with its own inputs and cannot be used as a stage"
+        return f"the model `{self.name}` cannot be this stage: {self.why}"
 
     def format_help(self) -> tuple[str, ...]:
-        return ("move the stages that both models need into a `block`",)
+        return (self.remedy,)
 
 
 class ExpectSkipped(Problem):

@@ -14,7 +14,7 @@ from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import replace
 
 from ...errors.argument_errors import MissingArgument
-from ...errors.structure_errors import ModelAsStage
+from ...errors.structure_errors import ModelAsStage, ModesDiffer
 from ...ir.graph import OpNode, SharedModule
 from ...ir.graph_values import Value
 from ..scopes.body_tensors import copy_with_symbols, name_tensor
@@ -27,6 +27,7 @@ from .block_tensors import BlockTensors, assign_tensors, declared_tensors, split
 from .body_graphs import BodySyntax, elaborate_body
 from .calls import emit_call, emit_inline
 from .evaluator_protocol import EvaluatorPart, Interpreter
+from .model_stages import ModelStages, ModelView
 from .named_tensors import Named, NamedTensors
 from .shape_patterns import ShapePatterns, axis_names
 from .stage_labels import StageLabels
@@ -34,32 +35,49 @@ from .stage_labels import StageLabels
 
 class BlockStages(EvaluatorPart):
     def __init__(
-        self, interpreter: Interpreter, parameters: ParameterBinder, patterns: ShapePatterns, labels: StageLabels, named: NamedTensors
+        self,
+        interpreter: Interpreter,
+        parameters: ParameterBinder,
+        patterns: ShapePatterns,
+        labels: StageLabels,
+        named: NamedTensors,
+        models: ModelStages,
     ) -> None:
         super().__init__(interpreter)
         self._parameters, self._patterns, self._labels, self._named = parameters, patterns, labels, named
+        self._models = models
 
     def apply_block(self, node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
-        """Uses a block on its input. With `as _` its stages are inlined."""
-        definition, name = self._require_block(node, block), block.node.name.name
-        use = CallSite(node.span, f"in block `{name}`, used here")
+        """Uses a block or a model on its input. With `as _` its stages are inlined."""
+        view = None if isinstance(block.node, ast.Block) else self._models.view_model(block)
+        definition = block.node if view is None else view.block
+        assert isinstance(definition, ast.Block)
+        name = definition.name.name
+        kind = "block" if view is None else "model"
+        use = CallSite(node.span, f"in {kind} `{name}`, used here")
         written = node
         node, named = self._named.extract_for_block(node, definition, scope)
         outside = Scope(block.scope, scope.frame)
         # Inlined, the block has no graph, so its sizes need no symbols of their own.
         if shared is None and self._labels.is_inline(node.label, scope):
-            self._bind_arguments(definition, node, outside, scope, "")
+            arguments = self._bind_arguments(definition, node, outside, scope, "")
             tensors = _assign_tensors(definition, flow, named, written)
-            self._patterns.match_tensors(definition, tensors, tensors.values if tensors is not None else [], node, outside)
-            return self._inline_body(definition, tensors, outside, use)
+            if view is not None:
+                outside = self._models.bind_bases(view, arguments, outside)
+            self._match_tensors(definition, view, tensors, tensors.values if tensors is not None else [], node, outside)
+            return self._inline_body(definition, view, tensors, outside, use)
         arguments = self._bind_arguments(definition, node, outside, scope, self.session.symbol_prefix(definition, name))
         tensors = _assign_tensors(definition, flow, named, written)
-        self._match_patterns(definition, arguments, tensors, node, outside)
+        if view is not None:
+            outside = self._models.bind_bases(view, arguments, outside)
+        self._match_patterns(definition, view, arguments, tensors, node, outside)
         label = shared.label if shared is not None else self._labels.name_stage(node.label, name, node.span, scope)
         counts = None if tensors is None else tensors.counts
-        syntax = BodySyntax(definition, lambda inner: self._run_body(definition, tensors, inner), name, "block", use, arguments, counts)
+        syntax = BodySyntax(
+            definition, lambda inner: self._run_body(definition, view, tensors, inner), name, "block", use, arguments, counts
+        )
         flow = UNKNOWN if tensors is None else tensors.flow
-        with self._mark_active(definition):
+        with self._mark_active(definition), _refuse_training_results(view, node):
             entry = elaborate_body(syntax, flow, outside, self.session)
         # The label `_` in the block says that it is this operator alone, so its keys have no level for the block.
         if entry.alone:
@@ -69,14 +87,36 @@ class BlockStages(EvaluatorPart):
         return emit_call(entry, flow, outside, self.session, label, node.span, shared, arguments)
 
     def _match_patterns(
-        self, block: ast.Block, bound: BoundParameters, tensors: BlockTensors | None, node: ast.Apply, outside: Scope
+        self,
+        block: ast.Block,
+        view: ModelView | None,
+        bound: BoundParameters,
+        tensors: BlockTensors | None,
+        node: ast.Apply,
+        outside: Scope,
     ) -> None:
         """Binds in `outside` the dimensions that the block's patterns name: in its own symbols."""
         own_tensors = [copy_with_symbols(v, bound.owner, i, {}) for i, v in enumerate(tensors.values)] if tensors is not None else []
         with self.session.decisions.collect_into(bound.decisions):
-            self._patterns.match_tensors(block, tensors, own_tensors, node, outside)
+            self._match_tensors(block, view, tensors, own_tensors, node, outside)
 
-    def _run_body(self, definition: ast.Block, tensors: BlockTensors | None, inner: Scope, inlined: bool = False) -> Flow:
+    def _match_tensors(
+        self,
+        block: ast.Block,
+        view: ModelView | None,
+        tensors: BlockTensors | None,
+        values: list[Value],
+        node: ast.Apply,
+        outside: Scope,
+    ) -> None:
+        if view is not None:
+            self._models.match_inputs(view, tensors, values, node, outside)
+        else:
+            self._patterns.match_tensors(block, tensors, values, node, outside)
+
+    def _run_body(
+        self, definition: ast.Block, view: ModelView | None, tensors: BlockTensors | None, inner: Scope, inlined: bool = False
+    ) -> Flow:
         """The body in a scope where `in` is its input. The declared tensors get their names."""
         self.session.count_recursion(definition)
         parameters = declared_tensors(definition)
@@ -88,6 +128,8 @@ class BlockStages(EvaluatorPart):
         if tensors is not None:
             as_tuple = body_input if isinstance(body_input, TensorTuple) else TensorTuple((body_input,))  # type: ignore[arg-type]
             values = split_by_parameter(parameters, tensors.counts, as_tuple)
+        if view is not None:
+            return self._models.run(view, values, inner)
         for parameter, value in zip(parameters, values, strict=True):
             self._bind_tensor(parameter, value, inner, not inlined)
         if definition.takes_none or (values and values[0] is None):
@@ -106,7 +148,9 @@ class BlockStages(EvaluatorPart):
             some = value is not None and not (isinstance(value, TensorTuple) and not value.values)
             inner.bind_name(name + GIVEN, UNKNOWN if value is UNKNOWN else some)
 
-    def _inline_body(self, definition: ast.Block, tensors: BlockTensors | None, outside: Scope, use: CallSite) -> Flow:
+    def _inline_body(
+        self, definition: ast.Block, view: ModelView | None, tensors: BlockTensors | None, outside: Scope, use: CallSite
+    ) -> Flow:
         """Runs the body of a block in the frame where it is used."""
         frame = outside.frame
         assert frame is not None
@@ -116,7 +160,7 @@ class BlockStages(EvaluatorPart):
         before, frame.trace = frame.trace, (use, *frame.trace)
         try:
             with self._mark_active(definition), self.session.limit_nesting(use.span), frame.inline_stages():
-                return self._run_body(definition, tensors, inner, inlined=True)
+                return self._run_body(definition, view, tensors, inner, inlined=True)
         finally:
             frame.trace = before
 
@@ -142,10 +186,20 @@ class BlockStages(EvaluatorPart):
             hint = f"the input is `in`, or a parameter with a shape: `block {problem.owner}({problem.name}: [...])`"
             raise Failure(replace(problem, hint=hint), failure.span, failure.marks) from None
 
-    def _require_block(self, node: ast.Apply, block: BlockDef) -> ast.Block:
-        if isinstance(block.node, ast.Block):
-            return block.node
-        raise Failure(ModelAsStage(block.node.name.name), node.name_span, ((block.node.name.span, "declared here"),))
+
+@contextmanager
+def _refuse_training_results(view: ModelView | None, node: ast.Apply) -> Iterator[None]:
+    """Report a model whose results in training are others at its use: its text may be of another file."""
+    try:
+        yield
+    except Failure as failure:
+        if view is None or not isinstance(failure.problem, ModesDiffer):
+            raise
+        names = [p.name.name for p in view.block.parameters if isinstance(p, ast.ParameterDecl) and isinstance(p.default, ast.Boolean)]
+        advice = f"its parameter may leave out the results of training: `{names[0]}=false`" if names else ""
+        help_ = advice or "write the results that both have as a model of its own"
+        problem = ModelAsStage(view.block.name.name, "its results in training are others than in evaluation", help_)
+        raise Failure(problem, node.name_span, ((view.block.name.span, "declared here"),)) from None
 
 
 def _assign_tensors(block: ast.Block, flow: Flow, named: Named, node: ast.Apply) -> BlockTensors | None:

@@ -74,7 +74,14 @@ class BodySyntax:
 def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> MemoEntry:
     """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to its input."""
     # The node by its identity: equal texts in two places have other scopes around them.
-    key = (id(syntax.node), syntax.kind, None if flow is None else dependency_key(flow), syntax.items, origin_key(syntax.count))
+    key = (
+        id(syntax.node),
+        syntax.kind,
+        None if flow is None else dependency_key(flow),
+        syntax.items,
+        origin_key(syntax.count),
+        session.defaults_key,
+    )
     if session.body_recorder is not None:
         return _elaborate_with_cache(key, syntax, flow, scope, session, session.body_recorder)
     entry = session.memo.find_entry(key, scope)

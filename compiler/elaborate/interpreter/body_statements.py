@@ -110,7 +110,8 @@ class Statements(EvaluatorPart):
     def _run_default(self, node: ast.Default, scope: Scope) -> None:
         name = node.operator.name
         # A `default` in the middle would be about some stages of an operator and not about others.
-        if not _is_outermost(scope) or (scope.frame is not None and scope.frame.graph.nodes):
+        is_middle = not _is_outermost(scope) or (scope.frame is not None and scope.frame.graph.nodes)
+        if is_middle and scope is not self.session.model_scope:
             raise Failure(DefaultMisplaced(), node.span)
         cls = Operator.registry.get(name)
         if cls is None or not cls.operands:
@@ -121,7 +122,7 @@ class Statements(EvaluatorPart):
         twice = next((argument for argument in arguments if argument in known), None)
         if twice is not None:
             raise Failure(ArgumentTwice(name, twice), node.span)
-        self.session.defaults[name] = {**known, **arguments}
+        self.session.set_defaults({**self.session.defaults, name: {**known, **arguments}})
 
     def _check_outermost(self, node: ast.ExpectCondition | ast.ExpectShape, scope: Scope) -> None:
         if not _is_outermost(scope):

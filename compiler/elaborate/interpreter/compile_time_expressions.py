@@ -194,7 +194,7 @@ class Expressions(EvaluatorPart):
                 raise AlreadyReported
             case Value() | TensorTuple():
                 raise Failure(TensorAsValue(name), span, marks)
-            case OperatorRef() | StageClosure() | BlockDef(node=ast.Block()):
+            case OperatorRef() | StageClosure() | BlockDef():
                 return value
             case _:
                 raise Failure(NotAConstant(name, describe_kind(value)), span, marks)

@@ -26,6 +26,7 @@ from .conditionals import Conditionals
 from .groups import Groups
 from .input_statements import InputDeclarations
 from .layer_parameters import LayerParameters
+from .model_stages import ModelStages
 from .named_tensors import NamedTensors
 from .operands import Operands
 from .operator_stages import OperatorStages
@@ -83,7 +84,7 @@ class Elaborator:
             self._closures,
             arguments,
             OperatorStages(self, arguments, labels, named),
-            BlockStages(self, self.parameters, ShapePatterns(self), labels, named),
+            BlockStages(self, self.parameters, ShapePatterns(self), labels, named, ModelStages(self, self.parameters, inputs)),
             shared,
             groups,
             Loops(self, labels),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
@@ -18,6 +18,7 @@ from ...ir.graph_values import TupleSlice, Value, ValueTuple
 from ...ops.kinds import DTYPE
 from ...types.tensor_types import BATCH, DTYPES, UNNAMED_INPUT, DType, TensorType, show_shape
 from ..resource_limits import check_tensor, check_tuple
+from ..scopes.body_tensors import name_tensor
 from ..scopes.compile_time_values import Flow, TensorTuple
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
@@ -56,6 +57,11 @@ class InputDeclarations(EvaluatorPart):
     def make_input(self, node: ast.InputDecl, name: str, scope: Scope) -> Flow:
         """Adds an input to the model's graph. `name` is empty if the text gives it none."""
         frame = scope.frame
+        given = self.session.find_stage_input(node, frame)
+        if given is not None:
+            if isinstance(given, Value) and name:
+                name_tensor(name, given)
+            return given
         # A block or loop may run several times, and the model would then have an input for each of them.
         if frame is None or frame.graph.kind != "model" or frame.inline_depth:
             raise Failure(InputMisplaced(), node.span)
@@ -79,6 +85,16 @@ class InputDeclarations(EvaluatorPart):
         graph.inputs += values
         return TensorTuple((TupleSlice(value_tuple),))
 
+    def item_scopes(self, each: ast.ForClause, scope: Scope) -> Iterator[Scope]:
+        """A scope for each tensor of a list of inputs."""
+        return self._expressions.item_scopes(each, scope)
+
+    def declare_type(self, node: ast.InputDecl, scope: Scope) -> TensorType:
+        """The type that an input declares."""
+        shape = self._expressions.evaluate_shape(node.shape, scope)
+        batch = (self.session.dims[BATCH],) if self.is_batched(node, scope) else ()
+        return TensorType(dtype_of(node.dtype, scope, self._expressions), (*batch, *shape))
+
     def _make_tensor(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
         self.session.count_stage(node.span, ())
         _check_batch(node.shape, scope)
@@ -88,7 +104,7 @@ class InputDeclarations(EvaluatorPart):
             raise _suggest_dimension(failure) from None
         _check_positive(written)
         shape, items = written.sizes, written.items
-        batched = self._is_batched(node, scope)
+        batched = self.is_batched(node, scope)
         first = items[0] if items else None
         # A warning only, because `B` may be any size that the author has in mind.
         has_batch = batched and isinstance(first, ast.Name) and first.name in _BATCHES
@@ -106,7 +122,8 @@ class InputDeclarations(EvaluatorPart):
         value.spatial = batched and written.is_dims and len(shape) > 3  # `3x224x224` is an image
         return value
 
-    def _is_batched(self, node: ast.InputDecl, scope: Scope) -> bool:
+    def is_batched(self, node: ast.InputDecl, scope: Scope) -> bool:
+        """Whether the first axis of an input is the batch."""
         batched = True
         for index, keyword in enumerate(node.keywords):
             if index and keyword.name == "batch":
