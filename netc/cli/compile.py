@@ -23,6 +23,7 @@ from ..files.save_artifacts import require_backend, save_artifact
 from ..inputs.argument_checks import QUANTIZATION_METHODS, RUNTIMES, check_graph_options
 from .compile_checks import BACKENDS, SECTION, CompileOptions, check_for_stage, check_for_target, check_options
 from .completion import FileName
+from .example_files import check_example, write_example_file
 from .program import compile_spec, note_random_parameters, raise_as_usage_error
 from .report import report_and_exit, report_diagnostics
 from .shared_options import (
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     Reader = Callable[[], tuple[SourceFile, str | None]]
 
 OUTPUT_NAMES = " or ".join(dict.fromkeys(f"NAME{backend.suffix}" for backend in BACKENDS))
+EXAMPLE_LANGUAGES = ("python", "javascript", "c++")
 TARGET_HELP = f"Kind of output; by default, the ending of OUT decides. `{SECTION}` writes the train section as a Python file."
 TEXT_TARGETS = tuple(f"--target {backend.name}" for backend in BACKENDS if not backend.is_binary)
 HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard output."
@@ -74,6 +76,11 @@ HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard outp
 )
 @click.option(
     "--calibration", metavar="FILE.npz", type=FileName(), help="With --quantize int8: inputs by name, to fix the scales of activations."
+)
+@click.option(
+    "--example",
+    type=click.Choice(EXAMPLE_LANGUAGES),
+    help="Also write a program that predicts with the ONNX file of a run, and needs ONNX Runtime only.",
 )
 @click.option("--verbose", is_flag=True, help="Also report operators that differ in the target's runtime for NaN or infinite inputs.")
 @precision_options
@@ -123,7 +130,12 @@ def _write_target(read: Reader, choice: Choice, weights: Checkpoint | None, seed
     if options.stream is not None:
         _write_stream(compiled, options.stream, backend, weights, seed, graph, options)
     else:
-        _write_model(compiled.backend_input(weights, seed, graph), backend, options)
+        inputs = compiled.backend_input(weights, seed, graph)
+        if options.example is not None:
+            check_example(inputs, options.output or "-", options.example)
+        _write_model(inputs, backend, options)
+        if options.example is not None:
+            write_example_file(options.output or "-", options.example)
     note_random_parameters(compiled, options.has_weights or not backend.holds_weights)
 
 

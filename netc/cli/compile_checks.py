@@ -38,6 +38,7 @@ class CompileOptions(Record):
     emit: str | None
     quantize: str | None
     calibration: str | None
+    example: str | None
     verbose: bool
     graph: dict[str, Any]
     has_weights: bool
@@ -49,6 +50,7 @@ def check_options(options: CompileOptions) -> None:
     _check_graph_options(options)
     _check_quantization(options)
     _check_runtime(options)
+    _check_example(options)
 
 
 def _check_kind(options: CompileOptions) -> None:
@@ -90,6 +92,16 @@ def _check_runtime(options: CompileOptions) -> None:
         raise click.UsageError(f"--for {runtime} writes an ONNX model: it goes without --target {options.target}")
     if output is None or output == "-" or find_backend(output) is not None:
         raise click.UsageError(f"--for {runtime} writes several files: give -o FOLDER")
+
+
+def _check_example(options: CompileOptions) -> None:
+    if options.example is None:
+        return
+    writes_file = options.output is not None and find_backend(options.output) is get_or_raise("onnx")
+    if not writes_file or options.stream is not None or options.emit is not None:
+        raise click.UsageError("--example is for an ONNX model in a file: give -o NAME.onnx, without --stream and --emit")
+    if not options.has_weights:
+        raise click.UsageError("--example writes a program for a trained model: give --weights RUN")
 
 
 def check_for_target(backend: Backend, options: CompileOptions) -> None:

@@ -77,6 +77,10 @@ class Predictor:
             shapes |= dict.fromkeys(item.columns, shape if item.single else ())
         return shapes
 
+    def get_input_columns(self, name: str) -> tuple[str, ...]:
+        """Return the columns that an input of the model reads."""
+        return self._columns[name].columns
+
     @property
     def reads_images(self) -> bool:
         """Whether the model reads image files."""

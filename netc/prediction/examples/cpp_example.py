@@ -1,0 +1,180 @@
+"""Write the example in C++ 17. Every text of the data becomes a string literal with only harmless characters."""
+
+from __future__ import annotations
+
+from math import isnan
+
+from ...training.data.encodings import BOOLEAN, CATEGORY, DATE, INTEGER, NUMBER
+from ..model_signature import BINARY, CLASSES, LABEL, LOG_CLASSES
+from .example_plan import BINARY_TASKS, CLASS_TASKS, Cell, ExampleInput, ExampleOutput, ExamplePlan, NoExample, format_steps
+
+_TYPES = {
+    "float32": "float",
+    "float64": "double",
+    "int64": "int64_t",
+    "int32": "int32_t",
+    "int16": "int16_t",
+    "int8": "int8_t",
+    "uint8": "uint8_t",
+    "bool": "bool",
+}
+_FIND = """int64_t find(const std::vector<std::string>& names, const std::string& name, int64_t unknown = -1) {
+    auto place = std::find(names.begin(), names.end(), name);
+    if (place == names.end() && unknown < 0) throw std::runtime_error("no number is known for " + name);
+    return place == names.end() ? unknown : place - names.begin();
+}"""
+_BOOLEAN = """double readBoolean(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+    return find({"false", "no", "f", "n", "true", "yes", "t", "y"}, text) >= 4;
+}"""
+
+
+_NUMBER = """double readNumber(const std::string& text) {
+    size_t end = 0;
+    double number = std::stod(text, &end);
+    if (end != text.size()) throw std::runtime_error(text + " is not a number");
+    return number;
+}"""
+_INTEGER = """int64_t readInteger(const std::string& text) {
+    size_t end = 0;
+    int64_t number = std::stoll(text, &end);
+    if (end != text.size()) throw std::runtime_error(text + " is not an integer");
+    return number;
+}"""
+
+
+def write_cpp(plan: ExamplePlan) -> str:
+    """Return the program."""
+    if DATE in plan.kinds:
+        raise NoExample("a column has dates, which the C++ standard library cannot read before C++ 20")
+    for dtype in plan.dtypes:
+        if dtype not in _TYPES:
+            raise NoExample(f"C++ has no {dtype}: add `--keep-io`, so that inputs and outputs are float32")
+    helpers = [_FIND] if plan.kinds & {BOOLEAN, CATEGORY} else []
+    helpers += [_NUMBER] if NUMBER in plan.kinds else []
+    helpers += [_INTEGER] if INTEGER in plan.kinds else []
+    helpers += [_BOOLEAN] if BOOLEAN in plan.kinds else []
+    return "\n".join(
+        [
+            "// Predict one row with ONNX Runtime: compile with `-std=c++17 -I include -L lib -lonnxruntime` of its release archive,",
+            "// then give the values as arguments, in the order of columns.",
+            "#include <onnxruntime_cxx_api.h>",
+            "",
+            *(f"#include <{name}>" for name in ("algorithm", "cctype", "cmath", "cstdint", "cstdio", "filesystem", "map", "stdexcept")),
+            *(f"#include <{name}>" for name in ("string", "vector")),
+            "",
+            *(line for helper in helpers for line in (helper, "")),
+            "int main(int count, char** arguments) try {",
+            f"    const std::vector<std::string> columns = {_write_list([cell.name for cell in plan.cells])};",
+            "    std::map<std::string, std::string> cells;",
+            "    if (count != static_cast<int>(columns.size()) + 1) {",
+            '        std::fputs("the arguments are:", stderr);',
+            '        for (const auto& column : columns) std::fprintf(stderr, " %s", column.c_str());',
+            '        std::fputs("\\n", stderr);',
+            "        return 1;",
+            "    }",
+            "    for (size_t i = 0; i < columns.size(); ++i) cells[columns[i]] = arguments[i + 1];",
+            "",
+            "    Ort::Env environment;",
+            f"    auto path = std::filesystem::path(arguments[0]).parent_path() / {_write_text(plan.model)};",
+            "    Ort::Session session(environment, path.c_str(), Ort::SessionOptions{});",
+            "    auto memory = Ort::MemoryInfo::CreateCpu(OrtArenaAllocator, OrtMemTypeDefault);",
+            "    std::vector<Ort::Value> inputs;",
+            *(line for index, item in enumerate(plan.inputs) for line in _write_input(item, index)),
+            f"    const char* inputNames[] = {_write_list([item.name for item in plan.inputs])};",
+            f"    const char* outputNames[] = {_write_list([item.name for item in plan.outputs])};",
+            "    auto outputs = session.Run(Ort::RunOptions{}, inputNames, inputs.data(), inputs.size(), "
+            f"outputNames, {len(plan.outputs)});",
+            *(line for index, output in enumerate(plan.outputs) for line in _write_output(output, index)),
+            "} catch (const std::exception& error) {",
+            '    std::fprintf(stderr, "%s\\n", error.what());',
+            "    return 1;",
+            "}",
+            "",
+        ]
+    )
+
+
+def _write_text(text: str) -> str:
+    """Write a string literal: bytes that are no plain character become octal escapes, which have three digits at most."""
+    plain = set(range(0x20, 0x7F)) - set(b'"\\?')
+    return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode("utf-8", "surrogateescape")) + '"'
+
+
+def _write_list(texts: list[str] | tuple[str, ...]) -> str:
+    return "{" + ", ".join(map(_write_text, texts)) + "}"
+
+
+def _write_input(item: ExampleInput, index: int) -> list[str]:
+    type_ = _TYPES[item.dtype]
+    numbers = ", ".join(f"static_cast<{type_}>({_write_cell(cell)})" for cell in item.cells)
+    shape, rank = ", ".join(map(str, item.shape)), len(item.shape)
+    return [
+        f"    {type_} input{index}[] = {{{numbers}}};",
+        f"    int64_t shape{index}[] = {{{shape}}};",
+        f"    inputs.push_back(Ort::Value::CreateTensor<{type_}>(memory, input{index}, {len(item.cells)}, shape{index}, {rank}));",
+    ]
+
+
+def _write_cell(cell: Cell) -> str:
+    text, encoding = f"cells.at({_write_text(cell.name)})", cell.encoding
+    if cell.kind == CATEGORY:
+        return f"find({_write_list(encoding.categories)}, {text}{', 0' if encoding.has_other else ''})"
+    number = {BOOLEAN: f"readBoolean({text})", INTEGER: f"readInteger({text})"}.get(cell.kind, f"readNumber({text})")
+    if encoding.fill is None and not encoding.allows_missing:
+        return number
+    empty = "NAN" if encoding.fill is None or isnan(encoding.fill) else repr(encoding.fill)
+    return f"({text}.empty() ? {empty} : {number})"
+
+
+def _write_output(output: ExampleOutput, index: int) -> list[str]:
+    title = _write_text(output.titles[0])
+    classes = f"        const std::vector<std::string> classes = {_write_list(output.classes)};"
+    if output.task == LABEL:
+        number = f"outputs[{index}].GetTensorData<{_TYPES[output.dtype]}>()[0]"
+        shown = f"classes.at({number})" if output.classes else f"std::to_string({number})"
+        return ["    {", classes, f'        std::printf("%s: %s\\n", {title}, {shown}.c_str());', "    }"]
+    lines = [
+        "    {",
+        f"        const auto* data = outputs[{index}].GetTensorData<{_TYPES[output.dtype]}>();",
+        f"        std::vector<double> scores(data, data + outputs[{index}].GetTensorTypeAndShapeInfo().GetElementCount());",
+    ]
+    if output.task in CLASS_TASKS:
+        return [
+            *lines,
+            classes,
+            *_write_probabilities(output.task),
+            "        std::vector<size_t> order;",
+            "        for (size_t i = 0; i < classes.size(); ++i) order.push_back(i);",
+            "        std::sort(order.begin(), order.end(), [&](size_t i, size_t j) { return scores[i] > scores[j]; });",
+            f'        std::printf("%s: %s\\n", {title}, classes[order[0]].c_str());',
+            '        for (size_t i : order) std::printf("  %s  %.4f\\n", classes[i].c_str(), scores[i]);',
+            "    }",
+        ]
+    lines.append(f"        const std::vector<std::string> titles = {_write_list(output.titles)};")
+    if output.task in BINARY_TASKS:
+        probability = "0.5 + 0.5 * std::tanh(scores[i] / 2)" if output.task == BINARY else "scores[i]"
+        return [
+            *lines,
+            classes,
+            "        for (size_t i = 0; i < titles.size(); ++i) {",
+            f"            double probability = {probability};",
+            '            std::printf("%s: %s\\n", titles[i].c_str(), classes[probability >= 0.5].c_str());',
+            '            std::printf("  %s  %.4f\\n", classes[1].c_str(), probability);',
+            "        }",
+            "    }",
+        ]
+    value = format_steps("scores[i]", output.steps, "std::")
+    return [*lines, f'        for (size_t i = 0; i < titles.size(); ++i) std::printf("%s: %.9g\\n", titles[i].c_str(), {value});', "    }"]
+
+
+def _write_probabilities(task: str) -> list[str]:
+    """Write the lines that turn the scores into probabilities, in place."""
+    if task == CLASSES:
+        return [
+            "        const double greatest = *std::max_element(scores.begin(), scores.end());",
+            "        double sum = 0;",
+            "        for (double& score : scores) sum += score = std::exp(score - greatest);",
+            "        for (double& score : scores) score /= sum;",
+        ]
+    return ["        for (double& score : scores) score = std::exp(score);"] if task == LOG_CLASSES else []

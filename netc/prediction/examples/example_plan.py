@@ -1,0 +1,147 @@
+"""Plan an example program: which arguments it reads, how each becomes a number of an input, and what the outputs mean.
+
+In: a predictor. Out: an `ExamplePlan`, which the writers of each language turn into text. Always: a model whose inputs are not single
+numbers of a table, or whose outputs are not one row for a sample, has no plan, and `NoExample` says why.
+
+A row is the arguments of the program, one for each number: `5.1 3.5 1.4 0.2`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import prod
+
+from netc.compiler.ir.ports import Port
+from netc.dsl.record import Record
+
+from ...training.data.encodings import BOOLEAN, CATEGORY, INTEGER, NUMBER, ColumnEncoding
+from ..model_signature import BINARY, CLASSES, LOG_CLASSES, PROBABILITIES, PROBABILITY, OutputSignature, Step
+from ..predictor import Predictor
+
+CLASS_TASKS = (CLASSES, LOG_CLASSES, PROBABILITIES)
+"""Tasks whose output has a number for each class."""
+BINARY_TASKS = (BINARY, PROBABILITY)
+_MOST_ARGUMENTS = 64
+"""More numbers than this are no row that somebody types."""
+
+
+class NoExample(ValueError):
+    """A model for which no example can be written. The text says why."""
+
+
+class Cell(Record):
+    """One argument of the program. `kind` says how it becomes a number, as in a `ColumnEncoding`."""
+
+    name: str
+    kind: str
+    encoding: ColumnEncoding
+
+
+class ExampleInput(Record):
+    """An input: the arguments that it is made of, and the shape for one sample, with the batch axis."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    cells: tuple[Cell, ...]
+
+
+class ExampleOutput(Record):
+    """An output. `classes` are the names of its classes. `titles` names each number that is not the probability of a class."""
+
+    name: str
+    dtype: str
+    task: str
+    classes: tuple[str, ...]
+    titles: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+
+class ExamplePlan(Record):
+    """A program. `model` is the name of the ONNX file next to it."""
+
+    model: str
+    inputs: tuple[ExampleInput, ...]
+    outputs: tuple[ExampleOutput, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All arguments, each once: two inputs may read the same column."""
+        return tuple({cell.name: cell for item in self.inputs for cell in item.cells}.values())
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """The element types of the inputs and outputs."""
+        return (*(item.dtype for item in self.inputs), *(output.dtype for output in self.outputs))
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of the arguments."""
+        return frozenset(cell.kind for cell in self.cells)
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """The categories of each argument that has some."""
+        return {cell.name: cell.encoding.categories for cell in self.cells if cell.kind == CATEGORY}
+
+
+def make_plan(predictor: Predictor, model: str) -> ExamplePlan:
+    """Plan the program for a model. Raises `NoExample`."""
+    session, signature = predictor.session, predictor.signature
+    if predictor.reads_images or signature.tokenizer or signature.format == "text":
+        raise NoExample("its inputs are images or text, and an example reads a row of numbers")
+    encodings = {encoding.column: encoding for encoding in signature.encodings}
+    inputs = tuple(_plan_input(port, predictor, encodings) for port in session.inputs.values())
+    if sum(len(item.cells) for item in inputs) > _MOST_ARGUMENTS:
+        raise NoExample(f"a sample has more than {_MOST_ARGUMENTS} numbers, and an example reads a row")
+    outputs = tuple(_plan_output(port, signature.find_output(port.name)) for port in session.outputs.values())
+    return ExamplePlan(model, inputs, outputs)
+
+
+def _plan_input(port: Port, predictor: Predictor, encodings: dict[str, ColumnEncoding]) -> ExampleInput:
+    batch, *sizes = port.shape or (0,)
+    if isinstance(batch, int) and batch != 1:
+        raise NoExample(f"the input `{port.name}` takes {batch} samples at once, and an example has one")
+    fixed = tuple(size for size in sizes if isinstance(size, int))
+    if len(fixed) < len(sizes):
+        raise NoExample(f"the input `{port.name}` has no fixed size for a sample: {port}")
+    kind = INTEGER if port.dtype.is_integer else NUMBER if port.dtype.is_float else BOOLEAN
+    cells = [
+        Cell(name, encodings[column].kind if column in encodings else kind, encodings.get(column, ColumnEncoding(column, kind)))
+        for column in predictor.get_input_columns(port.name)
+        for name in _name_numbers(column, predictor.column_shapes[column])
+    ]
+    return ExampleInput(port.name, port.dtype.name, (1, *fixed), tuple(cells))
+
+
+def _name_numbers(column: str, shape: tuple[int | None, ...]) -> Iterator[str]:
+    """Name each number that a column has in a sample."""
+    count = prod(size or 0 for size in shape)
+    yield from [column] if shape == () else [f"{column}_{i}" for i in range(count)]
+
+
+def _plan_output(port: Port, output: OutputSignature) -> ExampleOutput:
+    width = 1 if len(port.shape) == 1 else port.shape[1] if len(port.shape) == 2 else None
+    if not isinstance(width, int):
+        raise NoExample(f"the output `{port.name}` is not one row for a sample: {port}")
+    target = output.target or output.name
+    titles: tuple[str, ...] = (target,)
+    if output.task not in CLASS_TASKS and width > 1:
+        titles = output.columns if len(output.columns) == width else tuple(f"{target}_{i}" for i in range(width))
+    classes = output.classes
+    if output.task in CLASS_TASKS and len(classes) != width:
+        classes = tuple(map(str, range(width)))
+    if output.task in BINARY_TASKS and len(classes) != 2:
+        classes = ("0", "1")
+    return ExampleOutput(port.name, port.dtype.name, output.task, classes, titles, output.steps)
+
+
+def format_steps(value: str, steps: tuple[Step, ...], functions: str) -> str:
+    """Write the expression that scales a value back, in a language whose functions such as `exp` have this prefix."""
+    symbols = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
+    for name, number in steps:
+        value = f"({value} {symbols[name]} {number!r})" if name in symbols else f"{functions}{name}({value})"
+    return value
+
+
+Writer = Callable[[ExamplePlan], str]

@@ -1,0 +1,102 @@
+"""Write the example in Python."""
+
+from __future__ import annotations
+
+from ...training.data.encodings import BOOLEAN, CATEGORY, DATE, INTEGER
+from ..model_signature import BINARY, CLASSES, LABEL, LOG_CLASSES, PROBABILITIES, PROBABILITY
+from .example_plan import BINARY_TASKS, CLASS_TASKS, Cell, ExampleInput, ExampleOutput, ExamplePlan, NoExample, format_steps
+
+_BOOLEANS = 'BOOLEANS = {"true": 1, "false": 0, "yes": 1, "no": 0, "t": 1, "f": 0, "y": 1, "n": 0}'
+_DAYS = '''
+def count_days(text):
+    """Return the days since 1970-01-01 of a date such as 2026-01-31."""
+    return (np.datetime64(text, "us") - np.datetime64("1970-01-01", "us")) / np.timedelta64(1, "D")
+
+'''
+_PROBABILITIES = {
+    CLASSES: "np.exp(scores - scores.max()) / np.exp(scores - scores.max()).sum()",
+    LOG_CLASSES: "np.exp(scores)",
+    PROBABILITIES: "scores",
+    BINARY: "0.5 + 0.5 * np.tanh(scores / 2)",
+    PROBABILITY: "scores",
+}
+
+
+def write_python(plan: ExamplePlan) -> str:
+    """Return the program."""
+    if "bfloat16" in plan.dtypes:
+        raise NoExample("NumPy has no bfloat16: add `--keep-io`, so that inputs and outputs are float32")
+    tables = [f"CATEGORIES = {plan.categories!r}"] if plan.categories else []
+    tables += [_BOOLEANS] if BOOLEAN in plan.kinds else []
+    classes = {output.name: output.classes for output in plan.outputs if output.classes}
+    tables += [f"CLASSES = {classes!r}"] if classes else []
+    return "\n".join(
+        [
+            '"""Predict one row with ONNX Runtime: `pip install onnxruntime`, then pass a value for each of COLUMNS as an argument."""',
+            "",
+            "import sys",
+            "from pathlib import Path",
+            "",
+            "import numpy as np",
+            "import onnxruntime",
+            "",
+            f"COLUMNS = {[cell.name for cell in plan.cells]!r}",
+            *tables,
+            *(_DAYS if DATE in plan.kinds else "").split("\n"),
+            "if len(sys.argv) != len(COLUMNS) + 1:",
+            '    sys.exit("the arguments are: " + " ".join(COLUMNS))',
+            "cells = dict(zip(COLUMNS, sys.argv[1:]))",
+            "inputs = {",
+            *(f"    {item.name!r}: {_write_input(item)}," for item in plan.inputs),
+            "}",
+            f"session = onnxruntime.InferenceSession(Path(__file__).with_name({plan.model!r}))",
+            "outputs = dict(zip([output.name for output in session.get_outputs()], session.run(None, inputs)))",
+            *(line for output in plan.outputs for line in _write_output(output)),
+            "",
+        ]
+    )
+
+
+def _write_input(item: ExampleInput) -> str:
+    numbers = ", ".join(map(_write_cell, item.cells))
+    return f"np.array([{numbers}], np.{item.dtype.replace('bool', 'bool_')}).reshape({item.shape!r})"
+
+
+def _write_cell(cell: Cell) -> str:
+    text, encoding = f"cells[{cell.name!r}]", cell.encoding
+    empty = "float('nan')" if encoding.fill is None else repr(encoding.fill)
+    may_be_empty = encoding.allows_missing or encoding.fill is not None
+    if cell.kind == CATEGORY:
+        number = f"CATEGORIES[{cell.name!r}].index({text})"
+        return f"{number} if {text} in CATEGORIES[{cell.name!r}] else 0" if encoding.has_other else number
+    number = {BOOLEAN: f"BOOLEANS[{text}.lower()]", DATE: f"count_days({text})", INTEGER: f"int({text})"}.get(cell.kind, f"float({text})")
+    return f"{number} if {text} else {empty}" if may_be_empty else number
+
+
+def _write_output(output: ExampleOutput) -> list[str]:
+    value, classes = f"outputs[{output.name!r}][0]", f"CLASSES[{output.name!r}]"
+    title = repr(f"{output.titles[0]}:")
+    if output.task == LABEL:
+        return ["", f"print({title}, {f'{classes}[int({value})]' if output.classes else f'int({value})'})"]
+    lines = ["", f"scores = np.asarray({value}, np.float64).reshape(-1)"]
+    if output.task in CLASS_TASKS:
+        return [
+            *lines,
+            f"probabilities = {_PROBABILITIES[output.task]}",
+            f"print({title}, {classes}[probabilities.argmax()])",
+            f"for name, probability in sorted(zip({classes}, probabilities), key=lambda pair: -pair[1]):",
+            '    print(f"  {name}  {probability:.4f}")',
+        ]
+    if output.task in BINARY_TASKS:
+        return [
+            *lines,
+            f"no, yes = {classes}",
+            f"for name, probability in zip({output.titles!r}, {_PROBABILITIES[output.task]}):",
+            '    print(f"{name}: {yes if probability >= 0.5 else no}")',
+            '    print(f"  {yes}  {probability:.4f}")',
+        ]
+    return [
+        *lines,
+        f"for name, value in zip({output.titles!r}, {format_steps('scores', output.steps, 'np.')}):",
+        '    print(f"{name}: {value:.9g}")',
+    ]

@@ -1,0 +1,147 @@
+"""The programs of `netc compile --example` print what netc itself predicts. They import no netc.
+
+The JavaScript one runs where Node finds onnxruntime-web (`make playground`, or `NETC_NODE_MODULES`). The C++ one is compiled where
+ONNX Runtime's headers are (`NETC_ONNXRUNTIME`, the folder of its release archive), and runs if the library is there too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+import netc
+from netc.cli import cli
+
+NODE_MODULES = Path(os.environ.get("NETC_NODE_MODULES", Path(__file__).parents[2] / "playground" / "node_modules"))
+ONNXRUNTIME = Path(os.environ.get("NETC_ONNXRUNTIME", "/usr"))
+HEADERS = next((p for p in (ONNXRUNTIME / "include", ONNXRUNTIME / "include/onnxruntime") if (p / "onnxruntime_cxx_api.h").is_file()), None)
+HARD = "a \"b\"\\ 'c'; ${x} %s ü\u2028."
+"""A name that is code in some language unless it is quoted with care."""
+SPEC = """x = input 3
+town = input [] int64
+hidden = (x, town -> embedding 3 2) -> concat axis=1 -> dense 8 relu
+scores = hidden -> dense 3
+guess = hidden -> dense 1 -> squeeze 1
+odds = hidden -> dense 1
+out scores, guess, odds
+
+train {
+  kind = input [] int64
+  price = input []
+  ripe = input []
+  cost = (guess, (price - 5000) / 1000) -> mse_loss
+  doubt = (odds, ripe -> unsqueeze 1) -> binary_cross_entropy_with_logits
+  loss = ((scores, kind) -> cross_entropy) + cost + doubt
+  fill median
+  data csv "rows.csv" x=[width, height, fresh] town=place
+  steps 2
+  batch 6
+}
+"""
+ROWS = [["-1.5", "2", "yes", HARD], ["0.25", "", "no", "Ulm"]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("examples")
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame(generator.normal(size=(12, 2)).round(3), columns=["width", "height"])
+    table["fresh"], table["place"], table["kind"] = ["yes", "no"] * 6, [HARD, "Bonn", "Ulm"] * 4, ["ash", HARD, "oak"] * 4
+    table["price"], table["ripe"] = 5000 + 1000 * table["width"], ["no", "yes", "yes"] * 4
+    table.loc[3, "height"] = None
+    table.to_csv(path / "rows.csv", index=False)
+    (path / "trees.net").write_text(SPEC, encoding="utf-8")
+    netc.train(path / "trees.net", output=path / "run")
+    return path
+
+
+def compile_example(folder: Path, language: str, *options: str, name: str = "trees") -> Result:
+    words = ["compile", str(folder / "trees.net"), "--weights", str(folder / "run"), "-o", str(folder / f"{name}.onnx"), *options]
+    return CliRunner().invoke(cli, [*words, "--example", language], prog_name="netc")
+
+
+def read_numbers(text: str) -> list[tuple[str, float | str]]:
+    """Each printed line as its name, and its value: a number to three digits, or a text."""
+    lines = [re.match(r"(.*?)(?:: |  )(\S.*)$", line.strip()) for line in text.split("\n")]
+    pairs = [(match[1].strip(), match[2]) for match in lines if match]
+    return sorted((name, round(float(value), 3) if re.fullmatch(r"-?[\d.]+(e[-+]\d+)?", value) else value) for name, value in pairs)
+
+
+def check_program(folder: Path, command: list[str]) -> None:
+    for cells in ROWS:
+        pairs = [f"{name}={cell}" for name, cell in zip(("width", "height", "fresh", "place"), cells, strict=True)]
+        expected = CliRunner().invoke(cli, ["predict", str(folder / "run"), *pairs], prog_name="netc")
+        assert expected.exit_code == 0, expected.stderr
+        done = subprocess.run([*command, *cells], capture_output=True, text=True, encoding="utf-8", timeout=60)
+        assert done.returncode == 0, done.stderr
+        # netc's terminal shows separators of lines as escapes
+        assert read_numbers(done.stdout) == read_numbers(expected.stdout.replace("\\u{2028}", "\u2028"))
+        assert len(read_numbers(done.stdout)) >= 6
+    assert subprocess.run(command, capture_output=True, timeout=60).returncode == 1
+    for wrong in (["x", "2", "no", "Ulm"], ["1", "2", "perhaps", "Ulm"], ["1", "2", "no", "Rom"]):
+        assert subprocess.run([*command, *wrong], capture_output=True, timeout=60).returncode != 0
+
+
+def test_python(folder: Path) -> None:
+    assert compile_example(folder, "python").exit_code == 0
+    program = folder / "trees_example.py"
+    assert "netc" not in program.read_text(encoding="utf-8")
+    check_program(folder, [sys.executable, "-I", str(program)])
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+@pytest.mark.skipif(not (NODE_MODULES / "onnxruntime-web").is_dir(), reason="onnxruntime-web is not installed: make playground")
+def test_javascript(folder: Path) -> None:
+    assert compile_example(folder, "javascript").exit_code == 0
+    if not (folder / "node_modules").exists():
+        (folder / "node_modules").symlink_to(NODE_MODULES)
+    check_program(folder, ["node", str(folder / "trees_example.mjs")])
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
+@pytest.mark.skipif(HEADERS is None, reason="ONNX Runtime's headers are not installed: NETC_ONNXRUNTIME is the folder of its archive")
+def test_cpp(folder: Path) -> None:
+    assert compile_example(folder, "c++").exit_code == 0
+    build = ["g++", "-std=c++17", "-Wall", "-Werror", "-I", str(HEADERS), str(folder / "trees_example.cpp")]
+    subprocess.run([*build, "-fsyntax-only"], check=True)
+    if not list((ONNXRUNTIME / "lib").glob("libonnxruntime.so*")):
+        pytest.skip("compiled, not run: ONNX Runtime's library is not next to its headers")
+    link = ["-L", str(ONNXRUNTIME / "lib"), f"-Wl,-rpath,{ONNXRUNTIME / 'lib'}", "-lonnxruntime", "-o", str(folder / "trees_example")]
+    subprocess.run([*build, *link], check=True)
+    check_program(folder, [str(folder / "trees_example")])
+
+
+def test_a_file_is_never_replaced(folder: Path) -> None:
+    (folder / "mine_example.py").write_text("mine", encoding="utf-8")
+    result = compile_example(folder, "python", name="mine")
+    assert result.exit_code == 1
+    assert "mine_example.py` already" in result.stderr
+    assert not (folder / "mine.onnx").exists()
+    assert (folder / "mine_example.py").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-o", "a.py", "--weights", "run", "--example", "python"), "--example is for an ONNX model in a file"),
+        (("--target", "onnx", "-o", "-", "--weights", "run", "--example", "python"), "--example is for an ONNX model in a file"),
+        (("-o", "a.onnx", "--example", "python"), "give --weights RUN"),
+        (("-o", "a.onnx", "--seed", "1", "--example", "python"), "these weights are from none"),
+        (("-o", "h.onnx", "--weights", "run", "--dtype", "float16", "--example", "c++"), "add `--keep-io`"),
+        (("-o", "n.onnx", "--weights", "run", "--dim", "N=4", "--example", "python"), "takes 4 samples at once"),
+    ],
+)
+def test_refusals(folder: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str) -> None:
+    monkeypatch.chdir(folder)
+    result = CliRunner().invoke(cli, ["compile", "trees.net", *words], prog_name="netc")
+    assert result.exit_code != 0
+    assert message in result.stderr
