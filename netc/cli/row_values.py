@@ -76,8 +76,7 @@ def _make_row(cells: dict[str, list[str]], predictor: Predictor) -> Any:
     """Return a source of one sample. A column with several numbers in a sample gets them in its shape."""
     import numpy as np
 
-    from ..training.data.csv import read_cells
-    from ..training.data.data_source import ArraySource
+    from ..training.data.csv import RowsSource, read_cells
 
     arrays: dict[str, Any] = {}
     for name, texts in cells.items():
@@ -87,7 +86,8 @@ def _make_row(cells: dict[str, list[str]], predictor: Predictor) -> Any:
         if count not in (None, len(texts)):
             raise CommandFailed(f"a row has {count} values for `{name}`, and {len(texts)} are given", _list_columns(predictor))
         arrays[name] = column.reshape(1, *shape) if count is not None else column[None]
-    return ArraySource(arrays)
+    # As written too: a category `007` is not the number 7.
+    return RowsSource(arrays, {name: np.array([texts[0], None], object)[:1] for name, texts in cells.items() if len(texts) == 1})
 
 
 def _split_cells(text: str) -> list[str]:

@@ -83,6 +83,19 @@ def test_predict_rows_in_python(folder: Path) -> None:
     np.testing.assert_allclose(one_by_one["probability_oak"], expected[:, 2], atol=1e-5)
 
 
+def test_a_category_on_the_command_line_is_as_it_is_written(tmp_path: Path) -> None:
+    """`007` and 7 are different postal codes, although both look like numbers."""
+    text = SPEC.replace("train {", "train {\n  category place\n").replace("embedding 3", "embedding 4").replace("dense 3", "dense 2")
+    (tmp_path / "trees.net").write_text(text, encoding="utf-8")
+    rows = [["1", "2", place, kind] for place, kind in (("007", "oak"), ("7", "ash"), ("9", "oak"), ("010", "ash"))]
+    _write_rows(tmp_path / "rows.csv", ["width", "height", "place", "kind"], rows)
+    netc.train(tmp_path / "trees.net", output=tmp_path / "run")
+    results = [run_cli("predict", str(tmp_path / "run"), f"1,2,{place}") for place in ("007", "7", "07")]
+    assert [result.exit_code for result in results] == [0, 0, 1]
+    assert results[0].stdout != results[1].stdout
+    assert "is `07`, and training had no such category" in results[2].stderr
+
+
 def test_one_row_on_the_command_line(folder: Path) -> None:
     result = run_cli("predict", str(folder / "run"), "place=Ulm", "width=-2", "height=1.5")
     best = int(_compute_with_pytorch(folder)[0].argmax())

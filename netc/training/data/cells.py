@@ -85,16 +85,28 @@ def parse_date(cell: object) -> float:
     return float((_to_datetime64(moment) - EPOCH) / np.timedelta64(1, "us")) / DAY
 
 
+def find_unique_cells(cells: Array) -> tuple[Array, Array]:
+    """Return each different cell once, and the position of each cell in them. Columns repeat, and parsing takes longer than a look-up.
+
+    >>> unique, positions = find_unique_cells(np.array(["Ulm", "Bonn", "Ulm"], object))
+    >>> unique.tolist(), positions.tolist()
+    (['Ulm', 'Bonn'], [0, 1, 0])
+    """
+    texts = dict.fromkeys(cells)
+    if {type(cell) for cell in texts} <= {str, type(None)}:
+        numbers = {cell: number for number, cell in enumerate(texts)}
+        return np.array([*texts, None], object)[:-1], np.fromiter(map(numbers.__getitem__, cells), np.int64, len(cells))
+    # With the type, because `True`, 1 and 1.0 are equal, and are different categories.
+    known: dict[tuple[type, object], int] = {}
+    positions = np.fromiter((known.setdefault((cell.__class__, cell), len(known)) for cell in cells), np.int64, len(cells))
+    unique = np.empty(len(known), object)
+    unique[:] = [cell for _, cell in known]
+    return unique, positions
+
+
 def parse_cells(parse: Callable[[object], float], cells: Array) -> Array:
-    """Parse each cell. Equal cells are parsed once, because columns repeat."""
-    known: dict[object, float] = {}
-    result = np.empty(len(cells))
-    for index, cell in enumerate(cells):
-        number = known.get(cell)
-        if number is None:
-            known[cell] = number = parse(cell)
-        result[index] = number
-    return result
+    """Parse each cell."""
+    return np.array([parse(cell) for cell in cells], np.float64)
 
 
 def dates_to_days(dates: Array) -> Array:

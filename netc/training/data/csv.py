@@ -148,11 +148,23 @@ def _name_columns(first: list[str], header: bool) -> list[str]:
     return [name.strip() for name in first] if header else [str(i) for i in range(len(first))]
 
 
+class RowsSource(ArraySource):
+    """Rows of texts in memory. Columns of numbers are arrays, and `texts` has all cells as they are written."""
+
+    def __init__(self, arrays: dict[str, Array], texts: dict[str, Array]) -> None:
+        super().__init__(arrays)
+        self._texts = texts
+
+    def read_cells(self, name: str) -> Array:
+        """Read a column as it is written, also one of numbers."""
+        return self._texts[name]
+
+
 def read_cells(names: list[str], rows: list[list[str]]) -> ArraySource:
     """Return a source for rows in memory. Each column is integers, booleans, floats or texts, as in a file."""
-    columns = {name: _convert_cells(cells, [1] * len(cells)) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
-    cells_by_name = dict(zip(names, zip(*rows, strict=True), strict=True))
-    return ArraySource({name: np.array(cells_by_name[name], object) if isinstance(c, str) else c for name, c in columns.items()})
+    texts = {name: np.array([*cells, None], object)[:-1] for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
+    columns = {name: _convert_cells(tuple(cells), [1] * len(cells)) for name, cells in texts.items()}
+    return RowsSource({name: texts[name] if isinstance(column, str) else column for name, column in columns.items()}, texts)
 
 
 def _read_table(file: CsvFile, rows: Any) -> CsvSource:

@@ -24,7 +24,17 @@ from netc.compiler.types.tensor_types import DType
 from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record, replace
 
-from .cells import dates_to_days, format_category, is_missing, is_missing_value, parse_boolean, parse_cells, parse_date, parse_number
+from .cells import (
+    dates_to_days,
+    find_unique_cells,
+    format_category,
+    is_missing,
+    is_missing_value,
+    parse_boolean,
+    parse_cells,
+    parse_date,
+    parse_number,
+)
 from .data_columns import ColumnSpec, InputColumns, list_columns
 from .data_source import Array, Indices, Source, TableColumn, describe_sample
 from .table_rules import MEDIAN, NO_RULES, NONE, CategoryRule, FillRule, LocatedProblem, TableRules
@@ -65,6 +75,11 @@ class ColumnEncoding(Record):
 
     def encode_cells(self, cells: Array) -> tuple[Array, Array]:
         """Encode cells `[samples]`. Return the numbers `[samples]`, and which cells have none."""
+        if cells.dtype.kind == "O" and len(cells):
+            unique, positions = find_unique_cells(cells)
+            if len(unique) < len(cells):
+                numbers, is_wrong = self.encode_cells(unique)
+                return numbers[positions], is_wrong[positions]
         numbers, is_wrong = _ENCODERS[self.kind](self, cells)
         if self.kind != CATEGORY and is_wrong.any() and (self.allows_missing or self.fill is not None):
             is_empty = is_wrong & _find_missing(self.kind, cells, is_wrong)
@@ -269,7 +284,7 @@ def _add_fill(
 
 def _compute_fill(encoding: ColumnEncoding, statistic: str, source: Source, training: Indices) -> float | None:
     cells = read_cells(source, encoding.column, encoding.kind)[training]
-    numbers, is_wrong = _ENCODERS[encoding.kind](encoding, cells)
+    numbers, is_wrong = replace(encoding, fill=None, allows_missing=False).encode_cells(cells)
     known = numbers[~is_wrong].astype(np.float64)
     if not len(known):
         return None
@@ -280,8 +295,7 @@ def _make_categories(source: Source, rule: CategoryRule) -> ColumnEncoding:
     names = rule.names
     if not names:
         cells = read_cells(source, rule.column, CATEGORY)
-        counts = Counter(format_category(cell) for cell in cells if not is_missing(cell))
-        names = tuple(sorted(name for name, count in counts.items() if count >= rule.rare and name != rule.other))
+        names = tuple(name for name, count in _count_names(cells) if count >= rule.rare and name != rule.other)
     return ColumnEncoding(rule.column, CATEGORY, (rule.other, *names) if rule.other else names, bool(rule.other))
 
 
@@ -298,9 +312,18 @@ def _find_encoding(source: Source, column: TableColumn, wanted: DType) -> Column
     integers = _find_majority(source, column.name, (INTEGER,))
     if integers is not None:
         return integers
-    cells = read_cells(source, column.name, CATEGORY)
-    names = sorted({format_category(cell) for cell in cells if not is_missing(cell)})
-    return ColumnEncoding(column.name, CATEGORY, tuple(names)) if 0 < len(names) <= _MAX_CATEGORIES else None
+    names = tuple(name for name, _ in _count_names(read_cells(source, column.name, CATEGORY)))
+    return ColumnEncoding(column.name, CATEGORY, names) if 0 < len(names) <= _MAX_CATEGORIES else None
+
+
+def _count_names(cells: Array) -> list[tuple[str, int]]:
+    """Count the categories in a column, in the order of the sorted names."""
+    unique, positions = find_unique_cells(cells)
+    counts: Counter[str] = Counter()
+    for cell, count in zip(unique, np.bincount(positions, minlength=len(unique)).tolist(), strict=True):
+        if not is_missing(cell):
+            counts[format_category(cell)] += count
+    return sorted(counts.items())
 
 
 def _find_majority(source: Source, name: str, kinds: tuple[str, ...], share: float = 0.5) -> ColumnEncoding | None:
@@ -308,10 +331,12 @@ def _find_majority(source: Source, name: str, kinds: tuple[str, ...], share: flo
     later."""
     best, most = None, 0
     for kind in kinds:
-        encoding, cells = ColumnEncoding(name, kind), read_cells(source, name, kind)
+        encoding, column = ColumnEncoding(name, kind), read_cells(source, name, kind)
+        cells, positions = find_unique_cells(column) if column.dtype.kind == "O" else (column, np.arange(len(column)))
+        counts = np.bincount(positions, minlength=len(cells))
         _, is_wrong = encoding.encode_cells(cells)
-        right = len(cells) - int(is_wrong.sum())
-        present = right + int((is_wrong & ~_find_missing(kind, cells, is_wrong)).sum())
+        right = int(counts[~is_wrong].sum())
+        present = right + int(counts[is_wrong & ~_find_missing(kind, cells, is_wrong)].sum())
         if right > most and right > share * present:
             best, most = encoding, right
     return best
