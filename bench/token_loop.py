@@ -1,8 +1,8 @@
 """`python bench/token_loop.py WIDTH DEPTH TOKENS ROUNDS`: a Llama that writes tokens, in several runtimes by turns, each on one thread.
 
 Prints JSON: by runtime, the milliseconds of the processor for each token, of all rounds. netc's step runs in the loop of the page
-docs/streams.md, whose states are never copied, and in onnxruntime-genai; its peers are transformers with a cache, and the model
-of onnxruntime-genai's own builder. What is not installed is left out.
+docs/streams.md, whose states are never copied, in netc's own loops, and in onnxruntime-genai; its peers are transformers with a
+cache, and the model of onnxruntime-genai's own builder. What is not installed is left out.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from onnxruntime.capi._pybind_state import OrtDevice, OrtValue, OrtValueVector
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import netc
+from netc.prediction.load_generator import make_generator
+from netc.prediction.text_generator import TextGenerator
+from netc.streaming.model_stream import StreamRunner
 
 ROOT = Path(__file__).resolve().parents[1]
 VOCABULARY, HEAD, PROMPT, TURN = 32_000, 64, 16, 8
@@ -75,6 +78,9 @@ def _writers(width: int, depth: int, folder: Path) -> Iterator[tuple[str, Writer
     stream = model.stream("T")
     stream.save(folder / "step.onnx", weights=weights)
     yield "netc", _by_hand(folder / "step.onnx")
+    onnxruntime.InferenceSession = _OneThread  # type: ignore[misc]
+    yield "stream.session", _in_steps(stream.session(weights))
+    yield "generate", _in_generator(make_generator(model, weights, None, "bytes"))
     yield "transformers", _in_transformers(theirs)
     if find_spec("onnxruntime_genai") is None:
         return
@@ -110,6 +116,32 @@ def _by_hand(path: Path) -> Writer:
             kept = [made[i] for i in range(1, len(outputs))]
             tokens = made[0].numpy()[:, -1:].argmax(-1)
             yield int(tokens[0, 0])
+
+    return write
+
+
+class _OneThread(onnxruntime.InferenceSession):  # type: ignore[misc]
+    """A session of netc with one thread, as all others here: netc leaves the number to ONNX Runtime."""
+
+    def __init__(self, model: Any, options: onnxruntime.SessionOptions, **others: Any) -> None:
+        options.intra_op_num_threads = 1
+        super().__init__(model, options, **others)
+
+
+def _in_steps(run: StreamRunner) -> Writer:
+    def write(prompt: list[int]) -> Iterator[int]:
+        state, tokens = run.begin(), np.array([prompt], np.int64)
+        while True:
+            results, state = run(state, tokens=tokens)
+            tokens = results["logits"][:, -1:].argmax(-1)
+            yield int(tokens[0, 0])
+
+    return write
+
+
+def _in_generator(generator: TextGenerator) -> Writer:
+    def write(prompt: list[int]) -> Iterator[int]:
+        return (token.number for token in generator.generate(prompt, tokens=10**6, temperature=0))
 
     return write
 

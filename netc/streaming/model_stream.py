@@ -89,6 +89,13 @@ class StreamState(dict[str, Any]):
     origin: StepOrigin | None = None
     """The step that returned the state, where the next one may leave out checks."""
 
+    @staticmethod
+    def make(states: Mapping[str, Any], origin: StepOrigin) -> StreamState:
+        """Make the state that a step returns."""
+        state = StreamState(states)
+        state.origin = origin
+        return state
+
 
 class StreamRunner:
     """Runs a stream. Its states are values: keep one to continue from it several times."""
@@ -102,7 +109,7 @@ class StreamRunner:
         self._full = full
         self._repeated = repeated
         self._states = {s.name: s for s in stream.states}
-        self._next_names = {s.next: s.name for s in stream.states}
+        self._next_names = {s.next for s in stream.states}
         self._pieces = [name for name in _list_input_names(stream.step) if name not in self._states and name not in stream.fixed]
         start_outputs = [] if stream.start is None else stream.start.main.output_names
         # Values that are constant along the stream and need no computation pass from `begin` to each step unchanged.
@@ -123,11 +130,12 @@ class StreamRunner:
         """Compute the next positions. Return the outputs by name, and the new state."""
         if not isinstance(state, StreamState):
             raise TypeError(f"the first argument must be the state that `begin` or the last call returned, not {type(state).__name__}")
-        _check_inputs("a piece", self._pieces, pieces)
         origin = state.origin
         repeated = None if self._repeated is None else self._repeated.run(state, origin, pieces)
-        if repeated is not None and origin is not None:
-            return self._split_results(state, repeated, origin.checks)
+        if repeated is not None:
+            outputs, states, after_origin = repeated
+            return outputs, StreamState.make(states, after_origin)
+        _check_inputs("a piece", self._pieces, pieces)
         arguments = self._collect_arguments(state, pieces)
         results = self._step(arguments)
         checks = {} if self._repeated is None else self._repeated.remember(arguments, pieces)
@@ -146,10 +154,8 @@ class StreamRunner:
 
     def _split_results(self, state: StreamState, results: Mapping[str, Any], checks: Checks) -> tuple[dict[str, Any], StreamState]:
         """Split the results of a step into outputs and the state for the next step."""
-        after = StreamState((name, state[name]) for name in self._stream.fixed)
-        after.update((name, results[next_name]) for next_name, name in self._next_names.items())
-        if checks:
-            after.origin = StepOrigin(tuple(after.values()), checks)
+        states = {name: state[name] for name in self._stream.fixed} | {s.name: results[s.next] for s in self._stream.states}
+        after = StreamState.make(states, StepOrigin(tuple(states.values()), checks))
         return {name: value for name, value in results.items() if name not in self._next_names}, after
 
     def _make_initial_state(self, state: State, sizes: Mapping[str, int]) -> Any:

@@ -47,20 +47,30 @@ class RepeatedSteps:
 
     def __init__(self, stream: Stream, session: OnnxSession) -> None:
         self._stream, self._session = stream, session
-        self._kept = {state.next for state in stream.states}
+        names = list(session.outputs)
+        kept = {state.next for state in stream.states}
+        self._state_indices = {state.name: names.index(state.next) for state in stream.states}
+        self._output_indices = {name: index for index, name in enumerate(names) if name not in kept}
         self._counter = _find_counter(stream)
         uses_past = {state.name for state in stream.states for dim in state.type.shape if stream.past in free_symbols(dim)}
         self._is_possible = not stream.fixed and (self._counter is not None or not uses_past)
 
-    def run(self, state: Mapping[str, Any], origin: StepOrigin | None, pieces: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Run a step, or return None if it needs all checks."""
-        checks = None if origin is None or not origin.is_unchanged(state) else origin.checks.get(_make_signature(pieces))
+    def run(
+        self, state: Mapping[str, Any], origin: StepOrigin | None, pieces: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any], StepOrigin] | None:
+        """Run a step. Return its outputs, the next states and their origin, or None if it needs all checks."""
+        if origin is None or not origin.is_unchanged(state):
+            return None
+        checks = origin.checks.get(_make_signature(pieces))
         if checks is None:
             return None
         if self._counter is not None:
             name, axis = self._counter
             checks.check_growth(state[name].shape()[axis])
-        return self._session.repeat(pieces, state, self._kept)
+        results = self._session.repeat(pieces, state)
+        values = tuple([results[index] for index in self._state_indices.values()])
+        outputs = {name: self._session.read_result(name, results[index]) for name, index in self._output_indices.items()}
+        return outputs, dict(zip(self._state_indices, values, strict=True)), StepOrigin(values, origin.checks)
 
     def remember(self, arguments: Mapping[str, Any], pieces: Mapping[str, Any]) -> Checks:
         """Return the checks of the steps that follow one with all checks, whose inputs are `arguments`."""

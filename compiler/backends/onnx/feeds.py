@@ -76,6 +76,13 @@ def make_feeds(inputs: Mapping[str, Port], values: Mapping[str, object]) -> dict
     return feeds
 
 
+def make_known_feeds(inputs: Mapping[str, Port], values: Mapping[str, object]) -> dict[str, Array]:
+    """Convert values whose shapes are known to fit. An array of the input's type, as in a loop over tokens, stays as it is."""
+    feeds = {n: a for n, a in values.items() if type(a) is np.ndarray and a.dtype == numpy_dtype(inputs[n].dtype)}
+    others = {name: value for name, value in values.items() if name not in feeds}
+    return feeds if not others else feeds | make_feeds({name: inputs[name] for name in others}, others)
+
+
 def _convert_array(declared: Port, array: Array) -> Array:
     needed = numpy_dtype(declared.dtype)
     if array.dtype == needed:
@@ -104,7 +111,7 @@ def run_session(session: Any, feeds: dict[str, Array], outputs: Mapping[str, Por
     if not halves:
         return dict(zip(outputs, session.run(list(outputs), feeds), strict=True))
     values = session.run_with_ort_values(list(outputs), {name: to_ort_value(array) for name, array in feeds.items()})
-    return {name: _from_ort_value(value, outputs[name].dtype) for name, value in zip(outputs, values, strict=True)}
+    return {name: from_ort_value(value, outputs[name].dtype) for name, value in zip(outputs, values, strict=True)}
 
 
 def run_session_keeping(
@@ -112,11 +119,16 @@ def run_session_keeping(
 ) -> dict[str, Any]:
     """Run the session on arrays and on `values` of ONNX Runtime. The outputs `kept` stay such values, without a copy. Others are
     arrays."""
-    inputs = {name: to_ort_value(array) for name, array in feeds.items()} | dict(values)
-    results = session.run_with_ort_values(list(outputs), inputs)
+    results = repeat_session(session, feeds, values, list(outputs))
     return {
-        name: value if name in kept else _from_ort_value(value, outputs[name].dtype) for name, value in zip(outputs, results, strict=True)
+        name: value if name in kept else from_ort_value(value, outputs[name].dtype) for name, value in zip(outputs, results, strict=True)
     }
+
+
+def repeat_session(session: Any, feeds: Mapping[str, Array], values: Mapping[str, Any], outputs: list[str]) -> list[Any]:
+    """Run the session on arrays and on `values` of ONNX Runtime. The outputs are such values, in order."""
+    results: list[Any] = session.run_with_ort_values(outputs, {**values, **{name: to_ort_value(array) for name, array in feeds.items()}})
+    return results
 
 
 # ONNX Runtime takes and returns NumPy arrays of NumPy's own types; bfloat16, which is not one, is passed as its bits.
@@ -130,7 +142,8 @@ def to_ort_value(array: Array) -> Any:
     return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, TensorProto.BFLOAT16)
 
 
-def _from_ort_value(value: Any, dtype: DType) -> Array:
+def from_ort_value(value: Any, dtype: DType) -> Array:
+    """Convert a value of ONNX Runtime to an array."""
     if dtype != _BFLOAT16:
         return value.numpy()  # type: ignore[no-any-return]
     shape = tuple(value.shape())

@@ -20,7 +20,18 @@ from ...ir.ports import Port, shape_fits
 from ...types.numpy_types import Array
 from .crashing_kernels import find_crashing_kernel
 from .execution_providers import DeviceUnavailable, check_device_used, list_providers
-from .feeds import UnknownPort, assign_inputs, make_feeds, read_port, run_session, run_session_keeping, to_ort_value
+from .feeds import (
+    UnknownPort,
+    assign_inputs,
+    from_ort_value,
+    make_feeds,
+    make_known_feeds,
+    read_port,
+    repeat_session,
+    run_session,
+    run_session_keeping,
+    to_ort_value,
+)
 from .placement import RECORDED, Placement, find_placement
 from .runtime_failures import RunFailed, is_runtime_error, run_failure
 from .save import OnnxArtifact, from_proto
@@ -91,6 +102,7 @@ class OnnxSession:
         self.device = device
         self.inputs = {i.name: read_port(i) for i in self._session.get_inputs()}
         self.outputs = {o.name: read_port(o) for o in self._session.get_outputs()}
+        self._output_names = list(self.outputs)
 
     def __call__(self, /, *arrays: object, **named: object) -> Array | dict[str, Array]:
         """Run the model on arrays, PyTorch tensors or lists. Return the output, or all of them by name if there are several.
@@ -134,17 +146,22 @@ class OnnxSession:
         with _explain_failures(shapes):
             return run_session_keeping(self._session, feeds, values_on_device, kept, self.outputs)
 
-    def repeat(self, pieces: Mapping[str, object], values: Mapping[str, Any], kept: Collection[str]) -> dict[str, Any]:
-        """Run the model as `keeping` does, on the results `values` of a run before. Their shapes, and how they fit together, are not
-        checked: the caller knows both. `pieces` are the arrays of the other inputs."""
-        feeds = make_feeds({name: self.inputs[name] for name in pieces}, pieces)
+    def repeat(self, pieces: Mapping[str, object], values: Mapping[str, Any]) -> list[Any]:
+        """Run the model on the results `values` of a run before, as `keeping` does. Their shapes, and how they fit together, are not
+        checked: the caller knows both. `pieces` are the arrays of the other inputs. Return all outputs, in order, as values of ONNX
+        Runtime; `read_result` converts one."""
+        feeds = make_known_feeds(self.inputs, pieces)
         try:
-            return run_session_keeping(self._session, feeds, values, kept, self.outputs)
+            return repeat_session(self._session, feeds, values, self._output_names)
         except Exception as error:
             if not is_runtime_error(error):
                 raise
             shapes = {name: array.shape for name, array in feeds.items()} | {name: tuple(v.shape()) for name, v in values.items()}
             raise run_failure(error, shapes) from error
+
+    def read_result(self, name: str, value: Any) -> Array:
+        """Convert the value of an output to an array."""
+        return from_ort_value(value, self.outputs[name].dtype)
 
     def placement(self) -> Placement:
         """Return the device on which the nodes run."""
