@@ -76,6 +76,10 @@ class FolderNotEmpty(Problem):
         return (f"give the name of a new folder: `-o {quote('run' if self.path == '.' else self.path.rstrip('/') + '/run')}`",)
 
 
+NAME_THE_RUN = "give the folder that you passed to `netc train -o`"
+"""The help for a path that is not a run."""
+
+
 class RunUnreadable(Problem):
     """A folder that is not a run, or is damaged. `why` completes "cannot resume `path`: ...". `action` is what was tried."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.errors.run_errors import RunDiffers, RunError, RunUnreadable
+from netc.compiler.errors.run_errors import NAME_THE_RUN, RunDiffers, RunError, RunUnreadable
 from netc.dsl.record import Record, replace
 
 from ..analysis import Choice, analyze, analyze_training
@@ -46,7 +46,7 @@ class LoadedRun(Record):
 def load_run(path: str, action: str = LOAD) -> LoadedRun:
     """Load what a run keeps, and compile its model. Raises `RunError` and `CompileError`."""
     if os.path.isfile(path):
-        raise RunError(RunUnreadable(path, "it is neither a run nor an ONNX file", "give the folder that `-o` of `netc train` was", action))
+        raise RunError(RunUnreadable(path, "it is neither a run nor an ONNX file", NAME_THE_RUN, action))
     config = RunFolder(path).read_config(action)
     arguments = arguments_from_json(config, path, {}, data="", validation=0.0)
     analysis = analyze_training(arguments.source, arguments.choice, arguments.path, arguments.section)

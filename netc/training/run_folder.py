@@ -25,7 +25,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from netc.compiler.errors.run_errors import FolderNotEmpty, RunError, RunExists, RunUnreadable
+from netc.compiler.errors.run_errors import NAME_THE_RUN, FolderNotEmpty, RunError, RunExists, RunUnreadable
 
 from ..files.atomic_writing import write_bytes, write_files
 from .curves import draw_curves
@@ -70,7 +70,7 @@ class RunFolder:
             content = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
         except FileNotFoundError:
             why = f"there is no `{CONFIG}` in it" if os.path.isdir(self.path) else "there is no such folder"
-            remedy = "give the folder that `-o` of `netc train` was"
+            remedy = NAME_THE_RUN
             raise RunError(RunUnreadable(path, why, remedy, action)) from None
         except OSError as error:
             raise RunError(RunUnreadable(path, (error.strerror or str(error)).lower(), action=action)) from None

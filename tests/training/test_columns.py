@@ -275,6 +275,9 @@ def test_near_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "train.npz", x=X)
     (problem,) = opened(spec(), f"{tmp_path}/trian.npz").diagnostics
     assert problem.help == (f"did you mean `{tmp_path}/train.npz`?",)
+    (tmp_path / "flowers.net").write_text("input 3 -> dense 2", encoding="utf-8")
+    (problem,) = opened(spec(), f"{tmp_path}/flowers.npz").diagnostics
+    assert problem.help == ()
 
 
 def test_options_on_the_command_line(tmp_path: Path) -> None:

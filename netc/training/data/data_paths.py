@@ -87,7 +87,8 @@ def _read_mode(path: str) -> int:
 def _suggest_path(path: str) -> str:
     parent, name = os.path.split(path)
     try:
-        alike = find_similar_names(name, os.listdir(parent or "."))
+        names = [other for other in os.listdir(parent or ".") if not other.endswith(".net")]  # a spec is never data
+        alike = find_similar_names(name, names)
     except OSError:
         return ""
     return f"did you mean `{os.path.join(parent, alike[0])}`?" if alike else ""
