@@ -79,16 +79,17 @@ def score_classes(truth: Array, probabilities: Array, names: tuple[str, ...], to
     scores, labels = score_labels(truth, probabilities.argmax(axis=1), names), np.arange(len(names))
     top_k = top_k if top_k is not None else TOP_K if len(names) > TOP_K else None
     with quiet_metrics() as metrics:
-        areas = [_score_ranking(metrics, truth == label, probabilities[:, label]) for label in labels]
+        areas = [score_ranking(metrics, truth == label, probabilities[:, label]) for label in labels]
         more = {
             "log_loss": metrics.log_loss(truth, probabilities, labels=labels) if len(names) > 1 else math.nan,
-            "auroc_macro": _average_known([area["auroc"] for area in areas]),
-            "average_precision_macro": _average_known([area["average_precision"] for area in areas]),
+            "auroc_macro": average_known([area["auroc"] for area in areas]),
+            "average_precision_macro": average_known([area["average_precision"] for area in areas]),
         }
         if top_k is not None and len(names) > 2:
             more[f"top_{top_k}_accuracy"] = metrics.top_k_accuracy_score(truth, probabilities, k=top_k, labels=labels)
     results = {**scores.metrics, **{name: float(value) for name, value in more.items()}}
-    classes = {name: {**row, **areas[i], "samples": row["samples"]} for i, (name, row) in enumerate(scores.classes.items())}
+    rows = zip(scores.classes.items(), areas, strict=True)
+    classes = {name: {**_without_samples(row), **area, "samples": row["samples"]} for (name, row), area in rows}
     return replace(scores, metrics=results, classes=classes)
 
 
@@ -104,7 +105,7 @@ def score_binary(truth: Array, probabilities: Array, names: tuple[str, str]) -> 
             "precision": precision,
             "recall": recall,
             "log_loss": metrics.log_loss(truth, probabilities, labels=[False, True]),
-            **_score_ranking(metrics, truth, probabilities),
+            **score_ranking(metrics, truth, probabilities),
         }
         confusion = metrics.confusion_matrix(truth, predicted, labels=[False, True])
         rows = metrics.precision_recall_fscore_support(truth, predicted, labels=[False, True], zero_division=0)
@@ -126,7 +127,11 @@ def score_values(truth: Array, predicted: Array) -> Scores:
     return Scores({name: float(value) for name, value in results.items()})
 
 
-def _score_ranking(metrics: Any, is_positive: Array, probabilities: Array) -> dict[str, float]:
+def _without_samples(row: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in row.items() if name != "samples"}
+
+
+def score_ranking(metrics: Any, is_positive: Array, probabilities: Array) -> dict[str, float]:
     """Compute the metrics that depend on the order of the probabilities; NaN if all samples are alike."""
     if is_positive.all() or not is_positive.any():
         return {"auroc": math.nan, "average_precision": math.nan}
@@ -136,6 +141,6 @@ def _score_ranking(metrics: Any, is_positive: Array, probabilities: Array) -> di
     }
 
 
-def _average_known(values: list[float]) -> float:
+def average_known(values: list[float]) -> float:
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan

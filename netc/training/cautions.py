@@ -6,7 +6,9 @@ In: a recipe with the number of steps, and the columns. Out: warnings. Always: n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
+from netc.compiler.errors.optional_packages import format_install_command
 from netc.compiler.errors.recipe_errors import ScheduleCut, WrongSetting
 from netc.dsl.diagnostics import Diagnostic
 
@@ -34,11 +36,21 @@ def check_schedule_length(recipe: Recipe, steps: int | None) -> Iterator[Diagnos
         start += length
 
 
-def check_stop(recipe: Recipe, validates: bool) -> Iterator[Diagnostic]:
-    """Report `stop` in a run that has no validation, after which it decides."""
+def check_measures(recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report measures without scikit-learn before the run, rather than after its first epoch."""
+    if recipe.measures and find_spec("sklearn") is None:
+        remedy = f"run `{format_install_command('sklearn')}`"
+        yield make_diagnostic(WrongSetting("measure", "needs scikit-learn, which is not installed", remedy), recipe.measures[0].span)
+
+
+def check_validates(recipe: Recipe, validates: bool) -> Iterator[Diagnostic]:
+    """Report the settings that need a validation, in a run without one."""
+    remedy = "write `validate 0.1` in the section; `netc train` also takes `--validation`"
     if recipe.stop is not None and not validates:
-        remedy = "write `validate 0.1` in the section; `netc train` also takes `--validation`"
         yield make_diagnostic(WrongSetting("stop", "counts validations, and there is no validation data", remedy), recipe.stop.span)
+    for rule in recipe.measures if not validates else ():
+        need = "is computed from the validation samples, and there is no validation data"
+        yield make_diagnostic(WrongSetting("measure", need, remedy), rule.span)
 
 
 def find_shared_columns(columns: InputColumns) -> Iterator[str]:

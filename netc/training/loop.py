@@ -30,6 +30,7 @@ from .data.data_columns import InputColumns
 from .data.data_source import Indices
 from .engine import Engine
 from .locate_refusal import REFUSALS, find_refusing, is_machine_error
+from .measured_outputs import OutputRecorder
 from .mixed_precision import Precision
 from .not_finite import find_nonfinite
 from .objective import Objective
@@ -41,6 +42,7 @@ from .run_files import BEST, LAST
 from .run_folder import RunFolder
 from .source.clauses import Machine
 from .step import NotFinite, StepHooks
+from .step_plan import plan_steps
 from .stop_signals import Interrupted, StopRequest
 from .tally import Tally, to_numbers
 
@@ -74,21 +76,6 @@ class Report(Record):
     validation: bool = False
     samples: int = 0
     steps: int = 0
-
-
-class StepPlan(Record):
-    """The number of steps in total and in an epoch, and between two reports."""
-
-    steps: int
-    per_epoch: int
-    report_every: int
-
-
-def plan_steps(recipe: Recipe, samples: int) -> StepPlan:
-    """Plan about 100 reports in a run, at least one in an epoch, and at least one in 100 steps."""
-    per_epoch = -(-samples // recipe.batch)
-    steps = recipe.count_steps(samples)
-    return StepPlan(steps, per_epoch, max(1, min(per_epoch, steps // 100 or 1, 100)))
 
 
 class Trainer:
@@ -299,7 +286,9 @@ class Trainer:
         """Validate and report. Return False if a process was asked to stop meanwhile."""
         with self._use_average_weights(), torch.no_grad(), computation_context(self.ranks):
             try:
-                results = self.objective.file.evaluate(self.objective.module, self._iterate_until_stopped(request))
+                recorder = OutputRecorder(self.objective.module, self.recipe.measures)
+                model = recorder if self.recipe.measures else self.objective.module
+                results = self.objective.file.evaluate(model, self._iterate_until_stopped(request, recorder))
             except ValidationStopped:
                 return False
             except REFUSALS as error:
@@ -309,15 +298,15 @@ class Trainer:
                 self.objective.train()
         if self.ranks.reduce_any(bool(request.number)):
             return False
-        self.results = results
+        self.results = results | recorder.compute_measures(self.ranks)
         self._publish_report(self.results, 0, validation=True)
         return True
 
-    def _iterate_until_stopped(self, request: StopRequest) -> Iterator[MicroBatch]:
+    def _iterate_until_stopped(self, request: StopRequest, recorder: OutputRecorder) -> Iterator[MicroBatch]:
         """Yield the validation samples in micro-batches until the process is asked to stop. Several processes go on to the end together."""
         assert self.validation is not None
         for micro_batch in self.batches.iterate_validation(self.validation):
-            self.last_micro_batch = micro_batch
+            self.last_micro_batch = recorder.micro_batch = micro_batch
             yield micro_batch
             if self.ranks.world == 1 and request.number:
                 raise ValidationStopped

@@ -12,7 +12,7 @@ from typing import Any
 from netc.compiler.dims import free_symbols
 from netc.compiler.errors.problem import Problem
 from netc.compiler.errors.recipe_errors import WrongSetting
-from netc.compiler.ir.training_program import LOSS, Setting, SettingArgument, SettingStage, Training, Word
+from netc.compiler.ir.training_program import Setting, SettingArgument, SettingStage, Training, Word
 from netc.compiler.types.tensor_types import BATCH as BATCH_SYMBOL
 from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.diagnostics import Diagnostic
@@ -25,13 +25,14 @@ from .augmentation import Augmentation, read_augmentations
 from .data.data_columns import ColumnSpec
 from .data.rules import read_data_arguments
 from .data.table_rules import NO_RULES, TableRules, read_table_rules
+from .keep_rule import KeepRule, read_keep
+from .measure_rules import MeasureRule, read_measures
 from .named_setting import NamedSetting
 from .setting_values import (
     DISTRIBUTIONS,
     convert_none_options,
     describe_found,
     find_wrong_bounds,
-    format_value,
     is_count,
     is_distance,
     is_int,
@@ -44,9 +45,6 @@ USUAL_REMEDY = f"for most models, write `optimizer {OPTIMIZER} lr=1e-3`"
 EPOCHS, BATCH = 10, 32
 SEEDS = 2**63
 """The limit of seeds: PyTorch's generators take 64-bit integers with a sign."""
-DIRECTIONS = ("min", "max")
-HIGHER = ("accuracy", "precision", "recall", "f1", "auc", "iou", "psnr", "bleu")
-"""Words in the names of metrics of which a higher value is better."""
 
 
 class Pattern(Record):
@@ -89,13 +87,6 @@ class Stratify(Record):
     span: Span
 
 
-class KeepRule(Record):
-    """How to choose the best weights: by which metric, and whether higher is better."""
-
-    metric: str
-    higher: bool
-
-
 class StopRule(Record):
     """When to stop early: after `patience` validations in a row that do not improve the metric of `keep` by more than `min_delta`."""
 
@@ -121,6 +112,7 @@ class Recipe(Record):
     ema: float | None
     freeze: tuple[Pattern, ...]
     keep: KeepRule
+    measures: tuple[MeasureRule, ...]
     stop: StopRule | None
     data: DataRule | None
     validate: DataRule | None
@@ -159,6 +151,9 @@ class _RecipeReader:
         optimizer = self.read_named("optimizer") or (NamedSetting(OPTIMIZER, self.training.span),)
         plain = tuple(o for o in optimizer[0].options if o.name != "no_decay")
         no_decay = next((o for o in optimizer[0].options if o.name == "no_decay"), None)
+        measures, problems = read_measures(self.training, self.by_word.get("measure", ()))
+        keep, keep_problems = read_keep(self.training, self.by_word.get("keep", ()), measures)
+        self.problems += [*problems, *keep_problems]
         return Recipe(
             optimizer=NamedSetting(optimizer[0].name, optimizer[0].span, optimizer[0].positional, plain),
             groups=tuple(self._read_groups()),
@@ -174,7 +169,8 @@ class _RecipeReader:
             freeze=tuple(
                 p for s in self.by_word.get("freeze", ()) for a in s.stages[0].positional for p in self._read_patterns("freeze", a)
             ),
-            keep=self._read_keep(),
+            keep=keep,
+            measures=measures,
             stop=self._read_stop(),
             data=data,
             validate=self._read_data("validate"),
@@ -268,31 +264,6 @@ class _RecipeReader:
             for argument in stage.positional:
                 for pattern in self._read_patterns("group", argument):
                     yield GroupRule(pattern, convert_none_options(stage.named))
-
-    def _read_keep(self) -> KeepRule:
-        settings = self.by_word.get("keep", ())
-        words = [a for s in settings for a in s.stages[0].positional]
-        metrics = [name for name in self.training.program.main.output_names if name != LOSS]
-        chosen, higher = LOSS, False
-        for argument in words:
-            value = argument.value
-            if value in metrics or value == LOSS:
-                chosen, higher = str(value), any(word in str(value).lower() for word in HIGHER) and value != LOSS
-            elif value not in ("best", *DIRECTIONS):
-                self.report_problem(
-                    "keep", f"has no metric {format_value(value)}", argument.span, "the metrics are " + ", ".join([*metrics, LOSS])
-                )
-        for setting in settings:
-            if not setting.stages[0].positional:
-                self.report_problem("keep", "takes a metric", setting.span, "write `keep best`, or `keep best accuracy max`")
-        directions = [a for a in words if a.value in DIRECTIONS]
-        measures = [a for a in words if a.value in metrics or a.value == LOSS]
-        for repeated, what in ((directions[1:], "takes one of `min` and `max`"), (measures[1:], "takes one metric")):
-            if repeated:
-                self.report_problem("keep", what, repeated[0].span)
-        if directions:
-            higher = directions[0].value == "max"
-        return KeepRule(chosen, higher)
 
     def _read_stop(self) -> StopRule | None:
         stage = self.find_stage("stop")

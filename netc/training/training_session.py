@@ -25,7 +25,7 @@ from netc.dsl.record import Record, replace
 from ..errors import CompileError
 from ..files.file_problems import make_diagnostic
 from ..version import __version__
-from .cautions import check_schedule_length, check_stop
+from .cautions import check_measures, check_schedule_length, check_validates
 from .open_data import DataRequest, Subset, open_data
 from .optimizer_options import check_options
 from .recipe import Pattern, Recipe, read_recipe
@@ -71,7 +71,8 @@ def prepare_training(training: Training, run_request: RunRequest) -> PreparedTra
     shapes = {} if opened.data is None else opened.data[0].shapes
     problems += check_settings(training, recipe, means, steps, shapes)
     problems += opened.diagnostics
-    problems += check_stop(recipe, opened.validation is not None) if not opened.diagnostics else ()
+    problems += check_measures(recipe)
+    problems += check_validates(recipe, opened.validation is not None) if not opened.diagnostics else ()
     if any(p.severity == "error" for p in problems) or opened.data is None:
         raise CompileError(tuple(problems))
     return PreparedTraining(

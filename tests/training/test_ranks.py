@@ -165,3 +165,15 @@ def test_two_processes_stop_at_the_same_step(tmp_path: Path) -> None:
     steps = json.loads((one / "metrics.jsonl").read_text().splitlines()[-1])["step"]
     assert 10 < steps < 200
     assert_close(one, two, 1e-4, 1e-2)
+
+
+@pytest.mark.long
+def test_measures_of_two_processes(tmp_path: Path) -> None:
+    write_data(tmp_path, 90)
+    measures = "measure f1; measure auroc; measure log_loss; measure top_k; keep best log_loss"
+    text = SPEC.replace("(scores -> transpose 1 2, target) -> cross", "(scores -> reshape [-1, 50], target -> reshape [-1]) -> cross")
+    (tmp_path / "spec.net").write_text(text.replace("epochs 4", f"epochs 3; {measures}"))
+    one, two = begin(tmp_path, 1, "one"), begin(tmp_path, 2, "two", "--strategy", "fsdp")
+    entries = [json.loads(line) for line in (one / "metrics.jsonl").read_text().splitlines()]
+    assert {"f1", "auroc", "log_loss", "top_5"} <= entries[-1]["validation"].keys()
+    assert_close(one, two, 1e-5, 1e-4)

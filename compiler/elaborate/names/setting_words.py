@@ -44,7 +44,8 @@ REMEDIES = {
     ("shuffle",): "remove it: netc shuffles the samples in every epoch",
     ("criterion", "loss_fn", "loss_function", "objective"): "name the loss: `loss = ...`",
     ("metric", "metrics", "accuracy", "precision", "recall", "f1", "auc", "roc_auc"): (
-        "write a metric as a formula, such as `metric accuracy = (scores -> argmax axis=1) == target -> cast float32 -> mean`"
+        "write `measure accuracy`, or a metric as a formula, such as "
+        "`metric accuracy = (scores -> argmax axis=1) == target -> cast float32 -> mean`"
     ),
     ("device", "gpu", "cuda", "amp", "fp16", "bf16", "num_workers"): (
         "remove it, and pass an option instead: `netc train --device cuda --precision bf16`"
@@ -55,7 +56,7 @@ REMEDIES = {
     ("ema_decay", "swa"): "write `ema {value}`",
 }
 """Help for other words; `{value}` is the first argument."""
-REPEATABLE = ("group", "freeze", "keep", "draw", "augment", "fill", "category")
+REPEATABLE = ("group", "freeze", "keep", "measure", "draw", "augment", "fill", "category")
 TAKES_NEGATIVE = ("draw", "augment", "fill")
 """The settings whose arguments without a name may be negative."""
 SETTINGS = (
@@ -69,6 +70,7 @@ SETTINGS = (
     "ema",
     "freeze",
     "keep",
+    "measure",
     "stop",
     "data",
     "validate",

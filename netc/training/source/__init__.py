@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -26,13 +26,16 @@ from typing import NamedTuple
 from netc.compiler.analysis.means import MeanDecomposition, decompose_objective
 from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.torch.torch_source import write_file, write_parts
+from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.ops.normalization import Standardize
+from netc.dsl.diagnostics import Diagnostic
 
 from ...errors import CompileError, raise_as_compile_error
-from ..cautions import check_stop
+from ...files.file_problems import make_diagnostic
+from ..cautions import check_validates
 from ..optimizers import choose_kernel
 from ..recipe import Recipe, read_recipe
 from .clauses import Machine, read_constants, select_tags
@@ -97,7 +100,7 @@ class TrainSection(NamedTuple):
 def emit_training_file(training: Training) -> str:
     """Emit the file of a section that `check_section` has accepted. Raises `CompileError` for what the file cannot express."""
     recipe, means = read_recipe(training)[0], decompose_objective(training)
-    problems = list(check_stop(recipe, recipe.validates))
+    problems = [*check_validates(recipe, recipe.validates), *_check_measures(recipe)]
     if problems:
         raise CompileError(tuple(problems))
     name = training.model or training.name
@@ -114,6 +117,13 @@ def list_standardized(training: Training) -> tuple[str, ...]:
     """List the stages `standardize` of the model by their names, each after the stages before it."""
     keys = collect_parameters(extract_model_program(training))
     return tuple(key.removesuffix(".mean") for key, info in keys.items() if isinstance(info.op, Standardize) and key.endswith(".mean"))
+
+
+def _check_measures(recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report measures, which need scikit-learn: a file without them would report and keep other results."""
+    for rule in recipe.measures:
+        need = "is not part of the training file, which needs only PyTorch and NumPy"
+        yield make_diagnostic(WrongSetting("measure", need, "remove it from the section, or train with `netc train`"), rule.span)
 
 
 def may_draw_numbers(program: Program) -> bool:
