@@ -54,6 +54,11 @@ def _format_places(columns: tuple[WrongCells, ...]) -> tuple[str, ...]:
     return ("all of them: " + "; ".join(wrong.format_rows() for wrong in columns),)
 
 
+def _explain_rows(columns: tuple[WrongCells, ...]) -> str:
+    """Return the end of a note that explains the numbers of samples; lines of a file need no explanation."""
+    return "; samples are counted from 0" if columns[0].shown[0][0].startswith("sample ") else ""
+
+
 class CellsUnfit(Problem):
     """Cells of the columns of an input that have no number. `why` completes "line 63 of the column `age` ...". `rule` is the setting that
     would give them one."""
@@ -70,7 +75,7 @@ class CellsUnfit(Problem):
         return f"{self.columns[0].shown[0][0]} of the column `{self.columns[0].column}` {self.why}"
 
     def format_notes(self) -> tuple[str, ...]:
-        return (f"it is read from `{self.path}`, for the input `{self.input}`", *_format_places(self.columns))
+        return (f"it is read from `{self.path}`, for the input `{self.input}`{_explain_rows(self.columns)}", *_format_places(self.columns))
 
     def format_help(self) -> tuple[str, ...]:
         return (f"{self.remedy}, or write a rule into the train section: `{self.rule}`" if self.rule else self.remedy,)
@@ -216,8 +221,10 @@ class NotFinite(Problem):
         return f"{first.shown[0][0]} of the column `{first.column}`, for the input `{self.input}`, has {self.what}"
 
     def format_notes(self) -> tuple[str, ...]:
-        counted = "; samples are counted from 0" if self.columns[0].shown[0][0].startswith("sample ") else ""
-        return (f"it is read from `{self.path}`{counted}, and a number that is missing is NaN", *_format_places(self.columns))
+        return (
+            f"it is read from `{self.path}`{_explain_rows(self.columns)}, and a number that is missing is NaN",
+            *_format_places(self.columns),
+        )
 
     def format_help(self) -> tuple[str, ...]:
         if self.can_fill:

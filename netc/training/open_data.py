@@ -38,6 +38,7 @@ from .data.encodings import (
     find_fills,
     find_wrong_cells,
     list_encodings,
+    note_unseen_others,
 )
 from .data.python import make_source
 from .data.table_rules import LocatedProblem
@@ -112,7 +113,8 @@ def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> 
         columns = prepared.columns
         encodings = list_encodings(columns)
         data, validation = (columns, train_indices), None if validation_indices is None else (columns, validation_indices)
-        notes = tuple(_note_small_share(len(columns), _read_validation_share(recipe, data_request)))
+        share = _read_validation_share(recipe, data_request)
+        notes = (*_note_small_share(len(columns), share), *note_unseen_others(columns, train_indices))
         problems += _check_data(training, recipe, prepared, train_indices, validation_indices, wanted)
     except _DataRejected as failed:
         problems += failed.diagnostics

@@ -110,6 +110,12 @@ def test_unknown_rare_and_empty_cells_are_one_category() -> None:
     np.testing.assert_array_equal(arrays["town"], codes + 1)
 
 
+def test_a_note_if_training_sees_no_unknown_category() -> None:
+    data = [opened(SPEC.format(settings=f"category town unknown=other{rare}\n  fill 0"), make_table()) for rare in ("", " rare=30")]
+    assert [len(found.notes) for found in data] == [1, 0]
+    assert data[0].notes[0].startswith("no training sample of `town` is `other`")
+
+
 def test_numbers_as_categories(tmp_path: Path) -> None:
     """Postal codes are texts, in whichever form they come: 01067 is not 1067."""
     text = SPEC.format(settings="category town\n  fill 0")

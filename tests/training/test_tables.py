@@ -55,6 +55,10 @@ def test_csv_of_many_rows(tmp_path: Path) -> None:
         (b"a,b\n", "there are no samples in it"),
         (b"a,b\n1,2\n3\n", "line 3 has 1 cell, and the first line has 2"),
         (b"a,b\n1,2\n\n3,4,5\n", "line 4 has 3 cells, and the first line has 2"),
+        (
+            b"a,b\n1\n1,2\n3\n3,4,5\n6\n7\n8\n",
+            "line 2 has 1 cell, and the first line has 2; other lines that differ: 4, 5, 6 and 2 more",
+        ),
         (b"a,a\n1,2\n", "two of its columns are called `a`"),
         (b"a\n\xff\n", "it is not UTF-8: the byte 0xff"),
         (b'a\n"open\n', "it is no table of text: unexpected end of data"),

@@ -108,7 +108,7 @@ def _report_classes(columns: InputColumns, classes: ClassInput, number: int, row
 
 def _check_vocabulary(columns: InputColumns, inputs: list[ClassInput]) -> dict[str, Diagnostic]:
     """Report the inputs whose tokens may have numbers that the network has no room for."""
-    tokenizer = find_tokenizer(columns.source)
+    tokenizer = find_tokenizer(columns.source) if inputs else None
     if tokenizer is None:
         return {}
     small = {item.value.name: item for item in inputs if item.count < tokenizer.size}

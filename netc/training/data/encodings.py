@@ -12,7 +12,7 @@ data never changes them, so the same cell is the same number in training, in val
 from __future__ import annotations
 
 from collections import ChainMap, Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -237,6 +237,16 @@ def find_boolean_words(source: Source, column: str) -> tuple[str, ...]:
     words = {str(cell).strip() for cell in cells if not is_missing(cell)}
     false, true = (sorted(word for word in words if parse_boolean(word) == number) for number in (0, 1))
     return (false[0], true[0]) if len(false) == len(true) == 1 else ()
+
+
+def note_unseen_others(columns: InputColumns, training: Indices) -> Iterator[str]:
+    """Yield a note for each column whose category for unknown names no training sample has: the network learns nothing about it."""
+    for encoding in list_encodings(columns):
+        column = encoding.column
+        if encoding.has_other and columns.source.read((column,), training)[column].all():
+            other = encoding.categories[0]
+            found = f"no training sample of `{column}` is `{other}`, so predictions for it mean little"
+            yield f"{found}: `category {column} unknown={other} rare=5` counts rare names as `{other}`"
 
 
 def list_encodings(columns: InputColumns) -> list[ColumnEncoding]:
