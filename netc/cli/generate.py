@@ -62,6 +62,8 @@ def command(
     """
     path = require_one_source(file, text)
     choice = make_choice(model, params, dims, allow_paths)
+    from netc.compiler.backends.onnx.execution_providers import DeviceUnavailable
+
     from ..prediction.decoder_steps import NoGenerator
     from ..prediction.token_sampling import Sampling
 
@@ -75,6 +77,8 @@ def command(
         _print_tokens(prompt, generated)
     except NoGenerator as error:
         raise CommandFailed(str(error), *filter(None, (error.remedy,))) from None
+    except DeviceUnavailable as error:
+        raise CommandFailed(str(error)) from None
 
 
 def _load_generator(

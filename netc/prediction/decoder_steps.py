@@ -93,6 +93,8 @@ def find_decoder_ports(model: Model) -> DecoderPorts:
 
 def load_decoder(model: Model, weights: Weights | None, seed: int | None, runtime: str = ONNX_RUNTIME, device: str = "cpu") -> Decoder:
     """Load the stream of a model, or the model if it has no stream. Raises `NoGenerator` and `CompileError`."""
+    if runtime == PYTORCH and device != "cpu":
+        raise NoGenerator(f"PyTorch generates on the CPU alone, and {device} is asked for", "leave out `--runtime pytorch`")
     ports = find_decoder_ports(model)
     convert = _make_converter(model, ports, runtime)
     try:

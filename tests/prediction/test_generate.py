@@ -233,6 +233,7 @@ def test_scores_that_are_not_finite(tmp_path: Path, value: float) -> None:
         (["--temperature", "0", "--top-k", "3"], "top_k and top_p have no effect"),
         (["--temperature", "nan"], "temperature"),
         (["--temperature", "inf"], "temperature"),
+        (["--runtime", "pytorch", "--device", "cuda"], "PyTorch generates on the CPU alone"),
         (["--top-p", "0"], "is not in the range"),
         (["--top-k", "0"], "is not in the range"),
         (["--tokens", "-1"], "is not in the range"),

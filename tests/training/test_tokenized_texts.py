@@ -191,3 +191,21 @@ def test_refused_training_of_a_tokenizer(folder: Path, monkeypatch: pytest.Monke
     assert result.exit_code in (1, 2)
     assert message in result.stderr
     assert (folder / "tokenizer.json").read_bytes() == before
+
+
+def test_a_run_is_resumed_from_another_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pattern and the tokenizer of the command line are found again."""
+    (folder / "m.net").write_text(make_spec().replace('data text "story.txt" tokenizer="tokenizer.json" x=tokens target=next', "steps 2"))
+    columns = ["--column", "x=tokens", "--column", "target=next"]
+    monkeypatch.chdir(folder)
+    words = ["train", "m.net", "--data", "text:st*.txt", "--data-option", "tokenizer=tokenizer.json", *columns, "-o", "run"]
+    assert CliRunner().invoke(cli, words).exit_code == 0
+    assert (folder / "run" / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    resumed = CliRunner().invoke(cli, ["train", "--resume", str(folder / "run")])
+    assert resumed.exit_code == 0, resumed.stderr
+    train_by_hand(["other texts"]).save(str(folder / "tokenizer.json"))
+    other = CliRunner().invoke(cli, ["train", "--resume", str(folder / "run")])
+    assert other.exit_code == 1
+    assert "error[run-differs]" in other.stderr
