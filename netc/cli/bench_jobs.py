@@ -130,7 +130,7 @@ def _make_program_subject(options: BenchOptions, settings: Settings) -> Subject:
 def _make_module_subject(options: BenchOptions, settings: Settings) -> Subject:
     _refuse_choice(options, "a PyTorch module is what its code makes")
     if not options.inputs:
-        raise ValueError('say what the module takes: `--input 3x224x224`, `--input "tokens=[T] int64"`')
+        raise ValueError('declare the inputs of the module: `--input 3x224x224`, `--input "tokens=[T] int64"`')
     path = options.path
     assert path is not None
     try:

@@ -149,7 +149,7 @@ def _read_module(
     if ":" not in source:
         raise click.UsageError(f"`{source}` is neither an .onnx file nor the name of a module, `package.module:name`")
     if not inputs:
-        raise click.UsageError('say what the module takes: `--input 3x224x224`, `--input "tokens=[T] int64"`')
+        raise click.UsageError('declare the inputs of the module: `--input 3x224x224`, `--input "tokens=[T] int64"`')
     try:
         declared = parse_inputs(inputs)
         sizes = _parse_sizes(examples or "", declared.symbols)

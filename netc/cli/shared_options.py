@@ -230,7 +230,7 @@ def make_choice(
     from ..analysis import Choice
 
     if keep_io and dtype is None:
-        raise click.UsageError("--keep-io is for --dtype, which says what the rest of the model is")
+        raise click.UsageError("--keep-io needs --dtype, which sets the type of the rest of the model")
     return Choice(model, params, dims, allow_paths, check_precision(dtype, keep_io))
 
 

@@ -82,7 +82,7 @@ def command(
     _write_rows(rows, form)
     failed = sum(row[ERROR] is not None for row in rows)
     if failed:
-        more = "what is wrong is above" if train else "`netc check --set ...` says more"
+        more = "the messages above say why" if train else "`netc check --set ...` says more"
         write_status(f"{failed:,} of {len(rows):,} combinations are wrong; {more}")
         raise click.exceptions.Exit(FAILED)
 

@@ -120,7 +120,7 @@ def _check_usage(output: str | None, resume: str | None, options: Mapping[str, A
     )
     if resume is not None and changed is not None:
         remedy = f"start a new run with its weights: `--weights {quote(f'{resume}/last.safetensors')} -o RUN`"
-        raise click.UsageError(f"`--{changed}` is what the run was started with, and `--resume` does not change it; {remedy}")
+        raise click.UsageError(f"`--resume` continues a run with its own `--{changed}`, and cannot change it; {remedy}")
     if BATCH in options["dims"]:
         raise click.UsageError(f"`{BATCH}` is the size of a batch, which --batch sets")
 

@@ -91,7 +91,7 @@ def check_precision(dtype: object, keep_io: object = False) -> Precision:
     if not isinstance(keep_io, bool):
         raise TypeError(f"keep_io must be a bool, not {_get_type_name(keep_io)}")
     if dtype is None and keep_io:
-        raise ValueError("keep_io is for a dtype, which says what the rest of the model is")
+        raise ValueError("keep_io needs a dtype, which sets the type of the rest of the model")
     if dtype is None:
         return FULL
     # `str(torch.float16)` is "torch.float16", and `np.float16.__name__` is "float16": neither library is imported to check

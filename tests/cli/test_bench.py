@@ -137,7 +137,7 @@ def test_a_contender_that_fails(netc: Netc, spec: Path, write: Write, against: s
         (("m.net", "--against", "no.onnx"), 1, "there is no file `no.onnx`"),
         (("no.onnx",), 1, "there is no such file"),
         (("m.net", "--input", "3"), 2, "a spec declares its inputs"),
-        (("modules.py:Scaled",), 2, "say what the module takes"),
+        (("modules.py:Scaled",), 2, "declare the inputs of the module"),
         (("modules.py:Scaled", "--input", "x -> y"), 2, "--input: "),
         (("modules.py:Scaled", "--input", "3", "--seed", "1", "--weights", "w.npz"), 2, "are for specs"),
         (("m.net", "--rounds", "0"), 2, "--rounds"),

@@ -126,7 +126,7 @@ def test_a_missing_package_is_named(folder: Path) -> None:
 
 
 USAGE = {
-    "no inputs": (("model.py:Net",), "say what the module takes"),
+    "no inputs": (("model.py:Net",), "declare the inputs of the module"),
     "no shape": (("model.py:Net", "--input", "8x"), "declares no inputs"),
     "code for a shape": (("model.py:Net", "--input", "8; x = input 3"), "is no shape"),
     "more code": (("model.py:Net", "--input", "8 batch=false; x = input 3"), "is no shape"),

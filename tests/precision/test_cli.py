@@ -65,7 +65,7 @@ def test_summary_and_check(folder: Path) -> None:
 def test_wrong_usage(folder: Path) -> None:
     for words, text in (
         (("check", "-e", TEXT, "--dtype", "int8"), "'int8' is not one of"),
-        (("check", "-e", TEXT, "--keep-io"), "--keep-io is for --dtype"),
+        (("check", "-e", TEXT, "--keep-io"), "--keep-io needs --dtype"),
         (("train", "a.net", "--dtype", "bfloat16", "-o", "run"), "`--precision bf16` computes in bfloat16"),
     ):
         done = run(*words)

@@ -178,7 +178,7 @@ def test_wrong_arguments() -> None:
     for dtype in ("int64", "short", "float99", "Float16", "", 3, torch.int8):
         with pytest.raises(ValueError, match="dtype must be one of float32, float16, bfloat16, float64"):
             netc.compile("input 3 -> dense 2", dtype=dtype)
-    with pytest.raises(ValueError, match="keep_io is for a dtype"):
+    with pytest.raises(ValueError, match="keep_io needs a dtype"):
         netc.compile("input 3 -> dense 2", keep_io=True)
     with pytest.raises(TypeError, match="`keep_io` must be a bool, not str"):
         netc.compile("input 3 -> dense 2", dtype="float16", keep_io="yes")

@@ -118,4 +118,4 @@ def test_no_cuda(tmp_path: Path) -> None:
 def test_settings_of_the_run_stay(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["train", "--resume", str(tmp_path), "--batch", "3"], prog_name="netc")
     assert done.exit_code == 2
-    assert "`--batch` is what the run was started with, and `--resume` does not change it" in done.stderr
+    assert "`--resume` continues a run with its own `--batch`, and cannot change it" in done.stderr

@@ -113,7 +113,7 @@ def test_processes_of_torchrun_have_one_lock(tmp_path: Path) -> None:
 def test_the_share_to_validate_on_belongs_to_the_run(share: str, stopped: Path) -> None:
     done = CliRunner().invoke(cli, ["train", "--resume", str(stopped), "--validation", share], prog_name="netc")
     assert done.exit_code == 2
-    assert "`--validation` is what the run was started with, and `--resume` does not change it" in done.output
+    assert "`--resume` continues a run with its own `--validation`, and cannot change it" in done.output
     with pytest.raises(ValueError, match="with the settings that it was started with"):
         resume(stopped, validation=float(share))
     with pytest.raises(ValueError, match="with the settings that it was started with"):
