@@ -53,7 +53,7 @@ def load_run(path: str, action: str = LOAD) -> LoadedRun:
     if analysis.training is None:
         raise CompileError(analysis.diagnostics)
     if config.get("hash") != hash_spec(analysis, arguments.choice):
-        raise RunError(RunDiffers(path, "a file that its spec uses is not what it was", action=action))
+        raise RunError(RunDiffers(path, "a file that its spec uses is not what it was", "restore the file, or train again", action))
     weights = find_weights(path)
     if weights == path:
         remedy = f"wait for its first checkpoint, or continue it: `netc train --resume {quote(path)}`"

@@ -34,6 +34,9 @@ Batches = Iterable[tuple[Predictions, Mapping[str, Any]]]
 
 Writer = Callable[[IO[bytes], Batches, CopiedColumns], None]
 
+_ROWS_PER_GROUP = 1 << 16
+"""Rows of a Parquet file that are written together."""
+
 
 class MissingPackage(Exception):
     """A package that a file format needs is not installed. The text says how to install it."""
@@ -107,22 +110,28 @@ def _write_json(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -> N
     separator = "[\n"
     for batch, cells in batches:
         columns = _rename_columns(batch.columns, copied.names)
-        lists = [*(cells[name] for name in copied.names), *columns.values()]
-        for row in zip(*lists, strict=True):
-            record = dict(zip((*copied.names, *columns), map(_to_json, row), strict=True))
-            stream.write(f"{separator}{json.dumps(record, ensure_ascii=False)}".encode("utf-8", "backslashreplace"))
-            separator = ",\n"
+        lists = [_list_json(values) for values in (*(cells[name] for name in copied.names), *columns.values())]
+        names = (*copied.names, *columns)
+        lines = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in zip(*lists, strict=True)]
+        stream.write((separator + ",\n".join(lines)).encode("utf-8", "backslashreplace"))
+        separator = ",\n"
     stream.write(b"\n]\n")
 
 
+def _list_json(values: Any) -> list[Any]:
+    """Convert values for JSON, which has neither NaN nor infinite numbers: they become null. Dates become texts."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        is_finite = np.isfinite(values)
+        plain = values if is_finite.all() else np.where(is_finite, values.astype(object), np.array(None, object))
+        result: list[Any] = plain.tolist()
+        return result
+    return [_to_json(value) for value in values]
+
+
 def _to_json(value: Any) -> Any:
-    """Convert a value for JSON, which has neither NaN nor infinite numbers: they become null."""
-    if isinstance(value, np.ndarray):
-        return [_to_json(item) for item in value]
-    plain = value.item() if isinstance(value, np.generic) else value
-    if isinstance(plain, float):
-        return plain if np.isfinite(plain) else None
-    return plain if plain is None or isinstance(plain, (bool, int, str)) else str(plain)
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
 def _write_parquet(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -> None:
@@ -132,6 +141,7 @@ def _write_parquet(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -
     except ImportError:
         raise MissingPackage(f"pyarrow is not installed: run `{format_install_command('pyarrow')}`") from None
     writer: Any = None
+    pending: list[Any] = []
     for batch, cells in batches:
         batch.check_table()
         columns = {name: cells[name] for name in copied.names} | _rename_columns(batch.columns, copied.names)
@@ -140,7 +150,13 @@ def _write_parquet(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -
             table = pa.table({name: _to_arrow(values) for name, values in columns.items()})
             schema = pa.schema([(field.name, pa.string() if pa.types.is_null(field.type) else field.type) for field in table.schema])
             writer = parquet.ParquetWriter(stream, schema)
-        writer.write_table(pa.table({name: _to_arrow(values, schema.field(name).type) for name, values in columns.items()}, schema=schema))
+        pending.append(pa.table({name: _to_arrow(values, schema.field(name).type) for name, values in columns.items()}, schema=schema))
+        # A row group for each batch would be larger than its numbers, and slow to read.
+        if sum(map(len, pending)) >= _ROWS_PER_GROUP:
+            writer.write_table(pa.concat_tables(pending))
+            pending = []
+    if pending:
+        writer.write_table(pa.concat_tables(pending))
     writer.close()
 
 

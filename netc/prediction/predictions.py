@@ -134,7 +134,7 @@ def _read_probabilities(output: OutputSignature, probabilities: Array) -> Column
     columns = _read_labels(output, probabilities.argmax(axis=output.axis), np.asarray(np.isnan(probabilities).any(axis=output.axis)))
     if probabilities.ndim > 2:  # a class for each pixel or token
         return columns
-    names = output.classes if len(output.classes) == count else tuple(map(str, range(count)))
+    names = name_classes(output.classes, count)
     return columns | {f"{PROBABILITY_PREFIX}{name}": probabilities[:, index].astype(np.float64) for index, name in enumerate(names)}
 
 
@@ -145,9 +145,13 @@ def _read_labels(output: OutputSignature, numbers: Array, is_missing: Array | No
         labels = labels.astype(object)
         labels[is_missing] = None
         return {name: labels}
-    # A model may have more classes than the training data had names for.
-    names = (*output.classes, *(str(i) for i in range(len(output.classes), int(numbers.max(initial=0)) + 1)))
+    names = name_classes(output.classes, int(numbers.max(initial=0)) + 1)
     return {f"{PREDICTED_PREFIX}{output.target}": np.array(names, object)[numbers] if output.classes else numbers}
+
+
+def name_classes(names: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """Return a name for each class: a model may have more classes than the training data had names for."""
+    return (*names[:count], *map(str, range(len(names), count)))
 
 
 def _read_binary(output: OutputSignature, scores: Array) -> Columns:

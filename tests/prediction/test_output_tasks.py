@@ -15,8 +15,10 @@ from click.testing import CliRunner, Result
 
 import netc
 from netc.cli import cli
+from netc.prediction.copied_columns import CopiedColumns
 from netc.prediction.model_signature import BINARY, CLASSES, VALUE, ModelSignature, OutputSignature
-from netc.prediction.predictions import make_columns
+from netc.prediction.prediction_files import write_predictions
+from netc.prediction.predictions import Predictions, make_columns
 
 KINDS = ("ash", "beech", "oak")
 ROWS = {"width": [-1.5, 0.25, 3.0], "height": [2.0, 10.0, -4.0]}
@@ -136,6 +138,36 @@ def test_classes_along_the_last_axis() -> None:
     signature = ModelSignature("npz", {}, (), (OutputSignature("s", CLASSES, "token", ("a", "b"), axis=-1),))
     columns = make_columns({"s": np.array([[[0.0, 1.0], [3.0, 2.0], [0.0, 5.0]]])}, signature)
     assert columns["predicted_token"].tolist() == [["b", "a", "b"]]
+
+
+@pytest.mark.parametrize(("classes", "names"), [(("a", "b"), ["a", "b", "2"]), ((), ["0", "1", "2"])])
+def test_more_classes_than_names(classes: tuple[str, ...], names: list[str]) -> None:
+    signature = ModelSignature("csv", {}, (), (OutputSignature("s", CLASSES, "kind", classes),))
+    columns = make_columns({"s": np.array([[0.0, 1.0, 5.0], [0.0, 1.0, 0.5]])}, signature)
+    assert list(columns) == ["predicted_kind", *(f"probability_{name}" for name in names)]
+    assert [str(label) for label in columns["predicted_kind"]] == [names[2], names[1]]
+
+
+def test_a_changed_file_is_refused(folder: Path) -> None:
+    (folder / "parts.net").write_text("block part(n) {\n  in -> dense n relu\n}\n")
+    spec = 'use "parts.net": part\nx = input 2\nscores = x -> part 4 -> dense 3\n'
+    section = SECTION.format(target="kind = input [] int64", loss="(scores, kind) -> cross_entropy", columns="")
+    (folder / "a.net").write_text(spec + section)
+    netc.train(folder / "a.net", output=folder / "changed")
+    assert run_cli(str(folder / "changed"), "1,2").exit_code == 0
+    (folder / "parts.net").write_text("block part(n) {\n  in -> dense n tanh\n}\n")
+    refused = run_cli(str(folder / "changed"), "1,2")
+    assert refused.exit_code == 1
+    assert "a file that its spec uses is not what it was" in refused.stderr
+    assert "restore the file" in refused.stderr
+
+
+def test_json_has_no_nan(tmp_path: Path) -> None:
+    results = Predictions(
+        {"s": np.zeros(2)}, {"v": np.array([[1.5, np.nan], [np.inf, -2.0]]), "n": np.array([1, 2]), "t": np.array(["a", None], object)}
+    )
+    write_predictions(str(tmp_path / "o.json"), [results], CopiedColumns(), ".json")
+    assert json.loads((tmp_path / "o.json").read_text()) == [{"v": [1.5, None], "n": 1, "t": "a"}, {"v": [None, -2.0], "n": 2, "t": None}]
 
 
 def test_scores_of_nan_have_no_class() -> None:

@@ -16,6 +16,7 @@ from netc.dsl.record import Record
 
 from ...training.data.encodings import BOOLEAN, CATEGORY, INTEGER, NUMBER, ColumnEncoding
 from ..model_signature import BINARY, CLASSES, LOG_CLASSES, PROBABILITIES, PROBABILITY, OutputSignature, Step
+from ..predictions import name_classes
 from ..predictor import Predictor
 
 CLASS_TASKS = (CLASSES, LOG_CLASSES, PROBABILITIES)
@@ -129,8 +130,8 @@ def _plan_output(port: Port, output: OutputSignature) -> ExampleOutput:
     if output.task not in CLASS_TASKS and width > 1:
         titles = output.columns if len(output.columns) == width else tuple(f"{target}_{i}" for i in range(width))
     classes = output.classes
-    if output.task in CLASS_TASKS and len(classes) != width:
-        classes = tuple(map(str, range(width)))
+    if output.task in CLASS_TASKS:
+        classes = name_classes(classes, width)
     if output.task in BINARY_TASKS and len(classes) != 2:
         classes = ("0", "1")
     return ExampleOutput(port.name, port.dtype.name, output.task, classes, titles, output.steps)
