@@ -33,7 +33,7 @@ COMMANDS = {
     "train": "Train a network with the `train` section of its spec.",
     "tokenizer": "Train a tokenizer on texts.",
     "predict": "Predict new rows or images with a trained model.",
-    "evaluate": "Compute the metrics of a trained model on labeled data, and write a report.",
+    "evaluate": "Compute metrics of a trained model on labeled data.",
     "generate": "Generate text with a trained decoder, token by token.",
     "plan": "Plan a training: memory, largest batch, fastest possible step.",
     "plot": "Draw the losses and metrics of training runs.",
