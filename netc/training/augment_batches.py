@@ -8,6 +8,9 @@ threads, micro-batches and processes, and PyTorch's default generator stays as i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from threading import Barrier
 
 import torch
 from torch import Tensor
@@ -17,7 +20,7 @@ from netc.compiler.errors.recipe_errors import WrongSetting
 from ..errors import CompileError
 from ..files.file_problems import make_diagnostic
 from .data.data_source import Indices
-from .data.pictures import thread_pool
+from .data.pictures import count_cores
 from .recipe import Recipe
 from .sample_generator import SampleGenerator
 from .section_file import SectionFile
@@ -37,7 +40,7 @@ class SampleAugmenter:
             return dict(batch)
         seeds = [self.file.make_sample_seed(step, sample) for sample in samples.tolist()]
         rows = [{name: batch[name][row] for name in self.names} for row in range(len(samples))]
-        augmented = list(thread_pool().map(self._augment_sample, rows, seeds))
+        augmented = list(_thread_pool().map(self._augment_sample, rows, seeds))
         return {**batch, **{name: torch.stack([row[name] for row in augmented]) for name in self.names}}
 
     def _augment_sample(self, sample: dict[str, Tensor], seed: int) -> dict[str, Tensor]:
@@ -53,3 +56,22 @@ class SampleAugmenter:
 
     def _reject_sample(self, why: str) -> CompileError:
         return CompileError((make_diagnostic(WrongSetting("augment", why), self.span),))
+
+
+@cache
+def _thread_pool() -> ThreadPoolExecutor:
+    """Return a thread for each core, whose operators compute in one thread each."""
+    # Each operator would start a team of threads otherwise, and the teams of all samples would wait for each other.
+    count, usual = count_cores(), torch.get_num_threads()
+    pool = ThreadPoolExecutor(count, thread_name_prefix="netc-augment", initializer=_use_one_thread)
+    started = Barrier(count + 1)
+    for _ in range(count):
+        pool.submit(started.wait)
+    started.wait()
+    torch.set_num_threads(usual)  # PyTorch also gives the last number that was set to threads that start later
+    return pool
+
+
+def _use_one_thread() -> None:
+    torch.set_num_threads(1)
+    torch.get_num_threads()  # a thread takes over the number that was set last at its first question

@@ -18,6 +18,7 @@ from netc.analysis import Choice, analyze_training
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.errors import CompileError
+from netc.training.augment_batches import _thread_pool
 from netc.training.batches import BatchLoader
 from netc.training.data.data_source import ArraySource
 from netc.training.objective import Objective
@@ -114,6 +115,23 @@ def test_default_generator_is_left_alone() -> None:
     before = torch.default_generator.get_state()
     load_steps(SPEC, pictures(), range(3))
     assert torch.equal(before, torch.default_generator.get_state())
+
+
+def test_number_of_threads_is_left_alone() -> None:
+    """Of this thread, and of threads that start later."""
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        _thread_pool.cache_clear()
+        load_steps(SPEC, pictures(), range(2))
+        counts = [torch.get_num_threads()]
+        thread = threading.Thread(target=lambda: counts.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        assert counts == [3, 3]
+        assert _thread_pool().submit(torch.get_num_threads).result() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("accumulate", [2, 3])

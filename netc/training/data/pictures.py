@@ -84,7 +84,7 @@ class ImageDecoder(Record):
 
 def decode_images(decoder: ImageDecoder, contents: list[tuple[str, ImageContent]]) -> Array:
     """Decode named images in several threads, in their order. Raises `DataError`, also if they differ in size."""
-    images = list(thread_pool().map(lambda named: _decode_named_image(decoder, *named), contents))
+    images = list(_thread_pool().map(lambda named: _decode_named_image(decoder, *named), contents))
     for (name, _), image in zip(contents, images, strict=True):
         if image.shape != images[0].shape:
             sizes = f"{_format_shape(image)}, and `{contents[0][0]}` is {_format_shape(images[0])}"
@@ -105,10 +105,14 @@ def _format_shape(image: Array) -> str:
 
 
 @cache
-def thread_pool() -> ThreadPoolExecutor:
-    """Return the pool of threads for samples. Threads are enough: Pillow and PyTorch release Python's lock while they compute."""
-    # The affinity counts the cores that this process may use: a container often has fewer than the machine.
-    return ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+def _thread_pool() -> ThreadPoolExecutor:
+    """Return the pool of decoding threads. Threads are enough: Pillow releases Python's lock while it decodes."""
+    return ThreadPoolExecutor(count_cores())
+
+
+def count_cores() -> int:
+    """Count the cores that this process may use: a container often has fewer than the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def require_pillow() -> None:
