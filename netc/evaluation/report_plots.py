@@ -13,7 +13,7 @@ import numpy as np
 from ..training.curves import COLORS
 from ..training.data.data_source import Array
 
-SIZE, LEFT, BOTTOM, TOP, RIGHT = 320, 58, 40, 12, 12
+SIZE, LEFT, BOTTOM, TOP, RIGHT = 320, 58, 40, 12, 26
 """The size of the plotting area and its margins, in pixels."""
 _MAX_POINTS = 2000
 """The number of points that a scatter plot shows."""
