@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 import netc
 from netc.cli import cli
+from netc.cli.write_progress import show_sample_progress
 from netc.prediction.copied_columns import CopiedColumns
 from netc.prediction.model_signature import BINARY, CLASSES, VALUE, ModelSignature, OutputSignature
 from netc.prediction.prediction_files import write_predictions
@@ -344,3 +345,17 @@ def test_images(tmp_path: Path) -> None:
         np.testing.assert_allclose([float(row["probability_dog"]) for row in rows], expected, atol=1e-5)
     missing = run_cli(str(tmp_path / "run"), "no.png")
     assert "there is no file `no.png`" in missing.stderr
+
+
+def test_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar ends with all samples, and the batches pass unchanged."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    monkeypatch.setattr("sys.stderr", stream)
+    with show_sample_progress(1500) as progress:
+        assert list(progress(["a" * 1000, "b" * 500])) == ["a" * 1000, "b" * 500]
+    assert "1500/1500" in stream.getvalue()
