@@ -26,7 +26,7 @@ from netc.dsl.source import Span
 
 from .errors import CompileError
 from .files.file_problems import NoModel, make_diagnostic
-from .files.published_specs import PublishedSource
+from .files.read_spec import PublishedSource
 from .files.source_files import Unreadable
 from .files.spec_loader import SpecLoader
 from .files.used_files import UsedFiles

@@ -45,7 +45,7 @@ def command(run: str, data: str, output: str | None, top_k: int | None, in_json:
     from ..evaluation.evaluate_model import evaluate_model
     from ..evaluation.scores import NoScikitLearn
     from ..prediction.load_predictor import load
-    from ..prediction.predictor import UnfitData
+    from ..prediction.unfit_data import UnfitData
 
     try:
         evaluation = evaluate_model(load(run, device), data, batch, top_k)

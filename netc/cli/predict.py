@@ -64,7 +64,7 @@ def command(run: str, values: tuple[str, ...], data: str | None, output: str | N
     """
     _check_usage(values, data, output, run)
     from ..prediction.load_predictor import load
-    from ..prediction.predictor import BATCH, UnfitData
+    from ..prediction.unfit_data import BATCH, UnfitData
     from .runnable import check_device, start_session
 
     check_device(device)

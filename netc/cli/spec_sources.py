@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 
 from netc.dsl.source import SourceFile
 
-from ..files.published_specs import find_published, read_spec
+from ..files.published_specs import find_published
+from ..files.read_spec import read_spec
 from ..files.source_files import read_stdin
 
 ONNX = ".onnx"

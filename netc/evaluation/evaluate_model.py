@@ -7,16 +7,16 @@ a target. Always: the inputs and the targets are read with the encodings of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from netc.dsl.record import Record
 
 from ..inputs.argument_types import check_arguments
-from ..prediction.model_signature import BINARY, CLASSES, LABEL, PROBABILITY, VALUE, OutputSignature
+from ..prediction.model_signature import BINARY, CLASSES, LABEL, PROBABILITY, VALUE, ModelSignature, OutputSignature
 from ..prediction.predictions import Predictions, compute_probabilities, compute_values
-from ..prediction.predictor import BATCH, Predictor
+from ..prediction.unfit_data import BATCH
 from ..training.data.data_columns import InputColumns
 from ..training.data.data_source import Array, describe_sample
 from .read_targets import IGNORED, read_targets, refuse_data
@@ -24,6 +24,20 @@ from .scores import Scores, score_binary, score_classes, score_labels, score_val
 
 _MAX_COLUMNS = 20
 """An output with more columns of numbers than this is evaluated as one."""
+
+
+class Predictor(Protocol):
+    """What an evaluation needs of a `netc.Predictor`, whose own method `evaluate` calls this module."""
+
+    name: str
+    signature: ModelSignature
+
+    @property
+    def output_names(self) -> tuple[str, ...]: ...
+
+    def open_columns(self, data: Any, described: str | None = None, with_targets: bool = False) -> InputColumns: ...
+
+    def predict_columns(self, columns: InputColumns, batch: int = BATCH) -> Iterator[Predictions]: ...
 
 
 class TargetEvaluation(Record):
@@ -87,7 +101,7 @@ def _choose_outputs(predictor: Predictor) -> list[OutputSignature]:
     chosen: dict[str, OutputSignature] = {}
     for output in predictor.signature.outputs:
         known = chosen.get(output.target)
-        if output.target and output.name in predictor.session.outputs and (known is None or known.task == LABEL):
+        if output.target and output.name in predictor.output_names and (known is None or known.task == LABEL):
             chosen[output.target] = output
     return list(chosen.values())
 

@@ -12,7 +12,7 @@ from netc.compiler.errors.data_errors import CannotReadData
 from netc.dsl.diagnostics.suggest import find_similar_names
 
 from ..prediction.model_signature import BINARY, PROBABILITY, VALUE, OutputSignature
-from ..prediction.predictor import UnfitData
+from ..prediction.unfit_data import UnfitData
 from ..training.data.data_columns import InputColumns
 from ..training.data.data_source import Array, Source, describe_sample
 from ..training.data.encodings import EncodedSource

@@ -21,7 +21,6 @@ from netc.dsl.source import SourceFile
 
 from .file_access import SUFFIX
 from .package_data import find_data_folder
-from .source_files import read_file
 
 SPECS_FOLDER = find_data_folder("specs", "specs")
 LIBRARY = "std"
@@ -34,19 +33,6 @@ class PublishedSpec(Record):
 
     path: str
     complete: tuple[str, ...]
-
-
-class PublishedSource(SourceFile):
-    """The text of a published file. `model` is the model that its name stands for; None if it is the name of the file."""
-
-    def __init__(self, path: str, text: str, model: str | None) -> None:
-        super().__init__(f"zoo/{path}", text)
-        self.model = model
-
-    def name_model(self) -> str:
-        """Return a model of the file: the one that the name stands for, or the first."""
-        path = self.name.removeprefix("zoo/")
-        return self.model or next(iter(_list_complete_models(path)), _get_stem(path))
 
 
 class NoSuchModel(ValueError):
@@ -68,15 +54,17 @@ def list_paths() -> tuple[str, ...]:
 @cache
 def list_published() -> tuple[PublishedSpec, ...]:
     """Return all files with their models. This parses all of them, so a look-up of one name does not call it."""
-    return tuple(PublishedSpec(path, _list_complete_models(path) or (_get_stem(path),)) for path in list_paths())
+    return tuple(PublishedSpec(path, list_complete_models(path) or (get_stem(path),)) for path in list_paths())
 
 
 @cache
-def _list_complete_models(path: str) -> tuple[str, ...]:
-    return tuple(complete_models(parse_source(SourceFile(path, _read_text(path)))[0]))
+def list_complete_models(path: str) -> tuple[str, ...]:
+    """Return the models of a file that need no arguments."""
+    return tuple(complete_models(parse_source(SourceFile(path, read_text(path)))[0]))
 
 
-def _get_stem(path: str) -> str:
+def get_stem(path: str) -> str:
+    """Return the name of a file without its folders and its ending."""
     return path.rpartition("/")[2].removesuffix(SUFFIX)
 
 
@@ -85,26 +73,17 @@ def resolve_path(path: str) -> str:
     return os.path.join(SPECS_FOLDER, *path.split("/"))
 
 
-def _read_text(path: str) -> str:
+def read_text(path: str) -> str:
+    """Return the text of a file."""
     with open(resolve_path(path), encoding="utf-8") as file:
         return file.read()
-
-
-def read_spec(path: str) -> tuple[SourceFile, str]:
-    """Return the text of a file, or of a published spec if there is no such file, and the path of the file. Raises `Unreadable`."""
-    # Only a bare name: a misspelled path must not be another text.
-    published = find_published(path) if path.isidentifier() and not os.path.lexists(path) else None
-    if published is None:
-        return read_file(path), path
-    where, model = published
-    return PublishedSource(where, _read_text(where), model), resolve_path(where)
 
 
 def find_similar_published(name: str) -> tuple[str, ...]:
     """Return the names of published models and files that are similar to a bare name."""
     if not name.isidentifier():
         return ()
-    names = [model for entry in list_published() for model in (*entry.complete, _get_stem(entry.path))]
+    names = [model for entry in list_published() for model in (*entry.complete, get_stem(entry.path))]
     return tuple(find_similar_names(name, dict.fromkeys(names)))
 
 
@@ -126,6 +105,6 @@ def find_published(name: str) -> tuple[str, str | None] | None:
     if files:
         return files[0], None
     for path in list_paths():  # the pattern is a quick test, so that only the file with the model is parsed
-        if name in _MODEL.findall(_read_text(path)) and name in _list_complete_models(path):
+        if name in _MODEL.findall(read_text(path)) and name in list_complete_models(path):
             return path, name
     return None

@@ -7,7 +7,7 @@ training; a column that is missing, or a cell without a meaning, is an error, ne
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -30,23 +30,13 @@ from .decoder_steps import NoGenerator
 from .model_signature import InputSignature, ModelSignature
 from .open_samples import find_image_column, open_samples
 from .predictions import Predictions, make_columns
+from .unfit_data import BATCH, UnfitData
 
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
 
     from ..evaluation.evaluate_model import Evaluation
     from .text_generator import Prompt, TextGenerator, Token
-
-BATCH = 256
-"""The number of samples that are computed together, unless the caller says another."""
-
-
-class UnfitData(ValueError):
-    """Data that the model cannot read. `problems` has everything that is wrong."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("; ".join(problem.format_message() for problem in problems))
-        self.problems = tuple(problems)
 
 
 class Predictor:
@@ -108,6 +98,11 @@ class Predictor:
     def iterate_batches(self, data: Any, *, batch: int = BATCH) -> Iterator[Predictions]:
         """Yield the predictions of the samples in order, `batch` at a time."""
         return self.predict_columns(self.open_columns(data), batch)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the model's outputs, in order."""
+        return tuple(self.session.outputs)
 
     def predict_columns(self, columns: InputColumns, batch: int = BATCH) -> Iterator[Predictions]:
         """Yield the predictions for opened data in order, `batch` at a time. Raises `UnfitData`."""

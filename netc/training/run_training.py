@@ -24,7 +24,7 @@ from netc.dsl.source import SourceFile, Span
 from ..analysis import Choice, analyze_training
 from ..errors import CompileError
 from ..files.file_problems import make_diagnostic
-from ..files.published_specs import PublishedSource, read_spec
+from ..files.read_spec import PublishedSource, read_spec
 from ..files.source_files import Unreadable
 from ..files.spec_hash import hash_spec
 from ..inputs.checkpoint import to_checkpoint

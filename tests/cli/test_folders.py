@@ -42,7 +42,7 @@ def test_all_specs_are_formatted(folder: Path) -> None:
     assert (folder / "below/.hidden.net").read_text() == "not a spec"
 
 
-@pytest.mark.parametrize("word", ["export", "eval", "generate", "show", "list", "fit"])
+@pytest.mark.parametrize("word", ["export", "eval", "deploy", "show", "list", "fit"])
 def test_words_of_other_tools(word: str) -> None:
     from netc.cli import FOREIGN_COMMANDS
 

@@ -75,7 +75,7 @@ def test_a_file_is_not_overwritten(folder: Path) -> None:
 WRONG = {
     "no such name": (("model.py:Nte", "--input", "8"), "did you mean `Net`?"),
     "no such file": (("other.py:Net", "--input", "8"), "cannot be imported"),
-    "no such package": (("nowhere.at_all:Net", "--input", "8"), "cannot be imported"),
+    "no such package": (("nowhere.at_all:Net", "--input", "8"), "there is no Python module `nowhere`"),
     "raises": (("model.py:broken", "--input", "8"), "RuntimeError: no such thing"),
     "no module": (("model.py:number", "--input", "8"), "is no class or function"),
     "wrong argument": (("model.py:Net", "--input", "8", "--args", "height=3"), "cannot be called: TypeError"),

@@ -21,7 +21,17 @@ FOLDERS = ("bench", "compiler", "dsl", "editors", "netc", "playground", "tests")
 NAME = re.compile(r"(?<![\w/.{}*<>-])((?:\.\./)*(?:[\w-]+/)*[\w-]+\.py)\b")
 ANY = re.compile(r"\b[A-Z]{2,}\b|(?<=_)[A-Z]{2,}\b")
 EXAMPLES = {
-    *("classifier.py", "file.py", "flowers.py", "mlp-2.py", "mlp.py", "snakes.py", "train.py"),  # what users may have
+    *(
+        "classifier.py",
+        "file.py",
+        "flowers.py",
+        "flowers_example.py",
+        "models/flowers_example.py",
+        "mlp-2.py",
+        "mlp.py",
+        "snakes.py",
+        "train.py",
+    ),  # what users may have
     *("flax_emitters.py", "flax_framework.py", "flax_library.py"),  # of a backend that CONTRIBUTING.md makes
     *("onnx_ml_pb2.py", "sitecustomize.py"),  # of the package onnx, of Python
 }

@@ -17,7 +17,7 @@ from PIL import Image
 
 import netc
 from netc.cli import cli
-from netc.prediction.predictor import UnfitData
+from netc.prediction.unfit_data import UnfitData
 
 metrics = pytest.importorskip("sklearn.metrics")
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import netc
 from netc.cli import cli
-from netc.prediction.predictor import UnfitData
+from netc.prediction.unfit_data import UnfitData
 
 SPEC = """measures = input 2
 town = input [] int64

@@ -11,7 +11,7 @@ import pytest
 import netc
 from netc.analysis import Choice, analyze_training
 from netc.dsl.source import SourceFile
-from netc.prediction.predictor import UnfitData
+from netc.prediction.unfit_data import UnfitData
 from netc.training.recipe import read_recipe
 from tests.training.opened import opened, said
 

@@ -7,6 +7,7 @@ plugins, with the class of the model last. Always: the same program gives the sa
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,8 +42,6 @@ _STANDARD = {
     r"\bpartial\(": "from functools import partial",
 }
 """The imports from the standard library, by the pattern in the text that needs them."""
-_PACKAGES = re.compile(r"(?:import|from) (?:numpy|torchvision)\b")
-"""Imports that are not from the standard library."""
 
 
 class Parts(Record):
@@ -151,13 +150,22 @@ class SourceWriter:
     def _list_imports(self, text: str, outside: Sequence[str], others: Sequence[str]) -> list[str]:
         # The lines are found by patterns in the text, so a file never imports a module that it does not use.
         imports = {line for pattern, line in _STANDARD.items() if re.search(pattern, text)}
-        packages = [line for line in others if _PACKAGES.match(line)]
+        packages = [line for line in others if not _is_standard(line)]
         standard = _merge_imports({*imports, *others}.difference(packages))
         lines = [line for line in packages if line.startswith("import")]
         lines += [line for pattern, line in self.framework.imports if re.search(pattern, text)]
         lines += sorted(line for line in packages if line.startswith("from"))
         plugins = ["", *(f"import {module}" for module in outside)] if outside else []
         return [*standard, "", *lines, *plugins] if standard else [*lines, *plugins]
+
+
+def _is_standard(line: str) -> bool:
+    """Whether a line imports from the standard library.
+
+    >>> _is_standard("from collections.abc import Iterator"), _is_standard("import numpy as np")
+    (True, False)
+    """
+    return line.split()[1].partition(".")[0] in sys.stdlib_module_names
 
 
 def _merge_imports(lines: Iterable[str]) -> list[str]:

@@ -25,9 +25,9 @@ import numpy as np
 
 from netc.dsl.record import Record
 
-from .cells import MISSING
 from .data_paths import check_memory, check_regular_file, translate_os_errors
 from .data_source import Array, ArraySource, DataError, Indices, TableColumn
+from .table_cells import MISSING
 
 _ROWS_AT_ONCE = 8192
 """Rows that are converted together, so that only these are in memory as Python strings, which take many times the size of the file."""

@@ -24,7 +24,9 @@ from netc.compiler.types.tensor_types import DType
 from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record, replace
 
-from .cells import (
+from .data_columns import ColumnSpec, InputColumns, list_columns
+from .data_source import Array, Indices, Source, TableColumn, describe_sample
+from .table_cells import (
     dates_to_days,
     find_unique_cells,
     format_category,
@@ -35,8 +37,6 @@ from .cells import (
     parse_date,
     parse_number,
 )
-from .data_columns import ColumnSpec, InputColumns, list_columns
-from .data_source import Array, Indices, Source, TableColumn, describe_sample
 from .table_rules import MEDIAN, NO_RULES, NONE, CategoryRule, FillRule, LocatedProblem, TableRules
 
 CATEGORY, BOOLEAN, DATE, INTEGER, NUMBER = "category", "boolean", "date", "integer", "number"

@@ -21,8 +21,8 @@ import numpy as np
 
 from netc.compiler.types.numpy_types import to_array
 
-from .cells import convert_objects
 from .data_source import Array, ArraySource, DataError, Indices, Source, TableColumn
+from .table_cells import convert_objects
 
 
 class ItemSource:
