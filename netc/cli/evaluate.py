@@ -47,8 +47,9 @@ def command(run: str, data: str, output: str | None, top_k: int | None, in_json:
     from ..prediction.load_predictor import load
     from ..prediction.unfit_data import UnfitData
 
+    predictor = load(run, device)
     try:
-        evaluation = evaluate_model(load(run, device), data, batch, top_k)
+        evaluation = evaluate_model(predictor, data, batch, top_k)
     except UnfitData as unfit:
         for problem in unfit.problems:
             write_error(problem.format_message(), *problem.format_help(), notes=problem.format_notes(), code=problem.code)

@@ -52,9 +52,11 @@ def _describe_data(program: Program, checkpoint: Checkpoint | None) -> tuple[tup
     from ..prediction.model_signature import METADATA_KEY, find_signature
 
     signature = find_signature(folder)
-    names = {value.name for value in program.main.inputs}
-    # Weights of a run fit other models too, such as a part of the trained one, whose inputs are not what the run read.
-    if signature is None or not names.issuperset(item.name for item in signature.inputs):
+    types = {value.name: value.type for value in program.main.inputs}
+    outputs = {name: value.type for name, value in zip(program.main.output_names, program.main.outputs, strict=True)}
+    # Weights of a run fit other models too, such as a part of the trained one: its inputs are not what the run read, or its outputs have
+    # another number of classes.
+    if signature is None or not types.keys() >= {item.name for item in signature.inputs} or not signature.fits_outputs(outputs):
         return ()
     return ((METADATA_KEY, json.dumps(signature.to_json(), ensure_ascii=False)),)
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.record import Record
 
 from ..training.data.encodings import KINDS, ColumnEncoding
@@ -27,6 +28,7 @@ CLASSES, LOG_CLASSES, PROBABILITIES, LABEL = "classes", "log_classes", "probabil
 the number of the class."""
 BINARY, PROBABILITY, VALUE = "binary", "probability", "value"
 """Other tasks. The output is: the logit of one probability; a probability; numbers that predict the target, or numbers without one."""
+_SCORED = (CLASSES, LOG_CLASSES, PROBABILITIES)
 TASKS = frozenset((CLASSES, LOG_CLASSES, PROBABILITIES, LABEL, BINARY, PROBABILITY, VALUE))
 STEPS = frozenset(("add", "sub", "mul", "div", "exp", "log", "expm1", "log1p"))
 Step = tuple[str, float]
@@ -90,6 +92,18 @@ class ModelSignature(Record):
     def find_output(self, name: str) -> OutputSignature:
         """Return the meaning of an output; numbers, if training said nothing of it."""
         return next((output for output in self.outputs if output.name == name), OutputSignature(name))
+
+    def fits_outputs(self, types: Mapping[str, TensorType]) -> bool:
+        """Whether a model with these outputs has a score for each class of each target."""
+        for output in self.outputs:
+            if output.task not in _SCORED or output.name not in types:
+                continue
+            shape = types[output.name].shape
+            count = shape[output.axis] if -len(shape) <= output.axis < len(shape) else 0
+            # A network may have more scores than the data has classes.
+            if isinstance(count, int) and count < len(output.classes):
+                return False
+        return True
 
 
 def signature_from_json(content: Any) -> ModelSignature:

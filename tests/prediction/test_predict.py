@@ -115,3 +115,12 @@ def test_one_row_on_the_command_line(folder: Path) -> None:
 def test_refused_rows(folder: Path, columns: dict[str, list[object]], message: str) -> None:
     with pytest.raises(UnfitData, match=message):
         netc.load(folder / "run")({name: np.array(cells) for name, cells in columns.items()})
+
+
+def test_weights_for_another_head_have_no_signature(folder: Path) -> None:
+    """The run's class names would name the scores of another network."""
+    network, _, _ = SPEC.partition("train {")
+    text = network.replace("scores = hidden -> dense 3", "every = hidden -> dense 3\nscores = every -> slice axis=1 stop=2")
+    netc.compile(text).save(folder / "half.onnx", weights=folder / "run")
+    result = run_cli("predict", str(folder / "half.onnx"), "--data", str(folder / "new.csv"))
+    assert (result.exit_code, "it has no signature of its data" in result.stderr) == (1, True)
