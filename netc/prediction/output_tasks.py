@@ -16,6 +16,7 @@ from typing import Any
 from netc.compiler.ir.graph import OpNode
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import Training
+from netc.compiler.ops.shape import Permute, Transpose
 from netc.dsl.record import Record
 
 from .model_signature import BINARY, CLASSES, LABEL, LOG_CLASSES, PROBABILITIES, PROBABILITY, VALUE, OutputSignature, Step
@@ -33,6 +34,7 @@ _LOSSES = {
 """The task of an output that one of these losses compares with a target."""
 _KEEPS_MEANING = frozenset(("cast", "squeeze", "unsqueeze", "reshape", "flatten"))
 """Operators that change the type or the shape of a tensor, but not the meaning of its numbers."""
+_MOVES_AXES = (Permute, Transpose)
 _DERIVED = {
     (CLASSES, "softmax"): PROBABILITIES,
     (CLASSES, "log_softmax"): LOG_CLASSES,
@@ -76,7 +78,7 @@ def find_output_tasks(training: Training) -> Iterator[OutputSignature]:
         guess_value, task = _trace_source(guess.value, task, outer_producers)
         if id(guess_value) not in inner:
             continue
-        axis = _find_class_axis(guess_value, node.inputs[0])
+        axis = _find_class_axis(guess_value, node.inputs[0], outer_producers)
         known = dict(_list_sources(inner[id(guess_value)], task, inner_producers))
         steps = (*guess.steps, *((_INVERSES[name], number) for name, number in reversed(target.steps)))
         for value, name in zip(call.graph.outputs, call.graph.output_names, strict=True):
@@ -94,7 +96,8 @@ def _trace_origin(value: Value, producers: Producers, may_compute: bool) -> _Ori
     steps: list[Step] = []
     while (node := producers.get(id(value))) is not None:
         new_steps = _list_steps(node) if may_compute else None
-        if node.op.name not in _KEEPS_MEANING and new_steps is None:
+        # Transposed values are in another order than the target, which a table of predictions would not show.
+        if node.op.name not in _KEEPS_MEANING and new_steps is None and (may_compute or not isinstance(node.op, _MOVES_AXES)):
             break
         steps[:0] = new_steps or ()
         value = node.inputs[0]
@@ -120,7 +123,7 @@ def _list_steps(node: OpNode) -> tuple[Step, ...] | None:
 
 def _trace_source(value: Value, task: str, producers: Producers) -> tuple[Value, str]:
     """Go back to the first tensor whose task is known, within the section: from `scores -> log_softmax` to `scores`."""
-    *_, last = _list_values(value, task, producers)
+    *_, last = _list_values(value, task, producers, through_layouts=True)
     return last
 
 
@@ -130,10 +133,11 @@ def _list_sources(value: Value, task: str, producers: Producers) -> Iterator[tup
         yield id(source), source_task
 
 
-def _list_values(value: Value, task: str, producers: Producers) -> Iterator[tuple[Value, str]]:
+def _list_values(value: Value, task: str, producers: Producers, through_layouts: bool = False) -> Iterator[tuple[Value, str]]:
     yield value, task
     while (node := producers.get(id(value))) is not None:
-        before = task if node.op.name in _KEEPS_MEANING else _SOURCES.get((task, node.op.name))
+        is_kept = node.op.name in _KEEPS_MEANING or (through_layouts and isinstance(node.op, _MOVES_AXES))
+        before = task if is_kept else _SOURCES.get((task, node.op.name))
         if before is None:
             return
         value, task = node.inputs[0], before
@@ -156,8 +160,18 @@ def _derive_task(value: Value, known: Mapping[int, str], producers: Producers, a
     return _DERIVED.get((before, node.op.name)) if is_along_classes else None
 
 
-def _find_class_axis(output: Value, argument: Value) -> int:
-    """Return the axis of an output that has the classes. It is axis 1 of the loss's argument: `[N, T, V]` that is reshaped to `[N * T, V]`
-    has the classes last."""
-    is_reshaped = len(output.type.shape) != len(argument.type.shape)
-    return -1 if is_reshaped and len(argument.type.shape) == 2 else 1
+def _find_class_axis(output: Value, argument: Value, producers: Producers) -> int:
+    """Return the axis of an output that has the classes. It is axis 1 of the loss's argument.
+
+    For example, `[N, T, V]` that is reshaped to `[N * T, V]` or transposed to `[N, V, T]` has the classes last.
+    """
+    axis, value = 1, argument
+    while value is not output:
+        node = producers[id(value)]
+        source, rank = node.inputs[0], len(value.type.shape)
+        if isinstance(node.op, _MOVES_AXES):
+            axis = node.op.axis_order(source.type)[axis % rank]
+        elif len(source.type.shape) != rank and axis % rank == rank - 1 and source.type.shape[-1] == value.type.shape[-1]:
+            axis = -1
+        value = source
+    return axis

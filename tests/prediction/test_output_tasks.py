@@ -359,3 +359,26 @@ def test_progress_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     with show_sample_progress(1500) as progress:
         assert list(progress(["a" * 1000, "b" * 500])) == ["a" * 1000, "b" * 500]
     assert "1500/1500" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "(scores -> transpose 1 2, next) -> cross_entropy",
+        "(scores -> permute [0, 2, 1], next) -> cross_entropy",
+        "(scores -> reshape [-1, 256], next -> flatten 0) -> cross_entropy",
+        "(scores -> transpose 1 2 -> log_softmax axis=1, next) -> nll_loss",
+    ],
+)
+def test_classes_of_each_token(tmp_path: Path, loss: str) -> None:
+    """The class of a position is the one with the largest score there, wherever the section moves the axis of the classes."""
+    (tmp_path / "poem.txt").write_text("The quick brown fox jumps over the lazy dog. " * 5, encoding="utf-8")
+    spec = tmp_path / "tokens.net"
+    section = f'next = input 8 int64\n  loss = {loss}\n  data text "poem.txt" length=8\n  steps 1\n'
+    spec.write_text(f"tokens = input 8 int64\nscores = tokens -> embedding 256 6 -> dense 256\ntrain {{\n  {section}}}\n", encoding="utf-8")
+    netc.train(spec, output=tmp_path / "run")
+    tokens = np.arange(16).reshape(2, 8)
+    result = netc.load(tmp_path / "run")({"tokens": tokens})
+    module = netc.compile_file(spec).module(weights=tmp_path / "run").eval()
+    with torch.no_grad():
+        np.testing.assert_array_equal(result["predicted_next"], module(torch.from_numpy(tokens)).argmax(2).numpy())
