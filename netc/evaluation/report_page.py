@@ -217,6 +217,8 @@ def _read_cells(evaluation: Evaluation, indices: Array) -> dict[str, Array]:
 
 
 def _format_cell(cell: object) -> str:
+    if isinstance(cell, (float, np.floating)) and np.isnan(cell):  # an empty cell of the table
+        return ""
     return f"{cell:.6g}" if isinstance(cell, (float, np.floating)) else str(cell)[:60]
 
 
