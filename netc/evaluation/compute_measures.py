@@ -74,6 +74,7 @@ def _measure_classes(metrics: Any, rule: MeasureRule, truth: Array, probabilitie
         "precision": lambda: metrics.precision_score(truth, predicted, **average),
         "recall": lambda: metrics.recall_score(truth, predicted, **average),
         "log_loss": lambda: metrics.log_loss(truth, probabilities, labels=labels),
+        "perplexity": lambda: math.exp(metrics.log_loss(truth, probabilities, labels=labels)),
         "top_k": lambda: (
             metrics.top_k_accuracy_score(truth, probabilities, k=rule.k, labels=labels)
             if len(labels) > 2

@@ -42,6 +42,7 @@ MEASURES = {
     "precision": MeasureKind(_MANY | _TWO, options=("average",)),
     "recall": MeasureKind(_MANY | _TWO, options=("average",)),
     "log_loss": MeasureKind(_MANY | _TWO, higher=False),
+    "perplexity": MeasureKind(_MANY, higher=False),
     "auroc": MeasureKind(_MANY | _TWO),
     "average_precision": MeasureKind(_MANY | _TWO),
     "top_k": MeasureKind(_MANY, options=("k",)),

@@ -68,7 +68,7 @@ def test_measures_are_those_of_scikit_learn(tmp_path: Path) -> None:
     samples = make_samples(31, 1)
     kinds = "measure f1 output=kinds; measure f1 average=micro output=kinds; measure f1 average=weighted output=kinds"
     kinds += "; measure auroc output=kinds; measure average_precision output=kinds; measure top_k k=2; measure log_loss output=kinds"
-    kinds += "; measure balanced_accuracy output=kinds; measure recall output=kinds; measure precision output=kinds"
+    kinds += "; measure perplexity; measure balanced_accuracy output=kinds; measure recall output=kinds; measure precision output=kinds"
     ripe = "; ".join(f"measure {name} output=ripe" for name in ("accuracy", "f1", "auroc", "average_precision", "log_loss"))
     found = measure(tmp_path, f"{kinds}; {ripe}; measure mae; measure rmse; measure r2", samples)
     probabilities, ripeness, grams = compute_outputs(tmp_path, samples)
@@ -83,6 +83,7 @@ def test_measures_are_those_of_scikit_learn(tmp_path: Path) -> None:
             "average_precision_kinds": metrics.average_precision_score(one_hot, probabilities, average="macro"),
             "top_2": metrics.top_k_accuracy_score(truth, probabilities, k=2),
             "log_loss_kinds": metrics.log_loss(truth, probabilities),
+            "perplexity": np.exp(metrics.log_loss(truth, probabilities)),
             "balanced_accuracy_kinds": metrics.balanced_accuracy_score(truth, guess),
             "recall_kinds": metrics.recall_score(truth, guess, average="macro"),
             "precision_kinds": metrics.precision_score(truth, guess, average="macro", zero_division=0),
