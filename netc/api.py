@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from netc.compiler.elaborate.model_precision import FULL
 from netc.dsl.source import SourceFile
 
 from .analysis import Analysis, Choice, Spec, analyze
@@ -113,7 +114,7 @@ def zoo(name: str, *, params: Mapping[str, object] | None = None, dims: Mapping[
 
 @check_arguments
 def train(
-    path: str | os.PathLike[str] | None = None,
+    path: str | os.PathLike[str] | Model | None = None,
     *,
     output: str | os.PathLike[str] | None = None,
     resume: str | os.PathLike[str] | None = None,
@@ -127,10 +128,11 @@ def train(
 ) -> Result:
     """Train a network with a train section of its spec, as `netc train` does.
 
-    `output` is the folder of a new run. `resume` is the folder of a run to continue, which needs no `path`. `section` selects one of
-    several sections. `model`, `params`, `dims` and `allow_paths` are as for `compile`. `report` is called with each `Report`: step, epoch,
-    results. The other arguments are as for the command: `data`, `validation`, `columns`, `epochs`, `steps`, `batch`, `seed`, `weights`, and
-    the settings of the engine, such as `device`. `data` may also be a data source of your own.
+    `path` is a file, or a model that `compile` or `compile_file` returned. `output` is the folder of a new run. `resume` is the folder of a
+    run to continue, which needs no `path`. `section` selects one of several sections. `model`, `params`, `dims` and `allow_paths` are as
+    for `compile`. `report` is called with each `Report`: step, epoch, results. The other arguments are as for the command: `data`,
+    `validation`, `columns`, `epochs`, `steps`, `batch`, `seed`, `weights`, and the settings of the engine, such as `device`. `data` may
+    also be a data source of your own.
 
     The result has the folder, the number of steps, and the results of the last validation, or of training without validation. Raises
     `CompileError` for errors in the spec or its data and for a loss that is not finite, and `RunError` for a folder that already has a run,
@@ -138,12 +140,28 @@ def train(
     """
     from .training.run_training import train_file
 
-    where = None if path is None and resume is not None else check_path(path)
+    text = None
+    choice = _make_choice(model, params, dims, allow_paths)
+    if isinstance(path, Model):
+        where, text, choice = _read_model(path, choice)
+    else:
+        where = None if path is None and resume is not None else check_path(path)
     if (output is None) == (resume is None):
         raise ValueError("give `output` for a new run, or `resume`")
     folder = check_path(output if output is not None else resume)
-    choice = _make_choice(model, params, dims, allow_paths)
-    return train_file(where, None, choice, check_name(section, "section"), folder, resume is not None, report or _ignore_report, **options)
+    return train_file(where, text, choice, check_name(section, "section"), folder, resume is not None, report or _ignore_report, **options)
+
+
+def _read_model(model: Model, choice: Choice) -> tuple[str | None, str | None, Choice]:
+    """Return the path or the text of a compiled model, and its choice."""
+    if choice != Choice():
+        raise ValueError("the model is compiled: give `model`, `params`, `dims` and `allow_paths` to `netc.compile`")
+    spec = model._require_spec()
+    if spec.choice.precision != FULL:
+        raise ValueError("parameters are trained in float32: compile the model without `dtype`, and give `precision` to `netc.train`")
+    if spec.path is not None and read_file(spec.path).text != spec.source.text:
+        raise ValueError(f"`{spec.path}` has changed since the model was compiled: compile it again")
+    return spec.path, None if spec.path is not None else spec.source.text, spec.choice
 
 
 def _ignore_report(report: Report) -> None:

@@ -260,12 +260,17 @@ class Model:
         from .training.objective import make_objective
 
         name = check_name(section, "section")
+        spec = self._require_spec()
+        training = spec.elaborate_training(name)
+        if spec.choice.model not in (None, training.model):
+            raise ValueError(f"the section `{training.name}` trains `{training.model}`, and this is `{spec.choice.model}`")
+        return make_objective(training, weights, seed)
+
+    def _require_spec(self) -> Spec:
+        """Return the spec, which has the train sections. Raises `ValueError` for a model that was made from a program."""
         if self._spec is None:
             raise ValueError("this model was made of a program, not of a spec: it has no train section")
-        training = self._spec.elaborate_training(name)
-        if self._spec.choice.model not in (None, training.model):
-            raise ValueError(f"the section `{training.name}` trains `{training.model}`, and this is `{self._spec.choice.model}`")
-        return make_objective(training, weights, seed)
+        return self._spec
 
     def summary(self, *, dtype: object = None, keep_io: bool = False) -> SpecSummary:
         """Return the stages with their shapes, parameters, FLOPs and bytes. `str()` of the summary is a table."""

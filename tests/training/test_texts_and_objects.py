@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
+import netc
 from netc.training.data.data_source import DataError
 from netc.training.data.prefetch import prefetch_results
 from netc.training.data.python import make_source
@@ -196,3 +198,24 @@ def test_an_error_is_where_its_result_would_be() -> None:
     assert [next(made), next(made)] == [0, 1]
     with pytest.raises(ZeroDivisionError):
         next(made)
+
+
+def test_a_compiled_model_is_trained(tmp_path: Path) -> None:
+    """A model, its text in a file and the command line give the same weights, on arrays and on a table in memory."""
+    text = "x = input 2\ny = x -> dense 3 -> dense 1 -> squeeze 1\ntrain { target = input []; loss = (y, target) -> mse_loss; steps 5 }\n"
+    (tmp_path / "m.net").write_text(text)
+    data = {"x": np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32), "target": np.arange(20.0)}
+    frame = pd.DataFrame({"target": data["target"], "a": data["x"][:, 0], "b": data["x"][:, 1]})
+    netc.train(tmp_path / "m.net", data=data, output=tmp_path / "file")
+    netc.train(netc.compile(text), data=data, output=tmp_path / "text")
+    netc.train(netc.compile_file(tmp_path / "m.net"), data=frame, columns={"x": "a,b"}, output=tmp_path / "frame")
+    expected = (tmp_path / "file/last.safetensors").read_bytes()
+    assert (tmp_path / "text/last.safetensors").read_bytes() == expected == (tmp_path / "frame/last.safetensors").read_bytes()
+    with pytest.raises(ValueError, match=r"give `model`, .* to `netc.compile`"):
+        netc.train(netc.compile(text), data=data, output=tmp_path / "run", dims={"T": 3})
+    model = netc.compile_file(tmp_path / "m.net")
+    (tmp_path / "m.net").write_text(text.replace("steps 5", "steps 6"))
+    with pytest.raises(ValueError, match="has changed since the model was compiled"):
+        netc.train(model, data=data, output=tmp_path / "run")
+    with pytest.raises(ValueError, match="trained in float32"):
+        netc.train(netc.compile(text, dtype="bfloat16"), data=data, output=tmp_path / "run")
