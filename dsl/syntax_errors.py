@@ -317,7 +317,7 @@ def _explain_missing_arrow(stop: Stop) -> Diagnostic | None:
             moved = (Edit(stop.span_between(stop.first.start, stop.token.end), named),) if begins else ()
             return errors.syntax_error(stop.span, "the name of an input comes before it", help=(f"write `{named}`",), edits=moved)
         if [token.type for token in stop.tokens_before[-2:]] == ["INPUT", "NUMBER"] and stop.token.text.isdecimal():
-            sizes = f"{stop.previous.text}x{stop.token.text}"
+            sizes = f"{stop.previous.text}x{stop.token.text}".replace("_", "")  # `100_000x8` is not a shape
             span = stop.span_between(stop.previous.start, stop.token.end)
             return errors.syntax_error(
                 span, "the sizes of a shape are separated by `x`", help=(f"write `{sizes}`",), edits=(Edit(span, sizes),)
@@ -332,7 +332,10 @@ def _explain_stray_argument(stop: Stop, previous: Token) -> Diagnostic:
     if previous.type == "NUMBER" and [token.type for token in stop.tokens_before[-3:-1]] in (["NAME", "MINUS"], ["NUMBER", "MINUS"]):
         minus = stop.tokens_before[-2]
         if stop.tokens_before[-3].end < minus.start and minus.end == previous.start:  # `draw x uniform -1 1`
-            return errors.negative_arguments(stop.span_between(minus.start, previous.end), [previous.text], True)
+            kinds = [token.type for token in stop.tokens_before]
+            # `input 3 x -1 2`: nothing says where the stage begins, so parentheses would only be the next error.
+            is_stage = "INPUT" not in kinds[max((i for i, kind in enumerate(kinds) if kind == "ARROW"), default=0) :]
+            return errors.negative_arguments(stop.span_between(minus.start, previous.end), [previous.text], is_stage)
     if previous.type != "NAME" or not stop.has_in_statement("INPUT"):
         return errors.syntax_error(stop.span, message, help=("write arguments after the name of a stage",))
     help = f"separate stages with `->`: `-> {previous.text} {stop.token.text}`"

@@ -43,7 +43,7 @@ class Elaborated:
         self._session = ElaborationSession(SpecLoader(source, str(path)))
         definitions = FileDefinitions(file, source)
         files = definitions.file_scope(self._session)
-        selected = select_model(definitions, small.model, self._session)
+        selected = select_model(definitions, files, small.model, self._session)
         assert selected is not None
         program = build_program(selected, files, {n: _as_tuple(v) for n, v in small.params.items()}, {}, self._session)
         assert program is not None
@@ -70,7 +70,7 @@ class Elaborated:
         assert not problems, text
         session = ElaborationSession()
         session.defaults = dict(self._session.defaults)
-        selected = select_model(FileDefinitions(file, source), None, session)
+        selected = select_model(FileDefinitions(file, source), scope, None, session)
         assert selected is not None
         program = build_program(selected, scope, {}, {}, session)
         return None if program is None or session.has_failed else netc.Model(program)
