@@ -144,6 +144,8 @@ def _standardize(args, x):  # type: ignore[no-untyped-def]
     axis = min(1, x.dim() - 1) if args.axis is None else args.axis
     if x.dim() == 0 or not -x.dim() <= axis < x.dim() or (args.axis is not None and axis % x.dim() == 0):
         raise IndexError("there is no such axis of features")
+    if not x.is_floating_point():
+        raise TypeError("mean and std are numbers with a fraction")
     if args.state is None:
         return x
     mean, std = (args.state[name].reshape([-1] + [1] * (x.dim() - 1 - axis % x.dim())) for name in ("mean", "std"))

@@ -277,7 +277,7 @@ def _shorten(number: float) -> float:
     """The shortest number that float32 rounds to the same: 0.7 for 0.699999988079071."""
     shortest = float(str(np.float32(number)))
     # The greatest float32 is 3.4028234663852886e+38, and its shortest digits, 3.4028235e+38, are a greater number.
-    return shortest if abs(shortest) <= np.finfo(np.float32).max else number
+    return shortest if abs(shortest) <= float(np.finfo(np.float32).max) else number
 
 
 def _is_tensor(node: Node) -> bool:
