@@ -1,8 +1,8 @@
-"""Classification losses: they are greater the less probability a network gives to the right class.
+"""Classification losses: they grow as the probability of the right class falls.
 
 In: scores or probabilities, and labels: class numbers, or a probability for each class. Out: one number, or with `reduction=none` one for
-each sample or element. Always: nothing broadcasts but the weights that say so, and numbers, options and defaults are those of
-torch.nn.functional. In ONNX, a class number that there is not is an error at run time too, or counts from the end.
+each sample or element. Always: nothing broadcasts but the weights that say so, and numbers, options and defaults are the same
+as in torch.nn.functional. In ONNX, a class number that does not exist is an error at run time too, or counts from the end.
 """
 
 from __future__ import annotations

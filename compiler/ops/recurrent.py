@@ -77,7 +77,7 @@ class Recurrent(WithRecurrence):
     extras = True
     gates: ClassVar[int] = 1
     cell_flops: ClassVar[int] = 1
-    drawn = "uniform within +-1 / sqrt(hidden), weights and biases; `recurrent_init` is that of the weights from state to state"
+    drawn = "uniform within +-1 / sqrt(hidden), weights and biases; `recurrent_init` draws the weights from state to state"
     x = Input(FLOATS, SEQUENCES)
     h = Input(ANY, STATES, like="x", optional=True)
     hidden = Arg(SIZE, positional=True, alias="hidden_size")

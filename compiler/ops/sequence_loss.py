@@ -21,10 +21,10 @@ from .operator import Arg, OperatorError, OpInputs
 class CtcLoss(Loss):
     """Connectionist temporal classification: the negative log likelihood of the classes, whatever their positions among the steps.
 
-    `log_probs` is `[T, N, classes]`, or `[T, classes]` for a single sequence, as `log_softmax` gives it. `targets` has the classes of each
-    sequence, `[N, S]`, or exactly those of all sequences in a row. `input_lengths` and `target_lengths` are `[N]`. `blank` is the class of
-    no class. `zero_infinity` makes 0 of losses, and of their gradients, where a sequence is too short for its classes. The mean is over
-    the losses, each divided by its `target_lengths`. PyTorch only.
+    `log_probs` is `[T, N, classes]`, or `[T, classes]` for a single sequence, as `log_softmax` gives it. `targets` has the classes of
+    each sequence, `[N, S]`, or the classes of all sequences in a row, without a gap. `input_lengths` and `target_lengths` are `[N]`.
+    `blank` is the class of no class. `zero_infinity` makes 0 of losses, and of their gradients, where a sequence is too short for its
+    classes. The mean is over the losses, each divided by its `target_lengths`. PyTorch only.
     """
 
     name = "ctc_loss"

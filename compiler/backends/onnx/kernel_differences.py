@@ -145,7 +145,7 @@ DIFFERENCES = (
     Difference(
         (NAN, INFINITE),
         ("fft", "ifft", "rfft", "irfft", "stft", "istft"),
-        "A fast transform spreads what is not finite as its steps have it, and those of PyTorch and ONNX Runtime differ.",
+        "NaN and infinities spread through the steps of a fast transform, and PyTorch and ONNX Runtime take different steps.",
     ),
     Difference(
         (LARGE_FLOATS,),
