@@ -13,14 +13,19 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "huggingface_hub": "huggingface_hub",
     "lsprotocol": "lsprotocol",
+    "httptools": "httptools",
     "onnx_ir": "onnx-ir",
+    "prometheus_client": "prometheus-client",
     "pyarrow": "pyarrow",
     "pygls": "pygls",
+    "python_multipart": "python-multipart",
     "resvg_py": "resvg-py",
     "sklearn": "scikit-learn",
+    "starlette": "starlette",
     "tensorboard": "tensorboard",
     "tokenizers": "tokenizers",
     "torchvision": "torchvision",
+    "uvicorn": "uvicorn",
 }
 """Each module that netc imports only where a command needs it, and its name on a package index. The extras in pyproject.toml have the same
 packages."""

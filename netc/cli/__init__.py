@@ -34,6 +34,7 @@ COMMANDS = {
     "tokenizer": "Train a tokenizer on texts.",
     "predict": "Predict new rows or images with a trained model.",
     "evaluate": "Compute metrics of a trained model on labeled data.",
+    "serve": "Serve a trained model over HTTP.",
     "generate": "Generate text with a trained decoder, token by token.",
     "plan": "Plan a training: memory, largest batch, fastest possible step.",
     "plot": "Draw the losses and metrics of training runs.",
@@ -57,7 +58,8 @@ _RUNS = "`netc predict RUN --data NEW.csv` predicts with a trained model"
 _WRITES = "`netc compile FILE.net -o FILE.onnx` writes ONNX, and PyTorch with `FILE.py`"
 _EVALUATES = "`netc evaluate RUN --data TEST.csv` computes the metrics of a trained model"
 FOREIGN_COMMANDS = {
-    "build": _WRITES, "convert": "`netc compile` writes ONNX and PyTorch, `netc import` reads them", "deploy": _WRITES, "eval": _EVALUATES,
+    "build": _WRITES, "convert": "`netc compile` writes ONNX and PyTorch, `netc import` reads them",
+    "deploy": "`netc serve RUN` answers HTTP requests, and `netc compile` writes ONNX", "eval": _EVALUATES,
     "export": _WRITES, "fit": "`netc train FILE.net` trains", "fmt": "`netc format` formats files",
     "infer": _RUNS, "lint": "`netc check` checks files",
     "list": "`netc zoo` lists the published models, `netc ops` the operators",
@@ -68,8 +70,8 @@ FOREIGN_COMMANDS = {
 }  # fmt: skip
 """Names that other tools have for commands, with the command of netc to use."""
 
-_MODULES = {"import": "importing"}
-"""The modules of commands whose names Python cannot import."""
+_MODULES = {"import": "importing", "serve": "serving"}
+"""The modules of commands whose names Python cannot import, or that a module of another package has."""
 
 
 class Commands(click.Group):

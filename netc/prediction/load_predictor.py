@@ -14,13 +14,16 @@ from netc.dsl.record import replace
 
 from ..inputs.argument_checks import check_path
 from ..inputs.argument_types import check_arguments
+from ..tokenizing.text_tokenizer import BYTES, Tokenizer
 from ..training.run_files import TOKENIZER
 from .load_generator import make_run_generator
 from .load_run import LOAD, load_run
-from .model_signature import METADATA_KEY, SignatureDamaged, signature_from_json
+from .model_signature import METADATA_KEY, ModelSignature, SignatureDamaged, signature_from_json
 from .predictor import Predictor
 
 ONNX_ENDING = ".onnx"
+TEXT_FORMAT = "text"
+"""The format of training data that is text."""
 
 
 @check_arguments
@@ -40,7 +43,7 @@ def _load_run(path: str, device: str) -> Predictor:
     if run.tokenizer is not None:
         signature = replace(signature, options={**signature.options, "tokenizer": os.path.join(path, TOKENIZER)})
     session = run.model.session(run.weights, device=device)
-    return Predictor(path, session, signature, lambda: make_run_generator(run, device=device))
+    return Predictor(path, session, signature, lambda: make_run_generator(run, device=device), run.tokenizer or _find_bytes(signature))
 
 
 def _load_onnx(path: str, device: str) -> Predictor:
@@ -54,6 +57,12 @@ def _load_onnx(path: str, device: str) -> Predictor:
         remedy = "write it from a run: `netc compile SPEC --weights RUN -o MODEL.onnx`; `netc run` takes any ONNX file"
         raise RunError(RunUnreadable(path, "it has no signature of its data", remedy, LOAD))
     try:
-        return Predictor(path, session, signature_from_json(json.loads(text)))
+        signature = signature_from_json(json.loads(text))
+        return Predictor(path, session, signature, tokenizer=_find_bytes(signature))
     except (ValueError, RecursionError, SignatureDamaged):
         raise RunError(RunUnreadable(path, "the signature of its data is damaged", action=LOAD)) from None
+
+
+def _find_bytes(signature: ModelSignature) -> Tokenizer | None:
+    """Return the bytes as the tokenizer of a model that was trained on text without one."""
+    return BYTES if signature.format == TEXT_FORMAT and not signature.tokenizer else None

@@ -110,9 +110,19 @@ def _open_images(paths: list[str], signature: ModelSignature, types: InputTypes)
     missing = next((path for path in paths if not os.path.isfile(path)), None)
     if missing is not None:
         raise DataError(f"there is no file `{missing}`")
+    return ImageFiles(paths, column, _make_decoder(column, signature, types))
+
+
+def find_image_decoder(signature: ModelSignature, types: InputTypes) -> tuple[str, ImageDecoder] | None:
+    """Return the column of images and how they are decoded, None if the model was not trained on images that netc decoded."""
+    column = find_image_column(signature, types)
+    return None if column is None else (column, _make_decoder(column, signature, types))
+
+
+def _make_decoder(column: str, signature: ModelSignature, types: InputTypes) -> ImageDecoder:
     size = signature.options.get("size")
     size = tuple(size) if isinstance(size, list) else size
-    return ImageFiles(paths, column, ImageDecoder.for_input(types[column], size) if column in types else ImageDecoder(3, True, size))
+    return ImageDecoder.for_input(types[column], size) if column in types else ImageDecoder(3, True, size)
 
 
 def _open_array(array: Any, column: str | None, types: InputTypes, signature: ModelSignature) -> ArraySource:

@@ -110,7 +110,7 @@ def _write_json(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -> N
     separator = "[\n"
     for batch, cells in batches:
         columns = _rename_columns(batch.columns, copied.names)
-        lists = [_list_json(values) for values in (*(cells[name] for name in copied.names), *columns.values())]
+        lists = [list_json(values) for values in (*(cells[name] for name in copied.names), *columns.values())]
         names = (*copied.names, *columns)
         lines = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in zip(*lists, strict=True)]
         stream.write((separator + ",\n".join(lines)).encode("utf-8", "backslashreplace"))
@@ -118,13 +118,17 @@ def _write_json(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -> N
     stream.write(b"\n]\n")
 
 
-def _list_json(values: Any) -> list[Any]:
+def list_json(values: Any) -> list[Any]:
     """Convert values for JSON, which has neither NaN nor infinite numbers: they become null. Dates become texts."""
+    if isinstance(values, np.ndarray) and values.dtype.kind == "V":  # bfloat16, which is none of NumPy's own types
+        values = values.astype(np.float32)
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         is_finite = np.isfinite(values)
         plain = values if is_finite.all() else np.where(is_finite, values.astype(object), np.array(None, object))
         result: list[Any] = plain.tolist()
         return result
+    if isinstance(values, np.ndarray) and values.ndim > 1:  # a class name for each pixel
+        return [list_json(value) for value in values]
     return [_to_json(value) for value in values]
 
 

@@ -18,7 +18,7 @@ from netc.compiler.errors.data_errors import CannotReadData, CellsUnfit, ColumnM
 from netc.compiler.errors.problem import Problem
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.ports import Port
-from netc.compiler.types.tensor_types import TensorType
+from netc.compiler.types.tensor_types import DType, TensorType
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile, Span
 
@@ -28,7 +28,7 @@ from ..training.data.encodings import EncodedSource, complete_encodings, find_wr
 from ..training.data.value_checks import find_nonfinite
 from .decoder_steps import NoGenerator
 from .model_signature import InputSignature, ModelSignature
-from .open_samples import find_image_column, open_samples
+from .open_samples import find_image_column, find_image_decoder, open_samples
 from .predictions import Predictions, make_columns
 from .unfit_data import BATCH, UnfitData
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
 
     from ..evaluation.evaluate_model import Evaluation
+    from ..tokenizing.text_tokenizer import Tokenizer
+    from ..training.data.pictures import ImageDecoder
     from .text_generator import Prompt, TextGenerator, Token
 
 
@@ -43,9 +45,15 @@ class Predictor:
     """A trained model with the signature of its data. `name` is the run or file that it was loaded from."""
 
     def __init__(
-        self, name: str, session: OnnxSession, signature: ModelSignature, make_generator: Callable[[], TextGenerator] | None = None
+        self,
+        name: str,
+        session: OnnxSession,
+        signature: ModelSignature,
+        make_generator: Callable[[], TextGenerator] | None = None,
+        tokenizer: Tokenizer | None = None,
     ) -> None:
-        self.name, self.session, self.signature = name, session, signature
+        """`tokenizer` makes the tokens that the model reads. None if the model reads no text, or the tokenizer is not known."""
+        self.name, self.session, self.signature, self.tokenizer = name, session, signature, tokenizer
         self._make_generator = make_generator
         span = Span(SourceFile(name, ""), 0, 0)
         self._inputs = [Value(_port_type(port), span, port.name) for port in session.inputs.values()]
@@ -66,6 +74,16 @@ class Predictor:
             shape = tuple(size if isinstance(size, int) else None for size in self.session.inputs[port].shape[1:])
             shapes |= dict.fromkeys(item.columns, shape if item.single else ())
         return shapes
+
+    @property
+    def column_types(self) -> dict[str, DType]:
+        """The element type of the input that reads each column."""
+        return {column: self.session.inputs[port].dtype for port, item in self._columns.items() for column in item.columns}
+
+    @property
+    def image_decoder(self) -> tuple[str, ImageDecoder] | None:
+        """The column of images and how they are decoded. None for a model that reads no images."""
+        return find_image_decoder(self.signature, map_column_types(self._inputs, self._specs))
 
     def get_input_columns(self, name: str) -> tuple[str, ...]:
         """Return the columns that an input of the model reads."""
@@ -106,11 +124,11 @@ class Predictor:
 
     def predict_columns(self, columns: InputColumns, batch: int = BATCH) -> Iterator[Predictions]:
         """Yield the predictions for opened data in order, `batch` at a time. Raises `UnfitData`."""
-        size = self._fixed_batch or batch
+        size = self.fixed_batch or batch
         indices = np.arange(len(columns))
         try:
             for arrays in columns.iterate_batches((indices[i : i + size] for i in range(0, len(columns), size)), dict):
-                yield self._predict_arrays(arrays)
+                yield self.make_predictions(self.compute_outputs(arrays))
         except DataError as error:
             raise UnfitData((error.problem or CannotReadData(columns.path, str(error), error.remedy),)) from error
 
@@ -164,7 +182,7 @@ class Predictor:
         return {name: item.columns[0] if item.single else item.columns for name, item in self._columns.items()}
 
     @property
-    def _fixed_batch(self) -> int | None:
+    def fixed_batch(self) -> int | None:
         """The number of samples that the model always takes, if it takes a fixed number."""
         sizes = {port.shape[0] if port.shape else None for port in self.session.inputs.values()}
         size = next(iter(sizes)) if len(sizes) == 1 else None
@@ -176,18 +194,26 @@ class Predictor:
         items = list(self._columns.values())
         return items[0].name if len(items) == 1 else None
 
-    def _predict_arrays(self, arrays: dict[str, Array]) -> Predictions:
+    def compute_outputs(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Run the model once on arrays `[samples, ...]` by input. Return its outputs by name, with one entry for each sample. Raises
+        `ValueError` for sizes that the model refuses."""
         count = len(next(iter(arrays.values())))
-        size = self._fixed_batch or count
+        size = self.fixed_batch or count
         # A model with a fixed batch gets the last sample repeatedly in place of the samples that are missing.
-        filled = {name: _repeat_last(array, size - count) for name, array in arrays.items()}
-        results: Any = self.session(**filled)
-        outputs = results if isinstance(results, dict) else dict.fromkeys(self.session.outputs, results)
+        outputs = self.run_session({name: _repeat_last(array, size - count) for name, array in arrays.items()})
         for name, array in outputs.items():
             if array.shape[:1] != (size,):
                 raise ValueError(f"the output `{name}` has the shape {list(array.shape)} for {size} samples, not one entry for each")
-        kept = {name: array[:count] for name, array in outputs.items()}
-        return Predictions(kept, make_columns(kept, self.signature))
+        return {name: array[:count] for name, array in outputs.items()}
+
+    def run_session(self, arrays: dict[str, Array]) -> dict[str, Array]:
+        """Run the model on exactly these arrays. Return its outputs by name."""
+        results: Any = self.session(**arrays)
+        return results if isinstance(results, dict) else dict.fromkeys(self.session.outputs, results)
+
+    def make_predictions(self, outputs: dict[str, Array]) -> Predictions:
+        """Say what outputs of the model mean."""
+        return Predictions(outputs, make_columns(outputs, self.signature))
 
     def __repr__(self) -> str:
         outputs = ", ".join(output.target or output.name for output in self.signature.outputs) or ", ".join(self.session.outputs)
