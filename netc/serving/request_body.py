@@ -17,7 +17,8 @@ JSON, MULTIPART = "application/json", "multipart/form-data"
 
 def get_media_type(request: Request) -> str:
     """Return the type of the body without its parameters, in lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    declared: str = request.headers.get("content-type", "")
+    return declared.partition(";")[0].strip().lower()
 
 
 def require_media_type(request: Request, *allowed: str) -> str:

@@ -51,4 +51,5 @@ class ServerMetrics:
 
     def format_text(self) -> bytes:
         """Return all metrics as text."""
-        return generate_latest(self._registry)
+        text: bytes = generate_latest(self._registry)
+        return text
