@@ -79,10 +79,11 @@ class MeanDecomposition(Record):
 
 
 class _CutPoint(Record):
-    """A value at which the objective is cut. `why`: the reason why it is not a mean, if it has to be treated as one."""
+    """A value at which the objective is cut, and its node, which an input has not. `why`: the reason why the value is not a mean, if it has
+    to be treated as one."""
 
     value: Value
-    node: Node
+    node: Node | None
     constant: bool = False
     why: str = ""
 
@@ -161,6 +162,9 @@ class _ObjectiveCutter:
         stack = [value]
         while stack:
             current = stack.pop()
+            if id(current) not in self.maker and id(current) not in self.varying:  # an input without samples, such as a weight
+                self.cuts[id(current)] = _CutPoint(current, None, constant=True)
+                continue
             node = self.maker[id(current)]
             # A node with several outputs, such as `split`, is entered once for each of them, because only some may be
             # cuts.
@@ -247,7 +251,7 @@ class _ObjectiveCutter:
             cut = self.cuts.get(id(value))
             if cut is not None and cut.why:
                 return cut.why
-            if cut is not None:
+            if cut is not None and cut.node is not None:
                 terms += cut.node.inputs
                 continue
             node = self.maker[id(value)]
@@ -332,7 +336,7 @@ def is_total(op: Operator) -> bool:
     return isinstance(op, Sum) or bool(getattr(op, "is_mean", False)) or getattr(op, "reduction", "") == "sum"
 
 
-def _total_node(node: Node) -> OpNode:
+def _total_node(node: Node | None) -> OpNode:
     """Make a node that sums the terms that another node averages or sums."""
     assert isinstance(node, OpNode)
     op: Any = node.op

@@ -1,8 +1,9 @@
 """Find the tensors of a graph that depend on the samples. All others are the same for any batch.
 
-In: the main graph of a program, whose inputs are data. Out: the ids of its values that depend on an input, or on the number of samples.
-Always: the analysis looks into calls, so that it separates a learned scale from the scores that the same call returns. All results of a
-loop depend on the samples if any of its inputs does.
+In: the main graph of a program, whose inputs are data. Out: the ids of its values that depend on an input of samples, or on the number of
+samples. Always: an input without a batch axis, such as the weights of classes, is the same for all batches. The analysis looks into calls,
+so that it separates a learned scale from the scores that the same call returns. All results of a loop depend on the samples if any of its
+inputs does.
 
 >>> import netc
 >>> main = netc.compile("x = input 8; scale = param [8] as scale; x * (scale -> exp)").program.main
@@ -22,7 +23,7 @@ from ..types.tensor_types import BATCH, Shape
 def find_varying(main: Graph) -> set[int]:
     """The ids of the values that differ between samples, or between batches."""
     flat = FlatGraph(main)
-    varying = set(range(len(main.inputs)))
+    varying = {key for key, value in enumerate(main.inputs) if count_batch_axes(value.type.shape)}
     loops: list[bool] = []
     for item in flat:
         if isinstance(item, FlatNode):

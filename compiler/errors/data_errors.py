@@ -271,6 +271,32 @@ class ClassOutOfRange(Problem):
         return (f"the network needs at least {self.found + 1} classes",) if self.found >= 0 else ()
 
 
+class ClassMissing(Problem):
+    """Classes without a training sample, for which the `balance` setting of the input `weights` has no number."""
+
+    code: ClassVar[str] = "class-missing"
+    input: str
+    column: str
+    path: str
+    weights: str
+    classes: tuple[str, ...]
+
+    def format_message(self) -> str:
+        more = f" and {len(self.classes) - 5} more" if len(self.classes) > 5 else ""
+        shown = ", ".join(f"`{name}`" for name in self.classes[:5]) + more
+        classes, them = ("the class", "it") if len(self.classes) == 1 else ("the classes", "them")
+        return f"no training sample of the column `{self.column}` has {classes} {shown}, so `{self.weights}` has no weight for {them}"
+
+    def format_notes(self) -> tuple[str, ...]:
+        return (f"it is read from `{self.path}`, for the input `{self.input}`; validation samples do not count",)
+
+    def format_help(self) -> tuple[str, ...]:
+        return (
+            f"if the data has such samples, keep a share of each class for training: `validate 0.2 stratify={self.input}`",
+            "otherwise remove the class from the network, or add samples",
+        )
+
+
 class VocabularyTooLarge(Problem):
     """A tokenizer with more tokens than the `operator` that takes them has classes."""
 

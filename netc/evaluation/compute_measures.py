@@ -16,7 +16,6 @@ from ..prediction.model_signature import BINARY, PROBABILITY, VALUE
 from ..prediction.predictions import compute_probabilities, compute_values
 from ..training.data.data_source import Array
 from ..training.measure_rules import MeasureRule
-from .read_targets import IGNORED
 from .scores import average_known, quiet_metrics, score_ranking
 
 
@@ -31,7 +30,7 @@ def compute_measure(rule: MeasureRule, truth: Array, outputs: Array) -> float:
             return _measure_binary(metrics, rule, truth.reshape(-1) > 0.5, compute_probabilities(rule.output, outputs).reshape(-1))
         probabilities = np.moveaxis(compute_probabilities(rule.output, outputs), rule.output.axis, -1)
         truth = truth.reshape(probabilities.shape[:-1])
-        is_kept = truth != IGNORED
+        is_kept = truth != rule.output.ignored
         return _measure_classes(metrics, rule, truth[is_kept], probabilities[is_kept]) if is_kept.any() else math.nan
 
 

@@ -19,7 +19,7 @@ from ..prediction.predictions import Predictions, compute_probabilities, compute
 from ..prediction.unfit_data import BATCH
 from ..training.data.data_columns import InputColumns
 from ..training.data.data_source import Array, describe_sample
-from .read_targets import IGNORED, read_targets, refuse_data
+from .read_targets import read_targets, refuse_data
 from .scores import Scores, score_binary, score_classes, score_labels, score_values
 
 _MAX_COLUMNS = 20
@@ -142,7 +142,7 @@ def _evaluate_columns(
 
 
 def _evaluate_labels(columns: InputColumns, output: OutputSignature, truth: Array, labels: Array) -> TargetEvaluation:
-    count = max(len(output.classes), int(labels.max()) + 1, int(truth.max()) + 1)
+    count = max(len(output.classes), int(labels.max()) + 1, int(truth[truth != output.ignored].max(initial=-1)) + 1)
     is_kept = _find_kept_points(columns, output, truth, labels.shape, count)
     names = _name_classes(output, count)
     errors = (is_kept & (labels != truth)).reshape(len(truth), -1).mean(axis=1)
@@ -179,14 +179,14 @@ def _find_kept_points(columns: InputColumns, output: OutputSignature, truth: Arr
     if truth.shape != shape:
         sizes = f"labels of the shape {list(truth.shape[1:])} for a sample, and `{output.name}` predicts {list(shape[1:])}"
         raise refuse_data(columns.path, f"`{output.target}` has {sizes}")
-    is_kept = truth != IGNORED
+    is_kept = truth != output.ignored
     wrong = is_kept & ((truth < 0) | (truth >= count))
     if wrong.any():
         position = tuple(int(i) for i in np.argwhere(wrong)[0])
         where = describe_sample(columns.source, position[0])
         raise refuse_data(columns.path, f"`{output.target}` in {where} is {truth[position]}, and the classes are 0 to {count - 1}")
     if not is_kept.any():
-        raise refuse_data(columns.path, f"all labels of `{output.target}` are {IGNORED}, which the loss ignores")
+        raise refuse_data(columns.path, f"all labels of `{output.target}` are {output.ignored}, which the loss ignores")
     return np.asarray(is_kept)
 
 

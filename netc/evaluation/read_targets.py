@@ -17,9 +17,6 @@ from ..training.data.data_columns import InputColumns
 from ..training.data.data_source import Array, Source, describe_sample
 from ..training.data.encodings import EncodedSource
 
-IGNORED = -100
-"""The label that PyTorch's losses ignore by default."""
-
 
 def read_targets(columns: InputColumns, output: OutputSignature) -> Array:
     """Read the target of an output for all samples."""

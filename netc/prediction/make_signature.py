@@ -9,10 +9,10 @@ from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import Training
 from netc.dsl.record import replace
 
+from ..training.data.class_names import find_class_names
 from ..training.data.data_columns import InputColumns
 from ..training.data.data_formats import FORMATS
-from ..training.data.data_source import Source
-from ..training.data.encodings import BOOLEAN, CATEGORY, ColumnEncoding, find_boolean_words, list_encodings
+from ..training.data.encodings import list_encodings
 from ..training.data.text_windows import find_tokenizer
 from .model_signature import VALUE, InputSignature, ModelSignature, OutputSignature
 from .output_tasks import find_output_tasks
@@ -29,7 +29,7 @@ def make_signature(training: Training, columns: InputColumns, format: str, optio
     )
     used = {name for item in inputs for name in item.columns}
     outputs = {output.name: output for output in find_output_tasks(training)}
-    named = tuple(_name_target(output, columns, encodings) for output in outputs.values())
+    named = tuple(_name_target(output, columns) for output in outputs.values())
     kept_encodings = tuple(encoding for name, encoding in encodings.items() if name in used)
     targets = {column for output in named for column in (output.columns or (output.target,))}
     target_encodings = tuple(encoding for name, encoding in encodings.items() if name in targets)
@@ -50,7 +50,7 @@ def _match_model_inputs(training: Training) -> Iterator[tuple[Value, Value]]:
             yield section_inputs[id(outer)], inner
 
 
-def _name_target(output: OutputSignature, columns: InputColumns, encodings: Mapping[str, ColumnEncoding]) -> OutputSignature:
+def _name_target(output: OutputSignature, columns: InputColumns) -> OutputSignature:
     """Replace the input of a target by its column, and add the names of the classes."""
     selection = columns.columns.get(output.target)
     if selection is None:  # the target is drawn, such as the noise of a denoiser
@@ -58,14 +58,4 @@ def _name_target(output: OutputSignature, columns: InputColumns, encodings: Mapp
     if not selection.single and len(selection.names) > 1:
         return replace(output, columns=selection.names)
     column = selection.names[0]
-    encoding = encodings.get(column)
-    return replace(output, target=column, classes=() if output.task == VALUE else _find_classes(column, encoding, columns.source))
-
-
-def _find_classes(column: str, encoding: ColumnEncoding | None, source: Source) -> tuple[str, ...]:
-    """Return the names of the classes, in the order of their numbers."""
-    if encoding is None:
-        return source.classes
-    if encoding.kind == CATEGORY:
-        return encoding.categories
-    return find_boolean_words(source, column) if encoding.kind == BOOLEAN else ()
+    return replace(output, target=column, classes=() if output.task == VALUE else find_class_names(columns.source, column))

@@ -28,6 +28,8 @@ CLASSES, LOG_CLASSES, PROBABILITIES, LABEL = "classes", "log_classes", "probabil
 the number of the class."""
 BINARY, PROBABILITY, VALUE = "binary", "probability", "value"
 """Other tasks. The output is: the logit of one probability; a probability; numbers that predict the target, or numbers without one."""
+NOT_A_LABEL = -100
+"""The label that PyTorch's losses ignore by default."""
 _SCORED = (CLASSES, LOG_CLASSES, PROBABILITIES)
 TASKS = frozenset((CLASSES, LOG_CLASSES, PROBABILITIES, LABEL, BINARY, PROBABILITY, VALUE))
 STEPS = frozenset(("add", "sub", "mul", "div", "exp", "log", "expm1", "log1p"))
@@ -52,7 +54,7 @@ class OutputSignature(Record):
     """The meaning of one output: its task, the column of its target, and the names of the classes, which are along `axis`.
 
     Without a target, `target` is empty; a target of several columns has their names in `columns`. `steps` turn the numbers of the output
-    into the numbers of the target, which the loss may have scaled.
+    into the numbers of the target, which the loss may have scaled. Samples with the label `ignored` belong to no class.
     """
 
     name: str
@@ -62,6 +64,7 @@ class OutputSignature(Record):
     columns: tuple[str, ...] = ()
     axis: int = 1
     steps: tuple[Step, ...] = ()
+    ignored: int = NOT_A_LABEL
 
 
 class ModelSignature(Record):
@@ -131,7 +134,7 @@ def _check_signature(signature: ModelSignature) -> None:
         _require(bool(item.columns) and isinstance(item.single, bool), item.columns)
     for output in signature.outputs:
         _check_texts(output.name, output.target, *output.classes, *output.columns)
-        _require(output.task in TASKS and type(output.axis) is int, output.task)
+        _require(output.task in TASKS and type(output.axis) is int and type(output.ignored) is int, output.task)
         _require(all(name in STEPS and type(number) is float for name, number in output.steps), output.steps)
     for encoding in (*signature.encodings, *signature.target_encodings):
         _check_texts(encoding.column, *encoding.categories)

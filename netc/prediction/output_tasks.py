@@ -19,7 +19,18 @@ from netc.compiler.ir.training_program import Training
 from netc.compiler.ops.shape import Permute, Transpose
 from netc.dsl.record import Record
 
-from .model_signature import BINARY, CLASSES, LABEL, LOG_CLASSES, PROBABILITIES, PROBABILITY, VALUE, OutputSignature, Step
+from .model_signature import (
+    BINARY,
+    CLASSES,
+    LABEL,
+    LOG_CLASSES,
+    NOT_A_LABEL,
+    PROBABILITIES,
+    PROBABILITY,
+    VALUE,
+    OutputSignature,
+    Step,
+)
 
 _LOSSES = {
     "cross_entropy": CLASSES,
@@ -80,11 +91,12 @@ def find_output_tasks(training: Training) -> Iterator[OutputSignature]:
             continue
         axis = _find_class_axis(guess_value, node.inputs[0], outer_producers)
         known = dict(_list_sources(inner[id(guess_value)], task, inner_producers))
+        ignored = int(node.op.args.get("ignore_index", NOT_A_LABEL))
         steps = (*guess.steps, *((_INVERSES[name], number) for name, number in reversed(target.steps)))
         for value, name in zip(call.graph.outputs, call.graph.output_names, strict=True):
             derived = _derive_task(value, known, inner_producers, axis)
             if derived is not None:
-                yield OutputSignature(name, derived, inputs[id(target.value)], axis=axis, steps=steps)
+                yield OutputSignature(name, derived, inputs[id(target.value)], axis=axis, steps=steps, ignored=ignored)
 
 
 def _map_producers(nodes: Iterable[Any]) -> Producers:

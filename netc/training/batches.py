@@ -74,12 +74,12 @@ class BatchLoader:
     def _iterate_batches(
         self, columns: InputColumns, numbered_indices: Iterator[tuple[int, Indices]], augmenter: SampleAugmenter | None = None
     ) -> Generator[tuple[list[MicroBatch], int]]:
-        draws = InputSampler(self.file, columns)
+        draws, constants = InputSampler(self.file, columns), arrays_to_tensors(columns.constants, self.ranks.device)
         first, lookahead = tee((number, indices, self._split_indices(indices)) for number, indices in numbered_indices)
         shares = ((number, self.ranks.select_share(piece)) for number, _, pieces in lookahead for piece in pieces)
         tensors = self._read_tensors(columns, shares, augmenter)
         for number, indices, pieces in first:
-            micro_batches = [next(tensors) for _ in pieces]
+            micro_batches = [next(tensors) | constants for _ in pieces]
             if not draws.is_empty:
                 drawn = self._split_draws(draws.draw_batch(number, len(indices)), pieces)
                 micro_batches = [micro_batch | drawn_part for micro_batch, drawn_part in zip(micro_batches, drawn, strict=True)]

@@ -20,7 +20,7 @@ from ..analysis import Choice
 from .data.data_formats import FORMATS
 from .data.fingerprint import DataFingerprint
 from .engine import Engine
-from .open_data import DataRequest
+from .locate_data import DataRequest
 from .ranks import world_size
 from .training_session import RunRequest
 

@@ -155,9 +155,8 @@ class Trainer:
     def _make_example(self, data: tuple[InputColumns, Indices]) -> MicroBatch:
         """Make a batch of two samples, or of one if there is only one."""
         few = data[1][:2]
-        return arrays_to_tensors(data[0].read_batch(few), self.ranks.device) | InputSampler(self.objective.file, data[0]).draw_batch(
-            0, len(few)
-        )
+        drawn = InputSampler(self.objective.file, data[0]).draw_batch(0, len(few))
+        return arrays_to_tensors(data[0].read_batch(few) | data[0].constants, self.ranks.device) | drawn
 
     @property
     def model(self) -> nn.Module:

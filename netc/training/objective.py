@@ -117,6 +117,17 @@ class Objective(nn.Module):
             samples = list(batches)
             self.file.fit_standardize(self.model, lambda: samples)
 
+    def balance_classes(self, samples: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Compute the inputs of `balance`, the weights of classes, from all training samples. Add them to the inputs of each batch.
+
+        Args:
+            samples: The training samples by input, `[samples, ...]`. Only the targets of `balance` are needed.
+        """
+        if not self.file.has_function("balance_classes"):
+            return {}
+        weights: dict[str, Tensor] = self.file.balance_classes(dict(samples), slice(None))
+        return weights
+
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Compute the loss and the metrics of a batch. Inputs of other names are ignored; a missing one is a `ValueError`."""
         self._check_inputs(inputs)

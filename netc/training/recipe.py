@@ -22,6 +22,7 @@ from netc.dsl.source import Span
 
 from ..files.file_problems import make_diagnostic
 from .augmentation import Augmentation, read_augmentations
+from .balance_rules import BalanceRule, read_balances
 from .data.data_columns import ColumnSpec
 from .data.rules import read_data_arguments
 from .data.table_rules import NO_RULES, TableRules, read_table_rules
@@ -122,11 +123,17 @@ class Recipe(Record):
     augmentations: tuple[Augmentation, ...]
     seed: int
     table_rules: TableRules = NO_RULES
+    balances: tuple[BalanceRule, ...] = ()
 
     @property
     def validates(self) -> bool:
         """Whether the section has validation data."""
         return bool(self.validation) or self.validate is not None
+
+    @property
+    def computed_inputs(self) -> frozenset[str]:
+        """The inputs that are not read from data."""
+        return frozenset((*(draw.input for draw in self.draws), *(rule.input for rule in self.balances)))
 
     def count_steps(self, samples: int) -> int:
         """Return the number of steps of a run on that many samples."""
@@ -153,7 +160,9 @@ class _RecipeReader:
         no_decay = next((o for o in optimizer[0].options if o.name == "no_decay"), None)
         measures, problems = read_measures(self.training, self.by_word.get("measure", ()))
         keep, keep_problems = read_keep(self.training, self.by_word.get("keep", ()), measures)
-        self.problems += [*problems, *keep_problems]
+        drawn = {draw.input for draw in draws}
+        balances, balance_problems = read_balances(self.training, self.by_word.get("balance", ()), drawn)
+        self.problems += [*problems, *keep_problems, *balance_problems]
         return Recipe(
             optimizer=NamedSetting(optimizer[0].name, optimizer[0].span, optimizer[0].positional, plain),
             groups=tuple(self._read_groups()),
@@ -175,11 +184,12 @@ class _RecipeReader:
             data=data,
             validate=self._read_data("validate"),
             validation=self._read_validation(),
-            stratify=self._read_stratify({} if data is None else data.columns, {draw.input for draw in draws}),
+            stratify=self._read_stratify({} if data is None else data.columns, drawn | {rule.input for rule in balances}),
             draws=draws,
             augmentations=self._read_augmentations(),
             seed=self._read_value("seed", 0, lambda v: is_int(v) and 0 <= v < SEEDS, "must be an integer of at least 0 and below 2**63"),
             table_rules=self._read_table_rules(),
+            balances=balances,
         )
 
     def report_problem(self, what: str, need: str, span: Span, remedy: str = "") -> None:

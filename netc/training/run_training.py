@@ -35,9 +35,9 @@ from .data.data_source import DataError
 from .data.fingerprint import DataFingerprint, fingerprint_data
 from .data.text_windows import find_tokenizer
 from .engine import Engine
+from .locate_data import DataRequest
 from .loop import Report, Trainer
 from .objective import Objective
-from .open_data import DataRequest
 from .part_sizes import check_micro_batch_sizes
 from .ranks import Ranks, join_ranks
 from .recipe import SEEDS, Recipe
@@ -212,6 +212,7 @@ def _check_run(arguments: RunArguments, before: Mapping[str, Any] | None, folder
         "content": content,
         "signature": make_signature(analysis.training, prepared.data[0], prepared.format, prepared.options).to_json(),
         "versions": collect_versions(),
+        "class_weights": {name: array.astype(float).tolist() for name, array in prepared.data[0].constants.items()},
     }
     return _CheckedRun(prepared, described, analysis.diagnostics)
 

@@ -26,7 +26,8 @@ from ..errors import CompileError
 from ..files.file_problems import make_diagnostic
 from ..version import __version__
 from .cautions import check_measures, check_schedule_length, check_validates
-from .open_data import DataRequest, Subset, open_data
+from .locate_data import DataRequest
+from .open_data import Subset, open_data
 from .optimizer_options import check_options
 from .recipe import Pattern, Recipe, read_recipe
 from .trained_parameters import check_construction, check_trained

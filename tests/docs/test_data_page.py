@@ -13,7 +13,8 @@ from netc.analysis import Choice, analyze_training
 from netc.cli import cli
 from netc.dsl.source import SourceFile
 from netc.training.data.data_formats import FORMATS
-from netc.training.open_data import DataRequest, open_data
+from netc.training.locate_data import DataRequest
+from netc.training.open_data import open_data
 from netc.training.recipe import read_recipe
 
 PAGE = Path(__file__).parents[2] / "docs" / "data.md"

@@ -11,7 +11,8 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
 from netc.dsl.record import replace
 from netc.streaming.model_stream import prove_causal
-from netc.training.open_data import DataRequest, open_data
+from netc.training.locate_data import DataRequest
+from netc.training.open_data import open_data
 from netc.training.recipe import read_recipe
 from tests.errors.options import chosen, words_of
 

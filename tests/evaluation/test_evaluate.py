@@ -262,26 +262,32 @@ x = input 1x4x4
 scores = x -> conv 3 1x1
 train {
   label = input [4, 4] int64
-  loss = (scores, label) -> cross_entropy
+  loss = (scores, label) -> cross_entropy IGNORED
+  measure accuracy
+  validate 0.5
   epochs 1
 }
 """
 
 
-def test_labels_of_pixels_and_ignored_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ignored", [-100, 255, 2])
+def test_labels_of_pixels_and_ignored_ones(ignored: int, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     x, label = generator.normal(size=(6, 1, 4, 4)).astype(np.float32), generator.integers(0, 3, (6, 4, 4))
-    label[:, 0] = -100
-    (tmp_path / "a.net").write_text(PIXELS)
-    netc.train(tmp_path / "a.net", data={"x": x, "label": label}, output=tmp_path / "run")
+    label[:, 0] = ignored
+    text = PIXELS.replace("IGNORED", "" if ignored == -100 else f"ignore_index={ignored}")
+    (tmp_path / "a.net").write_text(text)
+    data = {"x": x, "label": label}
+    trained = netc.train(tmp_path / "a.net", data=data, validation=data, output=tmp_path / "run")
     evaluation = netc.load(tmp_path / "run").evaluate({"x": x, "label": label})
     module = netc.compile_file(tmp_path / "a.net").module(weights=tmp_path / "run").eval()
     with torch.no_grad():
         scores = module(torch.tensor(x))
-    expected = torch.nn.functional.cross_entropy(scores, torch.tensor(label)).item()
+    expected = torch.nn.functional.cross_entropy(scores, torch.tensor(label), ignore_index=ignored).item()
     assert evaluation.metrics["log_loss"] == pytest.approx(expected, abs=1e-5)
-    kept = label != -100
-    assert evaluation.metrics["accuracy"] == pytest.approx((scores.argmax(1).numpy() == label)[kept].mean())
+    kept = label != ignored
+    accuracy = (scores.argmax(1).numpy() == label)[kept].mean()
+    assert [evaluation.metrics["accuracy"], trained.results["accuracy"]] == pytest.approx([accuracy, accuracy])
     with pytest.raises(UnfitData, match="is 3, and the classes are 0 to 2"):
         netc.load(tmp_path / "run").evaluate({"x": x, "label": np.full_like(label, 3)})
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from netc.analysis import Choice, analyze_training
 from netc.dsl.source import SourceFile
-from netc.training.open_data import DataRequest, OpenedData, open_data
+from netc.training.locate_data import DataRequest
+from netc.training.open_data import OpenedData, open_data
 from netc.training.recipe import read_recipe
 
 MODEL = "x = input {x}\ny = x -> {model}\ntrain {{\n  target = input {target}\n  loss = {loss}\n  {settings}\n}}\n"

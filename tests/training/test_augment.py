@@ -21,8 +21,8 @@ from netc.errors import CompileError
 from netc.training.augment_batches import _thread_pool
 from netc.training.batches import BatchLoader
 from netc.training.data.data_source import ArraySource
+from netc.training.locate_data import DataRequest
 from netc.training.objective import Objective
-from netc.training.open_data import DataRequest
 from netc.training.ranks import Ranks
 from netc.training.sample_generator import SampleGenerator
 from netc.training.source.clauses import Machine

@@ -17,9 +17,9 @@ import netc
 from netc.analysis import Choice, analyze_training
 from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
+from netc.training.locate_data import DataRequest
 from netc.training.loop import Trainer
 from netc.training.objective import Objective
-from netc.training.open_data import DataRequest
 from netc.training.run_files import read_metrics
 from netc.training.run_folder import RunFolder
 from netc.training.training_session import RunRequest, prepare_training

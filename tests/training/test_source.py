@@ -168,6 +168,29 @@ train {
 }
 """
 """An image and a mask that change together."""
+BALANCED = """
+image = input 3x6x7
+noise = input 3
+hidden = (image -> standardize -> conv 4 3x3 padding=1) + (noise -> dense 4 -> unsqueeze 2 -> unsqueeze 3)
+scores = hidden -> conv 3 1x1
+present = hidden -> global_avg_pool -> dense 2
+
+train {
+  mask = input 6x7 int64
+  tags = input 2
+  weights = input [3] batch=false
+  rare = input [2] batch=false
+  pixels = (scores, mask, weights) -> cross_entropy ignore_index=255
+  loss = pixels + ((present, tags) -> binary_cross_entropy_with_logits pos_weight=rare) + 0.01 * (rare -> sum)
+  balance mask weight=weights
+  balance tags pos_weight=rare
+  draw noise normal
+  epochs 3
+  batch 6 DIVIDED
+  validate 0.2
+}
+"""
+"""Weights of classes, of pixels and of two labels of a sample."""
 
 
 def arrays(name: str) -> dict[str, np.ndarray]:
@@ -188,6 +211,10 @@ def arrays(name: str) -> dict[str, np.ndarray]:
             return {"features": features, "target": generator.normal(size=31).astype(np.float32)}
         case _ if name.startswith("augmented"):
             return {"image": generator.random((31, 3, 6, 7), np.float32), "mask": generator.integers(0, 2, (31, 6, 7))}
+        case _ if name.startswith("balanced"):
+            mask = generator.choice([0, 1, 2, 255], (31, 6, 7), p=[0.6, 0.2, 0.1, 0.1])
+            tags = generator.random((31, 2)) < [0.7, 0.2]
+            return {"image": generator.random((31, 3, 6, 7), np.float32), "mask": mask, "tags": tags.astype(np.float32)}
         case "prepared":
             return {"clean": generator.normal(size=(30, 5)).astype(np.float32)}
         case _:
@@ -209,6 +236,8 @@ SPECS = {
     "standardized_in_parts": STANDARDIZED.replace("DIVIDED", "accumulate=2"),
     "augmented": AUGMENTED.replace("DIVIDED", ""),
     "augmented_in_parts": AUGMENTED.replace("DIVIDED", "accumulate=2"),
+    "balanced": BALANCED.replace("DIVIDED", ""),
+    "balanced_in_parts": BALANCED.replace("DIVIDED", "accumulate=2"),
 }
 
 

@@ -54,9 +54,13 @@ REMEDIES = {
     ("impute", "imputer", "fillna", "fill_missing", "missing"): "write `fill median`, `fill mean` or `fill 0`",
     ("stratify", "stratified"): "write it as an argument of `validate`: `validate 0.2 stratify={value}`",
     ("ema_decay", "swa"): "write `ema {value}`",
+    ("class_weight", "class_weights", "pos_weight", "balanced"): (
+        "declare `weights = input [3] batch=false` with a number for each class, pass it to the loss, "
+        "`(scores, kind, weights) -> cross_entropy`, and write `balance kind weight=weights`"
+    ),
 }
 """Help for other words; `{value}` is the first argument."""
-REPEATABLE = ("group", "freeze", "keep", "measure", "draw", "augment", "fill", "category")
+REPEATABLE = ("group", "freeze", "keep", "measure", "draw", "augment", "fill", "category", "balance")
 TAKES_NEGATIVE = ("draw", "augment", "fill")
 """The settings whose arguments without a name may be negative."""
 SETTINGS = (
@@ -76,6 +80,7 @@ SETTINGS = (
     "validate",
     "fill",
     "category",
+    "balance",
     "draw",
     "augment",
     "seed",

@@ -55,13 +55,15 @@ class ColumnSelection(Record):
 
 
 class InputColumns(Record):
-    """A source, with the columns, the type and the sample shape of each input. `path` names the source in messages."""
+    """A source, with the columns, the type and the sample shape of each input. `path` names the source in messages. `constants` are inputs
+    that are the same for all samples, such as the weights of classes; reading samples does not return them."""
 
     source: Source
     columns: dict[str, ColumnSelection]
     types: dict[str, TensorType]
     shapes: dict[str, tuple[int, ...]]
     path: str
+    constants: dict[str, Array] = {}
 
     def __len__(self) -> int:
         return len(self.source)

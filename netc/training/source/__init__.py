@@ -10,6 +10,7 @@ functions; names and strings of the spec become literals in it, never code.
     section_functions.py    emits what depends on the model: totals, counts, loss and metrics
     printed_settings.py     emits the constants, the optimizer and the schedule
     data_reading.py         emits the functions that load data
+    class_weights.py        emits the function that computes weights of classes
     sampled_inputs.py       emits the function that draws inputs
     printed_transforms.py   emits the transforms of `augment`
 """
@@ -36,14 +37,16 @@ from netc.dsl.diagnostics import Diagnostic
 from ...errors import CompileError, raise_as_compile_error
 from ...files.file_problems import make_diagnostic
 from ..cautions import check_validates
+from ..data_inputs import list_data_inputs
 from ..optimizers import choose_kernel
 from ..recipe import Recipe, read_recipe
+from .class_weights import emit_balance
 from .clauses import Machine, read_constants, select_tags
 from .data_reading import emit_loaders, name_validation_loader
 from .lines import quote_string, to_literal
 from .printed_settings import emit_constants, emit_optimizer, emit_schedule
 from .printed_transforms import emit_augmentations
-from .sampled_inputs import emit_draws, list_data_inputs
+from .sampled_inputs import emit_draws
 from .section_functions import SectionFunctions, emit_functions
 from .template_folding import fold_template, rename_words, select_reachable
 
@@ -74,6 +77,7 @@ SETTINGS_FUNCTIONS = frozenset({"make_optimizer", "make_schedule", "shuffle_samp
 RUN_FUNCTIONS = SETTINGS_FUNCTIONS | {
     "draw_inputs",
     "augment_batch",
+    "balance_classes",
     "fit_standardize",
     "clip_gradients",
     "seed_step",
@@ -182,6 +186,7 @@ def _select_functions(section: TrainSection, machine: Machine | None, roots: Set
         "augmentations": emit_augmentations(recipe),
         "standardized": [f"STANDARDIZED = {to_literal(standardized)}"] if standardized else [],
         "draw_inputs": [emit_draws(section.training, recipe)] if recipe.draws else [],
+        "balance_classes": emit_balance(recipe) if recipe.balances else [],
     }
     return _fold_template(tags, _map_names(section, tags, machine), generated, roots)
 

@@ -66,6 +66,7 @@ def select_tags(recipe: Recipe, means: MeanDecomposition, is_random: bool, is_fi
         "repeated": means.finish is not None and (recipe.accumulate > 1 or (machine is not None and machine.replicas > 1)),
         "draws": bool(recipe.draws),
         "augment": bool(recipe.augmentations),
+        "balance": bool(recipe.balances),
         "standardize": is_fitted,
         "schedule": bool(recipe.schedule) and not plateau,
         "plateau": plateau,

@@ -17,10 +17,10 @@ from netc.dsl.record import Record, replace
 from ...errors import CompileError
 from ...files.file_problems import make_diagnostic
 from ..data.data_columns import ColumnSpec
+from ..data_inputs import list_data_inputs
 from ..model_inputs import list_model_inputs
 from ..recipe import DataRule, Recipe
 from .lines import quote_string, to_literal
-from .sampled_inputs import list_data_inputs
 from .table_reading import FUNCTIONS, MATCH_COLUMNS, TableWay, emit_input, emit_options, emit_table_reading
 
 DATA, VALIDATION = "train.npz", "validation.npz"

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import Training
 
+from ..data_inputs import list_data_inputs
 from ..recipe import Draw, Recipe
 from .batch_columns import emit_dim
 from .lines import quote_string, to_literal
-
-
-def list_data_inputs(training: Training, recipe: Recipe) -> list[Value]:
-    """List the inputs that are read from data, without the drawn ones."""
-    drawn = {draw.input for draw in recipe.draws}
-    return [value for value in training.program.main.inputs if value.name not in drawn]
 
 
 def emit_draws(training: Training, recipe: Recipe) -> str:

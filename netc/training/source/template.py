@@ -13,7 +13,7 @@ data.
 """
 
 # Values that one section has as tensors are numbers in another; only some sections have some arguments.
-# mypy: disable-error-code="assignment, call-arg, no-untyped-call, union-attr"
+# mypy: disable-error-code="arg-type, assignment, call-arg, no-untyped-call, union-attr"
 
 from __future__ import annotations
 
@@ -61,6 +61,8 @@ compute_counts: Callable[[Batch], tuple[Tensor | int, ...]]
 compute_metrics: Callable[[Iterable[Tensor], Iterable[Tensor | int]], dict[str, Tensor]]
 AUGMENTATIONS: Sequence[tuple[dict[str, Any], Any]]
 AUGMENTED: tuple[str, ...]
+WEIGHTS: tuple[str, ...]
+balance_classes: Callable[[Batch, Tensor], Batch]
 STANDARDIZED: tuple[str, ...]
 draw_inputs: Callable[[Batch, int], Batch]
 load_data: Callable[[str], Batch]
@@ -160,9 +162,31 @@ def augment_batch(batch: Batch, samples: Tensor, step: int) -> Batch:  # if: aug
 # generated: draw_inputs
 
 
+def weigh_classes(labels: Tensor, classes: int, ignored: int = -100) -> Tensor:
+    """Weigh the classes so that each has the same sum of weights, and the mean weight of a label is 1."""
+    counts = labels[labels != ignored].bincount(minlength=classes).double()
+    is_class = torch.arange(classes) != ignored
+    if not counts[is_class].all():
+        raise ValueError("a class has no training samples")
+    return torch.where(is_class, counts.sum() / (is_class.sum() * counts), 0)
+
+
+def weigh_positives(labels: Tensor, shape: tuple[int, ...] = ()) -> Tensor:
+    """Count the negative labels for each positive one, for weights of this shape."""
+    positives = labels.double().sum_to_size(shape)
+    negatives = (1 - labels.double()).sum_to_size(shape)
+    if not (positives.all() and negatives.all()):
+        raise ValueError("a class has no training samples")
+    return negatives / positives
+
+
+# generated: balance_classes
+
+
 def iterate_batches(
     data: Batch,
     samples: Tensor,
+    weights: Batch,  # if: balance
     start: int = 0,  # if: draws or augment
     augment: Callable[[Batch, Tensor, int], Batch] | None = None,  # if: augment
 ) -> Iterator[Batch]:
@@ -172,16 +196,22 @@ def iterate_batches(
         if augment is not None:  # if: augment
             batch = augment(batch, indices, number)
         batch = batch | draw_inputs(batch, number)  # if: draws
+        batch = batch | weights  # if: balance
         yield {name: column.to(DEVICE) for name, column in batch.items()}
     for indices in samples.split(BATCH):  # if: not draws and not augment
-        yield {name: column[indices].to(DEVICE) for name, column in data.items()}
+        batch = {name: column[indices] for name, column in data.items()} | weights  # if: balance
+        yield {name: column.to(DEVICE) for name, column in batch.items()}  # if: balance
+        yield {name: column[indices].to(DEVICE) for name, column in data.items()}  # if: not balance
 
 
 def split_batch(batch: Batch) -> list[Batch]:
     """Split a batch into micro-batches, which are computed one after the other to save memory."""
     count = min(ACCUMULATE, len(batch[INPUT]))
-    micro_batches = zip(*(column.tensor_split(count) for column in batch.values()), strict=True)
-    return [dict(zip(batch, micro_batch, strict=True)) for micro_batch in micro_batches]
+    samples = {name: column for name, column in batch.items() if name not in WEIGHTS}  # if: balance
+    micro_batches = zip(*(column.tensor_split(count) for column in samples.values()), strict=True)  # if: balance
+    return [{**batch, **dict(zip(samples, micro_batch, strict=True))} for micro_batch in micro_batches]  # if: balance
+    micro_batches = zip(*(column.tensor_split(count) for column in batch.values()), strict=True)  # if: not balance
+    return [dict(zip(batch, micro_batch, strict=True)) for micro_batch in micro_batches]  # if: not balance
 
 
 # generated: standardized
@@ -307,12 +337,14 @@ def evaluate(
     model: nn.Module,
     data: Batch,  # if: not run
     samples: Tensor,  # if: not run
+    weights: Batch,  # if: balance and not run
     batches: Iterable[Batch],  # if: run
 ) -> dict[str, float]:
     """Compute loss and metrics over the samples in evaluation mode."""
     batches = iterate_batches(  # if: not run
         data,
         samples,
+        weights,  # if: balance
         2**61,  # if: draws
     )
     batches = (micro_batch for batch in batches for micro_batch in split_batch(batch))  # if: parts and not run
@@ -352,8 +384,14 @@ def train(model: nn.Module, data: Batch) -> Trained:
     steps_per_epoch = -(-len(train_samples) // BATCH)  # if: steps or schedule
     epochs = -(-STEPS // steps_per_epoch)  # if: steps
     steps = EPOCHS * steps_per_epoch  # if: schedule and not steps
-    fit_standardize(model, lambda: iterate_batches(data, train_samples))  # if: standardize and not draws
-    fit_standardize(model, lambda: iterate_batches(data, train_samples, 2**61))  # if: standardize and draws
+    weights = balance_classes(data, train_samples)  # if: balance
+    fit_standardize(  # if: standardize
+        model,
+        lambda: iterate_batches(data, train_samples),  # if: not balance and not draws
+        lambda: iterate_batches(data, train_samples, 2**61),  # if: not balance and draws
+        lambda: iterate_batches(data, train_samples, weights),  # if: balance and not draws
+        lambda: iterate_batches(data, train_samples, weights, 2**61),  # if: balance and draws
+    )
     optimizer = make_optimizer(model)
     schedule = make_schedule(optimizer, steps)  # if: schedule
     schedule = make_schedule(optimizer)  # if: plateau
@@ -366,6 +404,7 @@ def train(model: nn.Module, data: Batch) -> Trained:
         for batch in iterate_batches(
             data,
             shuffle_samples(train_samples, epoch),
+            weights,  # if: balance
             step,  # if: draws or augment
             augment_batch,  # if: augment
         ):
@@ -385,7 +424,12 @@ def train(model: nn.Module, data: Batch) -> Trained:
                 break
         totals, counts = map(sum_rows, zip(*history, strict=True))  # if: history
         end_epoch(schedule, compute_metrics(totals, counts))  # if: history
-        metrics = evaluate(average, validation_data, validation_samples)  # if: validates
+        metrics = evaluate(  # if: validates
+            average,
+            validation_data,
+            validation_samples,
+            weights,  # if: balance
+        )
         print(f"epoch {epoch + 1}: {format_metrics(metrics)}")  # if: validates
         end_epoch(schedule, metrics)  # if: plateau and validates
         if metrics[METRIC] > best:  # if: validates

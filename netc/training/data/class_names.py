@@ -1,0 +1,22 @@
+"""The names of the classes in a column, in the order of their numbers.
+
+In: opened data and a column. Out: names, or nothing if the data only has numbers. Always: the names come from the categories or the two
+words of a column of text, from the folders of images, or from the features of a Hugging Face data set.
+"""
+
+from __future__ import annotations
+
+from .data_source import Source
+from .encodings import BOOLEAN, CATEGORY, EncodedSource, find_boolean_words
+
+
+def find_class_names(source: Source, column: str) -> tuple[str, ...]:
+    """Return the names of the classes in a column."""
+    encoding = source.encodings.get(column) if isinstance(source, EncodedSource) else None
+    if encoding is None:
+        inner = source.source if isinstance(source, EncodedSource) else source
+        named: dict[str, tuple[str, ...]] = getattr(inner, "class_names", {})
+        return named.get(column, source.classes)
+    if encoding.kind == CATEGORY:
+        return encoding.categories
+    return find_boolean_words(source, column) if encoding.kind == BOOLEAN else ()

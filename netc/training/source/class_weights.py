@@ -1,0 +1,27 @@
+"""Emit the function that computes weights of classes from the training samples, as `balance kind weight=weights` declares."""
+
+from __future__ import annotations
+
+from ...prediction.model_signature import NOT_A_LABEL
+from ..balance_rules import WEIGHT, BalanceRule
+from ..recipe import Recipe
+from .lines import quote_string, to_literal
+
+
+def emit_balance(recipe: Recipe) -> list[str]:
+    """Emit `balance_classes(data, samples)`, which computes the inputs that are the same for all samples, and the names of these inputs."""
+    head = [
+        "def balance_classes(data: Batch, samples: Tensor) -> Batch:",
+        '    """Compute the weights of classes from the training samples."""',
+        "    return {",
+    ]
+    entries = [f"        {quote_string(rule.input)}: {_emit_call(rule)}.to(torch.{rule.dtype})," for rule in recipe.balances]
+    return [f"WEIGHTS = {to_literal(tuple(rule.input for rule in recipe.balances))}", "\n".join([*head, *entries, "    }"])]
+
+
+def _emit_call(rule: BalanceRule) -> str:
+    labels = f"data[{quote_string(rule.target)}][samples]"
+    if rule.kind == WEIGHT:
+        ignored = f", ignored={rule.ignored}" if rule.ignored != NOT_A_LABEL else ""
+        return f"weigh_classes({labels}, {rule.shape[0]}{ignored})"
+    return f"weigh_positives({labels}, {to_literal(rule.shape)})" if rule.shape else f"weigh_positives({labels})"
