@@ -19,6 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..version import __version__
+from .api_description import describe_api
+from .documentation_page import POLICY, write_page
 from .multipart_images import read_image_files
 from .open_inference import HEADER_LENGTH, VERSION, describe_model
 from .request_body import JSON, MULTIPART, read_body, require_media_type
@@ -48,6 +50,8 @@ def make_application(model: ServedModel, draining: Draining) -> Starlette:
         ("/v2/health/live", "GET", handlers.report_live),
         ("/v2/health/ready", "GET", handlers.report_ready),
         ("/metrics", "GET", handlers.show_metrics),
+        ("/openapi.json", "GET", handlers.describe_api),
+        ("/docs", "GET", handlers.show_documentation),
     ]
     for path in (_MODEL, f"{_MODEL}/versions/{{version}}"):
         endpoints += [
@@ -68,7 +72,7 @@ def make_application(model: ServedModel, draining: Draining) -> Starlette:
 
 class _Handlers:
     def __init__(self, model: ServedModel, draining: Draining) -> None:
-        self._model, self._draining = model, draining
+        self._model, self._draining, self._api = model, draining, describe_api(model)
 
     async def predict(self, request: Request) -> Response:
         options = self._model.options
@@ -110,6 +114,14 @@ class _Handlers:
 
     async def show_metrics(self, request: Request) -> Response:
         return Response(self._model.metrics.format_text(), headers=_HEADERS | {"Content-Type": CONTENT_TYPE})
+
+    async def describe_api(self, request: Request) -> Response:
+        return _to_json_response(self._api)
+
+    async def show_documentation(self, request: Request) -> Response:
+        # A name may have half of a character, which UTF-8 cannot hold.
+        page = write_page(self._api).encode("utf-8", "xmlcharrefreplace")
+        return Response(page, headers=_HEADERS | {"Content-Security-Policy": POLICY}, media_type="text/html; charset=utf-8")
 
     def _check_model(self, request: Request) -> None:
         if request.path_params["model"] != self._model.name:

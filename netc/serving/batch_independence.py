@@ -40,11 +40,24 @@ def find_batch_obstacle(session: OnnxSession) -> str:
     return f"no random samples were found that the model takes, with the sizes {', '.join(map(str, _SIZES))}"
 
 
+def draw_random_samples(session: OnnxSession, count: int = 1) -> dict[str, Array] | None:
+    """Return random samples that the model takes, None if it takes none of the sizes that are tried."""
+    generator = np.random.default_rng(0)
+    for size in _SIZES:
+        arrays = {name: _draw_samples(port, size, generator, count) for name, port in session.inputs.items()}
+        try:
+            _run(session, arrays)
+        except ValueError:
+            continue
+        return arrays
+    return None
+
+
 def _compare_runs(session: OnnxSession, size: int) -> str:
     """Compare a run of several random samples with runs of each sample alone. Raises `ValueError` if the model takes none of this size."""
     generator = np.random.default_rng(0)
     for _ in range(_ROUNDS):
-        arrays = {name: _draw_samples(port, size, generator) for name, port in session.inputs.items()}
+        arrays = {name: _draw_samples(port, size, generator, _SAMPLES) for name, port in session.inputs.items()}
         joint = _run(session, arrays)
         for index in range(_SAMPLES):
             alone = _run(session, {name: array[index : index + 1] for name, array in arrays.items()})
@@ -59,11 +72,12 @@ def _run(session: OnnxSession, arrays: Mapping[str, Array]) -> dict[str, Array]:
     return results if isinstance(results, dict) else dict.fromkeys(session.outputs, results)
 
 
-def _draw_samples(port: Port, size: int, generator: np.random.Generator) -> Array:
-    shape = (_SAMPLES, *(axis if isinstance(axis, int) else size for axis in port.shape[1:]))
+def _draw_samples(port: Port, size: int, generator: np.random.Generator, count: int) -> Array:
+    first = port.shape[0] if port.shape and isinstance(port.shape[0], int) else count
+    shape = (first, *(axis if isinstance(axis, int) else size for axis in port.shape[1:]))
     if port.dtype.is_float:
         # Samples of other magnitudes: a scale that a batch shares would show.
-        scales = 4.0 ** np.arange(_SAMPLES).reshape(-1, *[1] * (len(shape) - 1))
+        scales = 4.0 ** (np.arange(first) % _SAMPLES).reshape(-1, *[1] * (len(shape) - 1))
         return (generator.standard_normal(shape) * scales).astype(numpy_dtype(port.dtype))
     return generator.integers(0, 2, shape).astype(numpy_dtype(port.dtype))  # valid in any vocabulary
 

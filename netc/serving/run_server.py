@@ -17,10 +17,13 @@ from typing import Any
 import uvicorn
 
 from .application import Draining, make_application
+from .new_connections import ignore_new_connections
 from .served_model import ServedModel
 
-DRAIN_SECONDS = 1.0
-"""The time between the signal and the end of new connections."""
+_DRAIN_SECONDS = 1.0
+"""The time after the signal in which new connections are answered."""
+_LAST_SECONDS = 0.5
+"""The time after that in which requests on connections that the kernel has confirmed arrive."""
 _MAX_CONNECTIONS = 4096
 _KEEP_ALIVE = 75
 """The seconds after which an idle connection is closed. Proxies keep theirs for up to 60."""
@@ -58,6 +61,7 @@ def run_server(model: ServedModel, listener: socket.socket, started: Callable[[]
     config = uvicorn.Config(
         make_application(model, draining),
         log_config=None,
+        log_level="error",  # a warning for each request that is no HTTP would let anybody fill the log
         access_log=False,
         lifespan="on",
         ws="none",
@@ -68,15 +72,15 @@ def run_server(model: ServedModel, listener: socket.socket, started: Callable[[]
         # Answers in progress may take as long as a request.
         timeout_graceful_shutdown=int(model.options.timeout) + 1,
     )
-    _Server(config, draining, started).run([listener])
+    _Server(config, draining, listener, started).run([listener])
 
 
 class _Server(uvicorn.Server):
     """A server that drains before it stops."""
 
-    def __init__(self, config: uvicorn.Config, draining: Draining, started: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, draining: Draining, listener: socket.socket, started: Callable[[], None]) -> None:
         super().__init__(config)
-        self._draining, self._report_start = draining, started
+        self._draining, self._listener, self._report_start = draining, listener, started
 
     async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
@@ -94,7 +98,13 @@ class _Server(uvicorn.Server):
         while not self._draining.is_draining and not await self.on_tick(tick):
             tick += 1
             await asyncio.sleep(0.1)
-        for _ in range(round(DRAIN_SECONDS / 0.1)):
+        await self._wait(_DRAIN_SECONDS)
+        ignore_new_connections(self._listener)
+        await self._wait(_LAST_SECONDS)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait, unless a second signal ends the server."""
+        for _ in range(round(seconds / 0.1)):
             if self.force_exit:
                 return
             await asyncio.sleep(0.1)
