@@ -41,6 +41,8 @@ def draw_and_run(
     if not all(map(is_float, inputs)) and divides_integers(model.program):
         # Drawn integers begin at 0, and every runtime treats a division of integers by 0 in another way.
         inputs = [a + np.asarray(1, a.dtype) if a.dtype.kind in "iu" else a for a in inputs]
+    if _unpools(model.program):
+        inputs = [_draw_distinct(a, generator) if a.dtype.kind in "iu" and a.ndim > 2 else a for a in inputs]
     inputs, expected = _run_first(origin, [inputs, *_list_other_choices(inputs, origin.examples)], weights)
     if all(map(is_float, inputs)):
         return inputs, expected
@@ -91,6 +93,12 @@ def _take_from_examples(inputs: list[Array], examples: Sequence[Array]) -> Itera
     yield repeated
 
 
+def _draw_distinct(array: Array, generator: np.random.Generator) -> Array:
+    """Draw integers that differ within each plane. `max_unpool` has no order in which it writes two elements to one place."""
+    planes = array.reshape(*array.shape[:2], -1)
+    return generator.permuted(np.broadcast_to(np.arange(planes.shape[-1]), planes.shape), axis=-1).astype(array.dtype).reshape(array.shape)
+
+
 def _repeat_example(example: Array, shape: tuple[int, ...]) -> Array:
     """Return an example in another size, by repeating it along each axis."""
     for axis, size in enumerate(shape):
@@ -100,6 +108,11 @@ def _repeat_example(example: Array, shape: tuple[int, ...]) -> Array:
 
 # Finds divisions of integers by tensors: the proof of an import must not draw 0 for a divisor, since every runtime treats it differently.
 # In: a program. Out: whether any of its graphs has a division or a remainder with an integer tensor as the divisor.
+
+
+def _unpools(program: Program) -> bool:
+    """Return whether a graph of the program undoes a max-pool."""
+    return any(isinstance(node, OpNode) and node.op.name == "max_unpool" for graph in collect_graphs(program.main) for node in graph.nodes)
 
 
 _DIVISIONS = ("div", "floor_div", "remainder", "fmod")

@@ -35,25 +35,26 @@ def make_exported_origin(path: str) -> Origin:
     except Exception as error:  # what a damaged archive raises is not stated anywhere
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise ImportFailed((Obstacle("the file", f"is no exported program: {reason}", path),)) from None
-    return Origin(path, from_exported(program), _ProgramRunner(program), True, None, time.monotonic() - begun)
+    # Made first: the import rewrites the graph of the program, and the judge must run the graph as it was.
+    runner = _ProgramRunner(program)
+    return Origin(path, from_exported(program), runner, True, None, time.monotonic() - begun)
 
 
 class _ProgramRunner:
     """Runs the program with given weights."""
 
     def __init__(self, program: ExportedProgram) -> None:
-        self.program = program
+        self.module = program.module()
+        self.in_spec = program.call_spec.in_spec
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
         import torch
         from torch.utils._pytree import tree_unflatten
 
-        module = self.program.module()
         with torch.no_grad():
-            fill_weights(module, weights)
+            fill_weights(self.module, weights)
             tensors: list[Any] = list(map(to_tensor, inputs))
-            spec = self.program.call_spec.in_spec
-            assert spec is not None
-            args, kwargs = tree_unflatten(tensors, spec)
-            results = module(*args, **kwargs)
+            assert self.in_spec is not None
+            args, kwargs = tree_unflatten(tensors, self.in_spec)
+            results = self.module(*args, **kwargs)
         return [to_array(tensor) for tensor in list_tensors(results)]

@@ -76,6 +76,16 @@ def test_a_file_without_a_right_digit_proves_nothing(tmp_path: Path) -> None:
         proved(shifted(1e5), tmp_path)
 
 
+def test_the_indices_of_an_unpooling_are_drawn_without_repeats(tmp_path: Path) -> None:
+    nodes = [node("MaxUnpool", ["x", "index"], ["y"], kernel_shape=[2, 2], strides=[2, 2])]
+    given = model(nodes, {"x": [1, 1, 6, 6], "index": [1, 1, 6, 6]}, ["y"], types={"index": onnx.TensorProto.INT64})
+    spec = proved(given, tmp_path)
+    assert spec.proof is not None
+    x, index = torch.rand(1, 1, 6, 6), torch.randperm(144)[:36].reshape(1, 1, 6, 6)
+    result = spec.model.module()(x, index)
+    torch.testing.assert_close(result, torch.nn.functional.max_unpool2d(x, index, 2))
+
+
 @pytest.mark.parametrize("opset", [9, 15])
 def test_float64_is_what_pytorch_computes_in_float64(opset: int) -> None:
     """With the two operators of onnx that are mended: a normalization of old files, and a pool of one axis."""

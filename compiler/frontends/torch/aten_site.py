@@ -29,7 +29,7 @@ from ..constants import make_formula_table
 from ..graph_builder import ImportRefused
 from .call_scope import GraphScope
 from .keys import split_relative_path
-from .node_targets import is_empty, operator_name, to_dtype
+from .node_targets import bind_arguments, is_empty, operator_name, to_dtype
 
 Number = Dim | float | bool
 _LARGEST_END = 2**62
@@ -42,7 +42,7 @@ class AtenSite:
     def __init__(self, node: Node, scope: GraphScope) -> None:
         self.node = node
         self.scope = scope
-        self.args = _bind_arguments(node)
+        self.args = bind_arguments(node)
         self.name = operator_name(node)
 
     # --- arguments -----------------------------------------------------------------------------------------------------------
@@ -282,17 +282,3 @@ def _shorten(number: float) -> float:
 
 def _is_tensor(node: Node) -> bool:
     return isinstance(node.meta.get("val"), torch.Tensor)
-
-
-def _bind_arguments(node: Node) -> dict[str, Any]:
-    """Bind the arguments of the node to the names in the operator's schema."""
-    schema: Any = node.target._schema  # type: ignore[union-attr]
-    result: dict[str, Any] = {}
-    for position, argument in enumerate(schema.arguments):
-        if position < len(node.args):
-            result[argument.name] = node.args[position]
-        elif argument.name in node.kwargs:
-            result[argument.name] = node.kwargs[argument.name]
-        else:
-            result[argument.name] = argument.default_value if argument.has_default_value() else None
-    return result

@@ -64,13 +64,13 @@ def describe_changes(source: ExportedProgram) -> tuple[str, ...]:
 
 
 def _find_changes(source: ExportedProgram) -> dict[str, str]:
-    """Map the buffers that in-place operators change to the first operator that does."""
+    """Map the buffers that in-place operators change, also through views, to the first operator that does."""
     buffers = source.graph_signature.inputs_to_buffers
     result: dict[str, str] = {}
     for node in source.graph.nodes:
-        target = node.args[0] if is_in_place(node) else None
-        if isinstance(target, Node) and target.name in buffers:
-            result.setdefault(buffers[target.name], str(node.target))
+        for target in walk_aliases(node):
+            if target.name in buffers:
+                result.setdefault(buffers[target.name], str(node.target))
     return result
 
 

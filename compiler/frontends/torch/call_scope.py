@@ -7,7 +7,7 @@ or constant, which is declared in the innermost graph that contains all its read
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from operator import getitem
 
 import torch
@@ -28,7 +28,7 @@ from .module_calls import CallTree, ModuleCall, find_common_call
 from .node_targets import is_empty, is_operator, operator_name, to_dtype
 from .source_names import SourceNames
 from .sympy_sizes import SizeConverter
-from .views import ViewTracker, gives_view, is_in_place
+from .views import find_viewed_tensor, is_in_place
 
 
 class UnknownValue(Exception):
@@ -36,8 +36,12 @@ class UnknownValue(Exception):
 
 
 class ModelContext:
-    """The state that the graphs of all calls share. `training`: the module was in training. `frozen_statistics`: buffers that stay as they
-    are there. `read_source`: the stack traces of the nodes name files of code that runs here, and names of tensors are read from them."""
+    """The state that the graphs of all calls share.
+
+    `training`: the module was in training. `frozen_statistics`: buffers that stay as they are there. `lost_views`: in-place changes of
+    tensors of which another view is read later, with its name. `read_source`: the stack traces of the nodes name files of code that runs
+    here, and names of tensors are read from them.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class ModelContext:
         span: Span,
         training: bool = False,
         frozen_statistics: Collection[Node] = (),
+        lost_views: Mapping[Node, str] | None = None,
         *,
         read_source: bool = False,
     ) -> None:
@@ -60,7 +65,7 @@ class ModelContext:
         self.span = span
         self.training = training
         self.frozen_statistics = frozen_statistics
-        self.views = ViewTracker(tree.home)
+        self.lost_views = lost_views or {}
         self.unread = find_unread(tree.home, keys.stored)
         self.source_names = SourceNames(tree, read=read_source)
         self.results = keys.find_shared_results()
@@ -85,8 +90,8 @@ class ModelContext:
         if node in stored:
             tensor: torch.Tensor = stored[node].tensor
             return tensor
-        source = node.args[0] if node.op == "call_function" and gives_view(node) and node.args else None
-        return self.find_values(source) if isinstance(source, Node) else None
+        source = None if is_in_place(node) else find_viewed_tensor(node)
+        return None if source is None else self.find_values(source)
 
     def is_zero(self, node: Node) -> bool:
         """Return whether all elements of a tensor are 0, for all sizes. Initial states of recurrent layers are."""
@@ -116,8 +121,6 @@ class GraphScope:
         self.env: dict[Node, Value | tuple[Value | None, ...] | None] = {}
         self.captured: dict[Node, tuple[Value, Value]] = {}
         """The tensors from the graph around, by their nodes: the value there, and the input here."""
-        self.changed: set[Node] = set()
-        """Nodes of the graph around that an in-place operator has changed here."""
         self.modules: dict[str, SharedModule] = {}
         """The modules that are called several times, by their paths."""
         self.borrowed: list[ModuleCall] = []

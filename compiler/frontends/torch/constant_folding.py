@@ -20,6 +20,7 @@ from ...types.numpy_types import to_array
 from ..constants import is_exact, make_formula_table, make_stored_table
 from ..graph_builder import ImportRefused
 from .node_targets import is_empty
+from .views import is_in_place
 
 _LARGEST = 2**26
 """The largest number of elements that are computed here. The graph computes larger tensors."""
@@ -72,9 +73,14 @@ class ConstantFolder:
     def _fold_node(self, node: Node) -> None:
         if node.op != "call_function" or not self._is_constant(node):
             return
-        arguments = torch.fx.node.map_arg((node.args, dict(node.kwargs)), self._get_operand)
+        args: Any
+        kwargs: Any
+        args, kwargs = torch.fx.node.map_arg((node.args, dict(node.kwargs)), self._get_operand)
+        if is_in_place(node):
+            # Readers before the change still read the old values.
+            args = (args[0].clone(), *args[1:])
         with torch.no_grad():
-            self.values[node] = node.target(*arguments[0], **arguments[1])  # type: ignore[operator]
+            self.values[node] = node.target(*args, **kwargs)  # type: ignore[operator]
 
     def _get_operand(self, node: Node) -> Any:
         """Return the value of an operand, or an empty tensor of its type if only the type matters."""

@@ -43,6 +43,8 @@ _OF_BATCH = re.compile(rf"\b{BATCH}\b")
 """Matches an obstacle that speaks of the number of samples."""
 _EXCLUDED = re.compile(r"Not all values of (\w+) = .* satisfy the generated guard L\[.*\]\.size\(\)\[\d+\] != (\d+)\.")
 """Matches torch.export's message that one size is a case of its own."""
+_NEEDS_NO_GRADIENTS = re.compile(r"a (?:view of a )?leaf Variable that requires grad is being used in an in-place operation")
+"""Matches PyTorch's message about a change in place that it accepts only without gradients, as code for inference runs."""
 Axes = Mapping[int, str] | Sequence[str | None]
 """The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
 
@@ -287,7 +289,13 @@ def _export_program(
     module.train(train)
     try:
         with replace_opaque_modules(module), use_static_experts(module), isolate_user_code(), silence_output(), keep_full_traces():
-            return _export_within_known_sizes(module, args, kwargs, dynamic, sizes, notes)
+            try:
+                return _export_within_known_sizes(module, args, kwargs, dynamic, sizes, notes)
+            except RuntimeError as error:
+                if train or not _NEEDS_NO_GRADIENTS.search(str(error)):
+                    raise
+            with torch.no_grad():
+                return _export_within_known_sizes(module, args, kwargs, dynamic, sizes, notes)
     except ImportFailed:
         raise
     except Exception as error:  # the module's own code runs: it may raise anything

@@ -23,6 +23,20 @@ def operator_name(node: Node) -> str:
     return name[:-1] if name.endswith("_") and not name.startswith("__") else name
 
 
+def bind_arguments(node: Node) -> dict[str, Any]:
+    """Bind the arguments of the node to the names in the operator's schema."""
+    schema: Any = node.target._schema  # type: ignore[union-attr]
+    result: dict[str, Any] = {}
+    for position, argument in enumerate(schema.arguments):
+        if position < len(node.args):
+            result[argument.name] = node.args[position]
+        elif argument.name in node.kwargs:
+            result[argument.name] = node.kwargs[argument.name]
+        else:
+            result[argument.name] = argument.default_value if argument.has_default_value() else None
+    return result
+
+
 def is_empty(node: Node) -> bool:
     """Return whether the node makes a tensor without elements, such as the rest after a slice of everything.
 

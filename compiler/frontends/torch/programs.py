@@ -1,7 +1,7 @@
 """Reads an exported program as a typed graph.
 
-The steps, in `read_graph`: inline regions, decompose operators without a reader, name the symbolic sizes, group the nodes by module calls,
-decide where parameters belong, fold constants, then read call by call.
+The steps, in `read_graph`: inline regions, decompose operators without a reader, rewrite in-place changes, name the symbolic sizes, group
+the nodes by module calls, decide where parameters belong, fold constants, then read call by call.
 
 In: an `ExportedProgram`, and the names of the axes of its inputs. Out: an `Imported`. Always: its weights have the keys of the program.
 Tensors that nothing reads are left out, with a note.
@@ -47,6 +47,7 @@ from .placeholders import find_constants, find_stored_tensors, find_user_inputs,
 from .reader import CallReader
 from .sympy_sizes import SizeConverter, collect_asserted_conditions, collect_range_conditions
 from .two_modes import merge_modes
+from .view_changes import rewrite_view_changes
 
 _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
 _UNREACHED = "is read outside of the module that has it, where a spec cannot reach it"
@@ -119,14 +120,13 @@ class _ProgramReader(Record):
 
     def has_differing_calls(self, program: ExportedProgram) -> bool:
         """Return whether two calls of a module compute differently."""
-        flatten_regions(program.graph_module)
-        tree = CallTree(_select_body(decompose_operators(program.graph_module)), self.name, self.aliases)
+        nodes, _ = _prepare_nodes(program)
+        tree = CallTree(_select_body(nodes), self.name, self.aliases)
         return bool(KeyPlacement(tree, find_stored_tensors(program)).differing)
 
     def read_graph(self, program: ExportedProgram, *, train: bool = False) -> tuple[Program, tuple[str, ...]]:
         """Read one program. Returns it with notes for the user. Raises `ImportFailed`."""
-        flatten_regions(program.graph_module)
-        nodes = decompose_operators(program.graph_module)
+        nodes, lost_views = _prepare_nodes(program)
         inputs = find_user_inputs(program)
         names = name_symbols(inputs, self.axes)
         symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
@@ -138,7 +138,16 @@ class _ProgramReader(Record):
         sizes = SizeConverter(names, declared.dims)
         frozen = {node for node, stored in keys.stored.items() if not self.frozen.isdisjoint(stored.keys)}
         reader = ModelContext(
-            tree, keys, constants, sizes, declared.facts, make_empty_span(self.name), train, frozen, read_source=self.read_source
+            tree,
+            keys,
+            constants,
+            sizes,
+            declared.facts,
+            make_empty_span(self.name),
+            train,
+            frozen,
+            lost_views,
+            read_source=self.read_source,
         )
         main = CallReader(reader, tree.root, None)
         _declare_inputs(main, inputs)
@@ -158,6 +167,14 @@ class _ProgramReader(Record):
         result = Program(main.builder.graph, declared.facts, symbols, texts, declared.dims)
         verify_program(result)
         return result, (*reader.constants.describe_inexact(), *dict.fromkeys(reader.notes))
+
+
+def _prepare_nodes(program: ExportedProgram) -> tuple[list[Node], dict[Node, str]]:
+    """Inline regions, decompose operators and rewrite in-place changes. Returns the nodes, and the changes that cannot be rewritten."""
+    flatten_regions(program.graph_module)
+    decompose_operators(program.graph_module)
+    lost_views = rewrite_view_changes(program.graph_module)
+    return list(program.graph_module.graph.nodes), lost_views
 
 
 def _collect_conditions(program: ExportedProgram, axes: Sequence[Any] | None) -> list[Condition]:

@@ -19,22 +19,21 @@ from ...ir.walk import join_labels
 from ...ops.parameter_of import ParameterOf
 from ...types.tensor_types import TensorType
 from ..graph_builder import ImportRefused
-from .aten.indexing import replace_part
 from .aten_site import AtenSite
 from .aten_table import READERS, AtenReader, Result
 from .call_scope import GraphScope, UnknownValue
 from .module_calls import ModuleCall
 from .node_targets import is_operator, operator_name, to_dtype
 from .sympy_sizes import SizeConverter
-from .views import is_in_place
 
 
 def read_node(node: Node, scope: GraphScope) -> Result | None:
     """Return the results of a node, or None if it cannot be imported."""
     model = scope.model
     try:
-        if node in model.views.lost:
-            raise ImportRefused(f"changes a tensor of which `{model.views.lost[node]}` is another view, which is read later")
+        if node in model.lost_views:
+            why = f"changes a tensor of which `{model.lost_views[node]}` is another view, which is read later"
+            raise ImportRefused(why, "clone the view before you change it, or change the tensor itself")
         result = _find_reader(node)(AtenSite(node, scope))
         _check_types(node, result, model.sizes, model.facts)
     except UnknownValue:
@@ -43,17 +42,6 @@ def read_node(node: Node, scope: GraphScope) -> Result | None:
         model.report_obstacle(node, refused)
         return None
     return result
-
-
-def write_back_part(view: Node, part: Value, scope: GraphScope) -> Value | None:
-    """Return the tensor of which `view` is a part, with `part` in its place."""
-    try:
-        return replace_part(AtenSite(view, scope), part)
-    except UnknownValue:
-        return None
-    except ImportRefused as refused:
-        scope.model.report_obstacle(view, refused)
-        return None
 
 
 def _find_reader(node: Node) -> AtenReader:
@@ -90,32 +78,12 @@ class CallReader(GraphScope):
             del self.builder.graph.nodes[nodes:]
         self.has_parameters = self.has_parameters or any(isinstance(n, OpNode) and _has_state(n) for n in self.builder.graph.nodes[nodes:])
         self._bind_results(node, results)
-        if is_in_place(node):
-            self._propagate_change(node, results)
 
     def _bind_results(self, node: Node, results: Value | tuple[Value | None, ...] | None) -> None:
         self.env[node] = results
         for user in node.users:
             if user.target is getitem:
                 self.env[user] = results[user.args[1]] if isinstance(results, tuple) else None  # type: ignore[index]
-
-    def _propagate_change(self, node: Node, results: Value | tuple[Value | None, ...] | None) -> None:
-        """Rebind the changed tensor, and the tensors of which it is a part, to their new values."""
-        old = node.args[0]
-        assert isinstance(old, Node)
-        self._rebind_node(old, results)
-        for view in reversed(self.model.views.parents.get(node, [])):
-            source = view.args[0]
-            assert isinstance(source, Node)
-            results = write_back_part(view, results, self) if isinstance(results, Value) else None
-            self._rebind_node(source, results)
-
-    def _rebind_node(self, node: Node, results: Value | tuple[Value | None, ...] | None) -> None:
-        if node not in self.env and self.model.tree.home.get(node) is not self.call:
-            self.get_value(node)
-        self.env[node] = results
-        if self.model.tree.home.get(node) is not self.call:
-            self.changed.add(node)
 
     def name_values(self) -> None:
         """Name the tensors of the call after the module's code."""
@@ -147,13 +115,11 @@ class CallReader(GraphScope):
         outer_results = {id(inner): outer for inner, outer in zip(distinct, results, strict=True)}
         for node, value in outputs.items():
             parent.env[node] = outer_results[id(value)]
-            if node in self.changed and parent.model.tree.home.get(node) is not parent.call:
-                parent.changed.add(node)
 
     def _find_outputs(self) -> Iterator[Node]:
         """Yield the nodes that are read outside of this call, or at the same place in another call of a shared module."""
         for node in list(self.env):
-            if node in self.captured and node not in self.changed:
+            if node in self.captured:
                 continue
             # Every graph that reads a constant declares it, so a constant is never a result.
             if self._is_constant(node):

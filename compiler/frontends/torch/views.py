@@ -1,24 +1,24 @@
-"""Finds the views that see what an in-place operator changes.
+"""Finds the tensors that an in-place operator changes: its first argument, and the tensors that share memory with it.
 
-In: the nodes of an exported graph in order. Out: for each node that changes a tensor, the tensors that contain it and are read later.
-Always: for any other in-place operator, the operator without the underscore computes the same under a new name.
-
-In `x[:, 0].zero_(); return x`, the zeros change x, so the import writes x anew from its parts.
+In: nodes of an exported graph. Out: the tensor that a node changes, and the tensor of which its result is a view. Always: for any other
+in-place operator, the operator without the underscore computes the same under a new name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from operator import getitem
+from typing import Any
 
 import torch
+from torch._guards import detect_fake_mode
 from torch.fx import Node
+from torch.utils._pytree import tree_leaves
 
-_MAYBE = ("reshape", "contiguous", "flatten", "to", "type_as", "view_as", "reshape_as", "expand_as")
-"""Operators that may give a view, although their schemas do not say so."""
+DROPOUTS = ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
+"""Operators that return their input itself in evaluation, which torch.export records as a copy."""
 # These end in an underscore, but change no elements.
 _HARMLESS = ("detach_", "requires_grad_")
-_PARTS = ("slice", "select")
-"""Views that are one part of an axis."""
 
 
 def is_in_place(node: Node) -> bool:
@@ -29,68 +29,63 @@ def is_in_place(node: Node) -> bool:
     return name.endswith("_") and not name.startswith("__") and name not in _HARMLESS
 
 
-class ViewTracker:
-    """The effects of in-place operators on other tensors.
+def find_viewed_tensor(node: Node) -> Node | None:
+    """Return the tensor of which the node's result is a view: it shares its memory. None if the result has memory of its own.
 
-    `parents` maps a node that changes a part of a tensor to the views that lead to that part, if the tensor is read later. `lost` maps a
-    node to the name of a view that is read later and cannot be written anew.
+    An element of a tuple of views is a view of the tuple. The result of an in-place operator is a view of the tensor that it changes.
     """
-
-    def __init__(self, nodes: Iterable[Node]) -> None:
-        self.order = {node: number for number, node in enumerate(nodes)}
-        self.parents: dict[Node, list[Node]] = {}
-        self.lost: dict[Node, str] = {}
-        roots: dict[Node, Node] = {}
-        families: dict[Node, list[Node]] = {}
-        for node in self.order:
-            source = node.args[0] if node.args and isinstance(node.args[0], Node) and gives_view(node) else node
-            roots[node] = root = roots.get(source, source)
-            family = families.setdefault(root, [root])
-            if is_in_place(node):
-                self._record_change(node, family)
-            family.append(node)
-
-    def _record_change(self, node: Node, family: list[Node]) -> None:
-        target = node.args[0]
-        assert isinstance(target, Node)
-        chain = _find_view_chain(target)
-        # Views that nobody reads after the change need not see it.
-        later = [other for other in family if other is not target and self._is_read_after(other, node)]
-        if not later:
-            return
-        # Only tensors that contain the changed part can be written anew. A view that overlaps it in another way is lost.
-        unknown = [other for other in later if other not in [view.args[0] for view in chain]]
-        if unknown:
-            self.lost[node] = unknown[0].name
-        else:
-            self.parents[node] = chain
-
-    def _is_read_after(self, other: Node, node: Node) -> bool:
-        return any(self.order.get(user, len(self.order)) > self.order[node] for user in other.users)
-
-
-def _find_view_chain(node: Node) -> list[Node]:
-    """Return the views that lead to a part of a tensor, the outermost first."""
-    views: list[Node] = []
-    while isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name.partition("::")[2] in _PARTS:
-        views.append(node)
+    if node.target is getitem:
         source = node.args[0]
         assert isinstance(source, Node)
-        node = source
-    return views[::-1]
+        return source if find_viewed_tensor(source) is not None else None
+    if not isinstance(node.target, torch._ops.OpOverload) or not node.all_input_nodes:
+        return None
+    first = node.all_input_nodes[0]
+    if node.target._schema.name.partition("::")[2] in DROPOUTS:
+        rate, is_training = node.args[1:3]
+        return None if is_training and rate else first
+    # An operator that is composed of others, such as `reshape` or `type_as`, may give a view, whatever its schema says.
+    if node.target._can_decompose() and not is_in_place(node):
+        return _find_shared_input(node, node.meta.get("val")) or _find_returned_input(node)
+    gives_view = any(result.alias_info is not None for result in node.target._schema.returns)
+    return first if gives_view else None
 
 
 def walk_aliases(node: Node) -> Iterator[Node]:
     """Yield the tensor that an in-place operator changes, and the tensors of which it is a view."""
-    target = node.args[0]
-    while isinstance(target, Node):
+    target = find_viewed_tensor(node) if is_in_place(node) else None
+    while target is not None:
         yield target
-        target = target.args[0] if target.args and gives_view(target) else None
+        target = find_viewed_tensor(target)
 
 
-def gives_view(node: Node) -> bool:
-    """Return whether the result may be a view of the first argument."""
-    if not isinstance(node.target, torch._ops.OpOverload):
-        return True
-    schema = node.target._schema
-    return schema.name.partition("::")[2] in _MAYBE or any(result.alias_info is not None for result in schema.returns)
+def _find_shared_input(node: Node, result: Any) -> Node | None:
+    """Return the input whose memory the result has. The elements of a tuple must all be in the memory of one input."""
+    leaves = tree_leaves(result)
+    return next(
+        (operand for operand in node.all_input_nodes if leaves and all(_share_memory(operand.meta.get("val"), leaf) for leaf in leaves)),
+        None,
+    )
+
+
+def _find_returned_input(node: Node) -> Node | None:
+    """Run an operator on its recorded inputs, and return the input whose memory the result has.
+
+    A program that is loaded from a file has recorded results, but has lost which of them share memory.
+    """
+    mode = detect_fake_mode([operand.meta.get("val") for operand in node.all_input_nodes])
+    if mode is None:
+        return None
+    args, kwargs = torch.fx.node.map_arg((node.args, dict(node.kwargs)), lambda operand: operand.meta.get("val"))
+    try:
+        with mode, torch.no_grad():
+            result = node.target(*args, **kwargs)  # type: ignore[operator]
+    except Exception:  # an operator on sizes that depend on data raises whatever it does
+        return None
+    return _find_shared_input(node, result)
+
+
+def _share_memory(one: Any, other: Any) -> bool:
+    if not isinstance(one, torch.Tensor) or not isinstance(other, torch.Tensor) or one.is_sparse or other.is_sparse:
+        return False
+    return bool(one.untyped_storage()._cdata == other.untyped_storage()._cdata)
