@@ -11,6 +11,7 @@ from . import (  # noqa: F401
     layers,
     loss,
     normalization,
+    partial_writes,
     pooling,
     recurrent,
     reduction,
