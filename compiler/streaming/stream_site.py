@@ -31,8 +31,9 @@ from .step_states import StreamMemory, StreamState
 from .stream_lengths import StreamLength, substitute_sizes
 from .zeros import find_kept_number
 
-MixedAxes = Callable[[Operator, OpInputs, int], frozenset[int]]
-"""The axes of the input of that number along which elements depend on each other, counted from the front."""
+MixedAxes = Callable[[Any, OpInputs, int], frozenset[int]]
+"""The axes of the input of that number along which elements depend on each other, counted from the front. The operator is `Any`, since a
+rule may take only the classes with which it is registered."""
 
 
 class StreamSite:

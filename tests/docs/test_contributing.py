@@ -1,6 +1,6 @@
 """The examples of CONTRIBUTING.md work.
 
-The code of the operator, the backend, the importer and the streaming rule, added to the modules that it names, runs, and its cases hold.
+The code of the operator, the backend, both importers and the streaming rule, added to the modules that it names, runs, and its cases hold.
 The clause's change, made in a copy of netc, trains to the same weights in one process and in several. The warning's change, made in a copy,
 gives a fix that `netc check --fix` applies.
 """
@@ -21,9 +21,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
+from frontends.imported import agree
 from frontends.onnx_models import node
 from frontends.onnx_parity import same
 from frontends.test_onnx_fused import of_runtime
+from frontends.test_torch_operators import Function
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -37,6 +39,7 @@ from netc.compiler.backends.python.operator_calls import OperatorSite
 from netc.compiler.backends.python.python_source import SourceWriter
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import importer_table
+from netc.compiler.frontends.torch import aten_table
 from netc.compiler.ops.dense import Dense
 from netc.compiler.ops.linear_algebra import Cdist
 from netc.compiler.ops.pooling import GlobalAvgPool
@@ -151,6 +154,16 @@ def test_the_example_is_an_importer(monkeypatch: pytest.MonkeyPatch) -> None:
     other = node("CDist", ["a", "b"], ["y"], domain="com.microsoft", metric="sqeuclidean")
     with pytest.raises(ImportFailed, match="metric 'sqeuclidean'"):
         same(of_runtime([other], {"a": [6, 3], "b": [5, 3]}, {}))
+
+
+def test_the_example_is_a_reader_of_aten(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_new_entry(monkeypatch, aten_table.READERS, "kthvalue")
+    space = run_parts(example("python", "kthvalue"))
+    inputs = [torch.randn(n, 6, generator=torch.Generator().manual_seed(n)) for n in (2, 3)]
+    for function in cast("dict[str, Callable[[Tensor], object]]", space["VECTORS"]).values():
+        agree(Function(function), *inputs)
+    with pytest.raises(ImportFailed, match=r"aten.kthvalue.default keeps the axis"):
+        agree(Function(lambda x: x.kthvalue(3, 1, keepdim=True)), *inputs)
 
 
 def test_the_example_is_a_streaming_rule(monkeypatch: pytest.MonkeyPatch) -> None:

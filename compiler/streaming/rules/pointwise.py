@@ -183,12 +183,12 @@ def mix_last_axes(op: Any, inputs: OpInputs, index: int) -> Axes:
 
 
 @mixes_axes(Bucketize)
-def mix_boundaries(op: Any, inputs: OpInputs, index: int) -> Axes:
+def mix_boundaries(op: Bucketize, inputs: OpInputs, index: int) -> Axes:
     return frozenset(range(inputs.types[index].rank)) if index else NONE
 
 
 @mixes_axes(GroupedLinear)
-def mix_rows(op: Any, inputs: OpInputs, index: int) -> Axes:
+def mix_rows(op: GroupedLinear, inputs: OpInputs, index: int) -> Axes:
     rank = inputs.types[index].rank
     return (frozenset({rank - 1}), NONE, frozenset(range(rank)))[index]
 
@@ -199,7 +199,7 @@ def mix_channels(op: Any, inputs: OpInputs, index: int) -> Axes:
 
 
 @mixes_axes(BatchNorm)
-def mix_batch_norm(op: Any, inputs: OpInputs, index: int) -> Axes:
+def mix_batch_norm(op: BatchNorm, inputs: OpInputs, index: int) -> Axes:
     type = inputs.types[index]
     own_statistics = inputs.names[index] == "x" and op.track_running_stats
     # Running statistics are constants; statistics of the batch would need the whole sequence.
@@ -224,7 +224,7 @@ def mix_contracted(op: Any, inputs: OpInputs, index: int) -> Axes:
 
 
 @mixes_axes(Einsum)
-def mix_contracted_labels(op: Any, inputs: OpInputs, index: int) -> Axes:
+def mix_contracted_labels(op: Einsum, inputs: OpInputs, index: int) -> Axes:
     equation = op.read_equation(inputs)
     labels = equation.operands[index]  # a label of positions occurs once: `derive` refuses an input with two such axes
     return frozenset(axis for axis, label in enumerate(labels) if label not in equation.result)
