@@ -288,6 +288,46 @@ def test_the_file_trains_to_the_bits_of_netc_train(
         assert len({entry["lr"] for entry in steps}) > 2
 
 
+def test_clipping_and_averaging_are_those_of_pytorch(tmp_path: Path) -> None:
+    """The file and `netc train` execute the same lines, so their equality says nothing of what a clause means: this loop does."""
+    text = """
+    x = input 4
+    scores = x -> dense 3
+    train {
+      target = input [] int64
+      loss = (scores, target) -> cross_entropy
+      optimizer sgd lr=0.5
+      clip 0.08 value=0.04
+      ema 0.8
+      batch 20
+      epochs 5
+    }
+    """
+    generator = torch.Generator().manual_seed(0)
+    data = {"x": torch.randn(20, 4, generator=generator), "target": torch.arange(20) % 3}
+    made = module_of(text, tmp_path)
+    made.DEVICE, made.REPORT_EVERY = "cpu", 1
+    np.savez(tmp_path / "data.npz", **{name: value.numpy() for name, value in data.items()})
+    model = netc.compile(text).module(seed=3)
+    weight, bias = (p.detach().clone().requires_grad_() for p in (model.dense1.weight, model.dense1.bias))
+    average = [weight.detach().clone(), bias.detach().clone()]
+    for _ in range(5):  # each step has all samples, so their order is of no account
+        loss = torch.nn.functional.cross_entropy(data["x"] @ weight.T + bias, data["target"])
+        gradients = torch.autograd.grad(loss, (weight, bias))
+        limited = [g.clamp(-0.04, 0.04) for g in gradients]
+        norm = torch.sqrt(sum(g.square().sum() for g in limited))
+        assert norm > 0.08
+        assert max(g.abs().max() for g in gradients) > 0.04
+        with torch.no_grad():
+            for parameter, gradient, mean in zip((weight, bias), limited, average, strict=True):
+                parameter -= 0.5 * gradient * (0.08 / norm)
+                mean.mul_(0.8).add_(0.2 * parameter)
+
+    trained = made.train(model, made.load_data(str(tmp_path / "data.npz")))
+    torch.testing.assert_close(list(model.state_dict().values()), [weight.detach(), bias.detach()], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(list(trained.state_dict().values()), average, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.long
 def test_the_file_runs_alone(tmp_path: Path) -> None:
     (tmp_path / "digits.net").write_text(DIGITS, encoding="utf-8")
