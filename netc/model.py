@@ -247,7 +247,7 @@ class Model:
         """Return the input of a backend. The arguments are checked now; weights are read or drawn when a backend needs them."""
         if weights is None and seed is None:
             weights = self.weights
-        return make_backend_input(self.program, weights, seed, self._hash, options)
+        return make_backend_input(self.program, weights, seed, self._hash, options, self._spec)
 
     def training(self, section: str | None = None, weights: Weights | None = None, seed: int | None = None) -> Objective:
         """Return the objective of a train section, with this model in it: `loss, metrics = objective(inputs)`.

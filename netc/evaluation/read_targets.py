@@ -13,6 +13,7 @@ from netc.dsl.diagnostics.suggest import find_similar_names
 
 from ..prediction.model_signature import BINARY, PROBABILITY, VALUE, OutputSignature
 from ..prediction.unfit_data import UnfitData
+from ..training.data.class_names import find_class_names
 from ..training.data.data_columns import InputColumns
 from ..training.data.data_source import Array, Source, describe_sample
 from ..training.data.encodings import EncodedSource
@@ -58,21 +59,30 @@ def _read_class_numbers(columns: InputColumns, output: OutputSignature, values: 
     if values.dtype.kind not in "biuf":
         names = np.array([str(value).strip() for value in values.reshape(-1)], object).reshape(values.shape)
         return _number_names(columns, output, names)
-    if source.classes and output.classes and source.classes != output.classes and not _is_encoded(source, output.target):
+    known = () if _is_encoded(source, output.target) else find_class_names(source, output.target)
+    if known and output.classes and known != output.classes:
         # Folders are numbered by their names, and the data may lack a class of the training.
-        return _number_names(columns, output, np.array(source.classes, object)[values.astype(np.int64)])
+        return _rename_numbers(columns, output, values, known)
     _refuse_samples(columns, output, ~np.isfinite(values) | (values != np.floor(values)), "is no class number")
     return values.astype(np.int64)
+
+
+def _rename_numbers(columns: InputColumns, output: OutputSignature, values: Array, names: tuple[str, ...]) -> Array:
+    """Convert the numbers of other data to those of the training. Labels that are no class stay, because the loss may ignore them."""
+    numbers = values.astype(np.int64)
+    is_class = (numbers >= 0) & (numbers < len(names))
+    known = _number_names(columns, output, np.array(names, object)[np.where(is_class, numbers, 0)], is_class)
+    return np.where(is_class, known, numbers)
 
 
 def _is_encoded(source: Source, name: str) -> bool:
     return isinstance(source, EncodedSource) and name in source.encodings
 
 
-def _number_names(columns: InputColumns, output: OutputSignature, names: Array) -> Array:
+def _number_names(columns: InputColumns, output: OutputSignature, names: Array, is_used: Array | bool = True) -> Array:
     numbers = {name: number for number, name in enumerate(output.classes)}
     result = np.array([numbers.get(name, -1) for name in names.reshape(-1)], np.int64).reshape(names.shape)
-    unknown = result < 0
+    unknown = (result < 0) & is_used
     if unknown.any():
         position = tuple(int(i) for i in np.argwhere(unknown)[0])
         near = find_similar_names(names[position], output.classes)

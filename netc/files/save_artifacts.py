@@ -8,7 +8,7 @@ from netc.compiler.backends.backend import Backend, BackendInput, WrongOutput
 from netc.compiler.backends.backend_registry import find_backend, list_backends
 
 from ..errors import raise_as_compile_error
-from ..inputs.backend_input import warn_about_weights
+from ..inputs.backend_input import warn_about_signature, warn_about_weights
 from .atomic_writing import is_stream, write_bytes, write_files
 
 
@@ -50,6 +50,7 @@ def refuse_all(*checks: Callable[[], None]) -> None:
 
 def save_artifact(inputs: BackendInput, backend: Backend, path: str) -> None:
     """Write the artifact completely, or not at all. An artifact without weights ignores the weights of an imported model."""
+    warn_about_signature(inputs, backend)
     with warn_about_weights(inputs):
         with raise_as_compile_error(inputs.program):
             artifact = backend.build(inputs)

@@ -6,7 +6,6 @@ backend needs them, and each tensor is read only when the backend reads it, so a
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,41 +23,45 @@ from .argument_checks import check_seed
 from .checkpoint import Checkpoint, Source, to_checkpoint
 
 if TYPE_CHECKING:
-    from netc.compiler.backends.backend import GraphOptions
+    from netc.compiler.backends.backend import Backend, GraphOptions
     from netc.compiler.ir.graph import Program
     from netc.compiler.weights.match_weights import MatchedWeights
+
+    from ..analysis import Spec
+    from ..prediction.fit_signature import FittedSignature
 
 Weights = Source | Checkpoint
 
 
 def make_backend_input(
-    program: Program, weights: Weights | None, seed: int | None, spec_hash: str = "", options: GraphOptions = DEFAULT_OPTIONS
+    program: Program,
+    weights: Weights | None,
+    seed: int | None,
+    spec_hash: str = "",
+    options: GraphOptions = DEFAULT_OPTIONS,
+    spec: Spec | None = None,
 ) -> BackendInput:
     """Return the input of a backend. Raises `TypeError` or `ValueError` for weights or a seed of the wrong kind."""
     checked, number = to_checkpoint(weights), check_seed(seed)
-
+    fitted = _fit_run_signature(program, checked, spec_hash, spec)
+    signed = () if fitted is None else fitted.format_metadata()
+    marked = replace(options, metadata=(("netc_version", __version__), *signed, *options.metadata))
     arrays = None if weights is None and seed is None else _LazyWeights(program, checked, number)
-    marked = replace(options, metadata=(("netc_version", __version__), *_describe_data(program, checked), *options.metadata))
+    if arrays is not None and fitted is not None:
+        arrays.why_unsigned = fitted.why_not
     return BackendInput(program, program.main.name, spec_hash, arrays, options=marked)
 
 
-def _describe_data(program: Program, checkpoint: Checkpoint | None) -> tuple[tuple[str, str], ...]:
-    """The entry of the metadata with the signature of the run that the weights are from, none if they are from no run."""
+def _fit_run_signature(program: Program, checkpoint: Checkpoint | None, spec_hash: str, spec: Spec | None) -> FittedSignature | None:
+    """Return the signature of the run that the weights are from, as far as it is the program's; None if they are from no run."""
     if checkpoint is None or len(checkpoint.paths) != 1:
-        return ()
+        return None
     folder, name = os.path.split(checkpoint.paths[0])
     if name not in (BEST, LAST):
-        return ()
-    from ..prediction.model_signature import METADATA_KEY, find_signature
+        return None
+    from ..prediction.fit_signature import fit_signature
 
-    signature = find_signature(folder)
-    types = {value.name: value.type for value in program.main.inputs}
-    outputs = {name: value.type for name, value in zip(program.main.output_names, program.main.outputs, strict=True)}
-    # Weights of a run fit other models too, such as a part of the trained one: its inputs are not what the run read, or its outputs have
-    # another number of classes.
-    if signature is None or not types.keys() >= {item.name for item in signature.inputs} or not signature.fits_outputs(outputs):
-        return ()
-    return ((METADATA_KEY, json.dumps(signature.to_json(), ensure_ascii=False)),)
+    return fit_signature(folder, program, spec, spec_hash)
 
 
 class _LazyWeights:
@@ -71,6 +74,8 @@ class _LazyWeights:
         self._drawn: Mapping[str, Any] | None = None
         self.matched: MatchedWeights | None = None
         """The weights of the checkpoint, once they are open."""
+        self.why_unsigned = ""
+        """The reason why the model does not have the signature of the run that the weights are from."""
 
     def __call__(self) -> Mapping[str, Any]:
         if self._drawn is None and self.matched is None:
@@ -119,6 +124,13 @@ def warn_about_weights(inputs: BackendInput, level: int = 4) -> Iterator[Backend
         case _LazyWeights(matched=matched) | _RenamedWeights(matched=matched) if matched is not None:
             for warning in _list_warnings(matched):
                 warn(warning, stacklevel=level)
+
+
+def warn_about_signature(inputs: BackendInput, backend: Backend, level: int = 4) -> None:
+    """Warn about a model for ONNX Runtime that gets the weights of a run, but not what the run knows of its data."""
+    why = getattr(inputs.weights, "why_unsigned", "")
+    if why and backend.takes_options:
+        warn(WeightsNote(f"the file gets no names of columns and classes, so `netc predict` refuses it: {why}"), stacklevel=level)
 
 
 def _list_warnings(matched: MatchedWeights) -> Iterator[Warning]:

@@ -10,16 +10,13 @@ For example, the output `scores` of a section with `loss = (scores, species) -> 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.record import Record
 
 from ..training.data.encodings import KINDS, ColumnEncoding
-from ..training.run_files import CONFIG
 
 METADATA_KEY = "netc_signature"
 """The key of a signature in the metadata of an ONNX file."""
@@ -163,11 +160,3 @@ def _record_from_json(cls: Any, content: Mapping[str, Any]) -> Any:
 def _to_tuple(value: Any) -> Any:
     """Convert lists, at any depth, to the tuples of a record."""
     return tuple(map(_to_tuple, value)) if isinstance(value, list) else value
-
-
-def find_signature(folder: str) -> ModelSignature | None:
-    """Read the signature of a run's folder. Return None if the folder is no run, or its signature is damaged."""
-    try:
-        return signature_from_json(json.loads(Path(folder, CONFIG).read_text(encoding="utf-8"))["signature"])
-    except (OSError, ValueError, RecursionError, KeyError, TypeError, SignatureDamaged):
-        return None

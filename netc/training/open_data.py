@@ -22,6 +22,7 @@ from netc.dsl.source import Span
 from ..files.file_problems import make_diagnostic
 from .data.class_balance import compute_weights
 from .data.class_labels import check_classes
+from .data.class_names import get_label_names
 from .data.data_columns import InputColumns, find_input_columns, locate_problems, map_column_types
 from .data.data_formats import DataLocation, open_source
 from .data.data_source import Array, DataError, Indices
@@ -31,11 +32,11 @@ from .data.encodings import (
     EncodedSource,
     complete_encodings,
     find_encodings,
-    find_fills,
     find_wrong_cells,
     list_encodings,
     note_unseen_others,
 )
+from .data.fills import find_fills
 from .data.table_rules import LocatedProblem
 from .data.value_checks import check_finite
 from .data_inputs import list_data_inputs
@@ -242,11 +243,18 @@ def _note_small_share(count: int, share: float) -> Iterator[str]:
 
 def _check_same_classes(data: InputColumns, validation: InputColumns, wanted: DataToOpen) -> None:
     """Check that the classes of training and validation agree: otherwise the numbers of the labels have different meanings."""
-    train_classes, validation_classes = data.source.classes, validation.source.classes
-    if train_classes == validation_classes or not (train_classes and validation_classes):
+    train_names, validation_names = (get_label_names(columns.source) for columns in (data, validation))
+    pairs = [(data.source.classes, validation.source.classes)]
+    pairs += [(train_names[name], validation_names[name]) for name in data.names if name in train_names and name in validation_names]
+    different = next(((ours, others) for ours, others in pairs if ours != others and ours and others), None)
+    if different is None:
         return
+    train_classes, validation_classes = different
     extra, absent = sorted({*validation_classes} - {*train_classes}), sorted({*train_classes} - {*validation_classes})
     differences = [f"`{name}` is a class here alone" for name in extra[:1]] + [f"`{name}` is missing" for name in absent[:1]]
+    if not differences:
+        number = next(i for i, (ours, other) in enumerate(zip(train_classes, validation_classes, strict=True)) if ours != other)
+        differences = [f"they have another order, and the class {number} is `{validation_classes[number]}`"]
     raise reject_data(
         wanted.display_path, DataError("its classes are not those of the training data: " + ", ".join(differences)), wanted.span
     )

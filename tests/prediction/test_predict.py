@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from click.testing import CliRunner, Result
 
 import netc
 from netc.cli import cli
+from netc.compiler.errors.run_errors import RunError
+from netc.compiler.errors.weight_errors import WeightsNote
 from netc.prediction.unfit_data import UnfitData
 
 SPEC = """measures = input 2
@@ -121,6 +124,49 @@ def test_weights_for_another_head_have_no_signature(folder: Path) -> None:
     """The run's class names would name the scores of another network."""
     network, _, _ = SPEC.partition("train {")
     text = network.replace("scores = hidden -> dense 3", "every = hidden -> dense 3\nscores = every -> slice axis=1 stop=2")
-    netc.compile(text).save(folder / "half.onnx", weights=folder / "run")
+    with pytest.warns(WeightsNote, match="another model"):
+        netc.compile(text).save(folder / "half.onnx", weights=folder / "run")
     result = run_cli("predict", str(folder / "half.onnx"), "--data", str(folder / "new.csv"))
     assert (result.exit_code, "it has no signature of its data" in result.stderr) == (1, True)
+
+
+NETWORK, _, SECTION = SPEC.partition("train {")
+SOFT = NETWORK.replace("dense 3", "dense 3 -> softmax axis=1")
+EDITS = {
+    "a comment": SPEC.replace("hidden =", "# text that changes nothing\nhidden ="),
+    "no section": NETWORK,
+    "probabilities": f"{SOFT}train {{{SECTION}".replace("(scores, kind) -> cross_entropy", "(log(scores), kind) -> nll_loss"),
+    "another output": f"{NETWORK}soft = scores -> softmax axis=1\nout soft, scores\ntrain {{{SECTION}",
+}
+"""Edited specs that take the weights of the run, and whose text says what the outputs are."""
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_edited_spec_with_the_weights_of_a_run(folder: Path, edit: str) -> None:
+    netc.compile(EDITS[edit]).save(folder / "edited.onnx", weights=folder / "run")
+    result = netc.load(folder / "edited.onnx")(folder / "new.csv")
+    expected = _compute_with_pytorch(folder)
+    np.testing.assert_allclose(np.stack([result[f"probability_{kind}"] for kind in KINDS], 1), expected, atol=1e-5)
+    assert list(result["predicted_kind"]) == [KINDS[i] for i in expected.argmax(1)]
+
+
+@pytest.mark.parametrize("text", [SOFT, SOFT + "train { loss = scores -> mean }\n", NETWORK + "out scores -> softmax axis=1\n"])
+def test_edited_spec_with_unknown_outputs_has_no_signature(folder: Path, text: str) -> None:
+    """The run's signature would say that the probabilities are scores, and `netc predict` would apply the softmax twice."""
+    with pytest.warns(WeightsNote, match="another model than the one of the run"):
+        netc.compile(text).save(folder / "edited.onnx", weights=folder / "run")
+    with pytest.raises(RunError, match="no signature of its data"):
+        netc.load(folder / "edited.onnx")
+
+
+@pytest.mark.parametrize("name", ["my-trees", "2024", "Bäume", None])
+def test_run_of_a_file_whose_name_is_no_identifier(folder: Path, tmp_path: Path, name: str | None) -> None:
+    """The model of a file is called as the file, and the name of a file need not be one in Python."""
+    shutil.copy(folder / "rows.csv", tmp_path)
+    (tmp_path / f"{name}.net").write_text(SPEC, encoding="utf-8")
+    model = netc.compile(SPEC) if name is None else netc.compile_file(tmp_path / f"{name}.net")
+    data = f"csv:{folder / 'rows.csv'}"
+    netc.train(model, data=data, data_options={"separator": ";"}, output=tmp_path / "run")
+    expected = netc.load(folder / "run")(folder / "new.csv")
+    result = netc.load(tmp_path / "run")(folder / "new.csv")
+    np.testing.assert_allclose(result["probability_oak"], expected["probability_oak"], atol=1e-5)

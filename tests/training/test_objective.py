@@ -225,3 +225,16 @@ train {{
             target[0] = number
         counts = objective.counts({"x": torch.randn(*shape, 3), "target": target})
         assert [float(count) for count in counts] == [(target != number).sum().item(), 3 * target.numel()]
+
+
+@pytest.mark.parametrize("out", ["x, scores", "scores, scores, x, x", "x"])
+def test_outputs_that_are_inputs_or_the_same_tensor(out: str) -> None:
+    """A graph makes each tensor once, also if the model has it as input and output."""
+    text = f"{MODEL}out {out}\ntrain {{ kind = input [] int64; loss = (scores, kind) -> cross_entropy; metric level = x -> mean }}"
+    data = {"x": torch.randn(6, 5, generator=GENERATOR), "kind": torch.arange(6) % 3}
+    made = objective(text)
+    loss, metrics = made(data)
+    outputs = made.model(data["x"])
+    scores = outputs[out.split(", ").index("scores") if "scores" in out else -1]
+    torch.testing.assert_close(loss, F.cross_entropy(scores, data["kind"]))
+    torch.testing.assert_close(metrics["level"], data["x"].mean())

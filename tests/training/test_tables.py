@@ -353,3 +353,20 @@ def test_reading_a_wide_table_is_linear(tmp_path: Path) -> None:
 
     _read_table(CsvFile("", ",", True), Rows())
     assert compared[0] < 2000
+
+
+def test_texts_of_all_columns_are_read_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large file is read once for the numbers, and once for the texts of all columns that inputs read."""
+    names = [f"c{i}" for i in range(7)]
+    rows = [[f"t{(i * j) % 5}" for j in range(7)] for i in range(20)]
+    text = "\n".join(",".join(row) for row in [[*names, "note", "p"], *([*row, "unused", "1"] for row in rows)])
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    opened_files: list[str] = []
+    open_rows = CsvFile.open_rows
+    monkeypatch.setattr(CsvFile, "open_rows", lambda self: opened_files.append(self.path) or open_rows(self))  # type: ignore[func-returns-value]
+    spec_text = "x = input 7 int64\ny = x -> cast float32 -> dense 1 -> squeeze 1\ntrain { p = input []; loss = (y, p) -> mse_loss\n" + (
+        f'  data csv "a.csv" x=[{", ".join(names)}]\n}}\n'
+    )
+    found = arrays(spec_text, path=tmp_path / "a.net")
+    assert len(opened_files) == 2
+    np.testing.assert_array_equal(found["x"], [[sorted({r[j] for r in rows}).index(row[j]) for j in range(7)] for row in rows])

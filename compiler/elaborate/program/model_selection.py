@@ -66,7 +66,8 @@ def _select_statements(
     statements: tuple[ast.Statement, ...], source: SourceFile, stem: str, wanted: str | None, session: ElaborationSession
 ) -> SelectedModel | None:
     """The model that a file's own statements are."""
-    if wanted is not None and wanted != stem:
+    # Its name is the file's, also as the identifier that results, the summary of a run and its `netc compile` command call it by.
+    if wanted is not None and wanted not in (stem, _make_identifier(stem)):
         session.report_problem(UnknownModel(wanted, (), ()), option_span("--model", wanted))
         return None
     # A library: nothing computes a tensor.

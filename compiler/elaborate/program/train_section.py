@@ -8,7 +8,7 @@ symbols, because its module has no parameters to pass them as. A name in a secti
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from netc.dsl import ast
@@ -307,6 +307,19 @@ def _cast_to_type_of(value: Value, wanted: Value, scope: Scope) -> Value:
     return node.outputs[0]
 
 
+def _make_results(model: Graph, inner: dict[int, Value]) -> Iterator[Value]:
+    """Yield the tensors that a call of the model makes: those that the section uses, if there are any.
+
+    An output may be an input of the model too, or the same tensor as another output. The section uses the input, or the first of them, and
+    a graph makes each of its tensors once.
+    """
+    made = {id(value) for value in model.inputs}
+    for value in model.outputs:
+        used = None if id(value) in made else inner.get(id(value))
+        made.add(id(value))
+        yield used or Value(value.type, value.span, spatial=value.spatial, weak=value.weak)
+
+
 def _call_model(
     model: Graph,
     frame: GraphFrame,
@@ -332,7 +345,7 @@ def _call_model(
         if any(id(v) in computed_by_model for v in node.inputs):
             session.report_problem(ModelOfItself(tuple(computed)), node.span)
             return None
-    results = tuple(inner.get(id(v)) or Value(v.type, v.span, spatial=v.spatial, weak=v.weak) for v in model.outputs)
+    results = tuple(_make_results(model, inner))
     arguments = {name: origin.value for name, origin in model.origins.items() if isinstance(origin.value, (int, float))}
     call = CallNode(model, inputs, results, MODEL, section.span, arguments=arguments)
     section_inputs = [v for v in graph.inputs if id(v) not in captured]

@@ -19,6 +19,7 @@ from netc.compiler.types.tensor_types import TensorType
 
 from .data_paths import check_folder, check_memory, check_regular_file, list_files, translate_os_errors
 from .data_source import Array, DataError, Indices, TableColumn
+from .label_features import read_label_names
 from .pictures import ImageDecoder, decode_images
 
 SPLITS = "dataset_dict.json"
@@ -75,6 +76,8 @@ class TableSource:
         self._count, self._load, self._wanted = count, load, wanted
         with _translate_arrow_errors():
             self._types = {field.name: field.type for field in schema}
+            self.class_names = read_label_names(schema.metadata)
+            """By column, the names of the numbers that `datasets` calls a `ClassLabel`."""
         self._chunks: dict[str, Chunks] = {}
         self._images: dict[str, tuple[ImageDecoder, Any]] = {}
         self._cells: dict[str, Any] = {}

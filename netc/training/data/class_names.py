@@ -14,9 +14,14 @@ def find_class_names(source: Source, column: str) -> tuple[str, ...]:
     """Return the names of the classes in a column."""
     encoding = source.encodings.get(column) if isinstance(source, EncodedSource) else None
     if encoding is None:
-        inner = source.source if isinstance(source, EncodedSource) else source
-        named: dict[str, tuple[str, ...]] = getattr(inner, "class_names", {})
-        return named.get(column, source.classes)
+        return get_label_names(source).get(column, source.classes)
     if encoding.kind == CATEGORY:
         return encoding.categories
     return find_boolean_words(source, column) if encoding.kind == BOOLEAN else ()
+
+
+def get_label_names(source: Source) -> dict[str, tuple[str, ...]]:
+    """Return the names of the class numbers of a source, by column."""
+    inner = source.source if isinstance(source, EncodedSource) else source
+    names: dict[str, tuple[str, ...]] = getattr(inner, "class_names", {})
+    return names

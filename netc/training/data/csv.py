@@ -57,6 +57,7 @@ class CsvSource(ArraySource):
         }
         self._file, self._names, self._lines = file, names, lines
         self._cells: dict[str, Array] = {}
+        self._expected: tuple[str, ...] = ()
         self._count = len(lines)
 
     def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
@@ -81,19 +82,29 @@ class CsvSource(ArraySource):
                 next(full_rows, None)
             yield from full_rows
 
+    def expect_cells(self, names: Collection[str]) -> None:
+        """Expect that the texts of these columns will be read, so that one reading of the file is enough for all of them."""
+        self._expected = tuple(name for name in self._names if name in names and name not in self.arrays)
+
     def read_cells(self, name: str) -> Array:
         """Read a column as it is written, also one of numbers."""
         if name not in self._cells:
-            position = self._names.index(name)
-            # Equal cells share one string: a column of categories takes 8 bytes for a row, not 60.
-            strings: dict[str, str] = {}
-            with self._file.open_rows() as rows:
-                cells = [strings.setdefault(row[position], row[position]) for row in rows if row]
-            start = 1 if self._file.header else 0
-            if len(cells) != self._count + start:
-                raise DataError("it changed while it was read")
-            self._cells[name] = np.array(cells[start:], object)
+            self._read_columns([name, *(other for other in self._expected if other != name and other not in self._cells)])
         return self._cells[name]
+
+    def _read_columns(self, names: list[str]) -> None:
+        """Read columns as they are written, in one go."""
+        # Equal cells share one string: a column of categories takes 8 bytes for a row, not 60.
+        readers = [(self._names.index(name), dict[str, str](), np.empty(self._count, object)) for name in names]
+        count = 0
+        for count, row in enumerate(self.iterate_rows(), 1):
+            if count > self._count:
+                break
+            for position, strings, cells in readers:
+                cells[count - 1] = strings.setdefault(row[position], row[position])
+        if count != self._count:
+            raise DataError("it changed while it was read")
+        self._cells |= {name: cells for name, (_, _, cells) in zip(names, readers, strict=True)}
 
 
 class CsvFile(Record):

@@ -12,17 +12,16 @@ data never changes them, so the same cell is the same number in training, in val
 from __future__ import annotations
 
 from collections import ChainMap, Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from netc.compiler.errors.data_errors import CellsUnfit, WrongCells
-from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.types.tensor_types import DType
 from netc.dsl.diagnostics.suggest import find_similar_names
-from netc.dsl.record import Record, replace
+from netc.dsl.record import Record
 
 from .data_columns import ColumnSpec, InputColumns, list_columns
 from .data_source import Array, Indices, Source, TableColumn, describe_sample
@@ -37,7 +36,7 @@ from .table_cells import (
     parse_date,
     parse_number,
 )
-from .table_rules import MEDIAN, NO_RULES, NONE, CategoryRule, FillRule, LocatedProblem, TableRules
+from .table_rules import NO_RULES, CategoryRule, LocatedProblem, TableRules
 
 CATEGORY, BOOLEAN, DATE, INTEGER, NUMBER = "category", "boolean", "date", "integer", "number"
 KINDS = frozenset((CATEGORY, BOOLEAN, DATE, INTEGER, NUMBER))
@@ -163,6 +162,7 @@ def find_encodings(
     the rules too."""
     encodings: dict[str, ColumnEncoding] = {}
     names_by_input = {value.name: list_columns(source, specs.get(value.name, value.name)) for value in inputs}
+    _expect_cells(source, {name for names in names_by_input.values() for name in names})
     for value in inputs:
         for name in names_by_input[value.name]:
             rule = rules.find_category(name)
@@ -182,11 +182,20 @@ def complete_encodings(
     """Add encodings of numbers for new data, whose columns may be written in another way than in training: `1.0` for 1, or with a text
     among the numbers. They never add a meaning that training had not, such as a category or a date."""
     complete = {encoding.column: encoding for encoding in encodings}
+    names_by_input = {value.name: list_columns(source, specs.get(value.name, value.name)) for value in inputs}
+    _expect_cells(source, {name for names in names_by_input.values() for name in names})
     for value in inputs:
-        for name in list_columns(source, specs.get(value.name, value.name)):
+        for name in names_by_input[value.name]:
             if name not in complete and (encoding := _find_plain_encoding(source, source.columns[name], value.type.dtype)) is not None:
                 complete[name] = encoding
     return list(complete.values())
+
+
+def _expect_cells(source: Source, names: Collection[str]) -> None:
+    """Tell a source whose texts will be read, so that a file is read once for all of them."""
+    expect: Callable[[Collection[str]], None] | None = getattr(source, "expect_cells", None)
+    if expect is not None:
+        expect(names)
 
 
 def _find_plain_encoding(source: Source, column: TableColumn, wanted: DType) -> ColumnEncoding | None:
@@ -199,29 +208,6 @@ def _find_plain_encoding(source: Source, column: TableColumn, wanted: DType) -> 
         return None
     kinds = ((wanted.is_integer, INTEGER), (wanted.is_float, NUMBER), (True, BOOLEAN))
     return ColumnEncoding(column.name, next(kind for is_wanted, kind in kinds if is_wanted))
-
-
-def find_fills(
-    encoded: EncodedSource, inputs: list[Value], columns: InputColumns, rules: TableRules, model_inputs: frozenset[str], training: Indices
-) -> tuple[list[ColumnEncoding], list[LocatedProblem]]:
-    """Add the numbers for missing cells to the encodings of columns. They are computed from the training samples alone."""
-    encodings, problems = dict(encoded.encodings), list[LocatedProblem]()
-    for value in inputs:
-        for name in columns.columns[value.name].names if value.name in columns.columns else ():
-            rule = rules.find_fill(name, value.name in model_inputs)
-            column = encoded.source.columns[name]
-            if rule is None or (name in encodings and encodings[name].fill is not None):
-                continue
-            kind = INTEGER if value.type.dtype.is_integer else NUMBER
-            encoding = encodings.get(name, ColumnEncoding(name, kind))
-            why = _find_fill_obstacle(rule, encoding, column, value.type.dtype)
-            if why:
-                problems += [(WrongSetting("fill", *why), rule.span)] if name in rule.columns else []
-                continue
-            encoding, problem = _add_fill(encoding, rule, encoded.source, value.type.dtype, training)
-            problems += [] if problem is None else [problem]
-            encodings[name] = encoding
-    return list(encodings.values()), problems
 
 
 def find_wrong_cells(columns: InputColumns, name: str) -> CellsUnfit | None:
@@ -261,44 +247,6 @@ def read_cells(source: Source, name: str, kind: str) -> Array:
     if read is not None and kind in (CATEGORY, BOOLEAN, DATE):
         return read(name)
     return source.read((name,), np.arange(len(source)))[name]
-
-
-def _find_fill_obstacle(rule: FillRule, encoding: ColumnEncoding, column: TableColumn, dtype: DType) -> tuple[str, str] | None:
-    """Say why a column cannot be filled, and what to do."""
-    if encoding.kind == CATEGORY:
-        return f"is for numbers, and `{column.name}` has categories", f"write `category {column.name} unknown=other`"
-    if column.shape != () or not column.is_readable:
-        return f"is for columns with one number in a cell, and `{column.name}` has another form", ""
-    if rule.value == NONE and not dtype.is_float:
-        return f"cannot be `none` for `{column.name}`, because only floats have NaN", "write a number in place of `none`"
-    return None
-
-
-def _add_fill(
-    encoding: ColumnEncoding, rule: FillRule, source: Source, dtype: DType, training: Indices
-) -> tuple[ColumnEncoding, LocatedProblem | None]:
-    if rule.value == NONE:
-        return replace(encoding, allows_missing=True), None
-    number = rule.value if isinstance(rule.value, float) else _compute_fill(encoding, rule.value, source, training)
-    filled = replace(encoding, fill=number)
-    if number is None:  # 0, so that the empty cells are not reported too
-        filled = replace(encoding, fill=0.0)
-        why = f"needs numbers, and the training samples have none in `{encoding.column}`"
-        return filled, (WrongSetting("fill", why, f"write a number: `fill 0 columns={encoding.column}`"), rule.span)
-    is_unfit = not number.is_integer() if dtype.is_integer else dtype.kind == "bool" and number not in (0, 1)
-    if is_unfit:
-        why = f"gives {number:g} for `{encoding.column}`, which an input of {dtype.name} cannot hold"
-        return filled, (WrongSetting("fill", why, f"write another number: `fill 0 columns={encoding.column}`"), rule.span)
-    return filled, None
-
-
-def _compute_fill(encoding: ColumnEncoding, statistic: str, source: Source, training: Indices) -> float | None:
-    cells = read_cells(source, encoding.column, encoding.kind)[training]
-    numbers, is_wrong = replace(encoding, fill=None, allows_missing=False).encode_cells(cells)
-    known = numbers[~is_wrong].astype(np.float64)
-    if not len(known):
-        return None
-    return float(np.median(known) if statistic == MEDIAN else known.mean())
 
 
 def _make_categories(source: Source, rule: CategoryRule) -> ColumnEncoding:

@@ -22,6 +22,7 @@ import numpy as np
 from netc.compiler.types.numpy_types import to_array
 
 from .data_source import Array, ArraySource, DataError, Indices, Source, TableColumn
+from .label_features import find_label_names
 from .table_cells import convert_objects
 
 
@@ -35,6 +36,7 @@ class ItemSource:
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
+        self.class_names = find_label_names(getattr(dataset, "features", None))
         first = {} if not len(dataset) else self._read_item(0)
         self.columns = {name: _describe_value(name, value) for name, value in first.items()}
 
