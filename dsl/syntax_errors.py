@@ -23,6 +23,7 @@ _CONSTANTS = frozenset(("LBRACK", "STRING", "TRUE", "FALSE"))
 _DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
 _NAME_FOLLOWS = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
 _FREEZE_HELP = "freeze what is in parentheses: `(repeat 2 { ... }) trainable=false`"
+_CHAIN_HELP = ("write `a < b and b < c`, or `logical_and(a < b, b < c)` for tensors",)
 _ARGUMENT_HELP = ("put a computed argument in parentheses: `dense (2 * k)`",)
 
 
@@ -195,9 +196,7 @@ def _explain_operator(stop: Stop) -> Diagnostic | None:
     if previous is None or previous.type not in VALUES or (token.type not in _OPERATORS and token.type != "IN"):
         return None
     if ("AND" in stop.possible or stop.has_comparison_before()) and token.type in ("COMPARE", "IN"):
-        return errors.syntax_error(
-            stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`, or `logical_and(a < b, b < c)` for tensors",)
-        )
+        return errors.syntax_error(stop.span, "comparisons cannot be chained", help=_CHAIN_HELP)
     if token.text == "==" and previous.type == "NAME":
         # `softmax axis==1` names an argument, `softmax ==1` compares a stage with a number; only the first has one obvious edit.
         is_argument = stop.index > 1 and stop.tokens[stop.index - 2].type in VALUES  # otherwise the name is a stage's
@@ -281,8 +280,13 @@ def _explain_operator_first(stop: Stop) -> Diagnostic | None:
     unfinished = above[-1:] == ["LET"] and not {"EQUALS", "ASSIGN"} & set(above)
     if stop.tokens[index].type not in VALUES or "ARROW" in above or unfinished:
         edits = ()  # nothing is there to continue, or the result of a pipeline, which needs brackets
-    help = f"a line is continued by an operator at its end: move the `{text}` to the line above"
-    return errors.syntax_error(stop.span, f"a statement cannot begin with {describe_token(stop)}", help=(help,), edits=edits)
+    help = (f"a line is continued by an operator at its end: move the `{text}` to the line above",)
+    if stop.span.file.text[end : stop.token.start].strip() == ";":
+        help = (f"remove the `;`, so that the `{text}` continues the statement before it",)
+        edits = (Edit(stop.span_between(end, stop.token.start), " "),) if edits else ()
+    if stop.token.type == "COMPARE" and "COMPARE" in above:
+        help, edits = _CHAIN_HELP, ()
+    return errors.syntax_error(stop.span, f"a statement cannot begin with {describe_token(stop)}", help=help, edits=edits)
 
 
 def _explain_space_before_index(stop: Stop) -> Diagnostic | None:
