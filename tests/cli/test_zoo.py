@@ -47,7 +47,7 @@ def test_what_is_not_there(netc: Netc) -> None:
 
 def test_a_spec_uses_one(netc: Netc, write: Write) -> None:
     """So do the specs themselves: mistral.net uses llama.net, next to it, and that `std/attention.net`."""
-    write("a.net", 'use "zoo/text/mistral.net": decoder\ninput [T] int64 -> decoder 64 2 4 2 128 100 window=0')
+    write("a.net", 'use "zoo/text/mistral.net": network\nmodel small = network 64 2 4 2 128 100')
     done = netc("check", "a.net")
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "no errors\n")
     write("b.net", 'use "zoo/vision/resne.net": stem\ninput 3x8x8 -> stem')
