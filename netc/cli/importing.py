@@ -1,9 +1,10 @@
-"""`netc import`: write a spec for a PyTorch module, an exported program or an ONNX file, and prove that both agree."""
+"""`netc import`: write a spec for a PyTorch module, an exported program, an ONNX file or a model folder, and prove that both agree."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,7 @@ from ..importing.input_declarations import WrongInput, parse_inputs
 from ..inputs.set_values import NotAValue, parse_constant
 from .command_failure import CommandFailed, missing_file
 from .completion import FileName
+from .import_folders import import_model_folder
 from .shared_options import module_argument_option, module_input_option, parse_pairs, refuse_overwriting
 from .spec_sources import get_suffix
 from .terminal import write_note, write_status
@@ -64,10 +66,11 @@ def command(
     no_verify: bool,
     force: bool,
 ) -> None:
-    """SOURCE is an ONNX file, an exported program (.pt2), or a PyTorch module: `torchvision.models:resnet50`, `model.py:Net`.
+    """SOURCE is an ONNX file, an exported program (.pt2), a PyTorch module (`torchvision.models:resnet50`, `model.py:Net`), or the folder
+    of a model of transformers, with its config.json and weights.
 
     netc runs the code of a module that you name, and PyTorch unpickles an exported program, which can run code too. Name only files
-    that you trust.
+    that you trust. It runs no code of a folder.
     """
     onnx = source.lower().endswith(".onnx")
     weights_path = weights or (os.path.splitext(output)[0] + WEIGHTS if onnx and not is_stream(output) else None)
@@ -77,6 +80,14 @@ def command(
     from ..importing.proof import NotProved
     from ..importing.run_import import import_spec
 
+    if os.path.isdir(source):
+        _refuse_options_of_files(arguments=arguments, set=values, output_name=outputs, train=train, dequantize=dequantize)
+        check_writable(output)
+        forward = {name: parse_argument(text) for name, text in fixed.items()}
+        import_model_folder(
+            source, output, weights, inputs, forward, partial(_parse_sizes, examples or ""), verify=not no_verify, force=force
+        )
+        return
     for path in (output, *([weights_path] if weights_path is not None else [])):
         check_writable(path)  # before the import, which takes minutes for a large model
     try:
@@ -99,6 +110,13 @@ def command(
     write_status(spec.format_report())
     for text in spec.notes:
         write_note(text)
+
+
+def _refuse_options_of_files(**options: object) -> None:
+    """Refuse options that mean nothing for a model folder, whose `config.json` has the arguments."""
+    for name, value in options.items():
+        if value:
+            raise click.UsageError(f"--{name.replace('_', '-').replace('arguments', 'args')} is not for the folder of a model")
 
 
 def _check_output(output: str, weights_path: str | None, force: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..tokenizing.text_tokenizer import BYTE_COUNT, BYTES, Tokenizer, TokenizerError, read_tokenizer
 from .decoder_steps import ONNX_RUNTIME, NoGenerator, find_decoder_ports, load_decoder
+from .folder_tokenizer import find_folder_tokenizer
 from .text_generator import TextGenerator
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def make_generator(
     device: str = "cpu",
 ) -> TextGenerator:
     """Load the generator of a model. Raises `NoGenerator` and `CompileError`."""
-    chosen = _choose_tokenizer(tokenizer, find_decoder_ports(model).vocabulary)
+    chosen = _choose_tokenizer(tokenizer or find_folder_tokenizer(weights), find_decoder_ports(model).vocabulary)
     return TextGenerator(load_decoder(model, weights, seed, runtime, device), chosen)
 
 

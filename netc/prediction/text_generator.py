@@ -78,7 +78,7 @@ class TextGenerator:
 
     def _read_prompt(self, prompt: Prompt) -> list[int]:
         if isinstance(prompt, str):
-            numbers = self.tokenizer.encode(prompt).tolist()
+            numbers = self.tokenizer.encode_prompt(prompt).tolist()
             start = self.tokenizer.encode("\n").tolist() if self.tokenizer.end is None else [self.tokenizer.end]
             return numbers or start
         numbers = [int(number) for number in prompt]
@@ -99,7 +99,7 @@ class TextGenerator:
             decoder.decode(number)
         for left in range(count - 1, -1, -1):
             token = choose_token(text.scores(), sampling, generator)
-            is_last = token == self.tokenizer.end
+            is_last = token in self.tokenizer.ends
             shown = "" if is_last else decoder.decode(token)
             yield Token(token, shown if left and not is_last else shown + decoder.finish())
             if is_last:

@@ -2,7 +2,8 @@
 
 In: a `tokenizer.json` of the package `tokenizers`, as transformers saves it, or nothing. Out: a `FileTokenizer`, or the `BYTES` of UTF-8.
 Always: the tokens of a text are only the tokens of its characters. Tokens that a model of another task would add in front, truncation and
-padding, which the file may ask for, are turned off. A file that is no tokenizer raises `TokenizerError`.
+padding, which the file may ask for, are turned off; only the prompt of a published model begins as its file says. A file that is no
+tokenizer raises `TokenizerError`.
 
 >>> BYTES.encode("Aß").tolist()
 [65, 195, 159]
@@ -54,12 +55,17 @@ class TokenDecoder(Protocol):
 
 
 class Tokenizer(Protocol):
-    """`size`: tokens are numbers below it. `end`: the token that ends a text, if there is one."""
+    """`size`: tokens are numbers below it. `end`: the token that ends a text, if there is one. `ends`: all tokens that do."""
 
     size: int
     end: int | None
+    ends: frozenset[int]
 
     def encode(self, text: str) -> NDArray[np.int64]: ...
+
+    def encode_prompt(self, text: str) -> NDArray[np.int64]:
+        """Return the tokens of the beginning of a text, with those that the model expects in front."""
+        ...
 
     def make_decoder(self) -> TokenDecoder: ...
 
@@ -69,9 +75,13 @@ class ByteTokenizer:
 
     size = BYTE_COUNT
     end: int | None = None
+    ends: frozenset[int] = frozenset()
 
     def encode(self, text: str) -> NDArray[np.int64]:
         return np.frombuffer(text.encode("utf-8", "surrogateescape"), np.uint8).astype(np.int64)
+
+    def encode_prompt(self, text: str) -> NDArray[np.int64]:
+        return self.encode(text)
 
     def make_decoder(self) -> TokenDecoder:
         return _ByteDecoder()
@@ -95,16 +105,26 @@ BYTES = ByteTokenizer()
 class FileTokenizer:
     """A tokenizer of the package `tokenizers`. `content` is its file, and `digest` the hash of it."""
 
+    adds_special = False
+    """Whether a prompt gets the tokens that the file adds, such as the one that begins a text. Runs of netc are trained without them."""
+
     def __init__(self, content: bytes, tokenizer: PackageTokenizer) -> None:
         self.content, self._tokenizer = content, tokenizer
         vocabulary = tokenizer.get_vocab(with_added_tokens=True)
         self.digest = hash_content(content)
         self.size = max(vocabulary.values(), default=-1) + 1
         self.end: int | None = next((vocabulary[name] for name in END_TOKENS if name in vocabulary), None)
+        self.ends = frozenset() if self.end is None else frozenset({self.end})
 
     def encode(self, text: str) -> NDArray[np.int64]:
+        return self._encode(text, add_special=False)
+
+    def encode_prompt(self, text: str) -> NDArray[np.int64]:
+        return self._encode(text, add_special=self.adds_special)
+
+    def _encode(self, text: str, add_special: bool) -> NDArray[np.int64]:
         # `encode_batch_fast` leaves out the positions of tokens in the text, which take ten times the memory of their numbers.
-        (encoding,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=False)
+        (encoding,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=add_special)
         return np.array(encoding.ids, np.int64)
 
     def make_decoder(self) -> TokenDecoder:

@@ -1,0 +1,31 @@
+"""RWKV 4, by specs/text/rwkv.net."""
+
+from __future__ import annotations
+
+from ..config_settings import ConfigSettings
+from ..weight_names import NameRules
+from ..zoo_spec import ZooSpec, format_arguments, zoo_family
+
+RULES = NameRules("rwkv.", ("rwkv.",))
+
+
+@zoo_family("RwkvForCausalLM")
+def read_rwkv(settings: ConfigSettings) -> ZooSpec:
+    width = settings.read_int("hidden_size", 4096)
+    settings.require("attention_hidden_size", width)
+    settings.require("tie_word_embeddings", False)
+    depth = settings.read_int("num_hidden_layers", 32)
+    rescale = settings.read_count("rescale_every", 6)
+    # The context is the length of a buffer of transformers' CUDA kernel.
+    settings.skip("context_length", "max_position_embeddings", "pad_token_id")
+    arguments = {
+        "width": width,
+        "depth": depth,
+        "vocabulary": settings.read_int("vocab_size", 50_277),
+        "hidden": settings.read_optional_int("intermediate_size"),
+        "eps": settings.read_number("layer_norm_epsilon", 1e-5),
+        # With fewer layers, nothing is rescaled.
+        "rescale": rescale if 0 < rescale <= depth else None,
+    }
+    settings.check_all_read()
+    return ZooSpec("text/rwkv.net", "network", format_arguments(arguments), (), RULES)

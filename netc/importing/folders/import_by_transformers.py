@@ -1,0 +1,166 @@
+"""Import a folder of any family by transformers: make the model from `config.json`, load the weights, and import the module.
+
+In: a `ModelFolder` and the tensors of its weights. Out: an `ImportedFolder`, proved against the module. Raises `FolderRefused`,
+`ImportFailed` and `NotProved`. Always: the class is one of transformers' own, nothing is downloaded, and no code of the folder is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from logging import CRITICAL
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from netc.compiler.errors.optional_packages import format_install_command
+from netc.compiler.types.numpy_types import to_array
+from netc.compiler.weights.lazy_tensors import StoredTensor, stored_tensor
+
+from ..input_declarations import parse_inputs
+from ..module_origin import make_declared_origin
+from ..run_import import import_spec
+from .config_settings import NotInZoo
+from .imported_folder import ImportedFolder
+from .model_folder import FolderRefused, ModelFolder
+from .module_inputs import ModuleInputs, find_module_inputs
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+_ATTENTION = ("sdpa", "eager")
+"""The implementations of attention to try. They are named, because `config.json` may ask for one that would be downloaded."""
+_LENGTH_DEPENDENT = ("dynamic", "longrope")
+"""Kinds of rotary embeddings whose frequencies depend on the length of the text."""
+_SHOWN = 5
+
+
+def import_by_transformers(
+    folder: ModelFolder,
+    tensors: Mapping[str, StoredTensor],
+    name: str,
+    reason: NotInZoo | None,
+    *,
+    inputs: Sequence[str] = (),
+    fixed: Mapping[str, Any] | None = None,
+    sizes: Mapping[str, int] | None = None,
+    verify: bool = True,
+) -> ImportedFolder:
+    """Import a folder as a module. `reason` says why the published spec does not serve. `inputs`, `fixed` and `sizes` are the user's
+    declarations of inputs, further arguments and example sizes, in place of the usual ones."""
+    _refuse_length_dependent(folder.config)
+    with _quiet_transformers(reason):
+        module, types, notes = _load_module(folder)
+        usual = ModuleInputs({}, {}) if inputs else find_module_inputs(module)
+        declared = parse_inputs(list(inputs) or usual.list_declarations())
+        origin = make_declared_origin(module, declared, folder.architecture, {**usual.fixed, **(fixed or {})}, sizes=sizes)
+        spec = import_spec(origin, verify=verify, name=f"{name}.net")
+    arrays = {key: _restore_type(array, types.get(key)) for key, array in origin.imported.weights.items()}
+    in_place = arrays.keys() == tensors.keys() and all(_is_same(tensors[key], array) for key, array in arrays.items())
+    kept = None if in_place else {key: stored_tensor(array) for key, array in arrays.items()}
+    why = "" if reason is None else f", because the zoo does not have {reason}"
+    return ImportedFolder(
+        spec.text, spec.model, kept, f"{folder.architecture}, by the module of transformers{why}", (*notes, *spec.notes), spec
+    )
+
+
+def _refuse_length_dependent(config: Mapping[str, Any]) -> None:
+    rope = config.get("rope_scaling") or config.get("rope_parameters")
+    kind = (rope.get("rope_type") or rope.get("type")) if isinstance(rope, dict) else None
+    if kind in _LENGTH_DEPENDENT:
+        raise FolderRefused(
+            f'`rope_type` = "{kind}" in `config.json`: the positions of a text would change with its length, which no cache allows',
+            'for short texts, write `"rope_type": "default"`, if the model was trained so',
+        )
+
+
+@contextmanager
+def _quiet_transformers(reason: NotInZoo | None) -> Iterator[None]:
+    """Import transformers without its notes and progress bars, and without the network. Raises `FolderRefused` if it is not installed."""
+    try:
+        from transformers.utils import logging
+    except ImportError:
+        why = "" if reason is None else f"the zoo does not have {reason}, and "
+        remedy = f"run `{format_install_command('transformers')}`, with which netc imports every family"
+        raise FolderRefused(f"{why}the package transformers is not installed", remedy) from None
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(CRITICAL)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _load_module(folder: ModelFolder) -> tuple[PreTrainedModel, dict[str, torch.dtype], list[str]]:
+    """Load the module in float32. Return also the types that its weights had, and notes."""
+    kind: Any = _find_class(folder)
+    failure: Exception | None = None
+    for attention in _ATTENTION:
+        try:
+            module, info = kind.from_pretrained(
+                folder.path,
+                local_files_only=True,
+                trust_remote_code=False,
+                weights_only=True,
+                output_loading_info=True,
+                attn_implementation=attention,
+                dtype="auto",
+            )
+        except Exception as error:  # transformers raises whatever its checks of settings raise
+            failure = error
+            continue
+        types = {key: tensor.dtype for key, tensor in module.state_dict().items()}
+        return module.float().eval(), types, _check_loading(info)
+    raise FolderRefused(f"transformers cannot load it: {type(failure).__name__}: {' '.join(str(failure).split())[:300]}")
+
+
+def _find_class(folder: ModelFolder) -> type[PreTrainedModel]:
+    import transformers
+
+    kind = getattr(transformers, folder.architecture, None)
+    if not (isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel)):
+        raise FolderRefused(
+            f"neither netc nor transformers {transformers.__version__} has the architecture `{folder.architecture}` (`model_type` "
+            f"`{folder.family}`)",
+            "a newer version may have it: `pip install --upgrade transformers`",
+        )
+    expected = getattr(kind.config_class, "model_type", None)
+    if expected != folder.family:
+        raise FolderRefused(f"`config.json` has the `model_type` `{folder.family}`, and `{folder.architecture}` is of `{expected}`")
+    return kind
+
+
+def _check_loading(info: Mapping[str, Any]) -> list[str]:
+    """Return notes about names that the module does not have. Raises `FolderRefused` if a weight is missing or has another shape, because
+    transformers would draw it at random."""
+    mismatched = [f"`{item[0] if isinstance(item, tuple) else item}`" for item in info.get("mismatched_keys", ())]
+    missing = [f"`{key}`" for key in sorted(info.get("missing_keys", ()))]
+    if mismatched:
+        raise FolderRefused(f"weights have other shapes than `config.json` says: {_list_names(sorted(mismatched))}")
+    if missing:
+        raise FolderRefused(f"the weights lack {_list_names(missing)}", "name the folder that has all of the model")
+    unexpected = [f"`{key}`" for key in sorted(info.get("unexpected_keys", ()))]
+    return [f"The model has no part for these weights, which are left out: {_list_names(unexpected)}."] if unexpected else []
+
+
+def _list_names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} others" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _restore_type(array: Any, dtype: torch.dtype | None) -> Any:
+    """Return an array in the type that its weights had in the file: the import computes in float32, which has all of their values."""
+    import torch
+
+    if dtype in (torch.float16, torch.bfloat16):
+        return to_array(torch.from_numpy(np.ascontiguousarray(array)).to(dtype))
+    return array
+
+
+def _is_same(tensor: StoredTensor, array: Any) -> bool:
+    """Whether a tensor of the folder has the values that transformers made of it, so that `--weights FOLDER` gives them too."""
+    return bool(tensor.shape == array.shape and tensor.kind == array.dtype.name and tensor.read().tobytes() == array.tobytes())
