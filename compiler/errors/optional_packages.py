@@ -25,6 +25,7 @@ DISTRIBUTIONS = {
     "tensorboard": "tensorboard",
     "tokenizers": "tokenizers",
     "torchvision": "torchvision",
+    "transformers": "transformers",
     "uvicorn": "uvicorn",
 }
 """Each module that netc imports only where a command needs it, and its name on a package index. The extras in pyproject.toml have the same

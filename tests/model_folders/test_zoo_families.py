@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,11 @@ DECODERS: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "mixtral": ("MixtralForCausalLM", GROUPED | {"num_local_experts": 3, "sliding_window": 6}, "text/mixtral.net"),
     "gpt2": ("GPT2LMHeadModel", GPT2, "text/gpt2.net"),
-    "gpt2 with relu": ("GPT2LMHeadModel", GPT2 | {"activation_function": "relu", "n_inner": 40, "layer_norm_epsilon": 0.01}, "text/gpt2.net"),
+    "gpt2 with relu": (
+        "GPT2LMHeadModel",
+        GPT2 | {"activation_function": "relu", "n_inner": 40, "layer_norm_epsilon": 0.01},
+        "text/gpt2.net",
+    ),
     "mamba": ("MambaForCausalLM", {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": 99, "state_size": 4}, "text/mamba.net"),
     "mamba with a rank": (
         "MambaForCausalLM",
@@ -61,7 +66,11 @@ DECODERS: dict[str, tuple[str, dict[str, Any], str]] = {
         "text/mamba.net",
     ),
     "rwkv": ("RwkvForCausalLM", {"hidden_size": 32, "num_hidden_layers": 3, "vocab_size": 99, "intermediate_size": 40}, "text/rwkv.net"),
-    "rwkv that rescales": ("RwkvForCausalLM", {"hidden_size": 32, "num_hidden_layers": 4, "vocab_size": 99, "rescale_every": 1}, "text/rwkv.net"),
+    "rwkv that rescales": (
+        "RwkvForCausalLM",
+        {"hidden_size": 32, "num_hidden_layers": 4, "vocab_size": 99, "rescale_every": 1},
+        "text/rwkv.net",
+    ),
 }
 
 
@@ -80,13 +89,13 @@ def test_decoder(name: str, tmp_path: Path) -> None:
 
 
 BERT: dict[str, Any] = {**SIZES, "hidden_act": "gelu"}
-ENCODERS: dict[str, tuple[str, dict[str, Any], Callable[[Any, torch.Tensor], Any]]] = {
-    "BertModel": ("BertModel", BERT | {"type_vocab_size": 3, "layer_norm_eps": 0.01}, lambda tokens: [tokens % 3]),
-    "RobertaModel": ("RobertaModel", BERT | {"type_vocab_size": 1, "pad_token_id": 1}, lambda tokens: []),
+ENCODERS: dict[str, tuple[str, dict[str, Any], Callable[[torch.Tensor], dict[str, torch.Tensor]]]] = {
+    "BertModel": ("BertModel", BERT | {"type_vocab_size": 3, "layer_norm_eps": 0.01}, lambda tokens: {"token_type_ids": tokens % 3}),
+    "RobertaModel": ("RobertaModel", BERT | {"type_vocab_size": 1, "pad_token_id": 1}, lambda tokens: {}),
     "DistilBertModel": (
         "DistilBertModel",
         {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 48, "vocab_size": 99, "max_position_embeddings": 40},
-        lambda tokens: [],
+        lambda tokens: {},
     ),
 }
 
@@ -99,7 +108,7 @@ def test_encoder(name: str, tmp_path: Path) -> None:
     assert "zoo/text/" in (tmp_path / "out.net").read_text()
     tokens = draw_tokens(2, 11)
     mask = torch.arange(11) < torch.tensor([[11], [7]])
-    kinds = {"token_type_ids": kind for kind in further(tokens)}
+    kinds = further(tokens)
     with torch.no_grad():
         wanted = module(input_ids=tokens, attention_mask=mask.long(), **kinds).last_hidden_state
     found = next(iter(run_onnx(model, weights, tokens, *kinds.values(), mask).values()))
@@ -128,9 +137,10 @@ def test_t5_encoder(tmp_path: Path) -> None:
 
 
 def test_whisper(tmp_path: Path) -> None:
-    sizes = {f"{part}_{key}": size for part in ("encoder", "decoder") for key, size in (("layers", 2), ("attention_heads", 4), ("ffn_dim", 48))}
-    settings = {"d_model": 32, "vocab_size": 99, "num_mel_bins": 8, "max_source_positions": 20, "max_target_positions": 32, "pad_token_id": 0}
-    tokens = {"bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1, "begin_suppress_tokens": None}
+    parts = {"layers": 2, "attention_heads": 4, "ffn_dim": 48}
+    sizes = {f"{part}_{key}": size for part in ("encoder", "decoder") for key, size in parts.items()}
+    settings = {"d_model": 32, "vocab_size": 99, "num_mel_bins": 8, "max_source_positions": 20, "max_target_positions": 32}
+    tokens = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1, "begin_suppress_tokens": None}
     module = make_module("WhisperForConditionalGeneration", {**sizes, **settings, **tokens})
     model, weights = import_folder(write_folder(module, tmp_path / "folder"), tmp_path / "out.net")
     sound, written = torch.randn(2, 8, 40), draw_tokens(2, 6)
@@ -164,3 +174,13 @@ def test_clip(tmp_path: Path) -> None:
     found = run_onnx(model, weights, tokens, images)
     for name in ("logits_per_image", "text_embeds", "image_embeds"):
         check_close(found[name], wanted[name])
+
+
+def test_the_page_has_every_family() -> None:
+    from netc.importing.folders import families
+    from netc.importing.folders.zoo_spec import FAMILIES
+
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "model-folder.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"\| class in `config.json` \| spec \|\n(.*?)\n\n", page, re.DOTALL)
+    assert families.__all__
+    assert set(re.findall(r"`(\w+)`", table)) == set(FAMILIES)

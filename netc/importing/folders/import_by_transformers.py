@@ -6,7 +6,8 @@ In: a `ModelFolder` and the tensors of its weights. Out: an `ImportedFolder`, pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from logging import CRITICAL
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from ..module_origin import make_declared_origin
 from ..run_import import import_spec
 from .config_settings import NotInZoo
 from .imported_folder import ImportedFolder
-from .model_folder import FolderRefused, ModelFolder
+from .model_folder import FolderRefused, ModelFolder, list_names
 from .module_inputs import ModuleInputs, find_module_inputs
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _ATTENTION = ("sdpa", "eager")
 """The implementations of attention to try. They are named, because `config.json` may ask for one that would be downloaded."""
 _LENGTH_DEPENDENT = ("dynamic", "longrope")
 """Kinds of rotary embeddings whose frequencies depend on the length of the text."""
-_SHOWN = 5
 
 
 def import_by_transformers(
@@ -114,7 +114,7 @@ def _load_module(folder: ModelFolder) -> tuple[PreTrainedModel, dict[str, torch.
             failure = error
             continue
         types = {key: tensor.dtype for key, tensor in module.state_dict().items()}
-        return module.float().eval(), types, _check_loading(info)
+        return module.float().eval(), types, _check_loading(info, types)
     raise FolderRefused(f"transformers cannot load it: {type(failure).__name__}: {' '.join(str(failure).split())[:300]}")
 
 
@@ -134,22 +134,27 @@ def _find_class(folder: ModelFolder) -> type[PreTrainedModel]:
     return kind
 
 
-def _check_loading(info: Mapping[str, Any]) -> list[str]:
-    """Return notes about names that the module does not have. Raises `FolderRefused` if a weight is missing or has another shape, because
-    transformers would draw it at random."""
-    mismatched = [f"`{item[0] if isinstance(item, tuple) else item}`" for item in info.get("mismatched_keys", ())]
-    missing = [f"`{key}`" for key in sorted(info.get("missing_keys", ()))]
+def _check_loading(info: Mapping[str, Any], names: Collection[str]) -> list[str]:
+    """Return notes about weights that the module does not have.
+
+    Raises `FolderRefused` if a weight is missing or has another shape, because transformers would draw it at random, and for the weights
+    of further layers, because `config.json` says that there are fewer.
+    """
+    mismatched = sorted(item[0] if isinstance(item, tuple) else item for item in info.get("mismatched_keys", ()))
+    missing, unexpected = sorted(info.get("missing_keys", ())), sorted(info.get("unexpected_keys", ()))
+    patterns = {_hide_numbers(name) for name in names}
+    surplus = [name for name in unexpected if _hide_numbers(name) in patterns]
     if mismatched:
-        raise FolderRefused(f"weights have other shapes than `config.json` says: {_list_names(sorted(mismatched))}")
+        raise FolderRefused(f"weights have other shapes than `config.json` says: {list_names(mismatched)}")
     if missing:
-        raise FolderRefused(f"the weights lack {_list_names(missing)}", "name the folder that has all of the model")
-    unexpected = [f"`{key}`" for key in sorted(info.get("unexpected_keys", ()))]
-    return [f"The model has no part for these weights, which are left out: {_list_names(unexpected)}."] if unexpected else []
+        raise FolderRefused(f"the weights lack {list_names(missing)}", "name the folder that has all of the model")
+    if surplus:
+        raise FolderRefused(f"the weights have parts that the settings in `config.json` do not have: {list_names(surplus)}")
+    return [f"The model has no part for these weights, which are left out: {list_names(unexpected)}."] if unexpected else []
 
 
-def _list_names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} others" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+def _hide_numbers(name: str) -> str:
+    return re.sub(r"\d+", "#", name)
 
 
 def _restore_type(array: Any, dtype: torch.dtype | None) -> Any:

@@ -6,7 +6,7 @@ another family, or has a setting that the published spec does not have, and `Wei
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from netc.compiler.weights.lazy_tensors import StoredTensor
@@ -19,7 +19,7 @@ from ...api import make_model
 from . import families
 from .config_settings import ConfigSettings, NotInZoo
 from .imported_folder import ImportedFolder
-from .model_folder import FolderRefused, ModelFolder
+from .model_folder import FolderRefused, ModelFolder, list_names
 from .weight_names import map_tensors
 from .zoo_spec import FAMILIES, ZooSpec, write_zoo_spec
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ...model import Model
 
 assert families.__all__  # the import registers them
-_SHOWN = 5
-"""The number of names that a note lists."""
 
 
 def import_zoo_family(folder: ModelFolder, tensors: Mapping[str, StoredTensor], name: str) -> ImportedFolder:
@@ -40,6 +38,7 @@ def import_zoo_family(folder: ModelFolder, tensors: Mapping[str, StoredTensor], 
     text, model = _compile_spec(spec, folder.architecture, name)
     mapped = map_tensors(tensors, model.parameters, spec.rules)
     match_tensors(model.parameters, mapped.tensors, Selection(""))
+    _refuse_parts_of_the_model(mapped.left_out, model)
     in_place = mapped.tensors.keys() == tensors.keys() and all(tensors[key] is tensor for key, tensor in mapped.tensors.items())
     source = f"{folder.architecture}, by the published spec `zoo/{spec.path}`"
     return ImportedFolder(text, model, None if in_place else mapped.tensors, source, _list_notes(spec, mapped.left_out))
@@ -60,9 +59,16 @@ def _compile_spec(spec: ZooSpec, architecture: str, name: str) -> tuple[str, Mod
     raise FolderRefused(f"the settings in `config.json` do not fit together: {error.message}")
 
 
+def _refuse_parts_of_the_model(left_out: Sequence[str], model: Model) -> None:
+    """Refuse weights that belong to the model itself, such as further layers or biases, because `config.json` says that there are none.
+    The heads of other tasks have names that the model does not have."""
+    own = {name.partition(".")[0] for name in model.parameters}
+    surplus = [name for name in left_out if name.partition(".")[0] in own]
+    if surplus:
+        raise FolderRefused(f"the weights have parts that the settings in `config.json` do not have: {list_names(surplus)}")
+
+
 def _list_notes(spec: ZooSpec, left_out: tuple[str, ...]) -> tuple[str, ...]:
     if not left_out:
         return spec.notes
-    shown = ", ".join(f"`{name}`" for name in left_out[:_SHOWN])
-    more = f" and {len(left_out) - _SHOWN} others" if len(left_out) > _SHOWN else ""
-    return (*spec.notes, f"The spec has no part for these weights, which are left out: {shown}{more}.")
+    return (*spec.notes, f"The spec has no part for these weights, which are left out: {list_names(left_out)}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netc.dsl.record import Record
@@ -20,6 +20,8 @@ GENERATION = "generation_config.json"
 ADAPTER = "adapter_config.json"
 _LARGEST_CONFIG = 64 << 20
 """In bytes."""
+_SHOWN = 5
+"""The number of names that a message lists."""
 _CODE_KEYS = ("auto_map", "trust_remote_code", "custom_pipelines")
 """Settings with which a folder asks to run its own Python files."""
 
@@ -101,3 +103,9 @@ def read_json_object(path: str) -> dict[str, Any] | None:
     if not isinstance(content, dict):
         raise FolderRefused(f"`{name}` must be a JSON object")
     return content
+
+
+def list_names(names: Sequence[str]) -> str:
+    """List the first names for a message, and the number of the others."""
+    shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
+    return f"{shown} and {len(names) - _SHOWN} others" if len(names) > _SHOWN else shown

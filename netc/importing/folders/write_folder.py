@@ -1,7 +1,7 @@
 """Write an imported folder: the spec, and its weights where the folder has them under other names.
 
 In: an `ImportedFolder`, and paths. Out: the files. Always: the spec is written last, so it is there only if its weights are. What fails
-leaves nothing behind.
+leaves no files.
 """
 
 from __future__ import annotations
