@@ -80,7 +80,7 @@ def command(
     from ..importing.proof import NotProved
     from ..importing.run_import import import_spec
 
-    if os.path.isdir(source):
+    if os.path.isdir(source) and get_suffix(source) not in (".onnx", ".pt2"):
         _refuse_options_of_files(arguments=arguments, set=values, output_name=outputs, train=train, dequantize=dequantize)
         check_writable(output)
         forward = {name: parse_argument(text) for name, text in fixed.items()}
