@@ -1,12 +1,14 @@
 """Runs an untrusted ONNX file in ONNX Runtime, in a process of its own.
 
 In: the path of a file or the bytes of a model, and arrays by name. Out: its outputs, or `CannotLoad`, `CannotRun` or `Crashed`. Always: a
-crash of ONNX Runtime does not end netc. Some of its kernels divide by zero, and others read beyond arrays (an LSTM of float16).
+crash of ONNX Runtime does not end netc. Some of its kernels divide by zero, and others read beyond arrays (an LSTM of float16). Starting
+Python takes longer than most models, so a worker process stays when its model is no longer used, and forks itself for the next one.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -46,25 +48,29 @@ class OnnxProcess:
     """A loaded file. Raises `CannotLoad` or `Crashed`."""
 
     def __init__(self, source: str | bytes, *, optimize: bool = True) -> None:
-        # -P keeps the working directory out of sys.path: a file there must not shadow a module.
-        command = [sys.executable, "-P", onnx_worker.__file__]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        # The process ends with the object, or with the interpreter, without a `close` that callers could forget.
-        weakref.finalize(self, _end_process, self._process)
+        self._worker = _take_worker()
+        self._process = self._worker.process
+        # The worker becomes free at the end of the object, without a `close` that callers could forget.
+        weakref.finalize(self, _free_worker, self._worker).atexit = False
         header = {"path": source if isinstance(source, str) else "", "bytes": len(source), "optimize": optimize}
+        self._worker.has_answered = False
         try:
             onnx_worker.write_message(self._stdin, header, *([source] if isinstance(source, bytes) else []))
         except BrokenPipeError:
             raise self._crash_error() from None
         self._read_answer(CannotLoad)
+        self._worker.has_answered = True
 
     def run_model(self, feeds: Mapping[str, Array], wanted: Sequence[str] | None = None) -> list[Array]:
         """Run the model, and return its outputs, or the `wanted` ones in order. Raises `CannotRun` or `Crashed`."""
+        self._worker.has_answered = False
         try:
             onnx_worker.write_arrays(self._stdin, dict(feeds), wanted=wanted)
         except BrokenPipeError:
             raise self._crash_error() from None
-        return list(onnx_worker.read_arrays(self._stdout, self._read_answer(CannotRun)).values())
+        results = list(onnx_worker.read_arrays(self._stdout, self._read_answer(CannotRun)).values())
+        self._worker.has_answered = True
+        return results
 
     @property
     def _stdin(self) -> Any:
@@ -83,6 +89,7 @@ class OnnxProcess:
             raise self._crash_error()
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
+            self._worker.has_answered = True
             raise failure(runtime_message(answer["error"])[:300])
         return answer
 
@@ -93,7 +100,48 @@ class OnnxProcess:
         return Crashed(f"{CRASHED} exit code {code}")
 
 
+class _Worker:
+    """A process that runs onnx_worker.py. `has_answered`: no answer is outstanding."""
+
+    def __init__(self) -> None:
+        # -P keeps the working directory out of sys.path: a file there must not shadow a module.
+        command = [sys.executable, "-P", onnx_worker.__file__]
+        # A group of its own: whoever ends the worker ends the process of its model too.
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=onnx_worker.FORKS
+        )
+        self.has_answered = True
+        weakref.finalize(self, _end_process, self.process)
+
+
+_FREE: dict[int, list[_Worker]] = {}
+"""Workers without a model, by the process that started them: a fork of netc must not write into the same pipes."""
+
+
+def _take_worker() -> _Worker:
+    """Return a worker without a model, a new one if there is none."""
+    free = _FREE.get(os.getpid(), [])
+    while free:
+        worker = free.pop()
+        assert worker.process.stdout is not None
+        if worker.process.stdout.readline():  # empty: the process of its last model crashed at its end
+            return worker
+    return _Worker()
+
+
+def _free_worker(worker: _Worker) -> None:
+    """Keep a worker for the next model. One that still computes is ended, as its last reference goes."""
+    if not onnx_worker.FORKS or not worker.has_answered:
+        return
+    assert worker.process.stdin is not None
+    with suppress(OSError):
+        onnx_worker.write_message(worker.process.stdin, onnx_worker.END)
+        _FREE.setdefault(os.getpid(), []).append(worker)
+
+
 def _end_process(process: subprocess.Popen[bytes]) -> None:
+    if onnx_worker.FORKS and process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.wait()
     for stream in (process.stdin, process.stdout):

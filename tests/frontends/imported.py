@@ -25,7 +25,11 @@ def imported(module: nn.Module, inputs: Any, dims: Mapping[str | int, Any] | Non
 
 def agree(module: nn.Module, *inputs: Any, dims: Mapping[str | int, Any] | None = None, onnx: bool = True, close: float = 1e-5) -> Imported:
     """Imports with the first inputs, and compares on all of them."""
-    found = imported(module, inputs[0], dims)
+    return compare(imported(module, inputs[0], dims), module, *inputs, onnx=onnx, close=close)
+
+
+def compare(found: Imported, module: nn.Module, *inputs: Any, onnx: bool = True, close: float = 1e-5) -> Imported:
+    """Compares on all of the inputs what was imported, whose stages have labels."""
     model = Model(found.program)
     made = model.module(found.weights).eval()
     session = model.session(found.weights) if onnx else None

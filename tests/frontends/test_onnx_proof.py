@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +18,11 @@ from onnx import numpy_helper
 
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.importing import onnx_origin as onnx_origin_module
+from netc.importing import onnx_process as onnx_process_module
+from netc.importing import onnx_worker
 from netc.importing.float64_reference import evaluate_float64
 from netc.importing.onnx_origin import make_onnx_origin
-from netc.importing.onnx_process import CannotRun, Crashed, OnnxProcess
+from netc.importing.onnx_process import CannotLoad, CannotRun, Crashed, OnnxProcess
 from netc.importing.proof import NotProved
 from netc.importing.run_import import ImportedSpec, import_spec
 
@@ -163,7 +168,7 @@ def test_a_file_that_is_no_onnx_is_refused_with_the_reason(tmp_path: Path, what:
 def test_the_end_of_the_process_of_onnx_runtime_is_not_the_end_of_netc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Ending(OnnxProcess):
         def run_model(self, *given: Any, **named: Any) -> Any:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)  # the worker, and the process of the model
             self._process.wait()
             return super().run_model(*given, **named)
 
@@ -174,6 +179,37 @@ def test_the_end_of_the_process_of_onnx_runtime_is_not_the_end_of_netc(tmp_path:
     assert made.proof is not None
     assert "ended with SIGKILL" in made.proof.judge
     assert set(made.proof.differences) == {"PyTorch"}
+
+
+EINSUM = model([node("Einsum", ["x", "y"], ["z"], equation="bid,bjd->bij")], {"x": ["N", "T", 3], "y": ["N", "S", 3]}, ["z"], {})
+"""Without samples, ONNX Runtime's kernel divides by zero."""
+
+
+def test_a_crash_is_explained_and_the_next_model_runs() -> None:
+    process = OnnxProcess(EINSUM.SerializeToString())
+    x, y = np.random.default_rng(0).standard_normal((2, 2, 4, 3)).astype(np.float32)
+    np.testing.assert_allclose(process.run_model({"x": x, "y": y})[0], x @ y.transpose(0, 2, 1), rtol=1e-4)
+    with pytest.raises(Crashed, match=r"its process ended with SIG(FPE|SEGV)"):
+        process.run_model({"x": x[:0], "y": y[:0]})
+    assert OnnxProcess(relu().SerializeToString()).run_model({"x": -abs(x[0])})[0].tolist() == [[0, 0, 0]] * 4
+
+
+@pytest.mark.skipif(not onnx_worker.FORKS, reason="a worker runs one model")
+def test_a_worker_runs_one_model_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two models that are there at the same time have two workers. A file that cannot be loaded does not end its worker."""
+    monkeypatch.setattr(onnx_process_module, "_FREE", {})
+    x = np.array([[-1, 2, 3]], np.float32)
+    first, second = OnnxProcess(relu().SerializeToString()), OnnxProcess(chain().SerializeToString())
+    workers = first._process.pid, second._process.pid
+    assert workers[0] != workers[1]
+    assert first.run_model({"x": x})[0].tolist() == [[0, 2, 3]]
+    del first
+    with suppress(CannotLoad):
+        OnnxProcess(b"no model")
+    third = OnnxProcess(model([node("Neg", ["x"], ["y"])], {"x": ["N", 3]}, ["y"]).SerializeToString())
+    assert third._process.pid == workers[0]
+    assert third.run_model({"x": x})[0].tolist() == [[1, -2, -3]]
+    assert second.run_model({"x": WEIGHT[:2]})[0].shape == (2, 64)
 
 
 def test_arrays_of_a_process_are_those_of_a_session() -> None:

@@ -12,7 +12,7 @@ from pytest_lsp import LanguageClient
 
 from .test_server import change, opened
 
-pytestmark = [pytest.mark.long, pytest.mark.asyncio]
+pytestmark = pytest.mark.long
 
 
 def open_document(client: LanguageClient, uri: str, text: str) -> types.TextDocumentIdentifier:

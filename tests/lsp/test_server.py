@@ -10,7 +10,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pytest_lsp import LanguageClient
 
-pytestmark = [pytest.mark.long, pytest.mark.asyncio]
+pytestmark = pytest.mark.long
 MLP = "input 3 -> dense 2 sigmoid\n  -> dense 1 sigmoid\n"
 WHOLE = types.Range(types.Position(0, 0), types.Position(999, 0))
 
