@@ -22,6 +22,7 @@ from .version import __version__
 __all__ = [
     "Checkpoint",
     "CompileError",
+    "LiveCurve",
     "Model",
     "__version__",
     "compile",
@@ -35,6 +36,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .api import compile, compile_file, train, zoo
+    from .display.live_curve import LiveCurve
     from .errors import CompileError
     from .importing.import_api import from_onnx, from_torch
     from .inputs.checkpoint import Checkpoint
@@ -48,7 +50,7 @@ if not os.path.isdir(os.path.join(__path__[0], "dsl")):
 _HOMES = {"compile": "api", "compile_file": "api", "train": "api", "zoo": "api", "CompileError": "errors", "Model": "model"}
 _HOMES |= {"Checkpoint": "inputs.checkpoint", "from_onnx": "importing.import_api", "from_torch": "importing.import_api"}
 _HOMES |= {"load": "prediction.load_predictor"}
-_HOMES |= {"load_ipython_extension": "display.notebook"}
+_HOMES |= {"load_ipython_extension": "display.notebook", "LiveCurve": "display.live_curve"}
 
 
 def __getattr__(name: str) -> object:

@@ -25,7 +25,7 @@ from .inputs.argument_types import check_arguments
 from .model import Model
 
 if TYPE_CHECKING:
-    from .training.loop import Report
+    from .training.training_report import Report
     from .training.run_training import Result
 
 TEXT = "<text>"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .terminal import has_colors, to_printable, write_text
 
 if TYPE_CHECKING:
-    from ..training.loop import Report
+    from ..training.training_report import Report
 
 LINES = 10
 """The least number of lines that a pipe gets."""

@@ -24,7 +24,7 @@ from .terminal import write_note, write_status, write_text
 from .training_options import training_options
 
 if TYPE_CHECKING:
-    from ..training.loop import Report
+    from ..training.training_report import Report
 
 STRATEGIES = ("ddp", "fsdp")
 FIXED_OPTIONS = (

@@ -104,7 +104,8 @@ def _read_arguments(config: Mapping[str, Any], folder: str, engine: Mapping[str,
     chosen["allow_paths"] = tuple(chosen["allow_paths"])
     columns = {name: tuple(c) if isinstance(c, list) else c for name, c in given["columns"].items()}
     locations = given["data"] if data is None else data, given["validation"] if validation is None else validation
-    if any(isinstance(location, dict) for location in locations):
+    recorded = [given[name] for name, value in (("data", data), ("validation", validation)) if value is None]
+    if any(isinstance(location, dict) for location in recorded):  # a dict that the caller passes is a table
         raise RunError(RunUnreadable(folder, "its data were given in Python", "resume it in Python, with the same data"))
     data_request = DataRequest(*locations, columns, dict(given["options"]), path, chosen["allow_paths"])
     settings = {name: config["settings"][name] for name in SETTINGS}

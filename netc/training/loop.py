@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from netc.compiler.errors.run_errors import BatchRefused, BatchTooSmall, LossNotFinite, RunError
-from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..errors import CompileError
@@ -45,6 +44,7 @@ from .step import NotFinite, StepHooks
 from .step_plan import plan_steps
 from .stop_signals import Interrupted, StopRequest
 from .tally import Tally, to_numbers
+from .training_report import Report
 
 MIN_SAVE_INTERVAL = 10.0
 """The seconds between two checkpoints at the ends of epochs. Otherwise a run with epochs of milliseconds would mostly write files."""
@@ -64,18 +64,6 @@ class RefusedBatch(CompileError):
 
 class ValidationStopped(Exception):
     """The process was asked to stop during a validation."""
-
-
-class Report(Record):
-    """The results of the training batches since the last report, or of a validation. `steps` is the number of all steps of the run."""
-
-    step: int
-    epoch: float
-    results: dict[str, float]
-    learning_rate: float
-    validation: bool = False
-    samples: int = 0
-    steps: int = 0
 
 
 class Trainer:
@@ -250,9 +238,9 @@ class Trainer:
     def _publish_report(self, results: dict[str, float], samples: int, validation: bool = False) -> None:
         if not self.ranks.is_first:
             return
-        entry: dict[str, Any] = {"step": self.step, "epoch": round(self.epoch, 4)}
-        self.folder.log_entry(entry | ({"validation": results} if validation else {"lr": self.learning_rate, **results}))
-        self.on_report(Report(self.step, self.epoch, results, self.learning_rate, validation, samples, self.plan.steps))
+        report = Report(self.step, self.epoch, results, self.learning_rate, validation, samples, self.plan.steps)
+        self.folder.log_entry(report.to_entry())
+        self.on_report(report)
 
     def _end_epoch(self, request: StopRequest) -> None:
         """Validate, keep the best weights, and save a checkpoint if one is due."""

@@ -36,7 +36,7 @@ from .data.fingerprint import DataFingerprint, fingerprint_data
 from .data.text_windows import find_tokenizer
 from .engine import Engine
 from .locate_data import DataRequest
-from .loop import Report, Trainer
+from .loop import Trainer
 from .objective import Objective
 from .part_sizes import check_micro_batch_sizes
 from .ranks import Ranks, join_ranks
@@ -45,6 +45,7 @@ from .run_files import CONFIG
 from .run_folder import RunFolder
 from .run_lock import lock_folder
 from .shardable_layers import require_sharding_plan
+from .training_report import Report
 from .training_session import PreparedTraining, RunRequest, collect_versions, prepare_training
 
 

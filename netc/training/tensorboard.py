@@ -9,7 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .loop import Report
+    from .training_report import Report
 
 
 class TensorBoardWriter:

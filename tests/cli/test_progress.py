@@ -6,7 +6,7 @@ import pytest
 
 from netc.cli import progress
 from netc.cli.progress import Progress
-from netc.training.loop import Report
+from netc.training.training_report import Report
 
 
 def shown(times: list[float], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, steps: int = 1000) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import signal
 import sys
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -12,12 +13,15 @@ from pathlib import Path
 from types import TracebackType
 
 import nbformat
+import numpy as np
 import pytest
+from IPython.display import SVG
 from nbclient import NotebookClient
 
 import netc
 from netc.compiler.weights.match_weights import to_arrays
-from netc.display.notebook import compile_cell, cut_traceback
+from netc.display.live_curve import LiveCurve
+from netc.display.notebook import compile_cell, cut_traceback, read_options, train_cell
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "docs" / "notebooks" / "first.ipynb"
@@ -53,13 +57,13 @@ def html(thing: netc.Model) -> Balanced:
 
 
 @pytest.mark.long
-def test_the_notebook_runs_and_shows_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notebook_runs_and_shows_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NETC_DEBUG")  # which shows all frames
     notebook = nbformat.read(NOTEBOOK, 4)
     assert [cell.outputs for cell in notebook.cells if cell.cell_type == "code" and cell.outputs] == []
-    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
+    NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
-    _, mlp, summary, broken, classifier, shape, wrong = (json.loads(json.dumps(o)) for o in outputs)
+    _, mlp, summary, broken, classifier, shape, _, trained, predicted, wrong = (json.loads(json.dumps(o)) for o in outputs)
     image = re.search(r"data:image/svg\+xml;base64,([\w+/=]+)", mlp[0]["data"]["text/html"])
     assert image is not None
     assert "dense1" in "".join(ET.fromstring(base64.b64decode(image[1])).itertext())
@@ -69,6 +73,10 @@ def test_the_notebook_runs_and_shows_what_it_says(monkeypatch: pytest.MonkeyPatc
     assert "File" not in "".join(broken[0]["traceback"])
     assert "4,672" in classifier[0]["data"]["text/html"]
     assert shape[0]["data"]["text/plain"] == "torch.Size([1, 10])"
+    curves = [output for output in trained if output["output_type"] == "display_data"]
+    assert [sorted(output["data"]) for output in curves] == [["image/svg+xml", "text/plain"]]  # one picture, drawn again in its place
+    assert curves[0]["data"]["image/svg+xml"].strip() == (tmp_path / "run" / "curves.svg").read_text().strip()
+    assert float(re.findall(r"[\d.]+", predicted[0]["data"]["text/plain"])[0]) == pytest.approx(7, abs=0.01)
     assert wrong[0]["ename"] == "ValueError"
     assert "netc/" not in "".join(wrong[0]["traceback"])
     assert "seed=-" in "".join(wrong[0]["traceback"])
@@ -106,22 +114,108 @@ def test_names_are_text() -> None:
 
 def test_options_of_a_cell() -> None:
     cell = "let width = 8\nmodel a() { input [T, 4] -> dense width }\nmodel b() { input 4 -> dense 2 }"
-    name, model = compile_cell("m --model a --dim T=3", cell)
-    assert (name, str(model.outputs["output"])) == ("m", "[N, 3, 8]")
+    options = read_options("m --model a --dim T=3")
+    assert (options.name, str(compile_cell(options, cell).outputs["output"])) == ("m", "[N, 3, 8]")
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
-    [("1a", "not a name"), ("if", "not a name"), ("m --set width", "NAME=VALUE"), ("m --dim T=x", "integer"), ("m --sett x=1", "%%net")],
+    [
+        ("1a", "not a name"),
+        ("if", "not a name"),
+        ("m --set width", "NAME=VALUE"),
+        ("m --dim T=x", "integer"),
+        ("m --sett x=1", "%%net"),
+        ("m --data x", "--train RUN"),
+    ],
 )
 def test_words_that_make_no_sense(line: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        compile_cell(line, "input [T, 4] -> dense 2")
+        compile_cell(read_options(line), "input [T, 4] -> dense 2")
 
 
 def test_warnings_of_a_cell_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    compile_cell("", "x = input 4\nunused = x -> dense 3\nx -> dense 2")
+    compile_cell(read_options(""), "x = input 4\nunused = x -> dense 3\nx -> dense 2")
     assert "unused" in capsys.readouterr().err
+
+
+LINE = """
+x = input 1
+y = x -> dense 1
+train {
+  target = input 1
+  loss = (y, target) -> mse_loss
+  optimizer sgd lr=0.1
+  epochs 40
+  batch 5
+}
+"""
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The pictures that a notebook would show, in order; each replaces the one before."""
+    pictures: list[str] = []
+
+    class Handle:
+        def update(self, picture: SVG) -> None:
+            pictures.append(picture.data)
+
+    def display(picture: SVG, display_id: bool) -> Handle:
+        assert display_id and not pictures
+        pictures.append(picture.data)
+        return Handle()
+
+    monkeypatch.setattr("IPython.display.display", display)
+    return pictures
+
+
+def train_line(line: str, variables: dict[str, object], text: str = LINE) -> None:
+    options = read_options(line)
+    train_cell(compile_cell(options, text), options, variables)
+
+
+def test_a_cell_with_a_section_trains_with_a_curve(
+    tmp_path: Path, drawn: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    numbers = np.linspace(-1, 1, 20, dtype=np.float32)[:, None]
+    train_line("m --train run --data table", {"table": {"x": numbers, "target": 2 * numbers + 1}})
+    assert "netc.load('run')" in capsys.readouterr().out
+    # the judge is the curve that the run folder has, and the line that the data are on
+    assert drawn[-1] == (tmp_path / "run" / "curves.svg").read_text().strip()
+    assert float(netc.load("run")({"x": [[3.0]]})["predicted_target"][0]) == pytest.approx(7, abs=1e-3)
+    with pytest.raises(ValueError, match="run"):  # a run is never overwritten
+        train_line("m --train run --data table", {"table": {"x": numbers, "target": numbers}})
+
+
+def test_what_cannot_train_leaves_no_folder_and_no_curve(tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(netc.CompileError, match="no train section"):
+        train_line("--train run", {}, "input 1 -> dense 1")
+    with pytest.raises(netc.CompileError, match="table"):  # no variable of this name: data as on the command line
+        train_line("--train run --data table", {})
+    assert not list(tmp_path.iterdir())
+    assert not drawn
+
+
+def test_an_interrupted_cell_says_how_to_go_on(
+    tmp_path: Path, drawn: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    draw = LiveCurve.draw
+
+    def draw_and_stop(curve: LiveCurve) -> None:
+        if len(curve.entries) == 1:  # the stop button of the kernel, in the first epoch
+            signal.raise_signal(signal.SIGINT)
+        draw(curve)
+
+    monkeypatch.setattr(LiveCurve, "draw", draw_and_stop)
+    table = {name: np.ones((20, 1), np.float32) for name in ("x", "target")}
+    train_line("--train run --data table", {"table": table})
+    stopped = re.search(r"stopped at step (\d+); netc.train\(resume='run'\) continues", capsys.readouterr().out)
+    assert stopped is not None and int(stopped[1]) < 160
+    assert netc.train(resume="run", data=table).steps == 160
 
 
 def frames(trace: TracebackType | None) -> list[str]:
@@ -152,7 +246,7 @@ def test_frames_of_netc_are_left_out() -> None:
 @pytest.mark.parametrize("line", ["two words", "-x", 'm --model "a'])
 def test_frames_of_what_reads_the_line_of_a_cell_are_left_out(line: str) -> None:
     def asks() -> None:
-        compile_cell(line, "input 3")
+        read_options(line)
 
     assert frames(cut_traceback(trace_of(asks))) == ["trace_of", "asks"]
 

@@ -66,7 +66,7 @@ def _select_statements(
     statements: tuple[ast.Statement, ...], source: SourceFile, stem: str, wanted: str | None, session: ElaborationSession
 ) -> SelectedModel | None:
     """The model that a file's own statements are."""
-    # Its name is the file's, also as the identifier that results, the summary of a run and its `netc compile` command call it by.
+    # The model of `my-net.net` is called `my_net`; both names select it.
     if wanted is not None and wanted not in (stem, _make_identifier(stem)):
         session.report_problem(UnknownModel(wanted, (), ()), option_span("--model", wanted))
         return None
