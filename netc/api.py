@@ -25,8 +25,8 @@ from .inputs.argument_types import check_arguments
 from .model import Model
 
 if TYPE_CHECKING:
-    from .training.training_report import Report
     from .training.run_training import Result
+    from .training.training_report import Report
 
 TEXT = "<text>"
 

@@ -162,7 +162,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             pictures.append(picture.data)
 
     def display(picture: SVG, display_id: bool) -> Handle:
-        assert display_id and not pictures
+        assert display_id
+        assert not pictures
         pictures.append(picture.data)
         return Handle()
 
@@ -214,7 +215,8 @@ def test_an_interrupted_cell_says_how_to_go_on(
     table = {name: np.ones((20, 1), np.float32) for name in ("x", "target")}
     train_line("--train run --data table", {"table": table})
     stopped = re.search(r"stopped at step (\d+); netc.train\(resume='run'\) continues", capsys.readouterr().out)
-    assert stopped is not None and int(stopped[1]) < 160
+    assert stopped is not None
+    assert int(stopped[1]) < 160
     assert netc.train(resume="run", data=table).steps == 160
 
 

@@ -89,7 +89,8 @@ def test_predict_rows_in_python(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["my-net.net", "1st.net", "größe 2.net", "2024", None])
 def test_predict_with_any_name_of_the_spec(tmp_path: Path, name: str | None) -> None:
     """The model of a file without `model` has a name that is made from the file's, and `net` without a file."""
-    text = "x = input 1\ny = x -> dense 1\ntrain {\n  target = input 1\n  loss = (y, target) -> mse_loss\n  optimizer sgd lr=0.1\n  epochs 1\n  batch 2\n}"
+    section = "target = input 1; loss = (y, target) -> mse_loss; optimizer sgd lr=0.1; epochs 1; batch 2"
+    text = f"x = input 1\ny = x -> dense 1\ntrain {{ {section} }}"
     table = {"x": np.ones((4, 1), np.float32), "target": np.ones((4, 1), np.float32)}
     if name is None:
         spec: Path | netc.Model = netc.compile(text)
@@ -97,7 +98,7 @@ def test_predict_with_any_name_of_the_spec(tmp_path: Path, name: str | None) -> 
         spec = tmp_path / name
         spec.write_text(text, encoding="utf-8")
     netc.train(spec, data=table, output=tmp_path / "run")
-    module = (netc.compile(text)).module(weights=tmp_path / "run").eval()
+    module = netc.compile(text).module(weights=tmp_path / "run").eval()
     predicted = netc.load(tmp_path / "run")({"x": [[3.0]]})["predicted_target"]
     assert float(predicted[0]) == pytest.approx(module(torch.tensor([[3.0]])).item(), abs=1e-6)
 

@@ -30,10 +30,10 @@ from netc.cli import cli
 from netc.compiler.errors.run_errors import RunError
 from netc.training.checkpoints import CheckpointStore, TrainingState
 from netc.training.data.data_source import ArraySource
-from netc.training.training_report import Report
 from netc.training.read_checkpoint import unpickle_records
 from netc.training.run_training import train_file
 from netc.training.stop_signals import Interrupted
+from netc.training.training_report import Report
 from tests.training.runs import SPEC, resume, samples, train
 
 
