@@ -242,6 +242,46 @@ def test_no_division_by_a_number_of_samples_ends_the_process() -> None:
     assert made.shape == (2, 0, 5)
 
 
+SCANS = {
+    "axis 1": ("x = input [7, 4]; x -> scan axis=1 { in -> relu }", (0, 7, 4), True),
+    "axis 1, reversed": ("x = input [7, 4]; x -> scan axis=1 reverse=true { in -> dense 3 }", (0, 7, 4), True),
+    "axis 1, two inputs": ("x = input [7, 7]; (x, x) -> scan axis=[2, 1] { (a, b) = in; a + b }", (0, 7, 7), True),
+    "axis 2": ("x = input [7, 4]; x -> scan axis=2 { in -> relu }", (0, 7, 4), False),
+    "axis 0": ("x = input [7, 4]; x -> transpose 0 1 -> scan axis=0 { in -> relu }", (0, 7, 4), False),
+    "nothing after axis 1": ("x = input [7, T] where T >= 0; x -> scan axis=1 { in -> relu }", (2, 7, 0), True),
+    "nothing after axis 2": ("x = input [3, 7, T] where T >= 0; x -> scan axis=2 { in -> relu }", (2, 3, 7, 0), True),
+    "nothing before axis 3": ("x = input [3, T, 7] where T >= 0; x -> scan axis=3 { in -> relu }", (2, 3, 0, 7), False),
+}
+"""Loops on inputs without elements, and whether ONNX Runtime's Scan would divide by 0."""
+
+
+@pytest.mark.parametrize(("text", "shape", "crashes"), SCANS.values(), ids=SCANS.keys())
+def test_no_scan_ends_the_process(text: str, shape: tuple[int, ...], crashes: bool) -> None:
+    """Scan divides by sizes of an input that it transposes. The others have PyTorch's shapes."""
+    model, empty = netc.compile(text), np.ones(shape, np.float32)
+    session = model.session(seed=0)
+    if crashes:
+        with pytest.raises(ValueError, match="without elements, ONNX Runtime's Scan ends the process"):
+            session(empty)
+        return
+    with torch.no_grad():
+        wanted = model.module(seed=0).eval()(torch.from_numpy(empty))
+    made = session(empty)
+    assert isinstance(made, np.ndarray)
+    assert made.shape == tuple(wanted.shape)
+
+
+def test_no_result_of_a_scan_ends_the_process() -> None:
+    """The input has elements, and the stacked results, which Scan transposes too, have none."""
+    text = "x = input [7]; y = input [T] where T >= 0; x -> scan axis=1 { (in -> unsqueeze 1) * y }"
+    session = netc.compile(text).session()
+    with pytest.raises(ValueError, match="without elements, ONNX Runtime's Scan ends the process"):
+        session(np.ones((2, 7), np.float32), np.ones((2, 0), np.float32))
+    made = session(np.ones((2, 7), np.float32), np.ones((2, 3), np.float32))
+    assert isinstance(made, np.ndarray)
+    assert made.shape == (2, 7, 3)
+
+
 @pytest.mark.parametrize("stage", ["rnn 3 bidirectional=true", "lstm 3 proj_size=2"])
 def test_a_batch_without_samples(stage: str) -> None:
     """PyTorch takes it, and so does ONNX Runtime."""
@@ -262,6 +302,7 @@ EMPTY = {
     "sort": "input [T] -> sort",
     "argsort": "input [T] -> argsort",
     "topk": "input [5] -> topk 2",
+    "scan": "input [T, 4] -> scan axis=1 { in -> relu }",
     "einsum": 'a = input [3, 4]; b = input [4, 5]; (a, b) -> einsum "bij,bjk->bik"',
     "logsumexp": "input [T] -> logsumexp axis=0",
     "pad": "input 2x4 -> pad [1, 1] mode=circular",
