@@ -11,13 +11,18 @@ They arise when netc looks for the columns of a data set, and when it reads samp
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import ClassVar
 
 from netc.dsl.record import Record
 
 from ..dims import format_dim
 from ..types.tensor_types import DTYPES, UNNAMED_INPUT, Shape
+from .column_names import format_column, is_name
 from .problem import Problem
+
+_ANY = "NAME"
+"""Stands for a name that the reader knows."""
 
 
 def _format_sizes(shape: tuple[int, ...]) -> str:
@@ -104,12 +109,14 @@ class ColumnMissing(Problem):
         if between is not None:
             shown = "\\t" if between == "\t" else between
             return (f'its only column looks like several: write the separator after the path in the spec, `separator="{shown}"`',)
-        name = self.near[0] if self.near else "NAME"
+        name = self.near[0] if self.near else _ANY
         names = [name if column == self.column else column for column in self.asked] or [name]
-        listed = f"[{', '.join(names)}]" if self.asked else name
-        help_ = f"say which column it is: `--column {self.input}={','.join(names)}`"
+        written = [name if name == _ANY else format_column(name) for name in names]
+        listed = f"[{', '.join(written)}]" if self.asked else written[0]
+        option = f"{self.input}={','.join(names)}"
+        help_ = f"say which column it is: `--column {quote(option)}`"
         if self.input == UNNAMED_INPUT:  # a keyword, which is no argument of a setting
-            return (f"{help_}, or name the input as the column: `{name} = input ...`",)
+            return (f"{help_}, or name the input as the column: `{name} = input ...`" if is_name(name) else help_,)
         return (f"{help_}, or `{self.input}={listed}` after the path in the spec",)
 
 
@@ -138,9 +145,9 @@ class ColumnShape(Problem):
         dtype = "" if self.dtype == "float32" else f" {self.dtype}"
         declaration = f"`{self.input} = input {_format_sizes(self.found)}{dtype}`"
         if len(self.found) == 0 and self.declared == (1,):
-            return (f"write `{self.input}=[{self.column}]`, or declare it as it is: {declaration}",)
+            return (f"write `{self.input}=[{format_column(self.column)}]`, or declare it as it is: {declaration}",)
         if len(self.found) == 0 and len(self.declared) == 1:
-            return (f"put several columns side by side: `{self.input}=[{self.column}, ...]`",)
+            return (f"put several columns side by side: `{self.input}=[{format_column(self.column)}, ...]`",)
         if self.found == (1,) and not self.declared:
             return (f"declare it as it is, {declaration}, and remove the axis: `{self.input} -> squeeze 1`",)
         if len(self.found) == len(self.declared):
@@ -175,7 +182,7 @@ class ColumnType(Problem):
             as_it_is = "float32" if DTYPES[self.found].is_float else self.found
             return (f"declare the input as it is, `{self.input} = input ... {as_it_is}`, and convert it by `cast` where it is used",)
         if self.found.startswith(("text", "string")) and DTYPES[self.declared].is_float:
-            name = self.column if self.column.isidentifier() else "town"
+            name = self.column if is_name(self.column) else "town"
             return (f"categories need an input of their own, `{name} = input [] int64`, for `embedding` or `one_hot`",)
         return ("numbers are needed: give each cell a number before training",)
 

@@ -18,6 +18,8 @@ def check_example(inputs: BackendInput, output: str, language: str) -> None:
     from ..prediction.model_signature import METADATA_KEY
 
     if METADATA_KEY not in dict(inputs.options.metadata):
+        if inputs.weights is not None:
+            inputs.open_arrays()  # weights that cannot be read have an error of their own, such as a run that does not exist
         raise CommandFailed("an example needs the columns and classes of a run, and these weights are from none", "give `--weights RUN`")
     path = find_example_path(output, language)
     if os.path.lexists(path):

@@ -136,6 +136,7 @@ def test_a_file_is_never_replaced(folder: Path) -> None:
         (("--target", "onnx", "-o", "-", "--weights", "run", "--example", "python"), "--example is for an ONNX model in a file"),
         (("-o", "a.onnx", "--example", "python"), "give --weights RUN"),
         (("-o", "a.onnx", "--seed", "1", "--example", "python"), "these weights are from none"),
+        (("-o", "a.onnx", "--weights", "nun", "--example", "python"), "cannot read weights from `nun`: there is no such file"),
         (("-o", "h.onnx", "--weights", "run", "--dtype", "float16", "--example", "c++"), "add `--keep-io`"),
         (("-o", "n.onnx", "--weights", "run", "--dim", "N=4", "--example", "python"), "takes 4 samples at once"),
     ],

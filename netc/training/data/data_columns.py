@@ -20,7 +20,7 @@ from netc.compiler.errors.data_errors import CannotReadData, ColumnMissing, Colu
 from netc.compiler.errors.problem import Problem
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.types.numpy_types import dtype_of, numpy_dtype
-from netc.compiler.types.tensor_types import DType, TensorType
+from netc.compiler.types.tensor_types import DTYPES, DType, TensorType
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record
@@ -110,7 +110,7 @@ class InputColumns(Record):
             unfit = np.flatnonzero(((array < least) | (array > greatest)).reshape(len(array), -1).any(axis=1))
             if len(unfit):
                 what = f"sample {indices[unfit[0]]} of the column `{self.columns[name]}` has a number that {dtype} does not have"
-                raise DataError(what, f"declare the input `{name}` as {array.dtype}")
+                raise DataError(what, _suggest_integers(name, array.dtype))
         try:
             with np.errstate(over="raise"):
                 converted = np.ascontiguousarray(array, self._input_dtype(name))
@@ -193,6 +193,14 @@ def _group_orders(orders: Iterable[Indices], most: int) -> Iterator[list[Indices
 def is_narrower(wanted: DType, actual: np.dtype[np.generic]) -> bool:
     """Whether both types are integers, and the wanted type cannot represent all values of the actual one."""
     return wanted.is_integer and actual.kind in "iu" and not np.can_cast(actual, numpy_dtype(wanted))
+
+
+def _suggest_integers(name: str, actual: np.dtype[np.generic]) -> str:
+    """Suggest the smallest type of netc that represents all integers of a type, or floats, which represent the greatest ones roughly."""
+    fitting = [dtype for dtype in DTYPES.values() if dtype.is_integer and np.can_cast(actual, numpy_dtype(dtype))]
+    if not fitting:
+        return f"declare the input `{name}` as float64, which rounds it, or store smaller numbers"
+    return f"declare the input `{name}` as {min(fitting, key=lambda dtype: dtype.size)}"
 
 
 def _select_columns(source: Source, spec: ColumnSpec) -> ColumnSelection | str:

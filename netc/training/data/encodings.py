@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from netc.compiler.errors.column_names import format_column
 from netc.compiler.errors.data_errors import CellsUnfit, WrongCells
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.types.tensor_types import DType
@@ -92,13 +93,14 @@ class ColumnEncoding(Record):
 
     def describe_problem(self, cell: object) -> tuple[str, str, str]:
         """Say why a cell has no number, as the end of a sentence, what to do, and which setting would help."""
+        column = format_column(self.column)
         if _is_empty(self.kind, cell):
             # The median of integers may have a fraction, and an input of integers cannot hold it.
             fill = "fill median" if self.kind in (NUMBER, DATE) else "fill 0"
-            return EMPTY, "fill in the cell or remove the row", f"category {self.column} unknown=other" if self.kind == CATEGORY else fill
+            return EMPTY, "fill in the cell or remove the row", f"category {column} unknown=other" if self.kind == CATEGORY else fill
         shown = f"is `{str(cell).strip()[:40]}`"
         if self.kind != CATEGORY:
-            return f"{shown}, which is not {_MEANINGS[self.kind]}", "correct the cell", f"category {self.column}" * (self.kind == INTEGER)
+            return f"{shown}, which is not {_MEANINGS[self.kind]}", "correct the cell", f"category {column}" * (self.kind == INTEGER)
         near = find_similar_names(str(cell).strip(), self.categories)
         known = ", ".join(f"`{name}`" for name in self.categories[:5]) + (", ..." if len(self.categories) > 5 else "")
         remedy = f"did you mean `{near[0]}`?" if near else f"the categories are {known}"
@@ -232,7 +234,7 @@ def note_unseen_others(columns: InputColumns, training: Indices) -> Iterator[str
         if encoding.has_other and columns.source.read((column,), training)[column].all():
             other = encoding.categories[0]
             found = f"no training sample of `{column}` is `{other}`, so predictions for it mean little"
-            yield f"{found}: `category {column} unknown={other} rare=5` counts rare names as `{other}`"
+            yield f"{found}: `category {format_column(column)} unknown={format_column(other)} rare=5` counts rare names as `{other}`"
 
 
 def list_encodings(columns: InputColumns) -> list[ColumnEncoding]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from netc.compiler.errors.column_names import format_column
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.types.tensor_types import DType
@@ -45,7 +46,7 @@ def find_fills(
 def _find_fill_obstacle(rule: FillRule, encoding: ColumnEncoding, column: TableColumn, dtype: DType) -> tuple[str, str] | None:
     """Say why a column cannot be filled, and what to do."""
     if encoding.kind == CATEGORY:
-        return f"is for numbers, and `{column.name}` has categories", f"write `category {column.name} unknown=other`"
+        return f"is for numbers, and `{column.name}` has categories", f"write `category {format_column(column.name)} unknown=other`"
     if column.shape != () or not column.is_readable:
         return f"is for columns with one number in a cell, and `{column.name}` has another form", ""
     if rule.value == NONE and not dtype.is_float:
@@ -63,11 +64,11 @@ def _add_fill(
     if number is None:  # 0, so that the empty cells are not reported too
         filled = replace(encoding, fill=0.0)
         why = f"needs numbers, and the training samples have none in `{encoding.column}`"
-        return filled, (WrongSetting("fill", why, f"write a number: `fill 0 columns={encoding.column}`"), rule.span)
+        return filled, (WrongSetting("fill", why, f"write a number: `fill 0 columns={format_column(encoding.column)}`"), rule.span)
     is_unfit = not number.is_integer() if dtype.is_integer else dtype.kind == "bool" and number not in (0, 1)
     if is_unfit:
         why = f"gives {number:g} for `{encoding.column}`, which an input of {dtype.name} cannot hold"
-        return filled, (WrongSetting("fill", why, f"write another number: `fill 0 columns={encoding.column}`"), rule.span)
+        return filled, (WrongSetting("fill", why, f"write another number: `fill 0 columns={format_column(encoding.column)}`"), rule.span)
     return filled, None
 
 
