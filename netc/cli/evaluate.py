@@ -59,7 +59,7 @@ def command(run: str, data: str, output: str | None, top_k: int | None, in_json:
     if output is not None:
         from ..evaluation.report_page import write_report
 
-        write_bytes(output, write_report(evaluation).encode("utf-8"))
+        write_bytes(output, write_report(evaluation).encode("utf-8", "backslashreplace"))
     if in_json:
         write_text(format_json(evaluation.to_json()))
         return

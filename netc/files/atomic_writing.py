@@ -28,6 +28,8 @@ STANDARD_OUTPUT = "-"
 _PREFIX = ".netc-"
 _TEMPORARY_NAME = re.compile(r"\.netc-[a-z0-9_]{8}")
 """Names of temporary folders."""
+_QUOTED_NUMBER = re.compile(r"\(os error (\d+)\)")
+"""How Rust's standard library ends the text of an error of the system."""
 _TRIES = 10
 _PROBE_BYTES = 1 << 20
 """Bytes to write to find out whether a disk is full."""
@@ -93,13 +95,16 @@ def write_files(path: str, write: Callable[[str], None], parts: str | None = Non
 
 
 def _call_writer(write: Callable[[str], None], path: str) -> None:
-    """Call `write`. Libraries in other languages raise their own errors for a full disk, so after one, a write of our own asks the system
-    for its reason."""
+    """Call `write`. Libraries in other languages raise their own errors for a full disk. Those in Rust quote the system's number, as
+    `safetensors` does for a limit of the size of a file. After others, a write of our own asks the system for its reason."""
     try:
         write(path)
     except OSError:
         raise
-    except Exception:
+    except Exception as error:
+        quoted = _QUOTED_NUMBER.search(str(error))
+        if quoted:
+            raise _make_os_error(int(quoted[1]), path) from error
         with open(path, "ab") as file:
             file.write(bytes(_PROBE_BYTES))
             os.fsync(file.fileno())

@@ -78,7 +78,10 @@ class TextGenerator:
 
     def _read_prompt(self, prompt: Prompt) -> list[int]:
         if isinstance(prompt, str):
-            numbers = self.tokenizer.encode_prompt(prompt).tolist()
+            try:
+                numbers = self.tokenizer.encode_prompt(prompt).tolist()
+            except UnicodeEncodeError:
+                raise NoGenerator("the prompt is not Unicode text, which the tokenizer needs", "write it in UTF-8") from None
             start = self.tokenizer.encode("\n").tolist() if self.tokenizer.end is None else [self.tokenizer.end]
             return numbers or start
         numbers = [int(number) for number in prompt]

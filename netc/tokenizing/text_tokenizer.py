@@ -61,7 +61,9 @@ class Tokenizer(Protocol):
     end: int | None
     ends: frozenset[int]
 
-    def encode(self, text: str) -> NDArray[np.int64]: ...
+    def encode(self, text: str) -> NDArray[np.int64]:
+        """Return the tokens of a text. Raises `UnicodeEncodeError` for a text that is not Unicode."""
+        ...
 
     def encode_prompt(self, text: str) -> NDArray[np.int64]:
         """Return the tokens of the beginning of a text, with those that the model expects in front."""
@@ -124,7 +126,11 @@ class FileTokenizer:
 
     def _encode(self, text: str, add_special: bool) -> NDArray[np.int64]:
         # `encode_batch_fast` leaves out the positions of tokens in the text, which take ten times the memory of their numbers.
-        (encoding,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=add_special)
+        try:
+            (encoding,) = self._tokenizer.encode_batch_fast([text], add_special_tokens=add_special)
+        except TypeError:  # how the package refuses halves of surrogate pairs, which are also Python's form of bytes that are not UTF-8
+            text.encode("utf-8")
+            raise
         return np.array(encoding.ids, np.int64)
 
     def make_decoder(self) -> TokenDecoder:

@@ -6,11 +6,12 @@ has tokens, and the token `<|endoftext|>` with the number 0.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from ..training.data.data_source import DataError
 from ..training.data.text_windows import list_text_files, read_text
-from .text_tokenizer import END_TOKENS, import_tokenizers
+from .text_tokenizer import BYTE_COUNT, END_TOKENS, import_tokenizers
 
 
 def train_tokenizer(paths: list[str], size: int) -> tuple[str, int]:
@@ -24,8 +25,11 @@ def train_tokenizer(paths: list[str], size: int) -> tuple[str, int]:
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = tokenizers.decoders.ByteLevel()
+    # The package reserves memory for the tokens, and a huge number ends the process. Each token beyond the bytes joins two tokens of the
+    # text, so there are at most as many as the text has bytes.
+    most = BYTE_COUNT + 1 + sum(os.path.getsize(file) for file in files)
     trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=size,
+        vocab_size=min(size, most),
         special_tokens=[END_TOKENS[0]],
         initial_alphabet=sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,

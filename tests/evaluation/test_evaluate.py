@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,15 @@ def test_the_report(folder: Path) -> None:
     errors = np.abs(compute_with_pytorch(folder, rows)[2] - [row["grams"] for row in rows])
     assert rows[int(errors.argmax())]["id"] in page.texts
     assert page.texts.count(f"line {int(errors.argmax()) + 2}") >= 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file names that are not UTF-8")
+def test_a_name_that_is_not_utf_8(folder: Path) -> None:
+    data, path = folder / "te\udcffst.csv", folder / "report \udcff.html"
+    data.write_bytes((folder / "test.csv").read_bytes())
+    result = run_cli("evaluate", folder / "run", "--data", data, "-o", path)
+    assert result.exit_code == 0, result.stderr
+    assert "te\\udcffst.csv" in path.read_text(encoding="utf-8")
 
 
 def test_classes_that_the_data_lack(folder: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import ModelProto, numpy_helper
 
 import netc
@@ -34,6 +36,17 @@ def test_a_small_model_is_one_file(proto: ModelProto, tmp_path: Path) -> None:
     save_proto(proto, tmp_path / "m.onnx")
     assert os.listdir(tmp_path) == ["m.onnx"]
     assert (tmp_path / "m.onnx").read_bytes() == proto.SerializeToString()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file names that are not UTF-8")
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    """ONNX Runtime opens no such file itself."""
+    model = netc.compile(TEXT)
+    model.save(tmp_path / "\udcff.onnx", seed=0)
+    x = np.ones((2, 64), np.float32)
+    with torch.no_grad():
+        wanted = model.module(seed=0).eval()(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(OnnxSession(tmp_path / "\udcff.onnx")(x), wanted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.usefixtures("_tiny_limit")

@@ -252,6 +252,19 @@ def test_refused_prompts() -> None:
             generator.generate(prompt)
 
 
+@pytest.mark.parametrize("prompt", ["\udcff", "Once \ud800"])
+def test_a_prompt_that_is_no_text(folder: Path, prompt: str) -> None:
+    """Python's form of bytes that are not UTF-8, and half of a surrogate pair."""
+    result = run_cli("generate", str(folder / "run"), "--prompt", prompt)
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (1, "error: the prompt is not Unicode text, which the tokenizer needs")
+    generator = make_generator(netc.compile(BYTE_DECODER.format(body="gru 16")), None, 0)
+    if prompt == "\udcff":  # a tokenizer of bytes takes any byte
+        assert [*generator.generate(prompt, tokens=3)] == [*generator.generate([255], tokens=3)]
+    else:
+        with pytest.raises(ValueError, match="not Unicode text"):
+            generator.generate(prompt)
+
+
 # --- sampling --------------------------------------------------------------------------------------------------------------
 
 SCORES = np.random.default_rng(0).normal(0, 4, 40).astype(np.float32)

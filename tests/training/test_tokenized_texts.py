@@ -171,6 +171,16 @@ def test_train_a_tokenizer(folder: Path) -> None:
     assert found.token_to_id(END) == 0
 
 
+def test_a_size_that_no_text_reaches(folder: Path) -> None:
+    """The package reserves memory for the size, and ends the process if there is none."""
+    sizes = [str(257 + (folder / "story.txt").stat().st_size), str(10**11)]
+    paths = [folder / "exact.json", folder / "huge.json"]
+    for size, path in zip(sizes, paths, strict=True):
+        result = CliRunner().invoke(cli, ["tokenizer", str(folder / "story.txt"), "--size", size, "-o", str(path)])
+        assert result.exit_code == 0, result.stderr
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

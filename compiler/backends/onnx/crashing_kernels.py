@@ -83,7 +83,9 @@ def find_crashing_kernel(skeleton: ModelProto, build: Callable[[], ModelProto], 
     del model.graph.value_info[:]
     for result in model.graph.output:
         result.type.tensor_type.ClearField("shape")
-    return _find_empty_input(shape_inference.infer_shapes(model, data_prop=True).graph, lambda index, name: _run_up_to(model, index, name, shapes))
+    return _find_empty_input(
+        shape_inference.infer_shapes(model, data_prop=True).graph, lambda index, name: _run_up_to(model, index, name, shapes)
+    )
 
 
 def _iter_nodes(model: ModelProto) -> Iterator[NodeProto]:

@@ -200,7 +200,7 @@ class OnnxSession:
                 raise FileNotFoundError(f"there is no model at `{model}`")
             self._load_nodes = lambda: (load(model, load_external_data=False), ())
             self._build_full = lambda: load(model, load_external_data=False)
-            return str(model)
+            return _name_for_runtime(str(model))
         artifact = model if isinstance(model, OnnxArtifact) else OnnxArtifact(from_proto(model))
         proto, names = artifact.graph.proto, tuple(artifact.graph.tensors)
         self._load_nodes = lambda: (proto, names)
@@ -220,3 +220,12 @@ class OnnxSession:
             error.filename = error.filename or gettempdir()  # the user must know which disk is full
             raise
         return path
+
+
+def _name_for_runtime(path: str) -> str | bytes:
+    """Return the path, or the bytes of the file if the path is not UTF-8, which ONNX Runtime needs."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return Path(path).read_bytes()
+    return path
