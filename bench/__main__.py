@@ -6,7 +6,20 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from bench import editing, epochs, export, growth, latency, mamba_scan, module_training, size, startup, token_latency, train_command
+from bench import (
+    editing,
+    epochs,
+    export,
+    growth,
+    latency,
+    mamba_scan,
+    module_training,
+    serving_speed,
+    size,
+    startup,
+    token_latency,
+    train_command,
+)
 from bench.process import Sandbox, sandbox
 from bench.result_table import Row, show
 
@@ -22,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Sandbox], Iterator[Row]]] = {
     "latency": latency.measure,
     "size": size.measure,
     "tokens": token_latency.measure,
+    "serving": serving_speed.measure,
 }
 
 

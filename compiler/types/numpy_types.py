@@ -9,7 +9,7 @@ float16
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,7 @@ def _load_bfloat16() -> NumpyType:
     return dtype
 
 
+@lru_cache(maxsize=256)  # NumPy makes the name of a type anew each time, and a table asks for each of its columns
 def dtype_of(dtype: NumpyType) -> DType | None:
     """The `DType` of a NumPy type; None for a type that netc does not have."""
     return DTYPES.get(dtype.name)

@@ -20,7 +20,8 @@ from ..emit_stages import STAGES
 from ..errors import CompileError
 from ..files.atomic_writing import check_writable, write_bytes
 from ..files.save_artifacts import require_backend, save_artifact
-from ..inputs.argument_checks import QUANTIZATION_METHODS, RUNTIMES, check_graph_options
+from ..inputs.argument_checks import QUANTIZATION_METHODS, RUNTIMES, SERVERS, check_graph_options
+from .command_failure import CommandFailed
 from .compile_checks import BACKENDS, SECTION, CompileOptions, check_for_stage, check_for_target, check_options
 from .completion import FileName
 from .example_files import check_example, write_example_file
@@ -39,7 +40,7 @@ from .shared_options import (
     weight_options,
 )
 from .spec_sources import make_reader
-from .terminal import defer_garbage_collection, limit_blas_threads, write_note
+from .terminal import defer_garbage_collection, limit_blas_threads, write_note, write_status
 from .write_progress import show_write_progress
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ OUTPUT_NAMES = " or ".join(dict.fromkeys(f"NAME{backend.suffix}" for backend in 
 EXAMPLE_LANGUAGES = ("python", "javascript", "c++")
 TARGET_HELP = f"Kind of output; by default, the ending of OUT decides. `{SECTION}` writes the train section as a Python file."
 TEXT_TARGETS = tuple(f"--target {backend.name}" for backend in BACKENDS if not backend.is_binary)
+FOR_HELP = f"Write a folder: with --stream, one from which {RUNTIMES[0]} generates text; for {SERVERS[0]}, the model in a model repository."
 HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard output."
 
 
@@ -67,7 +69,7 @@ HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard outp
 @click.option("--target", type=click.Choice((*NAMES, SECTION)), help=TARGET_HELP)
 @section_option(f"With --target {SECTION}: select a train section of the file.")
 @click.option("--stream", metavar="T", help="Write the form that takes the sequence in pieces along this dimension, and carries a state.")
-@click.option("--for", "runtime", type=click.Choice(RUNTIMES), help="With --stream: write a folder from which this runtime generates text.")
+@click.option("--for", "runtime", type=click.Choice((*RUNTIMES, *SERVERS)), help=FOR_HELP)
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
 @click.option(
     "--quantize",
@@ -115,6 +117,8 @@ def command(
         _write_stage(options.emit, read, choice, options)
     elif options.target == SECTION:
         _write_train_section(read, choice, options)
+    elif options.runtime in SERVERS:
+        _write_repository_entry(read, choice, weights, seed, options)
     elif options.stream is not None and options.runtime is not None:
         _write_runtime_folder(read, choice, weights, seed, options)
     else:
@@ -192,6 +196,31 @@ def _write_runtime_folder(read: Reader, choice: Choice, weights: Checkpoint | No
         report_and_exit(error.diagnostics)
     for line in notes:
         write_note(line)
+    note_random_parameters(compiled, options.has_weights)
+
+
+def _write_repository_entry(read: Reader, choice: Choice, weights: Checkpoint | None, seed: int | None, options: CompileOptions) -> None:
+    """Write a model of Triton's model repository."""
+    from ..prediction.model_signature import read_metadata_signature
+    from ..serving.triton_repository import write_repository_entry
+    from .model_names import choose_model_name
+
+    compiled = compile_spec(read, choice)
+    inputs = compiled.backend_input(weights, seed, check_graph_options(**options.graph))
+    backend, repository = get_or_raise("onnx"), options.output or ""
+    name = choose_model_name(inputs.name)
+
+    def write_model(path: str) -> None:
+        _write_model(inputs, backend, replace(options, output=path))
+
+    try:
+        entry = write_repository_entry(repository, name, write_model, read_metadata_signature(dict(inputs.options.metadata)))
+    except FileExistsError as error:
+        raise CommandFailed(f"`{error.filename}` exists already", "remove it, or name another repository") from None
+    for file in entry.files:
+        write_status(f"wrote {file}")
+    if entry.obstacle:
+        write_note(f"Triton runs each request alone, because {entry.obstacle}")
     note_random_parameters(compiled, options.has_weights)
 
 

@@ -17,6 +17,7 @@ from netc.dsl.record import Record
 
 from ..emit_stages import TEXT_STAGES
 from ..files.save_artifacts import refuse_all, refuse_options, refuse_weights
+from ..inputs.argument_checks import SERVERS
 from .program import raise_as_usage_error
 
 if TYPE_CHECKING:
@@ -86,7 +87,11 @@ def _check_runtime(options: CompileOptions) -> None:
     runtime, output = options.runtime, options.output
     if runtime is None:
         return
-    if options.stream is None:
+    if runtime in SERVERS and (options.stream is not None or options.emit is not None or options.target == SECTION):
+        raise click.UsageError(f"--for {runtime} writes a complete model: it goes without --stream, --emit and --target {SECTION}")
+    if runtime in SERVERS and options.example is not None:
+        raise click.UsageError(f"--for {runtime} writes a repository of models: it goes without --example")
+    if runtime not in SERVERS and options.stream is None:
         raise click.UsageError(f"--for {runtime} is for --stream T: the runtime gives a model its tokens in pieces")
     if options.target not in (None, "onnx"):
         raise click.UsageError(f"--for {runtime} writes an ONNX model: it goes without --target {options.target}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 from typing import TYPE_CHECKING
 
 import click
 
 from .command_failure import CommandFailed
 from .completion import FileName
+from .model_names import MODEL_NAME, choose_model_name
 from .shared_options import device_option
 from .terminal import write_note, write_status
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ..prediction.predictor import Predictor
     from ..serving.server_options import ServerOptions
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""The names of models: they are a part of URLs and the names of folders."""
 _MODULES = ("starlette", "uvicorn", "prometheus_client", "python_multipart")
 
 
@@ -105,11 +103,10 @@ def _serve(predictor: Predictor, name: str, options: ServerOptions, host: str, l
 
 def _choose_name(run: str, name: str | None) -> str:
     if name is not None:
-        if not NAME.fullmatch(name):
+        if not MODEL_NAME.fullmatch(name):
             raise click.UsageError(f"`{name}` is not a name for a model: letters, digits, `.`, `_` and `-`")
         return name
-    stem = os.path.splitext(os.path.basename(os.path.abspath(run)))[0]
-    return stem if NAME.fullmatch(stem) else "model"
+    return choose_model_name(os.path.splitext(os.path.basename(os.path.abspath(run)))[0])
 
 
 def _require_packages() -> None:

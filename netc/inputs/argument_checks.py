@@ -28,6 +28,8 @@ QUANTIZATION_METHODS = ("int8", "int4")
 """The ways to quantize a model, the usual one first."""
 RUNTIMES = ("onnxruntime-genai",)
 """The runtimes that generate text from a streaming model."""
+SERVERS = ("triton",)
+"""The servers that `netc compile --for` writes folders for."""
 MAX_SEED = 2**63 - 1
 
 

@@ -6,7 +6,6 @@ what it cannot load is a `RunError`, or a `CompileError` if a file that the spec
 
 from __future__ import annotations
 
-import json
 import os
 
 from netc.compiler.errors.run_errors import RunError, RunUnreadable
@@ -18,7 +17,7 @@ from ..tokenizing.text_tokenizer import BYTES, Tokenizer
 from ..training.run_files import TOKENIZER
 from .load_generator import make_run_generator
 from .load_run import LOAD, load_run
-from .model_signature import METADATA_KEY, ModelSignature, SignatureDamaged, signature_from_json
+from .model_signature import ModelSignature, SignatureDamaged, read_metadata_signature
 from .predictor import Predictor
 
 ONNX_ENDING = ".onnx"
@@ -52,15 +51,14 @@ def _load_onnx(path: str, device: str) -> Predictor:
     if not os.path.isfile(path):
         raise RunError(RunUnreadable(path, "there is no such file", action=LOAD))
     session = OnnxSession(path, device)
-    text = session.metadata.get(METADATA_KEY)
-    if text is None:
+    try:
+        signature = read_metadata_signature(session.metadata)
+    except SignatureDamaged:
+        raise RunError(RunUnreadable(path, "the signature of its data is damaged", action=LOAD)) from None
+    if signature is None:
         remedy = "write it from a run: `netc compile SPEC --weights RUN -o MODEL.onnx`; `netc run` takes any ONNX file"
         raise RunError(RunUnreadable(path, "it has no signature of its data", remedy, LOAD))
-    try:
-        signature = signature_from_json(json.loads(text))
-        return Predictor(path, session, signature, tokenizer=_find_bytes(signature))
-    except (ValueError, RecursionError, SignatureDamaged):
-        raise RunError(RunUnreadable(path, "the signature of its data is damaged", action=LOAD)) from None
+    return Predictor(path, session, signature, tokenizer=_find_bytes(signature))
 
 
 def _find_bytes(signature: ModelSignature) -> Tokenizer | None:

@@ -10,6 +10,7 @@ For example, the output `scores` of a section with `loss = (scores, species) -> 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -160,3 +161,14 @@ def _record_from_json(cls: Any, content: Mapping[str, Any]) -> Any:
 def _to_tuple(value: Any) -> Any:
     """Convert lists, at any depth, to the tuples of a record."""
     return tuple(map(_to_tuple, value)) if isinstance(value, list) else value
+
+
+def read_metadata_signature(metadata: Mapping[str, str]) -> ModelSignature | None:
+    """Read the signature in the metadata of an ONNX file. Return None if there is none. Raises `SignatureDamaged`."""
+    text = metadata.get(METADATA_KEY)
+    if text is None:
+        return None
+    try:
+        return signature_from_json(json.loads(text))
+    except (ValueError, RecursionError) as error:
+        raise SignatureDamaged(str(error)) from error

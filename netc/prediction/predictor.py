@@ -89,6 +89,10 @@ class Predictor:
         """Return the columns that an input of the model reads."""
         return self._columns[name].columns
 
+    def reads_one_column(self, name: str) -> bool:
+        """Whether an input of the model is one column as it is, not several columns side by side."""
+        return self._columns[name].single
+
     @property
     def reads_images(self) -> bool:
         """Whether the model reads image files."""

@@ -5,12 +5,15 @@ alone. Requests whose samples have other shapes are never joined. If a joint run
 request with the wrong value gets the error.
 
 A model is run by one thread: ONNX Runtime computes one run on all cores. While it computes, the event loop reads other requests, which are
-the next batch. So batches grow with the load, also if nobody waits for them (`max_wait` of 0).
+the next batch. So batches grow with the load, also if nobody waits for them (`max_wait` of 0). A run that is expected to take less time
+than the hand-over to a thread runs in the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +28,8 @@ from .request_refused import QUEUE_FULL, UNAVAILABLE, RequestRefused
 
 Arrays = dict[str, Array]
 Run = Callable[[Arrays], Arrays]
+_QUICK = 0.001
+"""A run of fewer seconds takes less time than to hand it to a thread and back on a busy machine."""
 Key = tuple[object, ...]
 """What requests of one batch share: the names, the types and the shapes of their samples."""
 
@@ -38,10 +43,11 @@ class RunRecord(Record):
 
 
 class _Job:
-    __slots__ = ("arrays", "count", "deadline", "future", "key", "run")
+    __slots__ = ("arrays", "count", "deadline", "elements", "future", "key", "run")
 
     def __init__(self, arrays: Arrays, count: int, key: Key | None, deadline: float, run: Run, future: asyncio.Future[Arrays]) -> None:
         self.arrays, self.count, self.key, self.deadline, self.run, self.future = arrays, count, key, deadline, run, future
+        self.elements = max(1, sum(array.size for array in arrays.values()))
 
 
 class InferenceQueue:
@@ -57,6 +63,8 @@ class InferenceQueue:
         self._arrived = asyncio.Event()
         self._executor = ThreadPoolExecutor(1, "netc-model")
         self._worker: asyncio.Task[None] | None = None
+        self._seconds_per_element = math.inf
+        """The time of a run, by the elements of its inputs: a long text takes longer than a short one."""
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -77,7 +85,8 @@ class InferenceQueue:
         if self._worker is None:
             self._worker = loop.create_task(self._work())
         try:
-            return await asyncio.wait_for(job.future, self._timeout)
+            async with asyncio.timeout(self._timeout):
+                return await job.future
         except TimeoutError:
             message = f"the model did not answer within {self._timeout:g} seconds"
             raise RequestRefused(UNAVAILABLE, message, headers={"Retry-After": "1"}) from None
@@ -97,11 +106,16 @@ class InferenceQueue:
                 await self._arrived.wait()
             batch = await self._collect_batch()
             if batch:
-                start = loop.time()
-                results = await loop.run_in_executor(self._executor, _run_batch, batch)
-                self._observe(RunRecord(len(batch), sum(job.count for job in batch), loop.time() - start))
+                elements = sum(job.elements for job in batch)
+                is_quick = self._seconds_per_element * elements < _QUICK
+                results, seconds = _run_batch(batch) if is_quick else await loop.run_in_executor(self._executor, _run_batch, batch)
+                # The least time of the latest runs: a busy machine delays some of them.
+                self._seconds_per_element = min(1.05 * self._seconds_per_element, seconds / elements)
+                self._observe(RunRecord(len(batch), sum(job.count for job in batch), seconds))
                 for job, result in zip(batch, results, strict=True):
                     _answer(job.future, result)
+                if is_quick:
+                    await asyncio.sleep(0)  # other requests are read before the next run
 
     async def _collect_batch(self) -> list[_Job]:
         """Take the oldest request, and others that fit to it. Wait for more of them until its deadline."""
@@ -142,8 +156,14 @@ class InferenceQueue:
             self._jobs = deque(job for job in self._jobs if not job.future.done())
 
 
-def _run_batch(batch: Sequence[_Job]) -> list[Arrays | Exception]:
-    """Run the requests together, or one by one if that fails. Return a result or an exception for each."""
+def _run_batch(batch: Sequence[_Job]) -> tuple[list[Arrays | Exception], float]:
+    """Run the requests together, or one by one if that fails. Return a result or an exception for each, and the seconds."""
+    start = time.perf_counter()
+    results = _compute_results(batch)
+    return results, time.perf_counter() - start
+
+
+def _compute_results(batch: Sequence[_Job]) -> list[Arrays | Exception]:
     if len(batch) == 1:
         return [_run_alone(batch[0])]
     try:

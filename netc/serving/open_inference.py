@@ -63,9 +63,8 @@ def _describe_port(port: Port) -> dict[str, Any]:
     }
 
 
-def read_infer_request(body: bytes, header_length: str | None, inputs: Mapping[str, Port], outputs: Mapping[str, Port]) -> InferRequest:
-    """Read a request. Raises `RequestRefused`."""
-    text, binary = _split_body(body, header_length)
+def read_infer_request(text: bytes, binary: memoryview, inputs: Mapping[str, Port], outputs: Mapping[str, Port]) -> InferRequest:
+    """Read a request: its JSON part, and the bytes after it. Raises `RequestRefused`."""
     content = read_json(text)
     if not isinstance(content, dict):
         raise RequestRefused(MALFORMED, "the body must be an object with `inputs`")
@@ -95,7 +94,8 @@ def write_infer_response(
     return text + b"".join(blobs), len(text) if blobs else None
 
 
-def _split_body(body: bytes, header_length: str | None) -> tuple[bytes, memoryview]:
+def split_body(body: bytes, header_length: str | None) -> tuple[bytes, memoryview]:
+    """Split a body into its JSON part and the bytes of tensors. Raises `RequestRefused`."""
     if header_length is None:
         return body, memoryview(b"")
     if not (header_length.isascii() and header_length.isdigit() and len(header_length) < 12 and int(header_length) <= len(body)):

@@ -38,7 +38,8 @@ async def read_body(request: Request, max_body: int, timeout: float) -> bytes:
     if length.isascii() and length.isdigit() and (len(length) > 18 or int(length) > max_body):
         raise _refuse_size(max_body)
     try:
-        return await asyncio.wait_for(_collect_body(request, max_body), timeout)
+        async with asyncio.timeout(timeout):
+            return await _collect_body(request, max_body)
     except TimeoutError:
         raise RequestRefused(TIMED_OUT, f"the body did not arrive within {timeout:g} seconds", headers={"Connection": "close"}) from None
     except ClientDisconnect:

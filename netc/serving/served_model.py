@@ -23,7 +23,8 @@ from ..training.data.data_source import DataError
 from .batch_independence import find_batch_obstacle
 from .inference_queue import Arrays, InferenceQueue
 from .json_arrays import read_json
-from .open_inference import InferRequest, read_infer_request, write_infer_response
+from .open_inference import InferRequest, read_infer_request, split_body, write_infer_response
+from .plain_rows import PlainRows
 from .request_refused import UNFIT, RequestRefused
 from .request_rows import check_count, list_rows, make_image_source, make_rows_source
 from .server_metrics import ServerMetrics
@@ -44,6 +45,7 @@ class ServedModel:
         self.obstacle = find_batch_obstacle(predictor.session) if options.max_batch > 1 else "the largest batch is 1"
         self.metrics = ServerMetrics(name, lambda: len(self.queue))
         self.queue = InferenceQueue(options.max_batch, options.max_wait, options.max_queue, options.timeout, self.metrics.observe_run)
+        self._plain_rows = PlainRows(predictor)
         self._predict, self._infer = predictor.compute_outputs, predictor.run_session
 
     async def predict_rows(self, body: bytes) -> Any:
@@ -64,7 +66,8 @@ class ServedModel:
         """Answer a request of the Open Inference Protocol: the body, and the length of its JSON part if bytes follow it. Raises
         `RequestRefused`."""
         session = self.predictor.session
-        request = await _call(len(body), read_infer_request, body, header_length, session.inputs, session.outputs)
+        text, binary = split_body(body, header_length)
+        request = await _call(len(text), read_infer_request, text, binary, session.inputs, session.outputs)
         counts = {array.shape[:1] for array in request.arrays.values()}
         count = next(iter(counts))[0] if len(counts) == 1 and () not in counts else 1
         check_count(count, self.options.max_rows)
@@ -91,7 +94,9 @@ class ServedModel:
     def _read_rows(self, body: bytes) -> tuple[bool, Arrays, int]:
         content = read_json(body)
         rows = list_rows(content, self.options.max_rows)
-        return (isinstance(content, dict), *self._open_samples(lambda: make_rows_source(rows, self.predictor)))
+        arrays = self._plain_rows.read(rows)
+        opened = (arrays, len(rows)) if arrays is not None else self._open_samples(lambda: make_rows_source(rows, self.predictor))
+        return (isinstance(content, dict), *opened)
 
     def _open_samples(self, make: Callable[[], Any]) -> tuple[Arrays, int]:
         try:

@@ -19,7 +19,7 @@ pytest.importorskip("starlette", reason="`netc serve` needs the extra `serve`")
 from netc.compiler.ir.ports import Port
 from netc.compiler.types.tensor_types import DTYPES
 from netc.serving.datatypes import name_datatype
-from netc.serving.open_inference import HEADER_LENGTH, read_infer_request, write_infer_response
+from netc.serving.open_inference import HEADER_LENGTH, read_infer_request, split_body, write_infer_response
 
 from .asgi_client import Answer
 
@@ -122,20 +122,19 @@ def test_every_type_goes_through_json_and_bytes(name: str) -> None:
     for parameters in ({}, {"binary_data_output": True}):
         asked = {"name": "x", "datatype": name_datatype(DTYPES[name]), "shape": [1, 3], "data": array.astype(object).tolist()}
         body = json.dumps({"inputs": [asked], "parameters": parameters}, default=float).encode()
-        request = read_infer_request(body, None, ports, ports)
+        request = read_infer_request(*split_body(body, None), ports, ports)
         assert request.arrays["x"].dtype == dtype
         written, length = write_infer_response("m", request, request.arrays, ports)
         tensors = json.loads(written[:length])["outputs"]
         again = json.dumps({"inputs": tensors}).encode()
-        read = read_infer_request(again + written[length or len(written) :], str(len(again)), ports, ports)
+        read = read_infer_request(*split_body(again + written[length or len(written) :], str(len(again))), ports, ports)
         assert read.arrays["x"].tobytes() == array.tobytes()
 
 
 def test_infinite_outputs_are_bytes_only() -> None:
     ports = {"x": Port("x", DTYPES["float32"], ("N", 2))}
-    request = read_infer_request(
-        json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}).encode(), None, ports, ports
-    )
+    asked = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
+    request = read_infer_request(*split_body(json.dumps(asked).encode(), None), ports, ports)
     from netc.serving.request_refused import RequestRefused
 
     with pytest.raises(RequestRefused, match="infinite numbers"):
