@@ -22,7 +22,8 @@ from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from ..types.tensor_types import Shape, TensorType, show_shape
+from ..dims import free_symbols
+from ..types.tensor_types import BATCH, Shape, TensorType, show_shape
 from .problem import Location, Problem, input_location
 
 
@@ -156,5 +157,8 @@ class IndexOverBatch(Problem):
         return ("it counts the elements of all samples, so it depends on which samples are in the batch",)
 
     def format_help(self) -> tuple[str, ...]:
-        each = f"for an index in each sample, give the axis: `{self.operator} axis=1`"
+        if len(self.found) == 1:
+            return (f"if the index of one element in the batch is meant, write `{self.operator} axis=0`",)
+        axis = next((axis for axis, size in enumerate(self.found) if BATCH not in free_symbols(size)), 1)
+        each = f"for an index in each sample, give the axis: `{self.operator} axis={axis}`"
         return (each, f"if one index is meant, write `reshape [-1] -> {self.operator} axis=0`")

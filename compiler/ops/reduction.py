@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..dims import Dim
+from ..dims import Dim, free_symbols
 from ..errors.arithmetic import IndexOverBatch
 from ..errors.operator_errors import BadArgument
 from ..errors.problem import STAGE, Location, Problem, argument_location
-from ..types.tensor_types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
+from ..types.tensor_types import BATCH, BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .axes import front_axes, normalize_axis
 from .element_types import FLOATS, NUMBERS
 from .kinds import AXES, AXIS, EXTENDED, FLAG, NUMBER
@@ -170,8 +170,9 @@ class ArgReduction(OverAxis):
         return INT64
 
     def find_warnings(self, inputs: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        # The index would count through all samples: nearly always, an index for each sample is meant.
-        over_batch = self.axis is None and inputs.x.is_batch and inputs.x.rank > 1
+        # The index would count through all samples: nearly always, an index for each sample is meant. The batch may have moved to another
+        # axis, or be a factor of one.
+        over_batch = self.axis is None and any(BATCH in free_symbols(size) for size in inputs.x.shape)
         return ((IndexOverBatch(self.name, inputs.x.shape), STAGE),) if over_batch else ()
 
 

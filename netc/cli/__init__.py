@@ -57,14 +57,16 @@ COMMANDS = {
 _RUNS = "`netc predict RUN --data NEW.csv` predicts with a trained model"
 _WRITES = "`netc compile FILE.net -o FILE.onnx` writes ONNX, and PyTorch with `FILE.py`"
 _EVALUATES = "`netc evaluate RUN --data TEST.csv` computes the metrics of a trained model"
+_GENERATES = "`netc generate RUN --prompt TEXT` continues a text"
 FOREIGN_COMMANDS = {
-    "build": _WRITES, "convert": "`netc compile` writes ONNX and PyTorch, `netc import` reads them",
+    "build": _WRITES, "chat": _GENERATES, "convert": "`netc compile` writes ONNX and PyTorch, `netc import` reads them",
     "deploy": "`netc serve RUN` answers HTTP requests, and `netc compile` writes ONNX", "eval": _EVALUATES,
     "export": _WRITES, "fit": "`netc train FILE.net` trains", "fmt": "`netc format` formats files",
-    "infer": _RUNS, "lint": "`netc check` checks files",
+    "infer": _RUNS, "info": "`netc summary` shows the layers", "lint": "`netc check` checks files",
     "list": "`netc zoo` lists the published models, `netc ops` the operators",
+    "ls": "`netc zoo` lists the published models, `netc ops` the operators",
     "models": "`netc zoo` lists the published models", "show": "`netc summary` shows the layers, `netc draw` a picture",
-    "score": _EVALUATES, "test": _EVALUATES,
+    "sample": _GENERATES, "score": _EVALUATES, "test": _EVALUATES,
     "validate": "`netc check` checks files, `netc evaluate` computes the metrics of a trained model",
     "view": "`netc draw` draws a picture", "visualize": "`netc draw` draws a picture",
 }  # fmt: skip

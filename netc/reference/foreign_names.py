@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from netc.compiler.elaborate.names.name_errors import normalize_name
-from netc.compiler.elaborate.names.setting_words import SETTINGS
+from netc.compiler.elaborate.names.setting_words import AUGMENTATIONS, SETTINGS
 from netc.compiler.errors.problem import Advice, Replacement
 from netc.compiler.ops import Operator
 from netc.files.package_data import find_data_folder
@@ -120,33 +120,13 @@ ABBREVIATIONS = {
 _FORMULA = "write a table by its formula, as in "
 _NUMBER = "write a number: with a tensor it is taken for all positions"
 _DRAWN = "declare an input, and have it drawn in the train section: `noise = input 8`, `draw noise normal`"
-_OF_OUTPUTS = "it is no mean over samples: compute it from the outputs of `netc run`, for example with scikit-learn"
-_AUGMENTED = "augment images where they are read: pass a data set of torchvision with `--data python:FILE:FUNCTION`"
 _PARAMETER = "declare a parameter with its shape: `param [5, 1] as weight`"
 _GATED = 'it is a block of the standard library: write `use "std/mlp.net": gated_mlp` at the top of the file'
 _KIND = "write what kind of layer it is, such as `dense 20`: `netc ops` lists them"
 SENTENCES = {
-    "accuracy": "write it with operators: `metric accuracy = (scores -> argmax axis=1) == target -> cast float32 -> mean`",
     "arange": f"{_FORMULA}`table (i) [5] int64 = i`",
-    "auc": _OF_OUTPUTS,
-    "auroc": _OF_OUTPUTS,
-    "confusion_matrix": _OF_OUTPUTS,
-    "f1": _OF_OUTPUTS,
-    "f1_score": _OF_OUTPUTS,
-    "precision": _OF_OUTPUTS,
-    "recall": _OF_OUTPUTS,
-    "roc_auc": _OF_OUTPUTS,
-    "roc_auc_score": _OF_OUTPUTS,
+    "confusion_matrix": "train the model, and `netc evaluate RUN --data TEST.csv` prints its confusion matrix",
     "geglu": f"{_GATED}, then `gated_mlp 32 activation=gelu`",
-    "swiglu": f"{_GATED}, then `gated_mlp 32`",
-    "color_jitter": _AUGMENTED,
-    "horizontal_flip": _AUGMENTED,
-    "random_crop": _AUGMENTED,
-    "random_flip": _AUGMENTED,
-    "random_horizontal_flip": _AUGMENTED,
-    "random_resized_crop": _AUGMENTED,
-    "random_rotation": _AUGMENTED,
-    "random_vertical_flip": _AUGMENTED,
     "weight": _PARAMETER,
     "weights": _PARAMETER,
     "bias": _PARAMETER,
@@ -180,6 +160,20 @@ SENTENCES = {
     "transformer_encoder_layer": "the standard library has such blocks: see `netc ops std`",
 }
 """Names in other libraries, and names that beginners try, that are not a single operator here, and what to do instead."""
+MEASURES = {
+    **{name: name for name in ("accuracy", "balanced_accuracy", "f1", "precision", "recall", "log_loss", "perplexity", "auroc")},
+    **{name: name for name in ("average_precision", "top_k", "rmse", "r2")},
+    "auc": "auroc",
+    "roc_auc": "auroc",
+    "roc_auc_score": "auroc",
+    "f1_score": "f1",
+    "r2_score": "r2",
+    "top5": "top_k",
+    "top_5": "top_k",
+}
+"""Names of metrics, with the measure of a train section."""
+BLOCKS = {"swiglu": ("std/mlp.net", "gated_mlp")}
+"""Names of blocks in other libraries, with the file of the standard library and the block."""
 
 
 OPTIMIZERS = (
@@ -258,14 +252,23 @@ def advise_stage(name: str) -> Advice:
     sentence = next((text for word, text in SENTENCES.items() if normalize_name(word) == normalize_name(name)), "")
     if sentence:
         return Advice(sentence)
+    measure = MEASURES.get(name)
+    if measure is not None:
+        return Advice(f"in place of the formula, write the line `measure {measure}` into the train section; it needs `validate 0.2`")
+    if name in AUGMENTATIONS:
+        return Advice(f"write it into the train section, as a line of its own: `augment {AUGMENTATIONS[name]}`")
     for library, names in _normalize_stages().items():
         local_stage = names.get(name.lower(), names.get(normalize_name(name)))
         if local_stage is not None:
             # arguments carry over only if the stage is the target itself, not an entry of the tables
             same = _map_pytorch_targets().get(name.lower()) == local_stage
             return Advice(f"use `{local_stage}`, which corresponds to {library}'s `{name}`", Replacement(local_stage), same_arguments=same)
-    path = _find_standard_blocks().get(name)
-    if path is not None:
+    if name in BLOCKS:
+        path, block = BLOCKS[name]
+        written = f'write `use "{path}": {block}` at the top of the file, and here `{block}`'
+        return Advice(f"it is a block of the standard library: {written}", Replacement(block), use=path)
+    path = _find_standard_blocks().get(name, "")
+    if path:
         return Advice(f'it is a block of the standard library: write `use "{path}": {name}` at the top of the file', use=path)
     if name in SETTINGS:
         return Advice(f"`{name}` is a setting of a train section, `train {{ ... }}`: see `netc ops train`")

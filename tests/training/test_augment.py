@@ -15,6 +15,7 @@ from torchvision.transforms import v2
 
 import netc
 from netc.analysis import Choice, analyze_training
+from netc.compiler.elaborate.names.setting_words import AUGMENTATIONS
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.errors import CompileError
@@ -313,3 +314,10 @@ def test_missing_torchvision_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("netc.training.transform_options.list_transforms", fail)
     assert "pip install torchvision" in said("augment horizontal_flip")[0]
+
+
+@pytest.mark.parametrize("line", sorted({*AUGMENTATIONS.values()}))
+def test_lines_that_helps_show_are_accepted(line: str) -> None:
+    section = f"k = input [] int64; loss = (y, k) -> cross_entropy; augment {line}"
+    text = f"x = input 3x32x32\ny = x -> global_avg_pool -> dense 2\ntrain {{ {section} }}"
+    assert netc.compile(text).training().recipe.augmentations

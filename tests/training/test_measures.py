@@ -12,6 +12,8 @@ import torch
 
 import netc
 from netc.errors import CompileError
+from netc.reference.foreign_names import advise_stage
+from netc.training.measure_rules import FOREIGN_MEASURES, MEASURES
 from netc.training.stop_signals import Interrupted
 from tests.training.runs import SPEC, resume, train
 from tests.training.test_early_stopping import find_stop
@@ -134,3 +136,10 @@ def test_measures_need_validation_data(tmp_path: Path) -> None:
         train(tmp_path / "run", STOPPING.replace("validate 0.2", "").replace("stop patience=3", ""))
     with pytest.raises(CompileError, match="is not part of the training file"):
         netc.compile(STOPPING).training().source()
+
+
+def test_every_measure_is_named_to_those_who_write_it_as_a_stage() -> None:
+    for name in (*MEASURES, *FOREIGN_MEASURES):
+        kind = FOREIGN_MEASURES.get(name, name)
+        if name not in ("mae", "mse"):  # these are losses too, so `mse_loss` is the nearer answer
+            assert f"`measure {kind}`" in advise_stage(name).help, name

@@ -175,6 +175,10 @@ CLAMP_BOUNDS = {"maximum": "min", "minimum": "max"}
 """The bound of `clamp` that is what these operators of tensors are with a number, as in NumPy's `maximum(x, 0)`."""
 
 
+GATED_UNITS = ("swiglu", "geglu", "reglu", "glu_mlp")
+"""Names of gated units, which other libraries have among their activations."""
+
+
 def extra_argument_hint(expr: ast.Expr, node: ast.Apply) -> Hint:
     """The help for an argument too many that is really a stage, or a word of an argument that has a name, or a number that another
     operator takes."""
@@ -189,6 +193,8 @@ def extra_argument_hint(expr: ast.Expr, node: ast.Apply) -> Hint:
         return Hint(f"write the name of the argument: `{written}`", (Edit(expr.span, written),))
     if expr.name in Operator.registry:
         return Hint(f"`{expr.name}` is a separate stage: write `-> {expr.name}`", split_off_stage(node, expr.span))
+    if expr.name in GATED_UNITS:
+        return Hint(f'`{expr.name}` is a block with weights, no activation: `use "std/mlp.net": gated_mlp`, and write `-> gated_mlp 32`')
     close = find_similar_names(expr.name, [name for name in Operator.registry if is_activation(name)])
     return Hint(did_you_mean(close), (Edit(expr.span, close[0], safe=False),) if close else ())
 

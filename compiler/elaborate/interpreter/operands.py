@@ -167,7 +167,7 @@ class Operands(EvaluatorPart):
             return Failure(UnknownName(node.name, later=True), node.name_span, ((later, "defined here"),))
         names = (n for known in (Operator.registry, scope.visible_names()) for n in known if n != "in")
         candidates = self.session.similar_names(node.name, names)
-        return Failure(UnknownName(node.name, candidates, hint_in_training(node.name, candidates, self.session)), node.name_span)
+        return Failure(UnknownName(node.name, candidates, hint_in_training(node, candidates, self.session)), node.name_span)
 
     def _run_on_body_input(self, node: ast.Apply, scope: Scope) -> Flow:
         """A stage without a head, on the input of the body."""

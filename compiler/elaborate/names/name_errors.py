@@ -87,7 +87,10 @@ def unbound_stage(node: ast.Apply, scope: Scope, session: ElaborationSession) ->
 
 def _import_edits(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]:
     """The edit that adds the `use` of a block of the standard library at the beginning of the file."""
-    return (Edit(Span(node.span.file, 0, 0), f'use "{elsewhere.use}": {name}\n'),) if elsewhere.use else ()
+    if not elsewhere.use:
+        return ()
+    local_name = name if elsewhere.replacement is None else elsewhere.replacement.text
+    return (Edit(Span(node.span.file, 0, 0), f'use "{elsewhere.use}": {local_name}\n'),)
 
 
 # Keyed by all names, because a plugin may register operators later.
@@ -106,8 +109,16 @@ def normalize_name(name: str) -> str:
     return word[:-2] if word.endswith(("1d", "2d", "3d")) else word
 
 
-def hint_in_training(name: str, near: Sequence[str], session: ElaborationSession) -> str:
+_LOSSES_OF_CLASSES = (" cross_entropy", " nll_loss")
+
+
+def hint_in_training(node: ast.Apply, near: Sequence[str], session: ElaborationSession) -> str:
     """The help for an unknown tensor in a train section, if no name is similar: it may be a column of the data."""
     if not session.in_training or near:
         return ""
-    return f"if it is in the data, declare it in the section: `{name} = input SHAPE`, with `int64` for class numbers"
+    # The stage that takes it, in the rest of the line, says whether it has class numbers.
+    rest = node.span.file.text[node.span.end :].partition("\n")[0]
+    number, label = f"`{node.name} = input []`", f"`{node.name} = input [] int64`"
+    declared = label if any(loss in rest for loss in _LOSSES_OF_CLASSES) else number if "_loss" in rest or "binary" in rest else ""
+    declared = declared or f"{number} for a number in each sample, or {label} for a class"
+    return f"if it is in the data, declare it in the section, with its shape in a sample: {declared}"

@@ -32,6 +32,25 @@ FOREIGN_SETTINGS = {
     "augment": ("augmentation", "augmentations", "augments", "data_augmentation", "transform", "transforms"),
 }
 """By setting, its names in other libraries."""
+AUGMENTATIONS = {
+    **{name: name for name in ("auto_augment", "elastic_transform", "gaussian_noise", "rand_augment", "trivial_augment_wide")},
+    **{f"random_{name}": f"random_{name}" for name in ("erasing", "grayscale", "horizontal_flip", "perspective", "vertical_flip")},
+    **{name: name for name in ("horizontal_flip", "perspective", "vertical_flip")},
+    "affine": "affine 15",
+    "color_jitter": "color_jitter brightness=0.2 contrast=0.2",
+    "crop": "random_crop 32 padding=4",
+    "cutout": "random_erasing",
+    "flip": "horizontal_flip",
+    "gaussian_blur": "gaussian_blur 3",
+    "grayscale": "random_grayscale",
+    "random_affine": "random_affine 15",
+    "random_crop": "random_crop 32 padding=4",
+    "random_flip": "horizontal_flip",
+    "random_resized_crop": "random_resized_crop 32 scale=[0.6, 1]",
+    "random_rotation": "random_rotation 15",
+    "rotation": "rotation 15",
+}
+"""Transforms of images that are tried as stages and as settings, with the arguments of an `augment` line for images of 32 by 32 pixels."""
 REMEDIES = {
     ("accumulate", "accumulation", "grad_accum", "gradient_accumulation", "gradient_accumulation_steps", "accumulate_grad_batches"): (
         "write it as an argument of `batch`: `batch 32 accumulate={value}`"
@@ -98,6 +117,8 @@ def setting_advice(word: str, value: str) -> str:
     """The help for a word that is no setting, with its first argument; empty if none is known."""
     if word in OPTIMIZER_ARGUMENTS:
         return optimizer_advice(word, value)
+    if word in AUGMENTATIONS:
+        return f"write `augment {AUGMENTATIONS[word]}`"
     return next((text.format(value=value) for words, text in REMEDIES.items() if word in words), "")
 
 
