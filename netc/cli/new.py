@@ -24,6 +24,7 @@ import click
 from ..files.atomic_writing import name_path_in_errors
 from .command_failure import CommandFailed
 from .completion import FolderName
+from .service_files import describe_service, make_service_files
 from .terminal import write_text
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -75,9 +76,10 @@ Write the network as PyTorch source:
 
 @click.command("new")
 @click.argument("name", metavar="NAME", type=FolderName())
-def command(name: str) -> None:
+@click.option("--service", "is_service", is_flag=True, help="Add a Dockerfile that serves the trained network over HTTP.")
+def command(name: str, is_service: bool) -> None:
     try:
-        files = create_project(name)
+        files = create_project(name, is_service)
     except CannotCreate as error:
         raise CommandFailed(str(error)) from None
     for file in files:
@@ -88,8 +90,9 @@ class CannotCreate(ValueError):
     """The name is not valid for a project, or something with that name exists already."""
 
 
-def create_project(path: str) -> list[str]:
-    """Create the folder, and return the names of its files. Raises `CannotCreate`, or `OSError`."""
+def create_project(path: str, is_service: bool = False) -> list[str]:
+    """Create the folder, and return the names of its files. `is_service` adds the files of a container. Raises `CannotCreate`, or
+    `OSError`."""
     target = os.path.abspath(path)
     name = os.path.basename(target)
     if os.path.basename(path.rstrip(os.sep)) in ("", os.curdir, os.pardir):
@@ -101,6 +104,9 @@ def create_project(path: str) -> list[str]:
     if not os.path.isdir(os.path.dirname(target)):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     files = {f"{name}.net": _SPEC, "data.csv": _make_moons_csv(), "README.md": _README.format(name=name)}
+    if is_service:
+        files |= make_service_files(name)
+        files["README.md"] += describe_service(name)
     with name_path_in_errors(path):
         _write_folder(files, target)
     return list(files)

@@ -14,9 +14,7 @@ from netc.dsl.record import replace
 from ..inputs.argument_checks import check_path
 from ..inputs.argument_types import check_arguments
 from ..tokenizing.text_tokenizer import BYTES, Tokenizer
-from ..training.run_files import TOKENIZER
-from .load_generator import make_run_generator
-from .load_run import LOAD, load_run
+from ..training.run_files import LOAD, TOKENIZER
 from .model_signature import ModelSignature, SignatureDamaged, read_metadata_signature
 from .predictor import Predictor
 
@@ -37,6 +35,9 @@ def load(path: str | os.PathLike[str], device: str = "cpu") -> Predictor:
 
 
 def _load_run(path: str, device: str) -> Predictor:
+    from .load_generator import make_run_generator  # an ONNX file is loaded without what compiles and trains, and without PyTorch
+    from .load_run import load_run
+
     run = load_run(path)
     signature = run.signature
     if run.tokenizer is not None:

@@ -19,7 +19,7 @@ from ..api import make_model
 from ..errors import CompileError
 from ..files.spec_hash import hash_spec
 from ..training.configuration import arguments_from_json
-from ..training.run_files import BEST, CONFIG, LAST, find_weights
+from ..training.run_files import BEST, CONFIG, LAST, LOAD, find_weights
 from ..training.run_folder import RunFolder
 from .model_signature import ModelSignature, SignatureDamaged, signature_from_json
 from .run_tokenizer import read_run_tokenizer
@@ -27,9 +27,6 @@ from .run_tokenizer import read_run_tokenizer
 if TYPE_CHECKING:
     from ..model import Model
     from ..tokenizing.text_tokenizer import FileTokenizer
-
-LOAD = "load"
-"""The action that error messages name."""
 
 
 class LoadedRun(Record):

@@ -13,6 +13,8 @@ CONFIG, METRICS, CURVES = "config.json", "metrics.jsonl", "curves.svg"
 TOKENIZER = "tokenizer.json"
 """The tokenizer of the data, if it has one: a copy, because the run generates text after the original has changed."""
 BEST, LAST = "best.safetensors", "last.safetensors"
+LOAD = "load"
+"""What is done with a run, in messages."""
 
 
 def find_weights(path: str) -> str:
