@@ -24,7 +24,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_readme import masked, played
+from tests.docs.test_readme import masked, played, shorten
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [*(DOCS / f"{name}.md" for name in ("tutorial", "comparison", "bench", "journey")), *sorted((DOCS / "guides").glob("*.md"))]
@@ -66,7 +66,7 @@ class Follower:
         elif self.missing.keys() & {*SERVER_PACKAGES}:
             self.printed = None
         elif match["kind"] == "console":
-            real = played(text, self.folder)
+            real = shorten(played(text, self.folder), text)
             assert not match["varying"] or not re.search(r"^error", real, re.MULTILINE), real
             text = text if match["varying"] and masked(text) == masked(real) else real
         elif match["needs"] and find_spec(match["needs"]) is None:
