@@ -100,3 +100,28 @@ def test_safe_edits(text: str) -> None:
 )
 def test_what_is_not_certain_is_no_safe_edit(text: str) -> None:
     assert mended(text) == text
+
+
+@pytest.mark.parametrize(
+    ("call", "stage"),
+    [
+        ("x = input 4\nx.relu()", "x = input 4\nx -> relu"),
+        ("x = input 4\ny = x.relu() + 1", "x = input 4\ny = (x -> relu) + 1"),
+        ("x = input 4\nx.relu() -> dense 2", "x = input 4\nx -> relu -> dense 2"),
+        ("x = input 4\nout x.relu(), x", "x = input 4\nout (x -> relu), x"),
+    ],
+)
+def test_a_method_becomes_a_stage(call: str, stage: str) -> None:
+    """The edit alone gives a text that means what the author would write."""
+    source = SourceFile("a.net", call)
+    (problem,) = analyze(source, Choice()).diagnostics
+    (edit,) = problem.edits
+    assert call[: edit.span.start] + edit.text + call[edit.span.end :] == stage
+    assert analyze(SourceFile("a.net", stage), Choice()).diagnostics == ()
+
+
+def test_a_chain_of_methods_has_no_edit() -> None:
+    """An edit of the first call would leave the second one on the name of a stage."""
+    (problem,) = analyze(SourceFile("a.net", "x = input 4\nx.relu().tanh()"), Choice()).diagnostics
+    assert problem.message == "tensors have no methods"
+    assert problem.edits == ()

@@ -53,9 +53,9 @@ class Layers(nn.Module):
         return self.body(x, mask=nn.Transformer.generate_square_subsequent_mask(x.shape[1]), is_causal=True)
 
 
-def tidied(module: nn.Module) -> tuple[Imported, list[OpNode]]:
+def tidied(module: nn.Module, width: int = 8) -> tuple[Imported, list[OpNode]]:
     """What is imported and tidied, which computes what the module does at several lengths, and its attention."""
-    inputs = [torch.randn(n, length, 8) * 3 + 2 for n, length in ((2, 5), (3, 1), (1, 9))]
+    inputs = [torch.randn(n, length, width) * 3 + 2 for n, length in ((2, 5), (3, 1), (1, 9))]
     found = from_module(module.eval(), inputs[0], DIMS)
     untidied = replace(found, program=deepcopy(found.program))  # exported once: that takes longer than all else
     label(untidied.program)
@@ -129,7 +129,7 @@ def test_the_standard_causal_transformer_has_no_mask() -> None:
 
 
 class WrittenOut(nn.Module):
-    """Attention as it is often written, with a mask in one of these forms."""
+    """Attention as it is often written, with a mask in one of these forms. Its two heads have 9 features each."""
 
     def __init__(self, hide: Callable[[Tensor, Tensor], Tensor], *, scaled_first: bool = False) -> None:
         super().__init__()
@@ -139,8 +139,8 @@ class WrittenOut(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         length = x.shape[1]
-        q = k = v = x.unflatten(2, (2, 4)).transpose(1, 2)
-        scores = (q * 0.5) @ k.transpose(-2, -1) if self.scaled_first else q @ k.transpose(-2, -1) / math.sqrt(4)
+        q = k = v = x.unflatten(2, (2, 9)).transpose(1, 2)
+        scores = (q / 3) @ k.transpose(-2, -1) if self.scaled_first else q @ k.transpose(-2, -1) / math.sqrt(9)
         weights = self.hide(scores, self.seen[:, :, :length, :length]).softmax(-1)
         return (self.drop(weights) @ v).transpose(1, 2).flatten(2)
 
@@ -160,7 +160,7 @@ FORMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 @pytest.mark.parametrize("scaled_first", [False, True])
 @pytest.mark.sample(1)
 def test_written_out_causal_attention_is_the_operator(form: str, scaled_first: bool) -> None:
-    _, nodes = tidied(WrittenOut(FORMS[form], scaled_first=scaled_first))
+    _, nodes = tidied(WrittenOut(FORMS[form], scaled_first=scaled_first), 18)
     (node,) = (node for node in nodes if node.op.name == "attention")
     assert {name: node.op.args[name] for name in ("causal", "scale", "dropout")} == {"causal": True, "scale": None, "dropout": 0.2}
     assert len(node.inputs) == 3
@@ -178,13 +178,13 @@ def test_written_out_causal_attention_is_the_operator(form: str, scaled_first: b
 )
 @pytest.mark.sample(1)
 def test_other_masks_are_not_causal(hide: Callable[[Tensor, Tensor], Tensor]) -> None:
-    _, nodes = tidied(WrittenOut(hide))
+    _, nodes = tidied(WrittenOut(hide), 18)
     assert not any(node.op.args["causal"] for node in nodes if node.op.name == "attention")
 
 
 def test_written_out_attention_without_a_mask_or_with_one_that_is_added() -> None:
     for hide in (lambda scores, seen: scores, lambda scores, seen: scores + seen.cumsum(3)):
-        _, nodes = tidied(WrittenOut(hide))
+        _, nodes = tidied(WrittenOut(hide), 18)
         assert [node.op.name for node in nodes if node.op.name in ("attention", "softmax")] == ["attention"]
 
 

@@ -363,3 +363,16 @@ def test_differences_of_indices_are_numbers() -> None:
 @pytest.mark.sample(3)
 def test_integers_that_are_made_of_positions(made: Callable[[Tensor], Tensor]) -> None:
     netc.from_torch(Of(lambda _, x: x.sum() + made(torch.arange(x.shape[1]))), torch.randn(2, 7), {0: [None, "T"]})
+
+
+@pytest.mark.parametrize("cast", [Tensor.float, Tensor.double], ids=["float32", "float64"])
+def test_a_mask_of_two_numbers_is_one_table(cast: Callable[[Tensor], Tensor]) -> None:
+    """The proof compares the numbers. In float64 the table would be one of float32, so the operators stay."""
+
+    def masked(module: nn.Module, x: Tensor) -> Tensor:
+        positions = torch.arange(x.shape[1])
+        return x[:, :, None] + (cast(positions[:, None] >= positions) * 3 - 0.7)
+
+    text = uncommented(netc.from_torch(Of(masked), torch.randn(2, 5), {0: ["N", "T"]}).spec())
+    assert ("cast" in text) == (cast is Tensor.double)
+    assert text.count("table") == 1

@@ -30,6 +30,7 @@ from netc.compiler.ops.formula import (
 )
 from netc.compiler.ops.formula_bounds import decide_truth, find_interval, is_real, kind_of, may_be_zero
 from netc.compiler.ops.formula_values import fold_formula
+from netc.compiler.ops.interval_arithmetic import Interval, apply_binary
 from netc.compiler.streaming.causal_masks import HIDDEN, bound_later_scores
 from netc.compiler.types.tensor_types import BOOL, FLOAT32
 
@@ -224,3 +225,13 @@ def test_a_proof_about_later_keys_holds_for_all_pairs(f: Formula, size: int) -> 
 )  # fmt: skip
 def test_what_is_proved_of_later_keys(text: str, truth: bool | None) -> None:
     assert bound_later_scores(formula(text), (T, T), 0, 1, BOOL) is truth
+
+
+@forall(st.integers(-(2**62), 2**62), st.integers(-9, 9).filter(bool))
+def test_the_quotient_of_two_integers_is_exact_and_that_of_floats_may_be_rounded(a: int, b: int) -> None:
+    """Python's integers, and NumPy's float64, are the judges: above 2^53 the two differ."""
+    exact = apply_binary("//", Interval(a, a), Interval(b, b), integers=True)
+    assert (exact.low, exact.high) == (a // b, a // b)
+    rounded = apply_binary("//", Interval(float(a), float(a)), Interval(float(b), float(b)), integers=False)
+    assert rounded.low <= np.floor(np.float64(a) / np.float64(b)) <= rounded.high
+    assert rounded.low <= np.floor_divide(np.float64(a), np.float64(b)) <= rounded.high

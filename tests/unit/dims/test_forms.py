@@ -166,3 +166,16 @@ def test_long_chains() -> None:
 def test_factors_of_both_parts_cancel(above: int, below: int) -> None:
     assert above * T * W // (below * T) == above * W // below
     assert above * T * W * W // (below * T * W) == above * W // below
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 7), (8, 15), (1, 7), (-8, -1), (-3, -1), (16, 16)])
+def test_bounds_decide_a_quotient(low: int, high: int) -> None:
+    """Python's own quotient is the same for every size."""
+    size = make_symbol("S", lower=low, upper=high)
+    assert {at // 8 for at in range(low, high + 1)} == {size // 8}
+    assert {(at + 24) // 8 for at in range(low, high + 1)} == {(size + 24) // 8}
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 8), (7, 15), (-9, -1), (-1, 0)])
+def test_bounds_that_allow_two_quotients_decide_none(low: int, high: int) -> None:
+    assert isinstance(make_symbol("S", lower=low, upper=high) // 8, SymDim)
