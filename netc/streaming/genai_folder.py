@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from ..files.save_artifacts import save_artifact
 from ..inputs.argument_checks import RUNTIMES
 from ..inputs.backend_input import make_part_input, warn_about_weights
 from .context_length import find_context_length
+from .special_tokens import Tokens
 
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import BackendInput
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
 MODEL, CONFIG = "model.onnx", "genai_config.json"
 TOKENS, MASK, LOGITS = "input_ids", "attention_mask", "logits"
 PAST, PRESENT = "past_key_values", "present"
-_SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id")
-_LARGEST_CONFIG = 1 << 20
-Tokens = int | list[int]
 
 
 class NoDecoder(WrongOutput):
@@ -122,34 +120,6 @@ def save_decoder(given: BackendInput, dimension: str, folder: str, special: Mapp
     ends = () if "eos_token_id" in decoder.select_known_tokens(special) else (unknown,)
     files = "tokenizer.json and tokenizer_config.json"
     return (*ends, f"a tokenizer is not part of it: copy {files} of the checkpoint to `{folder}`")
-
-
-def read_special_tokens(paths: Iterable[str]) -> dict[str, Tokens]:
-    """Read the tokens that begin, end and pad a text from the configurations next to weights, as transformers writes them."""
-    tokens: dict[str, Tokens] = {}
-    for path in paths:
-        folder = path if os.path.isdir(path) else os.path.dirname(path)
-        for name in ("config.json", "generation_config.json"):  # in transformers, the second overrides the first
-            content = _read_json_object(os.path.join(folder, name))
-            tokens |= {key: content[key] for key in _SPECIAL if _are_tokens(content.get(key))}
-    return tokens
-
-
-def _read_json_object(path: str) -> dict[str, Any]:
-    """Read a small JSON file; return nothing if there is none, or if it is not an object."""
-    try:
-        if not os.path.isfile(path) or os.path.getsize(path) > _LARGEST_CONFIG:
-            return {}
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _are_tokens(value: object) -> bool:
-    each = value if isinstance(value, list) and value else [value]
-    return all(type(token) is int and 0 <= token < 2**31 for token in each)
 
 
 def _make_step_input(stream: Stream, full_input: BackendInput) -> BackendInput:

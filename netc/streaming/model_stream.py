@@ -33,8 +33,9 @@ from ..inputs.argument_checks import RUNTIMES, check_name, check_path
 from ..inputs.argument_types import check_methods
 from ..inputs.backend_input import Weights, make_backend_input, make_part_input, warn_about_weights
 from ..inputs.checkpoint import to_checkpoint
-from .genai_folder import read_special_tokens, save_decoder
+from .genai_folder import save_decoder
 from .repeated_steps import Checks, RepeatedSteps, StepOrigin
+from .special_tokens import read_special_tokens
 
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import BackendInput

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netc.compiler.errors.optional_packages import format_install_command
-from netc.compiler.types.numpy_types import to_array
+from netc.compiler.types.numpy_types import Array, numpy_dtype
+from netc.compiler.types.tensor_types import FLOAT32, DType
 from netc.compiler.weights.lazy_tensors import StoredTensor, stored_tensor
 
 from ..input_declarations import parse_inputs
@@ -27,7 +28,6 @@ from .model_folder import FolderRefused, ModelFolder, list_names
 from .module_inputs import ModuleInputs, find_module_inputs
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel
 
 _ATTENTION = ("sdpa", "eager")
@@ -51,12 +51,13 @@ def import_by_transformers(
     declarations of inputs, further arguments and example sizes, in place of the usual ones."""
     _refuse_length_dependent(folder.config)
     with _quiet_transformers(reason):
-        module, types, notes = _load_module(folder)
+        module, notes = _load_module(folder)
         usual = ModuleInputs({}, {}) if inputs else find_module_inputs(module)
         declared = parse_inputs(list(inputs) or usual.list_declarations())
         origin = make_declared_origin(module, declared, folder.architecture, {**usual.fixed, **(fixed or {})}, sizes=sizes)
         spec = import_spec(origin, verify=verify, name=f"{name}.net")
-    arrays = {key: _restore_type(array, types.get(key)) for key, array in origin.imported.weights.items()}
+    narrow = _find_common_type(tensors)
+    arrays = {key: _narrow_array(array, narrow) for key, array in origin.imported.weights.items()}
     in_place = arrays.keys() == tensors.keys() and all(_is_same(tensors[key], array) for key, array in arrays.items())
     kept = None if in_place else {key: stored_tensor(array) for key, array in arrays.items()}
     why = "" if reason is None else f", because the zoo does not have {reason}"
@@ -95,8 +96,10 @@ def _quiet_transformers(reason: NotInZoo | None) -> Iterator[None]:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _load_module(folder: ModelFolder) -> tuple[PreTrainedModel, dict[str, torch.dtype], list[str]]:
-    """Load the module in float32. Return also the types that its weights had, and notes."""
+def _load_module(folder: ModelFolder) -> tuple[PreTrainedModel, list[str]]:
+    """Load the module in float32, which has all numbers of the narrower types. Return also notes."""
+    import torch
+
     kind: Any = _find_class(folder)
     failure: Exception | None = None
     for attention in _ATTENTION:
@@ -108,13 +111,12 @@ def _load_module(folder: ModelFolder) -> tuple[PreTrainedModel, dict[str, torch.
                 weights_only=True,
                 output_loading_info=True,
                 attn_implementation=attention,
-                dtype="auto",
+                dtype=torch.float32,
             )
         except Exception as error:  # transformers raises whatever its checks of settings raise
             failure = error
             continue
-        types = {key: tensor.dtype for key, tensor in module.state_dict().items()}
-        return module.float().eval(), types, _check_loading(info, types)
+        return module.eval(), _check_loading(info, module.state_dict())
     raise FolderRefused(f"transformers cannot load it: {type(failure).__name__}: {' '.join(str(failure).split())[:300]}")
 
 
@@ -157,13 +159,18 @@ def _hide_numbers(name: str) -> str:
     return re.sub(r"\d+", "#", name)
 
 
-def _restore_type(array: Any, dtype: torch.dtype | None) -> Any:
-    """Return an array in the type that its weights had in the file: the import computes in float32, which has all of their values."""
-    import torch
+def _find_common_type(tensors: Mapping[str, StoredTensor]) -> DType | None:
+    """Return the float type of all weights of the folder if it is narrower than float32."""
+    kinds = {tensor.dtype for tensor in tensors.values() if tensor.dtype is not None and tensor.dtype.is_float}
+    return next(iter(kinds)) if len(kinds) == 1 and kinds != {FLOAT32} else None
 
-    if dtype in (torch.float16, torch.bfloat16):
-        return to_array(torch.from_numpy(np.ascontiguousarray(array)).to(dtype))
-    return array
+
+def _narrow_array(array: Array, dtype: DType | None) -> Array:
+    """Return an array in the type of the folder's weights, if that has all of its numbers."""
+    if dtype is None or array.dtype != np.float32:
+        return array
+    narrow = array.astype(numpy_dtype(dtype))
+    return narrow if np.array_equal(narrow.astype(np.float32), array) else array
 
 
 def _is_same(tensor: StoredTensor, array: Any) -> bool:

@@ -15,7 +15,7 @@ from netc.compiler.weights.lazy_tensors import StoredTensor
 
 from ...files.atomic_writing import write_bytes, write_files
 from ...files.write_safetensors import write_safetensors
-from ...prediction.folder_tokenizer import read_end_tokens
+from ...streaming.special_tokens import read_special_tokens
 from ...tokenizing.text_tokenizer import TOKENIZER
 from .imported_folder import ImportedFolder
 from .model_folder import GENERATION
@@ -39,7 +39,7 @@ def write_weights(tensors: Mapping[str, StoredTensor], path: str) -> None:
 
 
 def write_weights_folder(tensors: Mapping[str, StoredTensor], source: str, target: str) -> None:
-    """Write the weights to a folder, with the tokenizer and the end tokens of the source, so that `netc generate` finds them."""
+    """Write the weights to a folder, with the tokenizer and the special tokens of the source, so that `netc generate` finds them."""
     is_new = not os.path.isdir(target)
     os.makedirs(target, exist_ok=True)
     try:
@@ -47,9 +47,9 @@ def write_weights_folder(tensors: Mapping[str, StoredTensor], source: str, targe
         tokenizer = os.path.join(source, TOKENIZER)
         if os.path.isfile(tokenizer):
             _copy_file(tokenizer, os.path.join(target, TOKENIZER))
-        ends = read_end_tokens(source)
-        if ends:
-            write_bytes(os.path.join(target, GENERATION), json.dumps({"eos_token_id": ends}).encode() + b"\n")
+        special = read_special_tokens([source])
+        if special:
+            write_bytes(os.path.join(target, GENERATION), json.dumps(special).encode() + b"\n")
     except BaseException:
         if is_new:
             shutil.rmtree(target, ignore_errors=True)
