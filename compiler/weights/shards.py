@@ -19,6 +19,8 @@ INDEX = ".index.json"
 """The ending of an index as transformers and diffusers write it: `model.safetensors.index.json`."""
 _FAMILIES = ("*.safetensors", "*pytorch_model*.bin")
 """The patterns of weight files in a folder. The first that matches counts. The state of an optimizer has other names."""
+_USUAL_FILES = ("model.safetensors", "pytorch_model.bin")
+"""The files of a model that transformers saves in one piece."""
 _NUMBERED = re.compile(r"(.+)-(\d+)-of-(\d+)(\.\w+)")
 _LARGEST_INDEX = 256 << 20
 """In bytes."""
@@ -64,6 +66,10 @@ def _files_of(folder: Path, source: str) -> list[Path]:
         files = [name for name in names if PurePosixPath(name).match(family)]
         if indexes:
             return [folder / indexes[0]]
+        # transformers reads this file alone. Others next to it have the model in another form, such as `consolidated.safetensors`.
+        usual = next((name for name in _USUAL_FILES if name in files), None)
+        if usual is not None:
+            return [folder / usual]
         if files:
             _check_numbers(files, source)
             return [folder / name for name in files]

@@ -71,10 +71,15 @@ def command(
         Sampling(temperature, top_k, top_p).check()
     try:
         generator = _load_generator(path, text, choice, weights, tokenizer, runtime, device)
+        notes = _HeldNotes()
         generated = generator.generate(
-            prompt, tokens=tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed or 0, note=write_note
+            prompt, tokens=tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed or 0, note=notes.add
         )
-        _print_tokens(prompt, generated)
+        notes.hold()
+        try:
+            _print_tokens(prompt, generated)
+        finally:
+            notes.release()
     except NoGenerator as error:
         raise CommandFailed(str(error), *filter(None, (error.remedy,))) from None
     except DeviceUnavailable as error:
@@ -94,6 +99,27 @@ def _load_generator(
     model = compile_spec(make_reader(path, text), choice)
     note_random_parameters(model, weights is not None)
     return make_generator(model, weights, 0 if weights is None else None, tokenizer, runtime, device)
+
+
+class _HeldNotes:
+    """Prints notes at once, and those that arrive while a text is printed after it, because they would be in the middle of a line."""
+
+    def __init__(self) -> None:
+        self._held: list[str] | None = None
+
+    def add(self, text: str) -> None:
+        if self._held is None:
+            write_note(text)
+        else:
+            self._held.append(text)
+
+    def hold(self) -> None:
+        self._held = []
+
+    def release(self) -> None:
+        held, self._held = self._held or [], None
+        for text in held:
+            write_note(text)
 
 
 def _print_tokens(prompt: str, generated: Iterable[Token]) -> None:

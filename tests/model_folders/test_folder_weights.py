@@ -90,6 +90,17 @@ def test_pytorch_files(tmp_path: Path) -> None:
     check_close(run_onnx(model, weights, tokens)["logits"], module(tokens).logits)
 
 
+def test_another_form_of_the_model(tmp_path: Path) -> None:
+    """Mistral's folders have the weights twice, under the names of its authors too; transformers reads `model.safetensors` alone."""
+    module = make_module("LlamaForCausalLM", SIZES)
+    folder = write_folder(module, tmp_path / "folder")
+    save_file({"tok_embeddings.weight": torch.zeros(99, 32), "model.norm.weight": torch.zeros(32)}, folder / "consolidated.safetensors")
+    model, weights = import_folder(folder, tmp_path / "out.net")
+    assert weights == folder
+    tokens = draw_tokens(2, 9)
+    check_close(run_onnx(model, weights, tokens)["logits"], module(tokens).logits)
+
+
 def test_settings_of_transformers_4(tmp_path: Path) -> None:
     """`rope_theta` and `rope_scaling` with `type`, no `head_dim`, and no grouped heads."""
     rope = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}

@@ -20,6 +20,7 @@ from model_folders.written_folders import (  # noqa: E402
     run_onnx,
     write_folder,
 )
+from safetensors.torch import load_file  # noqa: E402
 
 GROUPED = {**SIZES, "num_key_value_heads": 2}
 PICTURE = {key: SIZES[key] for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")}
@@ -97,6 +98,31 @@ def test_task_of_an_encoder(name: str, tmp_path: Path) -> None:
     found = next(iter(run_onnx(model, weights, *used.values()).values()))
     check_close(found[0], wanted[0])
     check_close(found[1][:7], wanted[1][:7]) if found.ndim == 3 else check_close(found, wanted)
+
+
+@pytest.mark.long
+def test_bfloat16(tmp_path: Path) -> None:
+    """The module computes in float32, and the weights that are written anew keep their type: tied ones need other names."""
+    module = make_module("Gemma3ForCausalLM", GROUPED | {"head_dim": 8}).bfloat16()
+    model, weights = import_folder(write_folder(module, tmp_path / "folder"), tmp_path / "out.net")
+    assert {tensor.dtype for tensor in load_file(weights / "model.safetensors").values()} == {torch.bfloat16}
+    tokens = draw_tokens(2, 11)
+    with torch.no_grad():
+        wanted = module.float()(tokens, use_cache=False).logits
+    check_close(next(iter(run_onnx(model, weights, tokens).values())), wanted)
+
+
+@pytest.mark.long
+def test_decoder_that_classifies(tmp_path: Path) -> None:
+    """The score is that of the last token that is no padding."""
+    module = make_module("LlamaForSequenceClassification", GROUPED | {"num_labels": 3})
+    model, weights = import_folder(write_folder(module, tmp_path / "folder"), tmp_path / "out.net")
+    tokens = draw_tokens(2, 11)
+    tokens[1, 7:] = 0
+    mask = (tokens > 0).long()
+    with torch.no_grad():
+        wanted = module(input_ids=tokens, attention_mask=mask).logits
+    check_close(next(iter(run_onnx(model, weights, tokens, mask).values())), wanted)
 
 
 @pytest.mark.long

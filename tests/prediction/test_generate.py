@@ -335,3 +335,11 @@ def test_text_of_tokens(folder: Path) -> None:
         decoder = tokenizer.make_decoder()
         text = "".join(decoder.decode(int(number)) for number in numbers) + decoder.finish()
         assert text == reference.decode(numbers.tolist())
+
+
+def test_a_note_is_never_in_the_middle_of_the_text(folder: Path) -> None:
+    """The text becomes longer than the model takes while it is printed, without a line break at its end."""
+    done = run_cli("generate", str(folder / "run"), "--prompt", "Once upon", "--tokens", "60", "--temperature", "0")
+    (text, _) = done.output.split("\nnote: ")
+    assert text.startswith(done.stdout.rstrip("\n"))
+    assert f"the model takes {LIMIT} tokens" in done.stderr
