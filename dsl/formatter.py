@@ -32,6 +32,8 @@ _MAY_BEGIN = frozenset(
 )
 """The tokens that may begin a line in brackets."""
 
+_DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "TRAIN"))
+
 
 def format_source(source: SourceFile) -> tuple[str | None, list[Diagnostic]]:
     """The text in the canonical style; None if there is any diagnostic."""
@@ -133,6 +135,7 @@ class _Printer:
         if flat is not None and indent + len(flat) <= WIDTH:
             return [flat + "".join(f"  {comment}" for comment in _last_leaf(items).trailing)], False
         pen = _Pen(indent, deeper, inside)
+        pen.defines = bool(items) and isinstance(items[0], Leaf) and items[0].token.type in _DEFINITIONS
         # Inside brackets a line may end anywhere, and at arrows a line ends anyway: only a flat run needs a bracket to break.
         broken = set() if inside or any(_is_arrow(item) for item in items[1:]) else self._brackets_to_break(items, pen)
         for index, item in enumerate(items):
@@ -197,7 +200,8 @@ class _Printer:
             return
         pen.write_leaf(bracket.open)
         indent = pen.base + INDENT
-        contents = self._flat_text(bracket.items) if broken else None
+        # Arguments that fit into one line stay together. Parameters of a definition, and pipelines in a tuple, have lines of their own.
+        contents = self._flat_text(bracket.items) if bracket.items and (broken or not (pen.defines or _has_pipeline(bracket))) else None
         if contents is not None and indent + len(contents) <= WIDTH and not _last_leaf(bracket.items).has_comments:
             pen.open_lines([" " * indent + contents])
             pen.write_leaf(bracket.close)
@@ -227,6 +231,8 @@ class _Pen:
 
     def __init__(self, indent: int, deeper: int, inside: bool) -> None:
         self.inside = inside
+        self.defines = False
+        """Whether the line defines a block, a model or a function."""
         self.ahead = 0
         """The width of the text that cannot be divided from the next token by a line break."""
         self.base = indent
@@ -324,6 +330,11 @@ def _is_arrow(item: Item) -> bool:
 def _is_single(bracket: BracketText) -> bool:
     """Whether the brackets hold one value, without commas and arrows."""
     return not any(isinstance(item, Leaf) and item.token.type in ("ARROW", "COMMA") for item in bracket.items)
+
+
+def _has_pipeline(bracket: BracketText) -> bool:
+    """Whether a pipeline or a bracket with one is between the brackets."""
+    return any(_is_arrow(item) or (isinstance(item, BracketText) and _has_pipeline(item)) for item in bracket.items)
 
 
 def _is_empty(item: BracketText | Braces) -> bool:

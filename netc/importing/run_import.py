@@ -23,6 +23,7 @@ from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.masked_attention import HIDDEN_ROW_NOTE, count_masked_attentions
 from netc.compiler.frontends.tidying import tidy_program
 from netc.compiler.frontends.tidying.time_loops import fold_time_loops
+from netc.compiler.frontends.tidying.unread_results import add_unread_results
 from netc.compiler.ir.graph import Program
 from netc.compiler.ops.stored_tables import LIMIT, TableArray
 from netc.dsl.escapes import escape_controls
@@ -133,6 +134,7 @@ def _import_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> Im
 
 def _write_and_prove(origin: Origin, begun: float, *, verify: bool, seed: int, name: str) -> ImportedSpec:
     """Write and prove the spec of a tidied model."""
+    _share_results(origin.imported.program)
     writer = _SpecWriter(origin, name, verify=verify)
     compiled_text = writer.compile_text(origin.imported.program.conditions)
     domain = None
@@ -154,6 +156,18 @@ def _write_and_prove(origin: Origin, begun: float, *, verify: bool, seed: int, n
     compiled_text.model.weights = origin.imported.weights
     seconds = (origin.seconds, compiled - begun, time.monotonic() - compiled)
     return ImportedSpec(compiled_text.text, compiled_text.model, proof, seconds, writer.arrays, compiled_text.notes)
+
+
+def _share_results(program: Program) -> None:
+    """Let calls of a class return the same results if that makes the text shorter: one block then does for several."""
+    restore = add_unread_results(program.main)
+    if restore is None:
+        return
+    longer = write_program(program)
+    restore()
+    # A loop of layers of which only the last one returns more is shorter with two blocks.
+    if len(longer.splitlines()) < len(write_program(program).splitlines()):
+        add_unread_results(program.main)
 
 
 def _list_proof_sizes(model: Model, origin: Origin, domain: Domain | None) -> list[Sizes]:

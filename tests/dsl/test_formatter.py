@@ -154,3 +154,18 @@ def test_many_comments_after_the_last_statement() -> None:
     """Each is looked at once: with 200,000 a formatter that compares them with each other would not end."""
     text = "input 3 -> dense 2  # a\n" + "# c\n" * 200_000
     assert format_source(SourceFile("a.net", text)) == (text, [])
+
+
+def test_arguments_that_fit_into_one_line_stay_together() -> None:
+    text = f"x -> conv({', '.join(f'argument{n}={n}' for n in range(6))}) as a_long_label_of_the_stage_that_leaves_no_room\n"
+    formatted = format_source(SourceFile("a.net", text))[0]
+    assert (
+        formatted
+        == f"x\n  -> conv(\n    {text.partition('(')[2].partition(')')[0]}\n  ) as a_long_label_of_the_stage_that_leaves_no_room\n"
+    )
+
+
+def test_parameters_of_a_definition_have_lines_of_their_own() -> None:
+    names = [f"parameter{n}" for n in range(10)]
+    formatted = format_source(SourceFile("a.net", f"block f({', '.join(names)}) {{ relu }}\n"))[0]
+    assert formatted == "block f(\n  " + ",\n  ".join(names) + "\n) { relu }\n"

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from netc.compiler.frontends.constants import make_formula_table
 from netc.compiler.frontends.graph_builder import ImportRefused
+from netc.compiler.ops.formula import Const, iterate_parts
 
 REGIONS = np.add.outer(3 * np.repeat([0, 1, 2], [8, 3, 3]), np.repeat([0, 1, 2], [8, 3, 3]))
 FOUND = {
@@ -57,3 +59,15 @@ REFUSED = {
 def test_without_a_formula_it_is_refused(array: Any) -> None:
     with pytest.raises(ImportRefused):
         make_formula_table(array)
+
+
+def test_angles_of_rounded_frequencies_are_products_with_a_list() -> None:
+    # As DINOv3 has them: rotary embedding of the coordinates of an image, with frequencies that were rounded to bfloat16.
+    periods = (100.0 ** (torch.arange(16) / 16)).to(torch.bfloat16).float()
+    centers = (torch.arange(12) + 0.5) / 12 * 2 - 1
+    grid = torch.stack(torch.meshgrid(centers, centers, indexing="ij"), -1).reshape(-1, 2, 1)
+    angles = (2 * torch.pi * grid / periods).flatten(1).numpy()
+    table = make_formula_table(angles)
+    np.testing.assert_allclose(table.compute_values(), angles, rtol=1e-6, atol=1e-6)
+    numbers = [part for part in iterate_parts(table.formula) if isinstance(part, Const)]
+    assert len(numbers) < 3 * len(periods)

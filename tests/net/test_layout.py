@@ -67,3 +67,33 @@ def test_a_tuple_in_a_tuple_has_a_name() -> None:
     text = netc.from_torch(UNet().eval(), torch.randn(1, 2, 16, 16)).spec()
     assert not [line for line in text.splitlines() if line.count("-> up") > 1]
     assert "((" not in text
+
+
+class ConditionedByTheEncoder(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.query, self.key = nn.Linear(8, width), nn.Linear(8, width)
+
+    def forward(self, hidden_states: Tensor, encoder_hidden_states_of_the_text: Tensor | None = None) -> Tensor:
+        result = self.query(hidden_states).tanh().softmax(-1)
+        if encoder_hidden_states_of_the_text is not None:
+            result = result + encoder_hidden_states_of_the_text.mean()
+        return torch.cat([result, self.key(hidden_states)], -1).sin()[..., :8]
+
+
+class Conditioned(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first_of_the_conditioned_layers_of_this_network = ConditionedByTheEncoder(6)
+        self.second_of_the_conditioned_layers_of_this_network = ConditionedByTheEncoder(7)
+
+    def forward(self, hidden_states: Tensor, encoder_hidden_states_of_the_text: Tensor) -> Tensor:
+        y = self.first_of_the_conditioned_layers_of_this_network(hidden_states)
+        return self.second_of_the_conditioned_layers_of_this_network(y, encoder_hidden_states_of_the_text)
+
+
+def test_an_optional_tensor_with_a_long_name_makes_no_long_line() -> None:
+    inputs = (torch.randn(2, 5, 8), torch.randn(2, 3, 8))
+    text = netc.from_torch(Conditioned().eval(), inputs).spec()
+    assert "given(" in text
+    assert max(map(len, text.splitlines())) <= 120

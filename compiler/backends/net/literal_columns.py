@@ -97,7 +97,7 @@ class LiteralColumns:
         for key in sorted(self.varying, key=lambda key: (None in key, order[key])):
             if related[key] is None:
                 written = self._find_covering(key, known) or self._find_formula(key, known)
-                known[key] = written or self.parameters.add_parameter(self.by_key[key], self.stages[key])
+                known[key] = written or self.parameters.add_parameter(self._find_kernel(key) or self.by_key[key], self.stages[key])
         for key in self.varying:
             if key not in known:
                 known[key] = self._write_relation(key, related, known)
@@ -107,9 +107,20 @@ class LiteralColumns:
     def _find_covering(self, key: Any, known: dict[Any, Any]) -> Any:
         """Return the expression of another literal that agrees with this one wherever this one exists."""
         for other, part in known.items():
-            if all(k is None or k == o for k, o in zip(key, other, strict=True)):
+            if all(k is None or k == o for k, o in zip(key[1:], other[1:], strict=True)) and self._may_be_one(key, other):
                 return part
         return None
+
+    def _may_be_one(self, key: Any, other: Any) -> bool:
+        """Return whether literals with the same values are one: both are sizes or arguments of one name, or they are a kernel and a size of
+        the weight."""
+        names = {next(literal.name for literal in self.by_key[k] if literal is not None) for k in (key, other)}
+        return key[0] == other[0] or names == {"kernel", "shape"}
+
+    def _find_kernel(self, key: Any) -> LiteralColumn | None:
+        """Return the kernels of a convolution that equal this size of its weight at every use."""
+        alike = (other for other in self.varying if other[0] == "kernel" and other[1:] == key[1:] and self._may_be_one(key, other))
+        return next((self.by_key[other] for other in alike), None)
 
     def _find_formula(self, key: Any, known: dict[Any, Any]) -> Any:
         """Return the product or quotient of input sizes and earlier parameters that equals the size of a `reshape` at every use, or None.

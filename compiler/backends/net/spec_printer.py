@@ -225,10 +225,10 @@ class SpecPrinter(ValuePrinter):
         if isinstance(callee, (Literal, BlockParameter)):
             return " ".join([self.print_value(callee).removeprefix("(").removesuffix(")"), *suffix])
         name = callee.name if isinstance(callee, BlockFamily) else callee if isinstance(callee, str) else self._name_shared(callee.label)
-        words = _add_arguments(name, self.print_arguments(stage.arguments, callee))
-        words += [
+        tensors = [
             f"{name if isinstance(name, str) else name.name}={self.print_expression(tensor, NET.atom)}" for name, tensor in stage.tensors
         ]
+        words = _add_arguments(name, self.print_arguments(stage.arguments, callee), tensors)
         if stage.activation is not None:
             words.append(self.print_value(stage.activation))
         return " ".join([*words, *suffix])
@@ -292,13 +292,15 @@ class SpecPrinter(ValuePrinter):
 _FORMULA_IN_BRACKETS = re.compile(r"^(\w+=)?\(([^()]* (?:[-+*/%]|//|\*\*) [^()]*|-[\d.]+)\)$")
 
 
-def _add_arguments(name: str, arguments: Sequence[str]) -> list[str]:
-    """Join a stage with its arguments, as words. Many long arguments are written in parentheses, as in a call, because a line can be
-    broken only inside brackets. `tie=` stays outside, because its path is read only there."""
-    if len(arguments) <= 2 or len(name) + sum(len(text) + 1 for text in arguments) <= LONGEST_STAGE:
-        return [name, *arguments]
+def _add_arguments(name: str, arguments: Sequence[str], tensors: Sequence[str] = ()) -> list[str]:
+    """Join a stage with its arguments and its tensors by name, as words. Many long ones are written in parentheses, as in a call, because a
+    line can be broken only inside brackets. `tie=` stays outside, because its path is read only there."""
+    words = [*arguments, *tensors]
+    # One or two long arguments are lists, which can be broken themselves, but names of tensors cannot.
+    if (len(words) <= 2 and not tensors) or len(name) + sum(len(text) + 1 for text in words) <= LONGEST_STAGE:
+        return [name, *words]
     after = [text for text in arguments if text.startswith("tie=")]
-    inside = [_FORMULA_IN_BRACKETS.sub(r"\1\2", text) for text in arguments if text not in after]
+    inside = [_FORMULA_IN_BRACKETS.sub(r"\1\2", text) for text in words if text not in after]
     return [f"{name}({', '.join(inside)})", *after]
 
 

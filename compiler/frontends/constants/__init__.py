@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _NAMES = "ijklmn"
 _SHORT_LIST = 32
+_LONG_FORMULA = 100
+"""Numbers, indices and operators: the text of a longer formula takes more than ten lines."""
 _LONGEST_LIST = 256
 """Numbers that are rather kept than computed by the graph."""
 
@@ -76,12 +78,22 @@ def _list_candidates(array: Array) -> Iterator[Formula | None]:
         yield listed
     if array.dtype.kind == "f":
         # Only after a short list: the list is exact, and a close formula is not.
-        yield _search_formula(Search(array, close=True))
+        yield _search_close_formula(array)
     formula = _search_formula(Search(array, lists=True))
     if formula is not None and _count_parts(formula) < numbers:
         yield formula
     if array.size <= _LONGEST_LIST:
         yield make_stored_formula(table_array(array))
+
+
+def _search_close_formula(array: Array) -> Formula | None:
+    """Return a close formula: a short one, or a short one with lists of numbers, or a long one."""
+    formula = _search_formula(Search(array, close=True))
+    if formula is not None and _count_parts(formula) <= _LONG_FORMULA:
+        return formula
+    # Frequencies that were rounded to bfloat16 have no formula, so the search cuts the array into columns with one formula each.
+    listed = _search_formula(Search(array, lists=True, close=True))
+    return listed if listed is not None and _count_parts(listed) <= _LONG_FORMULA else formula
 
 
 def _make_table(array: Array, formula: Formula) -> TableOperator | None:

@@ -200,13 +200,11 @@ def find_piecewise(a: Array, find: FindFormula) -> Iterator[Formula]:
     first, second = a[..., : size // 2], a[..., size // 2 :]
     even, odd = a[..., ::2], a[..., 1::2]
     here = [make_index(k) for k in range(last)]
+    is_first = make_comparison("<", make_index(last), make_const(size // 2))
     for first_part, second_part, test, places in (
-        (
-            first,
-            second,
-            make_comparison("<", make_index(last), make_const(size // 2)),
-            (make_index(last), subtract_formulas(make_index(last), make_const(size // 2))),
-        ),
+        (first, second, is_first, (make_index(last), subtract_formulas(make_index(last), make_const(size // 2)))),
+        # Both branches of `where` are computed for all indices, and a list has no item before its first one or after its last one.
+        (first, second, is_first, (take_remainder(make_index(last), size // 2),) * 2),
         (
             even,
             odd,

@@ -181,14 +181,32 @@ def find_outer_products(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Outer products of a vector over the first axis and an array over the others."""
     import numpy as np
 
-    if a.ndim < 2 or a.dtype.kind != "i":
+    if a.ndim < 2 or a.dtype.kind not in "if" or not np.isfinite(a).all():
         return
-    largest: tuple[Any, ...] = tuple(int(k) for k in np.unravel_index(int(np.abs(a).argmax()), a.shape))
-    row = a[largest[0]]
-    # The common divisor belongs to the column, so that the division below has no remainder.
-    row = row // np.gcd.reduce(row.reshape(-1))
-    column = a[(slice(None), *largest[1:])] // row[largest[1:]]
-    if np.array_equal(column.reshape(-1, *(1,) * row.ndim) * row, a):
+    for column, row in _divide_product(a):
         column_formula, row_formula = find(column), find(row)
         if column_formula is not None and row_formula is not None:
             yield multiply_formulas(column_formula, substitute_indices(row_formula, [make_index(k) for k in range(1, a.ndim)]))
+
+
+def _divide_product(a: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield vectors over the first axis and arrays over the others whose products are the array, or near to it."""
+    import numpy as np
+
+    # Of two elements of one size, a positive one gives factors without a sign.
+    signed = a if a.max() >= -a.min() else -a
+    largest: tuple[Any, ...] = tuple(int(k) for k in np.unravel_index(int(signed.argmax()), a.shape))
+    row, column = a[largest[0]], a[(slice(None), *largest[1:])]
+    if a.dtype.kind == "i":
+        # The common divisor belongs to the column, so that the division below has no remainder.
+        row = row // np.gcd.reduce(row.reshape(-1))
+        column = column // row[largest[1:]]
+        if np.array_equal(column.reshape(-1, *(1,) * row.ndim) * row, a):
+            yield column, row
+        return
+    # The angles of rotary embedding: a coordinate times a frequency. One factor is divided by the largest element. A rounding error of the
+    # coordinates is in the column, where dividing hides it, so both ways are tried.
+    peak = a[largest].astype(np.float64)
+    if peak and np.allclose(column.reshape(-1, *(1,) * row.ndim).astype(np.float64) * row, a * peak, rtol=1e-6, atol=0):
+        yield (column / peak).astype(a.dtype), row
+        yield column, (row / peak).astype(a.dtype)

@@ -67,6 +67,13 @@ FAMILIES: tuple[tuple[Family, int], ...] = (
 )
 """The families in the order in which they are tried, the plainest first. The number is the deepest level of nesting at which a family is
 tried: a costly family within others would multiply its cost."""
+# A list comes before a division into pieces, each of which would be a shorter list.
+_FAMILIES_WITH_LISTS = tuple(
+    family
+    for entry in FAMILIES
+    if entry[0] is not find_border
+    for family in (((find_short_lists, 9), entry) if entry[0] is find_flattened_matrix else (entry,))
+)
 _DEPTH = 6
 _WORK = 24
 """The number of times that the search may look at all elements. A count instead of seconds, so that the result is the same everywhere."""
@@ -86,7 +93,7 @@ class Search:
         """`lists`: parts may be lists of numbers. `close`: floats may differ in their last places."""
         self.array = array
         self.budget = max(_WORK * array.size, _LEAST_WORK)
-        self.families = (*(f for f in FAMILIES if f[0] is not find_border), (find_short_lists, 9)) if lists else FAMILIES
+        self.families = _FAMILIES_WITH_LISTS if lists else FAMILIES
         self.tolerance = 4 if close and array.dtype.kind == "f" else 0
         self.memo: dict[tuple[object, ...], Formula | None] = {}
         self.depth = 0

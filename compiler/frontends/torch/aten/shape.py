@@ -32,8 +32,13 @@ def read_reshape(site: AtenSite) -> Value:
 
 
 def _may_stay_open(x: Value, sizes: tuple[Dim, ...], shape: tuple[Dim, ...]) -> bool:
-    """Return whether `-1` reads better than the computed size: only if that is not a size of the input, such as `(H + 1) // 2 * C`."""
-    return shape[sizes.index(-1)] not in x.type.shape
+    """Return whether `-1` reads better than the computed size: not if that is a symbol of the input, as in `[N, T, 4, 16]`.
+
+    A number stays open even if the input has it too. In another use of the module it may be another number, and the two uses would
+    differ.
+    """
+    size = shape[sizes.index(-1)]
+    return isinstance(size, int) or size not in x.type.shape
 
 
 @reads("view_as", "reshape_as")
