@@ -155,6 +155,24 @@ class ColumnShape(Problem):
         return (f"declare it as it is, {declaration}, and change its shape where it is used",)
 
 
+class InputWithoutSamples(Problem):
+    """An input without a batch axis, which data with a row for each sample cannot give."""
+
+    code: ClassVar[str] = "column-shape"
+    input: str
+    declared: Shape
+
+    def format_message(self) -> str:
+        shape = ", ".join(str(size) if isinstance(size, int) else format_dim(size) for size in self.declared)
+        return f"the input `{self.input}` is [{shape}], without a batch axis, and data has a row for each sample"
+
+    def format_help(self) -> tuple[str, ...]:
+        return (
+            f"for weights of classes, add a line such as `balance kind weight={self.input}`",
+            "for numbers of your own, write a `table` in place of the input; otherwise remove `batch=false`",
+        )
+
+
 class ColumnType(Problem):
     """A column whose elements do not have the type of the input. `others`: the other columns of the input that do not fit either."""
 
