@@ -12,7 +12,7 @@ samples. Always: a source that cannot be read raises `DataError`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -86,12 +86,12 @@ class LazyArray(Record):
 
 
 class ArraySource:
-    """Columns that are arrays: in memory, memory-mapped, or loaded at their first use."""
+    """Columns that are arrays: in memory, memory-mapped, or loaded at their first use. `others` are columns that no input can read."""
 
     decodes = False
     classes: tuple[str, ...] = ()
 
-    def __init__(self, arrays: Mapping[str, Array | LazyArray]) -> None:
+    def __init__(self, arrays: Mapping[str, Array | LazyArray], others: Iterable[TableColumn] = ()) -> None:
         scalars = [name for name, array in arrays.items() if not array.shape]
         if scalars:
             raise DataError(f"`{scalars[0]}` is one number, not an array of samples")
@@ -100,7 +100,7 @@ class ArraySource:
             shown = ", ".join(f"`{name}` has {length}" for name, length in lengths.items())
             raise DataError(f"its columns differ in the number of samples: {shown}")
         self.arrays = dict(arrays)
-        self.columns = {name: _describe_array(name, array) for name, array in arrays.items()}
+        self.columns = {name: _describe_array(name, array) for name, array in arrays.items()} | {c.name: c for c in others}
         self._count = next(iter(lengths.values()), 0)
 
     def __len__(self) -> int:

@@ -86,9 +86,9 @@ def make_source(data: Any) -> Source:
     if all(hasattr(data, name) for name in ("columns", "dtypes")):
         data = {name: data[name] for name in data.columns}
     if isinstance(data, Mapping):
-        return ArraySource({str(name): _column_to_array(str(name), value) for name, value in data.items()})
+        return _make_array_source({str(name): value for name, value in data.items()})
     if isinstance(data, (list, tuple)) and (rows := _list_columns(data)):
-        return ArraySource({name: _column_to_array(name, values) for name, values in rows.items()})
+        return _make_array_source(rows)
     # A loader is iterable, so it would be read to its end below, as if each of its batches were a sample.
     if type(data).__name__ == "DataLoader":
         raise DataError("a DataLoader makes batches of its own", "give its dataset: `loader.dataset`")
@@ -97,6 +97,13 @@ def make_source(data: Any) -> Source:
     if isinstance(data, Iterable) and not isinstance(data, (str, bytes)):
         return _collect_items(data)
     raise DataError(f"a `{type(data).__name__}` is neither a mapping of arrays nor samples")
+
+
+def _make_array_source(values: Mapping[str, Any]) -> ArraySource:
+    """Return a source of columns. Columns that hold neither numbers nor cells are described, and are errors only if an input reads them."""
+    columns = {name: _column_to_array(name, value) for name, value in values.items()}
+    others = [column for column in columns.values() if isinstance(column, TableColumn)]
+    return ArraySource({name: column for name, column in columns.items() if not isinstance(column, TableColumn)}, others)
 
 
 def _list_columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
@@ -133,12 +140,15 @@ def _describe_value(name: str, value: Any) -> TableColumn:
         return TableColumn(name, (), None, type(value).__name__)
     if value is None or isinstance(value, (str, date)):
         return TableColumn(name, (), None, "text", has_cells=True)
-    array = _value_to_array(name, value)
+    try:
+        array = _value_to_array(name, value)
+    except DataError:
+        return TableColumn(name, (), None, type(value).__name__)
     return TableColumn(name, array.shape, array.dtype)
 
 
-def _column_to_array(name: str, values: Any) -> Array:
-    """Convert a column to an array: numbers, dates, or texts as objects, in which None is a missing text."""
+def _column_to_array(name: str, values: Any) -> Array | TableColumn:
+    """Convert a column to an array: numbers, dates, or texts as objects, in which None is a missing text. Describe a column of others."""
     if not hasattr(values, "to_numpy") and not isinstance(values, (list, tuple, np.ndarray)):
         return _value_to_array(name, values)
     if hasattr(values, "to_numpy"):
@@ -148,15 +158,29 @@ def _column_to_array(name: str, values: Any) -> Array:
     elif all(map(_is_cell, values)):  # NumPy would make texts of the numbers and of None among texts
         array = np.array([*values, None], object)[:-1]
     else:
-        return _value_to_array(name, values)
+        try:
+            return _value_to_array(name, values)
+        except DataError:
+            return _stack_cells(name, values)
     if array.dtype.kind not in "UO" or array.ndim != 1:
-        return array if array.dtype.kind == "M" else _value_to_array(name, array)
+        return array if array.dtype.kind in "MmS" else _value_to_array(name, array)
     if array.dtype.kind == "O" and not all(map(_is_cell, array[:1])):
-        return _value_to_array(name, array)
+        return _stack_cells(name, array)
     try:
         return convert_objects(array)
     except DataError as error:
         raise DataError(f"the column `{name}`: {error}", error.remedy) from error
+
+
+def _stack_cells(name: str, cells: Sequence[Any] | Array) -> Array | TableColumn:
+    """Stack cells that are arrays or lists of numbers, as of embeddings, or describe the column of others."""
+    try:
+        arrays = [_value_to_array(name, cell) for cell in cells]
+    except DataError:
+        return TableColumn(name, (), None, type(cells[0]).__name__)
+    if any(array.shape != arrays[0].shape for array in arrays):
+        return TableColumn(name, None, None)
+    return np.stack(arrays)
 
 
 def _value_to_array(name: str, value: Any) -> Array:
@@ -171,7 +195,10 @@ def _value_to_array(name: str, value: Any) -> Array:
 def _stack_values(name: str, values: list[tuple[int, Any]], has_cells: bool) -> Array:
     """Stack the values of samples, or list them as cells."""
     if has_cells:
-        return _column_to_array(name, [value for _, value in values]).astype(object)
+        column = _column_to_array(name, [value for _, value in values])
+        if isinstance(column, TableColumn):
+            raise DataError(f"`{name}` is a `{column.kind}` in sample {values[0][0]}")
+        return column.astype(object)
     missing = next((index for index, value in values if value is None), None)
     if missing is not None:
         raise DataError(f"sample {missing} has no `{name}`")
