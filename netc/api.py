@@ -10,7 +10,8 @@ an integer, is a `TypeError` or `ValueError`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from netc.compiler.elaborate.model_precision import FULL
@@ -36,7 +37,8 @@ class TrainOptions(TypedDict, total=False):
 
     data: Any
     validation: Any
-    columns: dict[str, str] | None
+    columns: Mapping[str, str | Sequence[str]] | None
+    data_options: Mapping[str, str] | None
     epochs: int | None
     steps: int | None
     batch: int | None
@@ -131,8 +133,8 @@ def train(
     `path` is a file, or a model that `compile` or `compile_file` returned. `output` is the folder of a new run. `resume` is the folder of a
     run to continue, which needs no `path`. `section` selects one of several sections. `model`, `params`, `dims` and `allow_paths` are as
     for `compile`. `report` is called with each `Report`: step, epoch, results. The other arguments are as for the command: `data`,
-    `validation`, `columns`, `epochs`, `steps`, `batch`, `seed`, `weights`, and the settings of the engine, such as `device`. `data` may
-    also be a data source of your own.
+    `validation`, `columns`, `data_options`, `epochs`, `steps`, `batch`, `seed`, `weights`, and the settings of the engine, such as
+    `device`. `data` may also be a data source of your own.
 
     The result has the folder, the number of steps, and the results of the last validation, or of training without validation. Raises
     `CompileError` for errors in the spec or its data and for a loss that is not finite, and `RunError` for a folder that already has a run,
@@ -149,7 +151,9 @@ def train(
     if (output is None) == (resume is None):
         raise ValueError("give `output` for a new run, or `resume`")
     folder = check_path(output if output is not None else resume)
-    return train_file(where, text, choice, check_name(section, "section"), folder, resume is not None, report or _ignore_report, **options)
+    # A run keeps its arguments as JSON, which has no NumPy integers.
+    plain: Any = {n: int(v) if isinstance(v, Integral) and not isinstance(v, bool) else v for n, v in options.items()}
+    return train_file(where, text, choice, check_name(section, "section"), folder, resume is not None, report or _ignore_report, **plain)
 
 
 def _read_model(model: Model, choice: Choice) -> tuple[str | None, str | None, Choice]:

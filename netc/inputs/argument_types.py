@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from numbers import Integral, Real
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,6 +39,8 @@ WORDS: dict[str, tuple[Test, str]] = {
     "Callable": (callable, "a function"),
 }
 """The parts of annotations that are checked, each with a test and its name in messages. A bool is an int in Python, and is refused here."""
+_OPTIONS = "Unpack["
+"""Begins the annotation of `**options`, whose names and types a `TypedDict` declares."""
 UNCHECKED = ("text",)
 """Arguments that are not checked here, because their functions have better messages: for a path instead of a text, for example."""
 
@@ -49,15 +51,31 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     first = names[: code.co_argcount]
     annotations = function.__annotations__
+    options = next((a[len(_OPTIONS) : -1] for a in annotations.values() if a.startswith(_OPTIONS)), "")
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name, value in (*zip(first, args, strict=False), *((n, v) for n, v in kwargs.items() if n in names)):
-            if name not in UNCHECKED:
-                _check_argument(name, value, annotations.get(name, "Any"), function.__globals__)
+        known = {**annotations, **_read_options(function.__globals__[options])} if options else annotations
+        for name, value in (*zip(first, args, strict=False), *kwargs.items()):
+            if options and name not in known and name not in names:
+                raise TypeError(f"`{function.__name__}` has no argument `{name}`{_suggest(name, known)}")
+            if name not in UNCHECKED and (options or name in names):
+                _check_argument(name, value, known.get(name, "Any"), function.__globals__)
         return function(*args, **kwargs)
 
     return checked
+
+
+def _read_options(options: Any) -> dict[str, str]:
+    """Return the annotations of a `TypedDict`, as they are written."""
+    return {name: getattr(annotation, "__forward_arg__", annotation) for name, annotation in options.__annotations__.items()}
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    from netc.dsl.diagnostics.suggest import find_similar_names
+
+    near = find_similar_names(name, list(known))
+    return f"; did you mean `{near[0]}`?" if near else ""
 
 
 def check_methods(cls: C) -> C:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import linecache
 import pickle
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -177,3 +178,39 @@ def test_arrays_that_are_none(name: str, places: dict[str, Any]) -> None:
 def test_a_session_cannot_be_pickled(places: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="save the model"):
         pickle.dumps(places["OnnxSession"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 1.5}, "`epochs` must be an integer or None, not float"),
+        ({"steps": "3"}, "`steps` must be an integer or None, not str"),
+        ({"batch": True}, "`batch` must be an integer or None, not bool"),
+        ({"seed": [1]}, "`seed` must be an integer or None, not list"),
+        ({"device": 0}, "`device` must be a str or None, not int"),
+        ({"compile": "no"}, "`compile` must be a bool or None, not str"),
+        ({"columns": 3}, "`columns` must be a mapping or None, not int"),
+        ({"data_options": "size"}, "`data_options` must be a mapping or None, not str"),
+        ({"epoch": 3}, "`train` has no argument `epoch`; did you mean `epochs`?"),
+        ({"lr": 0.1}, "`train` has no argument `lr`"),
+    ],
+)
+def test_options_of_a_training(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    """They are checked before the folder is made."""
+    data: Any = {"x": np.zeros((4, 4), np.float32), "target": np.zeros((4, 1), np.float32)}
+    with pytest.raises(TypeError, match=rf"^{re.escape(message)}$"):
+        netc.train(netc.compile(TRAINED), data=data, output=tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_integers_of_numpy(tmp_path: Path) -> None:
+    data: Any = {"x": np.zeros((4, 4), np.float32), "target": np.zeros((4, 1), np.float32)}
+    options: Any = {"epochs": np.int64(3), "batch": np.uint8(2), "seed": np.int32(1)}
+    assert netc.train(netc.compile(TRAINED), data=data, output=tmp_path / "run", **options).steps == 6
+
+
+@pytest.mark.parametrize("name", ["t", "class", "T T", "1", "", "Größe", "É", "T-1", 5])
+def test_names_of_sizes(name: Any) -> None:
+    """A spec has no such size, and PyTorch's own error for it is an assertion."""
+    with pytest.raises(ValueError, match=r"`dims` has .* write a name in capital letters, such as 'T'"):
+        netc.from_torch(torch.nn.Linear(3, 3), torch.ones(2, 4, 3), {0: ["N", name]})

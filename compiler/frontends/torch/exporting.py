@@ -218,6 +218,9 @@ def _normalize_axes(names: Mapping[int, str], tensor: torch.Tensor, of: str | in
     for axis in names:
         if not -tensor.dim() <= axis < tensor.dim():
             raise ValueError(f"`dims` names axis {axis} of {of!r}, whose example has the shape {list(tensor.shape)}")
+    for name in names.values():
+        if not isinstance(name, str) or not (name.isascii() and name.isidentifier() and name.isupper()):
+            raise ValueError(f"`dims` has {name!r} for an axis of {of!r}: write a name in capital letters, such as 'T'")
     return {axis % tensor.dim(): name for axis, name in names.items()}
 
 
