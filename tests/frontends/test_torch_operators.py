@@ -51,12 +51,16 @@ VECTORS = {
     "glu": lambda x: F.glu(x, 1),
     "pieces": lambda x: (*x.split([1, 2, 3], 1), *x.chunk(4, 1), *x.chunk(3, 1), *x.unbind(1)),
     "joined": lambda x: (torch.cat([x, x], 1), torch.stack([x, x], 1), torch.hstack([x, x])),
-    "slices": lambda x: (x[:, 1:-1], x[:, ::2], x[:, -2:], x[:, 3], x.narrow(1, 2, 3)),
+    "slices": lambda x: (x[:, 1:-1], x[:, ::2], x[:, -2:], x[:, 3], x.narrow(1, 2, 3), x.narrow(1, -2, 2), x.narrow(1, -5, 3)),
     "repeated": lambda x: (x.repeat(1, 2), x[:, None].expand(-1, 3, -1), x.repeat_interleave(2, 1), x.tile(2)),
     "rolled": lambda x: (x.roll(1, 1), x.flip(1)),
     "padded": lambda x: (F.pad(x, (1, 2)), F.pad(x, (0, 1), value=3.0), F.pad(x[:, None], (2, 1), mode="reflect")),
     "looked up": lambda x: x[:, torch.tensor([0, 2, 2])],
-    "gathered": lambda x: x.gather(1, x.argsort(1)),
+    "gathered": lambda x: (x.gather(1, x.argsort(1)), torch.take_along_dim(x, x.argsort(1), 1)),
+    "gathered along an axis of several": lambda x: (
+        torch.take_along_dim(x.unflatten(1, (2, 3)), x.unflatten(1, (2, 3)).argsort(1)[..., :1], 1),
+        torch.take_along_dim(x[:, None], x.unflatten(1, (2, 3)).argsort(-1), -1),
+    ),
     "one hot": lambda x: F.one_hot((x > 0).long(), 2),
     "made of sizes": lambda x: (
         x + torch.arange(6) + torch.linspace(0, 1, 6) + x.new_ones(6) + torch.full((x.shape[0], 1), 2.0) + torch.eye(6)[0]

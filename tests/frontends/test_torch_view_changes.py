@@ -282,7 +282,7 @@ def take_random_view(generator: Random, x: Tensor) -> Tensor:
     start = generator.randrange(size)
     choices: list[Callable[[], Tensor]] = [
         lambda: x.transpose(axis, generator.randrange(x.dim())),
-        lambda: x.narrow(axis, start, generator.randint(1, size - start)),
+        lambda: x.narrow(axis, start - generator.choice((0, size)), generator.randint(1, size - start)),
         lambda: x.unsqueeze(axis),
         lambda: x.flatten(),
         lambda: x.split(generator.randint(1, size), axis)[0],

@@ -86,7 +86,7 @@ def _write_narrow(graph: Graph, view: Node, source: Node, part: Node) -> Node:
     arguments = bind_arguments(view)
     start, length = arguments["start"], arguments["length"]
     if isinstance(start, int) and isinstance(length, int):
-        end: Any = start + length
+        end: Any = start + length if start >= 0 or start + length < 0 else None
     else:
         end = graph.call_function(add, (start, length))
         end.meta["val"] = sum(value.meta["val"] if isinstance(value, Node) else value for value in (start, length))

@@ -132,7 +132,9 @@ def _apply_cumulative(site: OnnxSite, operator: str) -> Value:
     if site.get_attr("exclusive", 0):
         size = x.type.shape[axis]
         first = site.apply_op("slice", ordered, axis=axis, start=0, stop=1)
-        # `exclusive` shifts the sums by one: each leaves out its own element, and the first is 0.
+        # `exclusive` shifts the sums by one: each leaves out its own element, and the first is 0, even next to NaN or infinity.
+        if x.type.dtype.is_float:
+            first = site.apply_op("nan_to_num", first, posinf=0.0, neginf=0.0)
         start = site.apply_op("mul", first, other=0)
         start = start if operator == "cumsum" else site.apply_op("add", start, other=1)
         result = (

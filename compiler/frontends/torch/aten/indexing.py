@@ -29,8 +29,10 @@ def read_slice(site: AtenSite) -> Value:
 
 @reads("narrow")
 def read_narrow(site: AtenSite) -> Value:
-    start = site.size("start")
-    return site.apply_op("slice", site.tensor(), axis=site.integer("dim"), start=start, stop=start + site.size("length"))
+    x, axis, start = site.tensor(), site.integer("dim"), site.size("start")
+    if isinstance(start, int) and start < 0:  # counts from the end, where `start + length` may be 0
+        start = start + x.type.shape[axis]
+    return site.apply_op("slice", x, axis=axis, start=start, stop=start + site.size("length"))
 
 
 @reads("select")
@@ -47,7 +49,14 @@ def read_gather(site: AtenSite) -> Value:
 def read_take_along_dim(site: AtenSite) -> Value:
     if site.args.get("dim") is None:
         raise ImportRefused("has no axis")
-    return site.apply_op("gather", site.tensor(), site.tensor("indices"), axis=site.integer("dim"))
+    x, index = site.tensor(), site.tensor("indices")
+    axis = site.integer("dim") % x.type.rank
+    # The sizes of the other axes are broadcast.
+    shape = site.result_shape()
+    full = (*shape[:axis], x.type.shape[axis], *shape[axis + 1 :])
+    x = x if x.type.shape == full else site.apply_op("expand", x, shape=full)
+    index = index if index.type.shape == shape else site.apply_op("expand", index, shape=shape)
+    return site.apply_op("gather", x, index, axis=axis)
 
 
 @reads("scatter")
