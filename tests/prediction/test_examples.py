@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 import netc
 from netc.cli import cli
@@ -96,6 +97,60 @@ def test_python(folder: Path) -> None:
     program = folder / "trees_example.py"
     assert "netc" not in program.read_text(encoding="utf-8")
     check_program(folder, [sys.executable, "-I", str(program)])
+
+
+def write_images(folder: Path, classes: tuple[str, ...], mode: str) -> None:
+    generator = np.random.default_rng(1)
+    for number, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for i in range(4):
+            pixels = generator.integers(0, 256, (21 + 5 * i, 34 - number, 4), dtype=np.uint8)
+            Image.fromarray(pixels, "RGBA").convert(mode).save(folder / name / f"{i}.png")
+
+
+@pytest.mark.parametrize(
+    ("image", "size", "options"),
+    [
+        ("3x16x16", "16", ()),
+        ("1x12x20", "[12, 20]", ("--quantize", "int8")),
+        ("4x16x16", "16", ("--dtype", "float16")),
+        ("3x16x16 uint8", "16", ()),
+    ],
+)
+def test_an_image_in_python(tmp_path: Path, image: str, size: str, options: tuple[str, ...]) -> None:
+    classes = ("a \"b\"'c' {x}", "ash", "oak")
+    write_images(tmp_path / "photos", classes, "RGB")
+    text = f"""image = input {image}
+scores = image -> cast float32 -> conv 4 3x3 relu -> global_avg_pool -> dense 3
+train {{
+  kind = input [] int64
+  loss = (scores, kind) -> cross_entropy
+  data images "photos" kind=label size={size}
+  steps 1
+  batch 4
+}}"""
+    (tmp_path / "trees.net").write_text(text, encoding="utf-8")
+    netc.train(tmp_path / "trees.net", output=tmp_path / "run")
+    assert compile_example(tmp_path, "python", *options).exit_code == 0
+    program = tmp_path / "trees_example.py"
+    assert "netc" not in program.read_text(encoding="utf-8")
+    predictor = netc.load(tmp_path / "trees.onnx")
+    write_images(tmp_path / "new", ("one",), "LA")
+    write_images(tmp_path / "others", ("one",), "P")
+    for path in (*(tmp_path / "new" / "one").iterdir(), *(tmp_path / "others" / "one").iterdir()):
+        expected = predictor([str(path)])
+        done = subprocess.run([sys.executable, "-I", str(program), str(path)], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"label: {expected['predicted_label'][0]}\n")
+        probabilities = {name: value for name, value in read_numbers(done.stdout) if name != "label"}
+        assert probabilities == {name: pytest.approx(expected[f"probability_{name}"][0], abs=1e-3) for name in classes}
+    assert subprocess.run([sys.executable, "-I", str(program)], capture_output=True, timeout=60).returncode == 1
+    Image.fromarray(np.ones((16, 16), np.uint16)).save(tmp_path / "wide.png")
+    wide = subprocess.run([sys.executable, "-I", str(program), str(tmp_path / "wide.png")], capture_output=True, text=True, timeout=60)
+    assert (wide.returncode, wide.stderr[:25]) == (1, "the pixels are not of 8 bi")
+    refused = compile_example(tmp_path, "c++", name="other")
+    assert refused.exit_code == 1
+    assert "write `--example python`" in refused.stderr
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")

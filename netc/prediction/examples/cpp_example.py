@@ -45,6 +45,8 @@ _INTEGER = """int64_t readInteger(const std::string& text) {
 
 def write_cpp(plan: ExamplePlan) -> str:
     """Return the program."""
+    if plan.decoder is not None:
+        raise NoExample("C++ reads no images without another library: write `--example python`")
     if DATE in plan.kinds:
         raise NoExample("a column has dates, which the C++ standard library cannot read before C++ 20")
     for dtype in plan.dtypes:

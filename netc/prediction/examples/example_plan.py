@@ -1,9 +1,9 @@
 """Plan an example program: which arguments it reads, how each becomes a number of an input, and what the outputs mean.
 
-In: a predictor. Out: an `ExamplePlan`, which the writers of each language turn into text. Always: a model whose inputs are not single
-numbers of a table, or whose outputs are not one row for a sample, has no plan, and `NoExample` says why.
+In: a predictor. Out: an `ExamplePlan`, which the writers of each language turn into text. Always: a model whose inputs are neither an
+image nor single numbers of a table, or whose outputs are not one row for a sample, has no plan, and `NoExample` says why.
 
-A row is the arguments of the program, one for each number: `5.1 3.5 1.4 0.2`.
+The arguments of the program are the path of an image, or a row with one argument for each number: `5.1 3.5 1.4 0.2`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from netc.compiler.ir.ports import Port
 from netc.dsl.record import Record
 
 from ...training.data.encodings import BOOLEAN, CATEGORY, INTEGER, NUMBER, ColumnEncoding
+from ...training.data.pictures import ImageDecoder
 from ..model_signature import BINARY, CLASSES, LOG_CLASSES, PROBABILITIES, PROBABILITY, OutputSignature, Step
 from ..predictions import name_classes
 from ..predictor import Predictor
@@ -59,11 +60,13 @@ class ExampleOutput(Record):
 
 
 class ExamplePlan(Record):
-    """A program. `model` is the name of the ONNX file next to it."""
+    """A program. `model` is the name of the ONNX file next to it. `decoder` says how its only input is read from an image, and is None for
+    a row."""
 
     model: str
     inputs: tuple[ExampleInput, ...]
     outputs: tuple[ExampleOutput, ...]
+    decoder: ImageDecoder | None = None
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -89,20 +92,35 @@ class ExamplePlan(Record):
 def make_plan(predictor: Predictor, model: str) -> ExamplePlan:
     """Plan the program for a model. Raises `NoExample`."""
     session, signature = predictor.session, predictor.signature
-    if predictor.reads_images or signature.tokenizer or signature.format == "text":
-        raise NoExample("its inputs are images or text, and an example reads a row of numbers")
+    if signature.tokenizer or signature.format == "text":
+        raise NoExample("its input is text, and an example reads a row of numbers or an image")
+    outputs = tuple(_plan_output(port, signature.find_output(port.name)) for port in session.outputs.values())
+    if predictor.image_decoder is not None:
+        return ExamplePlan(model, (_plan_image(predictor),), outputs, predictor.image_decoder[1])
     encodings = {encoding.column: encoding for encoding in signature.encodings}
     inputs = tuple(_plan_input(port, predictor, encodings) for port in session.inputs.values())
     if sum(len(item.cells) for item in inputs) > _MOST_ARGUMENTS:
         raise NoExample(f"a sample has more than {_MOST_ARGUMENTS} numbers, and an example reads a row")
-    outputs = tuple(_plan_output(port, signature.find_output(port.name)) for port in session.outputs.values())
     return ExamplePlan(model, inputs, outputs)
 
 
-def _plan_input(port: Port, predictor: Predictor, encodings: dict[str, ColumnEncoding]) -> ExampleInput:
-    batch, *sizes = port.shape or (0,)
+def _plan_image(predictor: Predictor) -> ExampleInput:
+    port, *others = predictor.session.inputs.values()
+    if others:
+        raise NoExample(f"it reads an image and `{others[0].name}`, and an example reads an image alone")
+    _check_batch(port)
+    return ExampleInput(port.name, port.dtype.name, (), ())
+
+
+def _check_batch(port: Port) -> None:
+    batch = next(iter(port.shape), 0)
     if isinstance(batch, int) and batch != 1:
         raise NoExample(f"the input `{port.name}` takes {batch} samples at once, and an example has one")
+
+
+def _plan_input(port: Port, predictor: Predictor, encodings: dict[str, ColumnEncoding]) -> ExampleInput:
+    _check_batch(port)
+    sizes = port.shape[1:]
     fixed = tuple(size for size in sizes if isinstance(size, int))
     if len(fixed) < len(sizes):
         raise NoExample(f"the input `{port.name}` has no fixed size for a sample: {port}")

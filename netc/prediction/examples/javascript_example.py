@@ -57,6 +57,8 @@ _PROBABILITIES = {
 
 def write_javascript(plan: ExamplePlan) -> str:
     """Return the program."""
+    if plan.decoder is not None:
+        raise NoExample("JavaScript reads no images without another library: write `--example python`")
     for dtype in plan.dtypes:
         if dtype not in _ARRAYS:
             raise NoExample(f"JavaScript has no {dtype}: add `--keep-io`, so that inputs and outputs are float32")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ...training.data.encodings import BOOLEAN, CATEGORY, DATE, INTEGER
+from ...training.data.pictures import MODES, ImageDecoder, Size
 from ..model_signature import BINARY, CLASSES, LABEL, LOG_CLASSES, PROBABILITIES, PROBABILITY
 from .example_plan import BINARY_TASKS, CLASS_TASKS, Cell, ExampleInput, ExampleOutput, ExamplePlan, NoExample, format_steps
 
+_IMPORTS = ("", "import sys", "from pathlib import Path", "", "import numpy as np", "import onnxruntime")
 _BOOLEANS = 'BOOLEANS = {"true": 1, "false": 0, "yes": 1, "no": 0, "t": 1, "f": 0, "y": 1, "n": 0}'
 _DAYS = '''
 def count_days(text):
@@ -26,35 +28,85 @@ def write_python(plan: ExamplePlan) -> str:
     """Return the program."""
     if "bfloat16" in plan.dtypes:
         raise NoExample("NumPy has no bfloat16: add `--keep-io`, so that inputs and outputs are float32")
-    tables = [f"CATEGORIES = {plan.categories!r}"] if plan.categories else []
-    tables += [_BOOLEANS] if BOOLEAN in plan.kinds else []
-    classes = {output.name: output.classes for output in plan.outputs if output.classes}
-    tables += [f"CLASSES = {classes!r}"] if classes else []
+    reading = _write_row_reading(plan) if plan.decoder is None else _write_image_reading(plan, plan.decoder)
     return "\n".join(
         [
-            '"""Predict one row with ONNX Runtime: `pip install onnxruntime`, then pass a value for each of COLUMNS as an argument."""',
-            "",
-            "import sys",
-            "from pathlib import Path",
-            "",
-            "import numpy as np",
-            "import onnxruntime",
-            "",
-            f"COLUMNS = {[cell.name for cell in plan.cells]!r}",
-            *tables,
-            *(_DAYS if DATE in plan.kinds else "").split("\n"),
-            "if len(sys.argv) != len(COLUMNS) + 1:",
-            '    sys.exit("the arguments are: " + " ".join(COLUMNS))',
-            "cells = dict(zip(COLUMNS, sys.argv[1:]))",
-            "inputs = {",
-            *(f"    {item.name!r}: {_write_input(item)}," for item in plan.inputs),
-            "}",
+            *reading,
             f"session = onnxruntime.InferenceSession(Path(__file__).with_name({plan.model!r}))",
             "outputs = dict(zip([output.name for output in session.get_outputs()], session.run(None, inputs)))",
             *(line for output in plan.outputs for line in _write_output(output)),
             "",
         ]
     )
+
+
+def _write_row_reading(plan: ExamplePlan) -> list[str]:
+    """Write the program up to its `inputs`, for a row of arguments."""
+    tables = [f"CATEGORIES = {plan.categories!r}"] if plan.categories else []
+    tables += [_BOOLEANS] if BOOLEAN in plan.kinds else []
+    return [
+        '"""Predict one row with ONNX Runtime: `pip install onnxruntime`, then pass a value for each of COLUMNS as an argument."""',
+        *_IMPORTS,
+        "",
+        f"COLUMNS = {[cell.name for cell in plan.cells]!r}",
+        *tables,
+        *_write_classes(plan),
+        *(_DAYS if DATE in plan.kinds else "").split("\n"),
+        "if len(sys.argv) != len(COLUMNS) + 1:",
+        '    sys.exit("the arguments are: " + " ".join(COLUMNS))',
+        "cells = dict(zip(COLUMNS, sys.argv[1:]))",
+        "inputs = {",
+        *(f"    {item.name!r}: {_write_input(item)}," for item in plan.inputs),
+        "}",
+    ]
+
+
+def _write_image_reading(plan: ExamplePlan, decoder: ImageDecoder) -> list[str]:
+    """Write the program up to its `inputs`, for the path of an image. The pixels are those that `ImageDecoder` gives."""
+    (item,) = plan.inputs
+    scaled = "(pixels / np.float32(255))" if decoder.floats else "pixels"
+    return [
+        '"""Predict an image with ONNX Runtime: `pip install onnxruntime pillow`, then pass the path of the image as an argument."""',
+        *_IMPORTS,
+        "from PIL import Image",
+        "",
+        *_write_classes(plan),
+        "",
+        "",
+        "def read_image(path):",
+        f'    """Return the pixels from 0 to {1 if decoder.floats else 255}, channels first, as the network was trained on them."""',
+        "    image = Image.open(path)",
+        '    if image.mode.startswith(("I", "F")):',
+        '        sys.exit(f"the pixels are not of 8 bits: {image.mode}")',
+        f"    image = image.convert({MODES[decoder.channels]!r})",
+        *_write_resizing(decoder.size),
+        f"    pixels = np.asarray(image).reshape(image.height, image.width, {decoder.channels}).transpose(2, 0, 1)",
+        f"    return {scaled}.astype(np.{item.dtype})[None]",
+        "",
+        "",
+        "if len(sys.argv) != 2:",
+        '    sys.exit("the argument is the path of an image")',
+        f"inputs = {{{item.name!r}: read_image(sys.argv[1])}}",
+    ]
+
+
+def _write_resizing(size: Size) -> list[str]:
+    if size is None:
+        return []
+    if isinstance(size, tuple):
+        height, width = size
+        return [f"    image = image.resize(({width}, {height}), Image.Resampling.BILINEAR)"]
+    return [
+        f"    width, height = (int({size} * side / min(image.size)) for side in image.size)",
+        f"    left, top = round((width - {size}) / 2), round((height - {size}) / 2)",
+        "    image = image.resize((width, height), Image.Resampling.BILINEAR)",
+        f"    image = image.crop((left, top, left + {size}, top + {size}))",
+    ]
+
+
+def _write_classes(plan: ExamplePlan) -> list[str]:
+    classes = {output.name: output.classes for output in plan.outputs if output.classes}
+    return [f"CLASSES = {classes!r}"] if classes else []
 
 
 def _write_input(item: ExampleInput) -> str:
