@@ -11,6 +11,7 @@ from case_ids import case_id
 import netc
 from netc.compiler.ops import Operator
 from tests.case_families import FAMILIES
+from tests.definitions.compared import TEXTS, compare_definition
 from tests.differential import hard_numbers
 from tests.differential.values import TORCH_ALONE, torch_alone
 from tests.parity import Targets, agree
@@ -23,10 +24,13 @@ REFUSED = [(family, text, code) for family, module in FAMILIES.items() for text,
 
 @pytest.mark.parametrize("text", [pytest.param(text, id=f"{where}: {case_id(text)}") for where, text in (*EXAMPLES, *CASES)])
 def test_agrees(text: str) -> None:
-    """With numbers of mean 0 and deviation 1 and with some of hard_numbers.py; and the source says nothing that PyTorch assumes."""
+    """With numbers of mean 0 and deviation 1 and with some of hard_numbers.py; definitions compute the same. The source says nothing that
+    PyTorch assumes."""
     model = netc.compile(text)
     targets = agree(model, export=not torch_alone(model))
     assert defaults_said(targets.text) == []
+    if text in TEXTS:
+        compare_definition(model, targets.module, text)
     hard_numbers.check(targets, hard_numbers.some_kinds(text))
 
 
