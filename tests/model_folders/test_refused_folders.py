@@ -135,6 +135,37 @@ def test_refused(name: str, llama: Path, tmp_path: Path) -> None:
     assert not Path(__file__).with_name("unpickled").exists()
 
 
+OF_TRANSFORMERS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "other sizes": (change_config(intermediate_size=50), "other shapes than `config.json` says: `model.layers.0.mlp.down_proj.weight`"),
+    "a missing tensor": (change_tensors(lose), "the weights lack `model.layers.1.mlp.up_proj.weight`"),
+    "fewer layers": (change_config(num_hidden_layers=1, layer_types=None), "do not have: `model.layers.1."),
+    "settings that contradict": (change_config(num_hidden_layers=3), "`num_hidden_layers` (3) must be equal"),
+    "a missing shard": (remove("model-00002*.safetensors"), "there is no such file"),
+    "a cut shard": (cut_shard, "model-00001-of"),
+    "a pickle with code": (write_pickle, "pytorch_model.bin"),
+}
+
+
+@pytest.fixture(scope="module")
+def qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of a family that the zoo does not have."""
+    folder = tmp_path_factory.mktemp("qwen3")
+    make_module("Qwen3ForCausalLM", SIZES | {"head_dim": 8}).save_pretrained(folder, max_shard_size="40KB")
+    return folder
+
+
+@pytest.mark.parametrize("name", OF_TRANSFORMERS)
+def test_refused_modules(name: str, qwen3: Path, tmp_path: Path) -> None:
+    change, message = OF_TRANSFORMERS[name]
+    folder = tmp_path / "folder"
+    shutil.copytree(qwen3, folder)
+    change(folder)
+    done = run_cli("import", folder, "-o", tmp_path / "out.net")
+    assert done.exit_code == 1, done.output
+    assert message in done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder"]
+
+
 def test_missing_parts_of_another_class(llama: Path, tmp_path: Path) -> None:
     module = make_module("BertForMaskedLM", SIZES)
     folder = write_folder(module, tmp_path / "folder", architectures=["BertModel"])

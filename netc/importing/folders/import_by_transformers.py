@@ -110,6 +110,7 @@ def _load_module(folder: ModelFolder) -> tuple[PreTrainedModel, list[str]]:
                 trust_remote_code=False,
                 weights_only=True,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # its own error does not name them
                 attn_implementation=attention,
                 dtype=torch.float32,
             )
