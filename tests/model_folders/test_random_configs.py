@@ -261,6 +261,46 @@ VIT = {
     "num_labels": one_of(2, 5),
 }
 
+TOWER: dict[str, Draw] = {
+    "hidden_size": one_of(32, 48),
+    "intermediate_size": one_of(40, 48),
+    "num_hidden_layers": one_of(1, 2),
+    "num_attention_heads": one_of(2, 4),
+    "hidden_act": one_of("quick_gelu", "quick_gelu", "quick_gelu", "gelu"),
+    "layer_norm_eps": one_of(1e-5, 1e-5, 1e-5, 0.1),
+    "attention_dropout": one_of(0.0, 0.1),
+    "projection_dim": one_of(512, 20),
+    "initializer_range": one_of(0.02, 0.1),
+    "initializer_factor": one_of(1.0, 2.0),
+}
+TEXT_TOWER = TOWER | {
+    "vocab_size": one_of(99, 120),
+    "max_position_embeddings": one_of(24, 40),
+    "pad_token_id": one_of(1, 5),
+    "bos_token_id": one_of(1, 7),
+    "eos_token_id": one_of(98, 2, 60),
+}
+VISION_TOWER = TOWER | {"num_channels": one_of(3, 3, 3, 1), "image_size": one_of(24, 32), "patch_size": one_of(8)}
+CLIP: dict[str, Draw] = {
+    "text_config": lambda rng: draw_settings(TEXT_TOWER, rng, 0.3),
+    "vision_config": lambda rng: draw_settings(VISION_TOWER, rng, 0.3),
+    "projection_dim": one_of(16, 24),
+    "logit_scale_init_value": one_of(2.6592, 1.0),
+    "initializer_factor": one_of(1.0, 2.0),
+}
+
+
+def run_clip(module: Any) -> Any:
+    text, vision = module.config.text_config, module.config.vision_config
+    tokens, images = draw_tokens(3, 11, below=59), torch.randn(2, vision.num_channels, vision.image_size, vision.image_size)
+    tokens[:, 8] = text.eos_token_id
+    return (tokens, images), {"input_ids": tokens, "pixel_values": images}, lambda results: results.logits_per_image
+
+
+def run_t5_encoder(module: Any) -> Any:
+    source = draw_tokens(2, 21)
+    return (source, source >= 0), {"input_ids": source}, lambda results: results.last_hidden_state
+
 
 def run_decoder(module: Any) -> Any:
     tokens = draw_tokens(2, 21)
@@ -308,7 +348,9 @@ FAMILIES: dict[str, tuple[Mapping[str, Draw], Run]] = {
     "RobertaModel": (ROBERTA, run_encoder),
     "DistilBertModel": (DISTILBERT, run_encoder),
     "T5ForConditionalGeneration": (T5, run_t5),
+    "T5EncoderModel": (T5, run_t5_encoder),
     "WhisperForConditionalGeneration": (WHISPER, run_whisper),
+    "CLIPModel": (CLIP, run_clip),
     "ViTForImageClassification": (VIT, run_vit),
 }
 
@@ -320,6 +362,12 @@ def test_every_setting_of_the_family_is_drawn(architecture: str) -> None:
     common = {item.name for item in fields(transformers.PreTrainedConfig)}
     own = {item.name for item in fields(config)} - common | ({"num_labels"} & set(FAMILIES[architecture][0]))
     assert own <= set(FAMILIES[architecture][0])
+
+
+@pytest.mark.parametrize(("config", "draws"), [("CLIPTextConfig", TEXT_TOWER), ("CLIPVisionConfig", VISION_TOWER)])
+def test_every_setting_of_a_tower_is_drawn(config: str, draws: Mapping[str, Draw]) -> None:
+    common = {item.name for item in fields(transformers.PreTrainedConfig)}
+    assert {item.name for item in fields(getattr(transformers, config))} - common <= set(draws)
 
 
 def draw_settings(draws: Mapping[str, Draw], rng: random.Random, changed: float) -> dict[str, Any]:
@@ -341,7 +389,7 @@ def draw_module(architecture: str, rng: random.Random) -> Any:
             continue
 
 
-@pytest.mark.sample(13)
+@pytest.mark.sample(15)
 @pytest.mark.parametrize("architecture", FAMILIES)
 @pytest.mark.parametrize("seed", range(12))
 def test_random_settings(architecture: str, seed: int, tmp_path: Path) -> None:
@@ -355,7 +403,7 @@ def test_random_settings(architecture: str, seed: int, tmp_path: Path) -> None:
     else:
         refused = ""
     if refused:
-        assert any(f"`{name}`" in refused for name in (*draws, "rope_type", "layer_types"))
+        assert any(f"`{name}`" in refused for name in (*draws, *TEXT_TOWER, *VISION_TOWER, "rope_type", "layer_types"))
         return
     arrays = result.tensors if result.tensors is not None else open_weights([str(tmp_path)])
     inputs, named, choose = run(module)
