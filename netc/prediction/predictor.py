@@ -22,6 +22,7 @@ from netc.compiler.types.tensor_types import DType, TensorType
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile, Span
 
+from ..errors import CompileError
 from ..training.data.data_columns import ColumnSpec, InputColumns, find_input_columns, map_column_types
 from ..training.data.data_source import Array, DataError
 from ..training.data.encodings import EncodedSource, complete_encodings, find_wrong_cells
@@ -143,6 +144,15 @@ class Predictor:
         `ValueError` for a model that generates no text.
         """
         return self._generator.generate(prompt, **options)
+
+    def find_generator(self) -> TextGenerator | None:
+        """Load the generator of a model that was trained on text. Return None for other models, and for decoders that look ahead."""
+        if self._make_generator is None or self.tokenizer is None:
+            return None
+        try:
+            return self._generator
+        except (NoGenerator, CompileError):
+            return None
 
     @cached_property
     def _generator(self) -> TextGenerator:

@@ -71,12 +71,13 @@ class TextGenerator:
         sampling.check()
         if tokens < 0:
             raise ValueError(f"the number of tokens must be at least 0, not {tokens}")
-        numbers = self._read_prompt(prompt)
+        numbers = self.read_prompt(prompt)
         if self.decoder.note:
             note(self.decoder.note)
         return self._iterate_tokens(numbers, tokens, sampling, np.random.default_rng(seed), note)
 
-    def _read_prompt(self, prompt: Prompt) -> list[int]:
+    def read_prompt(self, prompt: Prompt) -> list[int]:
+        """Return the numbers of the tokens of a prompt. Raises `ValueError` for tokens that the model does not have."""
         if isinstance(prompt, str):
             try:
                 numbers = self.tokenizer.encode_prompt(prompt).tolist()

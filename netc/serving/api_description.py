@@ -33,6 +33,7 @@ def describe_api(model: ServedModel) -> dict[str, Any]:
         "Tensors": {"type": "object", "description": "tensors, as the Open Inference Protocol has them", "required": ["inputs"]},
     }
     infer = f"/v2/models/{model.name}"
+    texts = {"/v1/completions": _describe_completions(), "/v1/models": _describe_get("List the model.")}
     return {
         "openapi": "3.1.0",
         "info": {"title": model.name, "version": __version__, "description": "Predictions of a network, served by netc."},
@@ -45,6 +46,7 @@ def describe_api(model: ServedModel) -> dict[str, Any]:
             "/v2/health/live": _describe_get("Say whether the server runs."),
             "/v2/health/ready": _describe_get("Say whether the server takes new requests.", "503"),
             "/metrics": _describe_get("Return metrics for Prometheus.", media_type="text/plain"),
+            **(texts if model.completions is not None else {}),
         },
         "components": {"schemas": schemas},
     }
@@ -60,6 +62,13 @@ def _describe_predict(model: ServedModel) -> dict[str, Any]:
         form = {"type": "object", "properties": {"file": {"type": "array", "items": file, "minItems": 1, "maxItems": limit}}}
         post["requestBody"]["content"]["multipart/form-data"] = {"schema": form}
     return post
+
+
+def _describe_completions() -> dict[str, Any]:
+    kinds = {"prompt": "string", "max_tokens": "integer", "temperature": "number", "top_p": "number", "top_k": "integer"}
+    fields = kinds | {"seed": "integer", "stream": "boolean"}
+    body = {"type": "object", "properties": {name: {"type": kind} for name, kind in fields.items()}, "required": ["prompt"]}
+    return {"post": _describe_post("Continue a text, as OpenAI's API does.", body, {"type": "object"})}
 
 
 def _describe_post(summary: str, body: Schema, answer: Schema) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from ..version import __version__
@@ -53,6 +53,8 @@ def make_application(model: ServedModel, draining: Draining) -> Starlette:
         ("/openapi.json", "GET", handlers.describe_api),
         ("/docs", "GET", handlers.show_documentation),
     ]
+    if model.completions is not None:
+        endpoints += [("/v1/completions", "POST", handlers.complete), ("/v1/models", "GET", handlers.list_models)]
     for path in (_MODEL, f"{_MODEL}/versions/{{version}}"):
         endpoints += [
             (path, "GET", handlers.describe_model),
@@ -63,7 +65,7 @@ def make_application(model: ServedModel, draining: Draining) -> Starlette:
     @asynccontextmanager
     async def close_queue(app: Starlette) -> AsyncIterator[None]:
         yield
-        await model.queue.close()
+        await model.close()
 
     routes = [Route(path, _observe(path, endpoint, model, draining), methods=[method]) for path, method, endpoint in endpoints]
     errors: Any = {HTTPException: _answer_http_error, Exception: _answer_internal_error}
@@ -82,6 +84,18 @@ class _Handlers:
             images = await read_image_files(request.headers, body, options.max_rows)
             return _to_json_response(await self._model.predict_images(images))
         return _to_json_response(await self._model.predict_rows(body))
+
+    async def complete(self, request: Request) -> Response:
+        options, completions = self._model.options, self._model.completions
+        assert completions is not None
+        require_media_type(request, JSON)
+        wanted = completions.read_request(await read_body(request, options.max_body, options.timeout))
+        if wanted.stream:
+            return StreamingResponse(completions.stream_events(wanted), headers=_HEADERS, media_type="text/event-stream")
+        return _to_json_response(await completions.complete(wanted))
+
+    async def list_models(self, request: Request) -> Response:
+        return _to_json_response({"object": "list", "data": [{"id": self._model.name, "object": "model", "owned_by": "netc"}]})
 
     async def infer(self, request: Request) -> Response:
         self._check_model(request)

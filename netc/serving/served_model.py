@@ -21,6 +21,7 @@ from ..prediction.predictor import Predictor
 from ..prediction.unfit_data import UnfitData
 from ..training.data.data_source import DataError
 from .batch_independence import find_batch_obstacle
+from .completions import Completions
 from .inference_queue import Arrays, InferenceQueue
 from .json_arrays import read_json
 from .open_inference import InferRequest, read_infer_request, split_body, write_infer_response
@@ -45,8 +46,16 @@ class ServedModel:
         self.obstacle = find_batch_obstacle(predictor.session) if options.max_batch > 1 else "the largest batch is 1"
         self.metrics = ServerMetrics(name, lambda: len(self.queue))
         self.queue = InferenceQueue(options.max_batch, options.max_wait, options.max_queue, options.timeout, self.metrics.observe_run)
+        generator = predictor.find_generator()
+        self.completions = None if generator is None else Completions(generator, name, options.max_queue, options.timeout)
         self._plain_rows = PlainRows(predictor)
         self._predict, self._infer = predictor.compute_outputs, predictor.run_session
+
+    async def close(self) -> None:
+        """Stop, after the run and the text in progress."""
+        await self.queue.close()
+        if self.completions is not None:
+            self.completions.close()
 
     async def predict_rows(self, body: bytes) -> Any:
         """Predict JSON rows. Return a row for an object, and a list of rows for a list. Raises `RequestRefused`."""

@@ -25,6 +25,18 @@ train {
   batch 8
 }
 """
+TEXTS = """tokens = input [T] int64
+scores = tokens -> embedding 256 16 -> dense 256
+
+train {
+  next = input [T] int64
+  loss = (scores -> transpose 1 2, next) -> cross_entropy
+  data text "text.txt" length=8
+  optimizer adamw lr=0.1
+  epochs 5
+  batch 4
+}
+"""
 KINDS, TOWNS = ("ash", "<b>beech</b>", "oak"), ("Bonn", "Köln", "Ulm")
 
 
@@ -62,7 +74,7 @@ def serve() -> Iterator[Callable[..., Any]]:
 
     yield make_client
     for client in clients:
-        client.run(client.model.queue.close())
+        client.run(client.model.close())
         client.close()
 
 
@@ -70,3 +82,13 @@ def serve() -> Iterator[Callable[..., Any]]:
 def client(serve: Callable[..., Any], trees: Path) -> Any:
     """A client of the trees, with small limits."""
     return serve(trees, max_rows=50, max_body=20_000)
+
+
+@pytest.fixture(scope="session")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that is trained to predict the next byte."""
+    folder = tmp_path_factory.mktemp("texts")
+    (folder / "text.txt").write_text("abcdefgh" * 20, encoding="utf-8")
+    (folder / "text.net").write_text(TEXTS, encoding="utf-8")
+    netc.train(folder / "text.net", output=folder / "run")
+    return folder / "run"

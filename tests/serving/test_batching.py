@@ -77,14 +77,13 @@ def test_a_bad_request_does_not_hurt_the_others(serve: Serve, trees: Path) -> No
     assert "77" in answers[1].json()["error"] or "out of" in answers[1].json()["error"]
 
 
-def test_other_shapes_are_other_runs(serve: Serve, tmp_path: Path) -> None:
+def test_other_shapes_are_other_runs(serve: Serve, texts: Path) -> None:
     """Texts of other lengths have no common array."""
-    run = _train_texts(tmp_path, "tokens -> embedding 256 4 -> dense 256")
-    client = serve(run, max_wait=50.0)
+    client = serve(texts, max_wait=50.0)
     bodies = [{"tokens": text} for text in ("abc", "abcde", "abd")]
     answers = client.ask_all([make_post("/predict", body) for body in bodies])
     assert ([a.status for a in answers], count_runs(client)) == ([200] * 3, (2, 3))
-    expected = netc.load(run)({"tokens": np.array([list(b"abcde")])}).columns
+    expected = netc.load(texts)({"tokens": np.array([list(b"abcde")])}).columns
     assert answers[1].json()["predicted_next"] == next(iter(expected.values()))[0].tolist()
 
 
@@ -134,21 +133,3 @@ def test_a_full_queue_refuses_and_a_slow_model_times_out() -> None:
     refused = asyncio.run(ask())
     assert all(isinstance(result, RequestRefused) for result in refused)
     assert [result.status for result in refused] == [503, 503, 503, 429]
-
-
-def _train_texts(folder: Path, network: str) -> Path:
-    (folder / "text.txt").write_text("abcdefgh" * 20, encoding="utf-8")
-    spec = f"""tokens = input [T] int64
-scores = {network}
-
-train {{
-  next = input [T] int64
-  loss = (scores -> transpose 1 2, next) -> cross_entropy
-  data text "text.txt" length=8
-  epochs 1
-  batch 4
-}}
-"""
-    (folder / "text.net").write_text(spec, encoding="utf-8")
-    netc.train(folder / "text.net", output=folder / "run")
-    return folder / "run"
