@@ -26,6 +26,7 @@ def format_program(program: Program) -> str:
 def _format_graph(graph: Graph, graph_names: dict[int, str]) -> Iterator[str]:
     names = _name_values(graph)
     inputs = ", ".join(_format_typed(graph_input, names) for graph_input in graph.grouped_inputs)
+    # `single_outputs` ends before the tuples, whose types are added next: hence `strict=False`
     outputs = [f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_list_output_names(graph), graph.single_outputs, strict=False)]
     outputs += [_format_tuple_type(flatten_parts(tail.parts)) for tail in graph.tails]
     yield f"{graph.kind} {graph_names[id(graph)]}({inputs}) -> {', '.join(outputs)}\n"
@@ -82,6 +83,7 @@ def _name_values(graph: Graph) -> dict[int, str]:
     names: dict[int, str] = {}
     used: set[str] = set()
     for number, value in enumerate((*graph.grouped_inputs, *results)):
+        # a spec may use a name again for a later value, and each value needs a name of its own here
         name = value.name if value.name and value.name not in used else f"%{number}"
         used.add(name)
         names[id(value)] = name

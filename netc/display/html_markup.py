@@ -78,6 +78,7 @@ def _render_rows(rows: Sequence[StageCost]) -> Iterator[str]:
         count += 1
         if count > MAX_STAGES:
             yield '<div class="netc-row"><span>...</span></div>'
+            # the notebook puts its own content after this one, which must not end up inside an open element
             yield "</details>" * sum(rest is None for rest, _ in stack)
             return
         label = row.label + (f" x {row.times:,}" if row.times > 1 else "")
@@ -90,7 +91,9 @@ def _render_rows(rows: Sequence[StageCost]) -> Iterator[str]:
 
 
 def _render_cells(label: str, operator: str, result: str, parameters: str, flops: str, depth: int = 0) -> str:
+    # beyond 20 levels, the indent would fill the column and hide the label
     indent = f' style="padding-left:{min(depth, 20) * 1.2:.1f}em"' if depth else ""
+    # a cell cuts a long text; the mouse shows all of it
     rest = "".join(f'<span title="{escape(text)}">{escape(text)}</span>' for text in (operator, result, parameters, flops))
     return f'<span{indent} title="{escape(label)}">{escape(label)}</span>{rest}'
 

@@ -22,6 +22,7 @@ class LiveCurve:
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
         self._display: Any = None
+        # draw the first report at once
         self._drawn_at = -INTERVAL
         self._drawn_entries = 0
 
@@ -41,6 +42,7 @@ class LiveCurve:
             return
         picture = SVG(draw_curves({"run": self.entries}))  # type: ignore[no-untyped-call]
         if self._display is None:
+            # the handle replaces this drawing by later ones; another `display` would add a second picture
             self._display = display(picture, display_id=True)  # type: ignore[no-untyped-call]
         else:
             self._display.update(picture)

@@ -58,6 +58,7 @@ class _Stage(Record):
 def compare_programs(before: Program, after: Program) -> Comparison:
     """Return the differences between two programs, in the order of the stages."""
     (old_summary, old_costs), (new_summary, new_costs) = summarize_with_nodes(before), summarize_with_nodes(after)
+    # keys are identities of graphs, so the costs of two programs never collide
     changes = _Comparer(old_costs | new_costs).compare_graphs(before.main, after.main)
     ends = [
         *_compare_ends("input", {v.name: str(v.type) for v in before.main.inputs}, {v.name: str(v.type) for v in after.main.inputs}),
@@ -119,6 +120,7 @@ class _Comparer:
     def _list_stages(self, graph: Graph) -> list[_Stage]:
         seen: dict[str, int] = {}
         stages = []
+        # rows, not nodes: a `repeat` with another number is one changed stage, not many added ones
         for unit in fold_rows(graph):
             node = unit.nodes[0]
             seen[node.label] = seen.get(node.label, 0) + 1
@@ -131,6 +133,7 @@ class _Comparer:
     def _compare_stage(self, old: _Stage, new: _Stage) -> list[Change]:
         path = new.key[0]
         pairs = [("stage", old.description, new.description), ("number", str(old.times), str(new.times))]
+        # the results and costs of two blocks follow from the stages inside, which are compared below
         if old.inside is None or new.inside is None:
             pairs += [("result", old.results, new.results), *_pair_costs(old.cost, new.cost)]
         differences = tuple(pair for pair in pairs if pair[1] != pair[2])

@@ -159,6 +159,7 @@ class SpecSummary(Record):
 class Quotients:
     """Short names for rounded quotients, which are common in the shapes of convolutional networks: `(H + 31)//32` is `H32`."""
 
+    # the form in brackets comes first, so that the brackets are replaced too
     _PATTERN = re.compile(r"\(\((?P<a>\w+) \+ \d+\)//(?P<b>\d+)\)|\((?P<c>\w+) \+ \d+\)//(?P<d>\d+)")
 
     def __init__(self, used: set[str]) -> None:

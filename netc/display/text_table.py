@@ -26,6 +26,7 @@ def wrap_rows(rows: Sequence[tuple[str, ...]], width: int = 80) -> list[str]:
     gap = sum(max(len(row[i]) for row in rows) + len(GAP) for i in range(len(rows[0]) - 1))
     lines: list[str] = []
     for *front, last in rows:
+        # `textwrap.wrap` returns no line at all for an empty text
         first, *rest = textwrap.wrap(last, max(width - gap, MIN_LAST_COLUMN), break_on_hyphens=False) or [""]
         widths = (max(len(row[i]) for row in rows) for i in range(len(front)))
         lines.append(GAP.join([*(_pad_cell(c, w, False) for c, w in zip(front, widths, strict=True)), first]).rstrip())

@@ -43,6 +43,7 @@ def format_operator(op: Operator) -> str:
 
 def _format_value(value: object) -> str:
     match value:
+        # before int, because Python's bool is an int
         case bool():
             return "true" if value else "false"
         case float():
@@ -76,7 +77,9 @@ class SizeFormatter:
         text = self.quotients.shorten(format_dim(value))
         first = _first_term(text) if len(text) > MAX_COUNT else text
         cut = len(first) < len(text)
+        # not the digits of a name or of a fraction
         text = re.sub(r"(?<![\w.])\d{4,}", lambda m: format_decimal(int(m[0])).replace(" ", ""), first).replace("*", "·")
+        # `H·H` as `H²`, but not `AH·H`
         text = re.sub(r"(?<!\w)(\w+)·\1(?!\w)", r"\1²", text)
         return (text[: MAX_COUNT - 1] + "…" if len(text) > MAX_COUNT else text) + (" + …" if cut else "")
 

@@ -50,6 +50,7 @@ def _list_dot_lines(level: Level, name: str, indent: str) -> Iterator[str]:
         identifier = f"{name}_{number}"
         label = _quote_lines(_list_label_lines(box), _escape_dot, "\\n")
         if box.frame is not None:
+            # Graphviz frames a subgraph only if its name begins with `cluster`
             yield f"{indent}subgraph cluster_{identifier} {{ label={label};"
             yield from _list_dot_lines(box.frame, identifier, indent + STEP)
             yield f"{indent}}}"
@@ -71,6 +72,7 @@ def _list_wires(level: Level, name: str) -> Iterator[tuple[str, str, str]]:
     for wire in level.wires:
         source, target = level.boxes[wire.source], level.boxes[wire.target]
         start, end = f"{name}_{wire.source}", f"{name}_{wire.target}"
+        # Graphviz has edges between nodes only, not between clusters
         if source.frame is not None:
             start += f"_{_list_ports(source.frame, entries=False)[source.exits[wire.tag]]}"
         if target.frame is not None:
@@ -96,4 +98,5 @@ def _quote_dot(text: str) -> str:
 
 
 def _escape_dot(text: str) -> str:
+    # backslashes first, or the backslashes before quotes would be doubled too
     return text.replace("\\", "\\\\").replace('"', '\\"')

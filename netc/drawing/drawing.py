@@ -100,17 +100,21 @@ class _SizedBox:
     def _measure_box(self) -> tuple[float, float]:
         box = self.box
         if box.shape == "port":
+            # a port without a title is drawn as a dot
             return max(PORT, measure_width(self.title, TAG) + 12 if self.title else 0), TAG_HEIGHT - 2 if self.title else PORT
         if self.inner is not None:
+            # the heading of a frame is one line: its lines are to the right of its title
             head = measure_width(self.title, TITLE, bold=True) + sum(measure_width(line, LINE) + 14 for line in self.lines)
             return max(self.inner.width, head) + 2 * FRAME_PAD, self.inner.height + FRAME_TITLE + FRAME_FOOT
         widest = max(measure_width(self.title, TITLE, bold=True), *(measure_width(line, LINE) for line in self.lines), self.least)
+        # a closed box with a page has an arrow at its right edge, which needs 14
         return widest + 2 * PAD + (14 if box.opens is not None else 0), TITLE_STEP + LINE_STEP * len(self.lines) + 12
 
     def _spread_tags(self) -> None:
         """Place the tags side by side: each below its output if the box is an open frame, else around the middle."""
         widths = [measure_width(tag, TAG) for tag in self.tags]
         total = sum(widths) + TAG_GAP * max(0, len(widths) - 1)
+        # tags may be wider than their box, and then they need the space next to it too
         self.whole = max(self.width, total)
         self.shift = (self.whole - self.width) / 2
         """The distance of the box from the left edge of the space that it takes together with its tags."""
@@ -122,6 +126,7 @@ class _SizedBox:
         else:
             preferred = [(self.whole - total) / 2] * len(widths)
         starts, rest, position = [0.0] * len(widths), total, 0.0
+        # from the left: as near to the preferred place as the tags before it, and the space for the tags after it, allow
         for number in sorted(range(len(widths)), key=lambda number: preferred[number] + widths[number] / 2):
             position = min(max(position, preferred[number]), self.whole - rest)
             starts[number] = position + widths[number] / 2
@@ -136,6 +141,7 @@ class _SizedBox:
 
     def make_node(self, ends: bool) -> LayoutNode:
         box = self.box
+        # a port with tags is an input of its frame, a port without tags is an output
         first = box.shape == "input" or (box.shape == "port" and bool(box.tags))
         last = box.shape == "output" or (box.shape == "port" and not box.tags)
         return LayoutNode(self.whole, self.height + self.tag_height, self.starts, self.ends if ends else (), first, last)
@@ -159,6 +165,7 @@ class _SizedBox:
     def _place_texts(self, middle: float, y: float) -> tuple[Text, ...]:
         if self.box.shape == "port":
             return (Text(self.title, middle, y + 12.5, TAG, "tag"),) if self.title else ()
+        # half of the space for the arrow: the texts are centered in the rest
         middle -= 7 if self.box.opens is not None else 0
         title = Text(self.title, middle, y + 19.5, TITLE, "title")
         return (title, *(Text(line, middle, y + 19.5 + LINE_STEP * (n + 1), LINE, "line") for n, line in enumerate(self.lines)))
@@ -199,6 +206,7 @@ class _ArrangedLevel:
         """Return the drawing with its upper left corner at a point."""
         boxes = tuple(box.place_box(x + corner[0], y + corner[1]) for box, corner in zip(self.sized, self.place.corners, strict=True))
         curves = tuple(
+            # a wire continues outside of the frame at a port, so it has no arrowhead there
             Curve(tuple((x + a, y + b) for a, b in route), self.level.boxes[wire.target].shape != "port")
             for wire, route in zip(self.wires, self.place.routes, strict=True)
         )

@@ -77,6 +77,7 @@ class DrawnUnit:
             return [DrawnValue([v for node in self.nodes for v in node.outputs])]
         nodes = self.nodes if self.units else self.nodes[-1:]
         values = [DrawnValue(value) for node in nodes for value in (node.grouped_outputs if isinstance(node, CallNode) else node.outputs)]
+        # an empty tuple has no type to show, and no wire
         return [item for item in values if item.count]
 
 
@@ -130,6 +131,7 @@ class DrawnBodies:
         contains more, return the unit itself."""
         times = unit.times
         labels: list[str] = []
+        # a scan keeps its own box, because its body runs once for each position
         while not unit.units and isinstance(first := unit.nodes[0], CallNode) and first.scan is None:
             inner = self.get_body(first.graph)
             if len(inner.units) != 1 or inner.units[0].units or (times > 1 and inner.units[0].times > 1) or len(inner.outputs) > 1:
@@ -147,6 +149,7 @@ class DrawnBodies:
     def find_entries(self, unit: DrawnUnit, graph: Graph) -> dict[tuple[int, int], None]:
         """Return the inputs of a unit by identity, each with the number of the input of its inside, or 0 if there is no inside. The result
         is a dict in place of an ordered set."""
+        # each value outside, and the value that stands for it inside the calls that are unwrapped so far
         pairs = [(id(v), id(v)) for v in unit.inputs]
         while not unit.units and isinstance(first := unit.nodes[0], CallNode):
             outer_values: dict[int, list[int]] = {}
@@ -161,7 +164,7 @@ class DrawnBodies:
             ]
             body = self.get_body(first.graph)
             if self.unwrap_unit(unit)[0] is unit:
-                return self._number_entries(pairs, body)
+                return self._number_entries(pairs, body)  # the call is the box, and its inputs are the ports inside
             unit = body.units[0]
         inside_group = self.get_inner_body(unit, graph)
         return dict.fromkeys((o, 0) for o, _ in pairs) if inside_group is None else self._number_entries(pairs, inside_group)
@@ -178,12 +181,14 @@ class DrawnBodies:
         internal = {i for item in items for i in item.ids}
         external = [v for inner_unit in unit.units for v in inner_unit.inputs if id(v) not in internal]
         inputs = [DrawnValue(v) for v in {id(v): v for v in external}.values()]
+        # nodes are in the order of computation, so a use after the group's last unit is a use outside
         end = max(last[-id(node)] for node in unit.nodes)
         outputs = [("", item) for item in items if any(last.get(i, -1) > end for i in item.ids)]
         if len(inputs) > MAX_GROUP_ENDS:
             inputs = [DrawnValue(list({id(v): v for v in external}.values()))]
         if len(outputs) > MAX_GROUP_ENDS:
             outputs = [("", _join_values([item for _, item in outputs]))]
+        # two groups of a graph are disjoint or one contains the other, so one node and their number are enough for a key
         return DrawnBody((id(graph), *sorted(nodes)[:1], len(nodes)), graph, unit.units, inputs, outputs)
 
 
@@ -222,6 +227,7 @@ def _join_inputs(same: list[DrawnValue]) -> DrawnValue:
 def _list_outputs(graph: Graph) -> list[tuple[str, DrawnValue]]:
     """Return the results with their names. A result that only training has is named so."""
     names = graph.output_names or [""] * len(graph.outputs)
+    # `single_outputs` ends before the tuples, which have no names: hence `strict=False`
     outputs = [(name, DrawnValue(value)) for name, value in zip(names, graph.single_outputs, strict=False)]
     for tail in graph.tails:
         values = [v for part in tail.parts for v in ((part,) if isinstance(part, Value) else part.values)]
@@ -240,10 +246,10 @@ def fold_rows(graph: Graph) -> list[DrawnUnit]:
     """Fold equal stages in a row into units: each must be the only user of the previous one's results."""
     uses: dict[int, int] = {}
     for node in graph.nodes:
-        for i in {id(v) for v in node.inputs}:
+        for i in {id(v) for v in node.inputs}:  # a set, because a node that takes a value twice is one user
             uses[i] = uses.get(i, 0) + 1
     for v in (*graph.outputs, *(graph.training_outputs or ())):
-        uses[id(v)] = uses.get(id(v), 0) + _AFTER
+        uses[id(v)] = uses.get(id(v), 0) + _AFTER  # more than one use, so no row continues after a result of the graph
     units: list[list[Node]] = []
     for node in graph.nodes:
         if units and _continues_row(units[-1][-1], node, uses):
@@ -277,6 +283,7 @@ def _get_position(unit: DrawnUnit, users: dict[int, int | None], graph_inputs: s
     """Return a key that is equal for units between the same stages. Another unit has a key of its own."""
     node = unit.nodes[0]
     user = users.get(id(node.outputs[0])) if len(unit.nodes) == 1 and len(node.outputs) == 1 else None
+    # 0 stands for any input of the graph that this stage alone uses
     inputs = tuple([0 if id(v) in graph_inputs and users.get(id(v)) is not None else id(v) for v in node.inputs])
     return id(unit) if user is None else (user, inputs)
 
@@ -286,16 +293,17 @@ def _continues_row(before: Node, node: Node, uses: dict[int, int]) -> bool:
         return False
     inputs = {id(v) for v in node.inputs}
     outputs = [id(v) for v in before.outputs]
+    # a result that nothing uses does not end the row: no wire begins there
     return any(i in inputs for i in outputs) and all((uses.get(i, 0) == 1 and i in inputs) or uses.get(i, 0) == 0 for i in outputs)
 
 
 def _group_units(units: list[DrawnUnit], crossing: list[int]) -> list[DrawnUnit]:
     """Group units, and groups, until there are at most `MAX_UNITS`."""
     while len(units) > MAX_UNITS:
-        size = max(GROUP_SIZE, -(-len(units) // GROUP_SIZE)) if len(units) <= GROUP_SIZE * GROUP_SIZE else GROUP_SIZE
-        cuts = _choose_cuts(size, crossing)
+        cuts = _choose_cuts(GROUP_SIZE, crossing)
         parts = [units[start:end] for start, end in pairwise(cuts)]
         units = [DrawnUnit([node for unit in part for node in unit.nodes], part) if len(part) > 1 else part[0] for part in parts]
+        # a group hides the positions within it, so only those between groups are left for the next round
         crossing = [crossing[cut] for cut in cuts]
     return units
 
@@ -320,8 +328,9 @@ def _count_crossing_values(units: list[DrawnUnit], graph: Graph, last: dict[int,
         for v in values:
             end = last.get(id(v), -1)
             if end > position:
+                # only the changes at both ends of a value's life are noted, and summed up below, so the time is linear
                 changes[position + 1] += 1
-                if end < ends:
+                if end < ends:  # a result of the graph is used after all units, so it never ends
                     changes[end + 1] -= 1
     return [*accumulate(changes)]
 

@@ -32,6 +32,7 @@ _WIDE = 1600
 def measure_width(text: str, size: float, bold: bool = False) -> float:
     """Return the width of one line, in the unit of `size`."""
     table = _BOLD if bold else _REGULAR
+    # ⺀ is U+2E80, the first of the blocks for Chinese, Japanese and Korean
     return size * sum(table[ord(c) - 32] if " " <= c <= "~" else _OTHER if c < "⺀" else _WIDE for c in text) / 1000
 
 

@@ -14,6 +14,7 @@ from .picture import Page, Picture
 from .style import DARK, LIGHT, make_style_sheet
 from .svg import render_svg
 
+# inline style is allowed because the style sheet is in the file itself
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 

@@ -31,6 +31,7 @@ def _encode_text(write: Callable[[Picture, str], str]) -> Callable[[Picture, str
 FORMATS: dict[str, PictureFormat] = {
     ".svg": PictureFormat(_encode_text(lambda picture, theme: render_svg(picture.pages[0], theme))),
     ".html": PictureFormat(_encode_text(render_html), MAX_PAGES),
+    # a PNG cannot follow the reader's system, so `auto` is light
     ".png": PictureFormat(lambda picture, theme: render_png(render_svg(picture.pages[0], "dark" if theme == "dark" else "light"))),
     ".mmd": PictureFormat(_encode_text(lambda picture, theme: make_mermaid(picture.pages[0]))),
     ".dot": PictureFormat(_encode_text(lambda picture, theme: make_dot(picture.pages[0]))),

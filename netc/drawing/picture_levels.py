@@ -58,6 +58,7 @@ class _LevelBuilder:
 
     def __init__(self) -> None:
         self.boxes: list[Box] = []
+        # an ordered set: a stage that takes a value twice, such as `x * x`, has one wire
         self.wires: dict[Wire, None] = {}
         self._sources: dict[int, tuple[int, int]] = {}
         """The box and the tag of each tensor, by the identity of the value."""
@@ -114,13 +115,16 @@ class _PictureBuilder:
             if len(self.numbers) >= self.most:
                 self.left_out += self.most > 1  # a format with a single page has no links that could be missing
                 return None
+            # numbered before it is made, so that the page that asks for it can link to it
             self.numbers[body.key] = len(self.numbers)
             self.waiting.append((body, path, parent))
         return self.numbers[body.key]
 
     def _make_page(self, body: DrawnBody, path: str, parent: int | None) -> Page:
+        # anew for each page: its legend explains only the short names on it
         self.sizes = SizeFormatter(Quotients(set(self.words)))
         depth = self._choose_depth(body) if self.depth is None else self.depth
+        # paths of stages do not begin with the name of the model, whose page is number 0
         level = self._make_level(body, path if self.numbers[body.key] else "", depth, is_page=True)
         if body.graph is self.main:
             level = self._mark_ends(level, body)
@@ -130,6 +134,7 @@ class _PictureBuilder:
     def _mark_ends(self, level: Level, body: DrawnBody) -> Level:
         """Return the level of the model, with the marks of a comparison on its inputs and outputs."""
         names = [[v.name for v in self.main.inputs if id(v) in item.ids] for item in body.inputs]
+        # a level has its inputs first and its outputs last
         inner = len(level.boxes) - len(names) - len(body.outputs)
         kinds = [next((kind for name in group if (kind := self.ends.get((True, name)))), "") for group in names]
         kinds += [""] * inner + [self.ends.get((False, name), "") for name, _ in body.outputs]
@@ -138,6 +143,7 @@ class _PictureBuilder:
 
     def _choose_depth(self, body: DrawnBody) -> int:
         depth = 0
+        # stop too if the next depth opens nothing
         while depth < MAX_DEPTH and self._count_stages(body, depth) < self._count_stages(body, depth + 1) <= MAX_READABLE:
             depth += 1
         return depth
@@ -168,6 +174,7 @@ class _PictureBuilder:
             ]
             tags = tuple(self._format_type(item) for _, item in results)
             box = replace(self._make_box(unit, body.graph, path, depth), tags=tags, exits=tuple(exit for exit, _ in results))
+            # a closed box has no ports
             level.add_box(box, [(i, port if depth > 0 else 0) for i, port in entries], [item for _, item in results])
         for name, item in body.outputs:
             title = name or ("out" if is_page else "")
@@ -179,6 +186,7 @@ class _PictureBuilder:
         type = self._format_type(item)
         if is_page:
             return Box("input", label_text(item.name or "in"), tags=(type,), about=type)
+        # an empty tag is not drawn, and distinguishes the port from an output, which has none
         return Box("port", label_text("" if is_only else item.name or "in"), tags=("",), about=type)
 
     def _format_type(self, item: DrawnValue) -> str:
@@ -214,8 +222,10 @@ class _PictureBuilder:
         )
         if inside is None:
             return box
+        # the inside belongs to the innermost of the calls that this box stands for
         place = ".".join([place, *labels]) if place else ".".join(labels)
         if depth:
+            # an open frame shows the changes inside, so it has a mark only for a change of its own
             change = self.marks.get(place, box.change if box.about in self.marks else "")
             return replace(box, shape="block", frame=self._make_level(inside, place, depth - 1, is_page=False), change=change)
         return replace(box, shape="block", opens=self._request_page(inside, place or title, self.here))

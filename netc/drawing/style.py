@@ -39,6 +39,7 @@ def get_kind(family: str) -> str:
 def make_style_sheet(theme: str) -> str:
     """Return the style sheet. `theme` is `light`, `dark`, or `auto`, which follows the reader's system."""
     if theme == "auto":
+        # the dark rules come last, because the later of two equal selectors wins
         return _make_rules(LIGHT, 1) + "@media (prefers-color-scheme:dark){" + _make_color_rules(DARK, 2) + "}"
     return _make_rules(LIGHT, 1) if theme == "light" else _make_rules(DARK, 2)
 

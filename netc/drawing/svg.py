@@ -40,6 +40,7 @@ def render_svg(page: Page, theme: str = "auto", link: Link | None = None, headin
     size += f' style="--wide:{_fmt(wide)}px"' if link is not None else ""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
+        # a picture without a heading is part of an HTML page, which has the style sheet
         f"<title>{escape(title)}</title><style>{make_style_sheet(theme)}</style>" if heading else f"<title>{escape(title)}</title>",
         f'<rect class="paper" width="{_fmt(wide)}" height="{_fmt(high)}"/>',
     ]
@@ -78,6 +79,7 @@ def _render_drawing(drawing: Drawing, link: Link | None) -> Iterator[str]:
 def _render_box(placed: PlacedBox, link: Link | None) -> Iterator[str]:
     box = placed.box
     leads = link is not None and box.opens is not None
+    # `leads` would be enough, but mypy does not infer the types from it
     if leads and link is not None and box.opens is not None:
         yield f"<a href={quoteattr(link(box.opens))}>"
     yield f"<g><title>{escape(box.about)}</title>" if box.about else "<g>"
@@ -108,6 +110,7 @@ def _render_outline(placed: PlacedBox) -> str:
     if box.frame is not None:
         return f'<rect class="frame{change}" {area} rx="10"/>'
     kind = get_kind(box.family)
+    # a second outline, drawn first and moved a little, shows that it stands for several stages
     shadow = "".join(
         f'<rect class="box {kind}" x="{_fmt(placed.x + d)}" y="{_fmt(placed.y + d)}" width="{wide}" height="{high}" rx="6"/>'
         for d in ((3.5,) if box.times > 1 else ())

@@ -26,6 +26,7 @@ def name_unit(unit: DrawnUnit, inner: DrawnUnit, place: str) -> tuple[str, str]:
         return node.graph.kind, words
     if label.isdigit():
         if not words:
+            # a number alone says nothing, so the label of the stage around it is shown too
             title = ".".join(place.split(".")[-2:])
             return f"{title} … {unit.nodes[-1].label}" if unit.parallel else title, ""
         last = unit.nodes[-1].label

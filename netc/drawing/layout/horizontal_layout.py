@@ -57,6 +57,7 @@ def _align_items(layers: Layers) -> dict[int, WireSegment]:
         for item in layer:
             for segment in item.lower:
                 if _may_be_straight(segment, shared):
+                    # the longest path through the network comes first, so its trunk is a straight column
                     length = up[segment.upper.number] + down[segment.lower.number]
                     candidates.append(
                         ((-_weigh_segment(segment), -length, segment.upper.layer, segment.upper.order, segment.lower.order), segment)
@@ -69,6 +70,7 @@ def _align_items(layers: Layers) -> dict[int, WireSegment]:
         others = between.setdefault(upper.layer, [])
         if upper.number in below or lower.number in above:
             continue
+        # if two straight segments crossed, each column would be to the left of the other, and `_sort_from_left` would find no order
         if any((a - upper.order) * (b - lower.order) < 0 for a, b in others):
             continue
         others.append((upper.order, lower.order))
@@ -92,6 +94,7 @@ def _measure_paths(layers: Layers) -> tuple[list[int], list[int]]:
 
 def _weigh_segment(segment: WireSegment) -> int:
     """Return how important it is that a segment is straight."""
+    # 4 between two stages, 3 within a long wire, 2 at an end of a long wire
     return (
         1 + (segment.upper.node is None) + (segment.lower.node is None) if segment.upper.node is None or segment.lower.node is None else 4
     )
@@ -167,6 +170,7 @@ def _move_columns(columns: list[AlignedColumn]) -> None:
     for column in order:
         column.x = max((left.x + distance for left, distance in column.left), default=0.0)
     for turn in range(PASSES):
+        # the first turn starts at the right: all columns are as far left as possible, so only the last ones have space to move
         for column in order if turn % 2 else reversed(order):
             if not column.links:
                 preferred = column.x if turn else min((right.x - d for right, d in column.right), default=column.x)
@@ -175,6 +179,7 @@ def _move_columns(columns: list[AlignedColumn]) -> None:
                 preferred = sum((other.x + straight) * weight for other, straight, weight in column.links) / total
             least = max((left.x + distance for left, distance in column.left), default=-inf)
             most = min((right.x - distance for right, distance in column.right), default=inf)
+            # a move never violates a distance, so the coordinates are valid after any number of turns
             column.x = max(least, min(most, preferred))
 
 
@@ -186,6 +191,7 @@ def _sort_from_left(columns: list[AlignedColumn]) -> list[AlignedColumn]:
     while ready:
         column = ready.pop()
         order.append(column)
+        # neighbors in several layers are in the list several times, and are counted once
         for right in {id(right): right for right, _ in column.right}.values():
             waiting[id(right)] -= 1
             if not waiting[id(right)]:

@@ -56,6 +56,7 @@ def _find_depths(nodes: Sequence[LayoutNode], wires: Sequence[LayoutWire]) -> li
         givers[wire.target].append(wire.source)
     inputs = any(node.first for node in nodes)
     for number, node in enumerate(nodes):
+        # one pass is enough, because wires go to later nodes; the first layer is for inputs alone, if there are any
         depth[number] = max((depth[giver] + 1 for giver in givers[number]), default=int(inputs and not node.first))
     # a node without wires from above, such as a parameter, moves down to the layer above its first user
     for number in reversed(range(len(nodes))):

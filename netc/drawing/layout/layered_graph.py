@@ -50,6 +50,7 @@ class LayerItem:
         self.node = node
         self.layer = layer
         self.source = source
+        # a wire that passes through is a point with one port at the top and one at the bottom
         self.width = 0.0 if layout_node is None else layout_node.width
         self.height = 0.0 if layout_node is None else layout_node.height
         self.bottoms = (0.0,) if layout_node is None else layout_node.bottoms

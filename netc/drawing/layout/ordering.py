@@ -25,6 +25,7 @@ def order_items(layers: Layers) -> Layers:
     for weights in WEIGHTS:
         if not fewest:
             break
+        # sweeps sort in place, so each pair of weights needs the original order again
         layers.layers = [list(layer) for layer in start]
         layers.number_items()
         orders, count = _sweep_repeatedly(layers, weights)
@@ -56,6 +57,7 @@ def _sweep_repeatedly(layers: Layers, weights: tuple[float, float]) -> tuple[lis
 def _sweep_once(layers: Layers, downwards: bool, weights: tuple[float, float]) -> None:
     for layer in layers.layers if downwards else reversed(layers.layers):
         positions = {item.number: _find_mean_position(item, downwards, weights) for item in layer}
+        # a stable sort: items with equal means do not change places in every sweep
         layer.sort(key=lambda item: positions[item.number])
         for position, item in enumerate(layer):
             item.order = position
@@ -73,12 +75,14 @@ def _find_mean_position(item: LayerItem, downwards: bool, weights: tuple[float, 
 
 def _weigh_segment(segment: WireSegment, weights: tuple[float, float]) -> float:
     nodes = (segment.upper.node is not None) + (segment.lower.node is not None)
+    # no node: a piece of a long wire, `weights[0]`; two nodes: `weights[1]`
     return 1.0 if nodes == 1 else weights[nodes // 2]
 
 
 def _find_port_position(item: LayerItem, port: int, ports: tuple[float, ...]) -> float:
     """Return the position of a port in its layer: ports of an item are spread between the positions of the item's neighbors."""
     rank = sum(other < ports[port] for other in ports) if port < len(ports) else port
+    # within half a position of the item, so ports of different items never mix
     return item.order + (rank + 1) / (max(len(ports), port + 1) + 1) - 0.5
 
 
@@ -98,6 +102,7 @@ def _count_crossings_below(layer: list[LayerItem]) -> int:
     count = 0
     seen: list[float] = []
     for _, lower in sorted(ends(segment) for item in layer for segment in item.lower):
+        # right: segments that meet at one port do not cross
         count += len(seen) - bisect_right(seen, lower)
         insort(seen, lower)
     return count

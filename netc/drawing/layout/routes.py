@@ -35,6 +35,7 @@ def _place_ends(layers: Layers, x: list[float]) -> dict[int, float]:
         middle = left + item.width / 2
         straight = next((n for n, s in enumerate(coming) if abs(x[s.upper.number] + s.start - middle) < 1), (len(coming) - 1) / 2)
         most = max(straight, len(coming) - 1 - straight, 1)
+        # at least 10 from the edges, clear of the rounded corners
         step = min(SPREAD, (item.width / 2 - 10) / most)
         ends |= {id(s): middle + (n - straight) * step for n, s in enumerate(coming)}
     return ends
@@ -61,6 +62,7 @@ def _route_wire(
     for segment in path:
         start = x[segment.upper.number] + segment.start
         bottom = tops[segment.upper.layer] + heights[segment.upper.layer]
+        # below a box that is lower than its layer, go straight down past the taller boxes before bending
         if points[-1][1] < bottom:
             points += _draw_line(points[-1], (start, bottom))
         points += _draw_bend(points[-1], (ends[id(segment)], tops[segment.lower.layer]))
@@ -68,7 +70,7 @@ def _route_wire(
 
 
 def _draw_line(a: Point, b: Point) -> list[Point]:
-    return [a, b, b]
+    return [a, b, b]  # a straight line as a cubic curve, because a route has nothing else
 
 
 def _draw_bend(a: Point, b: Point) -> list[Point]:
