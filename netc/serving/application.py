@@ -52,6 +52,7 @@ def make_application(model: ServedModel, draining: Draining) -> Starlette:
         ("/metrics", "GET", handlers.show_metrics),
         ("/openapi.json", "GET", handlers.describe_api),
         ("/docs", "GET", handlers.show_documentation),
+        ("/", "GET", handlers.show_documentation),
     ]
     if model.completions is not None:
         endpoints += [("/v1/completions", "POST", handlers.complete), ("/v1/models", "GET", handlers.list_models)]

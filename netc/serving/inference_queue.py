@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -168,13 +169,10 @@ def _compute_results(batch: Sequence[_Job]) -> list[Arrays | Exception]:
         return [_run_alone(batch[0])]
     try:
         joint = batch[0].run({name: np.concatenate([job.arrays[name] for job in batch]) for name in batch[0].arrays})
+        ends = list(accumulate(job.count for job in batch))
+        return [_slice_samples(joint, end - job.count, end) for job, end in zip(batch, ends, strict=True)]
     except Exception:
         return [_run_alone(job) for job in batch]
-    results, start = list[Arrays | Exception](), 0
-    for job in batch:
-        results.append(_slice_samples(joint, start, start + job.count))
-        start += job.count
-    return results
 
 
 def _run_alone(job: _Job) -> Arrays | Exception:

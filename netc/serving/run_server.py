@@ -8,6 +8,7 @@ moment after the signal. It says that it is not ready, and closes each connectio
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,10 +59,11 @@ def format_address(host: str, port: int) -> str:
 def run_server(model: ServedModel, listener: socket.socket, started: Callable[[], None]) -> None:
     """Serve until a signal. `started` is called when the server answers."""
     draining = Draining()
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # a warning for each damaged form would let anybody fill the log
     config = uvicorn.Config(
         make_application(model, draining),
         log_config=None,
-        log_level="error",  # a warning for each request that is no HTTP would let anybody fill the log
+        log_level="error",  # and so would one for each request that is no HTTP
         access_log=False,
         lifespan="on",
         ws="none",

@@ -45,6 +45,7 @@ def test_each_path_answers(client: Any) -> None:
     paths = [path for path, methods in api["paths"].items() if "get" in methods]
     assert [client.ask("GET", path).status for path in paths] == [200] * len(paths)
     assert len(paths) == 6
+    assert client.ask("GET", "/").body == client.ask("GET", "/docs").body
 
 
 class Elements(HTMLParser):

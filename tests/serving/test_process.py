@@ -115,6 +115,14 @@ def test_a_port_that_is_taken(trees: Path) -> None:
     assert "`--port 0` takes a free one" in result.stderr
 
 
+def test_missing_packages_are_named(trees: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in ("starlette", "uvicorn") else object())
+    result = CliRunner().invoke(cli, ["serve", str(trees)], prog_name="netc")
+    assert result.exit_code == 1
+    assert "starlette and uvicorn are not installed" in result.stderr
+    assert "pip install starlette uvicorn prometheus-client python-multipart" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
