@@ -47,6 +47,7 @@ if not os.path.isdir(os.path.join(__path__[0], "dsl")):
     # a checkout without symbolic links, as on Windows: dsl/ and compiler/ are next to netc/, while an installed netc has them inside
     __path__.append(os.path.dirname(__path__[0]))
 
+# the modules of the public names, which `__getattr__` imports (PEP 562)
 _HOMES = {"compile": "api", "compile_file": "api", "train": "api", "zoo": "api", "CompileError": "errors", "Model": "model"}
 _HOMES |= {"Checkpoint": "inputs.checkpoint", "from_onnx": "importing.import_api", "from_torch": "importing.import_api"}
 _HOMES |= {"load": "prediction.load_predictor"}
@@ -60,9 +61,11 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     value = getattr(import_module(f".{home}", __name__), name)
+    # Python calls this function for absent names only, so the next access is a plain one
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
+    # the names that were not imported yet too, for completion
     return sorted({*globals(), *__all__})

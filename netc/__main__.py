@@ -17,13 +17,14 @@ from typing import NoReturn
 
 def _exit_on_interrupt(number: int, frame: FrameType | None) -> NoReturn:
     """End the process at once. Before a command can catch an interruption, nothing has begun that would need an orderly end."""
-    os._exit(130)
+    os._exit(130)  # 128 + SIGINT, as a shell reports it
 
 
 def _interrupt_main() -> None:
     """Interrupt the main thread, also in a system call if the operating system supports that."""
     import threading
 
+    # Windows has no `pthread_kill`
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:
@@ -35,6 +36,7 @@ def _repeat_lost_interrupt(what: sys.UnraisableHookArgs) -> None:
     if what.exc_type is KeyboardInterrupt:
         import threading
 
+        # a little later, when the finalizer has returned
         threading.Timer(0.01, _interrupt_main).start()
     else:
         sys.__unraisablehook__(what)
@@ -43,6 +45,7 @@ def _repeat_lost_interrupt(what: sys.UnraisableHookArgs) -> None:
 def main() -> NoReturn:
     """Run the command line. Importing it takes a moment, in which Ctrl-C must not show a traceback either."""
     handler = signal.getsignal(signal.SIGINT)
+    # any other handler stays: a caller has chosen it, or SIGINT is ignored, as in a background job of a shell
     if handler is signal.default_int_handler:
         signal.signal(signal.SIGINT, _exit_on_interrupt)
         sys.unraisablehook = _repeat_lost_interrupt
@@ -73,6 +76,7 @@ def _exit_quickly(end: SystemExit) -> None:
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
+    # the two private functions may be absent in another version of Python
     except (AttributeError, OSError, ValueError):
         return
     os._exit(end.code)
@@ -81,6 +85,7 @@ def _exit_quickly(end: SystemExit) -> None:
 def _is_watched() -> bool:
     """Whether a profiler, a debugger or a measurement of coverage runs; since Python 3.12 they may be tools of `sys.monitoring`."""
     monitoring = getattr(sys, "monitoring", None)
+    # `sys.monitoring` has six numbers for tools
     tools = [] if monitoring is None else [monitoring.get_tool(number) for number in range(6)]
     return sys.getprofile() is not None or sys.gettrace() is not None or any(tools)
 

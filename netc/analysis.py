@@ -255,6 +255,7 @@ def analyze_models(
     except Unreadable as error:
         return [Analysis(None, (error.diagnostic,), (error.span.file,))]
     parsed = parse_spec(source, choice, path)
+    # a published source has chosen its model
     choice = parsed.choice
     parsed = replace(parsed, shared=SharedDefinitions(parsed.file, source, choice, path, used_files))
     names = complete_models(parsed.file)

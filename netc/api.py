@@ -163,6 +163,7 @@ def _read_model(model: Model, choice: Choice) -> tuple[str | None, str | None, C
     spec = model._require_spec()
     if spec.choice.precision != FULL:
         raise ValueError("parameters are trained in float32: compile the model without `dtype`, and give `precision` to `netc.train`")
+    # the run reads the file again, so it would train the edited model, not this one
     if spec.path is not None and read_file(spec.path).text != spec.source.text:
         raise ValueError(f"`{spec.path}` has changed since the model was compiled: compile it again")
     return spec.path, None if spec.path is not None else spec.source.text, spec.choice

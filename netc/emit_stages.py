@@ -33,6 +33,7 @@ def emit_stage(stage: str, read: Callable[[], tuple[SourceFile, str | None]], ch
         source, path = read()
     except Unreadable as error:
         return None, (error.diagnostic,)
+    # before the analysis, so that these stages are shown for a spec with errors in its types
     if stage in TEXT_STAGES:
         return TEXT_STAGES[stage](source)
     analysis = analyze(source, choice, path).require_model()

@@ -80,6 +80,7 @@ def _classify_name(name: str, before: str, after: str) -> _TokenType:
 
     if before in DEFINING:
         return Name.Class
+    # `name=` is a named argument, `name ==` a comparison
     if after.startswith("=") and after != "==":
         return Name.Attribute
     if name in DTYPES:

@@ -63,4 +63,5 @@ def delay_termination() -> Iterator[None]:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
         if received:
+            # with the default handler again, so that the parent process sees which signal ended this one
             signal.raise_signal(received[0])

@@ -227,6 +227,7 @@ class Model:
         with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed, graph_options)) as inputs:
             try:
                 return ONNX.session(inputs, device, partial(check_sizes, model.program))
+            # ONNX Runtime's exceptions can be named only after importing it, so they are recognized by their module
             except Exception as error:
                 if not is_runtime_error(error):
                     raise

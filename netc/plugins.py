@@ -153,6 +153,7 @@ def onnx(operator: type[Operator], *, nodes: str = "composed") -> Callable[[T], 
 
 def _get_import_path(implementation: Callable[..., Any]) -> str:
     where, name = implementation.__module__, implementation.__qualname__
+    # emitted source imports the function, and in its process `__main__` is another module
     if where == "__main__" or not name.isidentifier():
         raise ValueError(f"`{name}` cannot be imported by name: define it at the top level of a module of its own")
     return f"{where}.{name}"

@@ -35,6 +35,7 @@ def _make_exported_job(subject: Subject, settings: Settings) -> Job:
 
     _require_module(subject, "torch.onnx.export")
     writes, contender = make_export_jobs(subject, settings)
+    # now, so that the export does not run while contenders are measured
     export_model(writes)
     return contender
 

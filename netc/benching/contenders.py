@@ -68,6 +68,7 @@ def make_module_job(model: Model, weights: Weights | None, inputs: tuple[Declare
     path, weights_path = os.path.join(settings.folder, "model.py"), os.path.join(settings.folder, "model.safetensors")
     with open(path, "w", encoding="utf-8") as file:
         file.write(model.source())
+    # safetensors writes the memory of an array as it lies, so a transposed view would come back wrong
     save_file({name: array.copy() for name, array in backend_input.open_arrays().items()}, weights_path)
     return make_job(
         "its PyTorch module",

@@ -15,8 +15,6 @@ from ..display.text_table import align_columns
 from .job import DeclaredInput, Job
 from .measure_contenders import Measurement
 
-BATCH = "N"
-
 
 def make_rows(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> list[dict[str, object]]:
     """Return a row for each contender. `throughput` is in samples per second, counted along the first axis of the first input."""
@@ -34,6 +32,7 @@ def make_rows(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> list[
             "first_run": measurement.first,
             "peak_memory": measurement.peak,
             "library_memory": measurement.base,
+            # JSON has neither NaN nor infinity
             "difference": measurement.difference if measurement.difference is not None and isfinite(measurement.difference) else None,
         }
         for measurement, job in zip(measurements, jobs, strict=True)
@@ -42,6 +41,7 @@ def make_rows(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> list[
 
 def compute_p95(runs: Sequence[float]) -> float:
     """Return the 95th percentile of the runs."""
+    # inclusive: the slowest run is the 100th percentile, so no result is slower than it
     return quantiles(runs, n=20, method="inclusive")[-1] if len(runs) > 1 else runs[0]
 
 
@@ -73,6 +73,7 @@ def format_table(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> li
             _format_speed(_count_samples(job.inputs) / median(measurement.runs)),
             format_time(measurement.load),
             format_time(measurement.first),
+            # the memory that the model needs in addition to its libraries
             "" if measurement.peak is None else format_bytes(max(0, measurement.peak - (measurement.base or 0))),
             "other shapes" if measurement.difference is None else f"{measurement.difference:.1g}" if measurement.difference else "0",
         ]

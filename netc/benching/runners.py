@@ -116,6 +116,7 @@ class TorchRunner(Runner):
 
     def bind_inputs(self) -> Callable[[], object]:
         positional, named = self._make_tensors()
+        # CUDA computes asynchronously: without waiting, only the launch would be measured
         wait = self.torch.cuda.synchronize if self.job.device == "cuda" else lambda: None
 
         def run() -> None:
@@ -151,6 +152,7 @@ class ExportRunner(TorchRunner):
     def load(self) -> None:
         positional, named = self._make_tensors()
         axes = [dict.fromkeys(dynamic, self.torch.export.Dim.AUTO) for dynamic in self.job.dynamic]
+        # in the order in which `_make_tensors` passes them: by position, then by name
         names = [name for name, _, _ in self.job.inputs if name not in self.job.keywords] + list(named)
         shapes: Any = dict(zip(names, axes, strict=True)) if named else tuple(axes)
         with self._quiet():

@@ -81,6 +81,7 @@ class Commands:
 
     def run_turn(self, most: str) -> dict[str, Any]:
         """Run the model for a while, at most `most` times, and return the seconds of each run."""
+        # inputs are bound once, so that a run measures nothing but the model
         run = self.run = self.run or self.runner.bind_inputs()
         seconds: list[float] = []
         while not seconds or (len(seconds) < int(most) and sum(seconds) < MIN_TURN_SECONDS):

@@ -87,12 +87,14 @@ class Commands(click.Group):
             return None
         command: click.Command = import_module(f".{_MODULES.get(cmd_name, cmd_name)}", __name__).command
         summary, more = COMMANDS[cmd_name], command.help or ""
+        # click may ask for a command twice, and the module keeps the help of the first time
         if not more.startswith(summary):
             command.help = "\n\n".join((summary, cleandoc(more)))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands as click does, but without importing them."""
+        # the width that click itself leaves for a help: the line without its indent, the names and the space after them
         limit = formatter.width - 6 - max(map(len, COMMANDS))
         with formatter.section("Commands"):
             formatter.write_dl([(name, click.Command(name, help=text).get_short_help_str(limit)) for name, text in COMMANDS.items()])
@@ -125,6 +127,7 @@ class Commands(click.Group):
                 signal.signal(signal.SIGINT, ctx.obj)
             with reformat_warnings():
                 return self._invoke_and_flush(ctx)
+        # click ends the process with the exit code of these itself
         except (click.exceptions.Exit, click.Abort):
             raise
         except BaseException as error:

@@ -49,6 +49,7 @@ class BenchOptions(Record):
 
 def make_jobs(options: BenchOptions, against: Sequence[str], settings: Settings) -> list[Job]:
     """Return a job for each contender. Raises ValueError for wrong usage, and `CommandFailed` for a missing file or an unusable model."""
+    # before the first model is compiled, which may take long
     unknown = next((word for word in against if word not in AGAINST and _classify_contender(word) == "spec" and not is_spec(word)), None)
     if unknown is not None:
         raise CommandFailed(
@@ -84,6 +85,7 @@ def _make_spec_subject(options: BenchOptions, settings: Settings) -> Subject:
         raise CommandFailed(str(error), "fix them: `--dim NAME=SIZE`") from None
     weights = _choose_weights(model, options)
     job = contenders.make_onnx_job(model, weights, options.path or model.name or "the spec", inputs, settings, "model")
+    # cached, because several words of `--against` run the same module
     return Subject(job, cache(lambda: contenders.make_module_job(model, weights, inputs, settings)), lambda: model.program)
 
 
@@ -143,6 +145,7 @@ def _make_module_subject(options: BenchOptions, settings: Settings) -> Subject:
         (name, dtype, shape) for name, (_, dtype, shape) in zip(names, contenders.declare_inputs(declared.program, shapes), strict=True)
     )
     arguments = {name: parse_argument(text) for name, text in options.arguments.items()}
+    # an input that was declared without a name is passed by position
     keywords = tuple(name for name in declared.names if name is not None)
     job = contenders.make_job(path, "torch", path, inputs, settings, arguments=arguments, keywords=keywords)
     return Subject(job, lambda: job, lambda: declared.program)

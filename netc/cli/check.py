@@ -85,6 +85,7 @@ def command(
     if fix:
         _fix_files(files, choice)
     used_files = UsedFiles()  # after `--fix`, which changes files
+    # None stands for the text after `-e`
     analyses = [a for path in files or (None,) for a in analyze_models(make_reader(path, text), choice, used_files)]
     misfits = [d for a in analyses if a.program is not None for d in _check_fit(a.program, weights)]
     proofs: list[CausalProof] = []

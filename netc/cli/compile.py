@@ -235,6 +235,7 @@ def _choose_backend(target: str | None, output: str | None) -> Backend:
     by_name = find_backend(output) if output else None
     if by_name is not None and not has_suffix(backend, output or ""):
         raise click.UsageError(f"the name of `{output}` asks for the target {by_name.name}, and --target says {target}")
+    # a pipe takes binary data, but a terminal would show it
     if backend.is_binary and (output is None or (output == "-" and sys.stdout.isatty())):
         raise click.UsageError(f"{backend.artifact} is not text: give -o NAME{backend.suffix}")
     return backend

@@ -95,6 +95,7 @@ def _check_runtime(options: CompileOptions) -> None:
         raise click.UsageError(f"--for {runtime} is for --stream T: the runtime gives a model its tokens in pieces")
     if options.target not in (None, "onnx"):
         raise click.UsageError(f"--for {runtime} writes an ONNX model: it goes without --target {options.target}")
+    # a name with the ending of a backend is a file, and this needs a folder
     if output is None or output == "-" or find_backend(output) is not None:
         raise click.UsageError(f"--for {runtime} writes several files: give -o FOLDER")
 

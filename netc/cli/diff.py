@@ -92,6 +92,7 @@ def _format_lines(comparison: Comparison, width: int, quotients: Quotients) -> I
             yield from _wrap_text(f"    {what.ljust(names)}  ", " " * (names + 6), to_printable(short(f"{old} -> {new}")), width)
     yield ""
     for what, old, new in comparison.totals:
+        # 13 is the length of `multiply-adds`, the longest name; 2 more are the gap
         yield from _wrap_text(f"{what.ljust(13)}  ", " " * 15, short(f"{old} -> {new}" if old != new else old), width)
     legend = ", ".join(quotients.make_legend())
     if legend:

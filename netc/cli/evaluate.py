@@ -111,4 +111,5 @@ def format_metric(value: float) -> str:
         return f"{value:,}"
     if math.isnan(value):
         return "-"
+    # four decimals of a smaller number would be zeros
     return f"{value:.4f}" if 0.001 <= abs(value) < 1000 or not value else f"{value:.4g}"

@@ -24,9 +24,9 @@ from .command_failure import FAILED
 from .report import report_diagnostics
 from .terminal import write_error
 
-INTERNAL = 70
-INTERRUPTED = 130
-NOBODY_READS = 141
+INTERNAL = 70  # EX_SOFTWARE of sysexits.h
+INTERRUPTED = 130  # 128 + SIGINT, as a shell reports it
+NOBODY_READS = 141  # 128 + SIGPIPE
 
 
 def report_exception(error: BaseException) -> int:
@@ -34,6 +34,7 @@ def report_exception(error: BaseException) -> int:
     if was_interrupted() or _is_interrupted(error):
         return INTERRUPTED
     match error:
+        # click shows these itself, and exits with their code
         case click.ClickException():
             raise error
         case BrokenPipeError():  # `netc ops | head`: the reader has seen enough, so there is nothing to report

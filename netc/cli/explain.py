@@ -18,6 +18,7 @@ def command(code: str | None) -> None:
     if code is None:
         write_text("\n".join(wrap_rows(list_titles())))
         return
+    # people copy the code with the word in front of it: `error[unknown-operator]`
     text = read_page(code.strip().removeprefix("error[").removeprefix("warning[").removesuffix("]"))
     if text is None:
         raise click.UsageError(_unknown_code(code, known()))

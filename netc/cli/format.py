@@ -53,5 +53,6 @@ def _report_changes(changed: list[str], check: bool) -> None:
         for path in changed:
             write_text(path)
         write_status(f"{len(changed)} to format" if changed else "all in order")
+    # for standard input, the formatted text is the output
     elif changed and changed != ["-"]:
         write_status(f"{len(changed)} file{'s' if len(changed) > 1 else ''} formatted")

@@ -98,6 +98,7 @@ def _load_generator(
         return make_run_generator(load_run(path), tokenizer, runtime, device)
     model = compile_spec(make_reader(path, text), choice)
     note_random_parameters(model, weights is not None)
+    # `--seed` draws tokens, so random parameters have the seed 0 that the note names
     return make_generator(model, weights, 0 if weights is None else None, tokenizer, runtime, device)
 
 
@@ -137,6 +138,7 @@ def _print_tokens(prompt: str, generated: Iterable[Token]) -> None:
     except ValueError as error:
         raise CommandFailed(str(error)) from None
     finally:
+        # after an error or Ctrl-C too, so that the next message begins on a line of its own
         sys.stdout.write("\n")
     seconds = time.perf_counter() - first
     # The first token also computes the prompt, so it says nothing about the speed of the others.

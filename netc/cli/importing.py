@@ -80,6 +80,7 @@ def command(
     from ..importing.proof import NotProved
     from ..importing.run_import import import_spec
 
+    # a folder that is named like a model file has a message of its own: it is not a file
     if os.path.isdir(source) and get_suffix(source) not in (".onnx", ".pt2"):
         _refuse_options_of_files(arguments=arguments, set=values, output_name=outputs, train=train, dequantize=dequantize)
         check_writable(output)

@@ -24,5 +24,6 @@ def command(stdio: bool) -> None:
         ended = run_server()
     except InvalidMessage as error:
         raise CommandFailed(f"what comes on standard input is not the protocol: {error}") from None
+    # the protocol requires exit code 1 after an `exit` without a `shutdown`
     if not ended:
         click.get_current_context().exit(FAILED)

@@ -46,6 +46,7 @@ def _make_page(name: str) -> str:
 
 def _find_by_target(name: str) -> list[str]:
     """Return at most two operators with this name in a target: `nn.Linear` and `Gemm` are `dense`."""
+    # `torch.nn.Linear`, `nn.Linear` and `Linear` are the same
     wanted = name.rpartition(".")[2].lower()
     names = (
         op.name for backend in list_backends() for op in Operator.registry.values() if wanted in _split_words(backend.operator_target(op))

@@ -116,10 +116,12 @@ def _choose_device(
         raise click.UsageError(f"there is no device type `{name}`: {known}")
     if name is None and (memory is None or flops is None or bandwidth is None):
         raise click.UsageError("give --device-type, or --memory, --flops and --bandwidth")
+    # a device of unknown type: the three required numbers are set below, and its link has 25 GB/s unless `--link` is given
     device = DEVICES[name.lower()] if name is not None else Device("device", 0, {}, 0, 25 * GB, 1, 25 * GB, "")
     device = device if memory is None else replace(device, memory=memory * GB)
     device = device if flops is None else replace(device, flops={**device.flops, dtype: flops * TFLOPS})
     device = device if bandwidth is None else replace(device, bandwidth=bandwidth * GB)
+    # `--link` is one number for the devices of a machine and for the network between machines
     return device if link is None else replace(device, link=link * GB, network=link * GB)
 
 

@@ -36,6 +36,7 @@ def command(port: int, folder: str | None) -> None:
     except OSError as error:
         raise CommandFailed(f"cannot use port {port}: {error.strerror or error}") from None
     write_text(f"http://{HOST}:{serving.server_address[1]}/")
+    # standard output is buffered in a pipe, and the command does not end
     sys.stdout.flush()
     with serving:
         serving.serve_forever()

@@ -70,6 +70,7 @@ def command(run: str, values: tuple[str, ...], data: str | None, output: str | N
     check_device(device)
     predictor = start_session(lambda: load(run, device), f"`{run}`")
     with _open_standard_input(data) as path:
+        # one word that is a path is data: `netc predict run new.csv`
         if path is None and len(values) == 1 and os.path.exists(values[0]):
             path, values = values[0], ()
         samples = path if path is not None else read_values(values, predictor)
@@ -110,6 +111,7 @@ def _open_standard_input(data: str | None) -> Iterator[str | None]:
 def _predict(predictor: Predictor, samples: Any, output: str | None, batch: int, described: str | None) -> None:
     """Predict the samples batch by batch, and write them as they come."""
     columns = predictor.open_columns(samples, described)
+    # one row from the command line is shown to a person; a file with one row still gives a table
     if output is None and len(columns) == 1 and not isinstance(samples, str):
         write_text("\n".join(_format_sample(next(predictor.predict_columns(columns, batch)))))
         return

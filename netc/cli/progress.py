@@ -87,6 +87,7 @@ class Progress:
             write_text(line)
             sys.stdout.flush()
         else:
+            # through the bar's console, which draws the bar again below the line
             self._bar.console.print(line, highlight=False, markup=False)
 
     def _start_bar(self, report: Report) -> None:
@@ -96,6 +97,7 @@ class Progress:
 
         columns = ("{task.completed}/{task.total}", "{task.fields[words]}", "{task.fields[speed]}")
         console = Console(no_color=not has_colors(sys.stdout), highlight=False)
+        # rich would take brackets in the name of a metric for markup
         texts = [TextColumn(c, markup=False) for c in columns]
         self._bar = Bar(BarColumn(24), *texts, TimeRemainingColumn(compact=True), console=console, transient=True)
         self._task = self._bar.add_task("", total=report.steps, words="", speed="")

@@ -78,6 +78,7 @@ def _make_sarif_region(span: Span) -> dict[str, int]:
 
 def _format_github_command(diagnostic: Diagnostic) -> str:
     region = _make_sarif_region(diagnostic.span)
+    # GitHub's word for a note
     severity = "notice" if diagnostic.severity == "note" else diagnostic.severity
     where = f"file={_escape_github_property(diagnostic.span.file.name)},line={region['startLine']},col={region['startColumn']}"
     text = "\n".join((diagnostic.message, *(f"help: {h}" for h in diagnostic.help)))
@@ -86,6 +87,7 @@ def _format_github_command(diagnostic: Diagnostic) -> str:
 
 def _escape_github_text(text: str) -> str:
     """Escape the text of a workflow command. Control characters are escaped too, because GitHub shows the text in a log."""
+    # percent signs first, because the other escapes contain one
     return "%0A".join(escape_controls(line.expandtabs(TAB)) for line in text.replace("%", "%25").replace("\r", "%0D").split("\n"))
 
 

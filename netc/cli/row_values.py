@@ -38,10 +38,12 @@ def _split_row(text: str, predictor: Predictor) -> dict[str, list[str]]:
     """Return the values of a row that are separated by commas, by column."""
     cells = _split_cells(text)
     counts = {name: _count_numbers(shape) for name, shape in predictor.column_shapes.items()}
+    # the only column takes a sequence of any length, so all cells are its own
     if len(counts) == 1 and None in counts.values():
         return dict.fromkeys(counts, cells)
     needed = sum(count or 0 for count in counts.values())
     if None in counts.values() or len(cells) != needed:
+        # a word that begins like a number is a row that is too short; any other is a misspelled path
         if len(cells) == 1 and not re.match(r"[-+.\d]", text):
             raise CommandFailed(f"`{text}` is neither a file nor a row of values", _list_columns(predictor))
         raise CommandFailed(f"a row has {needed} values, and `{text}` has {len(cells)}", _list_columns(predictor))

@@ -298,6 +298,7 @@ def refuse_overwriting(output: str | None, *inputs: str | None) -> None:
 def _is_same_file(path: str, other: str) -> bool:
     try:
         return os.path.samefile(path, other)
+    # the output does not exist yet, or a name contains a NUL
     except (OSError, ValueError):
         return False
 

@@ -134,6 +134,7 @@ def _write_rows(rows: list[Row], form: str | None) -> None:
             return
     names = [name for name in rows[0] if name != ERROR or any(row[ERROR] for row in rows)]
     cells = [[_format_cell(row[name]) for name in names] for row in rows]
+    # costs with symbolic sizes are formulas, and are aligned to the right as numbers are
     numbers = [all(isinstance(row[name], int | float | None) for row in rows) or name in COSTS for name in names]
     lines = align_columns([TITLES.get(name, name) for name in names], cells, numbers)
     write_text(style_table("\n".join(truncate_line(line, get_table_width(sys.stdout)) for line in lines)))

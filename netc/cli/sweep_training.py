@@ -52,8 +52,10 @@ def train_combinations(
         results = {} if result is None else result.results
         rows.append({**values, **size_and_steps, **results, ERROR: code, "run": run_folder})
         if result is not None:
+            # the warnings of the spec once, not again for each combination
             report_diagnostics(result.diagnostics if len(rows) == 1 else (), "text", sys.stderr)
             write_status(f"{run_folder}: {result.summary().splitlines()[0]}")
+    # a failed combination has no results, but all rows of a CSV need the same keys
     names = list(dict.fromkeys(name for row in rows for name in row if name not in ("run", ERROR)))
     return [{name: row.get(name) for name in (*names, ERROR, "run")} for row in rows]
 
@@ -95,4 +97,5 @@ def name_folder(values: Mapping[str, str]) -> str:
     name = re.sub(r"[^\w.=,+-]+", "_", full_name)
     if name == full_name and len(name) <= MAX_FOLDER_NAME:
         return name
+    # 9: the dash and the 8 digits of the hash
     return f"{name[: MAX_FOLDER_NAME - 9]}-{hashlib.sha256(full_name.encode()).hexdigest()[:8]}"

@@ -83,6 +83,7 @@ def command(
 
     `netc train --resume RUN` continues a stopped run. To train on several processes, run `torchrun --nproc-per-node 2 -m netc train ...`.
     """
+    # None, because `train_file` refuses any setting, even an empty one, when it resumes a run
     wishes |= {name: wishes[name] or None for name in ("columns", "data_options")}
     options = {"section": section, "model": model, "params": params, "dims": dims, "allow_paths": allow_paths, **wishes}
     _check_usage(output, resume, options)
@@ -95,6 +96,7 @@ def command(
     with _report_early_end(), Progress() as progress, _open_tensorboard(folder, tensorboard) as board:
         on_report = _make_fan_out(reports.append, progress, *([board] if board is not None else []))
         result = train_file(path, text, choice, section, folder, resume is not None, on_report, note=write_note, **wishes)
+    # one of several processes prints the result
     if not is_first():
         return
     report_diagnostics(result.diagnostics, "text", sys.stderr)

@@ -15,6 +15,7 @@ PRECISIONS = ("fp32", "bf16", "fp16")
 
 def training_options(function: F) -> F:
     """Add `--data`, `--epochs` and the other keyword arguments of `train_file`, and `--section`. Training begins with `--weights`."""
+    # click lists the option that was added last first
     for option in reversed(_OPTIONS):
         function = option(function)
     return checkpoint_options(function)
@@ -45,6 +46,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--precision", type=click.Choice(PRECISIONS), help="Precision of the forward and backward passes, with torch.amp. [default: fp32]"
     ),
+    # None, not False: an absent flag keeps the setting of a run that is resumed
     click.option("--compile", is_flag=True, default=None, help="Compile the model with torch.compile."),
     click.option(
         "--checkpoint-every",

@@ -49,6 +49,7 @@ def show_sample_progress(total: int) -> Iterator[Callable[[Iterable[V]], Iterabl
         done = 0
         for batch in batches:
             yield batch
+            # counted after `yield`, when the batch has been written
             done += len(batch)
             bar(done, total)
 

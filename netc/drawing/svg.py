@@ -110,7 +110,7 @@ def _render_outline(placed: PlacedBox) -> str:
     if box.frame is not None:
         return f'<rect class="frame{change}" {area} rx="10"/>'
     kind = get_kind(box.family)
-    # a second outline, drawn first and moved a little, shows that it stands for several stages
+    # a second outline, drawn first and moved a little, shows that the box stands for several stages
     shadow = "".join(
         f'<rect class="box {kind}" x="{_fmt(placed.x + d)}" y="{_fmt(placed.y + d)}" width="{wide}" height="{high}" rx="6"/>'
         for d in ((3.5,) if box.times > 1 else ())
