@@ -21,6 +21,7 @@ _STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "SCAN", "IN",
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
 _CONSTANTS = frozenset(("LBRACK", "STRING", "TRUE", "FALSE"))
 _DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
+_BETWEEN_VALUES = frozenset(("ELSE", "AND", "OR"))
 _NAME_FOLLOWS = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
 _FREEZE_HELP = "freeze what is in parentheses: `(repeat 2 { ... }) trainable=false`"
 _CHAIN_HELP = ("write `a < b and b < c`, or `logical_and(a < b, b < c)` for tensors",)
@@ -45,7 +46,11 @@ def _explain_keyword_as_name(stop: Stop) -> Diagnostic | None:
     token, previous = stop.token, stop.previous
     if previous is None:
         return None
-    if token.type in ("EQUALS", "ASSIGN") and previous.text in load_tables().keywords and previous.type not in ("TRUE", "FALSE"):
+    is_assigned = token.type in ("EQUALS", "ASSIGN")
+    if is_assigned and previous.type in _BETWEEN_VALUES:  # the word was allowed there, so it is no name: `2 if a else=1`
+        help, edits = (f"leave out the `{token.text.strip()}`",), (Edit(stop.span, " "),)
+        return errors.syntax_error(stop.span, f"expected a value after `{previous.text}`, found `=`", help=help, edits=edits)
+    if is_assigned and previous.text in load_tables().keywords and previous.type not in ("TRUE", "FALSE"):
         return errors.reserved_word(stop.span_of(previous), previous.text)
     if token.text in load_tables().keywords and (previous.type in _NAME_FOLLOWS or (previous.type == "COLON" and stop.first.type == "USE")):
         return errors.reserved_word(stop.span, token.text)
@@ -340,7 +345,8 @@ def _explain_stray_argument(stop: Stop, previous: Token) -> Diagnostic:
             # `input 3 x -1 2`: nothing says where the stage begins, so parentheses would only be the next error.
             is_stage = "INPUT" not in kinds[max((i for i, kind in enumerate(kinds) if kind == "ARROW"), default=0) :]
             return errors.negative_arguments(stop.span_between(minus.start, previous.end), [previous.text], is_stage)
-    if previous.type != "NAME" or not stop.has_in_statement("INPUT"):
+    is_value = [token.type for token in stop.tokens_before[-2:-1]] == ["EQUALS"]  # `dtype=float32 3`: the word belongs to its argument
+    if previous.type != "NAME" or is_value or not stop.has_in_statement("INPUT"):
         return errors.syntax_error(stop.span, message, help=("write arguments after the name of a stage",))
     help = f"separate stages with `->`: `-> {previous.text} {stop.token.text}`"
     edits: tuple[Edit, ...] = (Edit(stop.span_between(previous.start, previous.start), "-> ", safe=False),)
