@@ -339,3 +339,12 @@ def test_a_model_without_kernels_says_what_helps() -> None:
     """ONNX Runtime's own class, which programs catch, with a text that is a sentence."""
     with pytest.raises(NoKernel, match=r"^ONNX Runtime cannot load the model: .*Conv.*; .*few kernels for it on a CPU, where float16 runs"):
         netc.compile("input 3x8x8 bfloat16 -> conv 4 3").session()
+
+
+def test_a_session_of_a_file_reads_it_once(tmp_path: Path) -> None:
+    """The nodes are needed for inputs without elements only, and a server calls a session thousands of times."""
+    path = tmp_path / "m.onnx"
+    netc.compile("x = input 2; y = x * 2").save(path)
+    session = OnnxSession(path)
+    path.unlink()
+    assert np.asarray(session(np.ones((1, 2), np.float32))).tolist() == [[2, 2]]

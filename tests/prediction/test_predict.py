@@ -7,6 +7,7 @@ import io
 import shutil
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 import torch
@@ -16,6 +17,7 @@ import netc
 from netc.cli import cli
 from netc.compiler.errors.run_errors import RunError
 from netc.compiler.errors.weight_errors import WeightsNote
+from netc.prediction.prediction_files import list_json
 from netc.prediction.unfit_data import UnfitData
 
 SPEC = """measures = input 2
@@ -187,3 +189,9 @@ def test_run_of_a_file_whose_name_is_no_identifier(folder: Path, tmp_path: Path,
     expected = netc.load(folder / "run")(folder / "new.csv")
     result = netc.load(tmp_path / "run")(folder / "new.csv")
     np.testing.assert_allclose(result["probability_oak"], expected["probability_oak"], atol=1e-5)
+
+
+def test_arrays_of_names_and_of_bfloat16_are_json_lists() -> None:
+    """A class name for each pixel is a list of names, and bfloat16, which NumPy does not have, is numbers."""
+    assert list_json(np.array([["ash", None], ["oak", "oak"]], object)) == [["ash", None], ["oak", "oak"]]
+    assert list_json(np.array([1.5, np.nan]).astype(ml_dtypes.bfloat16)) == [1.5, None]
