@@ -16,6 +16,9 @@ from netc.compiler.dims import make_symbol
 from netc.compiler.frontends.composites import definition_patterns
 from netc.compiler.frontends.composites.definition_patterns import RECOGNIZED, find_patterns, make_patterns
 from netc.compiler.frontends.composites.pattern_matching import UnusablePattern
+from netc.compiler.frontends.composites.tensor_terms import Terms
+from netc.compiler.frontends.torch import from_module
+from netc.compiler.ir.graph import OpNode
 from netc.compiler.ops import Operator
 from netc.compiler.ops.element_types import FLOATS
 from netc.compiler.ops.kinds import NUMBER
@@ -160,3 +163,16 @@ def test_what_cannot_be_recognized_is_refused(operator: type[Operator], why: str
     monkeypatch.setattr(operator, "name", "unusable")  # later than the class, so that it is not registered
     with pytest.raises(UnusablePattern, match=why):
         find_patterns(operator(), X)
+
+
+def test_a_term_is_small_where_each_step_reads_its_input_several_times() -> None:
+    # A delta rule in place, as in Qwen3.5, has 63 such steps. Written out, the term of the last one would have 5**10 operators.
+    def steps(m: nn.Module, x: Tensor, gate: Tensor) -> Tensor:
+        for _ in range(12):
+            x = x * x.sin() + x.cos() * x.tanh() - x
+        return x + gate
+
+    graph = from_module(Module(steps), (torch.randn(2, 8), torch.randn(2, 8))).program.main
+    makers = {id(value): node for node in graph.nodes if isinstance(node, OpNode) for value in node.outputs}
+    terms = Terms(lambda value: makers.get(id(value)), graph.outputs[0])
+    assert len(repr(terms.term)) < 200_000

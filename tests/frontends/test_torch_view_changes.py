@@ -138,6 +138,14 @@ def change_constant(x: Tensor) -> Any:
     return y + x * scale
 
 
+def change_nothing(x: Tensor) -> Any:
+    y = x.clone()
+    y[..., 8:].mul_(2)
+    y.transpose(1, 2)[:0] = 1
+    y[..., 2 : x.shape[-1]] += 1
+    return y
+
+
 def change_squeezed(x: Tensor) -> Any:
     y = x.sum(1, keepdim=True)
     y.squeeze(1)[:, 0] = 0.5

@@ -24,6 +24,9 @@ from ...ops.shape import Permute, Transpose
 _DEEPEST = 10
 """The depth to which a tensor is looked into. No definition has more operators one after another."""
 
+_LARGEST = 500
+"""The number of operators that a term may have. No definition has a tenth of it."""
+
 
 class Term(Record):
     """One of the kinds below."""
@@ -115,12 +118,14 @@ class Terms:
     """The term of one tensor, and the terms of the tensors that it is computed from.
 
     `maker` returns the operator whose first result a tensor is, or None for a tensor that is not looked into. Tensors that are `_DEEPEST`
-    operators away are not looked into either, so that a term is small however deep the network is.
+    operators away, or computed by more than `_LARGEST`, are not looked into either, so that a term is small however deep the network is.
     """
 
     def __init__(self, maker: Callable[[Value], OpNode | None], root: Value) -> None:
         self._makers, self._root = _find_makers(maker, root), root
         self._known: dict[int, Term] = {}
+        self._sizes: dict[int, int] = {}
+        """The number of operators in the term of each tensor, each counted as often as the term has it."""
         self._values: dict[Term, Value] = {}
         self.term = self._make_term(root)
 
@@ -156,6 +161,9 @@ class Terms:
         if id(value) not in self._known:
             node = self._makers.get(id(value))
             term = (None if node is None else self._make_node_term(node)) or Leaf(id(value))
+            self._sizes[id(value)] = 1
+            if node is not None and not isinstance(term, Leaf):
+                self._sizes[id(value)] += sum(self._sizes[id(operand)] for operand in node.inputs)
             self._known[id(value)] = term
             self._values.setdefault(term, value)
         return self._known[id(value)]
@@ -165,6 +173,9 @@ class Terms:
         if node.specs or not node.inputs or not node.outputs[0].type.dtype.is_float:
             return None
         inputs = [self._make_term(value) for value in node.inputs]
+        # A step that reads its input three times triples the term: a chain of 60 such steps would have no end.
+        if sum(self._sizes[id(value)] for value in node.inputs) > _LARGEST:
+            return None
         match node.op:
             case Detach():
                 return _make_call_term(node, inputs)

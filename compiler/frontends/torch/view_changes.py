@@ -25,6 +25,7 @@ from operator import getitem
 import torch
 from torch.fx import GraphModule, Node
 
+from .node_targets import is_empty
 from .view_inverses import NotInvertible, is_whole_view, write_part
 from .views import find_viewed_tensor, is_in_place
 
@@ -74,7 +75,8 @@ class _Rewriter:
             if node in self.viewed:
                 viewed = self.viewed[node]
                 self.operands[node] = self.current.get(viewed, viewed)
-            target = self.viewed.get(node) if is_in_place(node) else None
+            # A change of a view without elements, such as `x[..., 8:]` of 8 columns, changes nothing.
+            target = self.viewed.get(node) if is_in_place(node) and not is_empty(node) else None
             if target is not None:
                 self._record_change(node, target)
             self.members.setdefault(self._find_root(node), []).append(node)
