@@ -39,6 +39,7 @@ class SlopesKind(Kind["Dim | str"]):
         return value if isinstance(value, str) and value in self.words else SIZE.convert_value(value)
 
 
+# `x` is Input(FLOATS) by default. An activation that declares NUMBERS has an integer kernel in PyTorch, `leaky_relu` for one has none.
 class Relu(Activation):
     """`max(x, 0)`."""
 
@@ -125,6 +126,7 @@ class Celu(Activation):
     examples = ("input 3 -> celu 2",)
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        # `x / alpha`: PyTorch raises a ZeroDivisionError here.
         if self.alpha == 0:
             raise OperatorError(BadArgument(self.name, "alpha", "0", "must not be 0"), argument_location("alpha"))
         return super().infer_types(inputs)
@@ -325,6 +327,7 @@ class Glu(Activation):
         (x,) = super().infer_types(inputs)
         axis = normalize_axis(self.name, self.axis, x)
         size = x.shape[axis]
+        # A symbolic size needs a proof that it is even: PyTorch would refuse an odd one only at run time.
         half = inputs.facts.exact_div(size, 2)
         if half is None and inputs.facts.divides(2, size) is None:
             raise OperatorError(UnprovableMultiple(self.name, 2, size, suggest_divisibility(2, size)), argument_location("axis"))

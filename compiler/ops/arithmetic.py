@@ -64,6 +64,7 @@ class BinaryOperator(NumberOrTensor):
     other = Input(or_number=True, either_side=True)
 
 
+# PyTorch has no kernels for powers, remainders and rounded quotients of booleans.
 def refuse_bool(operator: str, inputs: OpInputs, dtype: DType) -> None:
     if dtype == BOOL:
         raise OperatorError(NeedsNumber(operator, inputs.x), inputs.at("x"))
@@ -96,6 +97,7 @@ class Sub(BinaryOperator):
     examples = ("x = input 3; 1 - x", "x = input 3; y = input 3; x - y")
 
     def refuse_types(self, inputs: OpInputs, dtype: DType) -> None:
+        # Not the common type, as elsewhere: PyTorch refuses to subtract a boolean even from a float.
         for index, x in enumerate(inputs):
             if x.dtype == BOOL:
                 raise OperatorError(NeedsNumber(self.name, x), input_location(index))
@@ -230,6 +232,7 @@ class Clamp(Operator):
         bounds = {name: value for name, value in (("min", self.min), ("max", self.max)) if value is not None}
         if not bounds:
             raise OperatorError(BadArgument(self.name, "min", "neither", "must be given, or `max`"), STAGE)
+        # A bound takes part in the promotion: integers clamped to 0.5 are floats, and booleans clamped to 0 are int64.
         dtype = result_type((x,), bounds.values())
         if dtype == BOOL:
             raise OperatorError(NeedsNumber(self.name, x), inputs.at("x"))

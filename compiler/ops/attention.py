@@ -84,6 +84,7 @@ class Attention(CausalOperator):
     """
 
     name = "attention"
+    # The last `masked_fill` is for queries that may see no key: a softmax of -inf alone is NaN, and PyTorch returns 0 for them.
     definition = """
         let heads = q.shape[-3] if q.rank > 2 else 1
         let factor = scale if given(scale) else q.shape[-1] ** -0.5
@@ -136,6 +137,7 @@ class Attention(CausalOperator):
 
     def is_grouped(self, inputs: OpInputs) -> bool:
         """Whether several heads of queries share one head of keys or values."""
+        # Without a third axis from the end there are no heads to share.
         if any(t.rank < 3 for t in inputs.types[:3]):
             return False
         facts = inputs.facts
@@ -183,6 +185,7 @@ class Attention(CausalOperator):
             raise OperatorError(
                 BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice_), argument_location("causal")
             )
+        # PyTorch takes a float32 mask next to queries of any float type, but no other mix of float types.
         if mask.dtype not in (BOOL, FLOAT32, dtype):
             raise OperatorError(MaskType(self.name, f"bool or {dtype}", mask), inputs.at("mask"))
         fits = 2 <= mask.rank <= len(scores)

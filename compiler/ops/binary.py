@@ -25,6 +25,7 @@ class Atan2(Pair):
     examples = ("y = input 3; x = input 3; (y, x) -> atan2",)
 
     def result_type(self, operands: DType) -> DType:
+        # Unlike `hypot` below, PyTorch computes the angles of integers, in float32.
         return operands if operands.is_float else FLOAT32
 
 
@@ -32,6 +33,7 @@ class _FloatPair(Pair):
     """A function of two tensors, at least one of which is a float."""
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        # The common type, since one float is enough: PyTorch converts the other tensor, but has no kernel for two of integers.
         if not result_type(inputs).is_float:
             raise OperatorError(NeedsFloat(self.name, inputs.x), inputs.at("x"))
         return super().infer_types(inputs)
@@ -78,6 +80,7 @@ class Lerp(Operator):
     examples = ("x = input 3; y = input 3; (x, y) -> lerp 0.25", "x = input 3; y = input 3; w = input 3; (x, y, w) -> lerp")
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        # PyTorch interpolates half types in float32, so the weight may be a number that only float32 holds.
         computed = inputs.x.with_dtype(FLOAT32) if inputs.x.dtype.size == 2 else inputs.x
         require_exact_scalar(self.name, computed, self.weight, "weight")
         return (inputs.x.with_shape(broadcast_all([t.shape for t in inputs], inputs.facts, self.name, "interpolate between")),)

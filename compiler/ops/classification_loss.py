@@ -38,6 +38,7 @@ class _OfLabels(Loss):
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         x = inputs.x
+        # `[N]` would pass as the scores of one sample with N classes.
         if x.rank == 1 and x.is_batch:
             raise OperatorError(WrongRank(self.name, CLASSES, x), inputs.at("x"))
         self.refuse_target(inputs)

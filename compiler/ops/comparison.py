@@ -108,6 +108,7 @@ class LogicalXor(Logic):
 class Predicate(Pointwise):
     """A boolean for each element."""
 
+    # Integers and booleans too, as in PyTorch, which answers without looking at them.
     x = Input()
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
@@ -146,7 +147,7 @@ class Where(Operator):
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         dtype = self.operand_type(inputs)
-        # PyTorch makes a half type of a float32 without asking.
+        # `torch.where` refuses no number for half types: whatever float32 holds is converted, to infinity if need be.
         require_exact_scalar(self.name, inputs.x.with_dtype(compute_dtype(dtype)), self.other, "other")
         shape = broadcast_all([t.shape for t in inputs], inputs.facts, self.name, "choose between")
         return (TensorType(dtype, shape),)

@@ -85,8 +85,10 @@ class ParamOperator(Operator):
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         _refuse_empty(self.name, self.shape)
         for axis, size in enumerate(self.shape):
+            # A module allocates its parameters when it is made, before the first input fixes any symbol.
             if isinstance(size, SymDim):
                 raise OperatorError(SymbolicParameterShape(self.shape, axis), argument_location("shape"))
+        # `nn.Parameter` refuses integers and booleans, because only floating-point tensors have gradients.
         if self.trainable and not self.dtype.is_float:
             raise OperatorError(UntrainableType(self.dtype), argument_location("dtype"))
         check_init(self.init, self.shape, self.dtype, "init")
@@ -131,6 +133,7 @@ class TableOperator(Operator):
 
     @property
     def numbers(self) -> tuple[Any, ...]:
+        # To `args`, the formula is one opaque value, so its numbers are listed here and replaced below.
         return (*super().numbers, *(p.value for p in iterate_parts(self.formula) if isinstance(p, Const)))
 
     def substitute_values(self, places: Mapping[str, Any]) -> Self:
@@ -154,6 +157,7 @@ class TableOperator(Operator):
         if self.labeled and not self.is_static:
             raise OperatorError(SymbolicBuffer(self.shape), argument_location("shape"))
         for part in iterate_parts(self.formula):
+            # Every backend computes integer formulas in int64, in which a larger number would wrap.
             if isinstance(part, Const) and isinstance(part.value, int) and not -_LARGEST - 1 <= part.value <= _LARGEST:
                 raise OperatorError(LargeNumber(part.value, _LARGEST), argument_location("formula"))
         for part in iterate_parts(fold_formula(self.formula)):  # `i % (2 * 2 // 2)` is `i % 2`, whose divisor is known

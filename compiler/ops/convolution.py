@@ -78,6 +78,7 @@ class Conv(_Convolution):
         x = self._check_input(inputs)
         windows = self.make_windows(x)
         stride = max(w.stride for w in windows)
+        # `F.conv2d` refuses a stride with "same": the padding that keeps sizes divided by it would depend on the size of the input.
         if self.padding == "same" and stride != 1:
             problem = BadArgument(self.name, "stride", str(stride), "must be 1 with `padding=same`", self._suggest_padding(windows))
             raise OperatorError(problem, argument_location("stride"))
@@ -99,6 +100,7 @@ class Conv(_Convolution):
 
     def _check_padding(self, x: TensorType, windows: tuple[Window, ...], facts: Facts) -> None:
         least = min(window.before for window in windows)
+        # PyTorch's convolutions refuse negative padding. The other modes pad by `F.pad` first, which cuts off.
         if self.padding_mode == "zeros" and least < 0:
             needed = "must be at least 0 with `padding_mode=zeros`"
             raise OperatorError(

@@ -84,6 +84,7 @@ class Diff(Operator):
             raise OperatorError(WrongRank(self.name, "at least one axis", x), inputs.at("x"))
         axis = normalize_axis(self.name, self.axis, x)
         shape = (*x.shape[:axis], x.shape[axis] - self.n, *x.shape[axis + 1 :])
+        # PyTorch returns an empty tensor here. For why netc refuses it, see docs/decisions/060-empty-sizes.md.
         if inputs.facts.is_at_least(shape[axis], 1) is False:
             raise OperatorError(EmptyResult(self.name, shape, axis), argument_location("n"))
         return (x.with_shape(shape),)

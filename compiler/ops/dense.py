@@ -55,6 +55,7 @@ class Bilinear(WithBias):
     name = "bilinear"
     drawn = "uniform within +-1 / sqrt(size of the last axis of `a`), weight and bias"
     takes_activation = True
+    # The words differ from `m` to `n` because only the last axes may differ: nothing before them broadcasts.
     a = Input(FLOATS, axes("... m", "at least one axis"))
     b = Input(FLOATS, axes("... n", "at least one axis"), like="a")
     as_tensors = ("weight", "bias")
@@ -89,6 +90,7 @@ class Bilinear(WithBias):
     def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The product with the first tensor, and then the product with the second."""
         first, second = inputs.a.shape[-1], inputs.b.shape[-1]
+        # `a^T W_o` takes `first * second` multiply-adds, and the product of that row with `b` takes `second` more.
         return numel(results[0].shape) * (first + 1) * second
 
 
@@ -194,12 +196,14 @@ class EmbeddingBag(_LookUp):
                 problem = BadArgument(self.name, "include_last_offset", "true", "needs `offsets`")
                 raise OperatorError(problem, argument_location("include_last_offset"))
             return inputs.indices.shape[0]
+        # The last offset only marks the end of the last bag, so it begins none.
         count = inputs.offsets.shape[0] - self.include_last_offset
         if inputs.facts.is_at_least(count, 1) is False:
             raise OperatorError(WrongSize(self.name, "offsets of at least one bag", inputs.offsets), inputs.at("offsets"))
         return count
 
     def _check_weights(self, weights: TensorType, inputs: OpInputs) -> None:
+        # PyTorch supports weights for sums only.
         if self.mode != "sum":
             raise OperatorError(BadArgument(self.name, "mode", f"`{self.mode}`", "must be `sum` with weights"), argument_location("mode"))
         if weights.dtype != self.dtype:

@@ -73,12 +73,14 @@ class DiagEmbed(Layout):
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         x = inputs.x
         shape = list(x.shape[:-1])
+        # The lower axis first: both count in the result, and each insertion moves the axes after it.
         for axis in sorted(self.matrix_axes(x)):
             shape.insert(axis, self.side_length(x))
         return (x.with_shape(tuple(shape)),)
 
     def matrix_axes(self, x: TensorType) -> tuple[int, int]:
         """Return the axes of the rows and the columns in the result, counted from the front."""
+        # The result has one axis more than the input, so negative axes count from another end.
         return _two_axes(self, x.with_shape((*x.shape, 1)))
 
     def side_length(self, x: TensorType) -> Dim:

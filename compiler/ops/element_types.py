@@ -51,6 +51,7 @@ def _of_kinds(*kinds: str) -> tuple[str, ...]:
 
 
 def _not_an_index(operator: str, found: TensorType) -> Problem:
+    # An int8 index needs a cast, a float index another tensor, so the two have different messages.
     return NarrowIndices(operator, found) if found.dtype.is_integer else NeedsInteger(operator, found)
 
 
@@ -63,6 +64,7 @@ INTEGERS = ElementTypes(_of_kinds("int", "uint"), NeedsInteger, "integer")
 BOOLS = ElementTypes(("bool",), NeedsBool, "bool")
 NUMBERS = ElementTypes(_of_kinds("float", "int", "uint"), NeedsNumber, "float or integer")
 ANY = ElementTypes(tuple(DTYPES), NeedsNumber, "any type")
+# Images as they are stored, which `upsample` takes without a cast.
 BYTES = ElementTypes(("uint8",), NeedsInteger, "uint8")
 LONGS = ElementTypes(("int64",), _not_a_long_index, "int64")
 INDICES = ElementTypes(("int64", "int32"), _not_an_index, "int64 or int32")

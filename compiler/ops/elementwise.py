@@ -69,6 +69,7 @@ class Trunc(Numeric):
     examples = ("input 3 -> trunc",)
 
 
+# From here on `x = Input()` lets booleans in too, as in PyTorch, which has no kernels for them for the functions above.
 class Sign(Numeric):
     """-1, 0 or 1."""
 
@@ -86,6 +87,7 @@ class Square(Numeric):
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer_types(inputs)
+        # `torch.square` is a power with the integer exponent 2, which makes int64 of booleans.
         return (x.with_dtype(INT64) if x.dtype == BOOL else x,)
 
 

@@ -24,6 +24,7 @@ from .windows import Window, compute_sizes
 def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, inputs: OpInputs, name: str) -> Dim:
     """Return `size / by`, or refuse it if it is not an integer. For the message, `noun` is a word such as `channels`, and `blocks` a phrase
     such as `blocks of 2x2`."""
+    # `exact_div` also divides symbolic sizes: `12 * H` channels by 4 are `3 * H`.
     quotient = inputs.facts.exact_div(size, by)
     if quotient is not None:
         return quotient

@@ -107,6 +107,7 @@ class _Writing(Operator):
         require_within(self.name, inputs, "x", axis)
         if "src" in inputs:
             require_same_rank(self.name, inputs, "src", "values to write")
+            # PyTorch reads `src` at the positions of the index alone, so it may be larger than the index.
             require_within(self.name, inputs, "src")
         return (x,)
 
@@ -234,6 +235,7 @@ class OneHot(Layout):
     """A new last axis that is 1 at the index and 0 elsewhere."""
 
     name = "one_hot"
+    # `F.one_hot` is the one look-up that refuses int32.
     indices = Input(LONGS)
     classes = Arg(SIZE, positional=True, alias="num_classes")
     dtype = Arg(DTYPE, default=INT64)

@@ -231,6 +231,7 @@ class DTypeKind(Kind[DType]):
         return "an element type such as `float32`"
 
     def convert_value(self, value: object) -> DType:
+        # `cast float32` in a text passes a word, `cast x.dtype` an element type.
         if isinstance(value, DType):
             return value
         if not isinstance(value, str) or value not in DTYPES:
@@ -291,6 +292,7 @@ ANY_SCALAR = AnyScalarKind()
 FLAG = FlagKind()
 STRING = StringKind()
 DTYPE = DTypeKind()
+# Not `varies`: another axis makes other shapes, so its value cannot stay a formula.
 AXIS = IntKind()
 AXES = ListKind(AXIS, scalar=True, least=1)
 SIZES = SizesKind(1)

@@ -29,6 +29,7 @@ class _Signed(Loss):
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         target = inputs.target
+        # `like` would refuse the integer targets, so only a target of floats is compared with the first input.
         if target.dtype.is_float and target.dtype != inputs.types[0].dtype:
             raise OperatorError(DTypeMismatch(self.name, inputs.types[0], target, (0, inputs.position("target"))), STAGE)
         return super().infer_types(inputs)
@@ -101,6 +102,7 @@ class TripletMarginLoss(Loss):
     anchor = Input(FLOATS, SOME_AXES)
     positive = Input(like="anchor")
     negative = Input(like="anchor")
+    # Unlike the other margins here: PyTorch refuses a triplet margin of 0.
     margin = Arg(NumberKind(above=0), default=1.0)
     p = Arg(NUMBER, default=2)
     eps = Arg(NUMBER, default=1e-6)
@@ -119,6 +121,7 @@ class MultiMarginLoss(Loss):
     x = Input(FLOATS, axes("N C", CLASSES, least=1))
     target = Input(LABELS)
     weight = Input(like="x", optional=True)
+    # PyTorch has kernels for these two powers only.
     p = Arg(IntKind(1, 2), default=1)
     margin = Arg(NUMBER, default=1.0)
     examples = ("scores = input 8 -> dense 10; label = input [] int64; (scores, label) -> multi_margin_loss",)

@@ -136,6 +136,7 @@ class MultiheadAttention(CausalOperator, WithBias):
 
     def _refuse_masks(self, inputs: OpInputs) -> None:
         query, masks, (*batch, keys, _) = inputs.query, self.mask_inputs(inputs), inputs[self.key_input(inputs)].shape
+        # PyTorch takes a float32 mask next to queries of any float type, but no other mix of float types.
         if masks and self._mask_dtype(inputs) not in (FLOAT32, query.dtype):
             raise OperatorError(MaskType(self.name, f"bool or {query.dtype}", inputs[masks[-1]]), inputs.at(masks[-1]))
         if "attn_mask" in inputs:
@@ -187,6 +188,7 @@ class MultiheadAttention(CausalOperator, WithBias):
             specs.append(ParameterSpec("in_proj_bias", (3 * features,), zeros, dtype, role="bias"))
         if self.add_bias_kv:
             specs += (ParameterSpec(f"bias_{part}", (1, 1, features), _xavier_normal(features), dtype) for part in "kv")
+        # PyTorch's module draws the input projections itself; the last one is an nn.Linear, which draws its weight its own way.
         specs.append(ParameterSpec("out_proj.weight", (features, features), fan_in_uniform(features), dtype, role="out"))
         if self.bias:
             specs.append(ParameterSpec("out_proj.bias", (features,), zeros, dtype, role="bias"))
@@ -195,6 +197,7 @@ class MultiheadAttention(CausalOperator, WithBias):
     def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products, the biases of the four projections, and three operations for each score."""
         *batch, length, features = inputs.query.shape
+        # Queries and results have the queries' length, keys and values the keys' length: two projections of each.
         biases = 2 * features * (length + inputs[self.key_input(inputs)].shape[-2]) if self.bias else 0
         scores = length * self.count_keys(inputs) * self.heads
         return 2 * self.count_multiply_adds(inputs, results) + numel(tuple(batch)) * (biases + 3 * scores)

@@ -94,6 +94,7 @@ class _TrackingNormalization(_ChannelNormalization):
         """Warn about a `momentum` from Keras or TensorFlow, where it is the weight of the old statistics; in PyTorch, it is the weight of
         the new."""
         momentum = self.momentum
+        # Keras' default is 0.99 and PyTorch's 0.1: above 0.5 the old statistics were most likely meant. 1 means "the last batch" here.
         if isinstance(momentum, (int, float)) and 0.5 < momentum < 1:
             return ((MomentumOfOld(self.name, momentum), argument_location("momentum")),)
         return ()
@@ -107,6 +108,7 @@ class _TrackingNormalization(_ChannelNormalization):
             *specs,
             ParameterSpec("running_mean", (x.shape[1],), Init("zeros"), x.dtype, trainable=False),
             ParameterSpec("running_var", (x.shape[1],), Init("ones"), x.dtype, trainable=False),
+            # PyTorch's state dicts have this counter, so published weights load by name.
             ParameterSpec("num_batches_tracked", (), Init("zeros"), INT64, trainable=False),
         )
 
@@ -125,6 +127,7 @@ class BatchNorm(_TrackingNormalization):
 
     name = "batch_norm"
     x = Input(FLOATS, axes("N C ...", "[N, C], or [N, C, ...] with one to three axes more", most=5))
+    # Unlike the other normalizations, PyTorch's batch_norm refuses an `eps` of 0 in training.
     eps = Arg(POSITIVE, default=1e-5)
     momentum = Arg(MomentumKind(), default=0.1, only_with=("track_running_stats",))
     examples = ("input 3x32x32 -> conv 8 3x3 bias=false -> batch_norm relu", "input 64 -> batch_norm")

@@ -101,6 +101,7 @@ class Operator:
     `netc.compiler` sets this hook."""
 
     def __init_subclass__(cls) -> None:
+        # From the base down: an argument that a subclass declares anew keeps its position among the inherited ones.
         declared = {name: arg for base in reversed(cls.__mro__) for name, arg in vars(base).get("signature", {}).items()}
         # `sorted` is stable: the inherited arguments come first, and `init` and others with `last` come after the
         # operator's own.
@@ -259,6 +260,7 @@ def strict_key(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(strict_key(v) for v in value)
     if isinstance(value, TracedInt):
+        # `type(value)` would tell a traced integer from a plain one, though they are the same number.
         return (int, value)
     return (float, value, copysign(1, value)) if isinstance(value, float) else (type(value), value)
 

@@ -51,6 +51,7 @@ class _Pool(Operator):
     def _refuse_beyond_input(self, inputs: OpInputs) -> None:
         """With three spatial axes, PyTorch needs the kernel of a mean to fit without padding and without `ceil_mode`."""
         x = inputs.x
+        # `avg_pool3d` and `lp_pool3d` alone have this check; with one or two axes, padding may make room for the kernel.
         if x.rank < 5:
             return
         for axis, (size, window) in enumerate(zip(x.shape[2:], self.make_windows(x), strict=True), start=2):
@@ -69,6 +70,7 @@ class _PaddedPool(_Pool):
     def make_windows(self, x: TensorType) -> tuple[Window, ...]:
         windows = super().make_windows(x)
         for window in windows:
+            # PyTorch's rule, for the kernel without its dilation: more padding could leave a window without an element.
             if 2 * window.before > window.taps:
                 shown = f"{window.before} for a kernel of {window.taps}"
                 raise OperatorError(

@@ -84,4 +84,5 @@ class KlDiv(Loss):
     def mean_divisor(self, inputs: OpInputs) -> Count | None:
         if self.reduction != "batchmean":
             return super().mean_divisor(inputs)
+        # A tensor without axes counts as one sample.
         return inputs.x.shape[0] if inputs.x.rank else 1

@@ -32,6 +32,7 @@ def result_type(tensors: Iterable[TensorType], scalars: Iterable[Scalar] = ()) -
 
 def scalar_type(scalar: Scalar) -> DType:
     """Return the element type of a number by itself."""
+    # Before the integers, because a bool is an int in Python.
     if isinstance(scalar, bool):
         return BOOL
     return FLOAT32 if isinstance(scalar, float) else INT64
@@ -41,4 +42,5 @@ def _combine_groups(higher: DType, lower: DType) -> DType:
     """Combine the element types of two groups. The first group decides within its category."""
     if higher.is_float:
         return higher
+    # A lower group never widens within a category: an int8 tensor times 300 stays int8.
     return promote_types(higher, lower) if higher == BOOL or lower.is_float else higher

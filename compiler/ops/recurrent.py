@@ -45,6 +45,7 @@ def require_sequence(operator: str, inputs: OpInputs, name: str, needed: str) ->
 def require_states(operator: str, inputs: OpInputs, states: Sequence[State]) -> None:
     """Refuse inputs after the first unless they are exactly these states, or there are none."""
     count = len(inputs) - 1
+    # PyTorch takes all states of a layer or none: it reads the two states of an LSTM from one tuple.
     if count not in (0, len(states)):
         hint = f"pass it `(x, h, c) -> {operator} ...`"
         raise OperatorError(WrongTensors(operator, f"one tensor, or it and {len(states)} states", len(inputs), hint), STAGE)
@@ -135,6 +136,7 @@ class Recurrent(WithRecurrence):
         for end, width in self.iterate_cells(inputs.x.shape[-1]):
             shapes: dict[str, Shape] = {"weight_ih": (rows, width), "weight_hh": (rows, self.units)}
             if self.bias:
+                # One bias would do. PyTorch has two because cuDNN has two, and published weights have both.
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
             if self.projection:
                 shapes["weight_hr"] = (self.projection, self.hidden)
@@ -228,6 +230,7 @@ class Gru(Recurrent):
     def write_step(self, end: str) -> list[str]:
         return [
             *self.write_sums(end),
+            # The order of the blocks of rows in PyTorch's matrices: reset, update, new. ONNX has another order.
             "(reset_in, update_in, new_in) = a -> chunk 3 axis=-1",
             "(reset_h, update_h, new_h) = b -> chunk 3 axis=-1",
             "update = sigmoid(update_in + update_h)",
@@ -251,6 +254,7 @@ class Lstm(Recurrent):
         projected = f" @ (weight_hr{end} -> transpose 0 1)" if self.proj_size else ""
         return [
             *self.write_sums(end),
+            # The order of the blocks of rows in PyTorch's matrices, there named i, f, g and o. ONNX has another order.
             "(enter, forget, new, leave) = a + b -> chunk 4 axis=-1",
             "c = sigmoid(forget) * c + sigmoid(enter) * tanh(new)",
             f"h = (sigmoid(leave) * tanh(c)){projected}",
@@ -265,6 +269,7 @@ class Lstm(Recurrent):
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         results = super().infer_types(inputs)
+        # PyTorch refuses a projection that does not make the state smaller.
         if self.proj_size and inputs.facts.is_at_least(self.proj_size, self.hidden):
             needed = f"must be smaller than the {format_dim(self.hidden)} hidden units"
             raise OperatorError(BadArgument(self.name, "proj_size", str(self.proj_size), needed), argument_location("proj_size"))

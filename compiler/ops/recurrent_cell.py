@@ -65,6 +65,7 @@ class RnnCell(RecurrentCell):
     """One step of an Elman recurrence: `tanh(W x + b + U h + c)`."""
 
     name = "rnn_cell"
+    # Taken from the layer, so that the counts of operations of a cell and of its layer cannot drift apart.
     gates = Rnn.gates
     cell_flops = Rnn.cell_flops
     x = Input(FLOATS, step_of("rnn"))

@@ -159,6 +159,7 @@ class Min(MinMaxReduction):
 class ArgReduction(OverAxis):
     """An index along an axis; without one, among all elements in order."""
 
+    # `torch.argmax` refuses booleans, although `torch.max` takes them.
     x = Input(NUMBERS)
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:

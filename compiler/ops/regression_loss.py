@@ -77,6 +77,7 @@ class HuberLoss(_Regression):
     name = "huber_loss"
     work = 5
     weight = Input(like="x", optional=True)
+    # `beta` may be 0, which makes the absolute error; PyTorch refuses a `delta` of 0, which would make every loss 0.
     delta = Arg(NumberKind(above=0), default=1.0)
     examples = ("guess = input 3 -> dense 2; target = input 2; (guess, target) -> huber_loss delta=0.5",)
 
@@ -120,6 +121,7 @@ class GaussianNllLoss(_Regression):
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         if "var" in inputs:
             self._refuse_var(inputs)
+        # The kind of a number in place of a tensor also takes booleans and symbolic sizes, which are no variances.
         elif isinstance(self.var, bool) or not isinstance(self.var, int | float) or self.var < 0:
             raise OperatorError(BadArgument(self.name, "var", str(self.var), "must be a number of at least 0"), argument_location("var"))
         require_exact_scalar(self.name, inputs.x, self.eps, "eps")

@@ -64,6 +64,7 @@ class ChannelDropout(Dropping):
 
     name = "channel_dropout"
     spatial = True
+    # Not `[N, features]`: PyTorch's modules would take it for a single sample, `[C, length]`.
     x = Input(FLOATS, SPATIAL)
     examples = ("input 64x8x8 -> channel_dropout 0.1 -> conv 10 1x1",)
 

@@ -44,6 +44,7 @@ class CtcLoss(Loss):
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         scores, targets = inputs.log_probs, inputs.targets
         lengths = self.unreduced_shape(inputs)
+        # The batch first is right nearly everywhere else, and PyTorch would take it for the steps without an error.
         if scores.rank == 3 and scores.is_batch:
             hint = f"write `{{{inputs.position('log_probs')}}} -> transpose 0 1`"
             raise OperatorError(WrongSize(self.name, "the steps before the batch", scores, hint), inputs.at("log_probs"))

@@ -147,6 +147,7 @@ class Permute(Layout):
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         x = inputs.x
         for axis in self.axes:
+            # Checked first, because `axis_order` counts modulo the rank and would hide such an axis.
             if not -x.rank <= axis < x.rank:
                 raise OperatorError(BadAxis(self.name, axis, x), argument_location("axes"))
         if sorted(self.axis_order(x)) != list(range(x.rank)):

@@ -38,6 +38,7 @@ class ShortTime(Operator):
         """Return the distance between windows."""
         if self.hop_length is not None:
             return self.hop_length
+        # A quarter, PyTorch's default, would be 0 here.
         if self.n_fft < 4:
             needed = "must be at least 4 unless `hop_length` is given, a quarter of it"
             raise OperatorError(BadArgument(self.name, "n_fft", str(self.n_fft), needed), argument_location("n_fft"))

@@ -170,6 +170,7 @@ class Pad(Layout):
         if axes not in (1, 2, 3):
             needed = f"with `mode={self.mode}` must be for the last one, two or three axes"
             raise OperatorError(BadArgument(self.name, "padding", show_shape(self.padding), needed), argument_location("padding"))
+        # `F.pad` takes a sample with its channels, or a batch of them, in every mode but "constant".
         if x.rank not in (axes + 1, axes + 2):
             last = "one" if axes == 1 else str(axes)
             needed = f"{axes + 1} or {axes + 2} axes to pad the last {last} with `mode={self.mode}`"
@@ -177,6 +178,7 @@ class Pad(Layout):
             full = show_shape((*self.padding, *[0] * (2 * missing)))
             all_ = f"name the other axes too: `pad {full}`" if missing > 0 and x.rank <= 5 else ""
             raise OperatorError(WrongRank(self.name, needed, x, all_), argument_location("padding"))
+        # PyTorch pads circularly by copying slices, which any type allows; its kernels of the other modes have no booleans.
         if x.dtype.kind == "bool" and self.mode != "circular":
             raise OperatorError(
                 BadArgument(self.name, "mode", f"`{self.mode}`", "must be `constant` or `circular` for bool"), argument_location("mode")

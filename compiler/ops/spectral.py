@@ -69,6 +69,7 @@ class Rfft(Fourier):
     """The Fourier transform of real numbers: `n // 2 + 1` frequencies, as a last axis of real and imaginary parts."""
 
     name = "rfft"
+    # No half types: PyTorch's CPU kernels refuse them.
     x = Input(FULL_OR_INTEGERS, axes("... n", "at least one axis"))
     axis = Arg(AXIS, default=-1, alias="dim")
     examples = ("input [T] -> rfft", "input [T, 400] -> rfft 512 -> norm axis=-1")

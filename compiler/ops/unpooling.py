@@ -124,6 +124,7 @@ class FractionalMaxPool(Operator):
             raise wrong_count(self.name, "output_ratio", ratios, x)
         counts = []
         for axis, (size, ratio) in enumerate(zip(x.shape[2:], ratios, strict=True), start=2):
+            # PyTorch rounds the product with a float down, which no formula over sizes expresses for every ratio.
             if not isinstance(size, int):
                 needed = f"the size of axis {axis} to be known before run time"
                 raise OperatorError(
