@@ -105,12 +105,14 @@ class ColumnMissing(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         is_table = self.path.lower().endswith((".csv", ".tsv"))
+        # Read with the wrong separator, a table has one column, whose name is its entire first line.
         between = next((sign for sign in ";\t|" if is_table and len(self.columns) == 1 and sign in self.columns[0]), None)
         if between is not None:
             shown = "\\t" if between == "\t" else between
             return (f'its only column looks like several: write the separator after the path in the spec, `separator="{shown}"`',)
         name = self.near[0] if self.near else _ANY
         names = [name if column == self.column else column for column in self.asked] or [name]
+        # `--column` takes names as they are; in a section, a name that is no word needs quotes.
         written = [name if name == _ANY else format_column(name) for name in names]
         listed = f"[{', '.join(written)}]" if self.asked else written[0]
         option = f"{self.input}={','.join(names)}"
@@ -291,6 +293,7 @@ class ClassOutOfRange(Problem):
         return (f"it is read from `{self.path}`, for the input `{self.input}`; {numbers}", *_format_places((self.cells,)))
 
     def format_help(self) -> tuple[str, ...]:
+        # Exactly one too many: the classes of the data most likely begin at 1.
         if self.found == self.count:
             return ("if the classes begin at 1, subtract 1 in the data, or have one class more",)
         return (f"the network needs at least {self.found + 1} classes",) if self.found >= 0 else ()

@@ -36,6 +36,7 @@ def where_hint(advice: str, when: str) -> tuple[str, ...]:
 
 def about_batch(advice: str) -> tuple[str, ...]:
     """Make the note on a condition that would fix the size of the batch."""
+    # Whole words only: `Nx` and `N1` are symbols of their own.
     return ("`N` is the batch size, which can be any integer",) if re.search(r"\bN\b", advice) else ()
 
 
@@ -266,6 +267,7 @@ class KernelTooLarge(Problem):
         )
 
     def format_help(self) -> tuple[str, ...]:
+        # An image that is turned around explains the small axis, so no other kernel or padding is proposed.
         if self.channels_last:
             return channels_first(self.found)
         if self.channels_first:
@@ -324,11 +326,13 @@ class NotDivisible(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         sizes = [size for size in self.divided if isinstance(size, int)]
+        # A symbolic size has no divisors to name: with one among them, there is no help.
         common = gcd(*sizes) if len(sizes) == len(self.divided) else 0
         divisors = [n for n in range(1, min(common, _DIVISORS) + 1) if common % n == 0]
         # The nearest divisors on both sides: the author must decide between them.
         near = [*[n for n in divisors if n < self.number][-1:], *[n for n in divisors if n > self.number][:1]]
         numbers = " or ".join(f"`{n}`" for n in near)
+        # Input and output channels are often the same number, which is named once. `by` ends with the noun: `3 groups`.
         sizes_are, noun = " and ".join(map(str, dict.fromkeys(sizes))), self.by.partition(" ")[2]
         return (f"write a number of {noun} that divides {sizes_are}, such as {numbers}",) if near else ()
 

@@ -55,6 +55,7 @@ class RunLocked(Problem):
         return f"{who}{f' on `{self.host}`' if self.host else ''} is training the run in `{self.path}`"
 
     def format_help(self) -> tuple[str, ...]:
+        # The process id of another machine is no use here, or worse, another process.
         stop = f"`kill {self.process}`" if self.process and not self.host else "SIGTERM"
         return (f"wait until it ends, or stop it with {stop} and resume the run; for a second run, pass another folder",)
 

@@ -39,6 +39,7 @@ class ElementCount(Problem):
 
     def format_message(self) -> str:
         shape, found, needed = show_shape(self.sizes), format_dim(self.found), format_dim(self.needed)
+        # The size -1 is computed, so a wrong count is a division with a remainder.
         if any(size == -1 for size in self.sizes):
             return f"cannot {self.operator} {self.what} into {shape}: {found} is not divisible by {needed}"
         return f"cannot {self.operator} {self.what} into {shape}: it has {found} elements, not {needed}"
@@ -57,6 +58,7 @@ class ElementCount(Problem):
         # The last size first: it is most often the one that follows from the others.
         for axis in range(len(self.sizes) - 1, -1, -1):
             others = [size for at, size in enumerate(self.sizes) if at != axis]
+            # A shape may have one -1. Without facts, only a division that is exact for all sizes is proposed.
             if -1 not in self.sizes and Facts.empty().exact_div(self.found, prod(others, start=1)) is not None:
                 shape = show_shape((*self.sizes[:axis], -1, *self.sizes[axis + 1 :]))
                 return (f"use `-1` for the size to be inferred: `{shape}`",)

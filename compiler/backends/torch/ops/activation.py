@@ -88,7 +88,7 @@ def emit_plain_function(op: Operator, site: TorchSite) -> Code:
 
 @function(Sigmoid, Tanh)
 def emit_torch_function(op: Operator, site: TorchSite) -> Code:
-    # `F.sigmoid` and `F.tanh` only call these.
+    # Registered after `emit_plain_function`, which it replaces: `F.sigmoid` and `F.tanh` only call these.
     return call_function(f"torch.{op.name}", site.x)
 
 

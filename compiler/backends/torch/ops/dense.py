@@ -39,6 +39,7 @@ def emit_embedding_module(op: Embedding, site: TorchSite) -> Code:
 
 @given(Embedding)
 def emit_embedding_function(op: Embedding, site: TorchSite) -> Code:
+    # Without `max_norm`: the type rule refuses it for a given weight, which PyTorch would change in place.
     return call_function("F.embedding", site.indices, site.weight, padding_idx=Default(op.padding_idx, None))
 
 

@@ -55,6 +55,7 @@ def emit_index_add(op: IndexAdd, site: TorchSite) -> Code:
 
 @function(OneHot, target="torch.nn.functional.one_hot")
 def emit_one_hot(op: OneHot, site: TorchSite) -> Code:
+    # `F.one_hot` has no argument for the type, and returns int64.
     code = call_function("F.one_hot", site.indices, to_code(op.classes, "num_classes"))
     return code if op.dtype == INT64 else emit_cast_to(code, op.dtype)
 

@@ -30,6 +30,7 @@ def emit_batch_norm_module(op: BatchNorm, site: TorchSite) -> Code:
         {"num_features": x.shape[1]},
         eps=Default(op.eps, 1e-5),
         momentum=Default(None if op.momentum == "none" else op.momentum, 0.1),
+        # With a weight from outside, the module keeps the statistics only: `_emit_scaling` applies the weight to its result.
         affine=Default(op.affine and "weight" not in site.given, True),
         track_running_stats=Default(op.track_running_stats, True),
         bias=Default(op.bias, True),
@@ -41,6 +42,7 @@ def emit_batch_norm_module(op: BatchNorm, site: TorchSite) -> Code:
 def emit_standardize(op: Standardize, site: TorchSite) -> Code:
     x = site.given.x
     axis = op.feature_axis(x)
+    # A single feature, `[N]`, has no axis: the module then keeps one number, which fits with the default axis.
     features = {"features": x.shape[axis]} if axis else {}
     return construct_module("Standardize", features, axis=Default(axis or 1, 1), dtype=make_dtype_keyword(x.dtype))
 

@@ -21,6 +21,7 @@ from ..torch_initializers import draw_tensor
 @module(ParamOperator, target="torch.nn.Parameter")
 def emit_parameter(op: ParamOperator, site: TorchSite) -> Code:
     sizes = TupleCode(tuple(to_code(d, "size") for d in op.shape))
+    # `torch.zeros()` is an error: the sizes of a tensor without axes are written as `()`.
     flat = sizes.items or (sizes,)
     dtype = make_dtype_keyword(op.dtype)
     match op.init:
@@ -28,6 +29,7 @@ def emit_parameter(op: ParamOperator, site: TorchSite) -> Code:
             return call_function(f"torch.{kind}", *flat, dtype=dtype)
         case Init("constant", (value,)):
             return call_function("torch.full", sizes, emit_fill_value(value, op.dtype), dtype=dtype)
+        # A number with an origin is a name in the spec. It is written even where it is 0, since another use of the block has another value.
         case Init("normal", (deviation, mean)) if mean == 0 and not has_origin(mean):
             sample = call_function("torch.randn", *flat, dtype=dtype)
             return sample if deviation == 1 and not has_origin(deviation) else Infix("*", sample, to_code(deviation, "std"))

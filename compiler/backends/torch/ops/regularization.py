@@ -23,6 +23,7 @@ def emit_detach(op: Detach, site: TorchSite) -> Code:
     return call_method(site.x, "detach")
 
 
+# Only modules from here on: they follow `train()` and `eval()`, where a function would need `self.training` in each call.
 @module(Dropout, target="torch.nn.Dropout")
 def emit_dropout(op: Dropout, site: TorchSite) -> Code:
     return construct_module("nn.Dropout", {"p": op.p})

@@ -55,6 +55,7 @@ def emit_reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] 
     head = _count_common(before, after)
     tail = _count_common(before[head:][::-1], after[head:][::-1])
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
+    # Only the axes between the common ends change, so the shortest method for these is enough.
     ones = [head + i for i, size in enumerate(old) if size == 1]
     if ones and new == tuple(size for size in old if size != 1):
         return call_method(code, "squeeze", *(ones if len(ones) == 1 else (to_code(tuple(ones)),)))
@@ -152,6 +153,7 @@ def emit_unsqueeze(op: Unsqueeze, site: TorchSite) -> Code:
 def emit_expand(op: Expand, site: TorchSite) -> Code:
     kept = op.find_kept_axes(site.given)
     sizes = site.results[0].shape
+    # `expand()` without arguments is an error, and a tensor without axes has nothing to expand.
     if not sizes:
         return site.x
     return call_method(site.x, "expand", *(Lit(-1) if k else to_code(size, "size") for k, size in zip(kept, sizes, strict=True)))

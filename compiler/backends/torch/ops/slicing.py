@@ -46,6 +46,7 @@ def emit_pad_function(op: Pad, site: TorchSite) -> Code:
 @module(Pad)
 def emit_pad_module(op: Pad, site: TorchSite) -> Code:
     # The rank in the name of a constant padding does not matter.
+    # PyTorch has classes for one to three axes, which all call `F.pad` with any number of amounts.
     rank = f"{min(max(len(op.padding) // 2, 1), 3)}d"
     if op.mode != "constant":
         return construct_module(f"{_PADS[op.mode]}{rank}", {"padding": to_code(op.padding)})

@@ -11,6 +11,7 @@ from ..window_names import add_rank, collapse_sizes
 @function(MaxUnpool, target="torch.nn.functional.max_unpool1d, torch.nn.functional.max_unpool2d, torch.nn.functional.max_unpool3d")
 def emit_max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
     kernels, strides, paddings = (collapse_sizes(numbers) for numbers in zip(*op.window_sides(site.given.x), strict=True))
+    # The sizes of the result, since the argument may be one number for all axes, which PyTorch does not take.
     output_size = None if op.output_size is None else TupleCode(tuple(to_code(size, "size") for size in site.results[0].shape[2:]))
     return call_function(
         add_rank("F.max_unpool", site.given.x),
@@ -38,5 +39,6 @@ def emit_fractional_max_pool(op: FractionalMaxPool, site: TorchSite) -> Code:
         to_code(kernels, "kernel_size"),
         **how,
         return_indices=Default(len(site.results) == 2, False),
+        # PyTorch takes samples by this name only, and draws its own without them, in evaluation too.
         _random_samples=Default(site.get("samples"), None),
     )
