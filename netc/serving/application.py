@@ -101,7 +101,8 @@ class _Handlers:
     async def infer(self, request: Request) -> Response:
         self._check_model(request)
         options = self._model.options
-        require_media_type(request, JSON, _BINARY)
+        # Triton's own client sends no type.
+        require_media_type(request, JSON, _BINARY, is_optional=True)
         body = await read_body(request, options.max_body, options.timeout)
         content, length = await self._model.infer(body, request.headers.get(HEADER_LENGTH))
         headers = {} if length is None else {HEADER_LENGTH: str(length)}

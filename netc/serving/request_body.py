@@ -21,10 +21,10 @@ def get_media_type(request: Request) -> str:
     return declared.partition(";")[0].strip().lower()
 
 
-def require_media_type(request: Request, *allowed: str) -> str:
-    """Return the type of the body. Raises `RequestRefused` for another one."""
+def require_media_type(request: Request, *allowed: str, is_optional: bool = False) -> str:
+    """Return the type of the body. Raises `RequestRefused` for another one, and for none unless `is_optional`."""
     media_type = get_media_type(request)
-    if media_type not in allowed:
+    if media_type not in allowed and (media_type or not is_optional):
         raise RequestRefused(WRONG_TYPE, f"the `Content-Type` must be {' or '.join(f'`{name}`' for name in allowed)}")
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":

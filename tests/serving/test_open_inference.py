@@ -68,6 +68,11 @@ def test_binary_tensors(client: Any, expected: np.ndarray) -> None:
     np.testing.assert_allclose(np.frombuffer(answer.body[length:], "<f4").reshape(2, 3), expected, rtol=1e-6, atol=1e-6)
 
 
+def test_the_content_type_may_be_missing(client: Any) -> None:
+    """tritonclient sends none."""
+    assert client.ask("POST", INFER, json.dumps(make_tensors()).encode()).status == 200
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
