@@ -45,6 +45,7 @@ def _measure_values(metrics: Any, rule: MeasureRule, truth: Array, outputs: Arra
     compute: dict[str, Callable[[], Any]] = {
         "mae": lambda: metrics.mean_absolute_error(truth, predicted),
         "rmse": lambda: metrics.root_mean_squared_error(truth, predicted),
+        # without `force_finite=False`, scikit-learn gives 0 or 1 where r2 is undefined
         "r2": lambda: metrics.r2_score(truth, predicted, force_finite=False) if len(truth) > 1 else math.nan,
     }
     return float(compute[rule.kind]())
@@ -58,6 +59,7 @@ def _measure_binary(metrics: Any, rule: MeasureRule, truth: Array, probabilities
         "f1": lambda: metrics.f1_score(truth, predicted, zero_division=0),
         "precision": lambda: metrics.precision_score(truth, predicted, zero_division=0),
         "recall": lambda: metrics.recall_score(truth, predicted, zero_division=0),
+        # the samples may all be of one class, and then scikit-learn does not know that there is another
         "log_loss": lambda: metrics.log_loss(truth, probabilities, labels=[False, True]),
     }
     return float(compute[rule.kind]()) if rule.kind in compute else score_ranking(metrics, truth, probabilities)[rule.kind]
@@ -76,6 +78,7 @@ def _measure_classes(metrics: Any, rule: MeasureRule, truth: Array, probabilitie
         "perplexity": lambda: math.exp(metrics.log_loss(truth, probabilities, labels=labels)),
         "top_k": lambda: (
             metrics.top_k_accuracy_score(truth, probabilities, k=rule.k, labels=labels)
+            # for two classes, scikit-learn wants one score for each sample, so the result is computed here
             if len(labels) > 2
             else float(rule.k > 1 or metrics.accuracy_score(truth, predicted))
         ),

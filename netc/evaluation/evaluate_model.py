@@ -109,6 +109,7 @@ def _choose_outputs(predictor: Predictor) -> list[OutputSignature]:
 def _evaluate_output(
     columns: InputColumns, output: OutputSignature, truth: Array, result: Array, top_k: int | None
 ) -> Iterator[TargetEvaluation]:
+    # a score of -inf is a class with the probability 0, but a value is a number or wrong
     broken = np.isnan(result.astype(np.float64)) | (np.isinf(result) & (output.task == VALUE))
     if broken.any():
         where = describe_sample(columns.source, int(np.argwhere(broken)[0][0]))
@@ -142,6 +143,7 @@ def _evaluate_columns(
 
 
 def _evaluate_labels(columns: InputColumns, output: OutputSignature, truth: Array, labels: Array) -> TargetEvaluation:
+    # the model or the data may have classes that training had no names for
     count = max(len(output.classes), int(labels.max()) + 1, int(truth[truth != output.ignored].max(initial=-1)) + 1)
     is_kept = _find_kept_points(columns, output, truth, labels.shape, count)
     names = _name_classes(output, count)
@@ -155,13 +157,16 @@ def _evaluate_classes(
 ) -> TargetEvaluation:
     probabilities = np.moveaxis(probabilities, output.axis, -1)
     count = probabilities.shape[-1]
+    # labels may come as a column `[samples, 1]`
     if truth.ndim == probabilities.ndim and truth.shape[-1] == 1:
         truth = truth[..., 0]
     is_kept = _find_kept_points(columns, output, truth, probabilities.shape[:-1], count)
     names = _name_classes(output, count)
+    # an ignored label such as -100 is no index, so 0 stands for it, and its loss does not count
     chosen = np.take_along_axis(probabilities, np.where(is_kept, truth, 0)[..., None], -1)[..., 0]
     with np.errstate(divide="ignore"):
         losses = np.where(is_kept, -np.log(chosen), 0.0).reshape(len(truth), -1)
+    # the mean over the points that count; a sample without any has the error 0, not 0 / 0
     errors = losses.sum(axis=1) / np.maximum(1, is_kept.reshape(len(truth), -1).sum(axis=1))
     points, flat = truth[is_kept], probabilities[is_kept]
     # The logarithms of float32 may be of probabilities whose sum is 1 up to rounding, which scikit-learn would warn of.

@@ -59,6 +59,7 @@ def _read_class_numbers(columns: InputColumns, output: OutputSignature, values: 
     if values.dtype.kind not in "biuf":
         names = np.array([str(value).strip() for value in values.reshape(-1)], object).reshape(values.shape)
         return _number_names(columns, output, names)
+    # an encoded column has the numbers of the training already
     known = () if _is_encoded(source, output.target) else find_class_names(source, output.target)
     if known and output.classes and known != output.classes:
         # Folders are numbered by their names, and the data may lack a class of the training.

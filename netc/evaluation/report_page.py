@@ -97,6 +97,7 @@ def _write_class_table(target: TargetEvaluation) -> str:
 def _write_confusion(target: TargetEvaluation) -> str:
     confusion = target.scores.confusion
     assert confusion is not None
+    # a class without samples has a row of zeros
     shares = confusion / np.maximum(1, confusion.sum(axis=1, keepdims=True))
     head = "".join(f"<th>{escape(name)}</th>" for name in target.names)
     rows = []
@@ -136,6 +137,7 @@ def _find_roc_curves(target: TargetEvaluation) -> Iterator[tuple[str, list[tuple
             yield target.names[1], _find_roc_curve(target.truth, target.predicted)
         return
     known = [(row["auroc"], i) for i, row in enumerate(target.scores.classes.values()) if not np.isnan(row["auroc"])]
+    # the worst classes, but in the order of the other tables
     for area, i in sorted(sorted(known)[:_MAX_CURVES], key=lambda item: item[1]):
         yield f"{target.names[i]} ({area:.3f})", _find_roc_curve(target.truth == i, target.predicted[:, i])
 
@@ -159,11 +161,13 @@ def find_calibration(is_so: Array, probabilities: Array) -> list[tuple[float, fl
     >>> find_calibration(np.array([True, False, True]), np.array([0.25, 0.25, 0.95]))
     [(0.25, 0.5), (0.95, 1.0)]
     """
+    # the probability 1 belongs to the last bin
     bins = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
     return [(float(probabilities[bins == i].mean()), float(is_so[bins == i].mean())) for i in range(_BINS) if (bins == i).any()]
 
 
 def _write_worst_samples(evaluation: Evaluation, target: TargetEvaluation) -> str:
+    # stable: samples with equal errors stay in the order of the data
     worst = np.argsort(-target.errors, kind="stable")[:WORST]
     inputs = evaluation.columns
     image = next((name for name, shape in inputs.shapes.items() if is_image(shape)), None)

@@ -39,7 +39,9 @@ def draw_unit_curves(curves: Mapping[str, Points], x_label: str, y_label: str, w
 def draw_scatter(x: Array, y: Array, x_label: str, y_label: str) -> str:
     """Draw points with the diagonal on which both numbers are equal."""
     low, high = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
+    # all values may be equal
     span = (high - low) or 1.0
+    # evenly over the samples rather than at random, so that the same data gives the same plot
     chosen = np.linspace(0, len(x) - 1, min(len(x), _MAX_POINTS)).astype(int)
     points = [((a - low) / span, (b - low) / span) for a, b in zip(x[chosen].tolist(), y[chosen].tolist(), strict=True)]
     parts = [f'<circle cx="{_x(a):.1f}" cy="{_y(b):.1f}" r="2.5" fill="{COLORS[0]}" fill-opacity="0.5"/>' for a, b in points]
@@ -72,7 +74,7 @@ def _x(share: float) -> float:
 
 
 def _y(share: float) -> float:
-    return TOP + SIZE * (1 - share)
+    return TOP + SIZE * (1 - share)  # the y axis of SVG points down
 
 
 def _draw_line(points: Points, color: str, style: str) -> str:

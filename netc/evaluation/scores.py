@@ -85,6 +85,7 @@ def score_classes(truth: Array, probabilities: Array, names: tuple[str, ...], to
             "auroc_macro": average_known([area["auroc"] for area in areas]),
             "average_precision_macro": average_known([area["average_precision"] for area in areas]),
         }
+        # for two classes, scikit-learn wants one score for each sample
         if top_k is not None and len(names) > 2:
             more[f"top_{top_k}_accuracy"] = metrics.top_k_accuracy_score(truth, probabilities, k=top_k, labels=labels)
     results = {**scores.metrics, **{name: float(value) for name, value in more.items()}}
@@ -104,6 +105,7 @@ def score_binary(truth: Array, probabilities: Array, names: tuple[str, str]) -> 
             "f1": f1,
             "precision": precision,
             "recall": recall,
+            # the samples may all be of one class, and then scikit-learn does not know that there is another
             "log_loss": metrics.log_loss(truth, probabilities, labels=[False, True]),
             **score_ranking(metrics, truth, probabilities),
         }
@@ -122,6 +124,7 @@ def score_values(truth: Array, predicted: Array) -> Scores:
         results = {
             "mae": metrics.mean_absolute_error(truth, predicted),
             "rmse": metrics.root_mean_squared_error(truth, predicted),
+            # without `force_finite=False`, scikit-learn gives 0 or 1 where r2 is undefined
             "r2": metrics.r2_score(truth, predicted, force_finite=False) if len(truth) > 1 else math.nan,
         }
     return Scores({name: float(value) for name, value in results.items()})

@@ -37,6 +37,7 @@ def explain_forbidden_data(real: str, folders: Sequence[str]) -> str:
 def is_within(real: str, folders: Sequence[str]) -> bool:
     """Whether a file is in one of the folders, at any depth."""
     path = os.path.normcase(real)
+    # with a separator at its end, because `/data2` is not in `/data`
     return any(path == folder or path.startswith(os.path.join(folder, "")) for folder in map(os.path.normcase, folders))
 
 

@@ -46,6 +46,7 @@ class MissingFile(FileProblem):
 
         from .published_specs import find_published, find_similar_published
 
+        # `netc compile x.net width=8` takes the setting for a file
         if _SETTING.fullmatch(self.path) is not None:
             return (f"to set a parameter of the model, write `--set {quote(self.path)}`",)
         if self.path.isidentifier() and find_published(self.path) is not None:

@@ -22,6 +22,7 @@ _ALIGNMENT = 8
 
 def write_safetensors(path: str, tensors: Mapping[str, StoredTensor]) -> None:
     """Write tensors of element types that netc has. Raises `OSError` if the disk has no room."""
+    # the metadata that transformers writes into its own files
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     size = 0
     for name, tensor in tensors.items():
@@ -34,5 +35,7 @@ def write_safetensors(path: str, tensors: Mapping[str, StoredTensor]) -> None:
         file.write(len(text).to_bytes(8, "little") + text)
         for tensor in tensors.values():
             array = np.ascontiguousarray(tensor.read())
+            # the format is little-endian on every machine
             little = array.astype(array.dtype.newbyteorder("<"), copy=False) if array.dtype.kind in "fiu" else array
+            # as bytes, because NumPy gives no buffer of bfloat16
             file.write(little.reshape(-1).view(np.uint8).data)

@@ -57,6 +57,7 @@ def _fit_run_signature(program: Program, checkpoint: Checkpoint | None, spec_has
     if checkpoint is None or len(checkpoint.paths) != 1:
         return None
     folder, name = os.path.split(checkpoint.paths[0])
+    # a `Checkpoint` has replaced the folder of a run by the file of its weights
     if name not in (BEST, LAST):
         return None
     from ..prediction.fit_signature import fit_signature

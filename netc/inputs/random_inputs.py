@@ -125,6 +125,7 @@ def _generate_sizes(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> 
     batch = {BATCH: 1} if BATCH in names else {}
     for size in (*range(DEFAULT_SIZE, _MAX_SIZE), *range(1, DEFAULT_SIZE)):
         yield batch | {name: listed[name][0] if name in listed else size for name in others}
+    # a range for each dimension such that all combinations are about `_MAX_TRIES`
     most = max(2, int(_MAX_TRIES ** (1 / max(1, len(names)))))
     for combination in product(*(listed.get(name, range(1, most)) for name in names)):
         yield dict(zip(names, combination, strict=True))
@@ -150,5 +151,6 @@ def draw_array(dtype: DType, shape: tuple[int, ...], generator: np.random.Genera
     if prod(shape) > _MAX_ELEMENTS:
         raise MemoryError
     if dtype.is_float:
+        # NumPy draws float32 and float64 only
         return generator.standard_normal(shape, np.float32).astype(numpy_dtype(dtype))
     return generator.integers(0, 2, shape, np.uint8).astype(numpy_dtype(dtype))

@@ -26,6 +26,7 @@ def parse_constant(text: str) -> object:
     if expr is None:
         why = problems[0].message if problems else "not a value"
         raise NotAValue(f"`{escape_text(text)}` is not a value: {why}")
+    # a bare word is a string, but `float32` is an element type
     if isinstance(expr, ast.Name) and expr.name not in DTYPES:
         return expr.name
     if isinstance(expr, ast.StageExpr):

@@ -20,6 +20,7 @@ SYMBOLS = {
     "tensor": types.SymbolKind.Variable,
     "label": types.SymbolKind.Field,
 }
+# the protocol has no kind for labels before version 3.18, which editors may not know
 TOKENS = types.SemanticTokensLegend([kind if kind != "label" else "enumMember" for kind in KINDS], [])
 
 

@@ -69,6 +69,7 @@ class NetServer(LanguageServer):
         """Return the positions of a text. Cached, because they hold the beginnings of its lines."""
         positions = self._positions.get(text)
         if positions is None:
+            # each version of a text has an entry of its own, so the cache would grow with every key
             if len(self._positions) > 20:
                 self._positions.clear()
             positions = self._positions[text] = Positions(text, self.workspace.position_encoding or types.PositionEncodingKind.Utf16)

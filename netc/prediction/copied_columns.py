@@ -62,10 +62,12 @@ class TextColumns(CopiedColumns):
 
 def open_copied_columns(source: Source, ending: str) -> CopiedColumns:
     """Choose the columns to copy to a file with this ending."""
+    # the cells of the data itself, not the numbers that stand for them
     if isinstance(source, EncodedSource):
         source = source.source
     separator = "\t" if ending == ".tsv" else getattr(source, "separator", ",")
     match source:
+        # from text to text, cells such as `007` and `1.50` stay as they are written
         case CsvSource() if ending in (".csv", ".tsv"):
             return TextColumns(source, separator)
         case CsvSource():

@@ -101,6 +101,7 @@ def load_decoder(model: Model, weights: Weights | None, seed: int | None, runtim
         stream = model.stream(ports.dimension)
     except CompileError as error:
         (problem, *_) = error.diagnostics
+        # without a stream, a model that looks ahead predicts nothing; any other can still compute the complete text for each token
         if problem.code == LooksAhead.code:
             raise
         names = list(model.outputs)
@@ -134,6 +135,7 @@ class _CompleteText:
     def read(self, tokens: Sequence[int]) -> Scores:
         self._tokens += tokens
         results = self._run(self._convert(self._tokens))
+        # a model with one output returns it alone, without its name
         return _read_last(results if not isinstance(results, dict) else results[self._ports.output])
 
 

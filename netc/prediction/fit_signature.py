@@ -45,6 +45,7 @@ def fit_signature(folder: str, program: Program, spec: Spec | None, spec_hash: s
         signature = signature_from_json(config["signature"])
     except (OSError, ValueError, RecursionError, KeyError, TypeError, SignatureDamaged):
         return FittedSignature()
+    # with the same hash, the text and its parameters are the run's, and so is the meaning of the outputs
     if spec_hash != config.get("hash"):
         fitted = _fit_to_program(signature, _read_arguments(config, folder), program, spec)
         if fitted is None:
@@ -63,6 +64,7 @@ def _read_arguments(config: dict[str, Any], folder: str) -> RunArguments | None:
     from ..training.configuration import arguments_from_json  # imports PyTorch, and only an edited spec needs it
 
     try:
+        # any data but None, which would look up the recorded data: nothing is trained here
         return arguments_from_json(config, folder, {}, data="", validation=0.0)
     except RunError:
         return None
@@ -79,6 +81,7 @@ def _fit_to_program(
         return None
     precision = arguments.choice.precision if spec is None else spec.choice.precision
     params = {**arguments.choice.params, **trained.params}
+    # with the sizes of this program: other sizes do not change what the outputs mean
     choice = replace(arguments.choice, model=trained.model, params=params, dims=dict(program.dims), precision=precision)
     run_program = analyze(arguments.source, choice, arguments.path).program
     if run_program is not None and is_same_program(run_program, program):
@@ -101,6 +104,7 @@ def _find_output(signature: ModelSignature, name: str) -> OutputSignature | None
 def _describe_output(output: OutputSignature, targets: Mapping[str, OutputSignature | None]) -> OutputSignature | None:
     """Describe an output of the edited spec with the column and the classes that the run knows of its target."""
     known = targets.get(output.target)
+    # class names say nothing about an output of numbers, nor a unit about classes
     if known is None or (known.task == VALUE) != (output.task == VALUE):
         return None
     kept: dict[str, Any] = {"target": known.target, "classes": known.classes, "columns": known.columns}

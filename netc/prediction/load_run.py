@@ -45,6 +45,7 @@ def load_run(path: str, action: str = LOAD) -> LoadedRun:
     if os.path.isfile(path):
         raise RunError(RunUnreadable(path, "it is neither a run nor an ONNX file", NAME_THE_RUN, action))
     config = RunFolder(path).read_config(action)
+    # any data but None, which would look up the recorded data: a table that was passed in Python cannot be found again
     arguments = arguments_from_json(config, path, {}, data="", validation=0.0)
     analysis = analyze_training(arguments.source, arguments.choice, arguments.path, arguments.section)
     if analysis.training is None:
@@ -52,11 +53,13 @@ def load_run(path: str, action: str = LOAD) -> LoadedRun:
     if config.get("hash") != hash_spec(analysis, arguments.choice):
         raise RunError(RunDiffers(path, "a file that its spec uses is not what it was", "restore the file, or train again", action))
     weights = find_weights(path)
+    # `find_weights` returns a folder without weights as it is
     if weights == path:
         remedy = f"wait for its first checkpoint, or continue it: `netc train --resume {quote(path)}`"
         raise RunError(RunUnreadable(path, f"there is neither `{BEST}` nor `{LAST}` in it", remedy, action))
     signature = _read_signature(config, path)
     tokenizer = read_run_tokenizer(path, signature, action)
+    # a train section may pass parameters to its model: `train small for price width=32`
     choice = replace(arguments.choice, model=analysis.training.model, params={**arguments.choice.params, **analysis.training.params})
 
     def compile_model(choice: Choice) -> Model:

@@ -116,6 +116,7 @@ def signature_from_json(content: Any) -> ModelSignature:
             tuple(_record_from_json(InputSignature, item) for item in content["inputs"]),
             tuple(_record_from_json(OutputSignature, item) for item in content["outputs"]),
             tuple(_record_from_json(ColumnEncoding, item) for item in content["encodings"]),
+            # a run of an earlier version has no tokenizer in its signature
             str(content.get("tokenizer", "")),
             tuple(_record_from_json(ColumnEncoding, item) for item in content.get("target_encodings", ())),
         )
@@ -132,6 +133,7 @@ def _check_signature(signature: ModelSignature) -> None:
         _require(bool(item.columns) and isinstance(item.single, bool), item.columns)
     for output in signature.outputs:
         _check_texts(output.name, output.target, *output.classes, *output.columns)
+        # not `isinstance`, because `true` of JSON is an int in Python
         _require(output.task in TASKS and type(output.axis) is int and type(output.ignored) is int, output.task)
         _require(all(name in STEPS and type(number) is float for name, number in output.steps), output.steps)
     for encoding in (*signature.encodings, *signature.target_encodings):
@@ -154,6 +156,7 @@ def _record_to_json(record: Any) -> dict[str, Any]:
 
 
 def _record_from_json(cls: Any, content: Mapping[str, Any]) -> Any:
+    # a field that a file of an earlier version lacks has its default
     known = {name: content[name] for name in cls.__match_args__ if name in content}
     return cls(**{name: _to_tuple(value) for name, value in known.items()})
 
@@ -170,5 +173,6 @@ def read_metadata_signature(metadata: Mapping[str, str]) -> ModelSignature | Non
         return None
     try:
         return signature_from_json(json.loads(text))
+    # JSON that is nested too deeply ends in a RecursionError
     except (ValueError, RecursionError) as error:
         raise SignatureDamaged(str(error)) from error

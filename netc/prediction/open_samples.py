@@ -55,6 +55,7 @@ def open_samples(data: Any, signature: ModelSignature, types: InputTypes, array_
         source = _open_path(os.fspath(data), signature, types, labeled)
     elif isinstance(data, (list, tuple)) and data and all(isinstance(item, (str, os.PathLike)) for item in data):
         source = _open_images([os.fspath(item) for item in data], signature, types)
+    # a tensor is recognized without importing PyTorch
     elif isinstance(data, np.ndarray) or hasattr(data, "detach"):
         source = _open_array(data, array_column, types, signature)
     else:
@@ -121,6 +122,7 @@ def find_image_decoder(signature: ModelSignature, types: InputTypes) -> tuple[st
 
 def _make_decoder(column: str, signature: ModelSignature, types: InputTypes) -> ImageDecoder:
     size = signature.options.get("size")
+    # JSON has lists where the options of training had tuples
     size = tuple(size) if isinstance(size, list) else size
     return ImageDecoder.for_input(types[column], size) if column in types else ImageDecoder(3, True, size)
 

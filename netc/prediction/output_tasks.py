@@ -57,6 +57,7 @@ _DERIVED = {
     (BINARY, "sigmoid"): PROBABILITY,
 }
 """The task of an operator's output, by the task of its input."""
+# without labels, because `argmax` of three different tasks gives one
 _SOURCES = {(task, operator): before for (before, operator), task in _DERIVED.items() if task != LABEL}
 """The task of an operator's input, by the task of its output."""
 _INVERSES = {"add": "sub", "sub": "add", "mul": "div", "div": "mul", "exp": "log", "log": "exp", "log1p": "expm1", "expm1": "log1p"}
@@ -82,7 +83,9 @@ def find_output_tasks(training: Training) -> Iterator[OutputSignature]:
         if not isinstance(node, OpNode) or node.op.name not in _LOSSES:
             continue
         task = _LOSSES[node.op.name]
+        # arithmetic can be undone for values, but it would change what scores and labels mean
         guess, target = (_trace_origin(value, outer_producers, task == VALUE) for value in node.inputs[:2])
+        # with a target of floats, `cross_entropy` compares probabilities, and no number names a class
         is_distribution = node.op.name == "cross_entropy" and node.inputs[1].type.dtype.is_float
         if id(target.value) not in inputs or is_distribution:
             continue
@@ -92,6 +95,7 @@ def find_output_tasks(training: Training) -> Iterator[OutputSignature]:
         axis = _find_class_axis(guess_value, node.inputs[0], outer_producers)
         known = dict(_list_sources(inner[id(guess_value)], task, inner_producers))
         ignored = int(node.op.args.get("ignore_index", NOT_A_LABEL))
+        # the loss compares f(output) with g(target), so the target is the inverse of g of f(output)
         steps = (*guess.steps, *((_INVERSES[name], number) for name, number in reversed(target.steps)))
         for value, name in zip(call.graph.outputs, call.graph.output_names, strict=True):
             derived = _derive_task(value, known, inner_producers, axis)
@@ -111,6 +115,7 @@ def _trace_origin(value: Value, producers: Producers, may_compute: bool) -> _Ori
         # Transposed values are in another order than the target, which a table of predictions would not show.
         if node.op.name not in _KEEPS_MEANING and new_steps is None and (may_compute or not isinstance(node.op, _MOVES_AXES)):
             break
+        # the way leads backwards, so these steps come before those that are known
         steps[:0] = new_steps or ()
         value = node.inputs[0]
     return _Origin(value, tuple(steps))
@@ -126,10 +131,12 @@ def _list_steps(node: OpNode) -> tuple[Step, ...] | None:
     if not node.op.scalars:
         return ((name, 0.0),)
     (number,) = node.op.scalars
+    # a symbolic size has no number yet, and a product with 0 has no inverse
     if not isinstance(number, (int, float)) or (name in ("mul", "div") and number == 0):
         return None
     if not node.op.number_first or name in ("add", "mul"):
         return ((name, float(number)),)
+    # the number comes first: `5 - x` is `x * -1 + 5`, and `5 / x` is no step
     return (("mul", -1.0), ("add", float(number))) if name == "sub" else None
 
 
@@ -168,6 +175,7 @@ def _derive_task(value: Value, known: Mapping[int, str], producers: Producers, a
         return before
     rank = len(node.inputs[0].type.shape)
     own_axis = getattr(node.op, "axis", None)
+    # a softmax along another axis gives no probabilities of classes
     is_along_classes = own_axis is None or (isinstance(own_axis, int) and own_axis % rank == axis % rank)
     return _DERIVED.get((before, node.op.name)) if is_along_classes else None
 

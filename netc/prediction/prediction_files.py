@@ -54,9 +54,11 @@ def write_predictions(path: str, batches: Iterable[Predictions], copied: CopiedC
     if path == STANDARD_OUTPUT:
         import sys
 
+        # `sys.stdout.buffer` knows nothing of texts that still wait in `sys.stdout`
         sys.stdout.flush()
         write(sys.stdout.buffer, rows, copied)
         sys.stdout.buffer.flush()
+    # a pipe or a device cannot be replaced by a complete file, so it is written to directly
     elif is_stream(path):
         with name_path_in_errors(path), open(path, "wb") as stream:
             write(stream, rows, copied)
@@ -99,6 +101,7 @@ def _write_csv(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -> No
             header = False
         predicted = ([format_cell(name, cell) for cell in array] for name, array in columns.items())
         writer.writerows(zip(*(map(_format_copied, cells[name]) for name in copied.names), *predicted, strict=True))
+        # the name of a file that is not UTF-8 gets its own bytes again
         stream.write(text.getvalue().encode("utf-8", "surrogateescape"))
 
 
@@ -113,6 +116,7 @@ def _write_json(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -> N
         lists = [list_json(values) for values in (*(cells[name] for name in copied.names), *columns.values())]
         names = (*copied.names, *columns)
         lines = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in zip(*lists, strict=True)]
+        # the bytes of a name that is not UTF-8 become escapes such as `\udcff`, which JSON allows
         stream.write((separator + ",\n".join(lines)).encode("utf-8", "backslashreplace"))
         separator = ",\n"
     stream.write(b"\n]\n")
@@ -161,6 +165,7 @@ def _write_parquet(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -
             pending = []
     if pending:
         writer.write_table(pa.concat_tables(pending))
+    # there is a writer, because data without samples is refused when it is opened
     writer.close()
 
 
@@ -169,6 +174,7 @@ def _to_arrow(values: Any, type: Any = None) -> Any:
 
     if isinstance(values, np.ndarray) and values.dtype.kind == "O":
         values = values.tolist()
+    # `from_pandas` makes NaN an empty cell
     return pa.array(values, type, from_pandas=True) if isinstance(values, np.ndarray) else pa.array(values, type)
 
 
@@ -184,6 +190,7 @@ def _write_npz(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -> No
                 files[name].append(array.astype(np.float32) if array.dtype.kind == "V" else array)
         with ZipFile(stream, "w") as archive:
             for name, file in files.items():
+                # the size is not known before writing, and without zip64 an array of 2 GiB would fail
                 with archive.open(f"{make_member_name(name)}.npy", "w", force_zip64=True) as member:
                     file.copy_to(member)
 

@@ -109,6 +109,7 @@ def compute_probabilities(output: OutputSignature, array: Array) -> Array:
     """Compute the probabilities that an output of a task with classes, yes or no means, in float64 and in the shape of the output."""
     scores = array.astype(np.float64)
     if output.task == CLASSES:
+        # the largest exponent is 0, so nothing overflows
         exponentials = np.exp(scores - scores.max(axis=output.axis, keepdims=True))
         return np.asarray(exponentials / exponentials.sum(axis=output.axis, keepdims=True))
     if output.task == LOG_CLASSES:

@@ -60,6 +60,7 @@ class Predictor:
         self._inputs = [Value(_port_type(port), span, port.name) for port in session.inputs.values()]
         known = {item.name: item for item in signature.inputs}
         self._trained = frozenset(known)
+        # an input that training drew at random had no column, and reads the column with its own name
         self._columns = {port: known.get(port, InputSignature(port, (port,), single=True)) for port in session.inputs}
 
     @property
@@ -167,6 +168,7 @@ class Predictor:
         try:
             types = map_column_types(self._inputs, specs)
             source = open_samples(data, self.signature, types, self._single_array_column, with_targets)
+            # the last one counts, so a column that is an input too is encoded as the input
             encodings = (*self.signature.target_encodings, *self.signature.encodings) if with_targets else self.signature.encodings
             encoded = EncodedSource(source, complete_encodings(source, self._inputs, specs, encodings))
             columns, found = find_input_columns(encoded, self._inputs, specs, name)
@@ -223,6 +225,7 @@ class Predictor:
     def run_session(self, arrays: dict[str, Array]) -> dict[str, Array]:
         """Run the model on exactly these arrays. Return its outputs by name."""
         results: Any = self.session(**arrays)
+        # a session returns its only output alone
         return results if isinstance(results, dict) else dict.fromkeys(self.session.outputs, results)
 
     def make_predictions(self, outputs: dict[str, Array]) -> Predictions:

@@ -105,6 +105,7 @@ class TextGenerator:
             token = choose_token(text.scores(), sampling, generator)
             is_last = token in self.tokenizer.ends
             shown = "" if is_last else decoder.decode(token)
+            # the last token also gets the bytes of a character that has not been completed
             yield Token(token, shown if left and not is_last else shown + decoder.finish())
             if is_last:
                 return
@@ -126,6 +127,7 @@ class _LimitedText:
 
     @property
     def _half(self) -> int:
+        # half, so that the last part is read again once for many tokens, not for each
         return max(1, self._limit // 2)
 
     def add(self, token: int) -> None:

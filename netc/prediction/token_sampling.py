@@ -55,6 +55,7 @@ def compute_probabilities(scores: Scores, sampling: Sampling) -> NDArray[np.floa
     """Return the probability of each token."""
     exact = scores.astype(np.float64)
     with np.errstate(over="ignore", under="ignore"):
+        # the best score is 0, also divided by a tiny temperature; others may become -inf, and their probability 0
         scaled = (exact - exact.max()) / sampling.temperature
         if sampling.top_k is not None and sampling.top_k < len(scaled):
             scaled[scaled < np.partition(scaled, -sampling.top_k)[-sampling.top_k]] = -np.inf
@@ -65,6 +66,7 @@ def compute_probabilities(scores: Scores, sampling: Sampling) -> NDArray[np.floa
 
 def _keep_nucleus(probabilities: NDArray[np.float64], share: float) -> NDArray[np.float64]:
     """Keep the best tokens: each whose better ones together are below the share."""
+    # stable: of equal probabilities, the smaller token comes first on every machine
     order = np.argsort(-probabilities, kind="stable")
     ordered = probabilities[order]
     kept = order[ordered.cumsum() - ordered < share]

@@ -19,6 +19,7 @@ def list_codes() -> list[str]:
 def list_titles() -> list[tuple[str, str]]:
     """Return every code with the first sentence of its page."""
     paragraphs = ((code, (read_page(code) or "").split("\n\n")[1].replace("\n", " ")) for code in list_codes())
+    # a full stop ends a sentence only if a capital letter or code follows
     return [(code, re.split(r"(?<=\.) (?=[A-Z`])", text)[0]) for code, text in paragraphs]
 
 

@@ -258,6 +258,7 @@ def advise_stage(name: str) -> Advice:
     if name in AUGMENTATIONS:
         return Advice(f"write it into the train section, as a line of its own: `augment {AUGMENTATIONS[name]}`")
     for library, names in _normalize_stages().items():
+        # with its digits first, because `dropout2d` is not `dropout`
         local_stage = names.get(name.lower(), names.get(normalize_name(name)))
         if local_stage is not None:
             # arguments carry over only if the stage is the target itself, not an entry of the tables

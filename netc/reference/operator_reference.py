@@ -132,6 +132,7 @@ def _format_inputs(operator: type[Operator]) -> str:
     notes = ["may be followed by an activation: `" + operator.name + " ... relu`"] if operator.takes_activation else []
     notes += ["may follow another stage as a bare word"] if operator.is_activation else []
     notes += [f"written `a {operator.symbol} b` between tensors"] if operator.symbol else []
+    # the notes begin with `may` or `written`: "It may be ...", "It is written ..."
     return "Takes " + ", ".join(described) + "." + "".join(f" It {note}." if note[0] != "w" else f" It is {note}." for note in notes)
 
 

@@ -56,6 +56,7 @@ def _format_file(path: str) -> str:
     parts = [f"\n## {path}\n", f"\n{_strip_comment(source.text.partition(_BLANK)[0])}\n"]
     for item in parse_source(source)[0].items:
         if isinstance(item, (ast.Block, ast.Fn)):
+            # up to the body of a block, or the value of an `fn`
             header = re.split(r" (?:\{|=) ?", source.text[item.span.start : item.span.end].partition(_BLANK)[0].replace("\n", " "))[0]
             description = _strip_comment(_get_comment_above(source.text, item.span.start))
             parts.append(f"\n- `{re.sub(r' +', ' ', header)}`{description and f': {description}'}\n")

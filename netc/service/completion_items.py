@@ -226,6 +226,7 @@ def _suggest_arguments(checked: CheckedText, context: Context, scope: NameScope,
             )
     elif definition is not None:
         yield from _suggest_parameters(definition, stage, start)
+    # only a call, `f(x)`, takes tensors as arguments
     yield from _suggest_names(scope, start, ("let", "parameter", "variable", "dimension", "function", *(("tensor",) * stage.called)))
     if stage.called and operator is None and definition is None and stage.name.text in INITIALIZERS:
         arguments = INITIALIZERS[stage.name.text].arguments
@@ -238,9 +239,11 @@ def _suggest_operator_arguments(operator: type[Operator], stage: StageContext, s
         if arg.name not in stage.named and arg.name not in positional:
             default = "required" if isinstance(arg.default, Required) else f"default {format_default(arg)}"
             yield Suggestion(f"{arg.name}=", "argument", start, f"{arg.kind.describe_values()}; {default}")
+    # the first input comes from the pipeline
     for operand in list(operator.operands.values())[1:]:
         if operand.name not in stage.named and operand.name not in operator.signature:
             yield Suggestion(f"{operand.name}=", "argument", start, "a tensor" + (", optional" if operand.optional else ""))
+    # only a stage with learned parameters can be frozen, or use the weight of another stage
     if "init" in operator.signature:
         yield Suggestion("trainable=", "argument", start, "`true` or `false`; default true")
         yield Suggestion("tie=", "argument", start, "the label of the stage whose weight it uses")

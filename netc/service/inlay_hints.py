@@ -73,6 +73,7 @@ def _list_known_hints(checked: CheckedText, first: int, stop: int) -> list[Hint]
         if first <= stage.span.end <= stop and stage.is_typed:
             line = text.count("\n", 0, stage.span.end)
             known = last.get(line)
+            # of the stages that end last, the one that begins first contains the others
             if known is None or (stage.span.end, -stage.span.start) >= (known.span.end, -known.span.start):
                 last[line] = stage
     return [_make_hint(text, stage) for stage in last.values()]

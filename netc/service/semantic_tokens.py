@@ -58,6 +58,7 @@ def _classify_names(checked: CheckedText) -> Iterator[tuple[tuple[int, int], str
     for reference in checked.references:
         if reference.kind in _OF_REFERENCE:
             yield (reference.span.start, reference.span.end), _OF_REFERENCE[reference.kind]
+    # after the references, because the last entry counts, and a definition tells more
     for occurrence in checked.occurrences:
         if occurrence.definition is not None:
             yield (occurrence.span.start, occurrence.span.end), _OF_DEFINITION.get(occurrence.definition.kind, "variable")

@@ -39,6 +39,7 @@ class StepOrigin(Record):
 
     def is_unchanged(self, state: Mapping[str, Any]) -> bool:
         """Whether a state still has the values that the step has returned."""
+        # by identity: the same array still has the shape that was checked, and its numbers do not matter here
         return len(state) == len(self.values) and all(map(is_, state.values(), self.values))
 
 
@@ -53,6 +54,7 @@ class RepeatedSteps:
         self._output_indices = {name: index for index, name in enumerate(names) if name not in kept}
         self._counter = _find_counter(stream)
         uses_past = {state.name for state in stream.states for dim in state.type.shape if stream.past in free_symbols(dim)}
+        # without a counter, nothing tells how many positions such a state has, so its growth cannot be checked
         self._is_possible = not stream.fixed and (self._counter is not None or not uses_past)
 
     def run(

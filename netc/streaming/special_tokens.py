@@ -36,6 +36,7 @@ def _read_json_object(path: str) -> dict[str, Any]:
             return {}
         with open(path, encoding="utf-8") as file:
             content = json.load(file)
+    # JSON that is nested too deeply ends in a RecursionError
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -43,6 +44,7 @@ def _read_json_object(path: str) -> dict[str, Any]:
 
 def _are_tokens(value: object) -> bool:
     each = value if isinstance(value, list) and value else [value]
+    # not `isinstance`, because `true` of JSON is an int in Python
     return all(type(token) is int and 0 <= token < 2**31 for token in each)
 
 

@@ -99,6 +99,7 @@ def write_cpp(plan: ExamplePlan) -> str:
 
 def _write_text(text: str) -> str:
     """Write a string literal: bytes that are no plain character become octal escapes, which have three digits at most."""
+    # no `?`, because `??/` and other trigraphs mean another character to compilers before C++ 17
     plain = set(range(0x20, 0x7F)) - set(b'"\\?')
     return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode("utf-8", "surrogateescape")) + '"'
 

@@ -126,6 +126,7 @@ def _plan_input(port: Port, predictor: Predictor, encodings: dict[str, ColumnEnc
         raise NoExample(f"the input `{port.name}` has no fixed size for a sample: {port}")
     kind = INTEGER if port.dtype.is_integer else NUMBER if port.dtype.is_float else BOOLEAN
     cells = [
+        # a column of plain numbers has no encoding in the signature
         Cell(name, encodings[column].kind if column in encodings else kind, encodings.get(column, ColumnEncoding(column, kind)))
         for column in predictor.get_input_columns(port.name)
         for name in _name_numbers(column, predictor.column_shapes[column])
@@ -159,6 +160,7 @@ def format_steps(value: str, steps: tuple[Step, ...], functions: str) -> str:
     """Write the expression that scales a value back, in a language whose functions such as `exp` have this prefix."""
     symbols = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
     for name, number in steps:
+        # Python's shortest form of a float reads back as the same number in all three languages
         value = f"({value} {symbols[name]} {number!r})" if name in symbols else f"{functions}{name}({value})"
     return value
 

@@ -103,6 +103,7 @@ def _quote_url(name: str) -> str:
 
 def _write_input(item: ExampleInput) -> str:
     is_wide = item.dtype == "int64"
+    # a BigInt64Array takes no Numbers, which are exact up to 2**53 only
     numbers = ", ".join(f"BigInt({_write_cell(cell, True)})" if is_wide else _write_cell(cell, False) for cell in item.cells)
     return f'new ort.Tensor("{item.dtype}", {_ARRAYS[item.dtype]}.from([{numbers}]), {list(item.shape)!r})'
 

@@ -76,6 +76,7 @@ def _write_image_reading(plan: ExamplePlan, decoder: ImageDecoder) -> list[str]:
         "def read_image(path):",
         f'    """Return the pixels from 0 to {1 if decoder.floats else 255}, channels first, as the network was trained on them."""',
         "    image = Image.open(path)",
+        # Pillow would clip pixels of 16 or 32 bits to 255 when it converts them
         '    if image.mode.startswith(("I", "F")):',
         '        sys.exit(f"the pixels are not of 8 bits: {image.mode}")',
         f"    image = image.convert({MODES[decoder.channels]!r})",
@@ -97,6 +98,7 @@ def _write_resizing(size: Size) -> list[str]:
         height, width = size
         return [f"    image = image.resize(({width}, {height}), Image.Resampling.BILINEAR)"]
     return [
+        # the rounding of `ImageDecoder`, so that the same pixels are cropped as in training
         f"    width, height = (int({size} * side / min(image.size)) for side in image.size)",
         f"    left, top = round((width - {size}) / 2), round((height - {size}) / 2)",
         "    image = image.resize((width, height), Image.Resampling.BILINEAR)",

@@ -32,5 +32,6 @@ def write_example(model: str, language: str) -> str:
     """Write the example for a model, and return its path. Raises `NoExample`."""
     path = find_example_path(model, language)
     plan = make_plan(load(model), os.path.basename(model))
+    # the program contains the name of the model's file, which may not be UTF-8
     write_bytes(path, _WRITERS[language](plan).encode("utf-8", "surrogateescape"))
     return path
