@@ -273,7 +273,8 @@ class CannotReadData(Problem):
 
 
 class ClassOutOfRange(Problem):
-    """A class number outside of the classes. `operator` is the loss that takes it."""
+    """A class number outside of the classes. `operator` is the loss that takes it. `needed` is the number of classes that the column has,
+    as far as it is known. `has_names`: they are categories, which netc numbers from 0."""
 
     code: ClassVar[str] = "column-type"
     input: str
@@ -283,6 +284,8 @@ class ClassOutOfRange(Problem):
     count: int
     operator: str
     cells: WrongCells
+    needed: int
+    has_names: bool = False
 
     def format_message(self) -> str:
         found = f"{self.cells.shown[0][0]} of the column `{self.column}` has the class {self.found}"
@@ -293,10 +296,12 @@ class ClassOutOfRange(Problem):
         return (f"it is read from `{self.path}`, for the input `{self.input}`; {numbers}", *_format_places((self.cells,)))
 
     def format_help(self) -> tuple[str, ...]:
+        if self.has_names:
+            return (f"the column has {self.needed} categories, and the network needs a class for each of them",)
         # Exactly one too many: the classes of the data most likely begin at 1.
-        if self.found == self.count:
+        if self.needed == self.count + 1:
             return ("if the classes begin at 1, subtract 1 in the data, or have one class more",)
-        return (f"the network needs at least {self.found + 1} classes",) if self.found >= 0 else ()
+        return (f"the network needs at least {self.needed} classes",) if self.needed > self.count else ()
 
 
 class ClassMissing(Problem):

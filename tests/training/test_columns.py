@@ -132,7 +132,7 @@ def test_a_near_name_among_several() -> None:
     (problem,) = opened(spec(), data, columns={"x": "a,roms"}).diagnostics
     assert problem.help == ("say which column it is: `--column x=a,rooms`, or `x=[a, rooms]` after the path in the spec",)
     (problem,) = opened(spec('data npz "a" x=[roms, "a*"]'), data, columns={}).diagnostics
-    assert "`x=[rooms, a*]`" in problem.help[0]
+    assert '`x=[rooms, "a*"]`' in problem.help[0]
 
 
 def test_numbers_of_columns(tmp_path: Path) -> None:

@@ -83,3 +83,45 @@ def test_the_type_for_integers_that_do_not_fit(tmp_path: Path, given: str, decla
     (better,) = re.findall(r"declare the input `x` as (\w+)", train_as(declared))
     assert better != declared
     assert train_as(better) == ""
+
+
+LOSSES = {
+    "cross_entropy": "(s, x) -> cross_entropy",
+    "one_hot": "(s, x -> one_hot COUNT -> cast float32) -> mse_loss",
+    "balance": "(s, x, weights) -> cross_entropy\n  balance x weight=weights",
+}
+CLASSES = """
+y = input []
+s = y -> unsqueeze 1 -> dense COUNT
+train {
+  x = input [] int64
+  INPUT
+  loss = LOSS
+  data csv "d.csv"
+  steps 1
+}
+"""
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("cells", ["abcde", "12345", "01721", "01210"])
+def test_the_number_of_classes(tmp_path: Path, cells: str, loss: str) -> None:
+    """The number that the help gives fits all rows, and not only the first row that does not fit."""
+    (tmp_path / "d.csv").write_text("\n".join(["x,y", *(f"{cell},{i}" for i, cell in enumerate(cells))]), encoding="utf-8")
+
+    weights = "weights = input [COUNT] batch=false" if loss == "balance" else ""
+
+    def train_classes(count: int) -> list[str]:
+        text = CLASSES.replace("LOSS", LOSSES[loss]).replace("INPUT", weights).replace("COUNT", str(count))
+        (tmp_path / "d.net").write_text(text, encoding="utf-8")
+        try:
+            netc.train(tmp_path / "d.net", output=tmp_path / f"run{count}")
+        except netc.CompileError as error:
+            return [line for diagnostic in error.diagnostics for line in diagnostic.help]
+        return []
+
+    first = train_classes(2)[0]
+    needed = 3 if "one class more" in first else int(re.findall(r"\d+", first)[0])
+    assert needed == (5 if cells == "abcde" else int(max(cells)) + 1)
+    if loss != "balance" or cells in ("abcde", "01210"):  # the others lack classes, which no weight can balance
+        assert train_classes(needed) == []

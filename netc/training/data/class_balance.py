@@ -24,7 +24,7 @@ from ..balance_rules import WEIGHT, BalanceRule
 from .class_names import find_class_names
 from .data_columns import InputColumns
 from .data_source import Array, Indices
-from .encodings import describe_positions
+from .encodings import count_categories, describe_positions
 from .table_rules import LocatedProblem
 
 _BYTES_AT_ONCE = 1 << 24
@@ -54,8 +54,10 @@ def _weigh_classes(rule: BalanceRule, columns: InputColumns, training: Indices) 
         if is_wrong.any():
             positions = np.flatnonzero(is_wrong.reshape(len(rows), -1).any(axis=1))
             cells = describe_positions(columns.source, _name_column(rule, columns), rows[positions])
-            found = int(labels[is_wrong][0])
-            return ClassOutOfRange(rule.target, _name_column(rule, columns), columns.path, found, classes, "balance", cells)
+            found, categories = int(labels[is_wrong][0]), count_categories(columns, rule.target)
+            needed = categories or int(labels[is_wrong].max()) + 1
+            column = _name_column(rule, columns)
+            return ClassOutOfRange(rule.target, column, columns.path, found, classes, "balance", cells, needed, bool(categories))
         counts += np.bincount(labels[is_counted].astype(np.int64), minlength=classes)
     is_class = np.arange(classes) != rule.ignored
     missing = np.flatnonzero(is_class & (counts == 0)).tolist()

@@ -23,7 +23,7 @@ from netc.dsl.record import Record
 from ...files.file_problems import make_diagnostic
 from .data_columns import InputColumns
 from .data_source import Indices
-from .encodings import describe_positions
+from .encodings import count_categories, describe_positions
 from .text_windows import find_tokenizer
 
 _MAX_SAMPLES = 1 << 20
@@ -78,6 +78,7 @@ def check_classes(columns: InputColumns, main: Graph, order: Indices) -> list[Di
     diagnostics = _check_vocabulary(columns, wanted)
     samples = np.sort(order[:_MAX_SAMPLES]) if len(wanted) > len(diagnostics) else order[:0]
     wrong: dict[str, tuple[ClassInput, int, list[int]]] = {}
+    needed: dict[str, int] = {}
     for start in range(0, len(samples), _ROWS_AT_ONCE):
         rows = samples[start : start + _ROWS_AT_ONCE]
         arrays = columns.read_batch(rows)
@@ -89,20 +90,23 @@ def check_classes(columns: InputColumns, main: Graph, order: Indices) -> list[Di
                 is_wrong &= array != classes.ignored
             positions = np.flatnonzero(is_wrong.any(axis=1))
             if len(positions):
+                needed[name] = max(needed.get(name, 0), int(array[is_wrong].max()) + 1)
                 first = int(array[positions[0]][is_wrong[positions[0]]][0])
                 user, _, found = wrong.setdefault(name, (classes, first, []))
                 found += rows[positions].tolist() if user is classes else []
     for name, (classes, number, found) in wrong.items():
         if name not in diagnostics:
-            diagnostics[name] = _report_classes(columns, classes, number, found)
+            diagnostics[name] = _report_classes(columns, classes, number, found, needed[name])
     return list(diagnostics.values())
 
 
-def _report_classes(columns: InputColumns, classes: ClassInput, number: int, rows: list[int]) -> Diagnostic:
+def _report_classes(columns: InputColumns, classes: ClassInput, number: int, rows: list[int], needed: int) -> Diagnostic:
     name = classes.value.name
     column = str(columns.columns[name])
     cells = describe_positions(columns.source, column, np.array(rows))
-    problem = ClassOutOfRange(name, column, columns.path, number, classes.count, classes.operator, cells)
+    categories = count_categories(columns, name)
+    needed = categories or needed
+    problem = ClassOutOfRange(name, column, columns.path, number, classes.count, classes.operator, cells, needed, bool(categories))
     return make_diagnostic(problem, classes.value.span)
 
 

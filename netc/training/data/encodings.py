@@ -242,6 +242,12 @@ def list_encodings(columns: InputColumns) -> list[ColumnEncoding]:
     return list(columns.source.encodings.values()) if isinstance(columns.source, EncodedSource) else []
 
 
+def count_categories(columns: InputColumns, name: str) -> int:
+    """Return the number of categories of the column of an input, 0 for other columns."""
+    column = str(columns.columns[name])
+    return next((len(encoding.categories) for encoding in list_encodings(columns) if encoding.column == column), 0)
+
+
 def read_cells(source: Source, name: str, kind: str) -> Array:
     """Read a whole column: numbers, or for a kind that texts have, the cells as they are written."""
     # A category `007` is not the number 7, even if all categories of a csv file look like numbers.
