@@ -166,7 +166,7 @@ def _read_module(
     from ..importing.module_origin import NoModule, load_named_module, make_declared_origin
 
     if ":" not in source:
-        raise click.UsageError(f"`{source}` is neither an .onnx file nor the name of a module, `package.module:name`")
+        raise click.UsageError(f"`{source}` is neither an .onnx file, nor a folder, nor the name of a module, `package.module:name`")
     if not inputs:
         raise click.UsageError('declare the inputs of the module: `--input 3x224x224`, `--input "tokens=[T] int64"`')
     try:

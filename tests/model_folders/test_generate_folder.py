@@ -36,17 +36,36 @@ def add_tokenizer(folder: Path, size: int = 99, begins: bool = True) -> Any:
     return fast
 
 
+LLAMA3 = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 32,
+    "rope_theta": 500.0,
+}
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("LlamaForCausalLM", SIZES | {"num_key_value_heads": 2, "tie_word_embeddings": True}),
     "gpt2": ("GPT2LMHeadModel", {"n_embd": 32, "n_layer": 2, "n_head": 4, "vocab_size": 99, "n_positions": 64}),
     "mistral": ("MistralForCausalLM", SIZES | {"num_key_value_heads": 2, "sliding_window": 6}),
+    "llama 3.1": ("LlamaForCausalLM", SIZES | {"rope_parameters": LLAMA3}),
+    "mamba": ("MambaForCausalLM", {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": 99, "state_size": 4}),
 }
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("runtime", ["onnxruntime", "pytorch"])
 def test_greedy_tokens(name: str, runtime: str, tmp_path: Path) -> None:
-    architecture, settings = FAMILIES[name]
+    check_greedy_tokens(*FAMILIES[name], runtime, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("architecture", ["Qwen3ForCausalLM", "Gemma3ForCausalLM"])
+def test_greedy_tokens_of_a_module(architecture: str, tmp_path: Path) -> None:
+    check_greedy_tokens(architecture, SIZES | {"head_dim": 8, "num_key_value_heads": 2}, "onnxruntime", tmp_path)
+
+
+def check_greedy_tokens(architecture: str, settings: dict[str, Any], runtime: str, tmp_path: Path) -> None:
     module = make_module(architecture, settings | {"bos_token_id": 1, "eos_token_id": None})
     folder = write_folder(module, tmp_path / "folder")
     fast = add_tokenizer(folder)

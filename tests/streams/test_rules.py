@@ -57,6 +57,8 @@ RULES = {
     "logcumsumexp": "x = input [T, 3]; x -> logcumsumexp axis=1",
     "cummax": "x = input [T, 3]; x -> cummax axis=1",
     "cummin": "x = input [T, 3]; x -> cummin axis=1",
+    "table_with_an_index_that_it_uses_twice": "block scaled { (in -> cast float32 -> unsqueeze (-1)) * "
+    "(table (i) [4] float32 = 0.3 ** i * (1 - 0.3 ** i)) }; x = input [T] int64; x -> scaled",
     "scan": f"x = input [T, 4]; {SCAN}; x -> scan (h = zeros) axis=1 {{ h = tanh(h + in); out h }}",
     "scan_with_parameters": f"x = input [T, 4]; {SCAN}; x -> scan (h = zeros) axis=1 {{ h = (h -> dense 4 tanh as u) + in; out h }}",
     "scan_from_an_input": "x = input [T, 4]; s = input [4]; x -> scan (h = s) axis=1 { h = h * 0.5 + in; out h }",

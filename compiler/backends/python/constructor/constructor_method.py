@@ -146,8 +146,10 @@ class _Constructor:
         """Write the call of the base class's constructor."""
         if not (mapped or self.body.keyed or self.registration.calls_base):
             return []
-        held = self.formulas.replace_formulas(MembersCall("super().__init__", self._list_held_items(mapped)))
-        return layout_statement("", make_doc(strip_initializers(held, self.framework)), 2)
+        lines: list[str] = []
+        members = MembersCall("super().__init__", self._list_held_items(mapped))
+        held = self._write_bindings(self.formulas.replace_formulas(members), lines, 2)
+        return [*lines, *layout_statement("", make_doc(strip_initializers(held, self.framework)), 2)]
 
     def _list_held_items(self, mapped: list[Member]) -> tuple[Code, ...]:
         """Return the items of a list or a dictionary of modules."""
@@ -216,9 +218,11 @@ class _Constructor:
         return layout_statement("", make_doc(self.registration.forget(*self.access.find_owner(member.label))), depth)
 
     def _write_bindings(self, code: Code, lines: list[str], depth: int) -> Code:
-        """Write the statements that must come before the expression, and return the expression."""
-        if not isinstance(code, LetCode):
-            return code
+        """Write the statements that must come before the expression, and return the expression. Members that a container holds, such as
+        those of a step whose labels have two levels, may need statements too."""
+        return rewrite_downward(code, lambda part: self._write_let(part, lines, depth) if isinstance(part, LetCode) else None)
+
+    def _write_let(self, code: LetCode, lines: list[str], depth: int) -> Code:
         names: dict[str, str] = {}
 
         def renamed(part: Code) -> Code | None:
