@@ -38,6 +38,6 @@ def format_install_command(*modules: str) -> str:
     Args:
         modules: Names as in `import`, of modules or of their submodules.
     """
-    # The caller passes the name that failed to import, which may be a submodule such as `PIL.Image`.
+    # A submodule such as `PIL.Image` comes with the package of its first name.
     tops = [module.partition(".")[0] for module in modules]
     return "pip install " + " ".join(DISTRIBUTIONS.get(top, top) for top in tops)

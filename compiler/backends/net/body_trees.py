@@ -1,4 +1,4 @@
-"""Turns graphs into bodies: decides which tensors get names, and which are written where they are used.
+"""Turns graphs into bodies: writes each node as a statement, or as a part of the pipeline that uses it (body_tensors.py).
 
 In: a graph, and the stages for its calls. Out: a `Body`, and for each number of a tensor the graph's value: `h = x -> conv 8`, `h + x`.
 Always: the order of computation is kept. A tensor that is used more than once has a name. The inputs of a model are declared in order.
@@ -17,6 +17,7 @@ from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.graph_values import Value
 from ...ops.mode import ByMode
 from ...ops.parameter_of import ParameterOf
+from .body_tensors import BodyTensors, count_uses
 from .body_variants import LiteralSlot
 from .counted_labels import strip_label
 from .iteration_bodies import insert_templates, make_steps
@@ -38,7 +39,6 @@ from .spec_tree import (
     Literal,
     Loop,
     OptionalInput,
-    Param,
     Picked,
     Prefix,
     Ref,
@@ -46,42 +46,28 @@ from .spec_tree import (
     SharedStage,
     Stage,
     Steps,
-    Table,
     TupleOf,
     renumber_tensors,
 )
 from .tree_queries import (
-    LONGEST,
     apply_stage,
-    begins_with_tuple,
-    count_stages,
     extend_chain,
-    has_keys,
-    has_main_result,
-    is_arithmetic,
-    is_short,
     is_stage,
 )
 from .twins import Alternative
 
 
-class GraphBody:
-    """A body under construction. `values` has the value of each number."""
+class GraphBody(BodyTensors):
+    """A body under construction."""
 
     def __init__(self, graph: Graph, callees: Callees) -> None:
-        self.graph = graph
+        super().__init__(graph)
         self.callees = callees
-        self.statements: list[Any] = []
-        self.values: list[Value] = []
-        self.pending: dict[int, Any] = {}
-        """By the value's id, the trees that are written where their tensor is used."""
-        self.numbers: dict[int, int] = {}
         self.declared = {id(shared): shared.label for shared in (*graph.declares, *graph.modules)}
         self.shared: set[int] = set()
         self.tuples: dict[tuple[int, ...], int] = {}
         """The numbers of tuples that loops make, by the ids of their tensors."""
         self.kept: list[Value] = []
-        self.uses = _count_uses(graph)
 
     def make_body(self) -> Body:
         """Make the body."""
@@ -125,11 +111,6 @@ class GraphBody:
             else:
                 self.statements.append(Assign((number,), Declaration(number)))
 
-    def number_tensor(self, value: Value) -> int:
-        self.numbers[id(value)] = len(self.values)
-        self.values.append(value)
-        return self.numbers[id(value)]
-
     # --- nodes --------------------------------------------------------------------------------------------------------
 
     def _add_node(self, node: Node) -> None:
@@ -159,7 +140,7 @@ class GraphBody:
     def _add_iteration(self, node: CallNode) -> None:
         """Write the nodes of an iteration that is in no loop."""
         graph = node.graph
-        self.uses |= _count_uses(graph)
+        self.uses |= count_uses(graph)
         for inner, outer in zip(graph.inputs, node.inputs, strict=True):
             # An iteration has no text of its own, so the tensors around it and its inputs are the same.
             self.numbers[id(inner)] = self.name_tensor(outer).number
@@ -315,60 +296,7 @@ class GraphBody:
         numbers |= {index: self.number_tensor(value) for index, value in enumerate(making.values) if index >= len(inputs)}
         return make_steps(renumber_tensors(body, numbers), fresh, fresh)
 
-    # --- tensors ------------------------------------------------------------------------------------------------------
-
-    def _define_outputs(self, outputs: Sequence[Value | None], tree: Any) -> None:
-        """Assign the results of a tree to their uses. None is a result without a value."""
-        used = [v for v in outputs if v is not None and self.uses.get(id(v))]
-        if not used and has_part(tree, has_keys):
-            self.statements.append(Assign((None,) * len(outputs), tree))  # unused, but its keys must stay in the state dict
-            return
-        # Of several results, names are given to those that are used; the others are `_`.
-        if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and has_main_result(tree)):
-            numbers = tuple(self.number_tensor(v) if v in used and v is not None else None for v in outputs)
-            self.statements.append(Assign(numbers, tree))
-        # A parameter or table always has a statement of its own, which declares it.
-        elif used and self.uses.get(id(used[0])) == 1 and not isinstance(tree, (Param, Table)):
-            self.pending[id(used[0])] = tree
-        elif used:
-            self.statements.append(Assign((self.number_tensor(used[0]),), tree))
-
-    def take_tensor(self, value: Value) -> Any:
-        """Return the tensor as the beginning of a pipeline."""
-        tree = self.pending.pop(id(value), None)
-        return Ref(self.numbers[id(value)]) if tree is None else tree
-
-    def take_operand(self, value: Value) -> Any:
-        """Return the tensor as an operand of arithmetic or an item of a tuple. A long tree gets a name first."""
-        tree = self.pending.get(id(value))
-        if tree is not None and not is_short(tree):
-            del self.pending[id(value)]
-            self.statements.append(Assign((self.number_tensor(value),), tree))
-        return self.take_tensor(value)
-
-    def _take_argument(self, value: Value) -> Any:
-        """Return the tensor as a keyword argument: a name, or arithmetic of names."""
-        return self.take_tensor(value) if is_arithmetic(self.pending.get(id(value), Given())) else self.name_tensor(value)
-
-    def _take_tuple(self, inputs: Sequence[Value]) -> tuple[Any, ...]:
-        """Return the tensors as a tuple. If they are long together, the computed ones get names. So does a pipeline that begins with a
-        tuple, because nested tuples are hard to read: the decoder of a U-Net would be one expression."""
-        for value in inputs:
-            if begins_with_tuple(self.pending.get(id(value))):
-                self.name_tensor(value)
-        pending = [self.pending[id(value)] for value in inputs if id(value) in self.pending]
-        if len(pending) > 1 and sum(map(count_stages, pending)) > LONGEST:
-            return tuple(
-                self.name_tensor(value) if count_stages(self.pending.get(id(value))) > 1 else self.take_tensor(value) for value in inputs
-            )
-        return tuple(self.take_operand(value) for value in inputs)
-
-    def name_tensor(self, value: Value) -> Ref:
-        """Return the tensor by its name, which it gets now if it has none."""
-        tree = self.pending.pop(id(value), None)
-        if tree is not None:
-            self.statements.append(Assign((self.number_tensor(value),), tree))
-        return Ref(self.numbers[id(value)])
+    # --- results ------------------------------------------------------------------------------------------------------
 
     def _take_result(self, index: int) -> Any:
         value = self.graph.outputs[index]
@@ -397,11 +325,3 @@ class GraphBody:
 
 class OutputAlias(Value):
     """A further name for a tensor that several outputs are: `name` is the output's."""
-
-
-def _count_uses(graph: Graph) -> dict[int, int]:
-    """Count the uses of each value."""
-    counts: dict[int, int] = {}
-    for value in (*(v for node in graph.nodes for v in node.inputs), *graph.outputs, *(graph.training_outputs or ())):
-        counts[id(value)] = counts.get(id(value), 0) + 1
-    return counts
