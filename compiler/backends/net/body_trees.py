@@ -67,6 +67,7 @@ class GraphBody(BodyTensors):
         self.shared: set[int] = set()
         self.tuples: dict[tuple[int, ...], int] = {}
         """The numbers of tuples that loops make, by the ids of their tensors."""
+        # No graph has the tuples of growing loops, so they are kept here: an id is reused after its object is gone.
         self.kept: list[Value] = []
 
     def make_body(self) -> Body:

@@ -56,6 +56,7 @@ class BlockStages(EvaluatorPart):
         kind = "block" if view is None else "model"
         use = CallSite(node.span, f"in {kind} `{name}`, used here")
         written = node
+        # Before the arguments: a tensor among the keywords is no compile-time value, and would be refused as an argument.
         node, named = self._named.extract_for_block(node, definition, scope)
         outside = Scope(block.scope, scope.frame)
         # Inlined, the block has no graph, so its sizes need no symbols of their own.
@@ -118,11 +119,13 @@ class BlockStages(EvaluatorPart):
         self, definition: ast.Block, view: ModelView | None, tensors: BlockTensors | None, inner: Scope, inlined: bool = False
     ) -> Flow:
         """The body in a scope where `in` is its input. The declared tensors get their names."""
+        # Here and not at the use, because a body that the memo has is not elaborated again.
         self.session.count_recursion(definition)
         parameters = declared_tensors(definition)
         body_input = inner.names["in"].value
         if tensors is not None and parameters and parameters[-1].many and not inlined:
             assert inner.frame is not None
+            # `rest...` is one tuple for the graph, however many tensors this use passes.
             body_input = inner.frame.make_tuple(parameters[-1].name.name, sum(tensors.counts[:-1]))
         values: list[Flow | None] = [UNKNOWN] * len(parameters)
         if tensors is not None:
@@ -198,6 +201,7 @@ def _refuse_training_results(view: ModelView | None, node: ast.Apply) -> Iterato
         names = [p.name.name for p in view.block.parameters if isinstance(p, ast.ParameterDecl) and isinstance(p.default, ast.Boolean)]
         advice = f"its parameter may leave out the results of training: `{names[0]}=false`" if names else ""
         help_ = advice or "write the results that both have as a model of its own"
+        # The failure was at a line of the model's own text, where the author of the use can change nothing.
         problem = ModelAsStage(view.block.name.name, "its results in training are others than in evaluation", help_)
         raise Failure(problem, node.name_span, ((view.block.name.span, "declared here"),)) from None
 

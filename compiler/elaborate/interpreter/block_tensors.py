@@ -62,6 +62,7 @@ def assign_tensors(block: ast.Block, parts: Parts, named: Mapping[str, Parts], n
                 ArgumentTwice(block.name.name, name), keyword.span, ((flatten_parts(by_name[name])[0].span, "this is its input already"),)
             )
         by_name[name] = value
+    # Checked last, because a required tensor may have come by name.
     if any(p.name.name not in by_name for p in parameters if not (p.optional or p.many)):
         raise _wrong_count(block, tuple(part for some in by_name.values() for part in some), node)
     ordered = [by_name.get(p.name.name, ()) for p in parameters]

@@ -36,6 +36,7 @@ class CallSyntax(EvaluatorPart):
 
     def split_call(self, node: ast.Apply, scope: Scope) -> tuple[ast.Apply, Flow]:
         """The stage that a call is, and its input."""
+        # The tensors come first, so the first argument without one ends the stage's input.
         count = next((i for i, a in enumerate(node.positional) if not has_tensor(a, scope)), len(node.positional))
         late = next((a for a in node.positional[count:] if has_tensor(a, scope)), None)
         if late is not None:

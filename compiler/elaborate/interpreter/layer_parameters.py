@@ -46,6 +46,7 @@ class LayerParameters(EvaluatorPart):
             return spec is not None
         if spec is None:
             stage = format_value(self.interpreter.evaluate(layer, scope)).strip("`")
+            # Inferred again only for the message: most calls find the parameter.
             known = tuple(s.name for s in self._layer_specs(function, layer, tensor, scope))
             raise Failure(NoParameterToRead(stage, name, known=known), expr.span)
         return spec.shape if function == PARAMETER_SHAPE else spec.init

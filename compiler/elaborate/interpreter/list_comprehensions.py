@@ -72,6 +72,7 @@ class Comprehensions(EvaluatorPart):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             needed = "an integer of at least 0, a range or a list"
             raise Failure(NotANumber("what `for` iterates over", needed, format_value(value)), clause.over.span)
+        # The number of items decides what is built, so the body holds for this value only, and no formula can vary it.
         self.session.decisions.pin_value(value)
         return range(value)
 

@@ -91,6 +91,7 @@ class ModelStages(EvaluatorPart):
 
     def run(self, view: ModelView, flows: list[Flow | None], inner: Scope) -> Flow:
         """Run the body, whose inputs are the tensors `flows`."""
+        # The body of a model has inputs, and no `in`.
         del inner.names["in"]
         given = {id(node): tensors for node, tensors in zip(view.inputs, flows, strict=True) if tensors is not None}
         with self.session.open_model(inner, given):
@@ -141,6 +142,7 @@ class ModelStages(EvaluatorPart):
             if not equal:
                 raise match.mismatch(str(declared), f"{format_dim(stated)} is needed, but the tensor has {format_dim(size)}")
         same = match.value.type.dtype == declared.dtype
+        # An input without a written type takes any float: as a stage, a model computes in the precision of its user.
         if not same and not (match.declared.dtype is None and match.value.type.dtype.is_float):
             raise match.mismatch(str(declared), f"needs {declared.dtype}, found {match.value.type.dtype}")
 

@@ -71,6 +71,7 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     outputs = tuple([Value(t, text.span, spatial=op.spatial or keeps, weak=weak and t.dtype == FLOAT32) for t in results])
     node = OpNode(op, tuple(inputs), outputs, text.label, text.span, specs, shared=text.shared)
     if not session.is_full and any(t.dtype != v.type.dtype for t, v in zip(types, inputs, strict=True)):
+        # The inputs are converted to the types that the rule saw when the program is finished (program/float_conversions.py).
         node.rule_dtypes = tuple([t.dtype for t in types])
     if text.shared is not None and not isinstance(op, ParameterOf):
         check_same_parameters(text.shared, {s.name: (s.shape, s.dtype) for s in specs}, text.span, session)

@@ -161,5 +161,6 @@ def _check_alone(node: ast.ParamDecl) -> None:
     for keyword in node.keywords:
         if keyword.name == "init":
             problem = WithoutEffect("init", "the norms of another parameter are its first values", keyword.span.text)
+            # The edit also removes the space in front of the keyword.
             before = max(span.end for span in (node.shape.span, *(k.span for k in node.keywords)) if span.end <= keyword.span.start)
             raise Failure(problem, keyword.span, edits=(Edit(Span(keyword.span.file, before, keyword.span.end), "", safe=True),))

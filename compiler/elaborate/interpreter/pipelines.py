@@ -53,6 +53,7 @@ class Pipelines(EvaluatorPart):
             if (
                 failure.declared_type is None
                 or failure.final
+                # A size below 1 would be an error of every stage after this one.
                 or any(isinstance(size, int) and size < 1 for size in failure.declared_type.shape)
             ):
                 raise

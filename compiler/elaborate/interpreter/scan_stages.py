@@ -124,6 +124,7 @@ class Scans(EvaluatorPart):
                 raise Failure(Unprovable("scan", size, other, need, suggest_equality(size, other) or "", (0, 0)), _head_span(node), marks)
             why = f"{format_dim(size)} steps for one, {format_dim(other)} for the other"
             raise Failure(ShapeMismatch("scan", first.type.shape, value.type.shape, why), _head_span(node), marks)
+        # Without a step there is no last state, and no results to stack.
         if not self.session.deciding.is_at_least(size, 1):
             raise Failure(MayBeEmpty(size), _head_span(node), ((first.span, f"this is {first.type}"),))
         return size
@@ -175,6 +176,7 @@ class Scans(EvaluatorPart):
         if len(values) != 1:
             raise Failure(WrongTensors(f"{name} = ...", "one tensor", len(values)), binding.span or state.name.span)
         after, before = values[0].type, _state_type(start, self.session)
+        # A weak tensor is converted to the type of the state, so its own type does not count.
         if values[0].weak:
             after = after.with_dtype(before.dtype)
         same: bool | None = before.dtype == after.dtype and before.rank == after.rank
@@ -201,6 +203,7 @@ class Scans(EvaluatorPart):
         inputs = (*inputs_of_loop, *outer.inputs)
         call = CallNode(graph, inputs, outputs, "", node.span, tuple(outer.modules), tuples=tuple(outer.tuples), scan=scan)
         add_node(call, scope, self.session)
+        # A `Scan` has its states first, a text its results: `(y, h) = x -> scan (h = h0) ...`.
         ordered = check_tuple((*outputs[count:], *outputs[:count]), node.span)
         return TensorTuple(ordered, call, len(stacked))
 

@@ -49,6 +49,7 @@ class ShapePatterns(EvaluatorPart):
             stated = self._evaluate_item(item, size, outside)
             if stated is None:
                 continue
+            # `deciding` records the answer: a memoized body is used again only for sizes with the same answer.
             equal = self.session.deciding.are_equal(stated, size)
             if equal is None:
                 raise tensor.unprovable_size(item, stated, size)
@@ -65,6 +66,7 @@ class ShapePatterns(EvaluatorPart):
                 self.session.index.record_binding(item, outside.bind_name(item.name, size, item.span))
                 return None
         stated: Any = self.interpreter.evaluate(item, outside)
+        # A bool is an int in Python, and `true` is no size.
         if isinstance(stated, bool) or not isinstance(stated, (int, SymDim)):
             raise Failure(NotANumber("each part of a pattern", "an integer or a dimension", format_value(stated)), item.span)
         return stated

@@ -73,6 +73,7 @@ class StageDispatch(EvaluatorPart):
         match node:
             case ast.Apply():
                 return self._run_apply(node, flow, scope, shared)
+        # Not counted above: `_run_definition` counts blocks and shared stages, and `add_operator` counts operators.
         self.session.count_stage(node.span, trace_of(scope))
         match node:
             case ast.Group():
@@ -130,6 +131,7 @@ class StageDispatch(EvaluatorPart):
             if isinstance(value, StageClosure):
                 node, value = self._closures.apply_closure(value, node, scope), value.stage
             return (Operator.registry[value.operator] if isinstance(value, OperatorRef) else value), node
+        # After the scope, so that a text may name a block or a stage after an operator.
         if node.name in Operator.registry:
             self.session.index.record_name(node.name_span, node.name, None, None, "operator")
             return Operator.registry[node.name], node

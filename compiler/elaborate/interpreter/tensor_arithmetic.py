@@ -110,6 +110,7 @@ def _add_operation(
         return add_operator(op, inputs, frame, session, NodeText(node.span, label, locate))
     except Failure as failure:
         problem = failure.problem
+        # The text has an operand, no argument called `other`.
         if isinstance(problem, BadArgument):
             problem = BadNumber(node.op, problem.found, problem.needed, problem.suggestion)
         # The author wrote `+`, and does not know the operator as `add`.

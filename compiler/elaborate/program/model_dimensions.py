@@ -43,6 +43,7 @@ def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fix
     for name, size in fixed.items():
         if name not in dimensions:
             session.report_problem(UnknownDimension(name, dimensions), option_span("--dim", name, str(size)))
+    # First with the lower bound 0: only the `where`s, which need these symbols to be evaluated, say what the real bounds are.
     session.dims = {name: make_symbol(name, lower=0) for name in dimensions}
     for written in (name for node in inputs for name in names_in_shape(node.shape)):
         # The first place counts, since messages point at one declaration.
@@ -84,6 +85,7 @@ def _scope_with_lets(body: ast.Body, scope: Scope) -> Scope:
 
 def _split_conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterator[WhereCondition]:
     """The comparisons of a `where`, in plain symbols."""
+    # One fact for each comparison, so that a contradiction names the comparison.
     if isinstance(where, ast.Binary) and where.op == "and":
         yield from _split_conditions(where.left, scope, elaborator)
         yield from _split_conditions(where.right, scope, elaborator)

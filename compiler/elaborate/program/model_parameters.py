@@ -90,6 +90,7 @@ def _parameter_value(
 
 def _convert_like_default(value: Any, name: str, default: ast.Expr | None, files: Scope, scope: Scope, elaborator: Elaborator) -> Any:
     """A value that is set. Where the default is a stage or an element type, a string is the text of one, in terms of the file."""
+    # Only a default that is a name or a stage can mean an element type or a stage.
     if not isinstance(default, (ast.Name, ast.StageExpr)):
         return value
     default_value = elaborator.evaluate(default, scope)

@@ -54,11 +54,13 @@ def call_signature(graph: Graph) -> CallSignature:
         graph.tails = ()
     kept = tuple(i for i, v in enumerate(inputs) if id(v) not in through)
     kept_tuples = tuple(i for i in range(len(tuples)) if i != passed)
+    # The captures are the last inputs: those among them that stay are counted anew.
     graph.captures = sum(i >= len(inputs) - graph.captures for i in kept)
     graph.inputs = [inputs[i] for i in kept]
     graph.outputs = [*returned, *(v for tail in graph.tails for v in flatten_parts(tail.parts))]
     graph.tuples = [tuples[i] for i in kept_tuples]
     for value_tuple in graph.tuples:
+        # The position of a tuple counts the inputs before it, some of which are gone now.
         value_tuple.at = sum(i < value_tuple.at for i in kept)
     index = {id(v): i for i, v in enumerate(returned)}
     return CallSignature(

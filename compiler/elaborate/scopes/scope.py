@@ -208,6 +208,7 @@ class Scope:
         return None
 
     def _statement_bindings(self) -> dict[str, list[Span]]:
+        # The body is set after the scope is made, so the cache remembers which body it is of.
         if self._bound[0] is not self.body:
             spans: dict[str, list[Span]] = {}
             for statement in self.body.statements if self.body is not None else ():
@@ -373,8 +374,10 @@ def dependency_key(value: Entity) -> object:
         case TensorTuple():
             return ("tensors", tuple([(v.type, v.spatial, v.weak) for v in value.values]))
         case SharedDef():
+            # By identity: two stages with one text have parameters of their own.
             return ("shared", id(value.module))
         case BlockDef():
+            # By identity: blocks of the same text in two files may see other names.
             return ("block", id(value.node))
         case StageClosure():
             return _closure_key(value)
