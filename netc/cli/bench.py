@@ -89,6 +89,7 @@ def command(
     from ..benching.contenders import Settings
     from . import bench_jobs
 
+    # the process of each contender reads its model from a file here
     with TemporaryDirectory(prefix="netc-bench-") as folder:
         settings = Settings(folder, threads or _count_cores(), device, seed or 0)
         options = bench_jobs.BenchOptions(path, text, choice, weights, seed, inputs, arguments, other_model)

@@ -41,7 +41,7 @@ def command(run: str, data: str, output: str | None, top_k: int | None, in_json:
         if not output.lower().endswith((".html", ".htm")):
             raise click.UsageError(f"the report is written as .html, and `{output}` does not end in it")
         refuse_overwriting(output, run, data)
-        check_writable(output)
+        check_writable(output)  # before the evaluation, which may take minutes
     from ..evaluation.evaluate_model import evaluate_model
     from ..evaluation.scores import NoScikitLearn
     from ..prediction.load_predictor import load

@@ -146,6 +146,7 @@ def _profile_step(training: Training, dtype: str, recompute: bool) -> StepProfil
         return profile_step(training, getattr(torch, dtype), recompute)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    # an operator whose result depends on the numbers cannot run on fake tensors
     except (RuntimeError, NotImplementedError, TypeError) as error:
         raise CommandFailed(f"the step cannot be followed without numbers: {str(error).splitlines()[0]}") from None
 

@@ -53,6 +53,7 @@ class Progress:
         if report.validation:
             self._write_line(report, f"{self._take_training_results(report)}validation: {format_results(report)}")
             return
+        # a report waits for the next one, because a validation at the same step takes its results into its own line
         self._write_pending()
         self._pending = report
         if self._bar is not None:
@@ -74,6 +75,7 @@ class Progress:
 
     def _update_speed(self, report: Report) -> None:
         now = time.monotonic()
+        # a coarse clock may show the same time twice, which gives no speed
         if report.samples and now > self._last_report_time:
             speed = report.samples / (now - self._last_report_time)
             self._speed = speed if not self._speed else (1 - SMOOTHING) * self._speed + SMOOTHING * speed

@@ -41,6 +41,7 @@ def format_json(data: object) -> str:
     allows them: a name in an ONNX file could set the title of the terminal, or hide text."""
     # NaN is no JSON, and readers of JSON refuse it
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
+    # json itself escapes the control characters below the space, so only DEL and those beyond ASCII are left
     return text if text.isascii() and "\x7f" not in text else "".join(map(_escape_character, text))
 
 

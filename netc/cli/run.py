@@ -104,6 +104,7 @@ def _read_inputs(target: RunTarget, files: dict[str, str], random: bool, seed: i
         raise click.UsageError(to_printable(f"the model needs {needed}; give `--input {missing[0]}=FILE.npy`, or `--random`"))
     if missing:
         generator = np.random.default_rng(seed)
+        # only if an input is drawn, because choosing sizes may fail
         shapes = target.shapes()
         arrays |= {name: draw_array(ports[name].dtype, shapes[name], generator) for name in missing}
     return arrays

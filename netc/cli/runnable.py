@@ -55,6 +55,7 @@ def open_spec(path: str | None, text: str | None, choice: Choice, weights: Check
             raise CommandFailed(str(error), "fix them: `--dim NAME=SIZE`") from None
 
     check_device(device)
+    # the hints for a message are about kernels that only the CPU lacks
     dtypes = list_dtypes(model.program) if device == "cpu" else frozenset[str]()
     session = start_session(lambda: model.session(weights, seed, device), "the model", dtypes)
     return RunTarget(session, choose_shapes, has_random_parameters(model, weights is not None or seed is not None))

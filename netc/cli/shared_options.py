@@ -287,6 +287,7 @@ def refuse_overwriting(output: str | None, *inputs: str | None) -> None:
     """Refuse an output that is a file which the command reads, or any existing spec: another spec may `use` it."""
     if output is None or output == "-":
         return
+    # a link may lead to a spec
     real = os.path.realpath(output)
     if os.path.splitext(real)[1].lower() == ".net" and os.path.lexists(real):
         raise click.UsageError(f"`{output}` is a spec that exists, and -o would overwrite it")

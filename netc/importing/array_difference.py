@@ -30,5 +30,6 @@ def measure_difference(result: Array, expected: Array) -> float:
     # Equal infinities and NaN in the same place agree.
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     finite = np.isfinite(b)
+    # 1e-30 for an array of zeros, from which any other number differs by more than the limit
     scale = max(float(np.max(np.abs(b[finite]), initial=0.0)), 1e-30)
     return float(np.max(np.where(same, 0.0, np.abs(a - b)), initial=0.0)) / scale if bool(np.all(same | finite)) else float("inf")

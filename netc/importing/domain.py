@@ -96,13 +96,13 @@ class _DomainSearch:
 
     def _find_conditions_above_one(self, model: Model, compared: Model) -> list[Stating]:
         """Find the conditions `N >= 2` that the text needs. `model` is the text with all other conditions; `compared` computes the same."""
-        found: list[Stating] = []
+        needed: list[Stating] = []
         for name in self.usual[0][0]:
             sizes = replace_size(model.program, self.usual[0][0], name, 1)
             if sizes is not None and self._compare_at(compared, sizes) is not _Outcome.AGREES:
                 condition = Condition(">=", make_symbol(name), 2)
-                found.append((condition, str(condition)))
-        return found
+                needed.append((condition, str(condition)))
+        return needed
 
     def _compile_model(self, conditions: Sequence[Stating]) -> Model | None:
         try:
@@ -187,6 +187,7 @@ def _list_breaking_sizes(condition: Condition, name: str, usual: int) -> list[in
     right = condition.right
     match condition.op:
         case ">=":
+            # from near to far: the first size that fails is a bound for the bisection
             return list(dict.fromkeys(size for size in (right - 1, right * 3 // 4, right // 2, right // 4, right // 8, 2, 1) if size > 0))
         case "<=":
             return [right + 1, *([2 * right] if 2 * right <= _FARTHEST else [])]

@@ -106,10 +106,6 @@ def _repeat_example(example: Array, shape: tuple[int, ...]) -> Array:
     return example
 
 
-# Finds divisions of integers by tensors: the proof of an import must not draw 0 for a divisor, since every runtime treats it differently.
-# In: a program. Out: whether any of its graphs has a division or a remainder with an integer tensor as the divisor.
-
-
 def _unpools(program: Program) -> bool:
     """Return whether a graph of the program undoes a max-pool."""
     return any(isinstance(node, OpNode) and node.op.name == "max_unpool" for graph in collect_graphs(program.main) for node in graph.nodes)
@@ -119,7 +115,7 @@ _DIVISIONS = ("div", "floor_div", "remainder", "fmod")
 
 
 def divides_integers(program: Program) -> bool:
-    """Return whether a graph of the program divides integers by a tensor."""
+    """Return whether a graph of the program has a division or a remainder with an integer tensor as the divisor."""
     return any(_has_integer_divisor(node, graph) for graph in collect_graphs(program.main) for node in graph.nodes)
 
 

@@ -35,14 +35,14 @@ def record_calls(module: torch.nn.Module, run: Callable[[], Any]) -> list[Record
     calls: list[RecordedCall] = []
     counts: dict[str, int] = {}
 
-    def noting(path: str) -> Any:
-        def note(_: Any, args: Any, kwargs: Any, made: Any) -> None:
+    def make_hook(path: str) -> Any:
+        def record(_: Any, args: Any, kwargs: Any, results: Any) -> None:
             counts[path] = counts.get(path, -1) + 1
-            calls.append(RecordedCall(path, counts[path], _copy_arrays((args, kwargs)), _copy_arrays(made)))
+            calls.append(RecordedCall(path, counts[path], _copy_arrays((args, kwargs)), _copy_arrays(results)))
 
-        return note
+        return record
 
-    hooks = [inner.register_forward_hook(noting(path), with_kwargs=True) for path, inner in module.named_modules() if path]
+    hooks = [inner.register_forward_hook(make_hook(path), with_kwargs=True) for path, inner in module.named_modules() if path]
     try:
         run()
     finally:

@@ -157,6 +157,7 @@ class Float64Converter:
                 attribute.i = TensorProto.DOUBLE
             for graph in (attribute.g, *attribute.graphs):
                 self.convert_graph(graph)
+        # such an attribute is float32 in every file, so the constant becomes a tensor of float64
         if node.op_type == "Constant" and len(node.attribute) == 1 and node.attribute[0].name in ("value_float", "value_floats"):
             number: Any = helper.get_attribute_value(node.attribute[0])
             node.attribute[0].CopyFrom(helper.make_attribute("value", numpy_helper.from_array(np.array(number, np.float64))))

@@ -133,6 +133,7 @@ def parse_inputs(texts: Sequence[str], sizes: Mapping[str, int] | None = None) -
     lines: list[str] = []
     for index, (_, text) in enumerate(named):
         words = text.strip().removeprefix("input ").strip()
+        # `batch=false` is the only `=` that a declaration may contain
         declaration = words.partition(" where ")[0].replace("batch=false", "")
         # The text is put into a spec below, so it must not contain other statements.
         if "=" in declaration or any(sign in words for sign in ("\n", ";", "->", "#", "{")):

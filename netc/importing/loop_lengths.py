@@ -184,4 +184,5 @@ def generalize_texts(texts: Sequence[str], name: str) -> str | None:
             return None
         size = name if factor == 1 else f"{factor} * {name}"
         general.append(size if not offset and factor == 1 else f"({size})" if not offset else f"({size} {'+-'[offset < 0]} {abs(offset)})")
+    # the shape `5x3` has become `Tx3`, and a shape with a name needs brackets: `[T, 3]`
     return re.sub(rf"\binput ({name}(?:x\w+)*)", lambda shape: f"input [{shape[1].replace('x', ', ')}]", "".join(general))

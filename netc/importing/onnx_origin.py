@@ -136,6 +136,7 @@ class _OnnxRunner:
 
         source = self.source()
         model = onnx.load(source, load_external_data=False) if isinstance(source, str) else self._model
+        # before IR version 4, a file had to list its parameters among the inputs
         stored = {tensor.name for tensor in model.graph.initializer}
         return [info.name for info in model.graph.input if info.name not in stored]
 

@@ -33,6 +33,7 @@ def write_message(stream: IO[bytes], header: dict[str, Any], *bodies: Any) -> No
 
 def write_arrays(stream: BinaryIO, arrays: dict[str, Any], **more: Any) -> None:
     """Write arrays by name."""
+    # `ascontiguousarray` makes an array of one axis from a number, so its shape is restored
     kept = {name: np.ascontiguousarray(array).reshape(np.shape(array)) for name, array in arrays.items()}
     listed = [[name, array.dtype.name, array.shape] for name, array in kept.items()]
     write_message(stream, {"arrays": listed, **more}, *(array.tobytes() for array in kept.values()))
@@ -44,6 +45,7 @@ def read_arrays(stream: BinaryIO, header: dict[str, Any]) -> dict[str, Any]:
     for name, dtype, shape in header["arrays"]:
         kind = get_dtype(dtype)
         count = int(np.prod(shape, dtype=np.int64)) if shape else 1
+        # a bytearray makes the array writable, as arrays usually are
         arrays[name] = np.frombuffer(bytearray(stream.read(count * kind.itemsize)), kind).reshape(shape)
     return arrays
 

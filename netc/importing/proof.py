@@ -274,6 +274,7 @@ def _perturb_weight(key: str, array: Array, generator: np.random.Generator, shar
         spread = np.asarray(0.4 * share, array.dtype)
         return np.asarray(np.abs(array + spread * noise) + spread, array.dtype)
     drawn = array + np.asarray((scale or 0.1) * share, array.dtype) * noise
+    # the noise has `share` of the deviation, so both together have 1 + share**2 of the variance
     return np.asarray(drawn * np.asarray((1 + share**2) ** -0.5 if scale and array.ndim > 1 else 1.0, array.dtype), array.dtype)
 
 

@@ -36,6 +36,7 @@ def run_training_step(module: torch.nn.Module, run: Callable[[], Any]) -> Traini
     modes = {inner: inner.training for inner in module.modules()}
     module.train()
     try:
+        # the caller's random numbers continue as if nothing had been drawn
         with torch.random.fork_rng(devices=()), torch.no_grad(), _KeepAll():  # type: ignore[no-untyped-call]
             torch.manual_seed(_SEED)
             outputs = [to_array(tensor) for tensor in list_tensors(run())]
@@ -63,10 +64,11 @@ def _make_kept(tensor: torch.Tensor, p: float = 0.5, **_: Any) -> torch.Tensor:
 
 def _make_greatest(size: Any, **options: Any) -> torch.Tensor:
     """Return the largest uniform number: stochastic depth in transformers keeps samples with large numbers."""
-    return torch.full(size, 1 - 2.0**-24, **{key: value for key, value in options.items() if key != "names"})
+    return torch.full(size, 1 - 2.0**-24, **{key: value for key, value in options.items() if key != "names"})  # the largest float32 below 1
 
 
 def _scale_dropout(tensor: torch.Tensor, p: float, train: bool | None) -> tuple[torch.Tensor, torch.Tensor]:
+    # with p = 1 everything is dropped, and 1 / 0 has no value
     scale = 1.0 if train is False else 1 / (1 - p) if p < 1 else 0.0
     return tensor * scale, torch.full_like(tensor, scale > 0, dtype=torch.bool)
 

@@ -56,6 +56,7 @@ def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         known = {**annotations, **_read_options(function.__globals__[options])} if options else annotations
+        # not strict: the call itself reports arguments that are too many
         for name, value in (*zip(first, args, strict=False), *kwargs.items()):
             if options and name not in known and name not in names:
                 raise TypeError(f"`{function.__name__}` has no argument `{name}`{_suggest(name, known)}")
@@ -102,6 +103,7 @@ def _fits_part(value: object, part: str, names: Mapping[str, object]) -> bool:
     if part in ("Any", "object"):
         return True
     first, *rest = part.split(".")
+    # a library that a module imports for annotations only is looked up among the loaded ones
     expected = names.get(first) or sys.modules.get(first)
     for attribute in rest:
         expected = getattr(expected, attribute, None)

@@ -109,6 +109,7 @@ def _write_quantized(
     samples_name = "drawn inputs" if arrays is None else "the calibration"
     _check_products(artifact.find_products(), method)
     check_disk(path.parent, int(_DISK_FACTOR * _count_weight_bytes(artifact)), "quantizing it takes")
+    # on the disk whose space was checked
     with TemporaryDirectory(dir=path.parent) as inner:
         folder = Path(inner)
         source = folder / "float.onnx"
