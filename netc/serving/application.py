@@ -30,6 +30,7 @@ from .server_metrics import CONTENT_TYPE
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _BINARY = "application/octet-stream"
+_OPENAI = "/v1"
 _MODEL = "/v2/models/{model}"
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
@@ -55,7 +56,7 @@ def make_application(model: ServedModel, draining: Draining) -> Starlette:
         ("/", "GET", handlers.show_documentation),
     ]
     if model.completions is not None:
-        endpoints += [("/v1/completions", "POST", handlers.complete), ("/v1/models", "GET", handlers.list_models)]
+        endpoints += [(f"{_OPENAI}/completions", "POST", handlers.complete), (f"{_OPENAI}/models", "GET", handlers.list_models)]
     for path in (_MODEL, f"{_MODEL}/versions/{{version}}"):
         endpoints += [
             (path, "GET", handlers.describe_model),
@@ -156,7 +157,7 @@ def _observe(path: str, endpoint: Endpoint, model: ServedModel, draining: Draini
             status = response.status_code
         except RequestRefused as refused:
             status = refused.status
-            response = _to_json_response(refused.to_json(), status)
+            response = _to_json_response(refused.to_openai_json() if path.startswith(_OPENAI) else refused.to_json(), status)
             response.headers.update(refused.headers)
         finally:
             model.metrics.observe_request(path, status, time.perf_counter() - start)

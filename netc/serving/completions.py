@@ -99,7 +99,7 @@ class Completions:
                     yield _format_event(self._make_object(id, last[0].text, None))
                 last = [token]
         except RequestRefused as refused:  # the status is sent already
-            yield _format_event(refused.to_json())
+            yield _format_event(refused.to_openai_json())
             return
         yield _format_event(self._make_object(id, "".join(token.text for token in last), self._find_reason(last)))
         yield b"data: [DONE]\n\n"

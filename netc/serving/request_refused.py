@@ -25,3 +25,7 @@ class RequestRefused(Exception):
                 for p in self.problems
             ]
         return body
+
+    def to_openai_json(self) -> dict[str, object]:
+        """Return the body of the response in the form of OpenAI's API, whose client shows the message."""
+        return {"error": {"message": str(self), "type": "invalid_request_error", "param": None, "code": None}}

@@ -78,13 +78,13 @@ def test_several_texts_at_once(writer: Any) -> None:
 )
 def test_refused(writer: Any, body: Any, status: int, message: str) -> None:
     answer = writer.post(PATH, body)
-    assert (answer.status, message in answer.json()["error"]) == (status, True), answer
+    assert (answer.status, message in answer.json()["error"]["message"]) == (status, True), answer
 
 
 def test_a_text_that_takes_too_long(serve: Callable[..., Any], texts: Path) -> None:
     client = serve(texts, timeout=0.02)
     answer = client.post(PATH, {"prompt": "a", "max_tokens": 4096})
-    assert (answer.status, "ask for fewer tokens" in answer.json()["error"]) == (503, True)
+    assert (answer.status, "ask for fewer tokens" in answer.json()["error"]["message"]) == (503, True)
 
 
 def test_only_decoders_have_the_path(client: Any, writer: Any) -> None:
