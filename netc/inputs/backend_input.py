@@ -140,7 +140,7 @@ def _list_warnings(matched: MatchedWeights) -> Iterator[Warning]:
     if matched.ignored:
         yield WeightsNote(f"left out of the weights: {_quote_names(matched.ignored)}")
     if matched.drawn:
-        yield WeightsNote(f"newly drawn, since they are not in the weights: {_quote_names(matched.drawn)}")
+        yield WeightsNote(f"initialized, since they are not in the weights: {_quote_names(matched.drawn)}")
     if matched.widened:
         found, needed = matched.widened
         keeps = f"`--dtype {found}` keeps them, in Python `dtype={str(found)!r}`"

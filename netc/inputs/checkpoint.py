@@ -50,6 +50,12 @@ class Checkpoint:
         self.ignore = _check_patterns(ignore, "ignore")
         self.allow_missing = _check_patterns(allow_missing, "allow_missing")
 
+    def allow_also(self, names: Iterable[str]) -> Checkpoint:
+        """Return the same weights, which may lack these parameters too."""
+        allowed = (*self.allow_missing, *names)
+        source = list(self.paths) if self.mapping is None else self.mapping
+        return Checkpoint(source, strip_prefix=self.strip_prefix, ignore=self.ignore, allow_missing=allowed)
+
     def compare(self, model: Described) -> MatchedWeights:
         """Return the weights under the model's names, each read when you access it.
 

@@ -21,10 +21,19 @@ from netc.compiler.ir.training_program import LOSS, Training
 from ..errors import CompileError, raise_as_compile_error
 from ..inputs.argument_types import check_arguments
 from ..inputs.backend_input import Weights, make_backend_input, warn_about_weights
+from ..inputs.checkpoint import to_checkpoint
 from .optimizers import Schedule, make_schedule
 from .recipe import Recipe, read_recipe
 from .section_file import SectionFile
-from .source import TrainSection, emit_run_file, emit_settings_file, emit_training_file, extract_model_program, may_draw_numbers
+from .source import (
+    TrainSection,
+    emit_run_file,
+    emit_settings_file,
+    emit_training_file,
+    extract_model_program,
+    list_standardized,
+    may_draw_numbers,
+)
 from .source.clauses import Machine
 from .source.section_functions import emit_functions
 from .training_session import check_section
@@ -174,7 +183,11 @@ def make_objective(training: Training, weights: Weights | None = None, seed: int
 
 def _make_model_input(training: Training, weights: Weights | None, seed: int | None) -> BackendInput:
     """Return the input for the model alone, so that a seed gives it the same parameters as without the section."""
-    model = make_backend_input(extract_model_program(training), weights, seed)
+    checkpoint = to_checkpoint(weights)
+    if checkpoint is not None:  # a published network knows no numbers of your data: netc measures them before the first step
+        stages = list_standardized(training)
+        checkpoint = checkpoint.allow_also(f"{stage}.{name}" for stage in stages for name in ("mean", "std"))
+    model = make_backend_input(extract_model_program(training), checkpoint, seed)
     if model.weights is None:
         return model
     with warn_about_weights(model):

@@ -64,7 +64,7 @@ def test_a_part_of_them(own: dict[str, Array]) -> None:
     prefix, ignored, drawn = done.output.splitlines()
     assert prefix == "note: the prefix `module.` was removed from the names of the weights"
     assert sorted(ignored.removeprefix("note: left out of the weights: ").split(", ")) == ["`module.aux.0`", "`module.fc.weight`"]
-    assert drawn == "note: newly drawn, since they are not in the weights: `fc.weight`, `fc.bias`"
+    assert drawn == "note: initialized, since they are not in the weights: `fc.weight`, `fc.bias`"
     new = draw_initial_values(MODEL.parameters, 2)
     assert same(initializers(), {n: a if n.startswith("backbone") else new[n] for n, a in own.items()})
     assert run("check", "m.net", *words).exit_code == 0

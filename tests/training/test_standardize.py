@@ -13,6 +13,7 @@ from safetensors.numpy import load_file
 from sklearn.preprocessing import StandardScaler
 
 import netc
+from netc.compiler.errors.weight_errors import WeightsError, WeightsNote
 from netc.training.sample_order import split_indices
 from netc.training.stop_signals import Interrupted
 from tests.training.runs import resume, train
@@ -130,6 +131,31 @@ def test_loaded_numbers_are_kept(tmp_path: Path) -> None:
     second = load_file(tmp_path / "second" / "last.safetensors")
     assert np.array_equal(first["standardize1.mean"], second["standardize1.mean"])
     assert not np.array_equal(first["dense1.bias"], second["dense1.bias"])
+
+
+def test_weights_that_lack_the_numbers(tmp_path: Path) -> None:
+    """Published weights are those of a network without `standardize`; netc measures its numbers as in a run from nothing."""
+    spec = """
+features = input 5
+scores = features -> standardize as scale -> dense 3 as body -> dense 2 as head
+train {
+  target = input 2
+  loss = (scores, target) -> mse_loss
+  steps 1
+  batch 4
+}
+"""
+    data = {"features": samples()["features"], "target": np.zeros((41, 2), np.float32)}
+    published = {"body.weight": np.ones((3, 5), np.float32), "body.bias": np.zeros(3, np.float32)}
+    weights = netc.Checkpoint(published, allow_missing=["head.*"])
+    with pytest.warns(WeightsNote, match=r"initialized.*`scale\.mean`"):
+        train(tmp_path / "run", spec, data, weights=weights)
+    scaler = StandardScaler().fit(data["features"].astype(np.float64))
+    fitted = load_file(tmp_path / "run" / "last.safetensors")
+    np.testing.assert_allclose(fitted["scale.mean"], scaler.mean_, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(fitted["scale.std"], scaler.scale_, rtol=1e-4)
+    with pytest.raises(WeightsError, match=r"`head\.weight`"):  # all other parameters must be there
+        train(tmp_path / "other", spec, data, weights=published)
 
 
 def test_resumed_run_keeps_them(tmp_path: Path) -> None:

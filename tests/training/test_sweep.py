@@ -121,7 +121,7 @@ def test_a_head_for_another_number_of_classes() -> None:
     assert "to draw them anew: `--ignore 'dense2.*' --allow-missing 'dense2.*'`" in refused.stderr
     done = netc(*words, "--ignore", "dense2.*", "--allow-missing", "dense2.*")
     assert done.exit_code == 0
-    assert "note: newly drawn, since they are not in the weights: `dense2.weight`, `dense2.bias`\n" in done.stderr
+    assert "note: initialized, since they are not in the weights: `dense2.weight`, `dense2.bias`\n" in done.stderr
     old, new = (load_file(f"{run}/last.safetensors") for run in ("old", "new"))
     assert all((old[name] == new[name]).all() for name in ("dense1.weight", "dense1.bias"))
     assert new["dense2.weight"].shape == (7, 4)

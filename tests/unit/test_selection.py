@@ -87,7 +87,7 @@ def test_a_new_head() -> None:
         found = taken(weights, seed=3)
     assert [str(w.message) for w in caught] == [
         "left out of the weights: `fc.weight`, `fc.bias`",
-        "newly drawn, since they are not in the weights: `fc.weight`, `fc.bias`",
+        "initialized, since they are not in the weights: `fc.weight`, `fc.bias`",
     ]
     new = MODEL.module(seed=3).state_dict()
     assert same(
@@ -136,7 +136,7 @@ def test_a_misspelt_pattern_is_an_error(options: dict[str, Any]) -> None:
 def test_a_tied_parameter_may_be_allowed_by_either_name() -> None:
     model = netc.compile("tokens = input [T] int64; tokens -> embedding 10 8 as wte -> dense 10 bias=false tie=wte as head")
     for pattern in ("wte.*", "head.*"):
-        with pytest.warns(WeightsNote, match=r"newly drawn.*`wte\.weight`"):
+        with pytest.warns(WeightsNote, match=r"initialized.*`wte\.weight`"):
             found = model.module(weights=netc.Checkpoint({}, allow_missing=[pattern])).state_dict()
         assert torch.equal(found["wte.weight"], model.module(seed=0).state_dict()["wte.weight"])
 
