@@ -101,6 +101,7 @@ class TrainingState:
             named = _name_optimizer_state(state["optimizer"], _list_optimizer_parameters(self.model, self.optimizer))
             set_optimizer_state_dict(self.model, self.optimizer, named, options=_FULL)
         if self.average is not None:
+            # the model divides the averages among the processes as it divides its parameters, which are loaded after them
             self._load_model(state["average"], ranks)
             for key, value in self.model.state_dict().items():
                 self.average[key].copy_(value)
@@ -154,6 +155,7 @@ class CheckpointStore:
             with file.open("r+b") as stream:
                 os.fsync(stream.fileno())
         temporary.rename(target)
+        # not before the rename: until then it may be the newest complete checkpoint
         (self.folder / FILE).unlink(missing_ok=True)
         self._remove_folders(progress["number"] - 1)
 

@@ -102,6 +102,7 @@ def _read_arguments(config: Mapping[str, Any], folder: str, engine: Mapping[str,
     given, path, chosen = dict(config["given"]), config["path"], dict(config["choice"])
     chosen["params"] = {name: _value_from_json(value) for name, value in chosen["params"].items()}
     chosen["allow_paths"] = tuple(chosen["allow_paths"])
+    # JSON has lists in place of tuples
     columns = {name: tuple(c) if isinstance(c, list) else c for name, c in given["columns"].items()}
     locations = given["data"] if data is None else data, given["validation"] if validation is None else validation
     recorded = [given[name] for name, value in (("data", data), ("validation", validation)) if value is None]
@@ -136,6 +137,7 @@ def _option_to_json(name: str, word: str) -> str:
 def _value_to_json(value: object) -> Any:
     """Convert the value of a model's parameter to JSON."""
     if isinstance(value, DType):
+        # an object, because no other value of a parameter becomes one
         return {"type": value.name}
     return [_value_to_json(item) for item in value] if isinstance(value, (tuple, list)) else value
 

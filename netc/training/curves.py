@@ -114,6 +114,7 @@ def _draw_panel(name: str, curves: list[Curve], top: int) -> list[str]:
         if tick <= right
     ]
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{bottom + 34}" text-anchor="end" fill="#555555">step</text>')
+    # SVG draws later elements on top, so validation comes last
     for curve in sorted(curves, key=lambda c: c.validation):
         parts += _draw_curve(curve, x, y)
     if any(c.validation for c in curves):
@@ -173,6 +174,7 @@ def _find_ticks(low: float, high: float, count: int) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
     first = math.floor(low / step)
+    # products, because the rounding errors of sums would add up
     return [i * step for i in range(first, math.ceil(high / step) + 1)]
 
 

@@ -88,6 +88,7 @@ class Trainer:
         self.batches = BatchLoader(data, recipe, ranks, objective.file)
         self.last_micro_batch: MicroBatch = {}
         """The micro-batch that a validation computes, for messages."""
+        # a resumed run has the means and deviations in its checkpoint
         if is_new and objective.file.has_function("fit_standardize"):
             self._fit_standardize(data)
         self.plan = plan_steps(recipe, len(data[1]))
@@ -111,7 +112,7 @@ class Trainer:
         self.tally, self.epoch_tally = Tally(), Tally()
         self.results: dict[str, float] = {}
         self.unsaved_best: dict[str, Tensor] | None = None
-        self.saved = -math.inf
+        self.saved = -math.inf  # so that the first epoch's end saves one
         """The time of the last checkpoint, in seconds of the monotonic clock."""
         self.is_epoch_end = False
         """Whether the epoch's last step is done, but not its validation yet."""
@@ -210,6 +211,7 @@ class Trainer:
                 self.state.optimizer,
                 self.schedule,
                 self.state.averaged_module,
+                # the file has a loop over micro-batches only if the section accumulates
                 micro_batches if self.recipe.accumulate > 1 else micro_batches[0],
                 self.step,
             )
@@ -217,6 +219,7 @@ class Trainer:
             self._raise_not_finite(failure.value, micro_batches)
         except REFUSALS as error:
             smallest = min(len(next(iter(micro_batch.values()))) for micro_batch in micro_batches)
+            # PyTorch's batch norm refuses a channel with a single value in training
             if smallest <= 1 and "more than 1 value per channel" in str(error):
                 raise RunError(BatchTooSmall(self.step + 1, smallest)) from None
             self._raise_if_located(error, micro_batches, f"the batch of step {self.step + 1}")
@@ -260,6 +263,7 @@ class Trainer:
         if is_best:
             weights = gather_tensors(self.weights, self.shapes)
             # Written together with the next checkpoint, so that a resumed run finds the best weights that its checkpoint knows.
+            # A copy if steps follow first, because they change the weights in place.
             self.unsaved_best = weights if due else {name: tensor.clone() for name, tensor in weights.items()}
         if due:
             self.save_checkpoint()
@@ -312,6 +316,7 @@ class Trainer:
             self.model.load_state_dict(current)
 
     def _raise_interrupted(self, request: StopRequest) -> None:
+        # 15, SIGTERM, if the signal came to another process
         raise Interrupted(str(self.folder.path), self.step, 128 + (request.number or 15))
 
     def _raise_not_finite(self, value: float, micro_batches: list[MicroBatch]) -> NoReturn:

@@ -192,6 +192,7 @@ def _make_model_input(training: Training, weights: Weights | None, seed: int | N
         return model
     with warn_about_weights(model):
         arrays = model.open_arrays()
+    # with the weights that are open already, so that the warnings are not repeated
     return BackendInput(model.program, model.name, weights=lambda: arrays)
 
 

@@ -86,6 +86,7 @@ def _is_kind(value: object, names: frozenset[str]) -> bool:
     match value:
         case None:
             return "None" in names
+        # before int, because a bool is an int in Python
         case bool():
             return "bool" in names
         case int():

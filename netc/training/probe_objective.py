@@ -65,6 +65,7 @@ def _replace_outputs(graph: Graph, path: list[CallNode], values: list[Value]) ->
         call.outputs = tuple(Value(value.type, value.span) for value in values)
         call.tails = ()
         values = list(call.outputs)
+        # the values are inside of this call, so no node after it is needed
         result.nodes = [*graph.nodes[: graph.nodes.index(path[0])], call]
     result.outputs = values
     result.output_names = [f"value{i}" for i in range(len(values))]

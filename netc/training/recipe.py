@@ -158,6 +158,7 @@ class _RecipeReader:
         optimizer = self.read_named("optimizer") or (NamedSetting(OPTIMIZER, self.training.span),)
         plain = tuple(o for o in optimizer[0].options if o.name != "no_decay")
         no_decay = next((o for o in optimizer[0].options if o.name == "no_decay"), None)
+        # before `keep`, which may name one of them
         measures, problems = read_measures(self.training, self.by_word.get("measure", ()))
         keep, keep_problems = read_keep(self.training, self.by_word.get("keep", ()), measures)
         drawn = {draw.input for draw in draws}
@@ -224,6 +225,7 @@ class _RecipeReader:
         argument = self._read_single(word, allowed)
         if argument is None:
             stage = self.find_stage(word)
+            # named arguments alone are enough, as in `clip value=1.0`
             if stage is not None and not stage.named:
                 self.report_problem(word, need, stage.span)
             return usual
@@ -261,6 +263,7 @@ class _RecipeReader:
 
     def _read_patterns(self, what: str, argument: SettingArgument) -> tuple[Pattern, ...]:
         values = argument.value if isinstance(argument.value, tuple) else (argument.value,)
+        # a bare word is a str too
         if not all(isinstance(v, str) and not isinstance(v, Word) for v in values):
             self.report_problem(what, "takes patterns of parameters' names in quotes", argument.span, 'write `"stem.*"`')
             return ()
@@ -321,6 +324,7 @@ class _RecipeReader:
                 self.report_problem(
                     "draw", f"has no distribution `{distribution.value}`", distribution.span, f"the distributions are {known}"
                 )
+            # `integers` for an input of floats, or another distribution for an input of integers
             elif types[str(name.value)].dtype.is_float == (distribution.value == "integers"):
                 needed = "integers" if distribution.value == "integers" else "floats"
                 self.report_problem(
@@ -344,8 +348,8 @@ class _RecipeReader:
     def _find_unread_sizes(self, drawn: TensorType) -> list[str]:
         """Return the symbols in the sizes of a drawn input that no input from the data has as the size of an axis."""
         names = {a.value for s in self.by_word["draw"] for a in s.stages[0].positional}
-        given = [value.type for value in self.training.program.main.inputs if value.name not in names]
-        known = {BATCH_SYMBOL, *(str(size) for type_ in given for size in type_.shape)}
+        data_types = [value.type for value in self.training.program.main.inputs if value.name not in names]
+        known = {BATCH_SYMBOL, *(str(size) for type_ in data_types for size in type_.shape)}
         return sorted({name for size in drawn.shape for name in free_symbols(size)} - known)
 
     def _read_validation(self) -> float:

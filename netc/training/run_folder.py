@@ -47,6 +47,7 @@ class RunFolder:
             return
         if (self.path / CONFIG).exists():
             raise RunError(RunExists(os.fspath(self.path)))
+        # hidden files do not count, because the lock is one
         other = min((name for name in os.listdir(self.path) if not name.startswith(".")), default=None)
         if other is not None:
             raise RunError(FolderNotEmpty(os.fspath(self.path), other))

@@ -165,6 +165,7 @@ def _describe_start(path: str | None, text: str | None, choice: Choice, section:
     data_request = DataRequest(settings.get("data"), _parse_share(settings.get("validation")), columns, options, path, choice.allow_paths)
     run_request = RunRequest(data_request, *(settings.get(name) for name in SETTINGS))
     arguments = arguments_to_json(_read_arguments(path, text, section, choice, run_request, Engine()))
+    # as the file has it: tuples become lists
     config: dict[str, Any] = json.loads(json.dumps(arguments | _describe_weights(settings.get("weights"))))
     return config
 
@@ -272,6 +273,7 @@ def _format_spec_options(training: Training, path: str) -> str:
     """Format the spec with the options that select the trained model, quoted for the shell."""
     options = [f"--model {training.model}"] if training.several else []
     simple = {name: value for name, value in training.params.items() if isinstance(value, (int, float, str))}
+    # a spec writes `true`, not `True`
     words = {name: str(value).lower() if isinstance(value, bool) else value for name, value in simple.items()}
     options += [f"--set {quote(f'{name}={word}')}" for name, word in words.items()]
     return " ".join([quote(path), *options])

@@ -192,6 +192,7 @@ class _ShardingAnalysis:
         elif input_shardings and not self._split_packed_results(flat):
             self._visit_inner_node(flat, input_shardings)
         for key in flat.inputs:
+            # a result that two operators take cannot be divided for one of them
             self.undivided.pop(key, None)
 
     def _visit_layer(self, flat: FlatNode, input_shardings: Mapping[int, Sharding]) -> None:
@@ -199,6 +200,7 @@ class _ShardingAnalysis:
         path, node = flat.path, flat.node
         is_dense = isinstance(node.op, Dense)
         why = self.known_refusals.get(path) or self._why_whole(flat)
+        # a last layer sums over the features, so they must be the axis that is in parts
         last = is_dense and all(parts.axis == node.inputs[i].type.rank - 1 for i, parts in input_shardings.items())
         if why or (input_shardings and not last):
             self._refuse_layers(input_shardings.values(), why or f"`{path}` takes all of what it computes")
@@ -277,6 +279,7 @@ class _ShardingAnalysis:
         for layer in layers:
             if not isinstance(size, int):
                 self.refused[layer] = f"the size `{size}` is not known"
+            # heads replace features, because a model whose heads cannot be divided is refused
             elif layer not in self.uneven or what == "heads":
                 self.uneven[layer] = Uneven(flat.path, what, size, flat.node.span)
 

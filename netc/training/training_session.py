@@ -91,6 +91,7 @@ def check_settings(
     nothing = check_trained(training, recipe)
     if nothing is not None:
         problems.append(nothing)
+    # PyTorch's constructors get only options that have passed the checks
     elif not problems and all(named.name for named in (recipe.optimizer, *recipe.schedule)):
         problems += check_construction(training, recipe, steps)
     if means.why_not_additive and recipe.accumulate > 1:
@@ -127,6 +128,7 @@ def check_section(training: Training) -> list[Diagnostic]:
 def _override_settings(recipe: Recipe, run_request: RunRequest) -> Recipe:
     changes: dict[str, Any] = {n: v for n in ("epochs", "steps", "batch", "seed") if (v := getattr(run_request, n)) is not None}
     if run_request.epochs is not None:
+        # `--epochs` also replaces the `steps` of the section
         changes.setdefault("steps", None)
     return replace(recipe, **changes) if changes else recipe
 

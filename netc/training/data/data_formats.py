@@ -159,6 +159,7 @@ def _detect_format(path: str) -> str:
     for name, format in FORMATS.items():
         if suffix in format.endings:
             return name
+    # the files of a folder that `save_to_disk` of datasets has written
     if any(os.path.isfile(os.path.join(path, name)) for name in ("dataset_dict.json", "state.json")):
         return "hf"
     known = ", ".join(f"`{name}:`" for name in FORMATS)
@@ -175,6 +176,7 @@ def parse_options(format: str, words: Mapping[str, str]) -> dict[str, Any]:
         try:
             values[name] = option.parse(word)
         except (ValueError, KeyError):
+            # which no option accepts, so the error below says what is required
             values[name] = None
         if not option.is_valid(values[name]):
             raise DataError(f"`{name}` {option.requirement}, found `{word}`")

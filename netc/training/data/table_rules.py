@@ -83,6 +83,7 @@ def read_table_rules(fills: Sequence[Setting], categories: Sequence[Setting]) ->
     fill_rules = [rule for setting in fills for rule in _read_fill(setting, problems)]
     category_rules = [rule for setting in categories for rule in _read_category(setting, problems)]
     seen: set[tuple[str, str]] = set()
+    # the empty name stands for all columns
     named = [("fill", column, rule.span) for rule in fill_rules for column in rule.columns or ("",)]
     for word, column, span in [*named, *(("category", rule.column, rule.span) for rule in category_rules)]:
         if (word, column) in seen:
