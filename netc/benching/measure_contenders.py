@@ -59,7 +59,7 @@ class Contender:
         self.job = job
         code = "from netc.benching.worker import main; main()"
         self._process = subprocess.Popen(
-            # -P: with `-c` alone, a file such as `json.py` in the current folder would replace a module
+            # -P: with `-c` alone, a file in the current folder would replace a module of its name, such as `json`
             [sys.executable, "-P", "-c", code],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
