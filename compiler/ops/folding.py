@@ -120,6 +120,7 @@ class Unfold(_Blocks):
     """The blocks of an image, each a column: `[N, C, H, W]` becomes `[N, C * kernel, blocks]`. A single image has no `N`."""
 
     name = "unfold"
+    # PyTorch's kernels have floats and booleans, and no integers.
     x = Input(FLOATS | BOOLS, axes("... C H W", "[N, C, height, width]", most=4))
     kernel = Arg(SIZES, positional=True, alias="kernel_size")
     dilation = Arg(SIZES, default=1)

@@ -32,6 +32,7 @@ class Matmul(Operator):
 
     name = "matmul"
     symbol = "@"
+    # PyTorch multiplies no matrices of booleans, and none of two types.
     x = Input(NUMBERS, axes("... n k", "at least one axis", least=1))
     other = Input(NUMBERS, axes("... k m", "at least one axis", least=1), like="x")
     examples = ("x = input [T, 8]; w = param [8, 4] as w; x @ w", "a = input 3x4; b = input 4x5; (a, b) -> matmul")

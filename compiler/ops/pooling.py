@@ -209,5 +209,6 @@ class GlobalMaxPool(_GlobalPool):
     """The maximum of each channel: `[N, C, ...]` becomes `[N, C]`."""
 
     name = "global_max_pool"
+    # `torch.amax` takes every type, where PyTorch's pools have few kernels for integers and none for booleans.
     x = Input(ANY, SPATIAL)
     examples = ("input 8x32x32 -> global_max_pool -> dense 10",)

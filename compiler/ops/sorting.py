@@ -32,6 +32,7 @@ class Topk(_Order):
 
     name = "topk"
     extras = True
+    # `torch.topk` has no kernel for booleans, although `torch.sort` has.
     x = Input(NUMBERS)
     k = Arg(SIZE, positional=True)
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
@@ -101,6 +102,7 @@ class Bucketize(Operator):
     examples = ("x = input [T]; boundaries = param [9] init=zeros trainable=false as boundaries; (x, boundaries) -> bucketize",)
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        # `torch.bucketize` has no kernel for booleans alone.
         if result_type(inputs) == BOOL:
             raise OperatorError(NeedsNumber(self.name, inputs.x), inputs.at("x"))
         return (inputs.x.with_dtype(INT64),)

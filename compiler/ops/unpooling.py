@@ -31,6 +31,7 @@ class MaxUnpool(Operator):
     name = "max_unpool"
     spatial = True
     x = Input(FLOATS, SPATIAL)
+    # PyTorch refuses int32 here, which it takes as indices elsewhere.
     indices = Input(LONGS, SPATIAL)
     kernel = Arg(SIZES, positional=True, alias="kernel_size")
     stride = Arg(SIZES, default=None)

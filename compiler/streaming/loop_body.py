@@ -61,6 +61,7 @@ class _BodyCopier:
         outputs = tuple(self._copy_value(v, known) for v in node.outputs)
         label = node.label if node.shared is not None else join_labels(path, node.label)
         if isinstance(node, CallNode):
+            # Labels inside a call begin at the call, so only the outermost graph gets the path.
             inner = self.copy_graph(node.graph, "")
             return CallNode(inner, inputs, outputs, label, node.span, node.modules, node.shared, scan=node.scan, frozen=node.frozen)
         op = strip_operator(node.op)

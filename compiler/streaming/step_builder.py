@@ -104,6 +104,7 @@ class FlatBuilder:
     def _localize_parameters(self) -> None:
         """Turn references to parameters of stages outside this graph into parameters of this graph, with the keys of the full model. For
         example, `embed.weight` becomes one if only the start of the stream embeds."""
+        # A flat graph has no other calls than loops.
         bodies = [node.graph for node in self.graph.nodes if isinstance(node, CallNode)]
         uses: dict[str, list[tuple[OpNode, ParameterOf]]] = {}
         for node in [node for graph in (self.graph, *bodies) for node in graph.nodes]:
@@ -116,6 +117,7 @@ class FlatBuilder:
                 self.graph.declares.append(module)
             for node, op in nodes:
                 node.label, node.shared = key, module
+                # Integers are buffers, which have no gradients.
                 node.op = ParamOperator(shape=op.shape, dtype=op.dtype, trainable=op.dtype.is_float)
                 node.specs = node.op.parameters(node.op.bind_inputs((), self.facts))
 
@@ -137,6 +139,7 @@ def _label_nodes(graph: Graph) -> None:
     for node in graph.nodes:
         if not isinstance(node, OpNode) or node.label or node.shared is not None or node.specs:
             continue
+        # A stage of the model may have such a label already: `dense 3 as relu1`.
         while not node.label or node.label in labels:
             counts[node.op.name] = counts.get(node.op.name, 0) + 1
             node.label = f"{node.op.name}{counts[node.op.name]}"

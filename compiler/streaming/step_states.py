@@ -71,6 +71,7 @@ class StreamMemory:
         known = self.brought.get(id(item.start))
         if known is None:
             name = self._make_start_name(item.start)
+            # With its item, so that it lives as long as the dictionary: an id is reused after its object is gone.
             known = self.brought[id(item.start)] = (Value(item.start.type, self.span, name), item)
         return known[0]
 

@@ -1,4 +1,4 @@
-"""Turns graphs into bodies: writes each node as a statement, or as a part of the pipeline that uses it (body_tensors.py).
+"""Turns graphs into bodies: writes each node as a statement, or as a part of the pipeline that uses it (written_tensors.py).
 
 In: a graph, and the stages for its calls. Out: a `Body`, and for each number of a tensor the graph's value: `h = x -> conv 8`, `h + x`.
 Always: the order of computation is kept. A tensor that is used more than once has a name. The inputs of a model are declared in order.
@@ -17,7 +17,6 @@ from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.graph_values import Value
 from ...ops.mode import ByMode
 from ...ops.parameter_of import ParameterOf
-from .body_tensors import BodyTensors, count_uses
 from .body_variants import LiteralSlot
 from .counted_labels import strip_label
 from .iteration_bodies import insert_templates, make_steps
@@ -55,9 +54,10 @@ from .tree_queries import (
     is_stage,
 )
 from .twins import Alternative
+from .written_tensors import WrittenTensors, count_uses
 
 
-class GraphBody(BodyTensors):
+class GraphBody(WrittenTensors):
     """A body under construction."""
 
     def __init__(self, graph: Graph, callees: Callees) -> None:

@@ -82,7 +82,9 @@ def count_stages(tree: Any) -> int:
     match tree:
         case Chain(head, stages):
             return count_stages(head) + sum(
-                LONGEST if isinstance(s, (Loop, Scanned)) else len(s.stages) if isinstance(s, Group) else 1 for s in stages
+                # A loop is as long as an operand may be, so nothing else fits next to it.
+                LONGEST if isinstance(s, (Loop, Scanned)) else len(s.stages) if isinstance(s, Group) else 1
+                for s in stages
             )
         case TupleOf(items):
             return sum(map(count_stages, items))
@@ -91,5 +93,6 @@ def count_stages(tree: Any) -> int:
         case Prefix(_, operand):
             return count_stages(operand)
         case Declaration():
+            # Over the limit, so that an `input` in an operand or a tuple gets a name first.
             return LONGEST + 1
     return 0

@@ -110,6 +110,7 @@ class ModelStream:
 def _split_fields(message: Any, number: int) -> tuple[bytes, bytes]:
     """Serialize the fields before and after one field, without itself."""
     fields = [field for field, _ in message.ListFields()]
+    # Protobuf writes fields in the order of their numbers: so the bytes are the same as without streaming.
     before, after = ([f for f in fields if f.number < number], [f for f in fields if f.number > number])
     return _serialize_fields(message, before), _serialize_fields(message, after)
 

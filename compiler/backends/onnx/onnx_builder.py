@@ -34,6 +34,7 @@ class NameAllocator:
         """Return `wanted` if it is free, else with a number appended."""
         name = wanted
         while name in self._used:
+            # Counting on from the last number: trying all from 2 on would be quadratic in the uses of a name.
             self._counts[wanted] = self._counts.get(wanted, 1) + 1
             name = f"{wanted}_{self._counts[wanted]}"
         self._used.add(name)
@@ -261,6 +262,7 @@ def _drop_unused_outputs(node: BuilderNode, body: LoopBody, used: set[str]) -> N
 def select_used(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
     """Return the nodes that are needed to compute the values in `used`. Adds the values that these nodes take to `used`."""
     kept: list[BuilderNode] = []
+    # From the end: the users of a node's results are known when it is its turn.
     for node in reversed(nodes):
         if used.isdisjoint(node.outputs):
             continue

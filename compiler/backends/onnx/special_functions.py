@@ -49,6 +49,7 @@ _ERFINV_FAR = (
 )
 _STEPS = 8
 """The gamma function is reduced to arguments from this number on, where Stirling's series is exact."""
+# B(2k) / (2k (2k - 1)) for k = 6 to 1, where B are the Bernoulli numbers. Below, for the derivative: -B(2k) / 2k.
 _STIRLING = (-691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
 _DIGAMMA = (691 / 32760, -1 / 132, 1 / 240, -1 / 252, 1 / 120, -1 / 12)
 
@@ -71,6 +72,7 @@ def erfc(x: TensorExpr) -> TensorExpr:
 
 def erfinv(x: TensorExpr) -> TensorExpr:
     """Compute the inverse of erf."""
+    # Not `1 - x * x`: near 1, rounding the square would lose the digits that the logarithm is about.
     w = -((-x + 1.0) * (x + 1.0)).log()
     near, far = _evaluate_polynomial(w - 2.5, _ERFINV_NEAR), _evaluate_polynomial(w.op("Sqrt") - 3.0, _ERFINV_FAR)
     factor = w.less(5.0).choose(near, far)
@@ -96,6 +98,7 @@ def lgamma(x: TensorExpr) -> TensorExpr:
     series = _evaluate_polynomial(inverse * inverse, _STIRLING) * inverse
     above = (far - 0.5) * far.log() - far + (series + 0.5 * log(2 * pi)) - product.log()
     below = -abs((part * pi).op("Sin")).log() + log(pi) - above
+    # At infinity, Stirling's series is infinity minus infinity.
     return abs(x).equal(inf).choose(x.like(inf), low.choose(below, above))
 
 
@@ -112,4 +115,5 @@ def digamma(x: TensorExpr) -> TensorExpr:
     angle = part * pi
     pole = part.equal(0.0)
     below = pole.choose(x.like(nan), above - (angle.op("Cos") / angle.op("Sin")) * pi)
+    # PyTorch gives -infinity at 0 and infinity at -0.0, and NaN at the other poles.
     return x.equal(0.0).choose(-x.op("Reciprocal"), low.choose(below, above))

@@ -18,7 +18,7 @@ from .spec_tree import Assign, Given, Param, Ref, Table
 from .tree_queries import LONGEST, begins_with_tuple, count_stages, has_keys, has_main_result, is_arithmetic, is_short
 
 
-class BodyTensors:
+class WrittenTensors:
     """The tensors of a body. `values` has the value of each number."""
 
     def __init__(self, graph: Graph) -> None:
