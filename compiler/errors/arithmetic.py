@@ -159,6 +159,7 @@ class IndexOverBatch(Problem):
     def format_help(self) -> tuple[str, ...]:
         if len(self.found) == 1:
             return (f"if the index of one element in the batch is meant, write `{self.operator} axis=0`",)
+        # An index along an axis with the batch would again depend on the other samples.
         axis = next((axis for axis, size in enumerate(self.found) if BATCH not in free_symbols(size)), 1)
         each = f"for an index in each sample, give the axis: `{self.operator} axis={axis}`"
         return (each, f"if one index is meant, write `reshape [-1] -> {self.operator} axis=0`")

@@ -32,6 +32,7 @@ def suggest_names(near: tuple[str, ...]) -> tuple[str, ...]:
 
 def replace_with_near_name(near: tuple[str, ...], name: str) -> Replacement | None:
     """Make the replacement by a similar name. It is safe if only the style differs: `Conv2D` for `conv`."""
+    # Between several names, only the author can decide.
     if len(near) != 1:
         return None
     # `nn.Conv2d`, `conv2d` and `Conv` are all `conv`: PyTorch's and Keras's styles of writing the same name.

@@ -93,6 +93,7 @@ class PatternRank(Problem):
         return f'pattern "{self.pattern}" needs {least}{axes}, found {show_shape(self.found.shape)}'
 
     def format_help(self) -> tuple[str, ...]:
+        # One axis too few is most often the batch, which a spec leaves out of shapes elsewhere.
         return ("include the batch axis in the pattern",) if self.count == self.found.rank - 1 and not self.open_ else ()
 
 

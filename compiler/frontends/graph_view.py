@@ -49,6 +49,7 @@ class GraphView:
         ):
             return False
         for user in self.graph.nodes:
+            # A new tuple only where something changes: most nodes of a large graph do not read the result.
             if any(value_read is result for value_read in user.inputs):
                 user.inputs = tuple(value if value_read is result else value_read for value_read in user.inputs)
         self.graph.outputs = [value if value_read is result else value_read for value_read in self.graph.outputs]

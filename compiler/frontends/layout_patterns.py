@@ -35,6 +35,7 @@ def merge_permutations(view: GraphView, node: Node) -> bool:
     if not isinstance(node, OpNode) or not isinstance(node.op, Permute | Transpose):
         return False
     first = view.match_maker(node.inputs[0], Permute, Transpose)
+    # Read elsewhere too, the first one stays, and merging would save nothing.
     if first is None or view.count_uses(node.inputs[0]) > 1:
         return False
     order = _get_joint_order(first, node)

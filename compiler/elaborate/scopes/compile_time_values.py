@@ -68,6 +68,7 @@ class AbsentTensor(Record):
 Const = int | float | bool | str | SymDim | DType | Init | tuple["Const", ...]
 Flow = Value | TensorTuple | Unknown
 Operand = Flow | Const
+# A bool is an int in Python.
 CONST_TYPES = (int, float, str, SymDim, DType, Init, tuple)
 
 

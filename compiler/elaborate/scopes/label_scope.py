@@ -77,6 +77,7 @@ class LabelAllocator:
     def _register_label(self, label: str, span: Span) -> tuple[str, Span] | None:
         """Registers the label, or returns the label that it conflicts with."""
         above = list(accumulate(label.split("."), "{}.{}".format))[:-1]
+        # `a` and `a.b` exclude each other, whichever comes first: `a` would be a stage and a level of other labels.
         earlier = next(((other, self.used[other]) for other in (label, *above) if other in self.used), self.levels.get(label))
         if earlier is None:
             self.used[label] = span

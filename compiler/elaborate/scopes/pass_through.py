@@ -51,6 +51,7 @@ def call_signature(graph: Graph) -> CallSignature:
     )
     if passed is not None:
         through |= {id(v) for v in tuples[passed].values}
+        # The passed tuple is the only tail, and now goes around the graph.
         graph.tails = ()
     kept = tuple(i for i, v in enumerate(inputs) if id(v) not in through)
     kept_tuples = tuple(i for i in range(len(tuples)) if i != passed)

@@ -273,6 +273,7 @@ class GraphFrame:
         self.name_size(name, value)
         if isinstance(value, Value):
             self.graph.captures += 1
+            # A binding with a dot is the evaluator's own, and the name of an input has none.
             return self._capture_tensor(value, value.name if name == "in" else name.replace(".", "_"), name)
         if isinstance(value, TensorTuple):
             self.graph.captures += len(value.values)

@@ -42,6 +42,7 @@ def _find_weight(view: GraphView, product: OpNode) -> OpNode | None:
     if weight is None or swapped is None or weight.outputs[0].type.rank != 2 or product.inputs[0].type.rank < 2:
         return None
     turned = swapped.outputs[0].type.shape == weight.outputs[0].type.shape[::-1] and _is_swap(swapped)
+    # Without a level of labels the pattern must be the whole graph: one transposition, one product and one sum.
     if not weight.label.rpartition(".")[0] and sum(has_operator(sibling, _PATTERN_OPERATORS) for sibling in view.graph.nodes) > 3:
         return None
     alone = view.count_uses(swapped.outputs[0]) == view.count_uses(weight.outputs[0]) == 1
@@ -72,6 +73,7 @@ def _replace_by_dense(view: GraphView, node: OpNode, x: Value, weight: OpNode, b
     units = weight.outputs[0].type.shape[0]
     if bias is not None and (_get_name(bias) != "bias" or bias.outputs[0].type.shape != (units,) or not bias.op.args["trainable"]):
         return
+    # A stage is frozen as a whole, so both parameters must be frozen, or neither.
     if bias is not None and (view.count_uses(bias.outputs[0]) > 1 or bias.frozen != weight.frozen):
         return
     op = Dense(

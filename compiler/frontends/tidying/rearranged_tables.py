@@ -91,6 +91,7 @@ def simplify_formula(formula: Formula) -> Formula:
 def _shorten_formula(formula: Formula) -> Formula:
     terms, number = _to_linear(formula)
     short: Formula | None = None
+    # Positive terms first: `j - i` is shorter than `-i + j`.
     for term, factor in sorted(terms.items(), key=lambda item: item[1] < 0):
         size = term if abs(factor) == 1 else BinaryFormula("*", term, Const(abs(factor)))
         if short is None:

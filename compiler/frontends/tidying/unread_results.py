@@ -32,6 +32,7 @@ def add_unread_results(main: Graph) -> Callable[[], None] | None:
     for graphs in alike.values():
         fullest = max((pairing.results[id(graph)] for graph in graphs), key=len)
         for graph in graphs:
+            # A graph with a result that the fullest lacks is another block: the two would not be equal afterwards.
             if set(pairing.results[id(graph)]) < set(fullest):
                 pairing.add_results(graph, fullest)
     return pairing.restore if pairing.changed else None
@@ -86,6 +87,7 @@ class _Pairing:
                 yield (number, place), value
 
     def _make_key(self, node: Node) -> Hashable:
+        # An identity equals no other node's key, so graphs with shared stages or scans are never paired.
         if node.shared is not None:
             return id(node)
         if isinstance(node, CallNode):

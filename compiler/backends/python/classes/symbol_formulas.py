@@ -30,6 +30,7 @@ def dim_to_code(formula: Dim, code_of: CodeOf, named: Mapping[str, SymDim]) -> C
         return Lit(formula)
     for name, value in named.items():
         if value == formula:
+            # A formula is not written in terms of its own name.
             others = {n: v for n, v in named.items() if n != name}
             code = _symbolic_to_code(formula, code_of, others, whole=True)
             return replace(code, name=name) if isinstance(code, SizeRef) else code
@@ -123,6 +124,7 @@ def _replace_product(formula: SymDim, divisor: Monomial, factor: int, name: Dim)
     total: Dim = 0
     for monomial, number in formula.terms.items():
         rest, part = Counter(monomial), number + (0 * name)
+        # As long as the rest has every factor of the divisor.
         while not Counter(divisor) - rest:
             rest -= Counter(divisor)
             part = part * name
