@@ -1,4 +1,4 @@
-"""A compiled model: what `netc.compile` returns.
+"""The compiled model that `netc.compile` returns.
 
 In: a checked program. Out: its types, its PyTorch source and module, its ONNX model, a session that runs it. Always: with the same seed or
 the same weights, the module, the source and the ONNX model compute the same function.

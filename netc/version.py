@@ -1,3 +1,3 @@
-"""The version of netc, alone, so that what needs it imports nothing else."""
+"""The version of netc, in a module of its own that imports nothing."""
 
 __version__ = "0.2.0"

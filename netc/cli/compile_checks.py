@@ -46,7 +46,7 @@ class CompileOptions(Record):
 
 
 def check_options(options: CompileOptions) -> None:
-    """Check what does not depend on the backend."""
+    """Check everything that does not depend on the backend."""
     _check_kind(options)
     _check_graph_options(options)
     _check_quantization(options)

@@ -1,4 +1,4 @@
-"""`netc predict`: what a trained model says of new rows, images or values."""
+"""`netc predict`: predict new rows, images or values with a trained model."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _predict(predictor: Predictor, samples: Any, output: str | None, batch: int,
 
 
 def _format_sample(results: Predictions) -> Iterator[str]:
-    """Yield the lines for one sample: what is predicted, then the most probable classes."""
+    """Yield the lines for one sample: its predictions, then the most probable classes."""
     from ..prediction.predictions import PREDICTED_PREFIX, PROBABILITY_PREFIX
 
     for name, array in results.columns.items():

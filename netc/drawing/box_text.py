@@ -66,7 +66,7 @@ class SizeFormatter:
         self.quotients = quotients
 
     def format_type(self, type: TensorType) -> str:
-        """Return a type, shortened to what fits next to a wire."""
+        """Return a type, shortened so that it fits next to a wire."""
         text = self.quotients.shorten(str(type)).replace("*", "·")
         return text if len(text) <= MAX_TYPE else text[: MAX_TYPE - 1] + "…"
 

@@ -48,7 +48,7 @@ def describe_node(node: Node) -> str:
 
 
 def is_derived_label(label: str, node: Node) -> bool:
-    """Whether a label is nothing but the name of what is used, and a number."""
+    """Whether a label is only the name of the operator or block and a number."""
     if isinstance(node, CallNode) and node.graph.kind != "block":
         return False
     name = node.op.name if isinstance(node, OpNode) else node.graph.name

@@ -131,7 +131,7 @@ def _write_plot(title: str, plot: str) -> str:
 
 
 def _find_roc_curves(target: TargetEvaluation) -> Iterator[tuple[str, list[tuple[float, float]]]]:
-    """Yield the ROC curves by name; of many classes, those of the classes with the smallest areas."""
+    """Yield the ROC curves by name. If there are many classes, yield only the curves with the smallest areas."""
     if target.task == BINARY:
         if not np.isnan(target.metrics["auroc"]):
             yield target.names[1], _find_roc_curve(target.truth, target.predicted)
@@ -149,7 +149,8 @@ def _find_roc_curve(is_positive: Array, probabilities: Array) -> list[tuple[floa
 
 
 def _find_confidence(target: TargetEvaluation) -> tuple[Array, Array]:
-    """Return what is predicted with a probability, and whether it is so: the most probable class, or yes."""
+    """Return for each sample whether an event occurred, and its predicted probability. The event is that the most probable class is right, or
+    that the answer is yes."""
     if target.task == BINARY:
         return target.truth, target.predicted
     return target.predicted.argmax(axis=1) == target.truth, target.predicted.max(axis=1)

@@ -4,8 +4,8 @@ In: a model in float32, float16 or bfloat16. Out: its outputs, with rounding err
 operator by operator, with fixes for a few operators of the reference. Neither netc nor ONNX Runtime takes part. This is slow, and only for
 files on which these two disagree.
 
-With a `seed`, all numbers of the file and of its inputs but integers are half a digit of their type
-off, up or down, and the results of its operators are rounded to float32 at random: the outputs move as far as rounding errors move them.
+With a `seed`, rounding errors are added: all numbers of the file and of its inputs except integers move up or down by half a digit of their
+type, and the results of its operators are rounded to float32 at random. The outputs then move as far as rounding errors move them.
 `run_reference` is the same in the file's own types, for files that ONNX Runtime cannot run.
 """
 

@@ -1,4 +1,4 @@
-"""Describes what a model is imported from, and how it runs there.
+"""Describes the original of an imported model, and how it runs.
 
 In: a PyTorch module, a `.pt2` file, or an ONNX file. Out: an `Origin`. Always: the model runs as it did before netc saw it.
 """
@@ -32,7 +32,7 @@ RunStep = Callable[["Sequence[Array]", "Mapping[str, Array]"], "TrainingStep"]
 
 
 class Origin(Record):
-    """A model where it comes from."""
+    """The original of an imported model."""
 
     what: str
     """Its name in messages: a path, or `package.module:name`."""
@@ -50,7 +50,7 @@ class Origin(Record):
     run_perturbed: RunPerturbed | None = None
     """Runs the model in float64 with the rounding errors of float32."""
     run_step: RunStep | None = None
-    """Runs a step of training, if the import has what the model does there."""
+    """Runs a step of training, if the import includes the model's behavior in training."""
     describe_judge: Callable[[], str] | None = None
     """Says, after a run, who ran the model if its own runtime could not."""
     examples: Sequence[Array] = ()

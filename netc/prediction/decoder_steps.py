@@ -85,8 +85,8 @@ def find_decoder_ports(model: Model) -> DecoderPorts:
         if result.dtype.is_float and result.rank == 3 and result.shape[:2] == (batch, length) and isinstance(result.shape[2], int)
     }
     if len(scores) != 1:
-        found = ", ".join(f"`{output}` {result}" for output, result in model.outputs.items())
-        raise NoGenerator(f"one output must be scores of shape [N, {length}, vocabulary]; the outputs are {found}")
+        listed = ", ".join(f"`{output}` {result}" for output, result in model.outputs.items())
+        raise NoGenerator(f"one output must be scores of shape [N, {length}, vocabulary]; the outputs are {listed}")
     ((output, vocabulary),) = scores.items()
     return DecoderPorts(name, output, dimension, int(vocabulary), find_context_length(model.program, dimension))
 

@@ -1,4 +1,4 @@
-"""Load what the folder of a run keeps: its model, weights, signature and tokenizer.
+"""Load the content of a run's folder: its model, weights, signature and tokenizer.
 
 In: the folder of a run. Out: a `LoadedRun`. Always: the model is compiled from the text in `config.json`, with the weights that have the
 best metric. What cannot be loaded is a `RunError`, or a `CompileError` if a file that the spec uses has changed.
@@ -41,7 +41,7 @@ class LoadedRun(Record):
 
 
 def load_run(path: str, action: str = LOAD) -> LoadedRun:
-    """Load what a run keeps, and compile its model. Raises `RunError` and `CompileError`."""
+    """Load a run, and compile its model. Raises `RunError` and `CompileError`."""
     if os.path.isfile(path):
         raise RunError(RunUnreadable(path, "it is neither a run nor an ONNX file", NAME_THE_RUN, action))
     config = RunFolder(path).read_config(action)

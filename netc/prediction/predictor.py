@@ -229,7 +229,7 @@ class Predictor:
         return results if isinstance(results, dict) else dict.fromkeys(self.session.outputs, results)
 
     def make_predictions(self, outputs: dict[str, Array]) -> Predictions:
-        """Say what outputs of the model mean."""
+        """Convert outputs of the model to class names, probabilities and values."""
         return Predictions(outputs, make_columns(outputs, self.signature))
 
     def __repr__(self) -> str:

@@ -113,7 +113,7 @@ class TextGenerator:
 
 
 class _LimitedText:
-    """A text that is longer than the model takes continues from the last half of what the model takes."""
+    """A text within the model's limit. A text that reaches the limit continues from its last part, half as long as the limit."""
 
     def __init__(self, decoder: Decoder, numbers: list[int], note: Callable[[str], None]) -> None:
         self._decoder, self._note = decoder, note

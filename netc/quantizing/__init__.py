@@ -147,7 +147,7 @@ def _write_quantized(
 def _explain_failures(
     method: str, samples_name: str, arrays: Mapping[str, Array], samples: Sequence[Mapping[str, Array]]
 ) -> Iterator[None]:
-    """Raise `CannotQuantize` for what the quantizer or ONNX Runtime raises inside."""
+    """Turn exceptions of the quantizer and of ONNX Runtime into `CannotQuantize` within the context."""
     from netc.compiler.backends.onnx.quantizing.methods import NotFiniteScale, NotInstalled
 
     try:

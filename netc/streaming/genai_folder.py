@@ -58,7 +58,7 @@ class AttentionSizes(Record):
 
 
 class Decoder:
-    """A stream of tokens to scores, named for onnxruntime-genai. Raises `NoDecoder`, and `CompileError` for what is no stream."""
+    """A stream of tokens to scores, named for onnxruntime-genai. Raises `NoDecoder`, and `CompileError` for a model without a stream."""
 
     def __init__(self, program: Program, dimension: str) -> None:
         try:

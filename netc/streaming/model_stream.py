@@ -117,7 +117,7 @@ class StreamRunner:
         self._passed = tuple(name for name in stream.fixed if name not in start_outputs)
         starting = [] if stream.start is None else _list_input_names(stream.start)
         self.begins_with = tuple(dict.fromkeys([*starting, *self._passed]))
-        """The inputs that do not have the dimension of the stream: what `begin` takes."""
+        """The arguments of `begin`: the inputs that do not have the dimension of the stream."""
 
     def begin(self, /, **inputs: Any) -> StreamState:
         """Return the state before the first piece, from the inputs that do not have the dimension of the stream."""

@@ -180,7 +180,7 @@ class Trainer:
         return self.results
 
     def close(self) -> None:
-        """Release what is shared with other processes, before the process group ends."""
+        """Release the objects that other processes share, before the process group ends."""
         release_ddp(self.objective)
 
     def _run_steps(self, batches: Iterable[tuple[list[MicroBatch], int]], request: StopRequest) -> None:

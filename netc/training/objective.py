@@ -148,7 +148,7 @@ class Objective(nn.Module):
         return list(self.file.compute_totals(self.module, inputs))
 
     def counts(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
-        """Compute what each total is divided by, from data alone. Nothing waits for the device."""
+        """Compute the divisor of each total, from data alone. Nothing waits for the device."""
         device = next(iter(inputs.values())).device
         with torch.no_grad():
             counts = self.file.compute_counts(inputs)

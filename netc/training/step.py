@@ -90,10 +90,10 @@ class StepHooks:
 
     def backward(self, loss: Tensor) -> None:
         """Add the gradient of a micro-batch's share of the loss."""
-        # DDP and FSDP average the gradients of the replicas, and the loss is a sum over replicas: each multiplies by their number.
         if not loss.requires_grad:  # freezing, or a stage without a gradient
             place = self.objective.training_section.loss_span
             raise CompileError((make_diagnostic(NothingTrained("the loss depends on no parameter that is trained"), place),))
+        # DDP and FSDP average the gradients of the replicas, and the loss is a sum over replicas: each multiplies by their number.
         if self.ranks.tensor == 1:
             self.precision.run_backward(loss, float(self.ranks.replicas))
             return

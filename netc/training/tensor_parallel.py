@@ -115,6 +115,7 @@ class HeadsParallel(ParallelStyle):
         assert isinstance(module, nn.MultiheadAttention)
         features = module.embed_dim
         _distribute_parameter(module, "in_proj_weight", (3, features, features), device_mesh, Shard(1))
+        # the axis of its inputs, which are the heads of this device
         _distribute_parameter(module.out_proj, "weight", (features, features), device_mesh, Shard(1))
         if module.in_proj_bias is not None:
             _distribute_parameter(module, "in_proj_bias", (3, features), device_mesh, Shard(1))
@@ -162,6 +163,7 @@ def _forward_attention(
         attended = functional.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
     partial_sum = functional.linear(attended.transpose(1, 2).flatten(2), _to_local(module.out_proj.weight))
     summed = DTensor.from_local(partial_sum, mesh, [Partial()], run_check=False).redistribute(placements=[Replicate()]).to_local()
+    # after the sum, or each device would add it
     bias = _to_local(module.out_proj.bias)
     return summed if bias is None else summed + bias, None
 
@@ -198,6 +200,7 @@ class PackedResults:
 
     def chunk(self, chunks: int, dim: int) -> tuple[Tensor, ...]:
         axis = dim % self.local_output.dim()
+        # the local output has this device's part of one result after the other, and the plan makes sure that all are equal in size
         pieces = self.local_output.chunk(self.count, dim=axis)
         return tuple(DTensor.from_local(piece, self.mesh, [Shard(axis)], run_check=False) for piece in pieces)
 

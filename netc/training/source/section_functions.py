@@ -1,9 +1,8 @@
 """Emit the functions that compute an objective: the totals of a batch, the counts that divide them, and the loss and metrics of both.
 
 In: a section cut at its means. Out: the texts of `compute_totals(model, batch)`, `compute_counts(batch)` and
-`compute_metrics(totals, counts)`, and of what these
-call. Always: a batch is a dict of tensors `[N, ...]` by input; what needs a module, such as constants of the section, is a class with one
-instance.
+`compute_metrics(totals, counts)`, and of the functions that these call. Always: a batch is a dict of tensors `[N, ...]` by input. A
+function that needs a module, such as for constants of the section, is a class with one instance.
 """
 
 from __future__ import annotations
