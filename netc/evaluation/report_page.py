@@ -149,8 +149,8 @@ def _find_roc_curve(is_positive: Array, probabilities: Array) -> list[tuple[floa
 
 
 def _find_confidence(target: TargetEvaluation) -> tuple[Array, Array]:
-    """Return for each sample whether an event occurred, and its predicted probability. The event is that the most probable class is right, or
-    that the answer is yes."""
+    """Return for each sample whether an event occurred, and its predicted probability. The event: the most probable class is right, or the
+    answer is yes."""
     if target.task == BINARY:
         return target.truth, target.predicted
     return target.predicted.argmax(axis=1) == target.truth, target.predicted.max(axis=1)

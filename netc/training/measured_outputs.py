@@ -53,5 +53,6 @@ class OutputRecorder(nn.Module):
 
 def _to_array(tensor: Tensor) -> Array:
     full = tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    # PyTorch converts no bfloat16 to NumPy
     array: Array = (full.double() if full.is_floating_point() else full).cpu().numpy()
     return array

@@ -58,6 +58,7 @@ def _fold_lines(lines: list[str], tags: Set[str]) -> list[str]:
         length = _block_length(line, lines)
         if match["value"]:
             (variable,) = re.findall(r"for (\w+) in ", line)
+            # the block of the loop moves out by one level
             lines[:length] = [re.sub(rf"\b{variable}\b", match["value"], inner[4:]) for inner in lines[:length]]
         else:
             lines = lines[length:]
@@ -69,6 +70,7 @@ def _block_length(head: str, lines: list[str]) -> int:
     if not head.endswith((":", "(")):
         return 0
     length = next((i for i, line in enumerate(lines) if line and count_indent(line) <= count_indent(head)), len(lines))
+    # a call ends with one more line, its closing parenthesis
     return length + head.endswith("(")
 
 
