@@ -90,10 +90,12 @@ class InitKind(Kind[Init]):
 
     def convert_value(self, value: object) -> Init:
         match value:
+            # Not `table`, the initializer of computed tables, which no text can write.
             case Init(kind) if kind in INITIALIZERS:
                 return value
             case str() if value in self.words:
                 return with_values(value, {})
+            # Before the numbers: a bool is an int in Python.
             case bool():
                 raise InvalidArgument
             case int() | float():

@@ -355,9 +355,9 @@ class LocalResponseNorm(Operator):
 class SpectralNormalize(Operator):
     """Divides a weight by its greatest singular value, as a matrix with a row for each position of `axis`.
 
-    Two vectors estimate it, `u W v`. In training, each call first improves them by `n_power_iterations` steps, and fifteen are taken
-    before the first one, as PyTorch's parametrization does. That is if the weight is a parameter of the same body. PyTorch has no
-    such thing for a weight that is computed: its vectors start at random, with a warning, and fit after training.
+    Two vectors estimate it, as `u W v`. In training, each call first improves them by `n_power_iterations` steps. If the weight is a
+    parameter of the same body, fifteen steps are taken before the first call, as in PyTorch's parametrization. For a computed weight, the
+    vectors start at random, with a warning, and fit after training.
     """
 
     name = "spectral_normalize"

@@ -56,6 +56,7 @@ class StreamLength(Record):
         unit = of // self.rate
         if not isinstance(size, SymDim) or not isinstance(unit, SymDim):
             return None
+        # The factor of the unit's first term. Whether it is the factor of all terms shows in the difference below.
         rate = size.terms.get(next(iter(unit.terms)), 0)
         return rate if rate > 0 and isinstance(size - unit * rate, int) else None
 

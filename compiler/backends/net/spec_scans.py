@@ -50,6 +50,7 @@ def make_scan(around: StepBody, node: CallNode) -> Scanned:
     """Make the loop, without the tensors that it scans."""
     scan, graph = node.scan, node.graph
     assert scan is not None
+    # A `scan` in a text stacks all results along the first axis that it names.
     if len({*scan.stacked, scan.axes[0]}) > 1:
         raise UnsupportedByTarget(SpecUnsupported("a loop at run time with results along other axes"), node.span)
     starts = [around.take_operand(value) for value in node.inputs[: scan.states]]

@@ -192,7 +192,7 @@ class BlockStages(EvaluatorPart):
 
 @contextmanager
 def _refuse_training_results(view: ModelView | None, node: ast.Apply) -> Iterator[None]:
-    """Report a model whose results in training are others at its use: its text may be of another file."""
+    """Report results that differ in training at the use of the model, because its text may be in another file."""
     try:
         yield
     except Failure as failure:
@@ -207,7 +207,7 @@ def _refuse_training_results(view: ModelView | None, node: ast.Apply) -> Iterato
 
 
 def _assign_tensors(block: ast.Block, flow: Flow, named: Named, node: ast.Apply) -> BlockTensors | None:
-    """The tensors of a use; None if something of them has failed."""
+    """Assign the tensors of a use to the block's parameters. None if one of the tensors has failed."""
     parts = parts_of(flow)
     return None if parts is None else assign_tensors(block, parts, named, node)
 

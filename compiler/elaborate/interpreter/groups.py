@@ -40,7 +40,7 @@ class Groups(EvaluatorPart):
             return self._run_operand(node, scope)
 
     def _freeze_group(self, node: ast.Group, scope: Scope) -> AbstractContextManager[None]:
-        """While the group is elaborated: its one keyword is `trainable`."""
+        """Return the context in which the group is elaborated, by its only keyword, `trainable`."""
         keyword = node.keywords[0] if node.keywords else None
         for unknown in node.keywords:
             if unknown.name != TRAINABLE:

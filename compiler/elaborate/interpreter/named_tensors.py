@@ -57,6 +57,7 @@ class NamedTensors(EvaluatorPart):
             self.session.index.record_name(keyword.name_span, keyword.name, None, None, "argument")
             self._add_tensor(node, replace(keyword, name=operand.name), tensors, scope, operand.optional, False)
             used.add(keyword.name)
+        # In the order of declaration, whatever order the text has: equal stages then have equal nodes.
         return _without_keywords(node, used), {name: tensors[name] for name in cls.operands if name in tensors}
 
     def _add_tensor(self, node: ast.Apply, keyword: ast.Keyword, tensors: Named, scope: Scope, optional: bool, many: bool) -> None:

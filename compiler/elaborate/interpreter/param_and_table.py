@@ -65,8 +65,8 @@ class TensorConstants(EvaluatorPart):
         return result
 
     def make_table(self, node: ast.TableDecl, scope: Scope) -> Flow:
-        """A tensor computed from its indices. Without a type, its real numbers are float32 until they meet a tensor of the model, but those
-        of a wider model are of its type."""
+        """Make a tensor that is computed from its indices. Without a written type, real numbers are float32 until they meet a tensor of the
+        model; in a model of a wider type, they have that type."""
         check_distinct(node.indices)
         formula = table_formula(node, scope, self.interpreter)
         args: dict[str, Any] = {
@@ -79,7 +79,7 @@ class TensorConstants(EvaluatorPart):
         return self._add_constant(self._make_table_operator(args), node, {"shape": node.shape.span, "formula": node.formula.span}, scope)
 
     def make_stored_table(self, node: ast.StoredTableDecl, scope: Scope) -> Flow:
-        """A tensor that a file has. Its type and shape must be those that are written."""
+        """Make a tensor from a file. Its type and shape must be as written."""
         arguments = self._convert_keywords("table", _FROM_FILE, node.keywords, scope)
         for keyword in _FROM_FILE:
             if keyword not in arguments:

@@ -209,7 +209,7 @@ class Scans(EvaluatorPart):
 
 
 def _state_type(start: Value, session: ElaborationSession) -> TensorType:
-    """A state is of the model, whatever it begins as: after the first step it is what the step makes of it."""
+    """Return the type of a state. A weak start gets the element type of the model, because the next state is a result of a step."""
     return start.type.with_dtype(session.precision.dtype) if start.weak else start.type
 
 

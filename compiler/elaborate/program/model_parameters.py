@@ -34,8 +34,8 @@ _STAGES = (OperatorRef, BlockDef, StageClosure)
 def bind_set_lets(
     selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, elaborator: Elaborator
 ) -> ModelParameters:
-    """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`. Gives those
-    that are set or literals, and the symbols of the integers among them."""
+    """Bind the `let`s of a file, the parameters of its own statements: to the value from `--set`, or to the expression in `scope`. Returns
+    the values that are set or literals, and the symbols of the integers among them."""
     session = elaborator.session
     bound = ModelParameters.make_empty(selected.name)
     lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let) and s.name.name != UNNEEDED}
@@ -89,7 +89,7 @@ def _parameter_value(
 
 
 def _convert_like_default(value: Any, name: str, default: ast.Expr | None, files: Scope, scope: Scope, elaborator: Elaborator) -> Any:
-    """A value that is set. Where the default is a stage or an element type, a string is the text of one, in terms of the file."""
+    """Convert a value from `--set`. If the default is a stage or an element type, a string is the text of one in the scope `files`."""
     # Only a default that is a name or a stage can mean an element type or a stage.
     if not isinstance(default, (ast.Name, ast.StageExpr)):
         return value
@@ -111,7 +111,7 @@ def _convert_like_default(value: Any, name: str, default: ast.Expr | None, files
 
 
 def reject_unknown(params: Mapping[str, Any], known: list[str], session: ElaborationSession) -> None:
-    """Reports what is set and is no parameter."""
+    """Report values for names that are no parameters."""
     for name, value in params.items():
         if name not in known:
             place = option_span("--set", name, value if isinstance(value, str) else format_value(value))
@@ -121,7 +121,7 @@ def reject_unknown(params: Mapping[str, Any], known: list[str], session: Elabora
 def resolve_base(
     model: ast.ModelDecl, scope: Scope, files: Scope, elaborator: Elaborator, origins: dict[str, Origin]
 ) -> tuple[ast.Body, Scope]:
-    """The body that a model is derived from, in the end, and the scope of the parameters there. `origins` grows by their symbols.
+    """Return the body of the last base of a model, and the scope of the parameters there. Adds their symbols to `origins`.
 
     `files` is the scope of the model's file. A base from another file sees the names of its own file, whatever this one imports.
     """

@@ -32,7 +32,7 @@ def copy_tensor(outer: Value) -> Value:
 
 
 def name_tensor(name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
-    """A body calls a tensor `name`, with these names of its axes: it gets them unless the body has named it before."""
+    """Name a tensor and its axes as a body does, unless the body has named the tensor before."""
     # A borrowed name comes from the graph around, and gives way to the first name in this body.
     if not value.name or value.borrowed:
         value.name, value.axes, value.borrowed = name, axes, False

@@ -36,7 +36,7 @@ class TensorTuple:
     the first `main` ones unless more are unpacked.
 
     `parts` are the same tensors with what is known of the tuples that they are from. Only such a tuple may have one tensor or none.
-    `training`: what it is in training, if that is not as many tensors of the same types: only the result of a model may be that.
+    `training`: the tensors in training, if they differ in number or in type. Only the result of a model may differ.
     """
 
     __slots__ = ("extras", "main", "parts", "training", "values")
@@ -92,12 +92,12 @@ class TrailingActivation(Record):
 
 
 def differs_in_training(flow: Flow) -> bool:
-    """Whether it is something else in training."""
+    """Whether a result differs in training."""
     return isinstance(flow, TensorTuple) and flow.training is not None
 
 
 def require_same_in_modes(flow: Flow, span: Span) -> Flow:
-    """Rejects what is something else in training, at its use."""
+    """Refuse a result that differs in training, at its use."""
     if isinstance(flow, TensorTuple) and flow.training is not None:
         training, evaluation = (tuple(v.type for v in flatten_parts(parts)) for parts in (flow.training, flow.parts))
         raise Failure(ModesDiffer(training, evaluation), span)
@@ -129,15 +129,15 @@ def flow_of(parts: Parts) -> Flow:
 
 
 def drop_empty_tuples(flow: Flow) -> Flow:
-    """Without tuples that are empty: what is not a loop does not return them."""
+    """Drop empty tuples, which only loops return."""
     if isinstance(flow, TensorTuple) and flow.extras is None:
         return flow_of(tuple(part for part in flow.parts if isinstance(part, Value) or part.values))
     return flow
 
 
 def join_trailing_tuple(flow: Flow, key: tuple[int, int], lead: int | None) -> Flow:
-    """The result of an `if` with what follows its first tensors as one tuple, if one of that is a tuple. `lead`: how many tensors are
-    before the tuple in all branches, if that is known."""
+    """Join the tensors after the first ones of the result of an `if` into one tuple, if one of them is a tuple. `lead`: the number of
+    tensors before the tuple in all branches, if it is known."""
     lead_count = count_leading(flow.parts) if isinstance(flow, TensorTuple) and flow.extras is None and flow.training is None else None
     if lead_count is None or not isinstance(flow, TensorTuple) or any(find_list((part,)) for part in flow.parts):
         return flow

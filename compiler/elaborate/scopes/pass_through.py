@@ -16,9 +16,9 @@ from ...ir.graph_values import ReturnedTuple, TupleSlice, ValueTuple, flatten_pa
 class CallSignature(Record):
     """How a call maps to its graph.
 
-    `inputs`: the indices, among the inputs and captures of the body, of those that the graph takes; `tuples` the same of tuples. `results`:
-    for each result its index among the outputs of the call followed by all inputs and captures, up to the tuple that the results end with.
-    `rest`: the index of that among the tuples of the body, `RETURNED` if it is a result of the call, None if there is none.
+    `inputs` has the inputs that the graph takes, by their indices among the inputs and captures of the body; `tuples` has its tuples in the
+    same way. `results` has, for each result before a tuple at the end, its index among the outputs of the call followed by all inputs and
+    captures. `rest` is the index of the tuple at the end among the tuples of the body, `RETURNED` if the call returns it, None without one.
     """
 
     inputs: tuple[int, ...]

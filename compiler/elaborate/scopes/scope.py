@@ -135,7 +135,7 @@ class Scope:
         """Whether it may lack names: a file that it uses could not be read."""
 
     def may_lack_names(self) -> bool:
-        """Whether it, or a scope around it, is incomplete: that a name is unknown is no news."""
+        """Whether it, or a scope around it, is incomplete. An unknown name is then no error of its own."""
         scope: Scope | None = self
         while scope is not None and not scope.incomplete:
             scope = scope.parent
@@ -253,9 +253,9 @@ class GraphFrame:
         self.body_input: Flow = TensorTuple(())
         """The input of the body."""
         self.lead: int | None = None
-        """The number of tensors before the tuple in that, if there is one."""
+        """The number of tensors before the tuple in `body_input`, if it has one."""
         self.leads: dict[int, int] = {}
-        """By the id of an `if`, the number of names before `rest...` of those that its result is unpacked to."""
+        """By the id of an `if`, the number of names before `rest...` where its result is unpacked."""
         self.captured: dict[str, Entity] = {}
         """The captured values by name, as they are within the frame."""
         self.outer: dict[int, Value] = {}
@@ -338,7 +338,7 @@ class GraphFrame:
         return self.body_input
 
     def name_size(self, name: str, value: Entity) -> None:
-        """The body uses `name` for the value: a size known only at run time is called so, and a formula over the graph's symbols."""
+        """Record that the body calls a size `name`, if the size is known only at run time or is a formula over the graph's symbols."""
         size = origin_of(value)
         if isinstance(size, SymDim):
             self.graph.sizes.setdefault(name, size)
