@@ -163,6 +163,7 @@ def read_and_analyze_training(
 def elaborate_section(parsed: ParsedSpec, section: str | None) -> TrainingAnalysis:
     """Elaborate a train section of a parsed text."""
     analysis = _elaborate_section_once(parsed, section)
+    # again, if a plugin that knows an unknown name was loaded
     return _elaborate_section_once(parsed, section) if load_for_unknown_names(analysis.diagnostics) else analysis
 
 

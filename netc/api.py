@@ -147,6 +147,7 @@ def train(
     if isinstance(path, Model):
         where, text, choice = _read_model(path, choice)
     else:
+        # the folder of a run to resume contains its spec
         where = None if path is None and resume is not None else check_path(path)
     if (output is None) == (resume is None):
         raise ValueError("give `output` for a new run, or `resume`")

@@ -136,7 +136,7 @@ def _write_target(read: Reader, choice: Choice, weights: Checkpoint | None, seed
     else:
         inputs = compiled.backend_input(weights, seed, graph)
         if options.example is not None:
-            check_example(inputs, options.output or "-", options.example)
+            check_example(inputs, options.output or "-", options.example)  # before the model is written
         _write_model(inputs, backend, options)
         if options.example is not None:
             write_example_file(options.output or "-", options.example)

@@ -59,6 +59,7 @@ def command(
     if as_data:
         write_text(format_json(_comparison_to_data(comparison)))
         return
+    # one set of short names, none of which is a symbol of either model
     quotients = Quotients({*old.program.symbols, *new.program.symbols})
     write_text("\n".join(_format_lines(comparison, get_table_width(sys.stdout), quotients)))
 

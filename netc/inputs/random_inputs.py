@@ -76,6 +76,7 @@ def choose_varied_shapes(program: Program, count: int) -> list[tuple[dict[str, i
             and all(evaluate_dim(d, sizes) > 0 for d in inside)
         ):
             choices.append((sizes, {name: tuple(evaluate_dim(d, sizes) for d in t.shape) for name, t in types.items()}))
+        # the conditions may allow fewer choices than asked for, so the search for more has an end
         if len(choices) == count or (choices and index > _MAX_TRIES):
             break
     if not choices:

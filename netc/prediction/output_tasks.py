@@ -115,7 +115,7 @@ def _trace_origin(value: Value, producers: Producers, may_compute: bool) -> _Ori
         # Transposed values are in another order than the target, which a table of predictions would not show.
         if node.op.name not in _KEEPS_MEANING and new_steps is None and (may_compute or not isinstance(node.op, _MOVES_AXES)):
             break
-        # the way leads backwards, so these steps come before those that are known
+        # the walk goes backwards, so these steps come before the known ones
         steps[:0] = new_steps or ()
         value = node.inputs[0]
     return _Origin(value, tuple(steps))

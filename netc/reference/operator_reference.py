@@ -94,6 +94,7 @@ def format_page(operator: type[Operator], level: int = 1) -> str:
         if operator.as_tensors:
             parts.append("With a tensor for its weight, which has the shape of the learned one, it has no learned parameters.")
     targets = [(backend.title, backend.operator_target(operator)) for backend in list_backends()]
+    # an empty target is composed of several; with None, the target has no operators of its own
     parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
     parts += [" ".join(backend.differences(operator)) for backend in list_backends()]
     parts += _format_definition(operator)

@@ -62,5 +62,6 @@ def _make_signature(
     stage: StageContext, about: str, arguments: list[SignatureArgument], names: list[str], positional: int, named: str
 ) -> Signature:
     label = " ".join([stage.name.text, *(argument.text for argument in arguments)])
+    # after the positional arguments, any of the named ones may follow
     active = names.index(named) if named in names else stage.values if stage.values < positional and not named else None
     return Signature(label, about, tuple(arguments), active)

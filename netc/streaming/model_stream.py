@@ -140,6 +140,7 @@ class StreamRunner:
         arguments = self._collect_arguments(state, pieces)
         results = self._step(arguments)
         checks = {} if self._repeated is None else self._repeated.remember(arguments, pieces)
+        # checks are for the sizes of one sequence, so a state from elsewhere begins without any
         known = {} if origin is None or not origin.is_unchanged(state) else origin.checks
         return self._split_results(state, results, {**known, **checks})
 

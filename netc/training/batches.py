@@ -75,7 +75,7 @@ class BatchLoader:
         self, columns: InputColumns, numbered_indices: Iterator[tuple[int, Indices]], augmenter: SampleAugmenter | None = None
     ) -> Generator[tuple[list[MicroBatch], int]]:
         draws, constants = InputSampler(self.file, columns), arrays_to_tensors(columns.constants, self.ranks.device)
-        # the reader is ahead of this loop, so each of both goes through the numbers by itself
+        # the reader runs ahead of this loop, so each needs an iterator of its own
         first, lookahead = tee((number, indices, self._split_indices(indices)) for number, indices in numbered_indices)
         shares = ((number, self.ranks.select_share(piece)) for number, _, pieces in lookahead for piece in pieces)
         tensors = self._read_tensors(columns, shares, augmenter)

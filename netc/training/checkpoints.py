@@ -101,7 +101,7 @@ class TrainingState:
             named = _name_optimizer_state(state["optimizer"], _list_optimizer_parameters(self.model, self.optimizer))
             set_optimizer_state_dict(self.model, self.optimizer, named, options=_FULL)
         if self.average is not None:
-            # the model divides the averages among the processes as it divides its parameters, which are loaded after them
+            # through the model, which divides tensors among the processes; its own parameters are loaded afterwards
             self._load_model(state["average"], ranks)
             for key, value in self.model.state_dict().items():
                 self.average[key].copy_(value)

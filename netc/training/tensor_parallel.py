@@ -200,7 +200,7 @@ class PackedResults:
 
     def chunk(self, chunks: int, dim: int) -> tuple[Tensor, ...]:
         axis = dim % self.local_output.dim()
-        # the local output has this device's part of one result after the other, and the plan makes sure that all are equal in size
+        # the parts of all results lie one after the other, and the plan splits only layers whose results are equal in size
         pieces = self.local_output.chunk(self.count, dim=axis)
         return tuple(DTensor.from_local(piece, self.mesh, [Shard(axis)], run_check=False) for piece in pieces)
 
