@@ -10,7 +10,6 @@ at. An obstacle breaks only the nodes that depend on it, so one run finds all ob
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ import onnx
 
 from ...errors.operator_errors import Unprovable, UnprovableMultiple
 from ...ir.graph_values import Value
-from ...types.numpy_types import Array, numpy_dtype
-from ...types.tensor_types import TensorType
+from ...types.numpy_types import Array
 from ..graph_builder import ImportRefused
 from ..imported_model import Obstacle
 from .control import AlreadyAnObstacle, ControlFlow, suggest_sizes_to_fix
@@ -29,7 +27,8 @@ from .derived_weights import derive_weight, is_of_weights, make_initializer
 from .emitter import Emitter
 from .float_forms import FORMS
 from .fold import fold_node
-from .importer_site import Attributes, OnnxSite, materialize, to_dtype
+from .graph_inputs import make_input
+from .importer_site import Attributes, OnnxSite, materialize
 from .importer_table import REASONS, STANDARD, TABLE, make_key
 from .input_dimensions import InputDimensions, guess_conditions
 from .module_paths import ModulePaths
@@ -120,30 +119,10 @@ class Importer:
                 names[info.name] = BROKEN
                 continue
             try:
-                names[info.name] = self._make_input(info, identifiers)
+                names[info.name] = make_input(info, identifiers.make_name, self.dimensions, self.fixed, self.emit)
             except ImportRefused as refused:
                 self._add_obstacle("an input", f"cannot be one of netc: {refused.why}", info.name)
                 names[info.name] = BROKEN
-
-    def _make_input(self, info: onnx.ValueInfoProto, identifiers: IdentifierMaker) -> Item:
-        dtype = to_dtype(info.type.tensor_type.elem_type)
-        if info.name in self.fixed:
-            shape = tuple(d if isinstance(d, int) else 1 for d in self.dimensions.shapes.get(info.name, ()))
-            try:
-                return Known(np.broadcast_to(np.asarray(self.fixed[info.name], dtype=numpy_dtype(dtype)), shape).copy())
-            except (ValueError, TypeError, OverflowError):
-                raise ImportRefused(f"{self.fixed[info.name]!r} is no {dtype} of shape {list(shape)}") from None
-        if info.name not in self.dimensions.shapes:
-            raise ImportRefused("its number of axes is not known")
-        if 0 in self.dimensions.shapes[info.name]:
-            raise ImportRefused("it has an axis of size 0")
-        # The number of elements of such a shape overflows int64.
-        if prod(d for d in self.dimensions.shapes[info.name] if isinstance(d, int)) >= 2**62:
-            raise ImportRefused(f"its shape is {list(self.dimensions.shapes[info.name])}, which no memory holds")
-        type_ = TensorType(dtype, tuple(self.dimensions.shapes[info.name]))
-        value = self.emit.builder.add_input(type_, identifiers.make_name(info.name, "input"))
-        self.emit.called[id(value)] = info.name
-        return value
 
     def _add_outputs(self, graph: onnx.GraphProto, names: NameScope) -> None:
         identifiers = IdentifierMaker()
