@@ -115,6 +115,7 @@ def _fix_files(files: tuple[str, ...], choice: Choice) -> None:
         total = 0
         for _ in range(_ROUNDS):
             analyses = analyze_models(partial(_read_editable, path), choice)
+            # the first source is the file itself, the others are files that it uses
             text, count = apply_edits(analyses[0].sources[0], [d for a in analyses for d in a.diagnostics])
             if not count:
                 break

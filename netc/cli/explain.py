@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..display.text_table import wrap_rows
-from ..reference.error_pages import list_titles, read_page
+from ..reference.error_pages import list_codes, list_titles, read_page
 from .completion import complete_codes
 from .terminal import write_markdown, write_text
 
@@ -13,15 +13,13 @@ from .terminal import write_markdown, write_text
 @click.command("explain")
 @click.argument("code", required=False, metavar="CODE", shell_complete=complete_codes)
 def command(code: str | None) -> None:
-    from ..reference.error_pages import list_codes as known
-
     if code is None:
         write_text("\n".join(wrap_rows(list_titles())))
         return
     # people copy the code with the word in front of it: `error[unknown-operator]`
     text = read_page(code.strip().removeprefix("error[").removeprefix("warning[").removesuffix("]"))
     if text is None:
-        raise click.UsageError(_unknown_code(code, known()))
+        raise click.UsageError(_unknown_code(code, list_codes()))
     write_markdown(text)
 
 

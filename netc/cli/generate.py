@@ -75,6 +75,7 @@ def command(
         generated = generator.generate(
             prompt, tokens=tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed or 0, note=notes.add
         )
+        # from here on the text is printed, so further notes wait for its end
         notes.hold()
         try:
             _print_tokens(prompt, generated)

@@ -115,6 +115,7 @@ def _run_session(session: OnnxSession, arrays: dict[str, Array]) -> dict[str, Ar
         results: Any = session(**arrays)
     except ValueError as error:
         raise CommandFailed(str(error)) from None
+    # a session returns its only output alone
     return results if isinstance(results, dict) else dict.fromkeys(session.outputs, results)
 
 

@@ -70,6 +70,7 @@ def command(
         source, where = make_reader(path, text)()
     except Unreadable as error:
         report_and_exit((error.diagnostic,))
+    # the table shows the values as they were written, such as `1e-3`
     value_texts = [{name: words for name, (words, _) in combination.items()} for combination in _list_combinations(params)]
     values = ({name: value for name, (_, value) in combination.items()} for combination in _list_combinations(params))
     choices = [make_choice(model, named_values, dims, allow_paths) for named_values in values]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .checkpoint import Checkpoint
 
 _MARKS = 5
+"""The most stages that the diagnostic marks."""
 
 
 def check_fit(program: Program, checkpoint: Checkpoint) -> list[Diagnostic]:

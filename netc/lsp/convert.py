@@ -42,7 +42,7 @@ class Converter:
             SEVERITIES[diagnostic.severity],
             diagnostic.code,
             source="netc",
-            tags=[types.DiagnosticTag.Unnecessary] if diagnostic.code.startswith("unused-") else None,
+            tags=[types.DiagnosticTag.Unnecessary] if diagnostic.code.startswith("unused-") else None,  # editors fade these spans out
             related_information=[
                 types.DiagnosticRelatedInformation(self.to_location(span), text) for span, text in editor_diagnostic.related
             ]

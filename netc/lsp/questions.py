@@ -161,7 +161,7 @@ def _register_actions(server: NetServer) -> None:
             action.title,
             kind,
             fixes or None,
-            action.safe and action.fixes is not None,
+            action.safe and action.fixes is not None,  # preferred: the editor's command for fixes applies it without a choice
             edit=server.converter.to_workspace_edit(action.edits),
         )
 

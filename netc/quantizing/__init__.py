@@ -194,6 +194,7 @@ def _compute_outputs(session: OnnxSession, samples: list[dict[str, Array]]) -> d
     outputs: dict[str, list[Array]] = {name: [] for name in session.outputs}
     for batch in samples[: max(1, _MAX_COMPARED // BATCH_SIZE)]:
         results = session(**batch)
+        # a session returns its only output alone
         for name, array in (results if isinstance(results, dict) else dict.fromkeys(outputs, results)).items():
             outputs[name].append(array)
     return outputs

@@ -56,6 +56,7 @@ class Importer:
                     exports[name.name] = Definition(name.span, name.name, kind_of(item), item)
             case ast.Use(names=names):
                 theirs = self(item)
+                # a `use` without names imports everything but models, as in the compiler
                 selected = {name.name for name in names} or {name for name, definition in theirs.items() if definition.kind != "model"}
                 exports |= {name: definition for name, definition in theirs.items() if name in selected}
 
