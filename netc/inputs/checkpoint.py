@@ -50,12 +50,6 @@ class Checkpoint:
         self.ignore = _check_patterns(ignore, "ignore")
         self.allow_missing = _check_patterns(allow_missing, "allow_missing")
 
-    def allow_also(self, names: Iterable[str]) -> Checkpoint:
-        """Return the same weights, which may lack these parameters too."""
-        allowed = (*self.allow_missing, *names)
-        source = list(self.paths) if self.mapping is None else self.mapping
-        return Checkpoint(source, strip_prefix=self.strip_prefix, ignore=self.ignore, allow_missing=allowed)
-
     def compare(self, model: Described) -> MatchedWeights:
         """Return the weights under the model's names, each read when you access it.
 
@@ -102,6 +96,13 @@ class Checkpoint:
 def to_checkpoint(weights: object) -> Checkpoint | None:
     """Return the weights that the caller of an API function passed, as a `Checkpoint`. A run's folder stands for its best weights."""
     return weights if weights is None or isinstance(weights, Checkpoint) else Checkpoint(weights)  # type: ignore[arg-type]
+
+
+def allow_missing_also(checkpoint: Checkpoint, names: Iterable[str]) -> Checkpoint:
+    """Return the same weights, which may lack these parameters too."""
+    source = list(checkpoint.paths) if checkpoint.mapping is None else checkpoint.mapping
+    allowed = (*checkpoint.allow_missing, *names)
+    return Checkpoint(source, strip_prefix=checkpoint.strip_prefix, ignore=checkpoint.ignore, allow_missing=allowed)
 
 
 def _check_source(source: object) -> tuple[str, ...]:

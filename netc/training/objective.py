@@ -21,7 +21,7 @@ from netc.compiler.ir.training_program import LOSS, Training
 from ..errors import CompileError, raise_as_compile_error
 from ..inputs.argument_types import check_arguments
 from ..inputs.backend_input import Weights, make_backend_input, warn_about_weights
-from ..inputs.checkpoint import to_checkpoint
+from ..inputs.checkpoint import allow_missing_also, to_checkpoint
 from .optimizers import Schedule, make_schedule
 from .recipe import Recipe, read_recipe
 from .section_file import SectionFile
@@ -186,7 +186,7 @@ def _make_model_input(training: Training, weights: Weights | None, seed: int | N
     checkpoint = to_checkpoint(weights)
     if checkpoint is not None:  # a published network knows no numbers of your data: netc measures them before the first step
         stages = list_standardized(training)
-        checkpoint = checkpoint.allow_also(f"{stage}.{name}" for stage in stages for name in ("mean", "std"))
+        checkpoint = allow_missing_also(checkpoint, (f"{stage}.{name}" for stage in stages for name in ("mean", "std")))
     model = make_backend_input(extract_model_program(training), checkpoint, seed)
     if model.weights is None:
         return model

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from netc.compiler.analysis.input_shapes import check_sizes
-from netc.compiler.errors.data_errors import SizesRefused
+from netc.compiler.errors.data_errors import InputWithoutSamples, SizesRefused
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.training_program import Training
 from netc.dsl.diagnostics import Diagnostic
@@ -126,7 +126,9 @@ def _match_columns(
             encodings, rule_problems = find_encodings(source, inputs, wanted.columns, recipe.table_rules)
         else:
             encodings = complete_encodings(source, inputs, wanted.columns, encodings)
-        columns, problems = find_input_columns(EncodedSource(source, encodings), inputs, wanted.columns, wanted.display_path)
+        batched = [value for value in inputs if value.type.is_batch]
+        columns, problems = find_input_columns(EncodedSource(source, encodings), batched, wanted.columns, wanted.display_path)
+        problems |= {value.name: InputWithoutSamples(value.name, value.type.shape) for value in inputs if not value.type.is_batch}
     except DataError as error:
         raise reject_data(wanted.display_path, error, wanted.span) from error
     located = [*(make_diagnostic(problem, span) for problem, span in rule_problems), *locate_problems(inputs, problems)]

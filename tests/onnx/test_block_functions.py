@@ -213,7 +213,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         model.save(path, functions=True, quantize="int8")
     with pytest.raises(ValueError, match=r"is no graph of ONNX: `functions` is for `.onnx`"):
         model.save(tmp_path / "x.py", functions=True)
-    with pytest.raises(TypeError, match="functions must be a bool, not str"):
+    with pytest.raises(TypeError, match="`functions` must be a bool, not str"):
         model.onnx(functions="yes")  # type: ignore[typeddict-item]
     words = ["compile", "-e", TEXTS["once"], "--functions", "--quantize", "int8", "-o", str(path)]
     done = CliRunner().invoke(cli, words)

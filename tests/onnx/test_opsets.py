@@ -99,7 +99,7 @@ def test_other_opsets(opset: int) -> None:
 
 
 def test_no_opset() -> None:
-    with pytest.raises(TypeError, match="an opset must be an integer, not str"):
+    with pytest.raises(TypeError, match="`opset` must be an integer or None, not str"):
         netc.compile("input 3 -> relu").onnx(opset="17")  # type: ignore[arg-type]
 
 

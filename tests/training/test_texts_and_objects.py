@@ -130,7 +130,7 @@ def test_tuples_have_columns_by_position() -> None:
         (DataLoader(DATASET), "a DataLoader makes batches"),
         ([*DATASET[:3], {"x": X[0]}, *DATASET[3:]], "sample 3 has no `target`"),
         ([*DATASET[:3], {"x": X[0, :1], "target": 3}], r"`x` is [1] in sample 3, and [2] in sample"),
-        ({"x": [[1], [1, 2]]}, "`x` is no tensor"),
+        ({"x": [[1], [1, 2]]}, "no column has numbers, texts or dates, each of the same shape; the first one is `x`"),
         ({"x": X, "target": TARGET[:2]}, "its columns differ in the number of samples"),
     ],
 )

@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from netc.compiler.dims import SymDim
-from netc.compiler.errors.data_errors import CannotReadData, ColumnMissing, ColumnShape, ColumnType, InputWithoutSamples, SizesDiffer
+from netc.compiler.errors.data_errors import CannotReadData, ColumnMissing, ColumnShape, ColumnType, SizesDiffer
 from netc.compiler.errors.problem import Problem
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.types.numpy_types import dtype_of, numpy_dtype
@@ -148,9 +148,6 @@ def find_input_columns(
     problems: dict[str, Problem] = {}
     sizes: dict[str, tuple[int, str]] = {}
     for value in inputs:
-        if not value.type.is_batch:
-            problems[value.name] = InputWithoutSamples(value.name, value.type.shape)
-            continue
         selection = _select_columns(source, specs.get(value.name, value.name))
         problem = (
             _missing_column(value, selection, specs, path, source)

@@ -103,7 +103,10 @@ def _make_array_source(values: Mapping[str, Any]) -> ArraySource:
     """Return a source of columns. Columns that hold neither numbers nor cells are described, and are errors only if an input reads them."""
     columns = {name: _column_to_array(name, value) for name, value in values.items()}
     others = [column for column in columns.values() if isinstance(column, TableColumn)]
-    return ArraySource({name: column for name, column in columns.items() if not isinstance(column, TableColumn)}, others)
+    arrays = {name: column for name, column in columns.items() if not isinstance(column, TableColumn)}
+    if others and not arrays:  # no column says how many samples there are
+        raise DataError(f"no column has numbers, texts or dates, each of the same shape; the first one is `{others[0].name}`")
+    return ArraySource(arrays, others)
 
 
 def _list_columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
