@@ -61,10 +61,15 @@ Train it. This takes seconds, and writes the weights and the curves into the fol
 
     netc train {name}.net -o run
 
-Export the trained network to ONNX, and run it:
+Predict the class of one point, or of each row of a table:
+
+    netc predict run 0.5,0.2
+    netc predict run --data data.csv -o predicted.csv
+
+Export the trained network to ONNX, and predict with the file:
 
     netc compile {name}.net --weights run -o {name}.onnx
-    netc run {name}.onnx --random
+    netc predict {name}.onnx 0.5,0.2
 
 Write the network as PyTorch source:
 

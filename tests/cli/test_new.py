@@ -29,12 +29,17 @@ def test_the_commands_of_the_readme(netc: Netc, folder: Path, monkeypatch: pytes
     netc("new", "moons")
     monkeypatch.chdir(folder / "moons")
     commands = re.findall(r"^    netc (.*)$", Path("README.md").read_text(), re.MULTILINE)
-    assert len(commands) == 6
+    assert sum(command.startswith("predict ") for command in commands) == 3
+    assert len(commands) == 8
     for command in commands:
         done = netc(*command.split())
         assert done.exit_code == 0, (command, done.stderr)
     entries = read_metrics("run")
     assert max(entry["validation"]["accuracy"] for entry in entries if "validation" in entry) > 0.9
+    header, *rows = Path("predicted.csv").read_text().splitlines()
+    moon, guess = (header.split(",").index(name) for name in ("moon", "predicted_moon"))
+    cells = [row.split(",") for row in rows]
+    assert sum(row[moon] == row[guess] for row in cells) > 0.9 * len(cells)
 
 
 @pytest.mark.parametrize("name", ["a b", "../é", ".", "1a", "x;y"])
