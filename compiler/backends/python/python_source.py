@@ -94,7 +94,7 @@ class SourceWriter:
             lines = textwrap.dedent("\n".join(write_forward(body, {}, MemberAccess(body).format_access))).split("\n")
         text = re.sub(rf"^def {self.framework.method}\((\s*)self,\s+", rf"def {name}(\1", "\n".join(lines), count=1)
         text = text.replace(":\n", f':\n    """{doc}"""\n', 1)
-        # Members are excluded above, but an `if training` still reads `self.training`.
+        # Members are excluded above, but a branch on the mode still reads it from the object.
         has_self = re.search(r"\bself\b", text) is not None
         return None if has_self else Parts(self._list_definitions(classes), (text,), name, tuple(self._list_plugin_modules(program)))
 
