@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shlex
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def _read_pairs(values: tuple[str, ...], predictor: Predictor) -> dict[str, list
     columns = _list_columns(predictor)
     for name, equals, _ in pairs:
         if not equals:
-            raise CommandFailed(f"`{name}` is neither a file nor `COLUMN=VALUE`", columns, _SEVERAL_ROWS)
+            raise CommandFailed(f"`{name}` is neither a file nor `COLUMN=VALUE`", columns, _suggest_row(values, predictor))
         if name not in predictor.columns:
             raise CommandFailed(f"the model reads no column `{name}`", columns)
         if names.count(name) > 1:
@@ -72,6 +73,18 @@ def _read_pairs(values: tuple[str, ...], predictor: Predictor) -> dict[str, list
         raise CommandFailed(f"the row has no value for `{missing}`", f"give each column as a word of its own: `{words}`")
     shapes = predictor.column_shapes
     return {name: [cell] if shapes[name] == () else _split_cells(cell) for name, _, cell in pairs}
+
+
+def _suggest_row(values: tuple[str, ...], predictor: Predictor) -> str:
+    """Return help for words without names: spaces may separate the values of one row (`1.5 2`, `1.5, 2`), or be between rows."""
+    text = ",".join(value.removesuffix(",") for value in values)
+    counts = [_count_numbers(shape) for shape in predictor.column_shapes.values()]
+    is_row = "=" not in text and None not in counts and len(_split_cells(text)) == sum(count or 0 for count in counts)
+    if not is_row:
+        return _SEVERAL_ROWS
+    # click moves words that begin like an option to the end, so the order of a row with negative numbers is unknown here
+    example = "" if any(value.startswith("-") for value in values) else f": `{shlex.quote(text)}`"
+    return f"separate the values of a row by commas, without spaces{example}"
 
 
 def _make_row(cells: dict[str, list[str]], predictor: Predictor) -> Any:

@@ -280,6 +280,27 @@ def test_refused_values(trained: str, words: tuple[str, ...], message: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("words", "row"),
+    [
+        (("1.5", "2"), "1.5,2"),
+        (("-1.5,", "2"), ""),
+        (("1.5,", "2,"), "1.5,2"),
+        (("$(a) b", "2"), "'$(a) b,2'"),
+        (("1", "2", "3"), None),
+        (("1,2", "3,4"), None),
+        (("1", "height=2"), None),
+    ],
+)
+def test_a_row_with_spaces(trained: str, words: tuple[str, ...], row: str | None) -> None:
+    result = run_cli(trained, *words)
+    assert result.exit_code == 1
+    expected = "several rows are a table: `--data FILE.csv`" if row is None else "by commas, without spaces" + f": `{row}`" * bool(row)
+    assert f"  help: {expected}\n" in result.stderr.replace("separate the values of a row ", "")
+    if row and "$" not in row:
+        assert run_cli(trained, row).exit_code == 0
+
+
+@pytest.mark.parametrize(
     "damage",
     [
         lambda signature: signature["outputs"][0].update(task="guessing"),
