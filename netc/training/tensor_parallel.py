@@ -156,7 +156,8 @@ def _forward_attention(
     size = module.head_dim
     projected = [functional.linear(t, weights[i], None if biases is None else biases[i]) for i, t in enumerate(inputs)]
     q, k, v = (t.view(*t.shape[:-1], weights.shape[1] // size, size).transpose(1, 2) for t in projected)
-    causal = is_causal and key_padding_mask is None  # PyTorch's module ignores `is_causal` if there is a padding mask
+    # PyTorch's module merges a padding mask into `attn_mask`, and then ignores `is_causal` (pytorch/pytorch#172338).
+    causal = is_causal and key_padding_mask is None
     mask = None if causal else _combine_masks(attn_mask, key_padding_mask, q.dtype)
     dropout = module.dropout if module.training else 0.0
     with use_local_generator(mesh.get_local_rank(), q.device) if dropout else nullcontext():

@@ -23,7 +23,7 @@ def reduce_axes(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None = None, 
 def average_axes(x: TensorExpr, axes: Sequence[int]) -> TensorExpr:
     """Average over axes, which stay as axes of size 1."""
     # One axis after the other, the last one first: ONNX Runtime adds numbers one by one, which loses 12 bits for 512x512 equal numbers, and
-    # only 3 bits for 512.
+    # only 3 bits for 512 (microsoft/onnxruntime#28450, #12043).
     for axis in sorted(axes, reverse=True):
         x = reduce_axes(x, "ReduceMean", [axis], keepdims=True)
     return x
@@ -41,7 +41,7 @@ def p_norm(x: TensorExpr, p: float, axes: Sequence[Dim] | None, *, keepdims: boo
     known: dict[float, Callable[[], TensorExpr]] = {
         2: lambda: reduce_axes(x, "ReduceL2", axes, keepdims=keepdims),
         1: lambda: reduce_axes(x, "ReduceL1", axes, keepdims=keepdims),
-        # ONNX Runtime's ReduceMax ignores NaN, which a norm must keep.
+        # ONNX Runtime's ReduceMax drops NaN at some positions (microsoft/onnxruntime#10514), and a norm must keep it.
         inf: lambda: reduce_keeping_nan(abs(x), "ReduceMax", axes, keepdims=keepdims),
         -inf: lambda: reduce_keeping_nan(abs(x), "ReduceMin", axes, keepdims=keepdims),
         0: lambda: reduce_axes(x.truth().cast(x.dtype), "ReduceSum", axes, keepdims=keepdims),

@@ -103,7 +103,7 @@ def _make_recurrent_forward(module: nn.RNNBase) -> Callable[..., Any]:
     operator = getattr(torch.ops.netc_import, module.mode.lower())
 
     def forward(input: Any, hx: Any = None) -> Any:
-        # A PackedSequence. torch.export fails on it, and export_errors.py explains why.
+        # A PackedSequence. torch.export fails on it (pytorch/pytorch#112044), and export_errors.py explains why.
         if not isinstance(input, Tensor):
             return type(module).forward(module, input, hx)
         states = [] if hx is None else list(hx) if isinstance(hx, tuple) else [hx]

@@ -19,7 +19,7 @@ from ...dims import Condition, Dim, declare_dims, dim_max, dim_min, make_symbol
 from ..graph_builder import ImportRefused
 
 LEAST = 2
-"""torch.export specializes on sizes of 0 and 1, so a lower bound up to 2 says nothing about the model."""
+"""torch.export specializes on sizes of 0 and 1 (pytorch/pytorch#151582), so a lower bound up to 2 says nothing about the model."""
 
 
 def _multiply_dims(*factors: Dim) -> Dim:
