@@ -39,7 +39,7 @@ def import_model_folder(
 
     stem = os.path.basename(os.path.normpath(source)) if is_stream(output) else os.path.splitext(os.path.basename(output))[0]
     result = _import_or_fail(source, make_model_name(stem), inputs, fixed, parse_sizes, verify)
-    # the weights that the next command needs: those of the folder, unless others are written
+    # the weights that the next command needs: from the folder, unless others are written
     used = source
     if weights is not None:
         used = weights

@@ -69,7 +69,7 @@ def _read_class_numbers(columns: InputColumns, output: OutputSignature, values: 
 
 
 def _rename_numbers(columns: InputColumns, output: OutputSignature, values: Array, names: tuple[str, ...]) -> Array:
-    """Convert the numbers of other data to those of the training. Labels that are no class stay, because the loss may ignore them."""
+    """Convert class numbers of other data to the training's. Labels that are no class stay, because the loss may ignore them."""
     numbers = values.astype(np.int64)
     is_class = (numbers >= 0) & (numbers < len(names))
     known = _number_names(columns, output, np.array(names, object)[np.where(is_class, numbers, 0)], is_class)

@@ -64,7 +64,7 @@ FOREIGN_MEASURES = {
 
 
 class MeasureRule(Record):
-    """A measure of one output. `name` is its name among the results, `position` the place of the output among those of the model."""
+    """A measure of one output. `name` is its name among the results, `position` the place of the output among the model's outputs."""
 
     name: str
     kind: str

@@ -120,7 +120,7 @@ class Objective(nn.Module):
         return augmented
 
     def fit_standardize(self, batches: Iterable[Mapping[str, Tensor]]) -> None:
-        """Set the means and deviations of the model's `standardize` stages to those of the training samples, as `netc train` does before
+        """Measure the means and deviations of the model's `standardize` stages on the training samples, as `netc train` does before
         the first step. Stages with loaded numbers keep them. The batches are read once for each stage."""
         if self.file.has_function("fit_standardize"):
             samples = list(batches)

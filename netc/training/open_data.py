@@ -95,7 +95,7 @@ def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> 
             prepared = _match_columns(training, recipe, other, encodings)
             if data is not None:
                 _check_same_classes(data[0], prepared.columns, other)
-            # the weights of classes are those of the training data
+            # the weights of classes come from the training data
             constants = {} if data is None else data[0].constants
             validation = replace(prepared.columns, constants=constants), np.arange(len(prepared.columns))
             problems += _check_data(training, recipe, prepared, validation[1], None, other)

@@ -152,7 +152,7 @@ class _Rewriter:
         return self.current.get(node, node)
 
     def _describe_node(self, new: Node, old: Node, place: Node) -> None:
-        """Put a node into the module that `place` is in. Its type and its name are those of the tensor that it replaces."""
+        """Put a node into the module that `place` is in. It takes the type and the name of the tensor that it replaces."""
         new.meta = {key: old.meta[key] for key in ("val", "stack_trace") if key in old.meta}
         new.meta["nn_module_stack"] = _ROOT_STACK if place.op == "output" else place.meta.get("nn_module_stack") or {}
 

@@ -1,8 +1,8 @@
 """Compute the weights of classes from the training samples, as the `balance` settings of a section say.
 
 In: columns, the indices of the training samples, and the rules. Out: an array for each input of weights, or located problems. Always: the
-numbers follow from the training samples alone, so every process and a resumed run compute the same. They are those of the file that
-`netc compile --target train` prints, to the bit.
+numbers follow from the training samples alone, so every process and a resumed run compute the same. The file of
+`netc compile --target train` computes the same, to the bit.
 
 The weight of a class is scikit-learn's `compute_class_weight("balanced")`: the number of labels, divided by the number of classes and by
 the number of labels of the class. `pos_weight` is the number of negative labels for each positive one.

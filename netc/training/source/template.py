@@ -249,7 +249,7 @@ def measure_features(inputs: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()  # if: standardize
 def fit_standardize(model: nn.Module, make_batches: Callable[[], Iterable[Batch]]) -> None:  # if: standardize
-    """Set the means and deviations of `standardize` to those of the training samples, unless weights that were loaded have some."""
+    """Measure the means and deviations of `standardize` on the training samples, unless loaded weights have some."""
     model.eval()
     for name in STANDARDIZED:
         stage: Any = model.get_submodule(name)

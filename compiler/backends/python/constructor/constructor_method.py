@@ -218,8 +218,8 @@ class _Constructor:
         return layout_statement("", make_doc(self.registration.forget(*self.access.find_owner(member.label))), depth)
 
     def _write_bindings(self, code: Code, lines: list[str], depth: int) -> Code:
-        """Write the statements that must come before the expression, and return the expression. Members that a container holds, such as
-        those of a step whose labels have two levels, may need statements too."""
+        """Write the statements that must come before the expression, and return the expression. Members that a container holds, as
+        for a step whose labels have two levels, may need statements too."""
         return rewrite_downward(code, lambda part: self._write_let(part, lines, depth) if isinstance(part, LetCode) else None)
 
     def _write_let(self, code: LetCode, lines: list[str], depth: int) -> Code:

@@ -110,7 +110,7 @@ def read_diagonal_scatter(site: AtenSite) -> Value:
 def read_fill_diagonal(site: AtenSite) -> Value:
     x, value = site.tensor(), site.number("fill_value")
     if x.type.rank != 2 or site.args.get("wrap"):
-        raise ImportRefused("fills a diagonal that is not that of one matrix")
+        raise ImportRefused("fills a diagonal of something other than one matrix")
     return site.apply_op("masked_fill", x, _mark_diagonal(site, x, 0, 1, 0), value=value)
 
 
