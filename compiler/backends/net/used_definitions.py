@@ -32,13 +32,19 @@ class UsedDefinitions:
 
     def list_model_chain(self) -> list[ast.ModelDecl]:
         """List the model, and the models that it is derived from. Empty if the file's own statements are the model."""
-        chain = [] if self.text.model is None else [self.text.model]
-        while chain and (base := chain[-1].base) is not None:
-            # Each model sees the names of its own file.
-            model = self.files[chain[-1].span.file.name].top.names[base.name].node
-            assert isinstance(model, ast.ModelDecl)
-            chain.append(model)
+        if self.text.model is None:
+            return []
+        # An imported model is a node of another tree than the file that was read for its names.
+        chain = [self._find_model(self.text.model, self.text.model.name.name)]
+        while (base := chain[-1].base) is not None:
+            chain.append(self._find_model(chain[-1], base.name))
         return chain
+
+    def _find_model(self, user: ast.ModelDecl, name: str) -> ast.ModelDecl:
+        """Find a model by the name that it has in the file of another model."""
+        model = self.files[user.span.file.name].top.names[name].node
+        assert isinstance(model, ast.ModelDecl)
+        return model
 
     def iterate_items(self) -> Iterator[ItemNames]:
         """Iterate over the needed items, in the order of the files and of their texts. A `let` of several names is one item."""
