@@ -56,11 +56,7 @@ VECTORS = {
     "rolled": lambda x: (x.roll(1, 1), x.flip(1)),
     "padded": lambda x: (F.pad(x, (1, 2)), F.pad(x, (0, 1), value=3.0), F.pad(x[:, None], (2, 1), mode="reflect")),
     "looked up": lambda x: x[:, torch.tensor([0, 2, 2])],
-    "gathered": lambda x: (x.gather(1, x.argsort(1)), torch.take_along_dim(x, x.argsort(1), 1)),
-    "gathered along an axis of several": lambda x: (
-        torch.take_along_dim(x.unflatten(1, (2, 3)), x.unflatten(1, (2, 3)).argsort(1)[..., :1], 1),
-        torch.take_along_dim(x[:, None], x.unflatten(1, (2, 3)).argsort(-1), -1),
-    ),
+    "gathered": lambda x: x.gather(1, x.argsort(1)),
     "one hot": lambda x: F.one_hot((x > 0).long(), 2),
     "made of sizes": lambda x: (
         x + torch.arange(6) + torch.linspace(0, 1, 6) + x.new_ones(6) + torch.full((x.shape[0], 1), 2.0) + torch.eye(6)[0]
@@ -113,6 +109,20 @@ VECTORS = {
     "extremes so far": lambda x: (*x.cummax(1), *x.cummin(1)),
     "lerp and others": lambda x: (torch.lerp(x, x * 2, 0.3), torch.atan2(x, x + 1), torch.maximum(x, -x), torch.fmod(x, 2), x % 3),
 }
+
+
+ALONG = {
+    "the same shape": lambda x: torch.take_along_dim(x, x.argsort(1), 1),
+    "broadcast indices": lambda x: torch.take_along_dim(x.unflatten(1, (2, 3)), x.unflatten(1, (2, 3)).argsort(1)[..., :1], 1),
+    "a broadcast tensor": lambda x: torch.take_along_dim(x[:, None], x.unflatten(1, (2, 3)).argsort(-1), -1),
+}
+
+
+@pytest.mark.parametrize("function", ALONG.values(), ids=ALONG.keys())
+def test_elements_taken_along_an_axis(function: Any) -> None:
+    """torch.export fixes the batch of this function, so there is one input."""
+    torch.manual_seed(0)
+    agree(Function(function), torch.randn(2, 6))
 
 
 @pytest.mark.parametrize("function", VECTORS.values(), ids=VECTORS.keys())
