@@ -15,7 +15,7 @@ from .source import SourceFile, Span
 _OPENERS = OPENERS | {"LBRACE"}
 _CLOSERS = frozenset(("RPAR", "RBRACK", "RBRACE"))
 
-_AFTER = {
+AFTER = {
     "ARROW": "a stage", "LET": "a name", "FN": "a name", "BLOCK": "a name", "MODEL": "a name", "SHARED": "a name", "ASSIGN": "a pipeline",
     "TRAIN": "a name, `for` or `{`", "METRIC": "a name",
     "DEFAULT": "an operator",
@@ -171,7 +171,7 @@ def describe_token(stop: Stop) -> str:
 
 def explain_expected(stop: Stop) -> Diagnostic:
     previous = stop.previous
-    if previous is not None and previous.type in _AFTER:
+    if previous is not None and previous.type in AFTER:
         numbers = stop.token.type in ("LBRACK", "LBRACK_TIGHT") and previous.type in _ARITHMETIC and stop.is_list_of_numbers
         return errors.syntax_error(
             stop.span, f"expected {_describe_expected(stop, previous)}, found {describe_token(stop)}", help=(NUMBERS,) if numbers else ()
@@ -200,7 +200,7 @@ def explain_expected(stop: Stop) -> Diagnostic:
 
 
 def _describe_expected(stop: Stop, previous: Token) -> str:
-    what = _AFTER[previous.type]
+    what = AFTER[previous.type]
     if previous.type == "COLON" and stop.first.type == "USE":
         what = "a name"
     if previous.type == "COMMA" and "INPUT" in stop.possible:

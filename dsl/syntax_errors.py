@@ -9,20 +9,17 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 
-from . import comma_errors, foreign_forms, shape_errors, token_errors
+from . import comma_errors, foreign_forms, keyword_errors, shape_errors, token_errors
 from . import syntax_diagnostics as errors
 from .diagnostics.diagnostic import Diagnostic, Edit
-from .expected_tokens import STATEMENTS, VALUES, Stop, describe_token, explain_expected
-from .grammar import END, load_tables
+from .expected_tokens import VALUES, Stop, describe_token, explain_expected
+from .grammar import END
 from .lexer import Token
 from .source import SourceFile
 
 _STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "SCAN", "IN", "INPUT", "PARAM", "TABLE", "IS"))
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
 _CONSTANTS = frozenset(("LBRACK", "STRING", "TRUE", "FALSE"))
-_DEFINITIONS = frozenset(("BLOCK", "MODEL", "FN", "USE", "TRAIN"))
-_BETWEEN_VALUES = frozenset(("ELSE", "AND", "OR"))
-_NAME_FOLLOWS = frozenset(("LET", "FN", "BLOCK", "MODEL", "SHARED", "DOT", "EACH"))
 _FREEZE_HELP = "freeze what is in parentheses: `(repeat 2 { ... }) trainable=false`"
 _CHAIN_HELP = ("write `a < b and b < c`, or `logical_and(a < b, b < c)` for tensors",)
 _ARGUMENT_HELP = ("put a computed argument in parentheses: `dense (2 * k)`",)
@@ -40,55 +37,6 @@ def explain_error(source: SourceFile, tokens: list[Token], index: int, possible:
         if problem is not None:
             return problem
     return explain_expected(stop)
-
-
-def _explain_keyword_as_name(stop: Stop) -> Diagnostic | None:
-    token, previous = stop.token, stop.previous
-    if previous is None:
-        return None
-    is_assigned = token.type in ("EQUALS", "ASSIGN")
-    if is_assigned and previous.type in _BETWEEN_VALUES:  # the word was allowed there, so it is no name: `2 if a else=1`
-        help, edits = (f"leave out the `{token.text.strip()}`",), (Edit(stop.span, " "),)
-        return errors.syntax_error(stop.span, f"expected a value after `{previous.text}`, found `=`", help=help, edits=edits)
-    if is_assigned and previous.text in load_tables().keywords and previous.type not in ("TRUE", "FALSE"):
-        return errors.reserved_word(stop.span_of(previous), previous.text)
-    if token.text in load_tables().keywords and (previous.type in _NAME_FOLLOWS or (previous.type == "COLON" and stop.first.type == "USE")):
-        return errors.reserved_word(stop.span, token.text)
-    if token.text in load_tables().keywords and "NAME" in stop.possible and "PLUS" not in stop.possible and stop.is_in_header:
-        return errors.reserved_word(stop.span, token.text)
-    return None
-
-
-def _explain_misplaced_word(stop: Stop) -> Diagnostic | None:
-    kind, text, previous = stop.token.type, stop.token.text, stop.previous
-    if kind in _DEFINITIONS and stop.at_start:
-        return errors.syntax_error(
-            stop.span, f"`{text}` is only allowed at the top level of a file", help=(f"move the `{text}` out of this body",)
-        )
-    if kind in ("INPUT", "PARAM", "TABLE") and previous is not None and previous.type == "ARROW":
-        return errors.syntax_error(stop.span, f"`{text}` can only begin a pipeline", "it takes no input")
-    if kind in STATEMENTS | _DEFINITIONS and previous is not None and previous.type in VALUES | {"ARROW"}:
-        return errors.syntax_error(stop.span, f"`{text}` can only begin a statement", help=("begin a new line before it",))
-    if kind == "ELSE":
-        return errors.syntax_error(stop.span, "`else` without `if`")
-    if kind == "AS" and (previous is None or previous.type in VALUES):
-        following = stop.tokens[stop.index + 1]
-        help = (f"write it without quotes: `as {following.text[1:-1]}`",) if following.type == "STRING" else ()
-        return errors.syntax_error(stop.span, "expected a name after `as`", help=help)
-    if kind == "ELLIPSIS" and previous is not None and previous.type == "NAME":
-        what = f"write `{previous.text}` alone for all tensors of the tuple"
-        edits = (Edit(stop.span, ""),)
-        return errors.syntax_error(stop.span, "`...` is only allowed where a tuple is unpacked", help=(what,), edits=edits)
-    if kind == "ELLIPSIS":
-        return errors.syntax_error(
-            stop.span,
-            "unexpected `...`",
-            help=(
-                "use it in the shape of a parameter, `block f(x: [..., D]) { ... }`,"
-                " or after a name that takes the remaining tensors of a tuple: `(first, rest...) = parts`",
-            ),
-        )
-    return None
 
 
 def _explain_label(stop: Stop) -> Diagnostic | None:
@@ -368,8 +316,7 @@ def _explain_state(stop: Stop) -> Diagnostic | None:
 _EXPLAINERS = (
     *token_errors.EXPLAINERS,
     *foreign_forms.EXPLAINERS,
-    _explain_keyword_as_name,
-    _explain_misplaced_word,
+    *keyword_errors.EXPLAINERS,
     _explain_label,
     _explain_bracket_after_label,
     *shape_errors.EXPLAINERS,
