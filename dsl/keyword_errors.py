@@ -30,9 +30,9 @@ def _explain_keyword_as_name(stop: Stop) -> Diagnostic | None:
         help, edits = (f"leave out the `{token.text.strip()}`",), (Edit(stop.span, " "),)
         return errors.syntax_error(stop.span, f"expected a value after `{previous.text}`, found `=`", help=help, edits=edits)
     if is_assigned and previous.type in _BLOCKS and _has_block_after_value(stop):
-        help = f"leave out the `{token.text.strip()}`"
+        words = f"leave out the `{token.text.strip()}`"
         return errors.syntax_error(
-            stop.span, f"expected {AFTER[previous.type]} after `{previous.text}`, found `=`", help=(help,), edits=(Edit(stop.span, ""),)
+            stop.span, f"expected {AFTER[previous.type]} after `{previous.text}`, found `=`", help=(words,), edits=(Edit(stop.span, ""),)
         )
     if is_assigned and previous.text in load_tables().keywords and previous.type not in ("TRUE", "FALSE"):
         return errors.reserved_word(stop.span_of(previous), previous.text)

@@ -28,7 +28,8 @@ BINARY, PROBABILITY, VALUE = "binary", "probability", "value"
 """Other tasks. The output is: the logit of one probability; a probability; numbers that predict the target, or numbers without one."""
 NOT_A_LABEL = -100
 """The label that PyTorch's losses ignore by default."""
-_SCORED = (CLASSES, LOG_CLASSES, PROBABILITIES)
+SCORED = (CLASSES, LOG_CLASSES, PROBABILITIES)
+"""The tasks whose outputs have a number for each class, along an axis."""
 TASKS = frozenset((CLASSES, LOG_CLASSES, PROBABILITIES, LABEL, BINARY, PROBABILITY, VALUE))
 STEPS = frozenset(("add", "sub", "mul", "div", "exp", "log", "expm1", "log1p"))
 Step = tuple[str, float]
@@ -97,7 +98,7 @@ class ModelSignature(Record):
     def fits_outputs(self, types: Mapping[str, TensorType]) -> bool:
         """Whether a model with these outputs has a score for each class of each target."""
         for output in self.outputs:
-            if output.task not in _SCORED or output.name not in types:
+            if output.task not in SCORED or output.name not in types:
                 continue
             shape = types[output.name].shape
             count = shape[output.axis] if -len(shape) <= output.axis < len(shape) else 0

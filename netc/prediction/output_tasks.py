@@ -11,13 +11,16 @@ For example, with `loss = (scores, kind) -> cross_entropy`, the output `scores` 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from math import prod
 from typing import Any
 
+from netc.compiler.dims import Dim
 from netc.compiler.ir.graph import OpNode
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ops.shape import Permute, Transpose
-from netc.dsl.record import Record
+from netc.compiler.types.tensor_types import Shape
+from netc.dsl.record import Record, replace
 
 from .model_signature import (
     BINARY,
@@ -27,6 +30,7 @@ from .model_signature import (
     NOT_A_LABEL,
     PROBABILITIES,
     PROBABILITY,
+    SCORED,
     VALUE,
     OutputSignature,
     Step,
@@ -66,6 +70,14 @@ _INVERSES = {"add": "sub", "sub": "add", "mul": "div", "div": "mul", "exp": "log
 Producers = Mapping[int, OpNode]
 
 
+class _Meaning(Record):
+    """A tensor that predicts the target of a loss. If the task has classes, they are along `axis`."""
+
+    value: Value
+    task: str
+    axis: int
+
+
 class _Origin(Record):
     """A tensor, and the steps from its numbers to the numbers of another tensor."""
 
@@ -84,36 +96,39 @@ def find_output_tasks(training: Training) -> Iterator[OutputSignature]:
             continue
         task = _LOSSES[node.op.name]
         # arithmetic can be undone for values, but it would change what scores and labels mean
-        guess, target = (_trace_origin(value, outer_producers, task == VALUE) for value in node.inputs[:2])
+        can_compute = task == VALUE
+        guess = _trace_origin(node.inputs[0], outer_producers) if can_compute else _Origin(node.inputs[0], ())
+        target = _trace_origin(node.inputs[1], outer_producers, can_compute)
         # with a target of floats, `cross_entropy` compares probabilities, and no number names a class
         is_distribution = node.op.name == "cross_entropy" and node.inputs[1].type.dtype.is_float
         if id(target.value) not in inputs or is_distribution:
             continue
-        guess_value, task = _trace_source(guess.value, task, outer_producers)
-        if id(guess_value) not in inner:
+        meaning = _trace_meaning(guess.value, task, outer_producers, inner)
+        if meaning is None:
             continue
-        axis = _find_class_axis(guess_value, node.inputs[0], outer_producers)
-        known = dict(_list_sources(inner[id(guess_value)], task, inner_producers))
+        known = {id(source.value): source for source in _list_sources(meaning, inner_producers)}
         ignored = int(node.op.args.get("ignore_index", NOT_A_LABEL))
         # the loss compares f(output) with g(target), so the target is the inverse of g of f(output)
         steps = (*guess.steps, *((_INVERSES[name], number) for name, number in reversed(target.steps)))
         for value, name in zip(call.graph.outputs, call.graph.output_names, strict=True):
-            derived = _derive_task(value, known, inner_producers, axis)
+            derived = _derive_meaning(value, known, inner_producers)
             if derived is not None:
-                yield OutputSignature(name, derived, inputs[id(target.value)], axis=axis, steps=steps, ignored=ignored)
+                yield OutputSignature(name, derived.task, inputs[id(target.value)], axis=derived.axis, steps=steps, ignored=ignored)
 
 
 def _map_producers(nodes: Iterable[Any]) -> Producers:
     return {id(value): node for node in nodes if isinstance(node, OpNode) for value in node.outputs}
 
 
-def _trace_origin(value: Value, producers: Producers, may_compute: bool) -> _Origin:
-    """Go back from an argument of a loss to the tensor that it is computed from. `may_compute`: also through arithmetic with a number."""
+def _trace_origin(value: Value, producers: Producers, can_compute: bool = True) -> _Origin:
+    """Go back from an argument of a loss to the tensor that it is computed from. `can_compute`: also through arithmetic with a number.
+
+    Never through a transpose: the numbers would be in another order than in a table of predictions.
+    """
     steps: list[Step] = []
     while (node := producers.get(id(value))) is not None:
-        new_steps = _list_steps(node) if may_compute else None
-        # Transposed values are in another order than the target, which a table of predictions would not show.
-        if node.op.name not in _KEEPS_MEANING and new_steps is None and (may_compute or not isinstance(node.op, _MOVES_AXES)):
+        new_steps = _list_steps(node) if can_compute else None
+        if node.op.name not in _KEEPS_MEANING and new_steps is None:
             break
         # the walk goes backwards, so these steps come before the known ones
         steps[:0] = new_steps or ()
@@ -140,58 +155,68 @@ def _list_steps(node: OpNode) -> tuple[Step, ...] | None:
     return (("mul", -1.0), ("add", float(number))) if name == "sub" else None
 
 
-def _trace_source(value: Value, task: str, producers: Producers) -> tuple[Value, str]:
-    """Go back to the first tensor whose task is known, within the section: from `scores -> log_softmax` to `scores`."""
-    *_, last = _list_values(value, task, producers, through_layouts=True)
-    return last
+def _trace_meaning(value: Value, task: str, producers: Producers, inner: Mapping[int, Value]) -> _Meaning | None:
+    """Go back from the argument of a loss to an output of the model: from `scores -> log_softmax` to `scores`. Return its meaning, with the
+    tensor of the model's own graph. PyTorch's losses have the classes on axis 1."""
+    *_, last = _list_sources(_Meaning(value, task, 1), producers)
+    return replace(last, value=inner[id(last.value)]) if id(last.value) in inner else None
 
 
-def _list_sources(value: Value, task: str, producers: Producers) -> Iterator[tuple[int, str]]:
-    """Yield the identity and the task of a tensor and of the tensors that it is computed from, as far as their tasks are known."""
-    for source, source_task in _list_values(value, task, producers):
-        yield id(source), source_task
-
-
-def _list_values(value: Value, task: str, producers: Producers, through_layouts: bool = False) -> Iterator[tuple[Value, str]]:
-    yield value, task
-    while (node := producers.get(id(value))) is not None:
-        is_kept = node.op.name in _KEEPS_MEANING or (through_layouts and isinstance(node.op, _MOVES_AXES))
-        before = task if is_kept else _SOURCES.get((task, node.op.name))
-        if before is None:
+def _list_sources(meaning: _Meaning, producers: Producers) -> Iterator[_Meaning]:
+    """Yield the meaning of a tensor, and of the tensors that it is computed from, as far as they have one."""
+    yield meaning
+    while (node := producers.get(id(meaning.value))) is not None:
+        has_classes = meaning.task in SCORED
+        is_kept = node.op.name in _KEEPS_MEANING or (has_classes and isinstance(node.op, _MOVES_AXES))
+        task = meaning.task if is_kept else _SOURCES.get((meaning.task, node.op.name))
+        axis = _find_axis_before(node, meaning.axis) if has_classes else meaning.axis
+        if task is None or axis is None:
             return
-        value, task = node.inputs[0], before
-        yield value, task
+        meaning = _Meaning(node.inputs[0], task, axis)
+        yield meaning
 
 
-def _derive_task(value: Value, known: Mapping[int, str], producers: Producers, axis: int) -> str | None:
-    """Return the task of a tensor that is computed from one whose task is known."""
+def _derive_meaning(value: Value, known: Mapping[int, _Meaning], producers: Producers) -> _Meaning | None:
+    """Return the meaning of a tensor that is computed from one whose meaning is known."""
     if id(value) in known:
         return known[id(value)]
     node = producers.get(id(value))
     if node is None or not node.inputs:
         return None
-    before = _derive_task(node.inputs[0], known, producers, axis)
-    if before is None or node.op.name in _KEEPS_MEANING:
-        return before
-    rank = len(node.inputs[0].type.shape)
+    before = _derive_meaning(node.inputs[0], known, producers)
+    if before is None:
+        return None
+    if node.op.name in _KEEPS_MEANING:
+        axis = _match_axis(before.value.type.shape, value.type.shape, before.axis) if before.task in SCORED else before.axis
+        return None if axis is None else _Meaning(value, before.task, axis)
+    rank = len(before.value.type.shape)
     own_axis = getattr(node.op, "axis", None)
     # a softmax along another axis gives no probabilities of classes
-    is_along_classes = own_axis is None or (isinstance(own_axis, int) and own_axis % rank == axis % rank)
-    return _DERIVED.get((before, node.op.name)) if is_along_classes else None
+    is_along_classes = own_axis is None or (isinstance(own_axis, int) and own_axis % rank == before.axis)
+    task = _DERIVED.get((before.task, node.op.name)) if is_along_classes else None
+    return None if task is None else _Meaning(value, task, before.axis)
 
 
-def _find_class_axis(output: Value, argument: Value, producers: Producers) -> int:
-    """Return the axis of an output that has the classes. It is axis 1 of the loss's argument.
+def _find_axis_before(node: OpNode, axis: int) -> int | None:
+    """Return the axis of the classes in an operator's input, by their axis in its output. None if no axis has them, or if the operator
+    also swaps other axes, so that the positions are in another order than in the target."""
+    source, result = node.inputs[0].type, node.outputs[0].type
+    if not isinstance(node.op, _MOVES_AXES):
+        return _match_axis(result.shape, source.shape, axis)
+    order = list(node.op.axis_order(source))
+    moved = order.pop(axis)
+    return moved if order == sorted(order) else None
 
-    For example, `[N, T, V]` that is reshaped to `[N * T, V]` or transposed to `[N, V, T]` has the classes last.
+
+def _match_axis(shape: Shape, other: Shape, axis: int) -> int | None:
+    """Return the axis of another shape of the same elements that holds the same groups of them, None if there is none.
+
+    For example, the classes of `[N * T, V]` on axis 1 are on axis 2 of `[N, T, V]`, and on no axis of `[N * T * V]`.
     """
-    axis, value = 1, argument
-    while value is not output:
-        node = producers[id(value)]
-        source, rank = node.inputs[0], len(value.type.shape)
-        if isinstance(node.op, _MOVES_AXES):
-            axis = node.op.axis_order(source.type)[axis % rank]
-        elif len(source.type.shape) != rank and axis % rank == rank - 1 and source.type.shape[-1] == value.type.shape[-1]:
-            axis = -1
-        value = source
-    return axis
+    groups = _measure_axis(shape, axis)
+    return next((i for i in range(len(other)) if _measure_axis(other, i) == groups), None)
+
+
+def _measure_axis(shape: Shape, axis: int) -> tuple[Dim, Dim, Dim]:
+    """Return the size of an axis, and how many elements are before and after it."""
+    return prod(shape[:axis]), shape[axis], prod(shape[axis + 1 :])
