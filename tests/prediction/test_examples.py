@@ -1,8 +1,8 @@
 """The programs of `netc compile --example` print what netc itself predicts. They import no netc.
 
-The JavaScript one runs where Node finds onnxruntime-web (`make playground`, or `NETC_NODE_MODULES`). The C++ one is compiled where
-ONNX Runtime's headers are (`NETC_ONNXRUNTIME`, the folder of its release archive, or Debian's `libonnxruntime-dev`), and runs if the library
-is there too.
+The JavaScript one runs where Node finds onnxruntime-web (`make playground`, or `NETC_NODE_MODULES`). The C++ one is compiled where ONNX
+Runtime's headers are (Debian's `libonnxruntime-dev`, or `NETC_ONNXRUNTIME`, the folder of its release archive), and runs if the library is
+there too.
 """
 
 from __future__ import annotations
