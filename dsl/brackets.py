@@ -1,6 +1,12 @@
 """Facts about the brackets of a text, for the token filter: which closes which, and which hold a pipeline or names.
 
 The functions take tokens and never change them. A bracket without a partner is skipped, because the filter reports it.
+
+    >>> from .grammar import load_tables
+    >>> from .lexer import lex_text
+    >>> tokens, _ = lex_text("(mean, (low, high)) = x", load_tables())
+    >>> end_of_pattern(tokens, 0), tokens[end_of_pattern(tokens, 0)].text
+    (9, '=')
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 `EXPLAINERS` take the position where the automaton stopped, and return a diagnostic, or None if something else is wrong. People write the
 comma for an arrow to the next stage, a list, a tuple of tensors, a space, or the point of a decimal number.
+
+    >>> from .parser import parse_source
+    >>> from .source import SourceFile
+    >>> [(error.message, error.help) for error in parse_source(SourceFile("<text>", "a, b = split x"))[1]]
+    [('several names need parentheses', ('write `(a, b) = ...`',))]
 """
 
 from __future__ import annotations

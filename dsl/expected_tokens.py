@@ -1,4 +1,9 @@
-"""The position where the parser stopped, and the generic message "expected this, found that"."""
+"""The position where the parser stopped, and the generic message "expected this, found that".
+
+>>> from .parser import parse_source
+>>> [error.message for error in parse_source(SourceFile("<text>", "x -> dense width= -> relu"))[1]]
+['expected a value after `width=`, found `->`']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""The part of the builder for compile-time expressions and labels: see tree_builder.py."""
+"""The part of the builder for compile-time expressions and labels: see tree_builder.py.
+
+>>> from .parser import parse_value
+>>> value, _ = parse_value(SourceFile("<text>", "2 * [64, 128][i] + 1"))
+>>> value.op, value.left.op, value.left.right.index.name
+('+', '*', 'i')
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,10 @@
 """Explains forms of other languages: Python's methods, slices and assignments, and the comments of C.
 
 `EXPLAINERS` take the position where the automaton stopped, and return one diagnostic, or None if something else is wrong.
+
+    >>> from .parser import parse_source
+    >>> [(error.message, error.help) for error in parse_source(SourceFile("<text>", "y = x.flatten(1)"))[1]]
+    [('tensors have no methods', ('write the stage after an arrow: `x -> flatten(1)`',))]
 """
 
 from __future__ import annotations

@@ -2,6 +2,12 @@
 
 The grammar gives several tokens one type that the style writes differently, so `retype_for_spacing` distinguishes them first; then
 `needs_space` decides by the types of two neighbors alone.
+
+    >>> from .grammar import load_tables
+    >>> from .lexer import lex_text
+    >>> name, equals, value = [Leaf(token) for token in lex_text("eps=1e-5", load_tables())[0][:3]]
+    >>> needs_space(name, equals), needs_space(equals, value), needs_space(name, value)
+    (False, False, True)
 """
 
 from __future__ import annotations

@@ -1,6 +1,10 @@
 """The formatter's tree: the tokens of a text grouped by brackets and statements, with the comments attached.
 
 The text must parse. Every token and every comment of it is in the tree exactly once; tests of the formatter compare both.
+
+    >>> (statement,) = group_tokens(SourceFile("<text>", "x -> dense (2 * n)  # why")).statements
+    >>> [item.token.text if isinstance(item, Leaf) else "(...)" for item in statement.items]
+    ['x', '->', 'dense', '(...)']
 """
 
 from __future__ import annotations

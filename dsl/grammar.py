@@ -4,6 +4,10 @@
 build them. Importing it and building would cost a fifth of a second in every `netc check`, and even loading what `Lark.save` writes costs
 more than all the rest of parsing a small file; these tables load in a millisecond. A cache that cannot be read or written, or that is
 corrupt, is ignored.
+
+    >>> tables = load_tables()
+    >>> tables.keywords["repeat"], re.match(tables.pattern, "conv2d(3)").group()
+    ('REPEAT', 'conv2d')
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Words that people write out of habit from other languages, and what to use instead."""
+"""Words that people write out of habit from other languages, and what to use instead.
+
+>>> HABITS["elif"], METHODS["view"]
+('write `else if`', 'reshape')
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,11 @@
 
 `EXPLAINERS` take the position where the automaton stopped, and return a diagnostic, or None if something else is wrong. People use a
 keyword as a name, write `=` after one that begins a block, or put a statement into a pipeline.
+
+    >>> from .parser import parse_source
+    >>> from .source import SourceFile
+    >>> [(error.message, error.help) for error in parse_source(SourceFile("<text>", "model = input 3"))[1]]
+    [('`model` is a keyword and cannot be a name', ('use another name, such as `model_`',))]
 """
 
 from __future__ import annotations

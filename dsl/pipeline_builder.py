@@ -1,4 +1,11 @@
-"""The part of the builder for pipelines, stages, loops and inputs: see tree_builder.py."""
+"""The part of the builder for pipelines, stages, loops and inputs: see tree_builder.py.
+
+>>> from .parser import parse_source
+>>> from .source import SourceFile
+>>> (flow,) = parse_source(SourceFile("<text>", "x -> repeat 3 { conv 64 3x3 } -> (flatten) as head"))[0].items
+>>> [type(stage).__name__ for stage in flow.pipeline.stages]
+['Repeat', 'Group']
+"""
 
 from __future__ import annotations
 

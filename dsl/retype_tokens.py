@@ -3,6 +3,13 @@
 The functions take all tokens and the index of one, and change the list in place: `name =`, `metric name =`, `(a, b) =` and the states of a
 `scan` get other types, and a path of labels after `tie=` becomes one PATH token. Nothing before the index changes, since the filter has
 already passed it on.
+
+    >>> from .grammar import load_tables
+    >>> from .lexer import lex_text
+    >>> tokens, _ = lex_text("(mean, std) = x", load_tables())
+    >>> mark_statement_start(tokens, 0)
+    >>> [token.type for token in tokens]
+    ['LPAR_NAMES', 'NAME', 'COMMA', 'NAME', 'RPAR', 'ASSIGN', 'NAME', '$END']
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 `EXPLAINERS` take the position where the automaton stopped, and return a diagnostic, or None if something else is wrong. People bring the
 tuples and commas of Python, `input (3, 224)` and `input 3,224,224`, and chains of layer sizes: `input 3 -> 2 -> 1`.
+
+    >>> from .parser import parse_source
+    >>> from .source import SourceFile
+    >>> [(error.message, error.help) for error in parse_source(SourceFile("<text>", "input (3, 224)"))[1]]
+    [('a shape is not a tuple', ('write a shape in square brackets: `[3, 224]`',))]
 """
 
 from __future__ import annotations

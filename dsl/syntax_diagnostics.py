@@ -2,6 +2,11 @@
 
 The titles say what is wrong, and the help says what to write. An edit is `safe` if it is what the author meant without doubt; other edits
 are offered, but `netc check --fix` does not apply them.
+
+    >>> from .source import SourceFile
+    >>> problem = decimal_comma(Span(SourceFile("<text>", "x -> dropout 0,5"), 14, 15))
+    >>> problem.message, problem.help
+    ('a decimal number is written with a point', ('write `.`',))
 """
 
 from __future__ import annotations

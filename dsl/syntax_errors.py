@@ -2,6 +2,10 @@
 
 `explain_error` takes the tokens and the position where the automaton stopped. It returns one diagnostic, or None if the token filter has
 already reported the cause. Common mistakes have explainers of their own, which come first; everything else is "expected this, found that".
+
+    >>> from .parser import parse_source
+    >>> [(error.message, error.help) for error in parse_source(SourceFile("<text>", "x = input 3 dense 2"))[1]]
+    [('unexpected argument `2`', ('separate stages with `->`: `-> dense 2`',))]
 """
 
 from __future__ import annotations

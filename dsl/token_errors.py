@@ -2,6 +2,11 @@
 
 `EXPLAINERS` take the position where the automaton stopped, and return a diagnostic, or None if the token there is valid. The diagnostic
 has an edit only if the intended token is allowed there.
+
+    >>> from .parser import parse_source
+    >>> from .source import SourceFile
+    >>> [(error.message, error.help) for error in parse_source(SourceFile("<text>", "use 'lib.net'"))[1]]
+    [('strings are written in double quotes', ('write `"lib.net"`',))]
 """
 
 from __future__ import annotations

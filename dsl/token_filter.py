@@ -10,6 +10,14 @@ It takes all tokens of a text, and returns the tokens that the grammar reads, an
   and a FLOW is inserted before an argument of a call that is one;
 - balances brackets. In its output every bracket has its partner: a missing one is reported and inserted, an unexpected one is removed, and
   a REPORTED token makes the parser drop the statement without a further message. Nesting beyond the limits is reported in the same way.
+
+    >>> from .grammar import load_tables
+    >>> from .lexer import lex_text
+    >>> file, problems = SourceFile("<text>", "y = x -> dense(3"), []
+    >>> [token.type for token in filter_tokens(file, lex_text(file.text, load_tables())[0], problems)]
+    ['NAME', 'ASSIGN', 'NAME', 'ARROW', 'NAME', 'LPAR_TIGHT', 'NUMBER', 'REPORTED', 'RPAR', '$END']
+    >>> [problem.message for problem in problems]
+    ['this `(` is never closed']
 """
 
 from __future__ import annotations

@@ -4,6 +4,12 @@ The action of a rule or an alias `x` of net.lark is the method `build_x`. It rec
 nodes, and the lists that other methods made. The children are untyped in the tables, hence the `Any`. No action fails on a text that the
 grammar accepts; the few rules that the grammar cannot express are reported as diagnostics. `Builder` has the actions for files,
 definitions and statements; its bases have those for pipelines (pipeline_builder.py) and expressions (expression_builder.py).
+
+    >>> from .parser import parse_source
+    >>> from .source import SourceFile
+    >>> let, _ = parse_source(SourceFile("<text>", "let (a, b) = sizes"))[0].items
+    >>> let.name.name, let.value.value.name
+    ('a', 'sizes')
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 In: a graph. Out: for each node with such a parameter, the source parameter. Always: a source is found only if it is a parameter of the same
 graph and is passed unchanged. The values of anything else are known only when the model runs.
+
+    >>> import netc
+    >>> main = netc.compile("x = input [4, 3]; v = param [4, 3] as v; g = param [4, 1] norms_of=v as g; x * v * g").program.main
+    >>> [(node.label, find_source_parameters(main)[id(node)].path) for node in main.nodes if id(node) in find_source_parameters(main)]
+    [('g', 'v')]
 """
 
 from __future__ import annotations

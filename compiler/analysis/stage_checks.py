@@ -7,6 +7,14 @@ again with the sizes of the real inputs. Sizes that it refuses as literals in a 
 In: the graphs of a program, with the facts about their sizes; then sizes. Out: nothing, or a ValueError with the message of the rule.
 Always: a stage is checked only if its rule asked a question that the facts do not answer. For an empty batch, which the facts exclude, all
 stages that depend on sizes are checked.
+
+    >>> import netc
+    >>> program = netc.compile("input 4xT -> max_pool 6").program
+    >>> (stage,) = collect_sized_stages(program.main, program.facts)
+    >>> stage.check_sizes({"N": 1, "T": 6})
+    >>> stage.check_sizes({"N": 1, "T": 5})
+    Traceback (most recent call last):
+    ValueError: the kernel of `max_pool` covers 6 elements, but axis 2 of [1, 4, 5] has only 5, where N is 1, T is 5
 """
 
 from __future__ import annotations

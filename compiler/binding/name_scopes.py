@@ -2,6 +2,14 @@
 
 A scope has the names of a part of the text, and a parent. A name is looked up in the innermost scope first. Statements make their names
 visible below them only; the scope of a file is `hoisted`, so its names are visible everywhere in it.
+
+    >>> from netc.dsl.parser import parse_source
+    >>> from netc.dsl.source import SourceFile
+    >>> from .file_names import bind_file
+    >>> text = "let width = 4; x = input 3; x -> dense width"
+    >>> names = bind_file(parse_source(SourceFile("<text>", text))[0], lambda use: {})
+    >>> [(name, found.kind) for name, found in names.top.visible_names(len(text)).items()]
+    [('width', 'let')]
 """
 
 from __future__ import annotations

@@ -1,6 +1,12 @@
 """The train sections of a file, and their names.
 
 It is a module of its own, because a file without train sections needs nothing else about them.
+
+    >>> from netc.dsl.parser import parse_source
+    >>> from netc.dsl.source import SourceFile
+    >>> file, _ = parse_source(SourceFile("<text>", "train for price { optimizer sgd }; train slow for price { optimizer sgd }"))
+    >>> [section_name(section) for section in sections_of(file)]
+    ['price', 'slow']
 """
 
 from __future__ import annotations

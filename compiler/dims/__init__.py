@@ -3,6 +3,10 @@
 In: names, integers, and the conditions of `where`. Out: `Dim`s (plain ints where the value is known), and `Facts` that answer whether two
 of them are equal, which is greater, what divides what. Always: two dimensions with the same normal form are equal as Python objects;
 what is answered True or False holds for every allowed value of the symbols, and None means that neither could be proved.
+
+    >>> T = make_symbol("T")
+    >>> Facts(multiples=((4, T),)).divides(2, 3 * T), (4 * T + 2) // 2
+    (True, 2*T + 1)
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 In: a `Dim`, and the operations of the other kind. Out: the result of the operations, bottom-up. Always: a part that occurs several times is
 converted once.
+
+    >>> from operator import add, floordiv, mul
+    >>> from .polynomial import make_symbol
+    >>> fold_dim((make_symbol("T") + 3) // 2, const=int, sym={"T": 8}.__getitem__, add=add, mul=mul, floordiv=floordiv, max_=max, min_=min)
+    5
 """
 
 from __future__ import annotations

@@ -2,6 +2,14 @@
 
 In: a `Dim`. Out: `SumOfTerms`. Always: a quotient of the normal form (`S/32` where `S % 32 == 0` is known) is written with its symbol, so
 that `16*(S/32)` is `S/2`; every division by `/` is exact.
+
+    >>> from .comparisons import Condition
+    >>> from .polynomial import make_symbol
+    >>> from .where import declare_dims
+    >>> S = declare_dims(["S"], [Condition("==", make_symbol("S") % 32, 0)], {}).dims["S"]
+    >>> (term,) = rewrite_in_symbols(16 * (S // 32)).terms
+    >>> term.numerator, term.factors, term.denominator
+    (1, ['S'], 2)
 """
 
 from __future__ import annotations

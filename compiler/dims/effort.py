@@ -3,6 +3,16 @@
 In: an `Effort` with a limit, and `with limit_effort(effort):` around the computation. Out: the number of terms that were made, or
 `EffortSpent` once there are more than the limit. Always: a function that makes or reads n terms spends n before it does so; outside of a
 `with limit_effort`, nothing is counted.
+
+    >>> from .polynomial import make_symbol
+    >>> total = make_symbol("a") + make_symbol("b")
+    >>> with limit_effort(Effort(100)):
+    ...     print(total * total)
+    a*a + 2*a*b + b*b
+    >>> with limit_effort(Effort(3)):
+    ...     total * total
+    Traceback (most recent call last):
+    netc.compiler.dims.effort.EffortSpent
 """
 
 from __future__ import annotations

@@ -1,6 +1,14 @@
 """Simplify products with exact quotients.
 
 In: a dimension, and facts. Out: the dimension with `a` in place of `k * (a // k)` wherever the facts say that k divides a.
+
+    >>> from .facts import Facts
+    >>> from .polynomial import make_symbol
+    >>> T = make_symbol("T")
+    >>> cancel_exact_quotients(4 * (T // 4), Facts(multiples=((4, T),)))
+    T
+    >>> cancel_exact_quotients(4 * (T // 4), Facts())
+    4*(T//4)
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 In: a `Dim` in normal form, which has no remainders. Out: the same dimension with `Remainder`s as atoms. Always: the result has fewer terms.
 Use it only to write it: no other operation on dimensions knows these atoms.
+
+    >>> from .polynomial import make_symbol
+    >>> T = make_symbol("T")
+    >>> len(terms_of(T - 7 * (T // 7) + 2)), len(terms_of(introduce_remainders(T - 7 * (T // 7) + 2)))
+    (3, 2)
 """
 
 from __future__ import annotations

@@ -4,6 +4,12 @@ In: the names of dimensions, conditions over their raw symbols (`make_symbol(nam
 form of each
 name from now on, and the remaining facts. Always: a condition is used in one of three ways: as another form of a symbol (`S == 2*T`,
 `S % 32 == 0`), as bounds of it, or as a fact; one that cannot hold is reported instead.
+
+    >>> S, T = make_symbol("S"), make_symbol("T")
+    >>> declare_dims(["S", "T"], [Condition("==", S, 2 * T)], {}).dims
+    {'S': 2*T, 'T': T}
+    >>> declare_dims(["T"], [Condition(">=", T, 9)], {"T": 8}).contradictions
+    [Condition(op='>=', left=T, right=9)]
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 A function takes plain values and raises `_InvalidArgument` for wrong ones; `call_builtin` turns that into a `Failure` with the span of the
 call, so that the functions themselves know nothing about texts.
+
+    >>> BUILTINS["enumerate"].function((5, 6)), BUILTINS["ceil"].function(2.5)
+    (((0, 5), (1, 6)), 3)
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 A comparison in the text, or two sizes that an operator's rule needs to be equal, become a `Decision` of the graph that is being
 elaborated. A value without a formula, such as a label or a float that is made of an integer, pins the integer: it equals its value.
+
+    >>> import netc
+    >>> (call,) = netc.compile("block b(n) { dense n -> if n > 2 { relu } }; input 3 -> b 4").program.main.nodes
+    >>> call.graph.decisions
+    {Decision(op='<', left=2, right=b#0.n): None}
 """
 
 from __future__ import annotations

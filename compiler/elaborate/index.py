@@ -6,6 +6,15 @@ Nothing is recorded, and almost no time spent, unless an index was asked for.
 A body that is elaborated several times (a block with other arguments, a loop without a label) notes the same text several times. An entry
 keeps the different values among the first `MAX_EVALUATIONS` evaluations, in order, and the number of all of them. Text that is never
 evaluated (a branch not taken, a block that is never used) has no entries.
+
+    >>> from netc.analysis import Choice, analyze
+    >>> from netc.dsl.source import SourceFile
+    >>> file = SourceFile("<text>", "x = input 3; x -> dense 2")
+    >>> index = analyze(file, Choice(), index=True).index
+    >>> [(reference.name, str(reference.definition)) for reference in index.references]
+    [('x', '<text>:1:1'), ('x', '<text>:1:1'), ('dense', 'None')]
+    >>> [str(stage.types[0]) for stage in index.stages]
+    ['[N, 3]', '[N, 2]']
 """
 
 from __future__ import annotations

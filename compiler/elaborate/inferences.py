@@ -3,6 +3,14 @@
 `infer_types` takes an operator and the types of its inputs, and returns an `Inference`. What is traced to a parameter or a size is not
 stored, since each use of it may decide something; nor is what has been refused. Lookups compare no values: equal arguments give one
 operator object, and equal results have one type object, so identities are enough.
+
+    >>> from ..ops.dense import Dense
+    >>> from ..types.tensor_types import DTYPES
+    >>> cache = InferenceCache(Facts())
+    >>> dense = cache.make_operator(Dense, {"units": 4})
+    >>> inference = cache.infer_types(dense, (TensorType(DTYPES["float32"], (2, 3)),))
+    >>> inference.results, [spec.name for spec in inference.specs]
+    ((TensorType([2, 4]),), ['weight', 'bias'])
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""The element type that a model is elaborated in: `netc compile --dtype bfloat16 --keep-io`."""
+"""The element type that a model is elaborated in: `netc compile --dtype bfloat16 --keep-io`.
+
+>>> import netc
+>>> model = netc.compile("input 3 -> dense 2")
+>>> model.in_type("float16").outputs, model.in_type("float16", keep_io=True).outputs
+({'output': TensorType(float16 [N, 2])}, {'output': TensorType([N, 2])})
+"""
 
 from __future__ import annotations
 

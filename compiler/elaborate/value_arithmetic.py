@@ -3,6 +3,21 @@
 `evaluate_binary` returns the value of `left op right`. Integers keep the formula over the parameters that they are computed from, and a
 comparison of them is recorded as a decision of the graph. An operation on a dimension that cannot be proved raises a `Failure` that says
 which `where` would prove it.
+
+    >>> import netc
+    >>> netc.compile("x = input [T, 3]; let half = T / 2; x -> reshape [N, half, 6]")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    netc.errors.CompileError: error[unprovable]: cannot prove that T is divisible by 2
+     --> <text>:1:32
+      |
+    1 | x = input [T, 3]; let half = T / 2; x -> reshape [N, half, 6]
+      |            -                   ^ `/` must divide exactly
+      |            |
+      |            `T` is declared here
+      |
+      = help: if this is always true, state it where the dimension is declared: `where T % 2 == 0`
+      = help: use `//` to round down
+    ...
 """
 
 from __future__ import annotations

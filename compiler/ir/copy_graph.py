@@ -2,6 +2,12 @@
 
 In: the main graph of a program. Out: copies of its graphs and their nodes, which share the program's values. Always: the program itself
 does not change.
+
+    >>> import netc
+    >>> main = netc.compile("block b { exp -> relu }; input 3 -> b").program.main
+    >>> copies = copy_graphs(main)
+    >>> [graph.name for graph in copies], copies[-1] is main, copies[-1].outputs[0] is main.outputs[0]
+    (['b', 'net'], False, True)
 """
 
 from __future__ import annotations

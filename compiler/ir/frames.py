@@ -2,6 +2,10 @@
 
 Two nodes belong to the same use if their frames are the same object. Equal names and paths are not enough, because all uses of a shared
 stage have one path.
+
+    >>> outer = Frame("encoder", "encoder", None)
+    >>> Frame("layer", "encoder.layer", outer).parent.name
+    'encoder'
 """
 
 from __future__ import annotations

@@ -7,6 +7,11 @@ dots. Values are identified by object, not by name.
 
 Always (checked by verify.py): every input of a node is an input of its graph or an output of an earlier node. The inputs and outputs of a
 call have the types of the called graph's inputs and outputs. Labels within a graph are unique, except for the labels of shared stages.
+
+    >>> import netc
+    >>> main = netc.compile("block layer(width) { dense width relu }; input 3 -> layer 4 as a -> layer 4 as b").program.main
+    >>> [(call.label, call.graph.name, [node.label for node in call.graph.nodes]) for call in main.nodes]
+    [('a', 'layer', ['dense1', 'relu1']), ('b', 'layer', ['dense1', 'relu1'])]
 """
 
 from __future__ import annotations

@@ -1,6 +1,14 @@
 """Values of a graph: tensors, tuples of tensors, and slices of tuples.
 
 Always: a value belongs to one graph and is identified by object, not by name.
+
+    >>> from netc.dsl.source import SourceFile
+    >>> from ..types.tensor_types import FLOAT32
+    >>> span = Span(SourceFile("", ""), 0, 0)
+    >>> a, b, c = (Value(TensorType(FLOAT32, (n,)), span, name) for n, name in enumerate("abc", 1))
+    >>> several = ValueTuple("xs", (b, c), at=1)
+    >>> flatten_parts((a, TupleSlice(several))), flatten_parts((TupleSlice(several, front=1),))
+    ((<a: [1]>, <b: [2]>, <c: [3]>), (<c: [3]>,))
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 In: a graph or a node, and new values by the ids of the values that they replace, or by position. Out: nothing; the graph is changed in
 place. Always: once a tensor of a tuple is replaced, the tensors of the tuple are passed one by one.
+
+    >>> import netc
+    >>> main = netc.compile("x = input 3; y = x -> relu; x * y").program.main
+    >>> x, (relu, mul) = main.inputs[0], main.nodes
+    >>> replace_values(main, {id(relu.outputs[0]): x})
+    >>> mul.inputs
+    (<x: [N, 3]>, <x: [N, 3]>)
 """
 
 from __future__ import annotations

@@ -4,6 +4,12 @@ A block with a parameter `width` has operators with numbers such as `4 * width`.
 
 In: a graph, and values for some of its symbols. Out: the same graph with these values, or their formulas, in place of the symbols. Always:
 only this module lists the places of a graph in which a number may have a formula. If you add such a place, add it here.
+
+    >>> import netc
+    >>> main = netc.compile("block layer(width) { dense (4 * width) -> relu }; input 3 -> layer 16").program.main
+    >>> graph = main.nodes[0].graph
+    >>> [str(number.origin) for number in symbolic_numbers(graph) if getattr(number, "origin", None) is not None]
+    ['4*layer#0.width']
 """
 
 from __future__ import annotations

@@ -2,6 +2,14 @@
 
 In: a `Program`. Out: nothing, or `GraphInvalid`. Always: takes time in proportion to the distinct graphs and their nodes, not to the number
 of calls.
+
+    >>> import netc
+    >>> program = netc.compile("input 3 -> relu -> exp").program
+    >>> verify_program(program)
+    >>> program.main.nodes.reverse()
+    >>> verify_program(program)
+    Traceback (most recent call last):
+    netc.compiler.ir.verify.GraphInvalid: <graph net: 2 nodes>: exp (exp1) takes <value: [N, 3]>, which is not made before it
 """
 
 from __future__ import annotations

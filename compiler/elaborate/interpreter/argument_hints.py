@@ -2,6 +2,12 @@
 
 Each `_..._hint` recognizes one habit and returns an empty `Hint` if it is not the cause; `surplus_hint` asks them in turn, the most
 specific first.
+
+    >>> from netc.analysis import Choice, analyze
+    >>> from netc.dsl.source import SourceFile
+    >>> (error,) = analyze(SourceFile("<text>", "input 3x8x8 -> conv 3 16 3x3"), Choice()).diagnostics
+    >>> print(error.help[0])
+    the size of the input is known from the input, and is not written: `conv 16 3x3`
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 `x = input 3` binds one name, `(a, rest...) = parts` the tensors of a tuple, and `(h, keys[]) = x -> repeat 3 { ... }` what a loop passes on
 and the lists that it collects.
+
+    >>> import netc
+    >>> netc.compile("(a, rest...) = input 6 -> chunk 3 axis=1; b = concat(rest, axis=1); out a, b").outputs
+    {'a': TensorType([N, 2]), 'b': TensorType([N, 4])}
 """
 
 from __future__ import annotations

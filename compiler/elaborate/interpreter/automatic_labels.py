@@ -3,6 +3,10 @@
 In `input 4 -> relu -> dense 4 as relu1`, the `relu` has no label, so netc calls it `relu1`, and then reads that the `dense` has this label.
 The name of the `relu` is no key of the state dict: it becomes `relu2`. A stage with parameters keeps its name, and the two labels are an
 error: otherwise a label further down would rename the keys of another stage.
+
+    >>> import netc
+    >>> [node.label for node in netc.compile("input 4 -> relu -> dense 4 as relu1").program.main.nodes]
+    ['relu2', 'relu1']
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 `match_arguments` assigns the expressions to parameters, and `ParameterBinder` evaluates and binds them. Each integer becomes a symbol of
 the block, so that two uses with other numbers can be one class in emitted code.
+
+    >>> import netc
+    >>> text = "block layer(width, hidden=4 * width) { dense hidden -> dense width }; input 3 -> layer 8"
+    >>> netc.compile(text).program.main.nodes[0].arguments
+    {'layer#0.width': 8, 'layer#0.hidden': 32, 'layer#0[0].1': 3}
 """
 
 from __future__ import annotations

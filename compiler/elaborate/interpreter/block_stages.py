@@ -2,6 +2,11 @@
 
 The arguments and tensors of the use are bound, the body is elaborated as a graph of its own, or taken from the memo, and a call of the
 graph is added. With `as _`, the stages of the body go into the graph of the use instead.
+
+    >>> import netc
+    >>> main = netc.compile("block layer(width) { dense width relu }; input 3 -> layer 8 -> layer 8 as _").program.main
+    >>> [node.label for node in main.nodes]
+    ['layer1', 'dense1', 'relu1']
 """
 
 from __future__ import annotations

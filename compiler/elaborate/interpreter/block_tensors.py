@@ -2,6 +2,13 @@
 
 `assign_tensors` takes the block, its input, and the tensors that are given by name, and returns `BlockTensors`. The tensors of the input
 are the declared ones in order, and the rest of them belong to `rest...`; an optional one may be absent.
+
+    >>> from netc.analysis import Choice, analyze
+    >>> from netc.dsl.source import SourceFile
+    >>> text = "block gate(x: [N, A], y: [N, A]) { x * y }; input 3 -> gate"
+    >>> (error,) = analyze(SourceFile("<text>", text), Choice()).diagnostics
+    >>> error.message, error.help
+    ('`gate` takes 2 tensors, `x` and `y`, found 1', ('pass it a tuple: `(x, y) -> gate`',))
 """
 
 from __future__ import annotations

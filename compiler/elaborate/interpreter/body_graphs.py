@@ -1,6 +1,12 @@
 """Bodies as graphs of their own: elaborated once for each different use.
 
 `elaborate_body` takes the syntax of a body, its input and the scope around it, and returns a `MemoEntry`.
+
+    >>> import netc
+    >>> main = netc.compile("block layer(width) { dense width relu }; input 8 -> layer 8 -> layer 8 -> layer 4").program.main
+    >>> graphs = [node.graph for node in main.nodes]
+    >>> graphs[0] is graphs[1], graphs[1] is graphs[2]
+    (True, False)
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Runs the statements of a body in order, binds their names, and returns the result of the body."""
+"""Runs the statements of a body in order, binds their names, and returns the result of the body.
+
+>>> import netc
+>>> netc.compile("x = input 3; let width = 2; y = x -> dense width; z = y -> relu; out z, y").outputs
+{'z': TensorType([N, 2]), 'y': TensorType([N, 2])}
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,10 @@
 """Operators and blocks written as functions: `exp(0.5 * x)` is `0.5 * x -> exp`, `concat(a, b)` is `(a, b) -> concat`.
 
 The arguments that are tensors come first and are the input of the stage; the others are its positional arguments.
+
+    >>> import netc
+    >>> [node.op for node in netc.compile("x = input 3; softmax(exp(x), axis=1)").program.main.nodes]
+    [exp(), softmax(axis=1)]
 """
 
 from __future__ import annotations

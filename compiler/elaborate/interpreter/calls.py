@@ -2,6 +2,11 @@
 
 The functions take a `MemoEntry`, the input of the use, and the scope that its reads are seen from. They add a node to the graph under
 construction and return its result.
+
+    >>> import netc
+    >>> main = netc.compile("x = input 3; w = param [3] as w; x -> (in * w -> exp) as scaled").program.main
+    >>> [(node.label, node.inputs) for node in main.nodes]
+    [('w', ()), ('scaled', (<x: [N, 3]>, <w: [3]>))]
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 `make_closure` evaluates the arguments in the scope where the expression is written, so that the `StageClosure` means the same wherever it
 is used. Where it is used, `apply_closure` adds the arguments that are written there. A wrong argument is reported where it is written.
+
+    >>> import netc
+    >>> main = netc.compile("block layer(norm) { dense 8 -> norm }; input 3 -> layer norm=(layer_norm eps=0.001)").program.main
+    >>> main.nodes[0].graph.nodes[1].op.eps
+    0.001
 """
 
 from __future__ import annotations

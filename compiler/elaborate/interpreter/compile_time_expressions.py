@@ -2,6 +2,10 @@
 
 `Expressions` takes an expression and its scope, and returns a plain value. What is wrong raises a `Failure` with its span, or
 `AlreadyReported` if an operand has failed before.
+
+    >>> import netc
+    >>> netc.compile("let sizes = [2 * n for n in 1..4]; x = input 8; x -> dense (sizes[2] if len(sizes) == 3 else 1)").outputs
+    {'output': TensorType([N, 6])}
 """
 
 from __future__ import annotations

@@ -1,6 +1,10 @@
 """Compile-time functions, and values that are evaluated at their first use.
 
 A value does not refer to itself, and the nesting of functions and values and the number of calls are limited.
+
+    >>> import netc
+    >>> netc.compile("fn half(n) = n // 2; x = input 8; x -> dense half(x.features)").outputs
+    {'output': TensorType([N, 4])}
 """
 
 from __future__ import annotations

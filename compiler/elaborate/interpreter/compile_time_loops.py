@@ -2,6 +2,12 @@
 
 `repeat 12 as layers { ... }` passes each result on to the next iteration; `each r in [1, 2] { ... }` gives all iterations the same input,
 and its result is the tuple of theirs. A thousand equal iterations are one graph that is called a thousand times.
+
+    >>> import netc
+    >>> list(netc.compile("input 8 -> repeat 2 as layers { dense 8 bias=false as fc }").parameters)
+    ['layers.0.fc.weight', 'layers.1.fc.weight']
+    >>> netc.compile("input 8 -> each n in [1, 2] { dense n } -> concat axis=1").outputs
+    {'output': TensorType([N, 3])}
 """
 
 from __future__ import annotations

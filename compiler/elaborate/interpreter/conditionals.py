@@ -2,6 +2,11 @@
 
 The graph keeps the condition as a formula (`Graph.choices`), so that a backend can write one class for uses that decide it differently. In
 `if training { ... }`, both branches are elaborated, and an operator chooses between their results.
+
+    >>> import netc
+    >>> (call,) = netc.compile("block b(deep) { dense 4 -> if deep { relu } }; input 3 -> b true").program.main.nodes
+    >>> [node.op.name for node in call.graph.nodes], call.graph.choices[0].taken
+    (['dense', 'relu'], True)
 """
 
 from __future__ import annotations

@@ -1,6 +1,11 @@
 """The evaluator: its parts, composed, and the steps that they take through each other.
 
 To find where a construct is handled, start at the `match` of `Statements`, `StageDispatch`, `Operands` or `Expressions`.
+
+    >>> from netc.dsl.parser import parse_value
+    >>> from netc.dsl.source import SourceFile
+    >>> Elaborator(ElaborationSession()).evaluate(parse_value(SourceFile("<text>", "2 * (3 + 4)"))[0], Scope(None, None))
+    14
 """
 
 from __future__ import annotations

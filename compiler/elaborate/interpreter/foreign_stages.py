@@ -3,6 +3,11 @@
 `translate_failure` takes the failure that the name is unknown, which says what the operator is called here. It returns the failure with an
 edit of the whole stage, if the helps for its arguments, one after another, lead to arguments that the operator takes; otherwise it returns
 the failure unchanged. Nothing else is reported or noted, and each step is an edit that the same mistake alone would get.
+
+    >>> from netc.analysis import Choice, analyze
+    >>> (error,) = analyze(SourceFile("<text>", "input 3 -> nn.Linear(3, 2)"), Choice()).diagnostics
+    >>> apply_edits(error.edits)
+    'input 3 -> dense 2'
 """
 
 from __future__ import annotations

@@ -1,6 +1,11 @@
 """`trainable=false`: stages whose parameters are not trained.
 
 `freeze_new_nodes` marks the nodes that a stage adds to the graph. A stage within a frozen one is frozen, whatever it says itself.
+
+    >>> import netc
+    >>> main = netc.compile("input 3 -> (dense 4 as fc) trainable=false -> dense 2 as head").program.main
+    >>> {node.label: node.frozen for node in main.nodes}
+    {'fc': True, 'head': False}
 """
 
 from __future__ import annotations

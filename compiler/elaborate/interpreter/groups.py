@@ -1,6 +1,10 @@
 """Groups: `( pipeline ) as label`, and tuples `(a, b)`.
 
 A group with a label is a graph of its own, and a level in the names of its parameters. Without one, its stages are inlined.
+
+    >>> import netc
+    >>> list(netc.compile("input 3 -> (dense 4 as fc -> relu) as head -> (dense 2 as last)").parameters)
+    ['head.fc.weight', 'head.fc.bias', 'last.weight', 'last.bias']
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 The functions take an operator and its inputs, and return the warnings with their locations. What people write on purpose, such as a kernel
 as large as a patch, gives none.
+
+    >>> import netc
+    >>> (warning,) = netc.compile("input 32x32x3 -> conv 8 3x3").diagnostics
+    >>> print(warning.message)
+    `conv` takes axis 1 of [N, 32, 32, 3] for the channels, of which there are 32
 """
 
 from __future__ import annotations

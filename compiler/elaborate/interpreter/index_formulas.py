@@ -2,6 +2,12 @@
 
 `table_formula` takes the declaration and its scope, and returns a `Formula`. What does not depend on an index is evaluated as any other
 expression.
+
+    >>> import netc
+    >>> main = netc.compile("x = input [2, 2]; t = table (i, j) [2, 2] = 1 if i == j else 2 * i; x + t").program.main
+    >>> choice = main.nodes[0].op.formula
+    >>> choice.function, choice.arguments[0]
+    ('where', BinaryFormula(op='==', left=IndexFormula(number=0), right=IndexFormula(number=1)))
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 `evaluate_initializer` takes the call and its scope, and returns an `Init` with all values. The first argument that is wrong raises a
 `Failure` with its span.
+
+    >>> import netc
+    >>> (dense,) = netc.compile("input 3 -> dense 2 init=trunc_normal(0.02)").program.main.nodes
+    >>> dense.op.init.kind, dense.op.init.values
+    ('trunc_normal', (0.02, 0.0, -2.0, 2.0))
 """
 
 from __future__ import annotations

@@ -4,6 +4,12 @@
 move elements or convert them, and into blocks and groups: for `x -> softmax -> squeeze 1`, the node of `softmax`. An input of the network,
 and the result of a loop at run time, has none. A tensor that a graph captures is looked for in the graph around it, where the stage is
 checked first.
+
+    >>> import netc
+    >>> text = "x = input 8 -> softmax axis=1 -> unsqueeze 2 -> squeeze 2; y = input [] int64; (x, y) -> cross_entropy"
+    >>> (warning,) = netc.compile(text).diagnostics
+    >>> warning.message
+    '`cross_entropy` takes scores, of which it computes `log_softmax` itself, found the result of `softmax`'
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""`input`: a tensor that the caller of the model passes."""
+"""`input`: a tensor that the caller of the model passes.
+
+>>> import netc
+>>> netc.compile("ids = input T int64 where T <= 8; bias = input [4] batch=false; out ids, bias").inputs
+{'ids': TensorType(int64 [N, T]), 'bias': TensorType([4])}
+"""
 
 from __future__ import annotations
 

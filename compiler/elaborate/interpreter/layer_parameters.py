@@ -3,6 +3,10 @@ and `parameter_init(layer, in, "weight")`.
 
 Each function takes an operator as a value, a tensor, and the name of a parameter. It returns whether the operator on this tensor has the
 parameter, its shape, or its initial values. Nothing is added to the graph.
+
+    >>> import netc
+    >>> netc.compile('x = input 3; let shape = parameter_shape((dense 4), x, "weight"); x -> dense (shape[0])').outputs
+    {'output': TensorType([N, 4])}
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Values made of other values: lists of `[... for i in ...]`, the items that `let (a, b) = ...` names, and strings with values in them."""
+"""Values made of other values: lists of `[... for i in ...]`, the items that `let (a, b) = ...` names, and strings with values in them.
+
+>>> import netc
+>>> list(netc.compile("let (a, b) = [4 * n for n in 1..5 if n % 2 == 0]; input 3 -> dense b bias=false as fc{a}").parameters)
+['fc8.weight']
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,10 @@
 """Lists of tensors along a loop: what `(h, keys[]) = x -> repeat ...` collects, and tensors among the items that a loop iterates over.
 
 The result of a loop that collects is what its last iteration passes on, followed by one list for each result that is collected.
+
+    >>> import netc
+    >>> list(netc.compile("(h, steps[]) = input 8 -> repeat 3 { y = dense 8 relu; out y, y }; out h, steps").outputs)
+    ['h', 'steps.0', 'steps.1', 'steps.2']
 """
 
 from __future__ import annotations

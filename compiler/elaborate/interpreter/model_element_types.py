@@ -6,6 +6,11 @@ precision of float32 until it meets a tensor of the model, or a layer, which con
 
 `types_for_operator` takes an operator and its inputs, and returns the types that its rule sees. Nothing differs in a model of float32.
 The graph is converted when it is complete (program/float_conversions.py).
+
+    >>> import netc
+    >>> half = netc.compile("x = input 8; weights = input 8 float32; x * weights -> dense 2; x * weights").in_type("bfloat16")
+    >>> half.inputs, half.outputs
+    ({'x': TensorType(bfloat16 [N, 8]), 'weights': TensorType([N, 8])}, {'output': TensorType(bfloat16 [N, 8])})
 """
 
 from __future__ import annotations

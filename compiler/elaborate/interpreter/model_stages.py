@@ -3,6 +3,11 @@
 A model is used as a block: `view_model` returns a block with the parameters of the model, and a tensor for each of its inputs, in the order
 of the text. Its dimensions are the sizes of the tensors that it gets. The shapes, types and `where`s that the inputs declare must hold for
 these tensors. A model sees the names of its own file, and only its own `default`s, so that it is the same in every file.
+
+    >>> import netc
+    >>> text = "model small(width=4) { input 3 -> dense width }; model main { image = input 3; image -> small width=8 as body }"
+    >>> netc.compile(text, model="main").parameters["body.dense1.weight"]
+    ParameterInfo(body.dense1.weight: [8, 3])
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 `extract_for_block` and `extract_for_operator` take a stage, and return the stage without these arguments, and the tensors by the names of
 their declarations. An optional tensor of the block around that is absent there is absent here.
+
+    >>> import netc
+    >>> netc.compile("x = input [4, 8]; m = input [4, 4] bool; (x, x, x) -> attention mask=m").program.main.nodes[0].inputs
+    (<x: [N, 4, 8]>, <x: [N, 4, 8]>, <x: [N, 4, 8]>, <m: bool [N, 4, 4]>)
 """
 
 from __future__ import annotations

@@ -2,6 +2,19 @@
 
 `add_operator` applies an operator's rules to the types of its inputs and appends a node. A rule knows no text: it says that "the argument
 `kernel`" or "the second input" is wrong, and `locate_problem` turns that into spans.
+
+    >>> import netc
+    >>> netc.compile("x = input 3; y = input 4; x + y")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    netc.errors.CompileError: error[shape-mismatch]: cannot add [N, 3] and [N, 4]
+     --> <text>:1:29
+      |
+    1 | x = input 3; y = input 4; x + y
+      |     -------      -------    ^ axis 1 is 3 in one and 4 in the other
+      |     |            |
+      |     |            this is [N, 4]
+      |     this is [N, 3]
+    ...
 """
 
 from __future__ import annotations

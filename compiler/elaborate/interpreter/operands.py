@@ -1,6 +1,10 @@
 """Operands: heads of pipelines, and the sides of arithmetic between tensors.
 
 `run_operand` takes a tensor expression and its scope, and returns a tensor, several, or a compile-time value.
+
+    >>> import netc
+    >>> [node.op.name for node in netc.compile("xs = input 6 -> chunk 3 axis=1; xs[0] * 2 + xs[1]").program.main.nodes]
+    ['chunk', 'mul', 'add']
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Tensors without an input: `param [3, 4] as w` is learned, `table (i) [8] = i` computed, and `table ... file="x.safetensors"` read."""
+"""Tensors without an input: `param [3, 4] as w` is learned, `table (i) [8] = i` computed, and `table ... file="x.safetensors"` read.
+
+>>> import netc
+>>> model = netc.compile("x = input 3; scale = param [3] init=ones as scale; index = table (i) [3] = i; x * scale + index")
+>>> list(model.parameters), [node.op.name for node in model.program.main.nodes]
+(['scale'], ['param', 'table', 'mul', 'add'])
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,12 @@
 """Pipelines: a head, and stages, each on the result of the one before.
 
 A stage that fails is reported, and its result is what it declares, or else `UNKNOWN`; the stages after it are elaborated.
+
+    >>> from netc.analysis import Choice, analyze
+    >>> from netc.dsl.source import SourceFile
+    >>> analysis = analyze(SourceFile("<text>", "input 3 -> dens 4 -> dense 2 -> reluu"), Choice())
+    >>> [problem.message for problem in analysis.diagnostics]
+    ['unknown operator or block `dens`', 'unknown operator or block `reluu`']
 """
 
 from __future__ import annotations

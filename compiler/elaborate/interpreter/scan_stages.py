@@ -3,6 +3,11 @@
 `run_scan` takes the tensors to scan, and the starts of the states. It adds a call of the step's graph that is a loop, and returns its
 results: the results of the steps, stacked, and in addition the last states. A state has the same type after a step. The stages of a step
 belong to the body around the loop, as the stages of a group without a label do.
+
+    >>> import netc
+    >>> text = "x = input [T, 3]; start = input 3; x -> scan (h = start) axis=1 { h = h + in; out h }"
+    >>> netc.compile(text).outputs
+    {'output': TensorType([N, T, 3])}
 """
 
 from __future__ import annotations

@@ -1,4 +1,17 @@
-"""`is [N, 196, 768]`: proves that a tensor has the shape that the spec declares, or reports the difference."""
+"""`is [N, 196, 768]`: proves that a tensor has the shape that the spec declares, or reports the difference.
+
+>>> import netc
+>>> netc.compile("input 3 -> dense 4 -> is [N, 5]")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[is-mismatch]: expected shape [N, 5], found [N, 4]
+ --> <text>:1:30
+  |
+1 | input 3 -> dense 4 -> is [N, 5]
+  |            -------           ^ axis 1 is 4
+  |            |
+  |            this is [N, 4]
+...
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,10 @@
 """Matches the tensors that a block declares, `x: [N, T, D]`, with its input.
 
 A new name in a pattern is bound to the actual size; a name that is bound, or an expression, must be equal to it.
+
+    >>> import netc
+    >>> netc.compile("block b(x: [N, T, D]) { x -> dense (2 * D) }; input [4, 3] -> b").outputs
+    {'output': TensorType([N, 4, 6])}
 """
 
 from __future__ import annotations

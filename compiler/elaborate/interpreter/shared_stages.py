@@ -1,6 +1,10 @@
 """Stages that share parameters: `shared embed = dense 64` is declared once, and elaborated at each use `x -> embed`.
 
 The names in the stage are resolved where it is declared. All uses must need parameters of the same shapes.
+
+    >>> import netc
+    >>> list(netc.compile("shared embed = dense 4; x = input 4; x -> embed -> embed").parameters)
+    ['embed.weight', 'embed.bias']
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 `bind_arguments` takes an operator class, the stage and its scope, and returns the operator with converted arguments and their spans. The
 first argument that is wrong raises a `Failure` with its span.
+
+    >>> import netc
+    >>> (conv,) = netc.compile("input 3x8x8 -> conv 16 3x3 stride=2").program.main.nodes
+    >>> conv.op.channels, conv.op.kernel, conv.op.stride, conv.op.padding
+    (16, (3, 3), 2, 0)
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Stages: finds what a name after an arrow means, and dispatches to the part for each kind of stage."""
+"""Stages: finds what a name after an arrow means, and dispatches to the part for each kind of stage.
+
+>>> import netc
+>>> text = "block b { exp -> relu }; shared s = dense 4; input 4 -> b -> s -> (exp) as g -> repeat 2 { sqrt } -> abs"
+>>> [(node.label, type(node).__name__) for node in netc.compile(text).program.main.nodes]
+[('b1', 'CallNode'), ('s', 'OpNode'), ('g', 'CallNode'), ('repeat1', 'CallNode'), ('abs1', 'OpNode')]
+"""
 
 from __future__ import annotations
 

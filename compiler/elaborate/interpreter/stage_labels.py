@@ -1,5 +1,10 @@
 """The labels of stages as they are written, with `{expressions}` evaluated: in `repeat i in 0..2 as layers.{i}`, `layers.0` and
-`layers.1`."""
+`layers.1`.
+
+    >>> import netc
+    >>> list(netc.compile("input 4 -> repeat i in 0..2 as layers.{i} { dense 4 as fc }").parameters)
+    ['layers.0.fc.weight', 'layers.0.fc.bias', 'layers.1.fc.weight', 'layers.1.fc.bias']
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,10 @@
 
 `read_parameter` takes an expression of names and dots, and returns the tensor, or None if it is something else, such as the shape of a
 tensor. The graph that has the stage has one node for each parameter that is read, which graphs within it capture as they do any tensor.
+
+    >>> import netc
+    >>> netc.compile("x = input [] int64; h = x -> embedding 10 4 as embed; h @ (embed.weight -> transpose 0 1)").outputs
+    {'output': TensorType([N, 10])}
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 `record_stage_parameter` takes a name after an arrow, or the name of an activation after a stage's arguments, and its scope. It adds entries
 to `Graph.stages`, so that an emitted class can take the stage as an argument. Only a stage that becomes one operator has an entry.
+
+    >>> import netc
+    >>> (call,) = netc.compile("block b(act=relu) { dense 4 -> act }; input 3 -> b act=gelu").program.main.nodes
+    >>> call.graph.stages
+    {'gelu1': StageParameter(name='act', default=relu())}
 """
 
 from __future__ import annotations

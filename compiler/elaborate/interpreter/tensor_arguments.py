@@ -2,6 +2,12 @@
 
 `refuse_tensors` takes an operator class and its positional arguments, and raises a `Failure` whose help passes the tensor in the way that
 the operator takes it. A name whose definition has failed is skipped, since that error has been reported.
+
+    >>> from netc.analysis import Choice, analyze
+    >>> from netc.dsl.source import SourceFile
+    >>> (error,) = analyze(SourceFile("<text>", "x = input 3; w = input 3; x -> mul w"), Choice()).diagnostics
+    >>> error.message, error.help
+    ('expected a compile-time value, found the tensor `w`', ('pass the tensor by name: `mul other=w`',))
 """
 
 from __future__ import annotations

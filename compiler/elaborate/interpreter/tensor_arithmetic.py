@@ -1,4 +1,9 @@
-"""Arithmetic between tensors, and between a tensor and a number: `a + b`, `1 - x`. Between two numbers it is compile-time arithmetic."""
+"""Arithmetic between tensors, and between a tensor and a number: `a + b`, `1 - x`. Between two numbers it is compile-time arithmetic.
+
+>>> import netc
+>>> [node.op.name for node in netc.compile("x = input 3; -x + (1 - x) * (2 + 3)").program.main.nodes]
+['neg', 'sub', 'mul', 'add']
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,9 @@
 `sum_sizes` takes tensors, some of them as parts of tuples, and the graph that is being elaborated, and returns the sum of their sizes along
 an axis. A tuple that the body gets, or that an `if` gives, has one symbol for the sum, however many tensors it has and if it has none, so
 that bodies that differ in the length of a tuple have the same formulas.
+
+For example, both uses of `block join(xs...) { xs -> concat axis=1 }`, with two tensors and with five, are the same class: the size of the
+result is one symbol of the graph, whose value each call gives.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 The functions take the name, and its binding if there is one, and return a `Failure` that says what the name is instead, or which names are
 similar.
+
+    >>> normalize_name("MaxPool2d"), normalize_name("max_pool"), normalize_name("BatchNorm1d")
+    ('maxpool', 'maxpool', 'batchnorm')
 """
 
 from __future__ import annotations

@@ -2,6 +2,12 @@
 
 `tensor_form` takes an unknown stage and returns the text to write instead, for a help and its edit; the result is empty if the arguments do
 not determine it. The text has the user's own arguments, never an example.
+
+    >>> from netc.dsl.parser import parse_source
+    >>> from netc.dsl.source import SourceFile
+    >>> (statement,) = parse_source(SourceFile("<text>", "x -> arange(2, T)"))[0].items
+    >>> tensor_form(statement.pipeline.stages[0])
+    'table (i) [T - 2] int64 = i + 2'
 """
 
 from __future__ import annotations

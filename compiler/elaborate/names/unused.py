@@ -2,6 +2,10 @@
 
 `find_unused_names` takes the names of a file, as `netc.compiler.binding` finds them, and returns its warnings. A name is used if something
 refers to this very definition; another one with its name, in a body inside or next to it, does not count.
+
+    >>> import netc
+    >>> [warning.message for warning in netc.compile("let width = 4; x = input 3; y = x -> relu; x -> exp").diagnostics]
+    ['the name `y` is never used']
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Builds a program from a selected model: its parameters, its dimensions, its body, its outputs, and its expectations, in this order."""
+"""Builds a program from a selected model: its parameters, its dimensions, its body, its outputs, and its expectations, in this order.
+
+>>> import netc
+>>> program = netc.compile("x = input 3; h = x -> dense 4; out h, (x -> dense 2); expect params == 24").program
+>>> program.main.inputs, program.main.outputs
+([<x: [N, 3]>], [<h: [N, 4]>, <value: [N, 2]>])
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,11 @@
 
 `make_cast` takes a tensor of a graph and a type, and returns a node that converts it; `is_cast` recognizes these nodes. The label of a cast
 is like the label of an unlabeled stage, and no other node of the graph, or of the loops in it, has it.
+
+    >>> import netc
+    >>> main = netc.compile("input 3 -> dense 2").in_type("float16", keep_io=True).program.main
+    >>> [(node.label, node.op.name) for node in main.nodes]
+    [('cast1', 'cast'), ('dense1', 'dense'), ('cast2', 'cast')]
 """
 
 from __future__ import annotations

@@ -1,4 +1,15 @@
-"""Checks `expect` statements, with which a model declares its own size and shapes, once the model is complete."""
+"""Checks `expect` statements, with which a model declares its own size and shapes, once the model is complete.
+
+>>> import netc
+>>> netc.compile("model m { input 3 -> dense 2; expect params == 6 }")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[expect-failed]: `expect params == 6` failed
+ --> <text>:1:31
+  |
+1 | model m { input 3 -> dense 2; expect params == 6 }
+  |                               ^^^^^^^^^^^^^^^^^^ `params` is 8
+...
+"""
 
 from __future__ import annotations
 

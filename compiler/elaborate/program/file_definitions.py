@@ -2,6 +2,11 @@
 
 `FileDefinitions` has the scope of the file as it was before any elaboration, its models and train sections by name, and the names that it
 does not use. Checking n models or n train sections takes n times as long as one, not n * n times, because this work is done once per file.
+
+    >>> from netc.dsl.parser import parse_source
+    >>> file, _ = parse_source(SourceFile("<text>", "model base(width) { input 3 -> dense width }; model small = base width=4"))
+    >>> complete_models(file)
+    ['small']
 """
 
 from __future__ import annotations

@@ -1,6 +1,11 @@
 """Files as scopes: what a text defines, and what it imports from other files with `use`.
 
 All definitions of a file are visible in all of it, so a scope is filled before anything in it is evaluated.
+
+    >>> from netc.dsl.parser import parse_source
+    >>> source = SourceFile("<text>", "let width = 4; block b { relu }")
+    >>> list(define_file(parse_source(source)[0], source, ElaborationSession()).visible_names())
+    ['width', 'b']
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 `write_conversions` takes the main graph of an elaborated program, whose nodes say which element types they take, and adds casts. Every
 input of a node then has the type that its rule has seen. A cast is where its tensor comes from, so that it is done once: a table of float32
 without a type of its own, all of whose uses need the type of the model, is made in that type.
+
+    >>> import netc
+    >>> text = "x = input 3; mask = input 3 float32; x * mask -> dense 2"
+    >>> main = netc.compile(text).in_type("float16").program.main
+    >>> [(node.op.name, node.inputs) for node in main.nodes]
+    [('cast', (<mask: [N, 3]>,)), ('mul', (<x: float16 [N, 3]>, <value: float16 [N, 3]>)), ('dense', (<value: float16 [N, 3]>,))]
 """
 
 from __future__ import annotations

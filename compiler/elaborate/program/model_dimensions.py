@@ -2,6 +2,11 @@
 
 `declare_dimensions` takes the model's body, and gives the session its dimensions and facts. They are declared before the body is
 elaborated, so that a `where` holds everywhere, also in lines above it.
+
+    >>> import netc
+    >>> program = netc.compile("a = input [S, 3]; b = input [T, 3] where S == 2 * T; out a, b").program
+    >>> [str(value.type) for value in program.main.inputs]
+    ['[N, 2*T, 3]', '[N, T, 3]']
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""The parameters of a model: values from the caller (`--set width=64`) or defaults; and the model that another one is derived from."""
+"""The parameters of a model: values from the caller (`--set width=64`) or defaults; and the model that another one is derived from.
+
+>>> import netc
+>>> netc.compile("model base(width, depth=1) { input 3 -> dense width }; model wide = base width=64", model="wide").outputs
+{'output': TensorType([N, 64])}
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Selects the model of a file: the one that is asked for, the one with the name of the file, the only one, or the file's statements."""
+"""Selects the model of a file: the one that is asked for, the one with the name of the file, the only one, or the file's statements.
+
+>>> _make_identifier("resnet-18"), _make_identifier("2023 best")
+('resnet_18', 'net_2023_best')
+"""
 
 from __future__ import annotations
 

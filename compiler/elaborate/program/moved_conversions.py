@@ -3,6 +3,12 @@
 `move_casts` takes the graphs of a program, called ones before their callers. Afterwards a cast is done once, and as early as nothing is
 lost by it: not in each of many layers that take the same mask, but in the model that makes it. A tensor that something takes as it is, or
 that is returned, keeps its type; so does a number that anything is computed with before.
+
+    >>> import netc
+    >>> layer = "block layer(x: [N, D], m: [N, D]) { x * m -> dense D }"
+    >>> text = f"{layer}; x = input 8; k = input 8 int64; m = k * 0.5; h = (x, m) -> layer; (h, m) -> layer"
+    >>> [node.label for node in netc.compile(text).in_type("float16").program.main.nodes]  # one cast of `m` for both layers
+    ['mul1', 'cast1', 'layer1', 'layer2']
 """
 
 from __future__ import annotations

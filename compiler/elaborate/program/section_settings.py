@@ -3,6 +3,13 @@
 `evaluate_settings` takes the statements of a section and its scope, and returns `Setting`s in their order. A name that is bound is its
 value. A name that is not bound is a word, such as `adamw`; so is the first word after `optimizer`, and after each `->` of `schedule`. After
 `validate`, the first word is a format unless it is the only one and is bound to a number.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> section = "train { label = input 1; loss = (y, label) -> mse_loss; optimizer adamw; schedule warmup 10 -> cosine }"
+    >>> training = analyze_training(SourceFile("<text>", f"y = input 3 -> dense 1; {section}"), Choice()).training
+    >>> [(setting.word, [stage.name for stage in setting.stages]) for setting in training.settings]
+    [('optimizer', ['adamw']), ('schedule', ['warmup', 'cosine'])]
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""Selects a train section of a file, and resolves the section and the model that it is derived from or written for."""
+"""Selects a train section of a file, and resolves the section and the model that it is derived from or written for.
+
+>>> from netc.dsl.parser import parse_source
+>>> from netc.dsl.source import SourceFile
+>>> base, derived = parse_source(SourceFile("<text>", "train a { epochs 3; optimizer sgd }; train b = a { steps 900 }"))[0].items
+>>> [statement.word.name for statement in statements_of((derived, base))]
+['steps', 'optimizer']
+"""
 
 from __future__ import annotations
 

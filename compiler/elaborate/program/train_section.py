@@ -4,6 +4,13 @@
 the model's: the tensors of the model that it names are captured, and become further outputs of the model's graph. The objective's graph
 calls that graph, and computes the loss and the metrics of its outputs and of the section's own inputs. The objective's numbers have no
 symbols, because its module has no parameters to pass them as. A name in a section is the number that it is bound to.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> text = "price = input 3 -> dense 1; train { label = input 1; loss = (price, label) -> mse_loss; optimizer sgd }"
+    >>> main = analyze_training(SourceFile("<text>", text), Choice()).training.program.main
+    >>> [node.label for node in main.nodes], main.inputs, main.outputs
+    (['model', 'mse_loss1'], [<input: [N, 3]>, <label: [N, 1]>], [<loss: []>])
 """
 
 from __future__ import annotations

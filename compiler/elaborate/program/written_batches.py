@@ -2,6 +2,10 @@
 
 There is no warning where a stage combines the positions along that axis, where the sizes are written as `32x3`, or for a number that is
 rarely a batch size.
+
+    >>> import netc
+    >>> netc.compile("input [32, 3] -> dense 2").diagnostics[0].message
+    'no stage combines the 32 positions along axis 1 of [N, 32, 3], as if they were a batch'
 """
 
 from __future__ import annotations

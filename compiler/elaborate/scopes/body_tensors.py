@@ -2,6 +2,14 @@
 
 `copy_with_symbols` returns a tensor of the same type, with a symbol for each known size. `name_tensor` and `name_tuple` set the name of a
 tensor; a name that the body has already given stays.
+
+    >>> from netc.dsl.source import SourceFile, Span
+    >>> from ...types.tensor_types import FLOAT32, TensorType
+    >>> outer = Value(TensorType(FLOAT32, (2, 3)), Span(SourceFile("", ""), 0, 0), "x")
+    >>> origins = {}
+    >>> inner = copy_with_symbols(outer, "layer#0", 0, origins)
+    >>> inner, [str(size.origin) for size in inner.type.shape], list(origins)
+    (<x: [2, 3]>, ['layer#0[0].0', 'layer#0[0].1'], ['layer#0[0].0', 'layer#0[0].1'])
 """
 
 from __future__ import annotations

@@ -2,6 +2,12 @@
 
 Compile-time values are plain Python: int, float, bool, str, SymDim, DType, `Init`, and tuples of them. Tensors are the graph's `Value`s;
 a `TensorTuple` holds several. `UNKNOWN` is the result of anything that failed and has been reported: it suppresses follow-up errors.
+
+    >>> from netc.dsl.source import SourceFile
+    >>> from ...types.tensor_types import FLOAT32, TensorType
+    >>> x = Value(TensorType(FLOAT32, (2, 3)), Span(SourceFile("", ""), 0, 0), "x")
+    >>> flow_of((x,)), tensors_of(flow_of((x, x))), tensors_of(UNKNOWN)
+    (<x: [2, 3]>, [<x: [2, 3]>, <x: [2, 3]>], None)
 """
 
 from __future__ import annotations

@@ -1,4 +1,13 @@
-"""How evaluation of one construct ends early. The statement or stage around it catches these and goes on."""
+"""How evaluation of one construct ends early. The statement or stage around it catches these and goes on.
+
+>>> from netc.dsl.source import SourceFile
+>>> from ...errors.binding_errors import BoundTwice
+>>> try:
+...     raise Failure(BoundTwice("x"), Span(SourceFile("a.net", "x = input 3"), 0, 1))
+... except Failure as failure:
+...     print(failure.span, failure.problem.format_message())
+a.net:1:1 `x` is defined twice
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,12 @@
 
 A body depends on its syntax, on its input types, and on what it read from outer scopes (`GraphFrame.reads`). Which names those are is
 known only after it has been elaborated once, so an entry is found by trying each set of names that has occurred.
+
+    >>> import netc
+    >>> main = netc.compile("block layer { dense 8 relu }; input 8 -> repeat 100 as layers { layer }").program.main
+    >>> calls = main.nodes[0].graph.nodes
+    >>> len(calls), len({id(call.graph) for call in calls})
+    (100, 1)
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 `call_signature` takes a finished graph and returns its `CallSignature`, which maps the inputs and captures of a call to the graph's own;
 the graph keeps the tensors that it reads. A block keeps the tensors it declares and the results it returns; only groups, loops and their
 iterations, which have no declared interface, are simplified. A tuple is passed through as a whole, or not at all.
+
+    >>> import netc
+    >>> text = "x = input 3; y = x -> relu; (x, y) -> repeat 2 as g { (a, b) = in; c = b -> exp; out a, c }"
+    >>> call = netc.compile(text).program.main.nodes[1]
+    >>> call.inputs, call.graph.outputs
+    ((<y: [N, 3]>,), [<value: [N, 3]>])
 """
 
 from __future__ import annotations

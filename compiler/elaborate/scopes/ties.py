@@ -1,6 +1,11 @@
 """`tie=label`, a weight that belongs to another stage, and `norms_of=label`, a parameter that starts as the norms of another one.
 
 Both are resolved when a body is complete, since the other stage may come later in the text.
+
+    >>> import netc
+    >>> main = netc.compile("x = input [] int64; x -> embedding 10 4 as wte -> dense 10 tie=wte bias=false as head").program.main
+    >>> main.nodes[1].tie.name, main.nodes[1].tie.path, main.nodes[1].tie.target_name
+    ('weight', 'wte', 'weight')
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Renders diagnostics: as text, as one line for an editor, or as JSON."""
+"""Renders diagnostics: as text, as one line for an editor, or as JSON.
+
+>>> from ...parser import parse_source
+>>> from ...source import SourceFile
+>>> print(render_short(parse_source(SourceFile("a.net", "x -> -> relu"))[1]), end="")
+a.net:1:6: error[syntax]: expected a stage after `->`, found `->`
+"""
 
 from __future__ import annotations
 

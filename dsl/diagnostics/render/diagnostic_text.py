@@ -1,4 +1,17 @@
-"""Diagnostics as text: title, snippet, chain of blocks, notes, help; optionally in colors."""
+"""Diagnostics as text: title, snippet, chain of blocks, notes, help; optionally in colors.
+
+>>> from ...parser import parse_source
+>>> print(render_text(parse_source(SourceFile("a.net", "input 3 -> dropout 0,5"))[1]))
+error[syntax]: a decimal number is written with a point
+ --> a.net:1:20
+  |
+1 | input 3 -> dropout 0,5
+  |                    ^^^
+  |
+  = help: write `0.5`
+<BLANKLINE>
+1 error
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Diagnostics in order, as single lines and as JSON-able dictionaries."""
+"""Diagnostics in order, as single lines and as JSON-able dictionaries.
+
+>>> from ...parser import parse_source
+>>> from ...source import SourceFile
+>>> (error,) = to_json(parse_source(SourceFile("a.net", "x -> -> relu"))[1])
+>>> error["message"], error["line"], error["column"]
+('expected a stage after `->`, found `->`', 1, 6)
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,12 @@
 """The source lines of a diagnostic, annotated with its labels.
 
 `draw_snippet` takes marked spans of one file. It returns lines of text without the gutter, each with the number of its source line or None.
+
+    >>> file = SourceFile("a.net", "input 3 -> reluu -> dense 2")
+    >>> for row in draw_snippet([Annotation(Span(file, 11, 16), "unknown stage", True)], 80):
+    ...     print(row.number or "-", row.text)
+    1 input 3 -> reluu -> dense 2
+    -            ^^^^^ unknown stage
 """
 
 from __future__ import annotations
