@@ -2,6 +2,10 @@
 
 In: a `BackendInput`. Out: an artifact, which is text or one or more files. Always: the same input gives the same bytes. Importing the
 package of a backend imports nothing heavy, since its methods import what they need.
+
+    >>> from .backend_registry import get_or_raise
+    >>> has_suffix(get_or_raise("onnx"), "model.onnx"), has_suffix(get_or_raise("torch"), "model.onnx")
+    (True, False)
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 """The targets that netc compiles to, and the opsets of ONNX.
 
 Always: this imports nothing, since the help and the options of every command use it. The order is the order in help and documentation.
+
+    >>> list(ARTIFACTS), OPSET in OPSETS
+    (['torch', 'onnx', 'net'], True)
 """
 
 from __future__ import annotations

@@ -4,6 +4,12 @@ In: the name of a target, or the path of an output: `get_or_raise("torch")`. Out
 needed. The order is the order in help and documentation.
 
 A backend is a folder here, whose package has a `BACKEND`, and its line in backend_names.py.
+
+    >>> get_or_raise("torch").title, find_backend("model.onnx").name
+    ('PyTorch', 'onnx')
+    >>> get_or_raise("onx")
+    Traceback (most recent call last):
+    netc.compiler.backends.backend_registry.UnknownTarget: there is no target `onx`: did you mean `onnx`?
 """
 
 from __future__ import annotations

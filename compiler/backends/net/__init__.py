@@ -1,4 +1,11 @@
-"""Writes the text of a spec for a graph, the reverse of elaboration. A program that was elaborated from a text keeps its definitions."""
+"""Writes the text of a spec for a graph, the reverse of elaboration. A program that was elaborated from a text keeps its definitions.
+
+>>> import netc
+>>> print(netc.compile("x = input 3;   y = x -> dense 2 -> sigmoid; y").source("net"), end="")
+x = input 3
+y = x -> dense 2 -> sigmoid
+y
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,16 @@
 In: the main graph of a program. Out: the `BlockFamily` of each called graph, with its arguments at each call: `layer 64` and `layer 128`
 for two bodies. Always: the bodies of one block differ only in literals and, if the graphs have one name, in stages that only some of them
 have.
+
+    >>> import netc
+    >>> from .spec_source import write_program
+    >>> text = "block layer(width) { dense width relu -> dense 8 }; input 3 -> layer 64 -> layer 128"
+    >>> print(write_program(netc.compile(text).program), end="")
+    block layer(units) {
+      in -> dense units relu as dense1 -> dense 8 as dense2
+    }
+    <BLANKLINE>
+    input 3 -> layer 64 as layer1 -> layer 128 as layer2
 """
 
 from __future__ import annotations

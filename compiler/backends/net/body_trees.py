@@ -2,6 +2,13 @@
 
 In: a graph, and the stages for its calls. Out: a `Body`, and for each number of a tensor the graph's value: `h = x -> conv 8`, `h + x`.
 Always: the order of computation is kept. A tensor that is used more than once has a name. The inputs of a model are declared in order.
+
+    >>> import netc
+    >>> from .block_families import BlockFamilies
+    >>> main = netc.compile("x = input 3; h = x -> dense 3; h + (h -> relu)").program.main
+    >>> statement, _ = GraphBody(main, BlockFamilies(main)).make_body().statements
+    >>> type(statement).__name__, type(statement.value).__name__
+    ('Assign', 'Declaration')
 """
 
 from __future__ import annotations

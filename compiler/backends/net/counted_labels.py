@@ -1,4 +1,10 @@
-"""Splits and compares labels that are counted: `layers.0`, `layers.1`."""
+"""Splits and compares labels that are counted: `layers.0`, `layers.1`.
+
+>>> import netc
+>>> one, two = netc.compile("input 3 -> dense 3 as layers.0 -> dense 3 as layers.1").program.main.nodes
+>>> split_counted_label(one), is_next_label(one, two)
+(('layers.', 0), True)
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,11 @@
 
 In: a graph. Out: a copy in which the nodes of such calls are nodes of the graph itself, with the call's label before theirs: `enc.conv`.
 Always: keys and results stay the same, and the original graph is not changed.
+
+    >>> import netc
+    >>> text = "shared s = dense 3; x = input 3; x -> (relu -> s) as enc -> s"
+    >>> [node.label for node in inline_shared_calls(netc.compile(text).program.main).nodes]
+    ['enc.0', 's', 's']
 """
 
 from __future__ import annotations

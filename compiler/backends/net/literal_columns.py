@@ -3,6 +3,16 @@
 In: for each literal of a block its value in each member, None where a member lacks it. Out: the expression written for it, and the
 parameters: widths 64 and 128 with 256 and 512 give `width` and `4 * width`. Always: a relation between literals holds at every use, and at
 least two uses differ. A number that is the same everywhere is written as a number.
+
+    >>> import netc
+    >>> from .spec_source import write_program
+    >>> text = "block mlp(a, b) { dense a relu -> dense b }; input 3 -> mlp 64 256 -> mlp 128 512"
+    >>> print(write_program(netc.compile(text).program), end="")
+    block mlp(units) {
+      in -> dense units relu as dense1 -> dense (4 * units) as dense2
+    }
+    <BLANKLINE>
+    input 3 -> mlp 64 as mlp1 -> mlp 128 as mlp2
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 In: a node, and the stages for graphs that it calls. Out: a `Stage`, a `Group`, or a tensor without inputs. Always: a stage has a label if
 and only if something in it has a key.
+
+    >>> import netc
+    >>> (dense, relu) = netc.compile("input 3 -> dense 8 as fc -> relu").program.main.nodes
+    >>> get_label(dense), get_label(relu), make_operator_stage(dense).callee
+    ('fc', None, 'dense')
 """
 
 from __future__ import annotations

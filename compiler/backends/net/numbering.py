@@ -1,6 +1,11 @@
 """Decides which members of sequences need no label, because their number is the one that they get anyway.
 
 In: the stages of a sequence, with labels. Out: the stages as they are written. Always: their keys are those of the labels.
+
+    >>> import netc
+    >>> from .spec_source import write_program
+    >>> print(write_program(netc.compile("input 3 -> (dense 4 as 0 -> relu -> dense 4 as 2) as head").program), end="")
+    input 3 -> (dense 4 relu -> dense 4) as head
 """
 
 from __future__ import annotations

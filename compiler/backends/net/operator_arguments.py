@@ -2,6 +2,11 @@
 
 In: an operator with its arguments checked. Out: literals by the arguments' names, in the order of declaration. Always: arguments with
 their default value are included, so that uses can be compared. None is left out.
+
+    >>> import netc
+    >>> (conv,) = netc.compile("input 3x8x8 -> conv 16 3x3 padding=1").program.main.nodes
+    >>> [(name, literal.value, is_default(literal)) for name, literal in list_arguments(conv.op)][:4]
+    [('channels', 16, False), ('kernel', 3, False), ('stride', 1, True), ('groups', 1, True)]
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 In: the members of a sequence, without labels, since their numbers are those that they get anyway. Out: the same members, with loops for
 those that repeat. Always: the iterations of a loop differ only in literals, which the loop lists. An iteration is some members, any number
 of times, and others after them.
+
+    >>> from .spec_tree import Stage
+    >>> stages = [Stage("conv", (("channels", Literal(width, "channels")),)) for width in (64, 128, 256)]
+    >>> (loop,) = fold_periods(stages)
+    >>> [item.value for item in loop.over.items], loop.binders
+    ([64, 128, 256], ('channels',))
 """
 
 from __future__ import annotations

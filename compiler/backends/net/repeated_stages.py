@@ -2,6 +2,12 @@
 
 In: the nodes of a graph, and each of them as a stage. Out: the nodes, with one `RepeatedNodes` in place of the nodes of a loop. Always:
 the members of a loop have counted labels and differ only in literals, which the loop lists.
+
+    >>> import netc
+    >>> from .spec_source import write_program
+    >>> text = "input 8 -> repeat i in 0..3 as layers.{i} { dense (4 * (i + 1)) relu as fc }"
+    >>> print(write_program(netc.compile(text).program), end="")
+    input 8 -> repeat units in [4, 8, 12] as layers { dense units relu as fc }
 """
 
 from __future__ import annotations

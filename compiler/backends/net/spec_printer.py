@@ -2,6 +2,11 @@
 
 In: a body, and names for its tensors. Out: its lines. Always: the text parses to the same tree. A name is no keyword. Nothing of the
 model's origin becomes text, except labels and names that were checked.
+
+    >>> from .spec_tree import Binary, Ref
+    >>> stage = Stage("dense", (("units", Literal(8, "units")),))
+    >>> SpecPrinter(["x", "y"]).print_tree(Chain(Binary("+", Ref(0), Ref(1)), (stage,)))[0]
+    'x + y -> dense 8'
 """
 
 from __future__ import annotations

@@ -3,6 +3,16 @@
 In: a call that is a scan, and the body around it. Out: a `Scanned`. Always: a step's tensors have numbers of the body around it. The
 states get their new values last, so that everything else in the step reads the old ones. A loop of which only the last states are used
 returns a state, because a body needs a result.
+
+    >>> import netc
+    >>> from .spec_source import write_program
+    >>> text = "x = input [T, 3]; start = input 3; x -> scan (h = start) axis=1 { h = h + in; out h }"
+    >>> print(write_program(netc.compile(text).program), end="")
+    x = input [T, 3]
+    start = input 3
+    x -> scan (h = start) axis=1 {
+      h = h + in
+    }
 """
 
 from __future__ import annotations

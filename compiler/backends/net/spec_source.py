@@ -1,6 +1,13 @@
 """Writes a program as a spec.
 
 In: a program. Out: the text, formatted. Always: it compiles to a program with the same keys, shapes and results.
+
+    >>> import netc
+    >>> print(write_program(netc.compile("x = input 3; x + (x -> dense 3 as a -> relu)").program, comments=("a residual",)), end="")
+    # a residual
+    <BLANKLINE>
+    x = input 3
+    x + (x -> dense 3 relu as a)
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 In: a graph, which body_trees.py reads. Out: records that are equal if and only if their texts are. Always: tensors are numbered in the
 order in which a body makes them, not named. Each literal is a leaf of its own, so that two bodies can be compared without their literals.
+
+    >>> from netc.dsl.trees import shape_key
+    >>> small, large = (Stage("conv", (("channels", Literal(width, "channels")),)) for width in (64, 128))
+    >>> small == large, shape_key(small) == shape_key(large)
+    (False, True)
+    >>> list(iterate_tensors(Binary("+", Ref(0), Ref(2))))
+    [0, 2]
 """
 
 from __future__ import annotations

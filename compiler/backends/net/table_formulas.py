@@ -1,4 +1,9 @@
-"""Converts formulas of tables to trees, in which each number is a literal."""
+"""Converts formulas of tables to trees, in which each number is a literal.
+
+>>> product = formula_to_tree(BinaryFormula("*", Const(2), IndexFormula(0)), ("i", "j"))
+>>> product.left.value, product.symbol, product.right.name
+(2, '*', 'i')
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,14 @@
 
 In: bodies, and graphs with their calls. Out: words for the numbers of a body's tensors, and words that no tensor may have. Always: a word
 is a hint. `BodyNames` decides whether it can be a name, and whether it is free.
+
+    >>> import netc
+    >>> from .spec_source import write_program
+    >>> text = "x = input 3; a = x -> dense 4 as to_k -> relu; a * a"
+    >>> print(write_program(netc.compile(text).program), end="")
+    x = input 3
+    a = x -> dense 4 relu as to_k
+    a * a
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 In: the `ProgramText` of a program. Out: the items of each file that the model's names lead to. Always: nothing is evaluated. If a value
 decides what a name means, the name may lead to a definition that is not needed, or to none.
+
+    >>> import netc
+    >>> program = netc.compile("block a { relu }; block b { a }; block unused { exp }; input 3 -> b").program
+    >>> [definition.name for definition in UsedDefinitions(program.text).iterate_definitions()]
+    ['a', 'b']
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 In: the bodies of graphs that have one name, and the nodes of a graph. Out: bodies whose first input is all of them, and runs of nodes that
 are a loop. Always: a body uses its inputs only as one tuple. A tensor of a loop is used only by later members, and by nodes that take all.
+
+    >>> from .spec_tree import Stage
+    >>> merged = merge_inputs(Body(2, (), (Chain(TupleOf((Ref(0), Ref(1))), (Stage("concat"),)),)))
+    >>> merged.inputs, merged.results[0].head
+    (1, Ref(number=0))
+    >>> print(merge_inputs(Body(2, (), (Chain(Ref(1), (Stage("relu"),)),))))  # only one of the inputs is used
+    None
 """
 
 from __future__ import annotations

@@ -3,6 +3,11 @@
 In: the values of a graph, and the trees that compute them. Out: `Assign` statements for tensors with names, and the trees of the others,
 each at its only use: in `x -> conv 8 -> relu`, the result of `conv` has no name. Always: a tensor that is used more than once has a name,
 and every tensor with a name has a number, in the order of computation.
+
+    >>> import netc
+    >>> main = netc.compile("x = input 3; y = x -> relu; y * y").program.main
+    >>> [count_uses(main)[id(value)] for value in (main.inputs[0], main.nodes[0].outputs[0])]
+    [1, 2]
 """
 
 from __future__ import annotations

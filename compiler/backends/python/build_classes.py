@@ -3,6 +3,11 @@
 In: the main graph of a program, ready to be written, and the backend's framework and emitters. Out: its classes, called ones first and the
 main one last, all with names: for a ResNet `Bottleneck`, then `ResNet50`. Always: graphs are processed by height, so that the arguments of
 a class are decided before any code that uses it is written.
+
+    >>> import netc
+    >>> text = "block layer(width) { dense width relu -> dense 8 }; input 3 -> layer 64 as a -> layer 128 as b"
+    >>> [line.strip() for line in netc.compile(text).source().splitlines() if "Layer(" in line]
+    ['class Layer(nn.Module):', 'self.a = Layer(3, 64)', 'self.b = Layer(8, 128)']
 """
 
 from __future__ import annotations

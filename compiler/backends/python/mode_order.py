@@ -2,6 +2,11 @@
 
 In: a graph. Out: its nodes, each with its mode, and None in place of a node for the results that a model returns in training. A node that
 depends on the mode occurs once for each mode. Always: the inputs of a node come before it.
+
+    >>> import netc
+    >>> main = netc.compile("input 3 -> if training { dropout 0.5 } else { relu } -> dense 2").program.main
+    >>> [(node.op.name if node else None, mode) for node, mode in order_by_mode(main)]
+    [('dropout', True), ('if training', True), ('relu', False), ('if training', False), ('dense', None)]
 """
 
 from __future__ import annotations

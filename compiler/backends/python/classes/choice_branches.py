@@ -3,6 +3,12 @@
 In: the `if`s that the graph knows of, and the items made for its nodes. Out: their conditions as code, whose integers become formulas when
 the bodies of a class are merged, and the items as a tree of branches. Always: an `if` without any items is in the tree too, because other
 bodies may have items there.
+
+    >>> from ..code.class_tree import NameCode
+    >>> decide_condition(NameCode("norm"), Prefix("not ", NameCode("norm")))
+    False
+    >>> print(decide_condition(NameCode("norm"), NameCode("bias")))
+    None
 """
 
 from __future__ import annotations

@@ -4,6 +4,11 @@ In: groups of bodies of one block, with equal keys within a group. Out: fewer gr
 and steps, with `guards` on those in a branch. Code that a body lacks is copied from another one. Always: bodies are aligned by the text of
 the block, not by their looks. A condition is one that the constructor's arguments can express. After a branch ends, the next step takes
 the result of the branch that ran.
+
+    >>> import netc
+    >>> text = "block l(norm) { dense 8 -> if norm { batch_norm } -> relu }; input 3 -> l true as a -> l false as b"
+    >>> [line.strip() for line in netc.compile(text).source().splitlines() if "batch_norm1" in line]
+    ['self.batch_norm1 = nn.BatchNorm1d(8) if norm else None', 'return F.relu(x if self.batch_norm1 is None else self.batch_norm1(x))']
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 In: a class with its graphs, and where the channels of tensors are. Out: the lines of its docstring. Always: every input and output has its
 shape, with the names of axis_names.py.
+
+    >>> import netc
+    >>> source = netc.compile("block layer(width) { x = in; x + (x -> dense width relu) }; input 8 -> layer 8").source()
+    >>> [line.strip(' "') for line in source.splitlines() if "->" in line and "def" not in line]
+    ['x: [N, width] -> [N, width].', 'input: [N, 8] -> [N, 8].']
 """
 
 from __future__ import annotations

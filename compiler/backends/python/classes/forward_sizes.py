@@ -3,6 +3,10 @@
 In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `SizeSymbol`s to read and the numbers to be passed:
 `T` becomes `x.shape[1]`. Always: a size that an input has is read off the first such axis, unchanged, as a fraction or a multiple, or
 through `a*S/c + b`. It has the spec's name for it in this body, if there is one.
+
+    >>> from ....dims import make_symbol
+    >>> make_size_name(make_symbol("T")), make_size_name(2 * make_symbol("T") + 1)
+    ('T', 'T_2_1')
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 In: bodies, the symbols that may vary, and the decisions of their graphs. Out: the one formula that a number has in all bodies, and the
 names of its symbols in the spec and the framework: 64 in one body and 128 in the other is `2 * width`. Always: a formula is written in the
 spec, or follows from it by decisions of every body. No relation is found by comparing numbers.
+
+    >>> drop_direction("in_features", {"in_features"}), drop_direction("in_features", {"in_features", "out_features"})
+    ('in_features', 'features')
 """
 
 from __future__ import annotations

@@ -5,6 +5,10 @@ mentions only what the class has. The comment is about the block, which may have
 decide what is in the class, and inputs that this class does not get. A sentence with one of these in backticks is left out, or only its
 part after a semicolon. Shapes in the comment (`Input [N, D]; output [N, width].`) are left out too, since the docstring has the shapes of
 the class.
+
+    >>> sentence = "Divides by the norm, or by `scale` if that is given; `eps` is added to the norm."
+    >>> _filter_sentence(sentence, frozenset({"eps"}))
+    'Divides by the norm, or by `scale` if that is given.'
 """
 
 from __future__ import annotations

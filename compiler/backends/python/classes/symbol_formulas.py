@@ -3,6 +3,12 @@
 In: a formula, the code of each of its symbols, and the formulas that the spec names. Out: code. Always: a symbol by itself is its code. A
 formula that the spec names is written with the name. So is one that follows from a named formula by a factor, a divisor or a summand, or
 has a named formula as a factor.
+
+    >>> from ....dims import make_symbol
+    >>> from ..printing.python_printer import print_code
+    >>> width = make_symbol("width")
+    >>> print_code(dim_to_code(8 * width, Argument, {}))
+    '8 * width'
 """
 
 from __future__ import annotations

@@ -5,6 +5,11 @@ number depends on the block's parameters or on sizes of its inputs, as the spec 
 Also, for each body, the call that makes it: `Block(64)` and `Block(128, stride=2)`. Always: a literal that is the same everywhere, and
 depends on nothing that may vary, stays. A relation between two numbers is written only if the spec has it, never because the numbers
 agree.
+
+    >>> import netc
+    >>> text = "block mlp(width) { dense (4 * width) relu -> dense width }; input 8 -> mlp 8 as a -> mlp 16 as b"
+    >>> [line.strip() for line in netc.compile(text).source().splitlines() if "nn.Linear" in line]
+    ['self.dense1 = nn.Linear(8, 4 * width)', 'self.dense2 = nn.Linear(4 * width, width)']
 """
 
 from __future__ import annotations

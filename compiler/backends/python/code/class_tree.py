@@ -3,6 +3,11 @@
 In: the code of emitters. Out: the same code with its inputs, modules and sizes resolved within its class: `Ref(0)`, the first input of a
 node, becomes `ValueRef(7)`, a tensor of the body. Always: plain frozen data. Equal code is equal as Python objects, and the depth of a tree
 is bounded by the nesting of blocks.
+
+    >>> SizeRef("{0} // 2", (SymbolRef(0),)) == SizeRef("{0} // 2", (SymbolRef(0),))
+    True
+    >>> StrictLiteral(1) == StrictLiteral(True)
+    False
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 In: a formula in its normal form, which is a sum of products, and texts for its symbols. Out: Python text: from `heads*ratio + 2*heads`
 comes `heads * (ratio + 2)`. Always: the text has the value of the formula, for all values of its symbols.
+
+    >>> from ....dims import make_symbol
+    >>> heads, side = make_symbol("heads"), make_symbol("side")
+    >>> factor_formula(heads * side + 2 * heads, {"heads": "heads", "side": "side"})
+    'heads * (side + 2)'
+    >>> factor_formula((2 * side - 1) * (2 * side - 1), {"side": "side"})
+    '(2 * side - 1)**2'
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 In: a formula. Out: code with a literal for each constant. Always: the operations are Python's own, in the same order, so a float has the
 same bits in the emitted module as in the compiler.
+
+    >>> from ....ops.formula import Const
+    >>> from ..printing.python_printer import print_code
+    >>> print_code(formula_to_code(CallFormula("sqrt", (BinaryFormula("*", Const(2), Const(3)),))))
+    'math.sqrt(2 * 3)'
 """
 
 from __future__ import annotations

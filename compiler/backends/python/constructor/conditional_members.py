@@ -3,6 +3,10 @@
 In: code, the depth of its statements, and the names of variables in use. Out: lines. Always: a sequence with members that depend on a
 condition is made from a list, which is built before it: `layers = [conv]`, `if norm: layers.append(...)`, and its
 items are passed on: `*layers`.
+
+    >>> from ..code.class_tree import NameCode
+    >>> write_branches(NameCode("norm"), ["        layers.append(norm)"], [], 2)
+    ['        if norm:', '        layers.append(norm)']
 """
 
 from __future__ import annotations

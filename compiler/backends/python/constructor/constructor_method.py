@@ -2,6 +2,11 @@
 
 In: a class with its arguments. Out: the lines of the method, or none if it would do nothing. Always: members in the order of the spec.
 Ties, and buffers that start from a parameter, come after all members. The keys of the state dict are the members' labels.
+
+    >>> import netc
+    >>> source = netc.compile("block b(width) { dense width relu }; input 3 -> b 8 as a -> b 4 as b").source()
+    >>> [line.strip() for line in source.splitlines() if "def __init__" in line]
+    ['def __init__(self, in_features: int, width: int) -> None:', 'def __init__(self) -> None:']
 """
 
 from __future__ import annotations

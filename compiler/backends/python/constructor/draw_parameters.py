@@ -3,6 +3,11 @@
 In: the modules that a constructor makes. Out: the code without its initializers, and the lines that apply these, such as
 `init.zeros_(self.norm.weight)`. Always: a module in a list or sequence is reached by its position, even where the number of members
 before it is an argument.
+
+    >>> import netc
+    >>> source = netc.compile("input 3 -> dense 2 init=trunc_normal(0.02) as fc").source()
+    >>> [line.strip() for line in source.splitlines() if "fc" in line]
+    ['self.fc = nn.Linear(3, 2)', 'nn.init.trunc_normal_(self.fc.weight, std=0.02)', 'return self.fc(input)']
 """
 
 from __future__ import annotations

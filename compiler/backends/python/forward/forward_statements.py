@@ -1,6 +1,9 @@
 """Writes the statements of the method that computes: targets, `return`s, and groups of lines as branches and loops.
 
 In: the lines of the statements, in order. Out: lines. Always: their order stays.
+
+    >>> group_targets(["x", "keys", "values"], (1, 2)), group_targets(["x"], (1, 1))
+    (['x', '(keys, values)'], ['x', '_'])
 """
 
 from __future__ import annotations

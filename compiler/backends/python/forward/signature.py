@@ -2,6 +2,11 @@
 
 In: a body. Out: the names of the arguments and run-time sizes, and the first lines of the method: `batch, length = tokens.shape`. Always:
 tensors come first, then shared modules, then numbers. Sizes are read before any variable is reassigned.
+
+    >>> import netc
+    >>> source = netc.compile("tokens = input [T, 4]; tokens -> reshape [N, T, 2, 2] -> permute [0, 2, 1, 3]").source()
+    >>> [line.strip() for line in source.splitlines() if ".shape" in line or "def forward" in line]
+    ['def forward(self, tokens: Tensor) -> Tensor:', 'N = tokens.shape[0]']
 """
 
 from __future__ import annotations

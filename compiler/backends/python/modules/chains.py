@@ -2,6 +2,10 @@
 
 In: graphs. Out: whether they are connected so: `conv; relu` is a chain, `{a: conv, b: pool}` is parallel. Always: linear in the number of
 nodes.
+
+    >>> import netc
+    >>> is_chain(netc.compile("input 3 -> exp -> relu").program.main), is_chain(netc.compile("x = input 3; x + (x -> relu)").program.main)
+    (True, False)
 """
 
 from __future__ import annotations

@@ -3,6 +3,11 @@
 In: a graph of kind `block`, `sequence` or `branches` whose callees have their constructions. Out: its `Construction`, such as a row of
 `Linear(4, 8), ReLU()`, or None if it must be a class. Always: linear in the number of nodes. The members' names in the state
 dict are the labels of the nodes.
+
+    >>> import netc
+    >>> source = netc.compile("input 8 -> (dense 8 as 0 -> relu -> dense 2 as 2) as head").source()
+    >>> [line.strip() for line in source.splitlines() if "head" in line]
+    ['self.head = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))', 'return self.head(input)']
 """
 
 from __future__ import annotations

@@ -1,6 +1,10 @@
 """Collects the names that the code of a member uses: a comprehension's variable must be none of them.
 
 In: the code of a member, `Layer(width, kernel=k)`. Out: its names, `Layer`, `width` and `k`.
+
+    >>> from ..code.python_expressions import call_function
+    >>> sorted(collect_names(call_function("Layer", NameCode("width"), kernel=NameCode("k"))))
+    ['Layer', 'k', 'width']
 """
 
 from __future__ import annotations

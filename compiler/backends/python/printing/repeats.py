@@ -1,6 +1,13 @@
 """Writes repeated members: a few one by one, many as a comprehension.
 
 In: members of a sequence. Out: the same members in the same order. Always: a repeat whose count is an argument stays a repeat.
+
+    >>> from ..code.python_expressions import CallCode
+    >>> relu = CallCode("ReLU", ())
+    >>> [type(item).__name__ for item in unroll_repeats([relu, RepeatStar(relu, Lit(4))])]
+    ['RepeatStar']
+    >>> [type(item).__name__ for item in unroll_repeats([RepeatStar(relu, Lit(2))])]
+    ['CallCode', 'CallCode']
 """
 
 from __future__ import annotations

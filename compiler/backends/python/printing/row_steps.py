@@ -2,6 +2,10 @@
 
 In: the literals of members that are equal otherwise. Out: runs of members in equal steps: `64, 128, 256, 7` is a run with `Times(2)`, and
 a run of one. Always: the steps from a member to the next are exact or, for probabilities, exact up to rounding errors.
+
+    >>> rows = [[Lit(number)] for number in (64, 128, 256, 7)]
+    >>> list(split_progressions(rows))
+    [(0, 3, (Times(factor=2),)), (3, 4, ())]
 """
 
 from __future__ import annotations
