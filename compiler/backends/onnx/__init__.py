@@ -1,4 +1,10 @@
-"""Writes a graph as ONNX, directly, without tracing and without torch."""
+"""Writes a graph as ONNX, directly, without tracing and without torch.
+
+>>> import netc
+>>> model = netc.compile("input 8 -> dense 2 -> gelu").onnx()
+>>> [node.op_type for node in model.graph.node], [tensor.name for tensor in model.graph.initializer]
+(['Gemm', 'Gelu'], ['dense1.weight', 'dense1.bias'])
+"""
 
 from __future__ import annotations
 

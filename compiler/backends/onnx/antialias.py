@@ -2,6 +2,10 @@
 
 In: how an axis of known size is resized. Out: for each result the positions that it is a sum of, and their weights. Always: the weights of
 a result sum to 1. An axis whose size stays is left unchanged.
+
+    >>> table = make_weight_table(Stretch(4, 2), "bilinear", align_corners=False, dtype=np.dtype("float32"))
+    >>> table.positions.tolist(), table.weights.sum(axis=1).tolist()
+    ([[0, 1, 2], [1, 2, 3]], [1.0, 1.0])
 """
 
 from __future__ import annotations

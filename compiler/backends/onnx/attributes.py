@@ -1,4 +1,8 @@
-"""Makes attributes of ONNX nodes. Nodes of a large model have few distinct attributes, so each is made once and copied."""
+"""Makes attributes of ONNX nodes. Nodes of a large model have few distinct attributes, so each is made once and copied.
+
+>>> make_attribute("axes", [1, 2]).ints, make_attribute("mode", "linear").s
+([1, 2], b'linear')
+"""
 
 from __future__ import annotations
 

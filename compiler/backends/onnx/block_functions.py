@@ -3,6 +3,11 @@
 In: a builder whose nodes are complete, each with the block that it is part of. Out: functions, and calls of them in the builder. Always:
 uses of a block that compute the same, except for weights, are one function; other uses are several. Weights are inputs of functions, and
 small constants are within them. A loop with its body is one node of the block that it is in.
+
+    >>> import netc
+    >>> model = netc.compile("block layer { dense 8 relu }; input 8 -> layer -> layer").onnx(functions=True)
+    >>> [node.op_type for node in model.graph.node], [node.op_type for node in model.functions[0].node]
+    (['layer', 'layer'], ['Gemm', 'Relu'])
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 In: an operator node with its path, and the names of its inputs. Out: nodes in the builder. Always: the first result has the path of the
 node as its name, and intermediate nodes are called `PATH/OpType`: `encoder.dense/MatMul`.
+
+    >>> import netc
+    >>> [node.name for node in netc.compile("input 8 -> (logsumexp axis=1 as tail) as head").onnx().graph.node]
+    ['head.tail/ReduceLogSumExp', 'head.tail/IsNaN', 'head.tail/ReduceMax', 'head.tail']
 """
 
 from __future__ import annotations

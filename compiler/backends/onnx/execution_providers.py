@@ -1,6 +1,12 @@
 """Selects ONNX Runtime's execution providers for a device, and checks that they are available.
 
 In: the name of a device. Out: providers. Always: a model runs on the device that was asked for, or an error is raised.
+
+    >>> list_providers("cpu")
+    ['CPUExecutionProvider']
+    >>> list_providers("tpu")
+    Traceback (most recent call last):
+    ValueError: there is no device `tpu`: use `cpu` or `cuda`
 """
 
 from __future__ import annotations

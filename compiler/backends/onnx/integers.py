@@ -3,6 +3,12 @@
 In: tensors of int32 or int64; divisors that are numbers or tensors. Out: the same results as PyTorch, which wrap around at the ends of the
 type. Always: Pow, ReduceSum, ReduceProd and Mod with `fmod=1` are not used, because ONNX Runtime computes them in float64, which loses
 digits beyond 2**53. Nothing is divided by -1, because ONNX Runtime's Div and Mod end the process for the least integer divided by -1.
+
+    >>> import netc
+    >>> netc.compile("x = input 2 int64; x ** 2").session()([[3, 2**40]]).tolist()
+    [[9, 0]]
+    >>> netc.compile("x = input 2 int64; x // -1").session()([[-(2**63), 7]]).tolist()
+    [[-9223372036854775808, -7]]
 """
 
 from __future__ import annotations

@@ -4,6 +4,10 @@ hold, and for queries whose keys a mask hides.
 In: an operator, or a program. Out: the differences, for the operators' pages, and the operators that differ, for the note of `netc
 compile`. Always: emitters mend what nodes can mend. Here is what kernels do inside, and what PyTorch's own kernels disagree about. The
 differential tests show each entry, and that there are no others.
+
+    >>> import netc
+    >>> list_affected_operators(netc.compile("input 1x4x4 -> max_pool 2").program)
+    {'for NaN or infinite inputs': ('max_pool',)}
 """
 
 from __future__ import annotations

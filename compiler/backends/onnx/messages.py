@@ -2,6 +2,9 @@
 
 Out: the classes that netc writes and reads, the same as in `onnx`, whichever of the two is imported first. Always: importing this does not
 import `onnx`, whose `__init__` imports its checker, its tools and its compiled part: an eighth of the time of a `netc compile`.
+
+    >>> ModelProto.DESCRIPTOR.full_name
+    'onnx.ModelProto'
 """
 
 from __future__ import annotations

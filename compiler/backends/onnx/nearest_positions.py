@@ -2,6 +2,9 @@
 
 In: how an axis is resized. Out: positions, as numbers or as a tensor of the graph. Always: these are PyTorch's, whose float32 arithmetic
 decides between two that are equally near. Resize agrees where `matches_resize` is true.
+
+    >>> list_positions(Stretch(2, 4), exact=False).tolist(), list_positions(Stretch(2, 3), exact=True).tolist()
+    ([0, 0, 1, 1], [0, 1, 1])
 """
 
 from __future__ import annotations

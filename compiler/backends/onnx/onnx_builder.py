@@ -2,6 +2,10 @@
 
 In: nodes one by one, in the order of computation. Out: the parts of a `GraphProto` that its outputs need. Always: every name is used once.
 Equal constants are one. Names depend only on the requests and their order.
+
+    >>> names = NameAllocator()
+    >>> names.make_unique("Add"), names.make_unique("Add"), names.make_unique("Mul")
+    ('Add', 'Add_2', 'Mul')
 """
 
 from __future__ import annotations

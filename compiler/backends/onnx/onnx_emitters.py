@@ -1,4 +1,9 @@
-"""The table of emitters, which write each operator in ONNX, in the form of opset 23."""
+"""The table of emitters, which write each operator in ONNX, in the form of opset 23.
+
+>>> from ...ops.dense import Dense
+>>> describe_target(Dense), has_emitter(Dense)
+('Gemm, or MatMul and Add', True)
+"""
 
 from __future__ import annotations
 

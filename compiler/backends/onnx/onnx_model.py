@@ -3,6 +3,11 @@
 In: a `Program` and arrays by state-dict name. Out: a `ModelProto`, complete or with initializers that are not read yet. Always: inputs,
 outputs and initializers have the spec's names, and so have symbolic axes. The same program, arrays and options give the same bytes. Time
 and memory grow with the number of operators.
+
+    >>> import netc
+    >>> graph = build_model_proto(netc.compile("x = input T; x -> relu").program, {}, "tiny").graph
+    >>> [axis.dim_param for axis in graph.input[0].type.tensor_type.shape.dim], graph.node[0].op_type
+    (['N', 'T'], 'Relu')
 """
 
 from __future__ import annotations

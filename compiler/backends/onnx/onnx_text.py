@@ -1,6 +1,11 @@
 """Formats an ONNX model as text: the graph, without the values of its initializers.
 
 In: a model whose initializers are not read. Out: text.
+
+    >>> import netc
+    >>> source = netc.compile("input 8 -> dense 2 as fc").source("onnx")
+    >>> [line.strip() for line in source.splitlines() if "fc" in line]
+    ['[fc] output = Gemm <transB: int = 1> (input, "fc.weight", "fc.bias")', '# fc.weight: [2, 8]', '# fc.bias: [2]']
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Converts tensors and types to ONNX."""
+"""Converts tensors and types to ONNX.
+
+>>> from ...types.tensor_types import DTYPES
+>>> element_code(DTYPES["float16"]), element_name(7)
+(10, 'int64')
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,11 @@
 
 In: a model or the path of one, and arrays by position or name. Out: the output, or outputs by name. Always: arrays that do not fit the
 model's inputs raise `ValueError` before anything runs. The requested device is used, or an error is raised.
+
+    >>> import netc
+    >>> session = OnnxSession(netc.compile("input 3 -> relu").onnx())
+    >>> session([[-1.0, 0.0, 2.0]]).tolist(), session.inputs
+    ([[0.0, 0.0, 2.0]], {'input': Port(name='input', dtype=float32, shape=('N', 3))})
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Recognizes exceptions of ONNX Runtime without importing it, and gives advice."""
+"""Recognizes exceptions of ONNX Runtime without importing it, and gives advice.
+
+>>> runtime_message("Non-zero status code returned while running Gather node. Name:'embed/Gather' Status Message: out of bounds")
+'`embed` fails in ONNX Runtime: out of bounds'
+"""
 
 from __future__ import annotations
 

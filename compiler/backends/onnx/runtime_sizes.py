@@ -2,6 +2,11 @@
 
 In: a `Dim`, such as `H/2`. Out: the name of a one-element tensor. Always: each expression, and each part of one, is computed once in a
 model.
+
+    >>> from ...dims import make_symbol
+    >>> from ...types.tensor_types import DTYPES
+    >>> find_origins([("x", TensorType(DTYPES["float32"], (make_symbol("N"), 2 * make_symbol("T") + 1)))])["T"]
+    SymbolOrigin(tensor='x', axis=1, factor=2, divisor=1, offset=1)
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 In: a model whose initializers are not read yet, and a path. Out: `NAME.onnx`, and `NAME.onnx.HASH.data` if it is needed. Always: a file is
 written completely or not at all. At most a few tensors are in memory. Different weights have different hashes, so a graph never finds the
 weights of another model, whenever writing stops. A model too large for the disk is refused before the first byte.
+
+    >>> list(run_ahead([lambda: 1, lambda: 2]))
+    [1, 2]
 """
 
 from __future__ import annotations

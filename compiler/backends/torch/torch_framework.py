@@ -1,6 +1,10 @@
 """Describes PyTorch to the writer of Python: names, containers, registration.
 
 Always: torch is not imported. Lists that depend on the installed version are written here, and a test compares them with it.
+
+    >>> from ...types.tensor_types import DTYPES
+    >>> get_torch_dtype(DTYPES["bfloat16"]).text, TORCH.make_variable_name("lambda")
+    ('torch.bfloat16', 'lambda_')
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""Writes how PyTorch draws parameters: by functions of `nn.init`, on an existing parameter: `nn.init.normal_(self.weight, std=0.02)`."""
+"""Writes how PyTorch draws parameters: by functions of `nn.init`, on an existing parameter: `nn.init.normal_(self.weight, std=0.02)`.
+
+>>> from ...ops.learned_tensors import normal_init
+>>> from ..python.code.class_tree import NameCode
+>>> from ..python.printing.python_printer import print_code
+>>> print_code(draw_tensor(normal_init(0.02), NameCode("weight")))
+'nn.init.normal_(weight, std=0.02)'
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Writes a program as PyTorch source, with the shared writer of Python."""
+"""Writes a program as PyTorch source, with the shared writer of Python.
+
+>>> import netc
+>>> print(write_source(netc.compile("input 3 -> relu").program, "net").splitlines()[-1].strip())
+return F.relu(input)
+"""
 
 from __future__ import annotations
 

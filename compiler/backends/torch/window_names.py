@@ -1,4 +1,9 @@
-"""Names PyTorch's modules of one to three spatial axes, and writes their sizes."""
+"""Names PyTorch's modules of one to three spatial axes, and writes their sizes.
+
+>>> from ...types.tensor_types import DTYPES
+>>> add_rank("nn.Conv", TensorType(DTYPES["float32"], (1, 3, 8, 8))), collapse_sizes((3, 3)), collapse_sizes((3, 5))
+('nn.Conv2d', 3, (3, 5))
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,10 @@
 
 In: an operator in some form: its attributes, inputs and element types. Out: whether an opset has that form, and the element types of its
 results. Always: `VALUES` lists values of attributes that are newer than the attribute, because schemas do not say that.
+
+    >>> gelu = NodeForm("Gelu", 1, {"approximate": "tanh"})
+    >>> has_form(gelu, 19), find_lowest_opset(gelu, 19)
+    (False, 20)
 """
 
 from __future__ import annotations

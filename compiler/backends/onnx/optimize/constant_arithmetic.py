@@ -2,6 +2,9 @@
 
 In: arrays. Out: an array, or None if it would exceed a number of bytes, or if NumPy computes something else. Always: the element types are
 ONNX's.
+
+    >>> COMPUTE_BY_TYPE["Add"]([np.array([7]), np.array([-2])], 100)
+    array([5])
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 In: a `ModelProto`, as netc writes it or quantized. Out: its products with constants, in the order of the graph: `fc` is a MatMul. Always:
 a product of two activations, such as queries and keys, is not included. Products within loops and branches are.
+
+    >>> import netc
+    >>> model = netc.compile("x = input 8; y = x -> dense 8 as fc; out y, y * x").onnx()
+    >>> [product.name for product in find_products(model)]
+    ['fc']
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 In: the class of a model, the inputs that the spec declares, and the checks of their sizes. Out: the same class. Its calls raise ValueError
 if the sizes break a `where` or a stage. If a call fails for another reason and its arguments do not fit the declared inputs, the error is
 a ValueError with the input and both shapes. Always: the same sizes are checked once; compilers and tracers see the plain call.
+
+    >>> import netc
+    >>> import torch
+    >>> netc.compile("input 3 -> dense 2").module()(torch.zeros(1, 4))
+    Traceback (most recent call last):
+    ValueError: the input `input` is float32 [N, 3], found the shape [1, 4]
 """
 
 from __future__ import annotations

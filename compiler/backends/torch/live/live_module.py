@@ -5,6 +5,12 @@ the text's lines. An instance that is pickled, or saved by `torch.save`, contain
 
 Unpickling executes that text, as a pickle may execute anything: only load what you trust. `torch.load` refuses it, like every other
 pickled module, unless it is called with `weights_only=False`.
+
+    >>> import netc
+    >>> netc.compile("input 3 -> dense 2 as fc").module()
+    Net(
+      (fc): Linear(in_features=3, out_features=2, bias=True)
+    )
 """
 
 from __future__ import annotations

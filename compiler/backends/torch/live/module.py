@@ -1,6 +1,10 @@
 """Makes PyTorch modules with given parameters.
 
 In: a program, and arrays by state-dict name. Out: the module of its source, executed, with these values.
+
+    >>> import numpy as np
+    >>> to_tensor(np.array([1.0, 2.0], dtype=np.float16))
+    tensor([1., 2.], dtype=torch.float16)
 """
 
 from __future__ import annotations
