@@ -1,4 +1,9 @@
-"""The declaration of an operator's arguments: `units = Arg(SIZE, positional=True)`."""
+"""The declaration of an operator's arguments: `units = Arg(SIZE, positional=True)`.
+
+>>> from .convolution import Conv
+>>> list(Conv.signature)[:3], Conv.signature["stride"].default, Conv.signature["channels"].positional
+(['channels', 'kernel', 'stride'], 1, True)
+"""
 
 from __future__ import annotations
 

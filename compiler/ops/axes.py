@@ -2,6 +2,11 @@
 
 In: the numbers that were written and the type of the tensor. Out: the axes counted from the front. Always: as PyTorch has it, a tensor
 without axes is taken to have one.
+
+    >>> from ..types.tensor_types import FLOAT32
+    >>> image = TensorType(FLOAT32, (1, 3, 8, 8))
+    >>> normalize_axis("sum", -1, image), front_axes("sum", (-1, 1), image)
+    (3, (1, 3))
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
 """Sets of element types that an input may have, each with the error for other types.
 
 In: the element type of an input. Out: whether it is in the set, or the problem to report. Always: `a | b` reports what `a` reports.
+
+    >>> (FLOATS | INTEGERS).text, "bool" in BOOLS.names
+    ('float or integer', True)
 """
 
 from __future__ import annotations

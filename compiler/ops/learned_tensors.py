@@ -1,6 +1,10 @@
 """Specifications of learned tensors and buffers, and the specifications that many layers share.
 
 In: shapes and element types. Out: initializers and parameter specifications, equal to the parameters of PyTorch's modules.
+
+    >>> from ..types.tensor_types import FLOAT32
+    >>> [(spec.name, spec.shape, spec.init.kind) for spec in weight_and_bias((8, 3), 8, 3, FLOAT32, bias=True)]
+    [('weight', (8, 3), 'uniform'), ('bias', (8,), 'uniform')]
 """
 
 from __future__ import annotations

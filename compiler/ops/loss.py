@@ -2,6 +2,11 @@
 
 In: the outputs of a network, the targets, and perhaps weights. Out: one number, or with `reduction=none` one for each element or sample.
 Always: nothing broadcasts. All floats of a loss have one element type, because gradients need it.
+
+    >>> import netc
+    >>> pair = "x = input 3; y = input 3; (x, y) -> mse_loss"
+    >>> netc.compile(pair).outputs, netc.compile(f"{pair} reduction=none").outputs
+    ({'output': TensorType([])}, {'output': TensorType([N, 3])})
 """
 
 from __future__ import annotations

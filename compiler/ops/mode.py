@@ -1,4 +1,10 @@
-"""The choice between the results of `if training { ... } else { ... }`, as a node. It is not an operator of the language."""
+"""The choice between the results of `if training { ... } else { ... }`, as a node. It is not an operator of the language.
+
+>>> import netc
+>>> main = netc.compile("input 3 -> if training { dropout 0.5 } else { relu }").program.main
+>>> [node.op.name for node in main.nodes]
+['dropout', 'relu', 'if training']
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,20 @@
 """The inputs of one use of an operator, by the names of their declarations, and the check against the declarations.
 
 In: the types of the tensors that a stage is applied to. Out: an `OperatorError` with the location of the input, or nothing.
+
+    >>> import netc
+    >>> netc.compile("x = input 3 int64; x -> relu -> dense 2")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    netc.errors.CompileError: error[needs-float]: `dense` needs a floating-point tensor, found int64 [N, 3]
+     --> <text>:1:33
+      |
+    1 | x = input 3 int64; x -> relu -> dense 2
+      |                         ----    ^^^^^
+      |                         |
+      |                         this is int64
+      |
+      = help: convert it with `-> cast float32`, or use `-> embedding num dim` if it contains indices
+    ...
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 In: the families, which are modules of this package, with the names of their operators; and classes, as they are defined. Out: the class for
 a name. Always: asking whether a name exists, or for all names, imports nothing. Names are in the order of the families; the operators of
 plugins come last.
+
+    >>> from .operator import Operator
+    >>> "conv" in Operator.registry, Operator.registry["conv"].__name__
+    (True, 'Conv')
 """
 
 from __future__ import annotations

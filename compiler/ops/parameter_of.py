@@ -1,6 +1,12 @@
 """A parameter of another stage as a tensor: `embed.weight`.
 
 The elaborator makes it; it cannot be written as a stage, and is not registered. It has no inputs and one result.
+
+    >>> import netc
+    >>> text = "x = input [] int64; h = x -> embedding 10 4 as embed; h @ (embed.weight -> transpose 0 1)"
+    >>> _, weight, *_ = netc.compile(text).program.main.nodes
+    >>> weight.op.path, weight.op.parameter, weight.outputs
+    ('embed', 'weight', (<value: [10, 4]>,))
 """
 
 from __future__ import annotations

@@ -6,6 +6,11 @@ input may replace the parameter by a tensor.
 In: the parameters of PyTorch's module. Out: the learned parameters, with the initializers from the arguments. Always: with a tensor for the
 weight nothing is learned. Such tensors have the shapes and element types of the parameters that they replace. An initializer for a
 parameter that this use does not have, such as `bias_init` with `bias=false`, is reported by `find_unused_initializers`.
+
+    >>> import netc
+    >>> (dense,) = netc.compile("input 3 -> dense 2 init=zeros").program.main.nodes
+    >>> [(spec.name, spec.shape, spec.init.kind) for spec in dense.specs]
+    [('weight', (2, 3), 'zeros'), ('bias', (2,), 'uniform')]
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 In: a tensor of any shape, `x`, whose element types a subclass declares anew where they are not floats. Out: a tensor of the same shape.
 Always: the element type stays, or integers become float32 where `promotes` is set, as in PyTorch. An element counts as one operation, as
 papers count activations, whatever the definition has.
+
+    >>> import netc
+    >>> netc.compile("x = input [2, 3] int64; out exp(x), abs(x)").outputs
+    {'output1': TensorType([N, 2, 3]), 'output2': TensorType(int64 [N, 2, 3])}
 """
 
 from __future__ import annotations

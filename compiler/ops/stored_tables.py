@@ -1,6 +1,11 @@
 """Arrays that a table reads from a file.
 
 In: an array, or what was read of a file. Out: a `TableArray`. Always: it is plain data; NumPy is imported where the numbers are needed.
+
+    >>> import numpy as np
+    >>> array = table_array(np.array([[0, 1], [2, 3]], dtype=np.int64), "index.safetensors", "index")
+    >>> array.dtype, array.shape, array.name
+    (int64, (2, 2), 'index')
 """
 
 from __future__ import annotations

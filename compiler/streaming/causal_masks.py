@@ -3,6 +3,11 @@
 In: the formula of a mask over queries and keys, as booleans or as numbers that are added to scores: `j <= i`. Out: the value or bound of
 the mask for every key that comes after its query: False. Always: the result is proved. A score of -1e4 or less counts as hidden, because
 its exponential is 0 in float32.
+
+    >>> from ..ops.formula import BinaryFormula, IndexFormula
+    >>> causal = BinaryFormula("<=", IndexFormula(1), IndexFormula(0))
+    >>> bound_later_scores(causal, (4, 4), 0, 1, BOOL)
+    False
 """
 
 from __future__ import annotations

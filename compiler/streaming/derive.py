@@ -3,6 +3,11 @@
 In: a checked program and the name of a dimension. Out: a `Stream`, or `StreamRefused` with the operator that cannot be computed chunk by
 chunk. Always: both programs are accepted by `verify`, and have no calls except for loops. Parameters keep their names, unless a parameter
 is tied to a stage that only the other program has.
+
+    >>> import netc
+    >>> stream = derive_stream(netc.compile("x = input [T, 4]; x -> cumsum axis=1").program, "T")
+    >>> stream.step.main.inputs, stream.step.main.outputs
+    ([<x: [N, T, 4]>, <past_cumsum1_last: [N, 1, 4]>], [<value: [N, T, 4]>, <value: [N, 1, 4]>])
 """
 
 from __future__ import annotations

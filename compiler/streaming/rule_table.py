@@ -1,6 +1,11 @@
 """The table of streaming rules, keyed by an operator's class or one of its base classes.
 
 An operator without an entry is refused, so that a new operator is never assumed to be causal.
+
+    >>> from ..ops.activation import Relu
+    >>> from ..ops.classification_loss import CrossEntropy
+    >>> has_rule(Relu), has_rule(CrossEntropy)
+    (True, False)
 """
 
 from __future__ import annotations

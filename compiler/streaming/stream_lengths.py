@@ -3,6 +3,9 @@
 In: the sizes of the full model, over its dimensions. Out: how they compare with the length of the stream. Always: in the step, the symbol
 T is the length of a chunk, at least 1, and another symbol is the number of positions before it, which may be 0. Where T is a multiple of a
 number, both are multiples of it.
+
+    >>> find_multiple(make_symbol("T"), "T"), find_multiple(2 * make_symbol("S"), "T")
+    (1, None)
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""The records of a stream: a step, its states, and the program that runs before the first step."""
+"""The records of a stream: a step, its states, and the program that runs before the first step.
+
+>>> import netc
+>>> from .derive import derive_stream
+>>> (state,) = derive_stream(netc.compile("x = input [T, 4]; x -> cumsum axis=1").program, "T").states
+>>> state
+State(name='past_cumsum1_last', next='next_cumsum1_last', type=TensorType([N, 1, 4]), start=0, what='last')
+"""
 
 from __future__ import annotations
 

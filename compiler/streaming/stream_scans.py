@@ -1,4 +1,11 @@
-"""Stream loops: a `scan` along the stream continues where it stopped, and any other runs as before."""
+"""Stream loops: a `scan` along the stream continues where it stopped, and any other runs as before.
+
+>>> import netc
+>>> from .derive import derive_stream
+>>> text = "x = input [T, 3]; start = input 3; x -> scan (h = start) axis=1 { h = h + in; out h }"
+>>> [(state.name, state.next) for state in derive_stream(netc.compile(text).program, "T").states]
+[('past_state', 'next_state')]
+"""
 
 from __future__ import annotations
 

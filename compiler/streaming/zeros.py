@@ -1,4 +1,8 @@
-"""Propagate constant padding through operators, so that it stays a number, rather than a tensor, as long as possible."""
+"""Propagate constant padding through operators, so that it stays a number, rather than a tensor, as long as possible.
+
+>>> find_kept_number(Relu(), [0], 1), find_kept_number(Relu(), [1], 1)
+(0, None)
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 In: an address. Out: the path of a file, or of an index next to its shards, in huggingface_hub's cache. Always: only files of weights are
 downloaded, and only those that the cache lacks. huggingface_hub respects `HF_ENDPOINT`, `HF_HOME`, `HF_TOKEN` and `HF_HUB_OFFLINE`.
+
+    >>> is_hub_address("hf:google/vit-base-patch16-224"), is_hub_address("weights.safetensors")
+    (True, False)
 """
 
 from __future__ import annotations

@@ -3,6 +3,18 @@
 In: `ParameterInfo`s, and arrays or `StoredTensor`s by name. Out: an array for every name in the state dict, with the spec's shape and type.
 Always: all misfits of names, shapes and types are reported in one `WeightsError` before a value is read. Misfits of values, such as
 integers out of range, are found when the tensor is read.
+
+    >>> import netc
+    >>> import numpy as np
+    >>> infos = netc.compile("input 3 -> dense 2 bias=false as fc").parameters
+    >>> match_arrays(infos, {"fc.weight": np.zeros((2, 3))})["fc.weight"].dtype
+    dtype('float32')
+    >>> match_arrays(infos, {"fc.weigth": np.zeros((2, 3))})
+    Traceback (most recent call last):
+    netc.compiler.errors.weight_errors.WeightsError: the weights do not match the model: 1 missing, 1 unexpected
+    missing from the weights: `fc.weight`
+    unexpected in the weights: `fc.weigth`
+    help: rename `fc.weigth` to `fc.weight`
 """
 
 from __future__ import annotations

@@ -3,6 +3,13 @@
 In: a path or a binary stream. Out: headers, arrays, or arrays mapped from the file. Always: headers are read first, and arrays only if
 they match the headers. Damaged content raises `UnfitArrayFile`, whose text is a clause. Memory is taken in proportion to the sizes in the
 headers, which may be no larger than the file or its member. No pickle is read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "data.npz")
+    ...     np.savez(path, x=np.zeros((2, 3), dtype=np.float32))
+    ...     read_npz_headers(path)["x"]
+    ArrayHeader(shape=(2, 3), dtype=dtype('float32'), is_fortran=False)
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 In: the path of a file that could not be read as weights. Out: a clause that says what the file is and a help, or None. Always: only the
 first megabyte is read, a pickle is scanned but never loaded, and no content raises an exception.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "model.safetensors")
+    ...     _ = path.write_text("version https://git-lfs.github.com/spec/v1")
+    ...     recognize_file(path)
+    ('it is a pointer of Git LFS, not the file itself', 'fetch the file: `git lfs pull`')
 """
 
 from __future__ import annotations

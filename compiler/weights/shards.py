@@ -2,6 +2,13 @@
 
 In: paths. Out: the `StoredTensor`s of all files by name. Always: each name is in one file; a damaged or incomplete set raises a
 `WeightsError` that names the file; an index cannot name files outside its own folder.
+
+    >>> import json, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     index = Path(folder, "model.safetensors.index.json")
+    ...     _ = index.write_text(json.dumps({"weight_map": {"a": "part1.safetensors", "b": "part2.safetensors"}}))
+    ...     shards_of(index, "model")
+    ['part1.safetensors', 'part2.safetensors']
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 In: the path of one file. Out: `StoredTensor`s by name. Always: nothing in a file is executed. A damaged file raises `WeightsError`, now or
 when a tensor is read. A tensor is mapped when it is read, and released with its array. PyTorch is imported for its own files only.
+
+    >>> find_state_dict({"epoch": 3, "state_dict": {"fc.weight": 1}}, "last.ckpt")
+    {'fc.weight': 1}
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 In: `StoredTensor`s by name, the names of the parameters, and a `Selection`. Out: the tensors under the model's names, the prefix and the
 names that were left out. Always: a pattern or prefix that matches nothing raises `WeightsError`, because it is probably misspelled.
+
+    >>> select_tensors({"module.fc.weight": None, "module.fc.bias": None}, ["fc.weight", "fc.bias"], Selection()).prefix
+    'module.'
+    >>> list(select_tensors({"fc.weight": None, "head.bias": None}, ["fc.weight"], Selection(ignored=("head.*",))).tensors)
+    ['fc.weight']
 """
 
 from __future__ import annotations
