@@ -24,13 +24,17 @@ from .model_folder import FolderRefused
 ALWAYS_READ = (
     "architectures",
     "bos_token_id",
+    "chunk_size_feed_forward",
     "decoder_start_token_id",
     "dtype",
     "eos_token_id",
+    "id2label",
     "initializer_range",
+    "label2id",
     "model_type",
     "output_past",
     "problem_type",
+    "return_dict",
     "sep_token_id",
     "task_specific_params",
     "tokenizer_class",
@@ -39,7 +43,8 @@ ALWAYS_READ = (
     "use_cache",
     "_name_or_path",
 )
-"""Settings that do not change the results of any model: names, types of storage, special tokens, initial values, and the cache."""
+"""Settings that do not change the results of any model: names, types of storage, special tokens, initial values, the cache, the form of
+results, and the size of the parts in which a layer is computed. Families with classes read the number of names themselves."""
 _OFF = (
     "add_cross_attention",
     "is_decoder",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..config_settings import ConfigSettings
+from ..config_settings import ConfigSettings, NotInZoo
 from ..weight_names import NameRules
 from ..zoo_spec import ZooSpec, format_arguments, zoo_family
 
@@ -13,8 +13,7 @@ _POSITIONS = (r"embeddings\.position_ids$", r"embeddings\.token_type_ids$")
 def _read_encoder(settings: ConfigSettings, vocabulary: int, context: int) -> dict[str, float | bool | str | None]:
     settings.require("hidden_act", "gelu")
     settings.require("position_embedding_type", "absolute")
-    # Parts of the text are computed one after the other, which does not change the results.
-    settings.skip("chunk_size_feed_forward", "classifier_dropout", "tie_word_embeddings", "gradient_checkpointing", *_DROPOUTS)
+    settings.skip("classifier_dropout", "tie_word_embeddings", "gradient_checkpointing", *_DROPOUTS)
     return {
         "width": settings.read_int("hidden_size", 768),
         "depth": settings.read_int("num_hidden_layers", 12),
@@ -38,9 +37,9 @@ def read_bert(settings: ConfigSettings) -> ZooSpec:
 @zoo_family("RobertaModel")
 def read_roberta(settings: ConfigSettings) -> ZooSpec:
     arguments = _read_encoder(settings, 50_265, 512) | {"padding": settings.read_count("pad_token_id", 1)}
-    settings.require("type_vocab_size", 2, 1)
-    if settings.values.get("type_vocab_size") != 1:
-        settings.require("type_vocab_size", 1)
+    kinds = settings.read_int("type_vocab_size", 2)
+    if kinds != 1:
+        raise NotInZoo(f"`type_vocab_size` = {kinds}")
     settings.check_all_read()
     rules = NameRules("", ("roberta.",), dropped=_POSITIONS)
     return ZooSpec("text/roberta.net", "network", format_arguments(arguments), (), rules, settings.list_dropout_notes(*_DROPOUTS))
@@ -52,7 +51,6 @@ def read_distilbert(settings: ConfigSettings) -> ZooSpec:
     settings.require("sinusoidal_pos_embds", False)
     settings.require("pad_token_id", 0)
     settings.skip("dropout", "attention_dropout", "qa_dropout", "seq_classif_dropout", "tie_word_embeddings", "tie_weights_")
-    settings.skip("chunk_size_feed_forward")
     arguments = {
         "width": settings.read_int("dim", 768),
         "depth": settings.read_int("n_layers", 6),

@@ -15,6 +15,7 @@ def read_rwkv(settings: ConfigSettings) -> ZooSpec:
     settings.require("attention_hidden_size", width)
     settings.require("tie_word_embeddings", False)
     depth = settings.read_int("num_hidden_layers", 32)
+    hidden = settings.read_optional_int("intermediate_size")
     rescale = settings.read_count("rescale_every", 6)
     # The context is the length of a buffer of transformers' CUDA kernel.
     settings.skip("context_length", "max_position_embeddings", "pad_token_id")
@@ -22,7 +23,7 @@ def read_rwkv(settings: ConfigSettings) -> ZooSpec:
         "width": width,
         "depth": depth,
         "vocabulary": settings.read_int("vocab_size", 50_277),
-        "hidden": settings.read_optional_int("intermediate_size"),
+        "hidden": None if hidden == 4 * width else hidden,
         "eps": settings.read_number("layer_norm_epsilon", 1e-5),
         # With fewer layers, nothing is rescaled.
         "rescale": rescale if 0 < rescale <= depth else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..config_settings import ConfigSettings
+from ..config_settings import ConfigSettings, NotInZoo
 from ..weight_names import NameRules
 from ..zoo_spec import ZooSpec, format_arguments, zoo_family
 
@@ -19,8 +19,9 @@ def read_whisper(settings: ConfigSettings) -> ZooSpec:
         ("decoder_attention_heads", heads, 6),
         ("decoder_ffn_dim", hidden, 1536),
     ):
-        if settings.read_int(name, default) != value:
-            settings.require(name, value)
+        found = settings.read_int(name, default)
+        if found != value:
+            raise NotInZoo(f"`{name}` = {found}")
     settings.require("activation_function", "gelu")
     settings.require("scale_embedding", False)
     settings.require("tie_word_embeddings", True)
