@@ -2,6 +2,13 @@
 
 In: the name of a stage, and a spec. Out: the text of the stage's output, or the diagnostics that prevent it. Always: the stages are the
 tokens, the syntax tree, the graph, and one for each backend.
+
+    >>> from netc.analysis import Choice
+    >>> from netc.dsl.source import SourceFile
+    >>> print(emit_stage("tokens", lambda: (SourceFile("<text>", "input 3"), None), Choice())[0])
+    1:1      INPUT        'input'
+    1:7      NUMBER       '3'
+    1:8      $END         ''
 """
 
 from __future__ import annotations

@@ -1,4 +1,12 @@
-"""The exceptions of the Python API."""
+"""The exceptions of the Python API.
+
+>>> import netc
+>>> try:
+...     netc.compile("input 3 -> dens 2")
+... except netc.CompileError as error:
+...     [problem.message for problem in error.diagnostics]
+['unknown operator or block `dens`']
+"""
 
 from __future__ import annotations
 

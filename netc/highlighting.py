@@ -2,6 +2,9 @@
 
 In: a text. Out: tokens of Pygments, from the lexer of the language itself. Always: the tokens together are the text. Exactly the tokens
 that the language does not have, such as `'single quotes'`, are `Error`.
+
+    >>> [(str(kind), text) for kind, text in NetLexer().get_tokens("x -> relu") if text.strip()]
+    [('Token.Name', 'x'), ('Token.Operator', '->'), ('Token.Name.Builtin', 'relu')]
 """
 
 from __future__ import annotations

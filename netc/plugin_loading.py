@@ -2,6 +2,10 @@
 
 In: the name of a module, or the entry points of installed packages. Out: all of its operators in the registry, or a `PluginError` and none
 of them. Always: nothing that a spec names is imported.
+
+    >>> load_plugin("no_such_module")
+    Traceback (most recent call last):
+    netc.plugin_loading.PluginError: cannot load the plugin `no_such_module`: ModuleNotFoundError: No module named 'no_such_module'
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 In: a subject. Out: the job of a contender. Always: each word names a form of the same model with the same weights: `torch` runs its PyTorch
 module, `torch.onnx.export` exports this module and runs the file in ONNX Runtime.
+
+    >>> list(AGAINST)
+    ['torch', 'torch.compile', 'torch.onnx.export']
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 In: measurements. Out: rows with the same keys, whose numbers are seconds, bytes or counts, or lines of text. Always: ratios are to the
 first row.
+
+    >>> format_time(0.00123), format_time(2.5), compute_p95([float(n) for n in range(1, 101)])
+    ('1.23 ms', '2.5 s', 95.05)
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 In: rows, types and texts. Out: a piece of HTML with its own styles. Always: labels and names are text in it, never markup. It has no
 scripts and loads nothing. The time grows with the distinct stages, of which it shows at most `MAX_STAGES`.
+
+    >>> render_image("<svg/>", "a < b")[:40]
+    '<img alt="a &lt; b" src="data:image/svg+'
 """
 
 from __future__ import annotations

@@ -2,6 +2,19 @@
 
 In: a program. Out: its stages and totals as data, and as a table of plain text. Always: the time grows with the distinct stages, not with
 the number of repetitions. A number that depends on a symbolic dimension is a formula, in which rounded quotients have short names.
+
+    >>> import netc
+    >>> print(netc.compile("input 3 -> dense 4 relu -> dense 2").summary())
+    net     operator  result  parameters  FLOPs  activation bytes
+    input   input     [N, 3]
+    dense1  dense     [N, 4]          16     28                16
+    relu1   relu      [N, 4]           0      4                16
+    dense2  dense     [N, 2]          10     18                 8
+    <BLANKLINE>
+    parameters     26  (104 B with buffers)
+    FLOPs          50  (one sample, a multiply-add is two)
+    multiply-adds  20  (matrix products and convolutions only)
+    activations    40 B  (one sample, all results kept)
 """
 
 from __future__ import annotations

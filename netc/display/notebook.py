@@ -2,6 +2,10 @@
 
 In: IPython's shell, which gets one more magic command. Always: the compiled model is bound in the notebook's namespace, and displayed or
 trained. A frame of the notebook's own code is never hidden.
+
+    >>> options = read_options("small --dim T=128")
+    >>> options.name, options.dim
+    ('small', ['T=128'])
 """
 
 from __future__ import annotations

@@ -1,6 +1,13 @@
 """Format the tokens and the syntax tree of a source as text, one line for each.
 
 In: a source file. Out: the text, or None if the source has errors, and the diagnostics.
+
+    >>> from netc.dsl.source import SourceFile
+    >>> print(format_tokens(SourceFile("<text>", "x -> relu"))[0])
+    1:1      NAME         'x'
+    1:3      ARROW        '->'
+    1:6      NAME         'relu'
+    1:10     $END         ''
 """
 
 from __future__ import annotations

@@ -6,6 +6,16 @@ Always: labels are quoted, and characters with a meaning within quotes are escap
         n_0(["input"])
         n_1["dense1<br>dense 2"]
         n_0 -->|"[N, 3]"| n_1
+
+    >>> import netc
+    >>> from .picture_levels import make_picture
+    >>> print(make_mermaid(make_picture(netc.compile("input 3 -> dense 2 as fc").program).pages[0]))
+    flowchart TB
+        n_0(["input"])
+        n_1["fc<br>dense 2<br>8 parameters, 14 FLOPs"]
+        n_2(["output"])
+        n_0 -->|"[N, 3]"| n_1
+        n_1 -->|"[N, 2]"| n_2
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 A picture does not contain its font, so the reader's system chooses one. The widths are from DejaVu Sans and its bold, in thousandths of the
 font's size. It is wider than Helvetica, Arial, Roboto, Noto Sans, Segoe UI and Liberation Sans, so a text that fits in it fits in those.
+
+    >>> truncate_text("a rather long label", 10, 60), measure_width("ii", 10) < measure_width("WW", 10)
+    ('a rather l…', True)
 """
 
 from __future__ import annotations

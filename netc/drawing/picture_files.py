@@ -1,4 +1,11 @@
-"""Write a picture in the format that the ending of the file's name chooses."""
+"""Write a picture in the format that the ending of the file's name chooses.
+
+>>> sorted(FORMATS)
+['.dot', '.html', '.mmd', '.png', '.svg']
+>>> get_format("model.gif")
+Traceback (most recent call last):
+ValueError: `model.gif` is not a name for a picture: it ends neither in .svg, .html, .png, .mmd nor in .dot
+"""
 
 from __future__ import annotations
 

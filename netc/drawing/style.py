@@ -1,6 +1,9 @@
 """Choose colors: one for each kind of operator, in light and dark.
 
 In: the family of an operator, which is the name of the module that declares it. Out: the CSS class of its box, and a style sheet.
+
+    >>> get_kind("convolution"), get_kind("vision"), get_kind("no_such_family")
+    ('convolution', 'convolution', 'other')
 """
 
 from __future__ import annotations

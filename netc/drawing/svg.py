@@ -1,6 +1,11 @@
 """Render a page as SVG, without scripts, images or external files.
 
 Always: the result is well-formed XML whatever labels and names contain, because they are text in it, never markup.
+
+    >>> import netc
+    >>> from .picture_levels import make_picture
+    >>> render_svg(make_picture(netc.compile("input 3 -> dense 2 as fc").program).pages[0]).startswith("<svg")
+    True
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 In: labeled data that a predictor has opened, and an output of its signature. Out: class numbers, booleans or numbers `[samples, ...]`.
 Always: a target that training did not know is an `UnfitData` that names its line, never a new class.
+
+    >>> print(refuse_data("test.csv", "its target `kind` has the class `cow`, which training did not have"))
+    cannot read `test.csv`: its target `kind` has the class `cow`, which training did not have
 """
 
 from __future__ import annotations

@@ -1,6 +1,11 @@
 """Draw the plots of a report as SVG: curves in the unit square, and predicted against true values.
 
 In: points. Out: SVG elements for an HTML page. Always: texts are escaped; a plot needs no script, no font file and no network.
+
+    >>> line = [(0.0, 0.0), (1.0, 1.0)]
+    >>> svg = draw_unit_curves({"cat": line, "a < b": line}, "recall", "precision")
+    >>> svg.startswith("<svg"), "a < b" in svg, "a &lt; b" in svg
+    (True, False, True)
 """
 
 from __future__ import annotations

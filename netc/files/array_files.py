@@ -2,6 +2,9 @@
 
 In: a path, and a function that reads it. Out: arrays, or an `UnreadableArrays` whose message is a sentence. Always: nothing in a file is
 executed.
+
+    >>> make_member_name("encoder.weight"), make_member_name("/layer/out")
+    ('encoder.weight', '%2Flayer%2Fout')
 """
 
 from __future__ import annotations

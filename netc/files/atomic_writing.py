@@ -3,6 +3,12 @@
 In: a path, and content or a function that writes it. Out: the file and the files that it refers to, or an `OSError` whose `filename` is the
 caller's path. Always: the previous content stays until all of the new content is on the disk, and nothing half-written remains. SIGTERM and
 SIGHUP end the process only then. The temporary folder of a killed process is removed by the next process that writes to the same folder.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_bytes(os.path.join(folder, "a.txt"), b"whole")
+    ...     os.listdir(folder)
+    ['a.txt']
 """
 
 from __future__ import annotations

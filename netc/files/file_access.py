@@ -3,6 +3,9 @@
 In: a path with its links resolved. Out: the reason why it is forbidden, or nothing. Always: an allowed file is in a folder that the caller
 allowed, and is not one of the kernel's. A file of a `use` is named `.net`. The answer does not depend on whether the file exists, so a
 spec cannot find out which files there are.
+
+    >>> explain_forbidden_use("/models/lib.net", ["/models"]), explain_forbidden_use("/etc/passwd", ["/models"])
+    ('', 'only `.net` files can be used')
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The errors of files that cannot be read, and of files without a model."""
+"""The errors of files that cannot be read, and of files without a model.
+
+>>> MissingFile("modle.net", ("model.net",)).format_help()
+('did you mean `model.net`?',)
+"""
 
 from __future__ import annotations
 

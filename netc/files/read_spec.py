@@ -1,6 +1,10 @@
 """Read the spec that a command or a function names: a file, or a spec that is part of netc.
 
 In: a path or a bare name. Out: the text, and the path of the file. Always: a file of that name comes first.
+
+    >>> source, path = read_spec("resnet18")
+    >>> path.endswith("resnet.net"), source.model
+    (True, 'resnet18')
 """
 
 from __future__ import annotations

@@ -2,6 +2,12 @@
 
 In: the content of a file. Out: its arrays by name. Always: nothing in the file is executed. A damaged file is a ValueError that completes
 the sentence "cannot use `path`: ...". NumPy is not imported, since `netc check` does without it.
+
+    >>> import numpy as np
+    >>> from safetensors.numpy import save
+    >>> array = parse_arrays(save({"index": np.array([[0, 1]])}), "tables.safetensors")["index"]
+    >>> array.dtype, array.shape
+    (int64, (1, 2))
 """
 
 from __future__ import annotations

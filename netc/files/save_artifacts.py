@@ -1,4 +1,11 @@
-"""Save the artifacts of backends to files. The ending of the name chooses the backend."""
+"""Save the artifacts of backends to files. The ending of the name chooses the backend.
+
+>>> require_backend("model.onnx").title
+'ONNX'
+>>> require_backend("model.txt")
+Traceback (most recent call last):
+netc.compiler.backends.backend.WrongOutput: the name of the output, `model.txt`, ends neither in `.py` nor in `.onnx` nor in `.net`
+"""
 
 from __future__ import annotations
 

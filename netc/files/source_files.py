@@ -1,6 +1,12 @@
 """Read the texts of specs.
 
 In: a path, or bytes. Out: a `SourceFile`, or an `Unreadable` with a diagnostic. Always: a text is UTF-8, has no NUL, and is at most 64 MiB.
+
+    >>> decode_source(bytes([0xEF, 0xBB, 0xBF]) + b"input 3 -> relu", "a.net").text
+    'input 3 -> relu'
+    >>> decode_source(bytes([0xFF]), "a.net")
+    Traceback (most recent call last):
+    netc.files.source_files.Unreadable: cannot read `a.net`: it is not UTF-8
 """
 
 from __future__ import annotations

@@ -1,4 +1,12 @@
-"""Hash a spec: equal for equal texts, choices and used files. The metadata of ONNX models has the hash."""
+"""Hash a spec: equal for equal texts, choices and used files. The metadata of ONNX models has the hash.
+
+>>> from netc.analysis import Choice, analyze
+>>> from netc.dsl.source import SourceFile
+>>> texts = ("input 3 -> relu", "input 3 -> relu", "input 3 -> tanh")
+>>> a, b, c = (hash_spec(analyze(SourceFile("a.net", text), Choice()), Choice()) for text in texts)
+>>> a == b, a == c
+(True, False)
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,10 @@
 
 In: a path as it is in the spec, and the spec's file. Out: the text or the array, or `CannotLoad`. Always: the file is in a folder that the
 caller allowed. One file is one `SourceFile`, however its path is written, so a block has one identity.
+
+    >>> import netc
+    >>> list(netc.compile('use "std/convolution.net": conv_norm; input 3x8x8 -> conv_norm 8').parameters)[:2]
+    ['conv_norm1.0.weight', 'conv_norm1.1.weight']
 """
 
 from __future__ import annotations

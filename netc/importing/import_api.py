@@ -2,6 +2,11 @@
 
 In: a module with example inputs, or the path of an ONNX file. Out: a `Model`, whose `spec()` is the text. Raises `ImportFailed` for parts
 without a counterpart, and `NotProved` if the imported model does not agree with the original.
+
+    >>> import torch
+    >>> module = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU())
+    >>> from_torch(module, torch.zeros(2, 3)).outputs
+    {'output': TensorType([N, 4])}
 """
 
 from __future__ import annotations

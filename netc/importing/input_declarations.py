@@ -2,6 +2,10 @@
 
 In: texts. Out: types by name, and example arrays. Always: two symbolic dimensions have different sizes, and a batch has two samples,
 because torch.export specializes on a size of 1, and takes two equal sizes for one.
+
+    >>> declared = parse_inputs(["tokens=[T] int64", "3x8x8"])
+    >>> declared.names, declared.types
+    (('tokens', None), [TensorType(int64 [N, T]), TensorType([N, 3, 8, 8])])
 """
 
 from __future__ import annotations

@@ -3,6 +3,13 @@
 In: the path of a file. Out: an `ImportedSource`, the spec that it becomes, or an `Unreadable` that lists everything without a counterpart.
 Always: the text is not compared with the file; `netc import` does that. Nothing of a file is executed. So `.pt2` files, which PyTorch
 unpickles, are not read here.
+
+    >>> import netc
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     netc.compile("x = input 3; x -> dense 2 as fc").save(f"{folder}/tiny.onnx")
+    ...     read_model_file(f"{folder}/tiny.onnx").text.splitlines()[2:]
+    ['x = input 3', 'x -> dense 2 as fc']
 """
 
 from __future__ import annotations

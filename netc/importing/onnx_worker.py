@@ -4,6 +4,9 @@ In: on standard input, messages of a line of JSON and the bytes that it announce
 the next model. Out: on standard output, a message for each. Always: it imports nothing of netc, so that it starts quickly, and ends when
 its input ends. The worker forks itself for each model, so that no model finds memory that another one damaged. If that process crashes, the
 worker ends in the same way. Where a fork is not safe, the worker runs one model.
+
+    >>> get_dtype("float32").itemsize, get_dtype("bfloat16").itemsize
+    (4, 2)
 """
 
 from __future__ import annotations

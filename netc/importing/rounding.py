@@ -5,6 +5,10 @@ loses digits of `1 + tanh(x)` inside. The method is Monte Carlo arithmetic (Stot
 
 In: the float64 results of an operator. Out: the same numbers, each rounded to one of the two nearest float32 numbers, up or down at random.
 Always: a number that float32 can hold stays as it is, so copies, maxima and integers are exact, as they are in float32.
+
+    >>> rounded = round_at_random(np.full(100, 1 + 2**-40), np.random.default_rng(0))
+    >>> {*rounded.tolist()} == {1.0, 1 + 2**-23}
+    True
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 In: a program, weights or a seed. Out: a `BackendInput`. Always: the arguments are checked at once. Weights are opened or drawn only when a
 backend needs them, and each tensor is read only when the backend reads it, so a model may be larger than the memory.
+
+    >>> import netc
+    >>> made = make_backend_input(netc.compile("input 3 -> dense 2 as fc").program, None, seed=0)
+    >>> made.open_arrays()["fc.weight"].shape
+    (2, 3)
 """
 
 from __future__ import annotations

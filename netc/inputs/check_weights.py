@@ -2,6 +2,13 @@
 
 In: a checked program and a checkpoint. Out: diagnostics, none if it fits. Always: only headers are read, so the time does not depend on the
 size of the weights. Files from PyTorch before version 1.6, which have no header, are the exception.
+
+    >>> import netc
+    >>> import numpy as np
+    >>> program = netc.compile("input 3 -> dense 2 bias=false as fc").program
+    >>> (problem,) = check_fit(program, netc.Checkpoint({"fc.weight": np.zeros((2, 4))}))
+    >>> problem.message, problem.notes
+    ('the weights do not match the model: 1 not fitting', ('not fitting: `fc.weight` has the shape [2, 4], needed is [2, 3]',))
 """
 
 from __future__ import annotations

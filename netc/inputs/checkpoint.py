@@ -1,6 +1,9 @@
 """Describe the weights of a model: their paths, and the part of them to load.
 
 In: paths or a mapping, patterns, a prefix. Out: a `Checkpoint`. Always: its arguments are checked at once, and nothing is read.
+
+    >>> Checkpoint("model.safetensors", strip_prefix="encoder.").strip_prefix, to_checkpoint(None)
+    ('encoder.', None)
 """
 
 from __future__ import annotations

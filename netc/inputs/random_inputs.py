@@ -2,6 +2,10 @@
 
 In: the types of its inputs. Out: arrays of these types, whose symbolic dimensions have sizes that satisfy every `where`. Always: the same
 seed gives the same arrays. Floating-point numbers are normally distributed. Integers are 0 or 1, which are valid in any vocabulary.
+
+    >>> import netc
+    >>> choose_input_shapes(netc.compile("a = input [S, 3]; b = input [T, 3] where S == 2 * T; out a, b").program)
+    {'a': (1, 16, 3), 'b': (1, 8, 3)}
 """
 
 from __future__ import annotations

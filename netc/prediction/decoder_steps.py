@@ -2,6 +2,11 @@
 
 In: a model whose input is tokens `[N, T]` and one of whose outputs is scores `[N, T, vocabulary]`. Out: a `Decoder`. Always: the scores are
 the ones of the complete model. A model that looks ahead is a `CompileError` at the operator: it cannot predict a token from earlier ones.
+
+    >>> import netc
+    >>> model = netc.compile("tokens = input [T] int64 where T <= 16; tokens -> embedding 10 4 -> dense 10")
+    >>> find_decoder_ports(model)
+    DecoderPorts(input='tokens', output='output', dimension='T', vocabulary=10, context=16)
 """
 
 from __future__ import annotations

@@ -6,6 +6,10 @@ signature holds names and numbers only, reading one never runs code, and one tha
 
 For example, the output `scores` of a section with `loss = (scores, species) -> cross_entropy` has the task `classes`, the target
 `species`, and the names of the species in the order of their numbers.
+
+    >>> signature_from_json({"inputs": 3})
+    Traceback (most recent call last):
+    netc.prediction.model_signature.SignatureDamaged: 'format'
 """
 
 from __future__ import annotations

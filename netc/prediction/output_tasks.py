@@ -6,6 +6,13 @@ operators that are known to keep or to change it; any other output is numbers un
 For example, with `loss = (scores, kind) -> cross_entropy`, the output `scores` has a score for each class, and a second output
 `scores -> softmax axis=1` has the probabilities. With `loss = (guess, (price - 200_000) / 40_000) -> mse_loss`, the price is
 `guess * 40_000 + 200_000`.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> section = "kind = input [] int64; loss = (scores, kind) -> cross_entropy; optimizer sgd"
+    >>> training = analyze_training(SourceFile("<text>", f"scores = input 4 -> dense 3; train {{ {section} }}"), Choice()).training
+    >>> [(output.name, output.task, output.target) for output in find_output_tasks(training)]
+    [('scores', 'classes', 'kind')]
 """
 
 from __future__ import annotations

@@ -5,6 +5,11 @@ Always: only one batch is in memory; in a CSV, the cells of a CSV file are copie
 
 A JSON file is a list of records. An `.npz` file has the predicted columns and the raw outputs as arrays, which may have any
 shape, such as a class for each pixel.
+
+    >>> list_json([1.5, float("nan"), True])
+    [1.5, None, True]
+    >>> get_ending("predictions.CSV")
+    '.csv'
 """
 
 from __future__ import annotations

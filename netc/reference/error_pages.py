@@ -1,4 +1,8 @@
-"""Read the pages that explain errors and warnings, one for each code: docs/errors/CODE.md, which ships with netc."""
+"""Read the pages that explain errors and warnings, one for each code: docs/errors/CODE.md, which ships with netc.
+
+>>> "unknown-operator" in list_codes(), read_page("unknown-operator").splitlines()[0]
+(True, '# unknown-operator')
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,10 @@
 
 In: the registry of operators. Out: text. Always: nothing here is kept by hand. If a sentence is missing, it is missing from an operator's
 class.
+
+    >>> from netc.compiler.ops.operator import Operator
+    >>> format_signature(Operator.registry["dense"])
+    'dense units bias=true init=... bias_init=...'
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 In: a word, or the path of a file of the library. Out: Markdown, or None if there is no such page. Always: the page of the library has the
 comments of its files, so it has no text of its own that could become outdated.
+
+    >>> list_library_files()[:2], "repeat" in read_word_pages()
+    (['std/attention.net', 'std/convolution.net'], True)
 """
 
 from __future__ import annotations

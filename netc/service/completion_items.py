@@ -3,6 +3,13 @@
 In: a checked text and an offset. Out: `Suggestion`s, most likely first. Always: the tokens before the offset decide which kind of word is
 needed, and the tree decides which names are visible. So a text that does not parse has suggestions too, as most texts do while they are
 typed.
+
+    >>> from .workspace import Workspace
+    >>> workspace = Workspace()
+    >>> workspace.open_text("/a.net", "input 3 -> layer_")
+    >>> suggestions = find_completions(workspace.check_text("/a.net"), 17)
+    >>> [suggestion.label for suggestion in suggestions if suggestion.label.startswith("layer_")]
+    ['layer_norm']
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 In: a text, its tree and its diagnostics. Out: a `Correction`. Always: the edits of one error are applied together or not at all, and edits
 never overlap. An error without an edit stays, with one exception: if the operands of an operation such as a sum do not fit, the second one
 is dropped, because the result usually has the shape of the first.
+
+    >>> from netc.analysis import Choice, analyze
+    >>> from netc.dsl.parser import parse_source
+    >>> source = SourceFile("a.net", "input 3 -> dropout 0,5 -> dense 2")
+    >>> correct_text(source, parse_source(source)[0], analyze(source, Choice()).diagnostics).text
+    'input 3 -> dropout 0.5 -> dense 2'
 """
 
 from __future__ import annotations

@@ -2,6 +2,12 @@
 
 In: a checked text. Out: `EditorDiagnostic` records by the real path of their file; the text itself always has a list. Always: a problem
 inside a file that the text uses is shown there, and also in the text, at the use that led to it.
+
+    >>> from .workspace import Workspace
+    >>> workspace = Workspace()
+    >>> workspace.open_text("/a.net", "input 3 -> dens 4")
+    >>> [(path, problem.diagnostic.code) for path, (problem,) in group_diagnostics(workspace.check_text("/a.net")).items()]
+    [('/a.net', 'unknown-operator')]
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Read the comment above a definition, which hover and completion show."""
+r"""Read the comment above a definition, which hover and completion show.
+
+>>> from netc.dsl.source import SourceFile
+>>> text = "# A residual layer,\n# without a bias.\nblock layer { relu }"
+>>> read_doc_comment(Span(SourceFile("a.net", text), text.index("layer {"), len(text)))
+'A residual layer, without a bias.'
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,12 @@
 """The outline and the folding ranges of a text.
 
 In: a checked text. Out: `Symbol`s, nested as their definitions are; `Fold`s as ranges of offsets.
+
+    >>> from .workspace import Workspace
+    >>> workspace = Workspace()
+    >>> workspace.open_text("/a.net", "block layer { relu }; model tiny { input 3 -> layer }")
+    >>> [(symbol.kind, symbol.name.text) for symbol in list_symbols(workspace.check_text("/a.net"))]
+    [('block', 'layer'), ('model', 'tiny')]
 """
 
 from __future__ import annotations

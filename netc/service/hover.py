@@ -3,6 +3,12 @@
 In: a checked text and an offset. Out: a `Hover` with its span, or None. For an operator, the hover has the types at this stage and the
 operator's page; for a name, its values and its definition; for a word of the language, its page; for a dimension, its bounds. Text that the
 shown model does not evaluate, such as a library's, has pages and definitions, but no types and values.
+
+    >>> from .workspace import Workspace
+    >>> workspace = Workspace()
+    >>> workspace.open_text("/a.net", "x = input 3; y = x -> dense 4; y -> relu")
+    >>> make_hover(workspace.check_text("/a.net"), 31).text.splitlines()[1]
+    'tensor y [N, 4]'
 """
 
 from __future__ import annotations

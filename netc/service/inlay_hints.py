@@ -3,6 +3,12 @@
 In: a checked text and a range of offsets. Out: `Hint`s in the order of the text, at most one for each line: the result of the outermost
 stage that ends there. Always: if an error makes a shape unknown, the hint shows the shape after the corrections that the help suggests,
 marked with `?`.
+
+    >>> from .workspace import Workspace
+    >>> workspace = Workspace()
+    >>> workspace.open_text("/a.net", "input 3 -> dense 4")
+    >>> [hint.text for hint in list_hints(workspace.check_text("/a.net"))]
+    ['# [N, 4]']
 """
 
 from __future__ import annotations

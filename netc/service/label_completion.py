@@ -1,4 +1,11 @@
-"""List labels and the parameters of labeled stages, for completion."""
+"""List labels and the parameters of labeled stages, for completion.
+
+>>> from .workspace import Workspace
+>>> workspace = Workspace()
+>>> workspace.open_text("/a.net", "input 3 -> dense 3 as first -> dense 3 tie=")
+>>> list_labels(workspace.check_text("/a.net"), 43)
+['first']
+"""
 
 from __future__ import annotations
 

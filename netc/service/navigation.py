@@ -2,6 +2,15 @@
 
 In: a checked text and an offset. Out: spans, also in other files, whose names are their real paths; for a rename, edits, or a
 `RenameRefused` with the reason. Always: after a rename, each name refers to the same definition as before, and there is no new error.
+
+    >>> from .workspace import Workspace
+    >>> workspace = Workspace()
+    >>> workspace.open_text("/a.net", "x = input 3; x -> relu")
+    >>> checked = workspace.check_text("/a.net")
+    >>> find_definition(checked, 13), [str(span) for span in find_references(workspace, checked, 13)]
+    (/a.net:1:1, ['/a.net:1:1', '/a.net:1:14'])
+    >>> [edit.text for edit in make_rename(workspace, checked, 13, "image")]
+    ['image', 'image']
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 In: a checked text and the context of an offset. Out: a scope. Always: if a bracket is missing, the tree may have lost the block around the
 offset. So the text up to the current statement is parsed again with its brackets closed, and the deeper of the two scopes is used.
+
+    >>> from .context import find_context
+    >>> from .workspace import Workspace
+    >>> workspace, text = Workspace(), "block layer(width) { in -> dense (wi"
+    >>> workspace.open_text("/a.net", text)
+    >>> sorted(find_scope(workspace.check_text("/a.net"), find_context(text, len(text))).visible_names(len(text)))
+    ['layer', 'width']
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 In: a checked text and an offset. Out: a `Signature` with the next argument, or None outside of a stage. Always: it works in a text that
 does not parse.
+
+    >>> from .workspace import Workspace
+    >>> workspace = Workspace()
+    >>> workspace.open_text("/a.net", "input 3x8x8 -> conv 16 ")
+    >>> signature = find_signature(workspace.check_text("/a.net"), 23)
+    >>> signature.label, signature.active
+    ('conv channels kernel stride=1 groups=1 bias=true dilation=1 padding=0 padding_mode=zeros init=... bias_init=...', 1)
 """
 
 from __future__ import annotations

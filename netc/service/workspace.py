@@ -2,6 +2,12 @@
 
 In: paths, and the texts of the open ones. Out: a `CheckedText` for each, the same object until its text, or the text of a file that it
 uses, changes. Always: an open text replaces its file, also for texts that use it.
+
+    >>> workspace = Workspace()
+    >>> workspace.open_text("/a.net", "input 3 -> dens 4")
+    >>> checked = workspace.check_text("/a.net")
+    >>> [problem.message for problem in checked.collect_diagnostics()], workspace.check_text("/a.net") is checked
+    (['unknown operator or block `dens`'], True)
 """
 
 from __future__ import annotations

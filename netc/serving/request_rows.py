@@ -5,6 +5,12 @@ opens like any other data. Always: cells mean the same as in a table of `netc pr
 What is no cell, no array and no image is a `RequestRefused` that names the row and the column.
 
 For example, `[{"width": 5.1, "species": "oak", "pixels": [[0, 1], [1, 0]]}]` is one row with a number, a text and an array.
+
+    >>> list_rows({"width": 5.1}, 10)
+    [{'width': 5.1}]
+    >>> list_rows([], 10)
+    Traceback (most recent call last):
+    netc.serving.request_refused.RequestRefused: the list has no rows
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 In: a served model and an address. Out: nothing; the function returns after SIGTERM or SIGINT. Always: every request that arrived before the
 signal is answered, and so is every request on a connection that was open or waited to be accepted. Therefore the server goes on for a
 moment after the signal. It says that it is not ready, and closes each connection with its next answer. A second signal ends it at once.
+
+    >>> format_address("127.0.0.1", 8000), format_address("::1", 8000)
+    ('http://127.0.0.1:8000', 'http://[::1]:8000')
 """
 
 from __future__ import annotations

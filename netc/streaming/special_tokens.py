@@ -1,6 +1,9 @@
 """Read which tokens begin, end and pad a text.
 
 In: the paths of weights. Out: the tokens by the names of transformers. Always: a file that is missing or damaged says nothing.
+
+    >>> list_end_tokens({"eos_token_id": [2, 3]}), list_end_tokens({})
+    ([2, 3], [])
 """
 
 from __future__ import annotations

@@ -2,6 +2,15 @@
 
 In: the paths of texts, and the size of the vocabulary. Out: the `tokenizer.json`. Always: the vocabulary has all 256 bytes, so every text
 has tokens, and the token `<|endoftext|>` with the number 0.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "a.txt")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write("the cat, the dog, the cow " * 20)
+    ...     tokenizer, size = train_tokenizer([path], 270)
+    >>> size
+    268
 """
 
 from __future__ import annotations

@@ -4,6 +4,10 @@ In: the settings, and the inputs that are read from data. Out: `Augmentation`s a
 imported, so transform_options.py checks the transforms themselves.
 
 `augment random_crop 32 padding=4` is for the only input of images; `augment horizontal_flip image mask` flips both inputs, or neither.
+
+    >>> from netc.compiler.types.tensor_types import DTYPES
+    >>> find_kind(TensorType(DTYPES["uint8"], (32, 3, 8, 8))), find_kind(TensorType(DTYPES["float32"], (32, 3)))
+    (<InputKind.IMAGE: 'Image'>, None)
 """
 
 from __future__ import annotations

@@ -4,6 +4,15 @@ In: a section and its settings, such as `balance kind weight=weights`. Out: a `B
 PyTorch is not imported, because `netc check` reads the settings too.
 
 `weight` has a number for each class of an integer target, `pos_weight` has the number of negative targets for each positive one.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> section = "loss = (s, kind) -> cross_entropy weight=w; optimizer sgd; balance kind weight=w"
+    >>> text = f"s = input 4 -> dense 3; train {{ kind = input [] int64; w = input [3] batch=false; {section} }}"
+    >>> training = analyze_training(SourceFile("<text>", text), Choice()).training
+    >>> (rule,), _ = read_balances(training, [setting for setting in training.settings if setting.word == "balance"], set())
+    >>> rule.input, rule.kind, rule.target, rule.shape
+    ('w', 'weight', 'kind', (3,))
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 In: a section, its `keep` settings and its measures. Out: a `KeepRule`, and problems. Always: without `min` or `max`, the name of the metric
 decides.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> section = "t = input 1; loss = (y, t) -> mse_loss; metric accuracy = loss; optimizer sgd; keep best accuracy"
+    >>> training = analyze_training(SourceFile("<text>", f"y = input 3 -> dense 1; train {{ {section} }}"), Choice()).training
+    >>> read_keep(training, [setting for setting in training.settings if setting.word == "keep"], ())[0]
+    KeepRule(metric='accuracy', higher=True)
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 In: an objective, a batch, and the error that PyTorch raised for it, such as an index outside of an axis. Out: the stage, with its span in
 the spec. Always: the graphs are evaluated from the outermost one inwards, each up to the stage that fails; nothing is changed.
+
+    >>> is_lost_process_error(RuntimeError("Connection closed by peer [127.0.0.1]:29500"))
+    True
+    >>> is_machine_error(RuntimeError("index 5 is out of bounds for dimension 0 with size 3"))
+    False
 """
 
 from __future__ import annotations

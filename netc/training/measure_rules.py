@@ -2,6 +2,9 @@
 
 In: a section and its `measure` settings, such as `measure f1 average=micro`. Out: a `MeasureRule` for each, or problems. Always: neither
 PyTorch nor scikit-learn is imported, because `netc check` reads the settings too.
+
+    >>> MEASURES["f1"].options, FOREIGN_MEASURES["f1_score"]
+    (('average',), 'f1')
 """
 
 from __future__ import annotations

@@ -1,6 +1,10 @@
 """Mixed precision by torch.amp: operators compute in a 16-bit type; parameters and sums stay float32.
 
 In: `fp32`, `bf16` or `fp16`. Out: a `Precision`. Always: with `fp16` the loss is scaled, and a step whose gradient overflows is skipped.
+
+    >>> product = Precision("bf16", torch.device("cpu")).wrap_forward(torch.matmul)
+    >>> product(torch.zeros(2, 3), torch.zeros(3, 4)).dtype
+    torch.bfloat16
 """
 
 from __future__ import annotations

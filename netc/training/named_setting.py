@@ -1,4 +1,10 @@
-"""A setting that names a class, such as `optimizer adamw lr=1e-3` and `augment random_crop 32 padding=4`, with its arguments."""
+"""A setting that names a class, such as `optimizer adamw lr=1e-3` and `augment random_crop 32 padding=4`, with its arguments.
+
+>>> from netc.dsl.source import SourceFile
+>>> span = Span(SourceFile("<text>", "optimizer adamw lr=1e-3"), 10, 15)
+>>> NamedSetting("adamw", span, (), (SettingArgument("lr", 1e-3, span, span),)).values
+{'lr': 0.001}
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,10 @@
 
 In: a `Recipe`. Out: diagnostics at the spans of the settings. Always: the installed PyTorch decides. Names and arguments come from its
 classes and their signatures; its constructors judge the values, called with a parameter of four numbers.
+
+    >>> import torch
+    >>> find_refusal(lambda arguments: torch.optim.SGD([torch.zeros(4)], **arguments), {"lr": -1.0})
+    'invalid learning rate: -1.0'
 """
 
 from __future__ import annotations

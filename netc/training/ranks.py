@@ -2,6 +2,9 @@
 
 In: the environment variables of torchrun, and the requested device. Out: `Ranks`. Always: a single process does not communicate and does
 not initialize `torch.distributed`.
+
+    >>> is_first(), world_size()
+    (True, 1)
 """
 
 from __future__ import annotations

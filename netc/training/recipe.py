@@ -2,6 +2,13 @@
 
 In: the evaluated `Setting`s. Out: a `Recipe` with defaults, and a list of diagnostics. Always: PyTorch is not imported, because `netc
 check` reads recipes too; optimizer_options.py checks the names and options of optimizers and schedules.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> text = "y = input 3 -> dense 1; train { t = input 1; loss = (y, t) -> mse_loss; optimizer sgd lr=0.1; epochs 3 }"
+    >>> recipe, problems = read_recipe(analyze_training(SourceFile("<text>", text), Choice()).training)
+    >>> recipe.epochs, recipe.optimizer.name, recipe.batch
+    (3, 'sgd', 32)
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@ checkpointing recomputes each of them.
 
 In: a module. Out: modules inside it in order, none within another. Always: a block has parameters, and is a member of a list or sequence
 with another member of the same class.
+
+    >>> layers = nn.ModuleList([nn.Linear(3, 3), nn.Linear(3, 3)])
+    >>> find_repeated_blocks(nn.ModuleDict({"layers": layers, "head": nn.Linear(3, 1)}))
+    [Linear(in_features=3, out_features=3, bias=True), Linear(in_features=3, out_features=3, bias=True)]
 """
 
 from __future__ import annotations

@@ -2,6 +2,15 @@
 
 In: a recipe, and the indices of the samples. Out: indices. Always: the section's file computes them, so the checks see the same samples as
 the run.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> from .recipe import read_recipe
+    >>> text = "y = input 3 -> dense 1; train { t = input 1; loss = (y, t) -> mse_loss; optimizer sgd }"
+    >>> recipe, _ = read_recipe(analyze_training(SourceFile("<text>", text), Choice()).training)
+    >>> training, validation = split_indices(recipe, 10, 0.2)
+    >>> len(training), len(validation), sorted({*training, *validation}) == list(range(10))
+    (8, 2, True)
 """
 
 from __future__ import annotations

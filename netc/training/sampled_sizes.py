@@ -25,7 +25,7 @@ def _evaluate_size(name: str, size: int | SymDim, sizes: Mapping[str, int]) -> i
         return size
     unknown = sorted(free_symbols(size) - sizes.keys())
     if unknown:
-        raise ValueError(f"the size `{unknown[0]}` of `{name}` is that of no input that the data give")
+        raise ValueError(f"no input from the data has an axis of size `{unknown[0]}`, which `{name}` needs")
     return int(evaluate_dim(size, sizes))
 
 

@@ -2,6 +2,9 @@
 
 In: the path of a folder. Out: a `ModelFolder`. Raises `FolderRefused` if the folder is incomplete or needs code of its own. Always: only
 `config.json` is read, and nothing is executed.
+
+    >>> list_names(["fc", "head"]), list_names(["a", "b", "c", "d", "e", "f"])
+    ('`fc`, `head`', '`a`, `b`, `c`, `d`, `e` and 1 other')
 """
 
 from __future__ import annotations
@@ -108,4 +111,5 @@ def read_json_object(path: str) -> dict[str, Any] | None:
 def list_names(names: Sequence[str]) -> str:
     """List the first names for a message, and the number of the others."""
     shown = ", ".join(f"`{name}`" for name in names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} others" if len(names) > _SHOWN else shown
+    others = len(names) - _SHOWN
+    return f"{shown} and {others} other{'s' if others > 1 else ''}" if others > 0 else shown

@@ -5,6 +5,10 @@ Always: a tensor is left out only if a rule says so, or if the spec has no part 
 
 Checkpoints have other names for three reasons: transformers has renamed layers since (`LayerNorm.gamma`), the class that wrote the
 checkpoint had its base model under a name (`bert.encoder`) or was the base model itself, and some layers are stored in parts.
+
+    >>> rules = NameRules("bert.", ("bert.",))
+    >>> list(map_tensors({"encoder.0.weight": None}, ["bert.encoder.0.weight"], rules).tensors)
+    ['bert.encoder.0.weight']
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 In: opened data and a column. Out: names, or nothing if the data only has numbers. Always: the names come from the categories or the two
 words of a column of text, from the folders of images, or from the features of a Hugging Face data set.
+
+    >>> from .sklearn import open_sklearn
+    >>> find_class_names(open_sklearn("iris"), "target")
+    ('setosa', 'versicolor', 'virginica')
 """
 
 from __future__ import annotations

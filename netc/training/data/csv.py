@@ -8,6 +8,10 @@ line; in a column of numbers, an empty cell and words such as `NA` are NaN. For 
     2,
 
 has the columns `width` (int64) and `price` (float64: 2.5 and NaN).
+
+    >>> source = read_cells(["width", "price"], [["3", "2.5"], ["4", ""]])
+    >>> source.read(("width", "price"), np.array([0, 1]))["price"].tolist()
+    [2.5, nan]
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 In: a path. Out: the path, or a `DataError`. Always: a FIFO or a device is never opened, because reading one may block forever; a file that
 would not fit into memory is not read.
+
+    >>> check_regular_file("missing.csv")
+    Traceback (most recent call last):
+    netc.training.data.data_source.DataError: there is no such file or folder
+    >>> check_regular_file(".")
+    Traceback (most recent call last):
+    netc.training.data.data_source.DataError: it is a folder, and a file is needed
 """
 
 from __future__ import annotations

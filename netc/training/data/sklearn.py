@@ -1,4 +1,9 @@
-"""The small datasets that the scikit-learn package contains. Nothing is downloaded."""
+"""The small datasets that the scikit-learn package contains. Nothing is downloaded.
+
+>>> source = open_sklearn("iris")
+>>> len(source), source.columns["features"].shape
+(150, (4,))
+"""
 
 from __future__ import annotations
 

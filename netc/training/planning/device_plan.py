@@ -7,6 +7,10 @@ FSDP keeps its share of parameters, gradients and optimizer state. In addition, 
 the type of the activations, and keeps the full gradients of a block until they are summed. Parameters outside the repeated blocks stay
 gathered. Tensor parallelism divides the parameters of the split layers; that it divides all activations too is assumed, so the result is
 a lower bound.
+
+    >>> check_groups(8, 3)
+    Traceback (most recent call last):
+    ValueError: 8 devices cannot be divided into groups of 3
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 Always: memory is in bytes (10**9, not 2**30), rates are in operations and bytes per second, without sparsity. A link's rate is what one
 device sends in one direction.
+
+    >>> list(DEVICES)[:3], DEVICES["h100"].memory // GB
+    (['b200', 'h200', 'h100'], 80)
 """
 
 from __future__ import annotations

@@ -13,6 +13,13 @@ functions; names and strings of the spec become literals in it, never code.
     class_weights.py        emits the function that computes weights of classes
     sampled_inputs.py       emits the function that draws inputs
     printed_transforms.py   emits the transforms of `augment`
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> text = "y = input 3 -> dense 1; train { t = input 1; loss = (y, t) -> mse_loss; optimizer sgd lr=0.1 }"
+    >>> source = emit_training_file(analyze_training(SourceFile("<text>", text), Choice()).training)
+    >>> [line.strip() for line in source.splitlines() if "mse_loss" in line or "nn.Linear" in line]
+    ['self.dense1 = nn.Linear(3, 1)', 'return F.mse_loss(y, t, reduction="sum")']
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Emit expressions for the columns of a batch and for their sizes."""
+"""Emit expressions for the columns of a batch and for their sizes.
+
+>>> import netc
+>>> inputs = netc.compile("x = input [T, 3]; x -> relu").program.main.inputs
+>>> emit_column(inputs[0]), emit_size(inputs, "T")
+('batch["x"]', 'batch["x"].shape[1]')
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,15 @@
 
 In: a recipe that has been checked. Out: texts. Always: `netc train` constructs the same classes with the same arguments, because it
 executes these functions.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> from netc.training.recipe import read_recipe
+    >>> text = "y = input 3 -> dense 1; train { t = input 1; loss = (y, t) -> mse_loss; optimizer sgd lr=0.1 }"
+    >>> recipe, _ = read_recipe(analyze_training(SourceFile("<text>", text), Choice()).training)
+    >>> print(emit_optimizer(recipe, {})[0])
+    def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
+        return torch.optim.SGD(model.parameters(), lr=0.1)
 """
 
 from __future__ import annotations

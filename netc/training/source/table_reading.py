@@ -3,6 +3,9 @@
 In: the inputs, their columns, and the rules of the section. Out: the functions of the file, and expressions for the columns. Always: the
 file gives the numbers of `netc train`, or it raises an error: numbers that have texts among them are no categories, and an empty cell is
 no number, unless a rule of the section says so.
+
+    >>> emit_options({"separator": ";", "header": False})
+    ', separator=";", header=False'
 """
 
 from __future__ import annotations

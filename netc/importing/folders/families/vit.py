@@ -1,4 +1,9 @@
-"""Vision transformers that classify, by specs/vision/vit_transformers.net."""
+"""Vision transformers that classify, by specs/vision/vit_transformers.net.
+
+>>> from netc.importing.folders.config_settings import ConfigSettings
+>>> read_class_count(ConfigSettings({"id2label": {"0": "cat", "1": "dog", "2": "cow"}}))
+3
+"""
 
 from __future__ import annotations
 
