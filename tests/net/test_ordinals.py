@@ -10,6 +10,7 @@ from netc.compiler.backends.net.spec_source import write_program
 TEXTS = [
     "x = input 3; y = x -> relu as a -> sigmoid as b; y -> dense 3 as relu1 -> dense 3 as sigmoid1",
     "x = input 3; y = x -> tanh as a -> tanh as b -> tanh as c; y -> dense 3 as tanh2",
+    "x = input 3; y = x -> relu as a -> relu as b -> relu as c -> relu as d; y -> dense 3 as relu1 -> dense 3 as relu3",
     "x = input 1; y = x -> repeat 3 as steps { tanh }; y -> repeat 2 { dense 1 as main }",
     "x = input 1; y = x -> repeat 3 as steps { tanh }; (y -> dense 1 -> dense 1) as repeat1",
     "block b { dense 4 -> relu -> dense 4 -> dense 4 -> dense 4 }; x = input 4; x -> b -> b",

@@ -10,17 +10,12 @@ In: the stages of a sequence, with labels. Out: the stages as they are written. 
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from netc.dsl.record import replace
-from netc.dsl.trees import rewrite_downward, subtrees_of, walk_tree
+from netc.dsl.trees import subtrees_of
 
 from .spec_tree import (
-    Activation,
-    Body,
     Chain,
     Choice,
     Given,
@@ -33,8 +28,6 @@ from .spec_tree import (
     Stage,
 )
 from .tensor_names import make_free_name
-
-_ORDINAL = re.compile(r"[a-z_]+[1-9][0-9]*")
 
 
 def strip_numbers(stages: Sequence[Any]) -> Sequence[Any]:
@@ -141,57 +134,6 @@ def _strip_stage_label(stage: Any) -> Any:
         case Loop():
             return Loop(stage.over, stage.binders, stage.body, None)
     return stage
-
-
-def label_ordinals(body: Body) -> Body:
-    """Label stages whose number another stage has as its label: the first `relu`, next to `dense 3 as relu1`.
-
-    They have no parameters, so any label will do. A loop with a level of its own has names of its own: in `repeat i in 2..4 as dense{i}
-    { dense 4 }`, a label would add a level.
-    """
-    labels = {label for part in walk_tree(body) if (label := getattr(part, "label", None))}
-    # Most bodies have no label that looks like an ordinal, and stay as they are.
-    if not any(_ORDINAL.fullmatch(label) for label in labels):
-        return body
-    counts = Counter[str]()
-
-    def with_label(stage: Any) -> Any:
-        word = _get_ordinal_word(stage)
-        if not word:
-            return stage
-        counts[word] += 1
-        if f"{word}{counts[word]}" not in labels:
-            return stage
-        counts[word] -= 1
-        label = make_free_name(f"{word}_", labels)
-        labels.add(label)
-        return replace(stage, label=label)
-
-    def with_labels(part: Any) -> Any:
-        match part:
-            case Loop(label=label, start=start) if label != "" or start is not None:
-                return part
-            case Chain(head, stages):
-                return Chain(
-                    rewrite_downward(head, with_labels), tuple(with_label(rewrite_downward(stage, with_labels)) for stage in stages)
-                )
-        return None
-
-    return rewrite_downward(body, with_labels)
-
-
-def _get_ordinal_word(stage: Any) -> str:
-    """Return the word before the number that a stage without a label gets."""
-    match stage:
-        case Stage(callee=str() as callee, label=None):
-            return callee
-        case Stage(callee=Literal(Activation(operator)), label=None):
-            return str(operator)
-        case Loop(label=None) | Group((Loop(),), ""):
-            return "repeat"
-        case Group((first, *others), "") if others and all(other == first for other in others):
-            return "repeat"  # equal stages are printed as a loop
-    return ""
 
 
 def has_first(tree: Any, up: int = 0) -> bool:

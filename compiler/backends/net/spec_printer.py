@@ -24,7 +24,7 @@ from .array_storage import StoredNames
 from .block_families import BlockFamily
 from .iteration_bodies import fill_templates, has_templates
 from .literal_columns import BlockParameter
-from .numbering import has_first, label_ordinals, strip_labels, strip_numbers
+from .numbering import has_first, strip_labels, strip_numbers
 from .operator_arguments import is_default
 from .periods import fold_periods
 from .spec_tree import (
@@ -83,8 +83,6 @@ class SpecPrinter(ValuePrinter):
 
     def print_body(self, body: Body) -> list[str]:
         """Print the statements, one on each line."""
-        # Before printing: a stage without a label is numbered by its operator, and another stage may have that name as its label.
-        body = label_ordinals(body)
         self.read = [part.path for part in walk_tree(body) if isinstance(part, ParameterOfStage)]
         return self._print_lines(body.statements, body.results)
 
