@@ -19,6 +19,7 @@ CASES: list[str] = [
     "x = input [9] int64; x -> bitwise_xor 5 reverse=true",
     "x = input [T] int64; x * 5 -> bitwise_and T",
     *[f"x = input [9] {d}; x * 77 -> bitwise_not" for d in (*_INTEGERS, "bool")],
+    "x = input [9] bool; x -> bitwise_not",
     # shifts
     *[f"x = input [9] {d}; x * 77 - 30 -> {name} 2" for name in _SHIFTS for d in _INTEGERS],
     *[f"x = input [9] {d}; x * 77 - 30 -> {name} {n}" for name in _SHIFTS for d in ("int8", "uint8") for n in (6, 7, 8, 256)],

@@ -1,4 +1,9 @@
-"""Emit arithmetic as ONNX nodes. Both operands are first cast to the element type in which PyTorch computes."""
+"""Emit arithmetic as ONNX nodes. Both operands are first cast to the element type in which PyTorch computes.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input 3 int64; x / 2").onnx().graph.node]
+['Cast', 'Div']
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,10 @@
 
 It takes `[batch, heads, length, features]` or, with the number of heads as an attribute, `[batch, length, heads * features]`. The emitter
 writes the first form; `optimize/fuse_attention.py` turns it into the second where heads are split just before.
+
+    >>> import netc
+    >>> [node.op_type for node in netc.compile("x = input [2, 4, 8]; (x, x, x) -> attention causal=true").onnx().graph.node]
+    ['Attention']
 """
 
 from __future__ import annotations

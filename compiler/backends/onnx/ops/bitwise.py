@@ -1,6 +1,10 @@
 """Emit bitwise logic and shifts as ONNX nodes.
 
 ONNX's BitShift takes unsigned integers only, so shifts multiply and divide by powers of 2.
+
+    >>> import netc
+    >>> [node.op_type for node in netc.compile("x = input 3 int64; x -> bitwise_and 7").onnx().graph.node]
+    ['BitwiseAnd']
 """
 
 from __future__ import annotations
@@ -30,7 +34,11 @@ def emit_bitwise_not(op: BitwiseNot, site: Site) -> str:
     return site.x.op("Not" if site.x.dtype == BOOL else "BitwiseNot").name
 
 
-@emits(BitwiseLeftShift, BitwiseRightShift, onnx="Gather, Mul and Div")
+@emits(
+    BitwiseLeftShift,
+    BitwiseRightShift,
+    onnx={BitwiseLeftShift: "Gather, Mul and Where", BitwiseRightShift: "Gather, Mod, Sub, Div and Where"},
+)
 def emit_shift(op: Shift, site: Site) -> str:
     a, b = cast_operands(op, site)
     # A signed number has one position less to the right, since its sign bit is not shifted out.

@@ -1,4 +1,9 @@
-"""Emit classification losses as SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss, or composed where those differ from PyTorch."""
+"""Emit classification losses as SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss, or composed where those differ from PyTorch.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input 10; y = input [] int64; (x, y) -> cross_entropy").onnx().graph.node]
+['SoftmaxCrossEntropyLoss']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Emit comparisons, boolean logic and `where` as ONNX nodes."""
+"""Emit comparisons, boolean logic and `where` as ONNX nodes.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input 3; y = input 3; where(x > 0, x, y)").onnx().graph.node]
+['Greater', 'Where']
+"""
 
 from __future__ import annotations
 

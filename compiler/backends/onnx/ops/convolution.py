@@ -1,4 +1,9 @@
-"""Emit convolutions as Conv and ConvTranspose."""
+"""Emit convolutions as Conv and ConvTranspose.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("input 3x8x8 -> conv 4 3 padding=1 padding_mode=circular").onnx().graph.node]
+['Pad', 'Conv']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Emit cumulative maxima, minima and log-sum-exp, and differences of neighbors, as ONNX nodes."""
+"""Emit cumulative maxima, minima and log-sum-exp, and differences of neighbors, as ONNX nodes.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("input [4, 3] -> diff axis=1").onnx().graph.node]
+['Slice', 'Slice', 'Sub']
+"""
 
 from __future__ import annotations
 
@@ -39,7 +44,7 @@ def _log_sum_exponentials(x: TensorExpr, pairs: Triangle) -> TensorExpr:
     return pairs.drop_axis(pairs.reduce_pairs((each - scale).exp(), "ReduceSum").log() + scale)
 
 
-@emits(Cummax, Cummin, onnx="GreaterOrEqual and Where, or ReduceMax")
+@emits(Cummax, Cummin, onnx={Cummax: "GreaterOrEqual and Where, or ReduceMax", Cummin: "LessOrEqual and Where, or ReduceMin"})
 def emit_cumulative_extreme(op: CumulativeExtreme, site: Site) -> str | tuple[str, ...]:
     x_type = site.given.x
     if not x_type.rank:

@@ -1,4 +1,9 @@
-"""Emit diagonals, taken and embedded, as ONNX nodes."""
+"""Emit diagonals, taken and embedded, as ONNX nodes.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("input [4, 4] -> diagonal axis1=1 axis2=2").onnx().graph.node]
+['Reshape', 'Gather']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emits mixtures of experts: the rows of each group are gathered, multiplied, and scattered back to their places."""
+"""Emit mixtures of experts: the rows of each group are gathered, multiplied, and scattered back to their places."""
 
 from __future__ import annotations
 

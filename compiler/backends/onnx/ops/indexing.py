@@ -1,4 +1,9 @@
-"""Emit operators that read and write elements by index as ONNX nodes."""
+"""Emit operators that read and write elements by index as ONNX nodes.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input 5; i = input 2 int64; (x, i) -> gather axis=1").onnx().graph.node]
+['GatherElements']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Emits linear algebra: MatMul, Einsum and sums of products."""
+"""Emit linear algebra as MatMul, Einsum and sums of products.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input [4, 3]; y = input [3, 2]; x @ y").onnx().graph.node]
+['MatMul']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emits multi-head attention: projections around the operator Attention, or around its steps if the weights are a result too."""
+"""Emit multi-head attention as projections around the operator Attention, or around its steps if the weights are a result too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Emits normalizations. ONNX's operators need scales and shifts where PyTorch's modules may have none."""
+"""Emit normalizations. ONNX's operators need scales and shifts where PyTorch's modules may have none.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("input 8 -> layer_norm -> rms_norm").onnx().graph.node]
+['LayerNormalization', 'RMSNormalization']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Emits parameters of other stages: their initializers."""
+"""Emit parameters of other stages as the initializers of these stages."""
 
 from __future__ import annotations
 

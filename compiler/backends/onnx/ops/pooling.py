@@ -1,4 +1,9 @@
-"""Emits pools."""
+"""Emit pools as MaxPool and AveragePool. Types and windows that these lack are composed of other nodes.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("input 3x8x8 -> max_pool 2 -> global_avg_pool").onnx().graph.node]
+['MaxPool', 'ReduceMean']
+"""
 
 from __future__ import annotations
 

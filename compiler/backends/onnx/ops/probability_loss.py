@@ -1,4 +1,4 @@
-"""Emits losses of probabilities."""
+"""Emit losses of probabilities as arithmetic on logarithms, which are clamped as in PyTorch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ LEAST_LOG = -100.0
 """The least logarithm of a probability: PyTorch clamps there, so that a probability of 0 gives no infinite loss."""
 
 
-@emits(BinaryCrossEntropy, onnx="Log, Max, Mul, Sub and ReduceMean")
+@emits(BinaryCrossEntropy, onnx="Log, Max, Mul, Sub, ReduceSum and Div")
 def emit_binary_cross_entropy(op: BinaryCrossEntropy, site: Site) -> str:
     x, target = cast_for_compute(site.x), cast_for_compute(site.target)
     each = (target - 1.0) * log1p(-x).op("Max", LEAST_LOG) - target * x.log().op("Max", LEAST_LOG)
     return _reduce_weighted(op, site, each)
 
 
-@emits(BinaryCrossEntropyWithLogits, onnx="Min, Exp, Log, Mul, Sub and ReduceMean")
+@emits(BinaryCrossEntropyWithLogits, onnx="Min, Exp, Log, Mul, Sub, ReduceSum and Div")
 def emit_binary_cross_entropy_with_logits(op: BinaryCrossEntropyWithLogits, site: Site) -> str:
     x, target = cast_for_compute(site.x), cast_for_compute(site.target)
     logs = log_sigmoid(x)
@@ -33,7 +33,7 @@ def _reduce_weighted(op: BinaryCrossEntropy | BinaryCrossEntropyWithLogits, site
     return reduce_loss(op, each).cast(site.given.x.dtype).name
 
 
-@emits(KlDiv, onnx="Log, Sub, Mul, Where and ReduceMean")
+@emits(KlDiv, onnx="Log, Sub, Mul, Where, ReduceSum and Div")
 def emit_kl_div(op: KlDiv, site: Site) -> str:
     x, target = cast_for_compute(site.x), cast_for_compute(site.target)
     each = target.exp() * (target - x) if op.log_target else _multiply_by_log(target) - target * x

@@ -1,4 +1,4 @@
-"""Emits `rearrange`: Reshape, Transpose and Reshape, as few of them as possible."""
+"""Emit `rearrange` as Reshape, Transpose and Reshape, or as fewer nodes where these suffice."""
 
 from __future__ import annotations
 

@@ -1,7 +1,11 @@
-"""Emits recurrent layers: one operator of that name for each layer, on `[T, N, features]`. A single sequence is a batch of one.
+"""Emit recurrent layers as one operator of that name for each layer, on `[T, N, features]`. A single sequence is a batch of one.
 
 The initializers stay in PyTorch's layout. The graph puts their blocks of rows into ONNX's order, which ONNX Runtime does once, when it
 loads the model. A layer with projections, or in float64, is a Scan: see recurrence.py.
+
+    >>> import netc
+    >>> [node.op_type for node in netc.compile("x = input [T, 3]; (y, h) = x -> gru 4; out y").onnx().graph.node]
+    ['Transpose', 'GRU', 'Transpose', 'Squeeze']
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Emits recurrent cells: a product with the input, one with the state, and the step between them (recurrence.py)."""
+"""Emit recurrent cells as a product with the input, one with the state, and the step between them (recurrence.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Emits reductions."""
+"""Emit reductions. Maxima and minima of floats keep NaN, and sums of int64 are exact, as in PyTorch.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("input 3 -> max axis=1").onnx().graph.node]
+['ReduceMax', 'IsNaN', 'ReduceMax', 'Where']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Emits operators that draw random numbers in training: nothing, except for `rrelu`, whose slope is the mean of its bounds."""
+"""Emit operators that draw random numbers in training. In evaluation they return their input.
+
+The exception is `rrelu`, whose slope is the mean of its bounds.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ def emit_identity(op: Operator, site: Site) -> str:
     return site.x.name
 
 
-@emits(Rrelu, onnx="Greater, Mul and Where")
+@emits(Rrelu, onnx="Less, Mul and Where")
 def emit_rrelu(op: Rrelu, site: Site) -> str:
     x = site.x
     return x.less(0.0).choose(x * ((op.lower + op.upper) / 2), x).name

@@ -1,4 +1,9 @@
-"""Emits rotary position embedding: ONNX's operator, on `[N, heads, T, D]` or `[N, T, D]`, with cosines and sines as inputs."""
+"""Emit rotary position embedding as ONNX's operator, on `[N, heads, T, D]` or `[N, T, D]`, with cosines and sines as inputs.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("input [2, 4, 8] -> rotary").onnx().graph.node]
+['Shape', 'Concat', 'Expand', 'RotaryEmbedding']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Emits changes of shape."""
+"""Emit changes of the shape and of the element type, one node each.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("input [4, 3] -> flatten").onnx().graph.node]
+['Flatten']
+"""
 
 from __future__ import annotations
 

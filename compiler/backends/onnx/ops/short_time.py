@@ -1,4 +1,4 @@
-"""Emits short-time Fourier transforms: windows by Gather, then DFT in float64. ONNX's STFT has no padding, and no float64 for float32."""
+"""Emit short-time Fourier transforms as windows by Gather, then DFT in float64. ONNX's STFT has no padding, and no float64 for float32."""
 
 from __future__ import annotations
 

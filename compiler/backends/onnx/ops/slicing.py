@@ -1,4 +1,9 @@
-"""Emits slices, padding and repetition."""
+"""Emit slices, padding and repetition as Slice, Pad and Tile.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("input 6 -> roll 1 axis=1").onnx().graph.node]
+['Slice', 'Slice', 'Concat']
+"""
 
 from __future__ import annotations
 
@@ -132,7 +137,7 @@ def emit_tile(op: Tile, site: Site) -> str:
     return site.add("Tile", [tensor, site.ints(repeats)])
 
 
-@emits(RepeatInterleave, onnx="Unsqueeze, Expand and Reshape")
+@emits(RepeatInterleave, onnx="Reshape and Expand")
 def emit_repeat_interleave(op: RepeatInterleave, site: Site) -> str:
     shape, axis = op.find_repeated_axis(site.given.x)
     repeated = (*shape[: axis + 1], 1, *shape[axis + 1 :])

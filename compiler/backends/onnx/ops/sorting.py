@@ -1,5 +1,10 @@
-"""Emits sorting: everything is TopK, of all elements for a sort. TopK keeps the order of equal elements, but does not say where NaN goes.
-Floats are therefore ordered by keys in which NaN is infinite, and infinities are finite."""
+"""Emit sorting as TopK, of all elements for a sort. TopK keeps the order of equal elements, but does not say where NaN goes.
+Floats are therefore ordered by keys in which NaN is infinite, and infinities are finite.
+
+    >>> import netc
+    >>> [node.op_type for node in netc.compile("input 6 -> topk 2 axis=1").onnx().graph.node]
+    ['Cast', 'IsNaN', 'Min', 'Where', 'TopK', 'GatherElements']
+"""
 
 from __future__ import annotations
 
@@ -60,7 +65,7 @@ def _make_sort_keys(x: TensorExpr) -> TensorExpr:
     return is_nan(x).choose(wide.like(inf), wide.op("Min", greatest))
 
 
-@emits(Bucketize, onnx="Unsqueeze, Less and ReduceSum")
+@emits(Bucketize, onnx="Unsqueeze, GreaterOrEqual or Greater, Not and ReduceSum")
 def emit_bucketize(op: Bucketize, site: Site) -> str:
     """Count the boundaries that a search would pass, which are all of them for NaN."""
     dtype = result_type(site.given)

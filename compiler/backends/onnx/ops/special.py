@@ -1,4 +1,4 @@
-"""Emits special functions as series in float64, which are exact enough for float32."""
+"""Emit special functions as series in float64, which are exact enough for float32."""
 
 from __future__ import annotations
 

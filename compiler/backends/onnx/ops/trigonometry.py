@@ -1,4 +1,4 @@
-"""Emits functions of angles, and hyperbolic functions."""
+"""Emit functions of angles and hyperbolic functions, most of which are one node."""
 
 from __future__ import annotations
 

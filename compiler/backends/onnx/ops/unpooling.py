@@ -1,4 +1,7 @@
-"""Emits pools of two tensors: elements are scattered over zeros or gathered. ONNX's MaxUnpool counts positions within the full tensor."""
+"""Emit pools of two tensors, whose elements are scattered over zeros or gathered.
+
+ONNX's MaxUnpool counts positions within the full tensor.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def emit_max_unpool(op: MaxUnpool, site: Site) -> str:
     return reshape_tensor(site, site.add("ScatterElements", [zeros.name, places, values], axis=2), flat_result, shape)
 
 
-@emits(FractionalMaxPool, onnx="GatherElements and ReduceMax; not without `samples`")
+@emits(FractionalMaxPool, onnx="GatherElements and ArgMax; not without `samples`")
 def emit_fractional_max_pool(op: FractionalMaxPool, site: Site) -> str | tuple[str, ...]:
     if "samples" not in site.given:
         raise UnsupportedInOnnx(op.name, "its windows are drawn at random, which needs `samples` as a second tensor")

@@ -1,4 +1,9 @@
-"""Emits operators that look between pixels. ONNX Runtime has RoiAlign of older opsets only, so it is composed."""
+"""Emit operators that look between pixels. ONNX Runtime has RoiAlign of older opsets only, so it is composed.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input 1x8x8; g = input [4, 4, 2]; (x, g) -> grid_sample").onnx().graph.node]
+['GridSample']
+"""
 
 from __future__ import annotations
 
