@@ -1,7 +1,7 @@
 """The growth of costs with depth: a pipeline of stages written one by one, and one of repeated stages.
 
 A stage is `dense 8 relu`, which is two operators. The figures are the process's own (see own.py): what a pipeline costs above one of a
-single stage, in seconds of the processor and in peak memory, by stage. The ratio is that of the largest pipeline to the smallest.
+single stage, in seconds of the processor and in peak memory, by stage. The ratio compares the largest pipeline with the smallest.
 """
 
 from __future__ import annotations

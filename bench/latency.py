@@ -1,4 +1,4 @@
-"""Nine networks as ONNX, netc's and those of torch.onnx.export, by turns in ONNX Runtime on the CPU, on one thread and two."""
+"""Nine networks as ONNX, written by netc and by torch.onnx.export, by turns in ONNX Runtime on the CPU, on one thread and two."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ SHARDS = 100
 _TURNED = "/Transpose"
 """What the names of weights end with that are stored as products take them."""
 TIME, MEMORY = 2.0, 1.5
-"""The limits: times that of copying the file; and GB."""
+"""The limits: a multiple of the time that copying the file takes, and GB."""
 COPY = "import os, shutil, sys; shutil.copyfile(*sys.argv[1:]); os.fsync(os.open(sys.argv[2], os.O_RDWR))"
 
 

@@ -58,7 +58,7 @@ class ParameterTable(dict[str, "ParameterInfo"]):
 
     def __call__(self) -> NoReturn:
         """Raise a `TypeError` that names the tensors for an optimizer: `model.parameters()` works for a module of PyTorch."""
-        raise TypeError("`Model.parameters` is a table, not a method; the tensors are those of a module: `model.module().parameters()`")
+        raise TypeError("`Model.parameters` is a table, not a method; a module has the tensors: `model.module().parameters()`")
 
 
 @check_methods

@@ -1,4 +1,4 @@
-"""PyTorch's own count of multiply-adds, those of matrix products and convolutions."""
+"""PyTorch's own count of the multiply-adds of matrix products and convolutions."""
 
 from __future__ import annotations
 

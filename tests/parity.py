@@ -1,5 +1,5 @@
 """The comparison that all differential tests make: a model's PyTorch module, its executed source and every other backend that runs compute
-what PyTorch computes when a person calls its functions (tests/differential/references), and the inferred types are those of the results.
+what PyTorch computes when a person calls its functions (tests/differential/references), and the results have the inferred types.
 
 PyTorch and the other backends' runtimes compute; nothing is compared with a stored number. Backends that do not run must write the model.
 """

@@ -211,7 +211,7 @@ class _ObjectiveCutter:
         total_nodes = {id(cut.value): _total_node(cut.node) for cut in cuts if cut.is_total}
         outputs = [total_nodes[id(cut.value)].outputs[0] if cut.is_total else cut.value for cut in cuts]
         wanted = [v for node in total_nodes.values() for v in node.inputs] + [cut.value for cut in cuts if not cut.is_total]
-        # Neither the nodes after a mean nor those of the other outputs.
+        # Neither the nodes after a mean nor the nodes of the other outputs.
         before = find_needed_nodes(self.main.nodes, wanted)
         for node in total_nodes.values():
             # A metric may need the mean as it is, next to the sum that replaces it.

@@ -274,7 +274,7 @@ class _ConditionSolver:
             return
         name, times, constant = linear
         known = self.ranges[name]
-        # The condition may be on `2*T + 1`; the choices are those of T.
+        # The condition may be on `2*T + 1`; the choices are choices of T.
         sizes = {(v - constant) // times for v in listed.values if (v - constant) % times == 0}
         allowed = {s for s in sizes if known.lower <= s <= (known.upper or s) and s % known.step == known.rest}
         values = tuple(sorted(allowed & set(choices.get(name, allowed))))

@@ -130,7 +130,7 @@ class IterationMismatch(Problem):
         return f"cannot unpack {self.found} into {self.names} names"
 
     def format_help(self) -> tuple[str, ...]:
-        pairs = ", or in a loop pairs such as those of `enumerate([64, 128])`" if self.names == 2 else ""
+        pairs = ", or in a loop pairs, as `enumerate([64, 128])` gives" if self.names == 2 else ""
         return (f"use a list of {self.names}{pairs}",)
 
 

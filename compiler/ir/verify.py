@@ -142,7 +142,7 @@ class _GraphChecker:
             if id(node.shared) not in self.modules:
                 self._fail(f"{name} uses a shared stage that is not known here")
             return
-        # Without a label: the call of a step of a `scan`, whose labels are those of the graph around it.
+        # Without a label: the call of a step of a `scan`, whose labels are the labels of the graph around it.
         if node.label:
             if node.label in self.labels:
                 self._fail(f"two nodes have the label {node.label}")
@@ -153,7 +153,7 @@ class _GraphChecker:
         if not node.outputs:
             self._fail(f"{name} has no result")
         if node.parts and flatten_parts(node.parts) != node.inputs:
-            self._fail(f"{name} takes other tensors than those of its tuples")
+            self._fail(f"{name} takes other tensors than its tuples have")
         least, most = type(node.op).arity()
         count = len(node.inputs)
         if count < least or (most is not None and count > most):

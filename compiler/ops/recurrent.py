@@ -160,7 +160,7 @@ class Recurrent(WithRecurrence):
             if self.dropout and layer < self.layers - 1:
                 steps.append(f"dropped{layer} = {before} -> dropout dropout")
                 before = f"dropped{layer}"
-        # PyTorch's order of states: both directions of the first layer, then those of the second.
+        # PyTorch's order of states: both directions of the first layer, then both of the second.
         cells = range(self.layers * self.directions)
         stacked = [f"({', '.join(f'{name}_{cell}' for cell in cells)},) -> stack axis=0" for name in names]
         return "\n".join([*steps, f"out {before}, {', '.join(stacked)}"])

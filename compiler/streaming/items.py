@@ -50,8 +50,8 @@ class LookaheadCause(Record):
 class Chunk(Record):
     """A tensor with an element for each position, along `axis`.
 
-    `history` is the axis that has an element for each position so far, with those of earlier chunks in front. `later`: for scores with both
-    axes, the value or bound of the scores of positions that come later.
+    `history` is the axis that has an element for each position so far, with the elements of earlier chunks in front. `later`: for scores
+    with both axes, the value or bound of the scores of positions that come later.
     """
 
     value: Value

@@ -201,7 +201,7 @@ class StreamSite:
         return self.hold_back_front(x)
 
     def hold_back_front(self, x: Chunk) -> Chunk:
-        """Hold back elements that come before those of the sequence, to give them out together."""
+        """Hold back elements that come before the sequence's own, to give them out together."""
         self.late = self.late or x.ahead > 0
         return self.delay_elements(x, min(x.ahead, 0))
 

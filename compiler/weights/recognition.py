@@ -67,7 +67,7 @@ def _recognize_archive(path: Path, head: bytes) -> Known | None:
 def _recognize_safetensors(path: Path, head: bytes) -> Known | None:
     # The size of the header comes first: a file that is shorter than its header is something else.
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size and path.suffix.lower() != ".safetensors":
-        return "its content is that of a `.safetensors` file", "name it so"
+        return "it has the content of a `.safetensors` file", "name it so"
     return None
 
 

@@ -67,7 +67,7 @@ COSTS = (
 class SpecSummary(Record):
     """The stages of a model, in order and nested, and its totals. `str()` is the table.
 
-    A row for several equal stages has their number; its costs are those of one. FLOPs and activations are for one sample.
+    A row for several equal stages has their number, and the costs of one. FLOPs and activations are for one sample.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Decides which conditions on sizes the `where` of an imported spec needs: those of torch.export, and that a size is not 1.
+"""Decides which conditions on sizes the `where` of an imported spec needs: torch.export's conditions, and that a size is not 1.
 
 In: an origin whose conditions may be narrower than the module, and the models that its text compiles to with fewer of them. Out: a
 `Domain`: the conditions that stay, sizes that break the others, and notes. Always: a condition is left out only if the text without it

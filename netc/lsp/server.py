@@ -143,7 +143,7 @@ class NetServer(LanguageServer):
         self._pending[uri] = asyncio.get_running_loop().create_task(self._run_check(uri))
 
     async def _run_check(self, uri: str) -> None:
-        """Publish the diagnostics of the shown model, then those of all models."""
+        """Publish the diagnostics of the shown model, then the diagnostics of all models."""
         await asyncio.sleep(PAUSE)
         try:
             checked = self.check_text(uri)
@@ -189,7 +189,7 @@ class NetServer(LanguageServer):
         }
 
     def _publish_diagnostics(self, owner: str, by_uri: dict[str, list[types.Diagnostic]]) -> None:
-        """Publish the diagnostics that a document has found, in all files: each file shows those of all open documents."""
+        """Publish the diagnostics that a document has found, in all files: each file shows the diagnostics of all open documents."""
         before = self._published.pop(owner, {})
         if by_uri:
             self._published[owner] = by_uri

@@ -212,8 +212,8 @@ NEEDLESS = {
 
 
 DECLARED_ELSEWHERE = {
-    "dtype": "the type is that of the input, `input 8 bfloat16`, or that of the whole model, `--dtype bfloat16`",
-    "key_dim": "the size of a head is the number of features divided by that of the heads",
+    "dtype": "give the type to the input, `input 8 bfloat16`, or to the whole model, `--dtype bfloat16`",
+    "key_dim": "the size of a head is the number of features divided by the number of heads",
     "requires_grad": "write `trainable=false` for parameters that are not trained",
     "return_sequences": "all positions are given; `select axis=1 index=-1` after it takes the last one",
 }

@@ -17,7 +17,7 @@ MAX_FILES = 200
 
 
 def list_paths(checked: CheckedText, prefix: str) -> list[str]:
-    """List the files in the folder of the text and below it, then those of the standard library."""
+    """List the files in the folder of the text and below it, then the files of the standard library."""
     folder = os.path.dirname(checked.path)
     results: list[str] = []
     for folder_path, folders, files in os.walk(folder):

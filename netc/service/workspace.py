@@ -69,7 +69,7 @@ class Workspace:
 
     def check_trial(self, real: str, text: str) -> CheckedText | None:
         """Check a text with other content, without changing this workspace."""
-        # In a workspace of its own: the nodes of a corrected text must not replace those of the real one in the memory.
+        # In a workspace of its own: the nodes of a corrected text must not replace the real text's nodes in the memory.
         if self._trials is None:
             self._trials = Workspace(self.allowed)
         self._trials._open, self._trials._models = {**self._open, real: text}, dict(self._models)

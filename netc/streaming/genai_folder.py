@@ -48,8 +48,8 @@ class NoDecoder(WrongOutput):
 
 
 class AttentionSizes(Record):
-    """What the configuration says of attention: `heads` and `key_value_heads` are those of queries and of keys, `head_size` the features
-    of one."""
+    """What the configuration says of attention: `heads` counts the heads of queries, `key_value_heads` the heads of keys, `head_size`
+    the features of one."""
 
     count: int
     key_value_heads: int

@@ -239,9 +239,9 @@ def _read_validation_share(recipe: Recipe, data_request: DataRequest) -> float:
 
 def _note_small_share(count: int, share: float) -> Iterator[str]:
     if share and count < 2:
-        yield f"no sample is kept to validate on, as there is only {count}: results are those of training"
+        yield f"no sample is left for validation, because there is only {count}: the results are of the training samples"
     elif share and round(count * share) < 1:
-        yield f"1 sample is kept to validate on, as a share of {share:g} of {count} is less: results say little"
+        yield f"1 sample is kept for validation, because a share of {share:g} of {count} is less: the results say little"
 
 
 def _check_same_classes(data: InputColumns, validation: InputColumns, wanted: DataToOpen) -> None:
@@ -258,6 +258,4 @@ def _check_same_classes(data: InputColumns, validation: InputColumns, wanted: Da
     if not differences:
         number = next(i for i, (ours, other) in enumerate(zip(train_classes, validation_classes, strict=True)) if ours != other)
         differences = [f"they have another order, and the class {number} is `{validation_classes[number]}`"]
-    raise reject_data(
-        wanted.display_path, DataError("its classes are not those of the training data: " + ", ".join(differences)), wanted.span
-    )
+    raise reject_data(wanted.display_path, DataError("its classes differ from the training data's: " + ", ".join(differences)), wanted.span)

@@ -39,7 +39,7 @@ def parallelize_objective(objective: Objective, engine: Engine, ranks: Ranks, sa
         split_layers(objective.model, splits, mesh[TENSOR])
         notes.append(splits.format_summary(ranks.tensor))
     if ranks.replicas > 1 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in objective.model.modules()):
-        notes.append("batch_norm uses the samples of each process alone: results differ from those of one process")
+        notes.append("batch_norm uses the samples of each process alone, so the results differ from a run with one process")
     if engine.checkpoint_activations:
         notes += recompute_activations(objective.model)
     if engine.compile:

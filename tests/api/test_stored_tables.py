@@ -66,7 +66,7 @@ def test_numbers(folder: Path, label: bool) -> None:
 
 
 def test_without_a_type(folder: Path) -> None:
-    """Real numbers without a type are those of the model."""
+    """Real numbers without a type have the model's type."""
     text = 'x = input 2x4\nx + (table [2, 4] file="x.safetensors" name="float32")'
     for dtype in (torch.float32, torch.float64, torch.bfloat16):
         module = netc.compile(text, dtype=dtype).module()

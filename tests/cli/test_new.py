@@ -60,7 +60,7 @@ def test_no_names(netc: Netc, folder: Path, name: str, monkeypatch: pytest.Monke
 
 
 def test_a_place_that_is_written_by_no_one(netc: Netc, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message has the name that was given, not that of a temporary folder."""
+    """The message has the given name, not the name of a temporary folder."""
 
     def refuse(path: str, mode: int = 0o777) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)

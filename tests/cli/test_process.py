@@ -67,7 +67,7 @@ main()
 @pytest.mark.parametrize(("words", "code"), [(["check", "-e", "input 3"], 0), (BAD, 1), (["--nothing"], 2)])
 @pytest.mark.slow
 def test_the_process_ends_as_python_ends_it(words: list[str], code: int) -> None:
-    """Threads are waited for, exit functions run, and the exit code is that of the command."""
+    """Threads are waited for, exit functions run, and the exit code is the command's."""
     done = subprocess.run([sys.executable, "-c", ENDING, *words], capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     assert "threads end" in done.stdout

@@ -43,7 +43,7 @@ def test_depth(netc: Netc, depth: int, labels: list[str]) -> None:
     assert [row["path"] for row in rows] == labels
     table = netc("summary", "-e", TEXT, "--depth", depth).stdout
     assert ("relu" in table) == (depth > 2)
-    assert "7,218" in table, "the totals are those of everything"
+    assert "7,218" in table, "the totals count everything"
 
 
 @pytest.mark.parametrize("name", ["resnet50", "ddpm_cifar10", "bert_base"])

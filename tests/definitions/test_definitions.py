@@ -16,7 +16,7 @@ from tests.differential.test_operators import CASES, EXAMPLES
 
 
 def test_all_definitions_are_compared() -> None:
-    """`test_operators` compares those of its own texts."""
+    """`test_operators` compares the definitions of its own texts."""
     assert {text for _, text in (*EXAMPLES, *CASES)} >= TEXTS
 
 

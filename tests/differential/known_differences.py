@@ -276,7 +276,7 @@ TABLE = (
     ),
     Deliberate(("ctc_loss",), "shape-mismatch", lengths_in_other_axes, "PyTorch counts the lengths, and does not look at their axes"),
     Deliberate(("fractional_max_pool",), "wrong-argument", pools_nothing, "windows of no numbers: PyTorch makes -infinity"),
-    Deliberate(("fractional_max_pool",), "shape-mismatch", more_samples, "PyTorch does not look at the samples beyond those of the batch"),
+    Deliberate(("fractional_max_pool",), "shape-mismatch", more_samples, "PyTorch does not look at further samples than the batch has"),
     Deliberate(("lerp",), "dtype-mismatch", weight_of_another_type, "PyTorch takes a weight without axes as a number, whatever its type"),
     Deliberate(("lerp",), "needs-float", weight_of_another_type, "PyTorch takes a weight without axes as a number, integers too"),
     Deliberate(

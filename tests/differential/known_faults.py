@@ -2,7 +2,7 @@
 note of `netc compile` say, and nothing else.
 
 In: an operator's node. Out: whether a fault covers it. Always: a fault holds for some kinds of numbers (hard_numbers.py), some operators,
-and those of their uses that its condition describes; test_faults.py finds for each a model that shows it, so that what is mended goes.
+and the uses of them that its condition describes. test_faults.py finds for each a model that shows it, so that a mended fault is removed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Stages that keep the width of a tensor, for random models: those of any form, and those of one form.
+"""Stages that keep the width of a tensor, for random models: stages for any shape, and stages for one shape.
 
 Out: texts, by form. Always: what they compute is defined and tame for any numbers that come in: operators with poles follow a `sigmoid`,
 and what jumps is not here, since rounding may then decide what comes out.

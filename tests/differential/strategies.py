@@ -226,7 +226,7 @@ def _factors(draw: Draw, whole: int) -> list[int]:
 
 
 def _pieces(draw: Draw, kind: Any, types: Types) -> Any:
-    """A size, or two that add up to that of an axis."""
+    """A size, or two that add up to the size of an axis."""
     whole = draw(st.sampled_from([int(d) for d in types[0].shape] or [1]))
     first = draw(st.integers(1, whole))
     return draw(st.sampled_from((first, (first, whole - first) if first < whole else (first,))))

@@ -37,7 +37,7 @@ def test_generated(name: str) -> None:
 
 
 def _checked(use: Use, kind: str) -> bool:
-    """With numbers of mean 0 and deviation 1, and with those of one kind more."""
+    """With numbers of mean 0 and deviation 1, and with numbers of one kind more."""
     model, _ = compiled(use.text(results_of(use)))
     if model is None and use.dims:
         # Sizes that are not known may not be enough to go by: then those that are.

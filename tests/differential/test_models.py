@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that 
 @given(models(), st.sampled_from(list(hard_numbers.KINDS)))
 @pytest.mark.slow
 def test_models(text: str, kind: str) -> None:
-    """With numbers of mean 0 and deviation 1, and with those of one kind more."""
+    """With numbers of mean 0 and deviation 1, and with numbers of one kind more."""
     note(text)
     model = netc.compile(text)
     hard_numbers.check_kind(agree(model, conditioned=False), kind)

@@ -282,7 +282,7 @@ def gradients(module: Module, results: tuple[Tensor, ...]) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize(("spec", "loop"), [(GRU, None), *LOOPS], ids=["gru", *(loop.__name__ for _, loop in LOOPS)])
 def test_training(spec: str, loop: Loop | None) -> None:
-    """The gradients are those of the loop, of the parameters and of the input."""
+    """The gradients of the parameters and of the input equal the loop's."""
     module = netc.compile(spec).module(seed=0).train()
     if not list(module.parameters()):
         return

@@ -1,4 +1,4 @@
-"""What makes wires easy to follow: few cross, and those of a row of stages are straight."""
+"""What makes wires easy to follow: few cross, and the wires of a row of stages are straight."""
 
 from __future__ import annotations
 

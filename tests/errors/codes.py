@@ -20,7 +20,7 @@ SYNTAX = re.compile(r"""Diagnostic\(\s*"(?:error|warning|note)",\s*"([a-z0-9-]+)
 
 
 def all_codes() -> set[str]:
-    """Those of the problems of the compiler and of files, and those of the parser."""
+    """The codes of the problems of the compiler and of files, and the codes of the parser."""
     for module in pkgutil.iter_modules(netc.compiler.errors.__path__, "netc.compiler.errors."):
         import_module(module.name)
     written = {code for path in (ROOT / "dsl").rglob("*.py") for code in SYNTAX.findall(path.read_text(encoding="utf-8"))}

@@ -213,7 +213,7 @@ def _in_pieces(
 
 
 def _fits(model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> bool:
-    """Whether the weights of the model are those of a section, which may set parameters of the model."""
+    """Whether the weights of the model belong to a section, which may set parameters of the model."""
     own = model.state_dict()
     return {key: value.shape for key, value in own.items()} == {key: value.shape for key, value in weights.items()}
 

@@ -70,7 +70,7 @@ def _file_names(source: ParsedText) -> set[str]:
 
 
 def _opened(source: ParsedText, use: ast.Apply, block: ast.Block) -> str | None:
-    """`if true { let t = ARGUMENT; (a, b) = in; a -> if true { let width = t; BODY } }`: the arguments are those of the scope around."""
+    """`if true { let t = ARGUMENT; (a, b) = in; a -> if true { let width = t; BODY } }`: the arguments belong to the scope around."""
     parameters = [one for one in block.parameters if isinstance(one, ast.ParameterDecl)]
     tensors = [one for one in block.parameters if isinstance(one, ast.TensorParameter)]
     if any(one.optional or one.many for one in tensors) or len(use.positional) > len(parameters):

@@ -96,7 +96,7 @@ def _everywhere(source: ParsedText, name: str) -> bool:
 
 
 def in_a_model(source: ParsedText, random: Random) -> Form | None:
-    """The statements of a file as those of a `model`."""
+    """The statements of a file as statements of a `model`."""
     if source.items(ast.ModelDecl) or any(train.name is not None for train in source.items(ast.TrainDecl)):
         return None
     statements = [item for item in source.file.items if isinstance(item, ast.Statement) and not isinstance(item, ast.Let)]

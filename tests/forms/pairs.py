@@ -44,9 +44,9 @@ class Pair:
         return dict(self.one.module(seed=SEED).state_dict())
 
     def renamed(self, state: Mapping[str, torch.Tensor], keys: Sequence[str]) -> dict[str, torch.Tensor]:
-        """The tensors of the first model's keys under those of the second, `keys`.
+        """The tensors of the first model's keys under the second model's `keys`.
 
-        The order is that of the models, not of a `state_dict`, where PyTorch's parametrizations come after the other parameters.
+        The order is the models', not a `state_dict`'s, where PyTorch's parametrizations come after the other parameters.
         """
         if self.form.same is not Same.ORDER:
             return {key: state[key] for key in keys}

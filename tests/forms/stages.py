@@ -134,7 +134,7 @@ def symbol_as_stage(source: ParsedText, random: Random) -> Form | None:
 
 
 def _is_value(source: ParsedText, name: str) -> bool:
-    """Whether a name may be that of a number, which is no member of a tuple."""
+    """Whether a name may name a number, which is no member of a tuple."""
     kinds = ast.Let | ast.ParameterDecl | ast.NamePattern
     return any(name in bound_names(place.node) for place in source.places if isinstance(place.node, kinds))
 

@@ -89,5 +89,5 @@ def _is_named(node: Node) -> bool:
 
 
 def operators(program: Program) -> list[str]:
-    """The names of all operators, those of a graph once."""
+    """The names of all operators. A graph that is called several times counts once."""
     return [node.op.name for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)]

@@ -14,7 +14,7 @@ from netc.compiler.ir.walk import collect_graphs
 
 
 class Block(nn.Module):
-    """A convolution whose bias is that of its normalization, which the exporter folds into it, and a normalization of its own."""
+    """A convolution whose bias comes from its normalization, which the exporter folds into it, and a normalization of its own."""
 
     def __init__(self, channels: int, features: int) -> None:
         super().__init__()

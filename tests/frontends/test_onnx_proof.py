@@ -63,7 +63,7 @@ def test_the_first_stage_that_differs(tmp_path: Path, stage: str) -> None:
 
 
 def test_a_file_whose_rounding_errors_are_large(tmp_path: Path) -> None:
-    """Its own results are farther from float64 than the limit, and so are those of PyTorch."""
+    """Its own results are farther from float64 than the limit, and so are PyTorch's."""
     made = proved(shifted(300.0), tmp_path)
     assert made.proof is not None
     assert 1e-5 < made.proof.inexact < 1e-2

@@ -64,8 +64,8 @@ def main(check: Check, title: str) -> int:
 
 
 def write_anew(path: Path, content: bytes) -> None:
-    """Writes the file of one input over that of the last: a file that is cut to nothing and written again is flushed to the disk by ext4
-    when it is closed, which takes longer than the check.
+    """Writes the file of one input over the last input's file: a file that is cut to nothing and written again is flushed to the disk by
+    ext4 when it is closed, which takes longer than the check.
     """
     path.unlink(missing_ok=True)
     path.write_bytes(content)

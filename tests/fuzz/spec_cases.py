@@ -89,7 +89,7 @@ class Case:
 
 
 def nodes(model: netc.Model) -> list[OpNode]:
-    """The operators, those of blocks as often as they are used."""
+    """The operators. An operator of a block counts at each use of the block."""
     return [item.node for item in FlatGraph(model.program.main) if isinstance(item, FlatNode)]
 
 

@@ -28,7 +28,7 @@ NUMBERS = ("0", "1", "-1", "7", "2.5", "1e300", "65536", "1000000", "99999999999
 
 @cache
 def texts() -> list[str]:
-    """Specs, examples of the operators, and those of the tests of errors and of the language."""
+    """Specs, examples of the operators, and the texts of the tests of errors and of the language."""
     from netc.compiler.ops.operator import Operator
 
     root = Path(__file__).parents[2]

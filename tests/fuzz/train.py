@@ -118,7 +118,7 @@ def check(random: Random, stem: str) -> Found:
     names = random.sample(list(EXPRESSIONS if random.random() < 0.8 else USES), 1)
     names += random.sample([n for n in EXPRESSIONS if n not in names], random.choice((0, 0, 1, 2)))
     if "parts" in names and "dividend" in names:
-        names.remove("dividend")  # a number divided by a mean of the batch is not that of its parts: netc refuses it
+        names.remove("dividend")  # a number divided by a mean of the batch differs from its parts' numbers: netc refuses it
     uses = [USES[name] for name in names]
     own = random.random() < 0.1
     chosen = [random.choice([b for b in bindings(use).items() if b[1].own == own]) for use in uses]

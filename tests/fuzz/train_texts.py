@@ -190,7 +190,7 @@ OUTPUT = """{blocks}model m {{
   out loss
 }}
 """
-"""The lines of a section as those of a model, whose output is the loss."""
+"""The lines of a section as lines of a model, whose output is the loss."""
 
 
 def shown(value: Any) -> str:

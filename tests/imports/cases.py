@@ -1,5 +1,5 @@
-"""Models that are imported to be counted: those of torchvision, of transformers in small configurations, a sample of timm's, two of
-diffusers, and ONNX files.
+"""Models that are imported to be counted: torchvision's, transformers' in small configurations, a sample of timm's, two of diffusers,
+and ONNX files.
 
 In: the name of a set, the size and the seed of a sample, and the most parameters. Out: names; for a name, an origin. Always: the same seed
 gives the same sample; weights of modules are random, so that nothing is loaded.

@@ -20,7 +20,7 @@ SAMPLED = ("torchvision", "timm")
 
 
 class Measured(NamedTuple):
-    """A set. `seed` is that of the weights and inputs, and of the sample; `most` the most parameters of a model that may be drawn, in
+    """A set. `seed` decides the weights and inputs, and the sample; `most` the most parameters of a model that may be drawn, in
     millions, None where all are taken."""
 
     of: str

@@ -19,8 +19,8 @@ from netc.importing.run_import import import_spec
 
 
 class Result(NamedTuple):
-    """What came of a model. `lines` are those of the text without comments and empty ones; `difference` is the largest in either target;
-    `seconds` are those of reading, of the text, and of the proof. `failure` is empty for a model that was proved."""
+    """What came of a model. `lines` counts the lines of the text without comments and empty ones; `difference` is the largest in either
+    target; `seconds` are the times of reading, of the text, and of the proof. `failure` is empty for a model that was proved."""
 
     of: str
     name: str

@@ -1,6 +1,6 @@
 """ONNX files that are imported to be counted: those that netc writes for its zoo, and those that packages of PyPI ship.
 
-In: the name of a set, then that of a file. Out: names; for a name, an origin. Always: packages are installed in `build/wheels`, without
+In: the name of a set, then the name of a file. Out: names; for a name, an origin. Always: packages are installed in `build/wheels`, without
 what they depend on, and nothing of them is run.
 """
 

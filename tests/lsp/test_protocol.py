@@ -59,7 +59,7 @@ async def test_diagnostics_have_the_version_of_their_text(client: LanguageClient
 
 
 async def test_changes_that_arrive_in_another_order(client: LanguageClient, tmp_path: Path) -> None:
-    """`The version number ... increases after each change`: the text is that of the last one."""
+    """`The version number ... increases after each change`: the text is the last one's."""
     document = opened(client, tmp_path / "x.net", "")
     for version, units in ((2, 5), (4, 7), (3, 6)):
         change(client, document, f"input 3 -> dense {units}\n", version)

@@ -1,6 +1,6 @@
 """The Pythons of this machine.
 
-In: the folders of PATH, and those of pyenv, whose versions are there without being on it. Out: the oldest and the newest that may run netc.
+In: the folders of PATH, and pyenv's folders, whose versions need not be on it. Out: the oldest and the newest that may run netc.
 Always: each has been started; a file with the right name may be pyenv's stand-in for a version that is switched off.
 """
 

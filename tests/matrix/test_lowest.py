@@ -1,4 +1,4 @@
-"""The lowest versions are those of pyproject.toml, and what the README promises of PyTorch is one of them."""
+"""The lowest versions are the ones in pyproject.toml, and the README's promise about PyTorch is one of them."""
 
 from __future__ import annotations
 

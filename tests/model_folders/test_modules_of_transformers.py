@@ -114,7 +114,7 @@ def test_bfloat16(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_decoder_that_classifies(tmp_path: Path) -> None:
-    """The score is that of the last token that is no padding."""
+    """The score belongs to the last token that is no padding."""
     module = make_module("LlamaForSequenceClassification", GROUPED | {"num_labels": 3})
     model, weights = import_folder(write_folder(module, tmp_path / "folder"), tmp_path / "out.net")
     tokens = draw_tokens(2, 11)

@@ -92,7 +92,7 @@ def test_several_files_are_one(model: str, params: dict[str, object], head: str,
 
 
 def test_expectations_hold_for_the_values_of_the_text(folder: Path) -> None:
-    """Those of a base may hold for its own defaults alone, and those of a model may not hold for what is set."""
+    """A base's expectations may hold for its own defaults alone, and a model's may not hold for the values that are set."""
     whole = {(model, bool(params)): netc.compile_file(folder / "main.net", model=model, params=params) for model, params, _ in CHOICES}
     assert "expect params > 4" in whole["top", False].source("net")
     assert "expect" not in whole["top", True].source("net")

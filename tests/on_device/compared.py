@@ -49,7 +49,7 @@ def compared(name: str, model: netc.Model, inputs: Sequence[torch.Tensor], devic
         found = session(*[to_array(x) for x in inputs])
         fallen = session.placement().fallen_back
         _judge("ONNX Runtime", list(found.values()) if isinstance(found, dict) else [found], wanted, dtypes, wrong)
-    except Exception as error:  # those of ONNX Runtime have no common base
+    except Exception as error:  # ONNX Runtime's exceptions have no common base
         missing.append(f"ONNX Runtime: {_line(error)}")
     return Compared(name, tuple(wrong), tuple(missing), fallen)
 

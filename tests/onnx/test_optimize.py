@@ -40,7 +40,7 @@ def trained(model: netc.Model) -> dict[str, torch.Tensor]:
 
 
 def same(text: str, tolerance: float = 1e-5) -> netc.Model:
-    """Raises AssertionError unless ONNX Runtime computes what the PyTorch module does, with weights that are not those of the start."""
+    """Raises AssertionError unless ONNX Runtime computes what the PyTorch module does, with other weights than at the start."""
     model = netc.compile(text)
     weights = trained(model)
     module = model.module(weights=weights).eval()
@@ -206,6 +206,6 @@ def test_without_optimization_stages_are_as_they_are_written() -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", SMALL)
 def test_the_zoo(name: str) -> None:
-    """Weights are those of a training, so that no scale is 1 and no shift 0."""
+    """Weights are as after a training: no scale is 1 and no shift 0."""
     small = SMALL[name]
     check(small.compiled(), OPSET, dict(small.sizes), dict(small.below), weights=trained)

@@ -1,4 +1,5 @@
-"""Where nodes run, as ONNX Runtime says: on the CPU all are there; asked as if for CUDA, all have fallen back but those of sizes."""
+"""Where nodes run, as ONNX Runtime says: on the CPU all are there; asked as if for CUDA, all nodes have fallen back
+except the nodes that compute sizes."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_tiny_limit")
 def test_weights_of_an_older_model_are_not_left(tmp_path: Path) -> None:
-    """Nor are those of PyTorch's exporter; other files stay."""
+    """Nor are the files of PyTorch's exporter; other files stay."""
     path = tmp_path / "m.onnx"
     for name in ("m.onnx.data", "mm.onnx.data", "m.onnx.data.txt", "m.py.data"):
         (tmp_path / name).write_text("")

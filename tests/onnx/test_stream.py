@@ -1,4 +1,4 @@
-"""Models written piece by piece: the bytes are those of protobuf, and no more than a tensor is in memory."""
+"""Models written piece by piece: the bytes equal protobuf's, and no more than a tensor is in memory."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Case:
 
     @property
     def operator(self) -> str:
-        """The operator that the test is about: that of a node test, `several` for a larger graph."""
+        """The operator that the test is about: the only one of a node test, `several` for a larger graph."""
         types = {node.op_type if not node.domain else f"{node.domain}:{node.op_type}" for node in self.model.graph.node}
         types -= {"Constant"} if len(types) > 1 else set()
         return types.pop() if len(types) == 1 else f"({self.kind})"

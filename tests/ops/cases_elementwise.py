@@ -1,4 +1,4 @@
-"""One-line models that use all functions of one number but those of angles, and those that are refused."""
+"""One-line models that use all functions of one number except functions of angles, and models that are refused."""
 
 import torch
 

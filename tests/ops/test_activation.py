@@ -1,4 +1,4 @@
-"""Activations: element types, shapes and refusals are those of PyTorch's modules."""
+"""Activations: element types, shapes and refusals equal PyTorch's."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Arithmetic: element types, shapes and refusals are those of PyTorch, over all pairs of types."""
+"""Arithmetic: element types, shapes and refusals equal PyTorch's, over all pairs of types."""
 
 from itertools import product
 

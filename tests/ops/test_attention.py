@@ -1,4 +1,4 @@
-"""Attention: shapes and refusals are those of PyTorch, its parameters too."""
+"""Attention: shapes, refusals and parameters equal PyTorch's."""
 
 from itertools import product
 

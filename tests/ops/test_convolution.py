@@ -1,4 +1,4 @@
-"""Convolutions: shapes and refusals are those of PyTorch, over a grid of arguments."""
+"""Convolutions: shapes and refusals equal PyTorch's, over a grid of arguments."""
 
 from itertools import product
 

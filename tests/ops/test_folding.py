@@ -1,4 +1,4 @@
-"""Space and channels traded: shapes and refusals are those of PyTorch, over grids of arguments."""
+"""Space and channels traded: shapes and refusals equal PyTorch's, over grids of arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Elements by their places: shapes, element types and refusals are those of PyTorch, over grids of shapes and types."""
+"""Elements by their indices: shapes, element types and refusals equal PyTorch's, over grids of shapes and types."""
 
 from __future__ import annotations
 

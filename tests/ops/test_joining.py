@@ -1,4 +1,4 @@
-"""Joining and dividing: types, sizes and refusals are those of PyTorch."""
+"""Joining and dividing: types, sizes and refusals equal PyTorch's."""
 
 from itertools import product
 

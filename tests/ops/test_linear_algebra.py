@@ -1,4 +1,4 @@
-"""Linear algebra: shapes, element types and refusals are those of PyTorch."""
+"""Linear algebra: shapes, element types and refusals equal PyTorch's."""
 
 from itertools import product
 

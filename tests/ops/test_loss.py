@@ -90,7 +90,7 @@ ALONE = [text for text in TEXTS if len(list(FlatGraph(netc.compile(text).program
 
 @pytest.mark.parametrize("text", ALONE, ids=case_id)
 def test_gradients(text: str) -> None:
-    """Those of the module are those of PyTorch's function."""
+    """The module's results equal the results of PyTorch's function."""
     model = netc.compile(text)
     op, given = _loss_of(model)
     drawn = _drawn(given, sizes_of(model)[1])

@@ -1,4 +1,4 @@
-"""Normalizations: the parameters and buffers are those of PyTorch's modules."""
+"""Normalizations: the parameters and buffers equal the ones of PyTorch's modules."""
 
 from collections.abc import Callable
 

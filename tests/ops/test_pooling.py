@@ -1,4 +1,4 @@
-"""Pools: shapes and refusals are those of PyTorch, over a grid of arguments."""
+"""Pools: shapes and refusals equal PyTorch's, over a grid of arguments."""
 
 from collections.abc import Callable
 from itertools import product

@@ -1,4 +1,4 @@
-"""Recurrent layers: their parameters, shapes and refusals are those of PyTorch's modules."""
+"""Recurrent layers: their parameters, shapes and refusals equal PyTorch's."""
 
 from __future__ import annotations
 

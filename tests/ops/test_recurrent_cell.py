@@ -1,4 +1,4 @@
-"""Recurrent cells: their parameters, shapes and refusals are those of PyTorch's modules."""
+"""Recurrent cells: their parameters, shapes and refusals equal PyTorch's."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_step_costs_as_much_as_a_sequence_of_one(cell: str, layer: str) -> Non
 
 
 def test_a_sequence_is_steps() -> None:
-    """The cell's parameters are those of the layer, under shorter names."""
+    """The cell has the layer's parameters, under shorter names."""
     whole = netc.compile("input [3, 5] -> lstm 4 as cell").module(seed=1).eval()
     steps = "; ".join(f"(h{i + 1}, c{i + 1}) = (x -> select 1 {i}, h{i}, c{i}) -> step" for i in range(3))
     text = f"x = input [3, 5]; h0 = input 4; c0 = input 4; shared step = lstm_cell 4; {steps}; (h1, h2, h3) -> stack axis=1"

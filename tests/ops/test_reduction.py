@@ -1,4 +1,4 @@
-"""Reductions: element types, shapes and refusals are those of PyTorch, over axes, types and ranks."""
+"""Reductions: element types, shapes and refusals equal PyTorch's, over axes, types and ranks."""
 
 from itertools import product
 

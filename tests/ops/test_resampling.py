@@ -1,4 +1,4 @@
-"""Resampling: sizes and refusals are those of PyTorch."""
+"""Resampling: sizes and refusals equal PyTorch's."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_what_resize_does_otherwise_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("scale", [0.1, 0.4, 1.1, 1.7, 0.3, 0.9])
 def test_scales_that_are_not_exact(scale: float) -> None:
-    """Of every size that an axis may have, the result is that of PyTorch, which multiplies in float64."""
+    """For every size that an axis may have, the result equals PyTorch's, which multiplies in float64."""
     (size,) = inferred(Upsample(scale=(scale,)), (N, 3, H))[2:]  # type: ignore[index]
     fraction = Fraction(scale).limit_denominator(1024)
     for n in (*range(20, 5000), *range(2**30, 2**30 + 5000)):

@@ -1,4 +1,4 @@
-"""Rotary position embedding: the numbers are those of the models it comes from, written as they write it."""
+"""Rotary position embedding: the numbers equal the ones of the models it comes from, computed as these models do."""
 
 from __future__ import annotations
 

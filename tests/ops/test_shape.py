@@ -1,4 +1,4 @@
-"""Other shapes: results and refusals are those of PyTorch, over grids of arguments; and what symbolic sizes become."""
+"""Other shapes: results and refusals equal PyTorch's, over grids of arguments; and what symbolic sizes become."""
 
 from collections.abc import Callable
 from itertools import permutations, product

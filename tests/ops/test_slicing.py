@@ -1,4 +1,4 @@
-"""Parts of tensors: results and refusals are those of PyTorch, over grids of arguments; empty results are refused in addition."""
+"""Parts of tensors: results and refusals equal PyTorch's, over grids of arguments. In addition, empty results are refused."""
 
 from collections.abc import Callable
 from itertools import product

@@ -1,4 +1,4 @@
-"""Order along an axis: types and refusals are those of PyTorch."""
+"""Order along an axis: types and refusals equal PyTorch's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Python of the page, as a page has it: without NumPy, and with its substitute; the ONNX it writes is that of the real one."""
+"""The Python of the page, as a page has it: without NumPy, and with its substitute, which writes the same ONNX as NumPy."""
 
 from __future__ import annotations
 

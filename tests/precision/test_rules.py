@@ -89,7 +89,7 @@ def test_wider() -> None:
 
 
 def test_keys_stay() -> None:
-    """A conversion before the only stage of a body is no stage: the keys of the state dict are those of float32."""
+    """A conversion before the only stage of a body is no stage: the state dict has the keys of float32."""
     text = "block one { dense 4 }; i = input [4] int64; cast(i, float32) -> one -> one as two -> repeat 2 as layers { one }"
     assert list(netc.compile(text, dtype="bfloat16").parameters) == list(netc.compile(text).parameters)
 
@@ -128,7 +128,7 @@ def test_a_mask_is_converted_once() -> None:
     text = f"x = input [T, 8]; mask = {mask}; x -> repeat 12 as layers {{ {body} }}"
     assert casts(netc.compile(text, dtype="bfloat16")) == []
     asked = text.replace(f"mask = {mask}", "m = input [T, T] bool batch=false; mask = (cast(m, float32) - 1) * 1e4 -> unsqueeze 0")
-    assert casts(netc.compile(asked, dtype="bfloat16")) == ["cast1", "cast3"]  # that of the text, and one more
+    assert casts(netc.compile(asked, dtype="bfloat16")) == ["cast1", "cast3"]  # the text's own, and one more
 
 
 def test_positions_keep_their_precision() -> None:

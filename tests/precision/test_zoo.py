@@ -25,8 +25,8 @@ from netc.compiler.types.numpy_types import to_array
 from tests.widened import widened
 
 ROUNDINGS = 8
-"""The greatest distance from the results of float32, in units of the largest rounding error of the largest result: that of the modules
-which PyTorch converts (tests/torch/test_zoo_models.py)."""
+"""The greatest distance from the results of float32, in units of the largest rounding error of the largest result. It is the distance
+of the modules that PyTorch converts (tests/torch/test_zoo_models.py)."""
 DTYPES = ("bfloat16", "float16")
 QUICK = ("convnext", "gpt2", "ddpm", "rwkv", "kan")
 """A convolutional network, a transformer, positions in float32, states of a loop, and tables of float32."""

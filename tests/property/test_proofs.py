@@ -73,7 +73,7 @@ class Writer:
         return f"{left} {sign} {value + offset}"
 
     def shifted(self) -> tuple[str, int]:
-        """A sum and a number, and a divisor: mostly those of one condition."""
+        """A sum and a number, and a divisor: mostly from one condition."""
         start, k = self.random.choice(self.used) if self.random.random() < 0.8 else (self.new_sum(), self.random.randint(2, 5))
         return f"({start} + {self.random.randint(-3, 4)})".replace("+ -", "- "), k
 

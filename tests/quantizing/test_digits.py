@@ -26,7 +26,7 @@ def _run(*words: str) -> str:
 
 @pytest.mark.long
 def test_the_accuracy_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fifth of the images is kept apart; static scales are those of the images that it was trained on."""
+    """A fifth of the images is kept apart; static scales come from the images that it was trained on."""
     datasets: Any = pytest.importorskip("sklearn.datasets")
     monkeypatch.chdir(tmp_path)
     text = re.search(r"```net file=digits.net\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)

@@ -61,7 +61,7 @@ def weights(model: netc.Model) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def change(one: Path, other: Path, inputs: Mapping[str, Any]) -> float:
-    """The root mean square of the change of the outputs, relative to that of the outputs."""
+    """The root mean square of the change of the outputs, relative to the root mean square of the outputs."""
     exact, found = (onnxruntime.InferenceSession(path).run(None, inputs)[0] for path in (one, other))
     return float(np.sqrt(np.mean((exact - found) ** 2) / np.mean(exact**2)))
 

@@ -84,7 +84,7 @@ def test_int4_of_convolutions_says_that_int8_quantizes_them(run: Run) -> None:
 
 
 def test_a_calibration_fixes_the_scales(run: Run) -> None:
-    """With numbers a thousand times as large as those of the calibration, what is static saturates."""
+    """With numbers a thousand times as large as in the calibration, static quantization saturates."""
     np.savez("c.npz", input=samples())
     for name, words in {"dynamic.onnx": (), "static.onnx": ("--calibration", "c.npz")}.items():
         assert run("-e", TEXT, "--quantize", "int8", "--seed", "1", "-o", name, *words).exit_code == 0
@@ -128,8 +128,8 @@ def test_outputs_of_integers_and_of_zeros(run: Run) -> None:
     [
         (("--calibration", "c.npz"), "--calibration is for --quantize"),
         (("--quantize", "int4", "--calibration", "c.npz"), "int4 quantizes weights alone, which takes no calibration"),
-        (("--quantize", "int8", "--dtype", "float16"), "only weights of float32 are quantized, and those of `dense1` are float16"),
-        (("--quantize", "int8", "--dtype", "float64"), "only weights of float32 are quantized, and those of `dense1` are float64"),
+        (("--quantize", "int8", "--dtype", "float16"), "only float32 weights are quantized, and `dense1` has float16 weights"),
+        (("--quantize", "int8", "--dtype", "float64"), "only float32 weights are quantized, and `dense1` has float64 weights"),
         (("--quantize", "int8", "--emit", "graph"), "--quantize is for an ONNX model"),
         (("--quantize", "int8", "--target", "torch"), "the name of `m.onnx` asks for the target onnx"),
         (("--quantize", "int8", "--calibration", "none.npz"), "cannot read `none.npz`: there is no such file"),

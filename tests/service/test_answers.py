@@ -292,7 +292,7 @@ def test_a_model_can_be_chosen() -> None:
 
 
 def test_the_arrays_of_a_table_are_read_again(tmp_path: Path) -> None:
-    """Also those of a block, which is kept where its text stays the same."""
+    """Also for a block, which is kept where its text stays the same."""
     path = tmp_path / "y.safetensors"
     save_file({"mask": np.ones(3, np.float32)}, path)
     text = 'block f { in + (table [3] file="y.safetensors" name="mask") }\ninput 3 -> f\n'

@@ -113,7 +113,7 @@ def test_hints_of_a_broken_text_are_those_of_the_rest() -> None:
     ],
 )
 def test_hints_after_an_error(text: str, expected: list[str]) -> None:
-    """A shape that the text states is known, and the others are those of the corrected text."""
+    """A shape that the text states is known, and the others come from the corrected text."""
     _, checked, _ = checked_at(text)
     assert [hint.text for hint in list_hints(checked)] == expected
 

@@ -21,7 +21,7 @@ PAGES = [*sorted((ROOT / "tests" / "language").glob("*.md")), *sorted((ROOT / "d
 BY_VALUE = {
     *(("tcn.net", "dropout"), ("googlenet.net", "dropout")),  # a parameter without a default, called as an operator
     *(("dla.net", "stride"), ("resnet.net", "stride"), ("resnet.net", "groups"), ("resnet.net", "base")),  # of a stage that is an argument
-    ("blocks.md", "S"),  # a size in the patterns of two optional tensors: that of the first one that is given
+    ("blocks.md", "S"),  # a size in the patterns of two optional tensors: the first one that is given decides
 }
 """What only values decide."""
 

@@ -287,7 +287,7 @@ AHEAD: tuple[Callable[[Writer], None], ...] = (
     *(reversed_scan, last_element),
 )
 UNDOES = (shift, late, strided, transposed)
-"""Stages that give out their results later, or those of several positions at once, so that a stage before them may look ahead."""
+"""Stages that give out their results later, or several positions at once, so that a stage before them may look ahead."""
 
 
 def causal(seed: int) -> tuple[str, int]:

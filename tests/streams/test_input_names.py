@@ -1,4 +1,4 @@
-"""Inputs of a stream may have any name, also those of Python's own arguments."""
+"""Inputs of a stream may have any name, also the names of Python's own arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts written token by token: those of `generate` of transformers, with the same weights of small models."""
+"""Texts written token by token: as `generate` of transformers writes them, with the same weights of small models."""
 
 from __future__ import annotations
 

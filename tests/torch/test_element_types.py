@@ -57,7 +57,7 @@ def results(module: torch.nn.Module, given: list[Tensor]) -> list[Tensor]:
 
 
 def assert_near(model: netc.Model) -> None:
-    """In bfloat16 the results are those of float32, but for rounding."""
+    """In bfloat16, the results equal float32's, except for rounding."""
     module = model.module(seed=0).eval()
     wanted = results(module, tensors(model))
     found = results(copy.deepcopy(module).to(torch.bfloat16), tensors(model, torch.bfloat16))

@@ -78,7 +78,7 @@ def test_another_process_can_load_it(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_other_processes_are_given_it(method: str) -> None:
-    """Its tensors are shared with them, as those of any module: what one of them changes, the others see."""
+    """Its tensors are shared with them, like the tensors of any module: what one of them changes, the others see."""
     module = netc.compile(SAMPLES["list"]).module(seed=1).eval().share_memory()
     x = torch.ones(2, 4)
     with torch.inference_mode():

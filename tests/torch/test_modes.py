@@ -94,7 +94,7 @@ def test_onnx_has_evaluation_alone() -> None:
 
 
 def test_costs_are_those_of_evaluation() -> None:
-    """The parameters are those of both modes."""
+    """The parameters belong to both modes."""
     text = "x = input 4\nx -> if training { dense 4 as a -> relu } else { dense 8 as b -> dense 4 as c }"
     totals = summarize_costs(netc.compile(text).program).totals
     assert totals.parameters == 4 * 4 + 4 + 4 * 8 + 8 + 8 * 4 + 4

@@ -113,7 +113,7 @@ CASES = {
         {"3 3": (3, 3), "2 0": (2, 0), "7 5": (7, 5)},
     ),
 }
-"""The block, its input, the model, how it makes the class, and for arguments of the block those of the constructor."""
+"""The block, its input, the model, how it makes the class, and for arguments of the block the constructor's."""
 APART = {
     "a stage of its own": (
         "block b(x: [N, D], layer, depth, width) {\n"
@@ -196,7 +196,7 @@ WITH_TUPLES = {
     "one holds": (NESTED + NESTED_MODEL, (3, 2), "1 wide=true", (1,), {"wide": True}),
     "both hold": (NESTED + NESTED_MODEL, (5,), "2 wide=true twice=true", (2,), {"wide": True, "twice": True}),
 }
-"""The model; the channels of the block's inputs, the first one and those of the tuple; and arguments in the text and of the class."""
+"""The model; the channels of the block's inputs, of the first one and of the tuple; and arguments in the text and of the class."""
 
 
 @pytest.mark.parametrize("case", WITH_TUPLES)

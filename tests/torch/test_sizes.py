@@ -98,7 +98,7 @@ ATTENTION = (
 
 
 def test_products_of_exact_quotients() -> None:
-    """Heads divide the features, so that the features of all heads are those of the input."""
+    """Heads divide the features, so that all heads together have the features of the input."""
     source = netc.compile(f"{ATTENTION}; x = input [T, 8]; x -> attend 2 -> attend 4").source()
     assert "self.o = nn.Linear(features, 2 * features)" in source
     halves = "block half(k) { y = in -> dense (in.features // k) as a; (y, y) -> concat axis=-1 -> dense (k * (in.features // k)) as b }"

@@ -110,7 +110,7 @@ def test_other_arguments(case: str) -> None:
 
 
 def constructed(cell: Any, features: int, arguments: str, text: str) -> torch.nn.Module:
-    """The class with the arguments of a use: those of the block, and the size of its input where it takes that."""
+    """The class with the arguments of a use: the block's, and the size of its input where it takes that."""
     declared = re.findall(r"(\w+)(?:=(\w+))?[,)]", re.findall(r"cell(\([^)]*\))", text)[0])
     given = {name: default for name, default in declared if default}
     given |= dict(zip((name for name, _ in declared), (a for a in arguments.split() if "=" not in a), strict=False))

@@ -1,5 +1,5 @@
 """What people do with modules, done with the models of the zoo: converting, copying, saving, compiling, exporting and sharding them. Each
-time the results are those of the module as it was made, or as near as the element type allows."""
+time the results equal the original module's, or are as near as the element type allows."""
 
 from __future__ import annotations
 

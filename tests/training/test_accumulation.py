@@ -1,4 +1,4 @@
-"""The gradient of a batch in parts is that of the whole batch: compared with plain PyTorch."""
+"""The gradient of a batch in parts equals the gradient of the whole batch, as plain PyTorch computes it."""
 
 from __future__ import annotations
 

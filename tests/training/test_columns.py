@@ -259,7 +259,7 @@ def test_a_spec_reads_its_own_folder_only(tmp_path: Path) -> None:
     assert len(arrays(spec('data npz "../a.npz"'), f"{tmp_path}/a.npz", path=spec_path)["x"]) == 7
 
 
-@pytest.mark.skipif(os.name != "posix", reason="the folders of the kernel are those of Linux")
+@pytest.mark.skipif(os.name != "posix", reason="only Linux has these folders of the kernel")
 def test_files_of_the_kernel_and_pipes(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.csv")
     assert said(spec('data csv "a.csv"'), path=tmp_path / "m.net") == [("cannot-read-data", "cannot read `a.csv`: it is no regular file")]

@@ -81,8 +81,8 @@ def test_options_for_data_without_a_format(tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("count", "share", "said"),
     [
-        (1, "0.2", "note: no sample is kept to validate on, as there is only 1: results are those of training\n"),
-        (30, "0.0001", "note: 1 sample is kept to validate on, as a share of 0.0001 of 30 is less: results say little\n"),
+        (1, "0.2", "note: no sample is left for validation, because there is only 1: the results are of the training samples\n"),
+        (30, "0.0001", "note: 1 sample is kept for validation, because a share of 0.0001 of 30 is less: the results say little\n"),
         (30, "0.1", ""),
         (1, "0", ""),
     ],

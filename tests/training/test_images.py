@@ -112,7 +112,7 @@ def test_classes_of_the_validation_data(tmp_path: Path) -> None:
     assert said(text, path=tmp_path / "m.net") == [
         (
             "cannot-read-data",
-            "cannot read `test`: its classes are not those of the training data: `cow` is a class here alone, `dog` is missing",
+            "cannot read `test`: its classes differ from the training data's: `cow` is a class here alone, `dog` is missing",
         )
     ]
 

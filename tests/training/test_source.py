@@ -86,7 +86,7 @@ train {
   VALIDATED
 }
 """
-"""The metric of an epoch is that of validation, or of the training samples; of a batch in parts, of all of them."""
+"""The metric of an epoch is measured in validation, or on the training samples. For a batch in parts, it is measured on all parts."""
 RANDOM = """
 features = input 6
 noise = input 6
@@ -146,7 +146,7 @@ train {
   validate 0.2
 }
 """
-"""The numbers of the first stage depend on the draws of the first pass, and those of the others on the first one's."""
+"""The numbers of the first stage depend on the draws of the first pass, and all other numbers on the first stage's."""
 AUGMENTED = """
 image = input 3x6x7
 scores = image -> conv 4 3x3 padding=1 -> batch_norm relu -> dropout 0.2 -> conv 2 1x1

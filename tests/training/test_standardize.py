@@ -134,7 +134,7 @@ def test_loaded_numbers_are_kept(tmp_path: Path) -> None:
 
 
 def test_weights_that_lack_the_numbers(tmp_path: Path) -> None:
-    """Published weights are those of a network without `standardize`; netc measures its numbers as in a run from nothing."""
+    """Published weights come from a network without `standardize`. netc measures its numbers as in a run from nothing."""
     spec = """
 features = input 5
 scores = features -> standardize as scale -> dense 3 as body -> dense 2 as head

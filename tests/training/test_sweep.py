@@ -112,7 +112,7 @@ def test_a_run_with_other_arguments_is_left_alone(words: tuple[str, str], what: 
 
 
 def test_a_head_for_another_number_of_classes() -> None:
-    """It is drawn, and the rest is that of the weights."""
+    """It is drawn, and the rest comes from the weights."""
     netc("train", "net.net", "--data", "data.npz", "-o", "old")
     Path("wide.net").write_text(SPEC.replace("dense 3", "dense 7"), encoding="utf-8")
     words = ("train", "wide.net", "--data", "data.npz", "-o", "new", "--weights", "old", "--set", "rate=0")

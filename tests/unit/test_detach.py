@@ -1,4 +1,4 @@
-"""`detach`: the gradients are those of PyTorch's `detach` where it is written."""
+"""`detach`: the gradients equal the ones of PyTorch's `detach` where it is written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import netc
 
 
 def test_straight_through_gradients() -> None:
-    """Rounding has no gradient; this estimator has that of what is rounded. So has VQ-VAE's codebook."""
+    """Rounding has no gradient; this estimator has the gradient of its input. So has VQ-VAE's codebook."""
     model = netc.compile("x = input 3\nh = x -> dense 4 as a\nh + (round(h) - h -> detach) -> dense 2 as b")
     module = model.module(seed=1)
     x = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))

@@ -77,7 +77,7 @@ def test_distributions_are_those_of_pytorch(stage: str, module: Any) -> None:
 
 @pytest.mark.parametrize("shape", [(300, 200), (60, 40, 5), (30, 20, 5, 7)])
 def test_xavier_is_that_of_pytorch(shape: tuple[int, ...]) -> None:
-    """The bound is that of torch.nn.init, whose fans count the axes after the first two."""
+    """The bound is torch.nn.init's, whose fans count the axes after the first two."""
     array = draw_initial_values(infos(f"x = input [1]; w = param {list(shape)} init=xavier_uniform as w; x + (w -> sum)"), 1)["w"]
     theirs = torch.nn.init.xavier_uniform_(torch.empty(shape), generator=torch.Generator().manual_seed(0))
     assert np.abs(array).max() == pytest.approx(float(theirs.abs().max()), rel=1e-2)
@@ -110,9 +110,9 @@ def test_other_types(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["float64", "float32", "float16", "bfloat16"])
-def test_normal_numbers_are_those_of_the_distribution(name: str) -> None:
-    """The largest difference of the cumulated frequencies is below that of a sample of this size (Kolmogorov and Smirnov, one in a
-    thousand), and so are those of the moments and of what is far from the mean."""
+def test_normal_numbers_have_the_distribution(name: str) -> None:
+    """The largest difference of the cumulated frequencies is below the limit for a sample of this size (Kolmogorov and Smirnov, one in a
+    thousand), and so are the differences of the moments and of the numbers far from the mean."""
     text = f"x = input 1000 {name}; w = param [1000, 2001] {name} init=normal(2, mean=1) as w; x @ w"
     drawn = (np.sort(draw_initial_values(infos(text), 3)["w"].astype(np.float64).ravel()) - 1) / 2
     every = len(drawn) // 1000

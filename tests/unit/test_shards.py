@@ -1,4 +1,4 @@
-"""Checkpoints of several files, and those of other tools. What wrote them is the judge: transformers, Lightning, PyTorch."""
+"""Checkpoints of several files, and checkpoints of other tools. The tool that wrote them is the judge: transformers, Lightning, PyTorch."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ BROKEN: dict[str, Break] = {
     "takes something from outside": lambda g: setattr(g, "captures", 1),
     "is not part of the inputs": lambda g: g.tuples.append(ValueTuple("kept", (value(4),), 0)),
     "do not end with the tuples": lambda g: setattr(g, "tails", (ReturnedTuple((g.inputs[0],)),)),
-    "other tensors than those of its tuples": lambda g: setattr(g.nodes[0], "parts", g.outputs),
+    "other tensors than its tuples have": lambda g: setattr(g.nodes[0], "parts", g.outputs),
     "has other tuples of results": lambda g: setattr(g.nodes[1], "tails", (ValueTuple("", g.nodes[1].outputs, 0),)),
     "passes other tuples": lambda g: setattr(g.nodes[1], "tuples", ((g.inputs[0],),)),
     "calls itself": lambda g: g.nodes[1].graph.nodes.append(CallNode(g, (), (), "d", SPAN)),  # type: ignore[union-attr]

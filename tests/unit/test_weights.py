@@ -170,7 +170,7 @@ def test_only_what_has_the_shape_is_meant_by_another_name() -> None:
 
 
 def test_how_to_do_without_a_few_names() -> None:
-    """But not where a name is missing and another one too many: it may be that of the same."""
+    """But not where a name is missing and another one too many: both may name the same tensor."""
     arrays = draw_initial_values(infos(TWO))
     more = arrays | {"aux.w": np.zeros(2, np.float32), "steps": np.zeros((), np.int64)}
     assert mismatch(TWO, more).format_help() == ("to leave them out: `--ignore aux.w --ignore steps`",)
@@ -254,7 +254,7 @@ def test_nothing_is_lost_on_the_way() -> None:
 
 
 def test_a_module_takes_them() -> None:
-    """The names are those of the module, and every one of them is reported."""
+    """The names are the module's, and every one of them is reported."""
     model = netc.compile("block b { dense 4 -> batch_norm relu }\ninput 4 -> repeat 2 as layers { b } -> dense 2 as head")
     arrays = match_arrays(model.parameters, draw_initial_values(model.parameters, 1))
     assert list(model.module(weights=arrays).state_dict()) == list(arrays)

@@ -86,7 +86,7 @@ def unchanged(graph: Graph, sizes: Sizes) -> bool:
 
 
 def changed(graph: Graph, sizes: Sizes, symbol: str, value: int) -> Sizes:
-    """The integers with another one for a symbol. What the tensors of a tuple have together is that of the last one's, and of theirs."""
+    """The integers with another one for a symbol. The sum over the tensors of a tuple changes with the last one's size."""
     made = {**sizes, symbol: value}
     one = graph.origins[symbol]
     if isinstance(one.input, ValueTuple) and one.input.values:

@@ -62,7 +62,7 @@ class Root(nn.Module):
 
 
 class Tree(nn.Module):
-    """`extra` is the number of channels that the root aggregates in addition to those of its own two layers."""
+    """`extra` is the number of channels that the root aggregates in addition to the channels of its own two layers."""
 
     def __init__(
         self, make: Make, depth: int, before: int, width: int, stride: int = 1, enters: bool = False, extra: int = 0, residual: bool = False

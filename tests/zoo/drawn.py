@@ -1,4 +1,4 @@
-"""First values of parameters against those of a fresh reference: one distribution, as far as two samples show.
+"""First values of parameters against the first values of a fresh reference: one distribution, as far as two samples show.
 
 In: the values of each parameter. Out: their statistics, and an AssertionError where they differ. Always: a bound follows from the number of
 elements: samples of one distribution exceed it less often than once in ten million times.

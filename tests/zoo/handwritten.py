@@ -158,7 +158,7 @@ class Decoder(nn.Module):
         self.out = nn.Linear(width, vocabulary)
 
     def forward(self, states: Tensor, state: Tensor, target: Tensor) -> Tensor:
-        """Teacher forcing: the input of each step is the target word of the previous step, that of the first one is word 0."""
+        """Teacher forcing: the input of each step is the target word of the previous step, and word 0 in the first step."""
         word = torch.zeros_like(target[:, :1])
         keys = self.attention.Ua(states)
         outputs = []

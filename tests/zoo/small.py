@@ -17,7 +17,7 @@ COMPILED: dict[tuple[str, str | None, str, str | None], netc.Model] = {}
 
 
 class Small(NamedTuple):
-    """A model of a file, with `params`. `sizes` are those of the symbolic dimensions, `below` the limits of integer inputs."""
+    """A model of a file, with `params`. `sizes` has the sizes of the symbolic dimensions, `below` the limits of integer inputs."""
 
     spec: str
     model: str | None = None

@@ -1,6 +1,6 @@
-"""The class of every block, constructed at other sizes than those of its model: what netc compiles for the block alone.
+"""The class of every block, constructed at other sizes than in its model: what netc compiles for the block alone.
 
-The blocks are those of the small configurations of the zoo (zoo.small). Each size of an input and each integer among the parameters that
+The blocks come from the small configurations of the zoo (zoo.small). Each size of an input and each integer among the parameters that
 the constructor takes is replaced by another one, if netc accepts that. Where the constructor has no condition, or also takes what is
 computed from them and is no formula (a flag, a float), nothing that the spec decides may change. In the module of a model that is the
 block alone, the class of the zoo's model takes the place of the block, with the same weights: keys, shapes and results are compared.

@@ -93,7 +93,7 @@ def parts(model: netc.Model, given: Arguments) -> tuple[dict[str, torch.Size], l
 
 
 def settable(path: Path, name: str | None) -> set[str]:
-    """The parameters of the model that `--set` knows: its own, not those of the model that it is derived from."""
+    """The parameters of the model that `--set` knows: its own, without the parameters of the model that it is derived from."""
     text = path.read_text()
     if name is None:
         return set(re.findall(r"^let (\w+)", text, re.MULTILINE))
@@ -140,7 +140,7 @@ def test_other_arguments_of_a_small_configuration(family: str) -> None:
 
 
 def _same_draws(model: netc.Model, wanted: netc.Model, given: Arguments) -> None:
-    """Parameters start alike: the numbers in their initializers are those of the other arguments too."""
+    """Parameters start alike: the numbers in their initializers follow the other arguments too."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         drawn = class_of(model)(**given).state_dict()

@@ -19,7 +19,7 @@ from zoo.reference import code_lines
 
 PAGE = Path(__file__).parents[2] / "docs" / "emitted.md"
 ROW = re.compile(r"\| (\w+) \| (\d+) \| (\d+) \| (\d+) ")
-"""A model of the table: the lines before and after, and those of the reference."""
+"""A model of the table: the lines before and after, and the lines of the reference."""
 
 
 def published() -> Iterator[tuple[Entry, int]]:

@@ -1,4 +1,4 @@
-"""A training step of the emitted source dispatches no more operators than that of its reference.
+"""A training step of the emitted source dispatches no more operators than a step of its reference.
 
 The networks are those whose steps bench/ measures: times vary by some hundredths with the load of a machine, these numbers do not.
 """
@@ -21,7 +21,7 @@ SPECS = Path(__file__).parents[2] / "specs"
 
 
 class Dispatched(TorchDispatchMode):
-    """Counts operators, those of the backward pass and of the optimizer too."""
+    """Counts operators, also in the backward pass and in the optimizer."""
 
     def __init__(self) -> None:
         super().__init__()

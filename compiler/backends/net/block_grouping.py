@@ -23,7 +23,7 @@ from .variadic import merge_inputs
 
 class BlockEntry(Record):
     """A graph, its body, and the values of its tensors' numbers. `taken` is set if the body has an optional input and the graph gets it:
-    it maps inputs and results of the body to those of the graph."""
+    it maps inputs and results of the body to inputs and results of the graph."""
 
     graph: Graph
     values: Sequence[Value]

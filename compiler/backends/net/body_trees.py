@@ -93,7 +93,7 @@ class GraphBody(WrittenTensors):
     def make_inner_body(self, graph: Graph) -> Self:
         """Make the body of a graph whose text is inside this one. It shares the numbers."""
         body = type(self)(graph, self.callees)
-        # One text has one sequence of numbers, so the inner body continues those of this one.
+        # One text has one sequence of numbers, so the inner body continues the numbers of this one.
         body.values = self.values
         return body
 

@@ -1,6 +1,6 @@
 """Decides which members of sequences need no label, because their number is the one that they get anyway.
 
-In: the stages of a sequence, with labels. Out: the stages as they are written. Always: their keys are those of the labels.
+In: the stages of a sequence, with labels. Out: the stages as they are written. Always: their keys are the same as with the labels.
 
     >>> import netc
     >>> from .spec_source import write_program

@@ -34,7 +34,7 @@ MOST_LISTS = 4
 
 class RepeatedNodes:
     """Nodes that are one loop. `carried` is the position of the input that the previous iteration gives. It is None for a loop whose
-    result is its inputs and the output of each iteration. `over`, `binders`, `stage`, `label` and `start` are those of a `Loop`. `around`
+    result is its inputs and the output of each iteration. `over`, `binders`, `stage`, `label` and `start` are as in a `Loop`. `around`
     are all nodes, among which others may have labels that begin the same. `stage` is a `Body` if the nodes are iterations over several
     lists."""
 

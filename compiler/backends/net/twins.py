@@ -93,7 +93,7 @@ class _Region:
 
 class _Pairing:
     """The nodes of two graphs that are alike, from the inputs on and from the results back, and the regions between them. `values` and
-    `nodes` map those of the other graph, by id, to the graph's own."""
+    `nodes` map the other graph's, by id, to the graph's own."""
 
     def __init__(self, graph: Graph, other: Graph, way: TwinWay, key: Key) -> None:
         self.graph, self.other, self.way, self.key = graph, other, way, key

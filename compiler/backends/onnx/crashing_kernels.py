@@ -89,7 +89,7 @@ def find_crashing_kernel(skeleton: ModelProto, build: Callable[[], ModelProto], 
 
 
 def _iter_nodes(model: ModelProto) -> Iterator[NodeProto]:
-    """Iterate over the nodes, including those of functions and of bodies of loops."""
+    """Iterate over the nodes, including the nodes of functions and of bodies of loops."""
     stack = [*model.graph.node, *(node for function in model.functions for node in function.node)]
     while stack:
         node = stack.pop()

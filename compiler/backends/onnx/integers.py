@@ -21,7 +21,7 @@ from ...types.tensor_types import INT64, Shape
 from .tensor_expressions import TensorExpr
 
 _BITS = 6
-"""The bits of an exponent that are read from a tensor. For exponents above 63, all powers but those of -1, 0 and 1 overflow."""
+"""The bits of an exponent that are read from a tensor. For exponents above 63, all powers overflow, except the powers of -1, 0 and 1."""
 
 
 def floor_quotient(x: TensorExpr, divisor: TensorExpr, number: int | None) -> TensorExpr:

@@ -211,7 +211,7 @@ class GraphBuilder:
 
     def prune_unused(self, outputs: Sequence[str]) -> set[str]:
         """Remove the nodes that are not needed to compute `outputs` (provisional names). Return the provisional names of all values that
-        are needed, including those of `stored`."""
+        are needed, including the nodes of `stored`."""
         used = set(outputs)
         self.nodes = select_used(self.nodes, used)
         return used

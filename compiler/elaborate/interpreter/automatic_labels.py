@@ -34,7 +34,7 @@ def free_label(label: str, frame: GraphFrame) -> None:
 
 
 def _graphs_of_labels(frame: GraphFrame) -> Iterator[Graph]:
-    """The graphs whose nodes have the frame's labels: the step of a `scan` shares those of the body around it."""
+    """The graphs whose nodes have the frame's labels: the step of a `scan` shares the labels of the body around it."""
     outermost = frame
     while outermost.parent is not None and outermost.parent.labels is frame.labels:
         yield outermost.graph

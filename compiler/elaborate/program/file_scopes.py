@@ -93,7 +93,7 @@ def _import_file(node: ast.Use, scope: Scope, session: ElaborationSession) -> No
 
 
 def _import_free_names(theirs: Scope, scope: Scope) -> list[str]:
-    """Import all names of a file but those of models. Returns the names that have another definition in the scope already.
+    """Import all names of a file except its models' names. Returns the names that have another definition in the scope already.
 
     In a chain of files, each imports the names of all files after it: an error handler for each name would take most of the time."""
     conflicts: list[str] = []

@@ -126,7 +126,7 @@ class ControlFlow:
     def _import_scan(self) -> Sequence[Item]:
         site, body = self.site, self._get_graph("body")
         if self.importer.version < 9:
-            raise ImportRefused("is that of operator set 8, which runs for each sample")
+            raise ImportRefused("has the form of operator set 8, which runs for each sample")
         count = int(site.get_attr("num_scan_inputs", 0))
         states = len(site) - count
         results = len(body.output) - states

@@ -89,7 +89,7 @@ class Dequantizer:
         del self.graph.node[:], self.graph.input[:]
         self.graph.input.extend(inputs)
         self.graph.node.extend(self.nodes)
-        # The recorded types of intermediate tensors are those of the integers.
+        # The recorded types of intermediate tensors are the integers' types.
         del self.graph.value_info[:]
         for info in self.graph.output:
             if info.name in self.floats:

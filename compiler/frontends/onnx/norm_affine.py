@@ -74,7 +74,7 @@ class _AffineFold:
             shape = x.shape[-len(norm.op.args["shape"]) :] if norm.op.args.get("shape") else x.shape[-1:]
             lead = array.shape[: array.ndim - len(shape)]
         else:
-            # These have one number for each channel, so the parameter has axes of size 1 around that of the channels.
+            # These have one number for each channel, so the parameter has axes of size 1 around the axis of the channels.
             shape = x.shape[1:2]
             tail = array.shape[array.ndim - (x.rank - 2) :] if array.ndim >= x.rank - 1 else (0,)
             lead = (*array.shape[: max(0, array.ndim - (x.rank - 1))], *tail)

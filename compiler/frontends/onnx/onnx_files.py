@@ -42,7 +42,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelProto:
     try:
         model.ParseFromString(data)
     except Exception:  # protobuf's own class of error has no name that is public
-        raise Unreadable("is no ONNX model: its bytes are not those of one") from None
+        raise Unreadable("is no ONNX model: its content has another format") from None
     if not model.HasField("graph"):
         raise Unreadable("is no ONNX model: it has no graph")
     return model

@@ -139,7 +139,7 @@ class UnrolledDirection:
     def _read_activations(self) -> list[ApplyFunction]:
         """Return the activations of this direction."""
         usual = USUAL[self.kind]
-        # ONNX spells activations in any case, and lists those of both directions.
+        # ONNX spells activations in any case, and lists the activations of both directions.
         names = [str(a).lower() for a in self.site.get_attr("activations", [])] or [*usual, *usual]
         firsts, seconds = list(self.site.get_attr("activation_alpha", [])), list(self.site.get_attr("activation_beta", []))
         activations: list[ApplyFunction] = []

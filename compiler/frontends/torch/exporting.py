@@ -130,7 +130,7 @@ class SmallExample(ImportFailed):
 
 
 class _Call:
-    """A module with the arguments of its call. Without `batch`, the number of samples is that of the examples."""
+    """A module with the arguments of its call. Without `batch`, there are as many samples as examples."""
 
     def __init__(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dims: Mapping[str | int, Axes] | None, *, batch: bool = True

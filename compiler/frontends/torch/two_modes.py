@@ -192,7 +192,7 @@ class _ModeMerger:
     # --- the end -------------------------------------------------------------------------------------------------------------
 
     def merge_outputs(self) -> tuple[list[int], list[int]]:
-        """Merge the outputs. Returns the positions of each mode's outputs among those of the graph."""
+        """Merge the outputs. Returns the positions of each mode's outputs among the graph's outputs."""
         training, evaluation = (list(self.map_values(mode, self.sources[mode].outputs)) for mode in (0, 1))
         if self.graph.kind == "model":
             self._merge_results(training, evaluation)
@@ -241,7 +241,7 @@ def _make_node_key(node: Node) -> Hashable:
 
 
 def _pair_values(training: Sequence[Value], evaluation: Sequence[Value], same: object) -> list[tuple[int | None, int | None]]:
-    """Pair the positions of values that are the same in evaluation, then those of the same type in order. Others stay alone."""
+    """Pair the positions of values that are the same in evaluation, then of values of the same type, in order. Others stay alone."""
     unpaired = list(range(len(evaluation)))
     pairs: dict[int, int | None] = {}
     for alike in (same, lambda value_of_training, other: value_of_training.type == other.type):

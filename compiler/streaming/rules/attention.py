@@ -34,7 +34,7 @@ def stream_attention(site: StreamSite) -> Sequence[Item]:
             site.refuse("its keys are none of the stream, and which of them a query sees depends on its position")
         return _attend_each_query(site, along)
     if along - {"mask"} != {"q", "k", "v"}:
-        site.refuse_lookahead(reason="each query sees all keys: their positions are the stream, and those of the queries are not")
+        site.refuse_lookahead(reason="each query sees all keys, which have the positions of the stream, while the queries do not")
     mask = site.items[names.index("mask")] if "mask" in names else None
     if mask is None and not site.op.causal:
         site.refuse_lookahead(CAUSAL)
@@ -117,7 +117,7 @@ def stream_multihead_attention(site: StreamSite) -> Sequence[Item]:
     op, names = site.op, site.given.names
     query, others = site.items[0], site.items[1:]
     if not isinstance(query, Chunk) or query.axis != query.value.type.rank - 2:
-        site.refuse("the positions are not those of its queries")
+        site.refuse("the positions do not belong to its queries")
     if "key" in names and "attn_mask" not in names and all(isinstance(x, FixedTensor) for x in others):
         return _attend_to_fixed_keys(site, query)
     if any(name in ("attn_mask", "padding") for name in names):

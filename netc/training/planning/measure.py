@@ -50,9 +50,9 @@ class MemorySnapshot(Record):
 class StepProfile(Record):
     """Bytes of one device that does everything, and the work of a sample.
 
-    `units` are the parameters of each block that repeats, `other_gradients` those of what is left: FSDP gathers them one by one. `state`
-    is the optimizer's. `exchanged`: the bytes of the blocks' outputs for a sample, which tensor parallelism sends. `tokens`: the number
-    of tokens of a sample; 0 if the model reads none.
+    `units` are the parameters of each block that repeats, `other_gradients` the gradients of all others: FSDP gathers them one by one.
+    `state` is the optimizer's. `exchanged`: the bytes of the blocks' outputs for a sample, which tensor parallelism sends. `tokens`: the
+    number of tokens of a sample; 0 if the model reads none.
     """
 
     parameters: int

@@ -28,7 +28,7 @@ def biased(a: Call, given: Sequence[torch.Tensor]) -> bool:
 
 
 def looked_up(a: Call, given: Sequence[torch.Tensor]) -> torch.dtype:
-    """The element type of the rows: that of the weight, unless another one is wanted."""
+    """The element type of the rows: the weight's, unless another one is wanted."""
     return given[0].dtype if given and a.dtype == torch.float32 else a.dtype
 
 

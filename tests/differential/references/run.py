@@ -50,7 +50,7 @@ def outputs(program: Program, state: State, tensors: Sequence[torch.Tensor], siz
 def evaluated(
     program: Program, state: State, tensors: Sequence[torch.Tensor], sizes: Mapping[str, int]
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """The model's results, in inference, and all tensors of the graph; of loops at run time, those of the last step."""
+    """The model's results, in inference, and all tensors of the graph. Of loops at run time, these are the tensors of the last step."""
     values = dict(enumerate(tensors))
     flat = FlatGraph(program.main)
     with torch.no_grad():

@@ -123,7 +123,7 @@ ARGUMENTS: dict[str, Arguments] = {
     },
     "lp_pool": lambda draw, types: {"p": draw(st.sampled_from((None, 2, 4)))},
     "scatter": _scatter,
-    # Without it, the order is that of the algorithm.
+    # Without it, the algorithm decides the order.
     "topk": lambda draw, types: {"sorted": None},
     "upsample": _upsample,
 }

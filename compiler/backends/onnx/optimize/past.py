@@ -1,4 +1,4 @@
-"""Fuses the joining of keys and values of a stream to those of earlier positions into Attention.
+"""Fuses the joining of a stream's keys and values to the keys and values of earlier positions into Attention.
 
 In: a graph. Out: the same function. If the keys and values of an Attention are each joined to earlier ones just before, and are outputs,
 it takes the earlier ones as `past_key` and `past_value`, and returns the joined ones as `present_key` and `present_value`. Always: only

@@ -262,7 +262,7 @@ class _Alignment:
         return number
 
     def _resolve_code(self, codes: BodyColumn, scope: Guards = ()) -> dict[int, Code]:
-        """Replace tensors and sizes in code by those of the class."""
+        """Replace tensors and sizes in code by the class's tensors and sizes."""
         references = {i: [p.index for p in walk_tree(code) if isinstance(p, ValueRef)] for i, code in codes.items()}
         count = require_same_value(len(r) for r in references.values())
         resolved = [self._resolve_tensor({i: r[position] for i, r in references.items()}, scope) for position in range(count)]

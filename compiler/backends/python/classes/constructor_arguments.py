@@ -105,7 +105,7 @@ class ArgumentTable:
         return any(_are_equal(arguments, values, unused) for arguments in (*known, *self.given.values()))
 
     def is_parameter(self, name: str, values: Sequence[object], unused: Container[int]) -> bool:
-        """Whether the values are those of the block's parameter of this name, except in bodies where they are `unused`."""
+        """Whether the block's parameter of this name has the values, except in bodies where they are `unused`."""
         return name in self.given and _are_equal(self.given[name], values, unused)
 
     def add_argument(

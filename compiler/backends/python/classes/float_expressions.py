@@ -1,7 +1,7 @@
 """Writes floats that are computed from integers as code: `width**-0.5`, `1 / math.sqrt(2 * depth)`.
 
 In: the values of one float in all bodies of a class, and functions that make code of integers and of symbols. Out: the one expression for
-it in all bodies, or None. Always: the operations are those of the spec, in their order, so that the bits are the same.
+it in all bodies, or None. Always: the operations are the spec's, in the same order, so that the bits are the same.
 
     >>> import netc
     >>> text = "block scaled(width) { y = in -> dense width; y * width ** -0.5 }; input 8 -> scaled 8 as a -> scaled 16 as b"

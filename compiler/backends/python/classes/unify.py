@@ -170,7 +170,7 @@ class Unifier:
         functions = [c.function for c in calls if isinstance(c.function, StageLit)]
         applied = [f.value.apply_to(c.args, c.kwargs) for f, c in zip(functions, calls, strict=True) if isinstance(f.value, StageValue)]
         used = [code for i, code in enumerate(applied) if i not in self.unused] or applied
-        # One function in all uses: its keywords are compared like those of any other call.
+        # One function in all uses: its keywords are compared like the keywords of any other call.
         if len(set(map(shape_key, used))) == 1:
             return self._merge_codes([used[0] if i in self.unused else code for i, code in enumerate(applied)])
         first = functions[0]

@@ -1,4 +1,4 @@
-"""Code of whole classes: the nodes that only the structure around operators needs; python_expressions.py has those of operators.
+"""Code of whole classes: the nodes that only the structure around operators needs. python_expressions.py has the nodes that operators need.
 
 In: the code of emitters. Out: the same code with its inputs, modules and sizes resolved within its class: `Ref(0)`, the first input of a
 node, becomes `ValueRef(7)`, a tensor of the body. Always: plain frozen data. Equal code is equal as Python objects, and the depth of a tree

@@ -238,7 +238,7 @@ class ClassBody:
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.shared_labels), len(self.passed), symbols)
         chain = None if self.chain is None else shape_key(self.chain)
-        # Names of inputs may differ: the merged class takes those of its first body.
+        # Names of inputs may differ: the merged class takes the names of its first body.
         return (self.keyed, chain, members, (*self.ties, *self.starts, *self.norms), steps, border, tuple(self.names[self.inputs :]))
 
 

@@ -24,7 +24,7 @@ JOIN = StepInfo("tuple", kind="other")
 
 
 class ForwardSteps:
-    """The prepared steps. `names` has the names of the tensors, then those of packed results."""
+    """The prepared steps. `names` has the names of the tensors, then the names of packed results."""
 
     def __init__(self, body: ClassBody) -> None:
         self.names = list(body.names)

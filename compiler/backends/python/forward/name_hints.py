@@ -47,7 +47,7 @@ class NameHints:
             self.labels.update((t, label) for t, label in zip(alike, labels, strict=True) if t not in self.labels)
 
     def _iterate_variables(self, index: int) -> Iterator[int]:
-        """Iterate over the variables that a statement takes, including those of the steps nested in it."""
+        """Iterate over the variables that a statement takes, including the variables of the steps nested in it."""
         stack = [index]
         while stack:
             for tensor in self.references[stack.pop()]:

@@ -95,7 +95,7 @@ class ForwardSignature:
 
 
 def choose_input_names(body: ClassBody) -> list[str]:
-    """Return the preferred names of the inputs: those of the spec, and `x` for `in`, which is a keyword in Python."""
+    """Return the preferred names of the inputs: the names in the spec, and `x` for `in`, which is a keyword in Python."""
     return ["x" if name in ("in", "in_") else name for name in body.names[: body.inputs]]
 
 

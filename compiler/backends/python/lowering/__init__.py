@@ -30,7 +30,7 @@ def lower_program(program: Program, has_kernel: Callable[[type[Operator]], bool]
     """Return the main graph, ready to be written. Operators without a kernel become calls of their definitions."""
     order = expand_operators(copy_graphs(program.main), program.facts, has_kernel)
     main = order[-1]
-    # Before the operators are lowered: those of two levels of one block must be equal to be hoisted as one.
+    # Before the operators are lowered: operators of two levels of one block must be equal to be hoisted as one.
     unify_level_symbols(order)
     lower_operators(order, program.facts)
     hoist_constants(order, framework)

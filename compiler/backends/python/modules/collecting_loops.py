@@ -15,7 +15,7 @@ from .chains import are_same, get_modules, is_from_outside, list_grouped_inputs,
 
 
 class CollectingLoop(Record):
-    """The connections of a loop. `slots` and `items` are those of a `Loop`. `elements` are the inputs of an iteration that are elements of
+    """The connections of a loop. `slots` and `items` are as in a `Loop`. `elements` are the inputs of an iteration that are elements of
     a list: by position, a name and the list."""
 
     slots: tuple[tuple[int, ...], ...]

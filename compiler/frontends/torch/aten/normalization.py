@@ -84,7 +84,7 @@ def read_instance_norm(site: AtenSite) -> Value:
     if tracked and (training or not site.args["use_input_stats"]):
         return _read_tracking_instance_norm(site, x)
     if tracked:
-        raise ImportRefused("keeps statistics, but uses those of the sample")
+        raise ImportRefused("keeps statistics, but normalizes with the sample's own")
     if not site.has_argument("weight"):
         return site.apply_op("instance_norm", x, eps=eps, affine=False)
     return apply_layer(site, "instance_norm", x, eps=eps, affine=True)
