@@ -6,6 +6,6 @@
 'x -> relu'
 """
 
-from .diagnostic import CallSite, Diagnostic, Edit, Mark, Severity, apply_edits
+from .diagnostic import CallSite, Diagnostic, Edit, Mark, Severity, apply_edits, select_safe_edits
 
-__all__ = ["CallSite", "Diagnostic", "Edit", "Mark", "Severity", "apply_edits"]
+__all__ = ["CallSite", "Diagnostic", "Edit", "Mark", "Severity", "apply_edits", "select_safe_edits"]

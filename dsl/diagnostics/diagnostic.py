@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from ..record import Record
-from ..source import Span
+from ..source import SourceFile, Span
 
 Severity = Literal["error", "warning", "note"]
 
@@ -34,10 +34,10 @@ class Edit(Record):
 
 def apply_edits(edits: Iterable[Edit]) -> str:
     """The text of a file after edits of it that do not overlap. There is at least one."""
-    # From the end of the text, so that an edit does not move the positions of those before it.
-    ordered = sorted(edits, key=lambda edit: edit.span.start, reverse=True)
+    ordered = sorted(edits, key=lambda edit: (edit.span.start, edit.span.end))
     text = ordered[0].span.file.text
-    for edit in ordered:
+    # From the end of the text, so that an edit does not move the positions of those before it.
+    for edit in reversed(ordered):
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]
     return text
 
@@ -66,3 +66,13 @@ class Diagnostic(Record):
     help: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
     trace: tuple[CallSite, ...] = ()
+
+
+def select_safe_edits(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> list[Edit]:
+    """Select the safe edits of a file, in the order of the text; of edits that overlap, only the first one."""
+    safe = {(e.span.start, e.span.end, e.text): e for d in diagnostics for e in d.edits if e.safe and e.span.file.name == source.name}
+    selected: list[Edit] = []
+    for position in sorted(safe):  # an edit of a whole stage comes before the edits within it, and makes them needless
+        if not selected or position[0] >= selected[-1].span.end:
+            selected.append(safe[position])
+    return selected

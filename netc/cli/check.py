@@ -13,13 +13,12 @@ error[unknown-operator]: unknown operator or block `dens`
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
-from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.diagnostics import apply_edits, select_safe_edits
 from netc.dsl.source import SourceFile
 
 from ..analysis import analyze_models
@@ -116,11 +115,11 @@ def _fix_files(files: tuple[str, ...], choice: Choice) -> None:
         for _ in range(_ROUNDS):
             analyses = analyze_models(partial(_read_editable, path), choice)
             # the first source is the file itself, the others are files that it uses
-            text, count = apply_edits(analyses[0].sources[0], [d for a in analyses for d in a.diagnostics])
-            if not count:
+            edits = select_safe_edits(analyses[0].sources[0], [d for a in analyses for d in a.diagnostics])
+            if not edits:
                 break
-            write_bytes(path, text.encode())
-            total += count
+            write_bytes(path, apply_edits(edits).encode())
+            total += len(edits)
         if total:
             write_status(f"{path}: {total} edit{'s' if total > 1 else ''}")
 
@@ -151,17 +150,3 @@ def _show_shapes(analyses: list[Analysis]) -> None:
     tables = [style_table(summarize_program(a.program).shapes(get_terminal_width(sys.stdout))) for a in analyses if a.program is not None]
     if tables:
         write_text("\n\n".join(tables))
-
-
-def apply_edits(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> tuple[str, int]:
-    """Apply the safe edits that diagnostics suggest for this source, and return the new text and the number of edits.
-
-    Edits that are not safe, or belong to another file, are left out, and so is the second of two that overlap.
-    """
-    edits = {(e.span.start, e.span.end, e.text) for d in diagnostics for e in d.edits if e.safe and e.span.file.name == source.name}
-    parts, position, count = [], 0, 0
-    for start, end, new in sorted(edits):  # an edit of a whole stage comes before the edits within it, and makes them needless
-        if start >= position:
-            parts += [source.text[position:start], new]
-            position, count = end, count + 1
-    return "".join([*parts, source.text[position:]]), count

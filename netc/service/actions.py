@@ -11,7 +11,7 @@ In: a checked text and a range of offsets. Out: `Action`s, the safe ones first. 
 
 from __future__ import annotations
 
-from netc.dsl.diagnostics import Diagnostic, Edit
+from netc.dsl.diagnostics import Diagnostic, Edit, select_safe_edits
 from netc.dsl.formatter import format_source
 from netc.dsl.record import Record
 from netc.dsl.source import Span
@@ -40,18 +40,9 @@ def find_actions(checked: CheckedText, start: int, end: int) -> list[Action]:
 
 
 def fix_all(checked: CheckedText) -> Action | None:
-    """Make one action of all safe edits; of edits that overlap, only the last one."""
-    edits = {
-        (e.span.start, e.span.end, e.text): e
-        for d in checked.collect_diagnostics()
-        for e in d.edits
-        if e.safe and e.span.file is checked.source
-    }
-    kept: list[Edit] = []
-    for position in sorted(edits, reverse=True):
-        if not kept or position[1] <= kept[-1].span.start:
-            kept.append(edits[position])
-    return Action("Apply all safe edits", tuple(kept)) if kept else None
+    """Make one action of all safe edits; of edits that overlap, only the first one, as `netc check --fix` does."""
+    edits = select_safe_edits(checked.source, checked.collect_diagnostics())
+    return Action("Apply all safe edits", tuple(edits)) if edits else None
 
 
 def make_format_edit(checked: CheckedText) -> Edit | None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from netc.analysis import Analysis, Choice, analyze
-from netc.cli.check import apply_edits
-from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.diagnostics import Diagnostic, apply_edits, select_safe_edits
 from netc.dsl.source import SourceFile
 from tests.dsl.test_syntax_errors import CASES as SYNTAX
 from tests.errors.options import chosen
@@ -48,11 +47,10 @@ def test_there_are_edits(name: str) -> None:
 
 def mended(text: str) -> str:
     """The text after its safe edits, again and again, as errors can hide others."""
-    count = 1
-    while count:
-        source = SourceFile("a.net", text)
-        text, count = apply_edits(source, list(analyze(source, Choice()).diagnostics))
-    return text
+    source = SourceFile("a.net", text)
+    while edits := select_safe_edits(source, analyze(source, Choice()).diagnostics):
+        source = SourceFile("a.net", apply_edits(edits))
+    return source.text
 
 
 MENDED = {

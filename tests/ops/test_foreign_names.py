@@ -11,9 +11,9 @@ import pytest
 import torch
 
 import netc
-from netc.cli.check import apply_edits
 from netc.compiler.elaborate.names.name_errors import normalize_name
 from netc.compiler.ops import Operator
+from netc.dsl.diagnostics import apply_edits, select_safe_edits
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.reference import foreign_names
@@ -129,9 +129,8 @@ def mended(text: str) -> str:
     source = SourceFile("<text>", text)
     with pytest.raises(netc.CompileError) as caught:
         netc.compile(text)
-    return apply_edits(
-        source, [replace(found, edits=tuple(replace(e, safe=True) for e in found.edits)) for found in caught.value.diagnostics]
-    )[0]
+    found = [replace(one, edits=tuple(replace(e, safe=True) for e in one.edits)) for one in caught.value.diagnostics]
+    return apply_edits(select_safe_edits(source, found))
 
 
 MODULES = {
