@@ -67,7 +67,7 @@ def _import_or_fail(
     from ..importing.folders.import_folder import import_folder
     from ..importing.folders.model_folder import FolderRefused
     from ..importing.input_declarations import WrongInput, parse_inputs
-    from ..importing.proof import NotProved
+    from ..importing.output_judge import NotProved
 
     try:
         sizes = parse_sizes(parse_inputs(inputs).symbols) if inputs else {}

@@ -77,7 +77,7 @@ def command(
     _check_output(output, weights_path, force)
     refuse_overwriting(weights_path, source, output)
 
-    from ..importing.proof import NotProved
+    from ..importing.output_judge import NotProved
     from ..importing.run_import import import_spec
 
     # a folder that is named like a model file has a message of its own: it is not a file

@@ -21,7 +21,8 @@ from netc.compiler.frontends.imported_model import ImportFailed
 from netc.dsl.record import Record
 
 from ..inputs.random_inputs import choose_varied_shapes, replace_size
-from .proof import Comparison, NotProved, Sizes
+from .output_judge import NotProved
+from .proof import Comparison, Sizes
 
 if TYPE_CHECKING:
     from ..model import Model

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from netc.compiler.dims import Condition
-    from netc.compiler.frontends.torch.exporting import FixedSize
+    from netc.compiler.frontends.torch.export_program import FixedSize
     from netc.compiler.ir.graph import Program
 
 Dims = Mapping[str | int, Any]

@@ -21,7 +21,7 @@ import numpy as np
 from netc.compiler.backends.torch.live.module import to_tensor as torch_tensor
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.torch import from_module
-from netc.compiler.frontends.torch.exporting import FixedSize
+from netc.compiler.frontends.torch.export_program import FixedSize
 from netc.compiler.frontends.torch.user_code import isolate_user_code
 from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
 from netc.dsl.diagnostics.suggest import find_similar_names

@@ -25,7 +25,7 @@ from ..files.file_problems import CannotImport, FileProblem
 from ..files.safetensors_arrays import TextWithArrays
 from ..files.source_files import Unreadable, read_file
 from .onnx_origin import make_onnx_origin
-from .proof import NotProved
+from .output_judge import NotProved
 from .run_import import ImportedSpec, import_spec
 
 

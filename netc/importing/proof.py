@@ -8,23 +8,22 @@ layers.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
+from netc.compiler.types.numpy_types import is_float
 from netc.dsl.record import Record
 
 from ..inputs.random_inputs import choose_varied_shapes
 from .array_difference import LIMIT, measure_difference
 from .drawn_inputs import draw_and_run
 from .first_difference import find_first_difference, record_calls
-from .float64_reference import NotEvaluated
 from .memory_guard import require_memory
 from .onnx_process import CRASHED
+from .output_judge import NotProved, OutputJudge, Unstable
+from .run_targets import NoKernel, call_module, make_onnx_run, make_torch_run, run_target
 
 if TYPE_CHECKING:
     from netc.compiler.types.numpy_types import Array
@@ -32,21 +31,6 @@ if TYPE_CHECKING:
     from ..model import Model
     from .origin import Origin
     from .training_mode import TrainingStep
-
-
-SLACK = 2.0
-"""How much farther from float64 than the original a result may be: its last digits fall differently."""
-
-
-KERNELS = 4.0
-"""How much farther than rounding errors a result may be: exp, tanh and erf of good libraries are off by up to 4 units in the last place,
-and a rounding error is at most one unit."""
-_RUNS = 3
-"""How many times rounding errors are drawn. In one run they may cancel, if an output has few numbers."""
-
-
-WORST = 1e-2
-"""The largest distance of the original from float64, or between runs with rounding errors, at which the distance says anything."""
 
 
 class Proof(Record):
@@ -69,22 +53,6 @@ class Proof(Record):
     training: float | None = None
     skipped: str = ""
     judge: str = ""
-
-
-class NoKernel(Exception):
-    """ONNX Runtime cannot run the model: the text says what it lacks."""
-
-
-class NotProved(Exception):
-    """The spec does not agree with the model. `what` is a whole sentence."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
-
-
-class Unstable(NotProved):
-    """The original is so far from itself in float64, or rounding errors move it so far, that the comparison says nothing."""
 
 
 Sizes = tuple[Mapping[str, int], Mapping[str, tuple[int, ...]]]
@@ -126,11 +94,11 @@ def _prove_with_noise(model: Model, origin: Origin, seed: int, sizes: int, given
         if origin.run_quantized is None
         else max(_measure_quantization(origin.run_quantized(case.inputs, weights), case.expected) for case in cases)
     )
-    judges = [_OutputJudge(origin, case.inputs, weights, case.expected, case.sizes) for case in cases]
+    judges = [OutputJudge(origin, case.inputs, weights, case.expected, case.sizes) for case in cases]
     largest: dict[str, float] = {}
     skipped = ""
     # One target after the other, because each has the weights in memory once more.
-    for target, make_run in (("PyTorch", _make_torch_run), ("ONNX Runtime", _make_onnx_run)):
+    for target, make_run in (("PyTorch", make_torch_run), ("ONNX Runtime", make_onnx_run)):
         if target == "ONNX Runtime" and CRASHED in _describe_judge(origin):
             skipped = "it crashes on the original"
             continue
@@ -139,7 +107,7 @@ def _prove_with_noise(model: Model, origin: Origin, seed: int, sizes: int, given
         except NoKernel as error:
             skipped = str(error)
             continue
-        results = [_run_target(target, run, case.inputs) for case in cases]
+        results = [run_target(target, run, case.inputs) for case in cases]
         del run  # before anything is evaluated in float64
         for case, judge, result in zip(cases, judges, results, strict=True):
             try:
@@ -163,15 +131,15 @@ class Comparison:
         self.origin, self.inputs_of, self.model = origin, inputs_of, model
         self.generator = np.random.default_rng(seed)
         self.weights = draw_weights(inputs_of, origin, self.generator)
-        self.run = None if model is None else _make_torch_run(model, self.weights)
+        self.run = None if model is None else make_torch_run(model, self.weights)
 
     def compare_at(self, sizes: Sizes) -> None:
         """Raise `ImportFailed` if the origin fails at these sizes, and `NotProved` if the model differs or there is none."""
         case = _Case(self.inputs_of, self.origin, sizes, self.weights, self.generator)
         if self.run is None:
             raise NotProved("the text does not compile without the condition")
-        judge = _OutputJudge(self.origin, case.inputs, self.weights, case.expected, case.sizes)
-        judge.compare_outputs("PyTorch", _run_target("PyTorch", self.run, case.inputs), list(self.inputs_of.outputs))
+        judge = OutputJudge(self.origin, case.inputs, self.weights, case.expected, case.sizes)
+        judge.compare_outputs("PyTorch", run_target("PyTorch", self.run, case.inputs), list(self.inputs_of.outputs))
 
 
 NOISE = 0.5
@@ -202,20 +170,12 @@ def _describe_judge(origin: Origin) -> str:
     return "" if origin.describe_judge is None else origin.describe_judge()
 
 
-def _run_target(target: str, run: Callable[[list[Array]], list[Array]], inputs: list[Array]) -> list[Array]:
-    """Run a target. Raises `NotProved` if it fails, as for an index beyond an axis."""
-    try:
-        return run(inputs)
-    except Exception as error:  # PyTorch and ONNX Runtime raise exceptions of many kinds
-        raise NotProved(f"what was made fails in {target}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
-
-
 def _compare_training_steps(model: Model, expected: TrainingStep, inputs: list[Array], weights: Mapping[str, Array]) -> float:
     """Compare a step of training, and return the largest difference. Raises `NotProved`."""
     from .training_mode import run_training_step  # and PyTorch, which the ONNX files that commands read do without
 
     module = model.module(weights)
-    imported = run_training_step(module, lambda: _call_module(module, inputs))
+    imported = run_training_step(module, lambda: call_module(module, inputs))
     if [array.shape for array in imported.outputs] != [array.shape for array in expected.outputs]:
         shapes = [[list(array.shape) for array in step.outputs] for step in (imported, expected)]
         raise NotProved(f"in training the outputs have the shapes {shapes[0]}, and had {shapes[1]}")
@@ -239,7 +199,7 @@ def _add_first_stage(error: NotProved, model: Model, origin: Origin, inputs: lis
     if origin.run_calls is None:
         return error
     module = model.module(weights).eval()
-    imported = record_calls(module, lambda: _call_module(module, inputs))
+    imported = record_calls(module, lambda: call_module(module, inputs))
     stage = find_first_difference(origin.run_calls(inputs, weights), imported)
     return type(error)(f"{error.what}; {stage}") if stage else error
 
@@ -276,128 +236,3 @@ def _perturb_weight(key: str, array: Array, generator: np.random.Generator, shar
     drawn = array + np.asarray((scale or 0.1) * share, array.dtype) * noise
     # the noise has `share` of the deviation, so both together have 1 + share**2 of the variance
     return np.asarray(drawn * np.asarray((1 + share**2) ** -0.5 if scale and array.ndim > 1 else 1.0, array.dtype), array.dtype)
-
-
-def _make_torch_run(model: Model, weights: Mapping[str, Array]) -> Any:
-    module = model.module(weights).eval()
-
-    return lambda inputs: [to_array(tensor) for tensor in flatten_tensors(_call_module(module, inputs))]
-
-
-def _call_module(module: Any, inputs: list[Array]) -> Any:
-    import torch
-
-    with torch.no_grad():
-        return module(*map(to_tensor, inputs))
-
-
-def flatten_tensors(results: Any) -> Iterator[Any]:
-    """Yield the tensors of a module's result, in order."""
-    if isinstance(results, tuple | list):
-        for item in results:
-            yield from flatten_tensors(item)
-    else:
-        yield results
-
-
-def _make_onnx_run(model: Model, weights: Mapping[str, Array]) -> Any:
-    """Return a function that runs the model in ONNX Runtime. Raises `NoKernel`."""
-    from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as Lacking
-
-    try:
-        session = model.session(weights)
-    except Lacking as error:
-        match = _LACKING.search(str(error))
-        raise NoKernel(f"it has no {match[1]} of these element types" if match else str(error)) from None
-
-    def run(inputs: list[Array]) -> list[Array]:
-        results = session(*inputs)
-        return list(results.values()) if isinstance(results, dict) else [results]
-
-    return run
-
-
-_LACKING = re.compile(r"implementation for (\w+)\(")
-"""Matches the operator in ONNX Runtime's message about a missing kernel."""
-
-
-class _OutputJudge:
-    """Compares outputs with the origin's and, if they differ by more than the limit, with the origin in float64.
-
-    The origin's results have rounding errors of their own, and every program rounds sums differently. So a target may be about as far from
-    float64 as the origin is itself, or as rounding errors move the result. If the origin is so far off that its distance says nothing, the
-    target passes only if another target agrees with float64 for this output.
-    """
-
-    def __init__(
-        self, origin: Origin, inputs: list[Array], weights: Mapping[str, Array], expected: list[Array], sizes: Mapping[str, int]
-    ) -> None:
-        self.origin, self.inputs, self.weights, self.expected, self.sizes = origin, inputs, weights, expected, sizes
-        self.inexact = 0.0
-        self.confirmed = set[int]()
-        """The outputs for which some target agrees with float64."""
-
-    @cached_property
-    def exact_outputs(self) -> list[Array] | None:
-        """The outputs in float64, or None if the origin cannot be evaluated in it."""
-        return self._evaluate_origin(self.origin.run_float64)
-
-    @cached_property
-    def perturbed_outputs(self) -> list[list[Array]]:
-        """The outputs in float64 with rounding errors, a few times."""
-        run = self.origin.run_perturbed
-        runs = [] if run is None else [self._evaluate_origin(run, seed) for seed in range(_RUNS)]
-        return [outputs for outputs in runs if outputs is not None]
-
-    def _evaluate_origin(self, run: Callable[..., list[Array]] | None, *seed: int) -> list[Array] | None:
-        if run is None:
-            return None
-        try:
-            outputs_of_run = run(self.inputs, self.weights, *seed)
-        except NotEvaluated:
-            return None
-        same = len(outputs_of_run) == len(self.expected) and all(
-            a.shape == b.shape for a, b in zip(outputs_of_run, self.expected, strict=True)
-        )
-        return outputs_of_run if same else None
-
-    def compare_outputs(self, target: str, results: list[Array], names: list[str]) -> float:
-        """Return the largest difference of the outputs. Raises `NotProved` beyond the limit."""
-        if len(results) != len(self.expected):
-            raise NotProved(f"{target} gives {len(results)} outputs, and there were {len(self.expected)}")
-        largest = 0.0
-        for index, (name, result, other) in enumerate(zip(names, results, self.expected, strict=True)):
-            where = f"`{name}` in {target}" + "".join(f"{', ' if n else ' with '}{s}" for n, s in enumerate(self._format_sizes()))
-            if result.shape != other.shape or result.dtype != other.dtype:
-                raise NotProved(f"{where} is {result.dtype} {list(result.shape)}, and was {other.dtype} {list(other.shape)}")
-            largest = max(largest, self._compare_output(index, result, where))
-        return largest
-
-    def _format_sizes(self) -> list[str]:
-        return [f"{name}={size}" for name, size in self.sizes.items()]
-
-    def _compare_output(self, index: int, result: Array, where: str) -> float:
-        distance = measure_difference(result, self.expected[index])
-        if distance <= LIMIT:
-            return distance
-        if self.exact_outputs is None or not is_float(result):
-            raise NotProved(f"{where} differs by {distance:.2g} of its largest value")
-        mine, its = (
-            measure_difference(result, self.exact_outputs[index]),
-            measure_difference(self.expected[index], self.exact_outputs[index]),
-        )
-        # Runs with rounding errors are slow, so they are made only if they can decide.
-        far = 0.0 if mine <= LIMIT else self._measure_rounding(index)
-        if mine <= LIMIT or (far <= WORST and mine <= min(KERNELS * far, SLACK * WORST)):
-            self.confirmed.add(index)
-        elif not (mine <= SLACK * its and (its <= WORST or index in self.confirmed)):
-            error = Unstable if max(its, far) > WORST else NotProved
-            raise error(f"{where} differs by {distance:.2g} of its largest value, by {mine:.2g} from float64; the original by {its:.2g}")
-        self.inexact = max(self.inexact, its)
-        return mine
-
-    def _measure_rounding(self, index: int) -> float:
-        """Return how far rounding errors move an output."""
-        if self.exact_outputs is None:
-            return 0.0
-        return max((measure_difference(outputs[index], self.exact_outputs[index]) for outputs in self.perturbed_outputs), default=0.0)

@@ -35,7 +35,8 @@ from ..files.atomic_writing import write_files
 from ..files.safetensors_arrays import SUFFIX, TextWithArrays
 from ..inputs.random_inputs import choose_varied_shapes, replace_size
 from .domain import Domain, find_domain
-from .proof import NotProved, Proof, Sizes, prove_import
+from .output_judge import NotProved
+from .proof import Proof, Sizes, prove_import
 
 if TYPE_CHECKING:
     from ..model import Model

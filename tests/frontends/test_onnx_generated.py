@@ -14,7 +14,7 @@ from onnx import TensorProto
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx.importer_table import TABLE
-from netc.importing.proof import NotProved
+from netc.importing.output_judge import NotProved
 
 
 def proved(made: onnx.ModelProto, folder: Path) -> str:

@@ -23,7 +23,7 @@ from netc.importing import onnx_worker
 from netc.importing.float64_reference import evaluate_float64
 from netc.importing.onnx_origin import make_onnx_origin
 from netc.importing.onnx_process import CannotLoad, CannotRun, Crashed, OnnxProcess
-from netc.importing.proof import NotProved
+from netc.importing.output_judge import NotProved
 from netc.importing.run_import import ImportedSpec, import_spec
 
 WEIGHT = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)

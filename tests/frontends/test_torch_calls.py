@@ -19,7 +19,7 @@ from netc.compiler.frontends.torch.keys import KeyPlacement
 from netc.compiler.frontends.torch.module_calls import ModuleCall
 from netc.importing.array_difference import LIMIT
 from netc.importing.module_origin import make_module_origin
-from netc.importing.proof import WORST, NotProved
+from netc.importing.output_judge import WORST, NotProved
 from netc.importing.run_import import import_spec
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.export import Dim as ExportDim
 
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
-from netc.compiler.frontends.torch import exporting, from_module
+from netc.compiler.frontends.torch import export_program, from_module
 
 
 class Calls(nn.Module):
@@ -108,10 +108,10 @@ def test_an_example_that_is_too_small() -> None:
     """What an older torch.export asks for, which does not say where the bound is."""
     dims = {"x": {0: ExportDim("N"), 1: ExportDim("T", min=8)}}
     with pytest.raises(ImportFailed, match="needs T of at least 8, and the example has 5; give larger examples"):
-        exporting._check_examples(dims, {"N": 2, "T": 5})
-    raised = exporting._raise_lower_bounds({"x": {1: ExportDim("T")}}, {"T"}, {"T": 5})
+        export_program._check_examples(dims, {"N": 2, "T": 5})
+    raised = export_program._raise_lower_bounds({"x": {1: ExportDim("T")}}, {"T"}, {"T": 5})
     assert raised["x"][1].min == 5
-    exporting._check_examples(raised, {"T": 5})
+    export_program._check_examples(raised, {"T": 5})
 
 
 def test_an_error_says_everything_at_once() -> None:

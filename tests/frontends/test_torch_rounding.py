@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 import netc
 from netc.importing import proof
+from netc.importing.array_difference import LIMIT
 from netc.importing.module_origin import make_module_origin
 from netc.importing.origin import Origin
-from netc.importing.proof import LIMIT, NotProved, Unstable, prove_import
+from netc.importing.output_judge import NotProved, Unstable
+from netc.importing.proof import prove_import
 from netc.importing.rounding import RandomRounding, round_at_random
 from netc.importing.run_import import import_spec
 

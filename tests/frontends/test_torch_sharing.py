@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.ir.graph import CallNode
-from netc.importing.proof import NotProved
+from netc.importing.output_judge import NotProved
 
 
 def test_tied_weights_are_tied() -> None:

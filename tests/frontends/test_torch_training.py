@@ -14,7 +14,8 @@ from torch import Tensor, nn
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.importing.module_origin import make_module_origin
-from netc.importing.proof import NotProved, prove_import
+from netc.importing.output_judge import NotProved
+from netc.importing.proof import prove_import
 
 pytestmark = pytest.mark.slow
 

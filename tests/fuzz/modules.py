@@ -20,7 +20,7 @@ from torch.nn import functional as F  # noqa: N812
 import netc
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.importing.proof import WORST, NotProved
+from netc.importing.output_judge import WORST, NotProved
 from tests.fuzz.campaign import Found, main, silent
 from tests.fuzz.module_texts import ALONG, ELEMENTWISE, OF_A_LAYER, OF_TWO, OWN, SHAPED, layers, parameters
 

@@ -19,7 +19,7 @@ from onnx import AttributeProto, TensorProto, helper
 
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.importing.onnx_origin import make_onnx_origin
-from netc.importing.proof import NotProved
+from netc.importing.output_judge import NotProved
 from netc.importing.run_import import import_spec
 from tests.fuzz.campaign import Found, main, silent, write_anew
 from tests.onnx_suite.cases import cases

@@ -14,7 +14,7 @@ import torch
 from imports.cases import origin
 
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.importing.proof import NotProved
+from netc.importing.output_judge import NotProved
 from netc.importing.run_import import import_spec
 
 

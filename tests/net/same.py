@@ -16,7 +16,7 @@ from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.ops.kinds import SizesKind
 from netc.compiler.ops.operator import Operator, strict_key
 from netc.compiler.ops.parametric import Parametric
-from netc.importing.proof import flatten_tensors
+from netc.importing.run_targets import flatten_tensors
 from netc.inputs.random_inputs import choose_varied_shapes, draw_array
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from netc.dsl.record import replace
 from netc.importing.module_origin import make_module_origin
-from netc.importing.proof import NotProved
+from netc.importing.output_judge import NotProved
 from netc.importing.run_import import import_spec
 
 

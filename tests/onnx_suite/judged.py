@@ -24,7 +24,7 @@ from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
 from netc.dsl.record import Record
 from netc.importing.onnx_origin import make_onnx_origin
-from netc.importing.proof import NotProved
+from netc.importing.output_judge import NotProved
 from netc.importing.run_import import import_spec
 
 RIGHT, CONSTANT, REFUSED, WRONG, CRASHED = "right", "right with constant inputs", "refused", "wrong", "crashed"
