@@ -6,6 +6,11 @@ tensor expression is a tensor, a block or an operator: all of them are an `Apply
 
 All nodes are in this one file, because their types refer to each other in a circle: an argument of a stage is an `Expr`, a `StageExpr` has
 a stage, a loop has a `Body`, and a body has statements.
+
+    >>> from .parser import parse_value
+    >>> from .source import SourceFile
+    >>> parse_value(SourceFile("<text>", "2 * n"))[0]
+    Binary(span=<text>:1:1, op='*', left=NumberLiteral(span=<text>:1:1, value=2), right=Name(span=<text>:1:5, name='n'))
 """
 
 from __future__ import annotations
