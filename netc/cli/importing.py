@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from .terminal import write_note, write_status
 
 if TYPE_CHECKING:
     from ..importing.origin import Origin
+    from ..importing.run_import import ImportedSpec
 
 WEIGHTS = ".safetensors"
 
@@ -77,9 +78,6 @@ def command(
     _check_output(output, weights_path, force)
     refuse_overwriting(weights_path, source, output)
 
-    from ..importing.output_judge import NotProved
-    from ..importing.run_import import import_spec
-
     # a folder that is named like a model file has a message of its own: it is not a file
     if os.path.isdir(source) and get_suffix(source) not in (".onnx", ".pt2"):
         _refuse_options_of_files(arguments=arguments, set=values, output_name=outputs, train=train, dequantize=dequantize)
@@ -91,13 +89,8 @@ def command(
         return
     for path in (output, *([weights_path] if weights_path is not None else [])):
         check_writable(path)  # before the import, which takes minutes for a large model
-    try:
-        origin = _read_origin(source, inputs, examples, arguments, fixed, values, outputs, train, dequantize)
-        spec = import_spec(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
-    except ImportFailed as error:
-        raise CommandFailed("\n  ".join((f"cannot import `{source}`:", *error.format_lines()))) from None
-    except NotProved as error:
-        raise CommandFailed(f"`{source}` was read, but the spec is not the same: {error.what}", "nothing was written") from None
+    read_origin = partial(_read_origin, source, inputs, examples, arguments, fixed, values, outputs, train, dequantize)
+    origin, spec = _import_and_prove(source, read_origin, "" if is_stream(output) else os.path.basename(output), verify=not no_verify)
     if spec.arrays and is_stream(output):
         raise CommandFailed(
             "the spec has constants without a formula, which are kept in a file next to it", "give it a name: `-o NAME.net`"
@@ -111,6 +104,20 @@ def command(
     write_status(spec.format_report())
     for text in spec.notes:
         write_note(text)
+
+
+def _import_and_prove(source: str, read_origin: Callable[[], Origin], name: str, *, verify: bool) -> tuple[Origin, ImportedSpec]:
+    """Return the original and its spec. Raises `CommandFailed` if a part has no counterpart, or if the two differ."""
+    from ..importing.output_judge import NotProved
+    from ..importing.run_import import import_spec
+
+    try:
+        origin = read_origin()
+        return origin, import_spec(origin, verify=verify, name=name)
+    except ImportFailed as error:
+        raise CommandFailed("\n  ".join((f"cannot import `{source}`:", *error.format_lines()))) from None
+    except NotProved as error:
+        raise CommandFailed(f"`{source}` was read, but the spec is not the same: {error.what}", "nothing was written") from None
 
 
 def _refuse_options_of_files(**options: object) -> None:

@@ -45,17 +45,8 @@ _INTEGER = """int64_t readInteger(const std::string& text) {
 
 def write_cpp(plan: ExamplePlan) -> str:
     """Return the program."""
-    if plan.decoder is not None:
-        raise NoExample("C++ reads no images without another library: write `--example python`")
-    if DATE in plan.kinds:
-        raise NoExample("a column has dates, which the C++ standard library cannot read before C++ 20")
-    for dtype in plan.dtypes:
-        if dtype not in _TYPES:
-            raise NoExample(f"C++ has no {dtype}: add `--keep-io`, so that inputs and outputs are float32")
-    helpers = [_FIND] if plan.kinds & {BOOLEAN, CATEGORY} else []
-    helpers += [_NUMBER] if NUMBER in plan.kinds else []
-    helpers += [_INTEGER] if INTEGER in plan.kinds else []
-    helpers += [_BOOLEAN] if BOOLEAN in plan.kinds else []
+    _check_supported(plan)
+    helpers = _select_helpers(plan)
     return "\n".join(
         [
             "// Predict one row with ONNX Runtime: compile with `-std=c++17 -I include -L lib -lonnxruntime` of its release archive,",
@@ -95,6 +86,23 @@ def write_cpp(plan: ExamplePlan) -> str:
             "",
         ]
     )
+
+
+def _check_supported(plan: ExamplePlan) -> None:
+    """Raise `NoExample` for a plan that needs more than the standard library of C++ 17."""
+    if plan.decoder is not None:
+        raise NoExample("C++ reads no images without another library: write `--example python`")
+    if DATE in plan.kinds:
+        raise NoExample("a column has dates, which the C++ standard library cannot read before C++ 20")
+    for dtype in plan.dtypes:
+        if dtype not in _TYPES:
+            raise NoExample(f"C++ has no {dtype}: add `--keep-io`, so that inputs and outputs are float32")
+
+
+def _select_helpers(plan: ExamplePlan) -> list[str]:
+    """Return the functions that read the cells, each before the functions that call it."""
+    needed = ((_FIND, {BOOLEAN, CATEGORY}), (_NUMBER, {NUMBER}), (_INTEGER, {INTEGER}), (_BOOLEAN, {BOOLEAN}))
+    return [helper for helper, kinds in needed if plan.kinds & kinds]
 
 
 def _write_text(text: str) -> str:
