@@ -82,6 +82,7 @@ def test_norms_of_nothing() -> None:
     assert [d.code for d in caught.value.diagnostics] == ["unknown-tie"]
 
 
+@pytest.mark.long
 def test_as_many_iterations_as_operators() -> None:
     """60,000 written stages compile, and so do 60,000 iterations."""
     found = analyze(SourceFile("a.net", "input 4 -> repeat 60_000 { relu }"), Choice())

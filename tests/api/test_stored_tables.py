@@ -73,7 +73,7 @@ def test_without_a_type(folder: Path) -> None:
         assert module(torch.zeros(1, 2, 4, dtype=dtype)).dtype == dtype
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_emitted_source_stands_alone(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     away = tmp_path_factory.mktemp("away")
     netc.compile(spec(["float32", "int32", "bool"])).save(away / "model.py")

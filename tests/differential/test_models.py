@@ -17,7 +17,7 @@ from tests.parity import agree
 pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 
 
-@settings(max_examples=examples(25), suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(12), suppress_health_check=list(HealthCheck))
 @given(models(), st.sampled_from(list(hard_numbers.KINDS)))
 @pytest.mark.slow
 def test_models(text: str, kind: str) -> None:

@@ -75,8 +75,7 @@ def test_construct(construct: str) -> None:
     find(models(), lambda text: re.search(CONSTRUCTS[construct], text, re.MULTILINE) is not None, settings=longer)
 
 
-@pytest.mark.slow
-@pytest.mark.slow
+@pytest.mark.long
 def test_operators(texts: list[str]) -> None:
     assert len({word for text in texts for word in re.findall(r"\b[a-z]\w+", text)} & set(Operator.registry)) >= 80
 

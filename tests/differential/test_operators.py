@@ -4,6 +4,7 @@ refused is refused."""
 from __future__ import annotations
 
 from collections import Counter
+from zlib import crc32
 
 import pytest
 from case_ids import case_id
@@ -19,10 +20,16 @@ from tests.torch.assumed import defaults_said
 
 EXAMPLES = [(f"example of {name}", text) for name, cls in sorted(Operator.registry.items()) for text in cls.examples]
 CASES = [(family, text) for family, module in FAMILIES.items() for text in module.CASES]
+PARAMETERS = [
+    pytest.param(text, id=f"{where}: {case_id(text)}", marks=pytest.mark.long if is_case and crc32(text.encode()) % 2 else ())
+    for is_case, cases in enumerate((EXAMPLES, CASES))
+    for where, text in cases
+]
+"""`make test` runs all examples and half of the cases, drawn by a hash of their texts; `make long` runs the others."""
 REFUSED = [(family, text, code) for family, module in FAMILIES.items() for text, code in module.REFUSED]
 
 
-@pytest.mark.parametrize("text", [pytest.param(text, id=f"{where}: {case_id(text)}") for where, text in (*EXAMPLES, *CASES)])
+@pytest.mark.parametrize("text", PARAMETERS)
 def test_agrees(text: str) -> None:
     """With numbers of mean 0 and deviation 1 and with some of hard_numbers.py; definitions compute the same. The source says nothing that
     PyTorch assumes."""

@@ -227,7 +227,7 @@ def test_sources() -> None:
     )  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_hundred_thousand_stages() -> None:
     got = pipeline("x = input 3" + " -> dense 64 relu" * 100_000)
     assert len(got.stages) == 100_000

@@ -92,8 +92,7 @@ def test_what_is_laid_out_twice_is_the_same() -> None:
     assert format_source(SourceFile("a.net", formatted))[0] == formatted
 
 
-@pytest.mark.slow
-@pytest.mark.slow
+@pytest.mark.long
 def test_long_texts() -> None:
     text = "x = input 3" + " -> dense 64 relu" * 20_000
     once, _ = format_source(SourceFile("a.net", text))
@@ -149,7 +148,7 @@ def test_a_line_is_filled_and_no_longer(layout: str) -> None:
     assert {99, 100, 101, 102} <= seen
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_many_comments_after_the_last_statement() -> None:
     """Each is looked at once: with 200,000 a formatter that compares them with each other would not end."""
     text = "input 3 -> dense 2  # a\n" + "# c\n" * 200_000

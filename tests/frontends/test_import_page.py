@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "import.md"
 EXAMPLE = re.compile(r"```python\n(.*?)```\n\n```net\n(.*?)```", re.DOTALL)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_examples(update: bool) -> None:
     text = PAGE.read_text(encoding="utf-8")
     scope: dict[str, Any] = {}

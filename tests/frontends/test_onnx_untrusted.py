@@ -269,6 +269,7 @@ def test_a_file_without_outputs_or_inputs() -> None:
     assert "has no input" in refused(model([node("Relu", ["c"], ["y"])], {}, ["y"], {"c": np.ones((2, 3), np.float32)}))
 
 
+@pytest.mark.long
 def test_constants_that_double_with_each_node() -> None:
     """A file of 2 kB that asks for terabytes, of numbers and of sizes."""
     doubled = [node("Concat", [f"c{k}", f"c{k}"], [f"c{k + 1}"], axis=0) for k in range(40)]

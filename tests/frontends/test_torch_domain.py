@@ -112,6 +112,7 @@ def test_symbolic_sizes_of_images(imported: Callable[..., Any], name: str) -> No
     assert "input 3xHxW\n" in result.output
 
 
+@pytest.mark.long
 def test_examples_grow_until_the_module_takes_them(imported: Callable[..., Any]) -> None:
     assert imported("nets.py:deep", "--input", "1xHxW").exit_code == 0
     result = imported("nets.py:sound", "--input", "1xT")
@@ -189,6 +190,7 @@ def test_assertions_of_an_exported_program_are_conditions(tmp_path: Path) -> Non
     assert where_of(result.output) == "A % 4 != 3", result.output
 
 
+@pytest.mark.long
 def test_an_example_with_a_remainder_that_torch_export_takes_for_a_rule() -> None:
     def windows(m: nn.Module, x: Tensor) -> Tensor:
         n, length, channels = x.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from frontends.written import Of
 from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
@@ -9,6 +10,7 @@ from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
 import netc
 
 
+@pytest.mark.long
 def test_experts_are_read_by_token_and_the_model_stays_as_it_was() -> None:
     sizes = {"hidden_size": 16, "intermediate_size": 24, "moe_intermediate_size": 8, "head_dim": 8, "vocab_size": 99}
     config = Qwen3MoeConfig(

@@ -182,6 +182,7 @@ def test_other_masks_are_not_causal(hide: Callable[[Tensor, Tensor], Tensor]) ->
     assert not any(node.op.args["causal"] for node in nodes if node.op.name == "attention")
 
 
+@pytest.mark.long
 def test_written_out_attention_without_a_mask_or_with_one_that_is_added() -> None:
     for hide in (lambda scores, seen: scores, lambda scores, seen: scores + seen.cumsum(3)):
         _, nodes = tidied(WrittenOut(hide), 18)

@@ -58,7 +58,8 @@ def test_decoder(name: str, tmp_path: Path) -> None:
         check_close(next(iter(run_onnx(model, weights, tokens).values())), wanted)
 
 
-@pytest.mark.parametrize("window", [16, pytest.param(4096, marks=pytest.mark.long)])
+@pytest.mark.parametrize("window", [16, 4096])
+@pytest.mark.long
 def test_a_window_longer_than_the_example(window: int, tmp_path: Path) -> None:
     """The example has 8 tokens, at which no window of 16 is seen."""
     module = make_module("Qwen2ForCausalLM", GROUPED | {"use_sliding_window": True, "sliding_window": window, "max_window_layers": 1})

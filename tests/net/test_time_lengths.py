@@ -55,6 +55,7 @@ def test_a_loop_over_time_of_every_length(ahead: bool, declared: str) -> None:
                 torch.testing.assert_close(one, other)
 
 
+@pytest.mark.long
 def test_a_first_position_that_is_treated_in_another_way_is_before_the_loop() -> None:
     assert "where T >= 2" in imported(Loop(0)).spec()
 

@@ -99,7 +99,7 @@ def test_a_shared_and_a_deep_model_are_whole() -> None:
     assert "dense" in " ".join(html(netc.compile("shared f = dense 4\nx = input 4\nf(x) + f(x)")).texts)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_long_model_is_cut() -> None:
     text = "x0 = input 4\n" + "\n".join(f"x{n + 1} = x{n} -> dense 4 as l{n}\ny{n} = x{n + 1} -> relu" for n in range(1500))
     shown = html(netc.compile(text + "\nout x1500, " + ", ".join(f"y{n}" for n in range(1500))))

@@ -187,7 +187,7 @@ def test_streams(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["resnet", "bert"])
-@pytest.mark.sample(1)
+@pytest.mark.long
 def test_import_reads_them(name: str, tmp_path: Path) -> None:
     small = SMALL[name]
     model = small.compiled()

@@ -19,7 +19,7 @@ LOOKED_AT = {"HardSwish", "Mish", "NegativeLogLikelihoodLoss", "SoftmaxCrossEntr
 GroupNormalization was one of them, whose variance is E[x^2] - E[x]^2."""
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_those_that_are_taken_apart(tmp_path: Path) -> None:
     """The examples of all operators together have every node that is usual."""
     found: set[str] = set()

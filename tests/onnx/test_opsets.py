@@ -108,6 +108,7 @@ def test_the_usual_one() -> None:
     assert model.onnx().SerializeToString() == model.onnx(opset=OPSET).SerializeToString()
 
 
+@pytest.mark.long
 def test_each_replacement_is_needed() -> None:
     """Each is an operator that the lowest opset lacks, in the newest form."""
     for op_type in FORMS:

@@ -89,6 +89,7 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_of_checkout(tmp_path_factory.mktemp("linked") / "netc", links=True)
 
 
+@pytest.mark.long
 def test_every_file_is_there_and_no_other(wheel: ZipFile) -> None:
     expected = set()
     for folder, (home, patterns) in CONTENT.items():
@@ -125,6 +126,7 @@ def test_an_sdist_gives_the_same_wheel(wheel: ZipFile, linked: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("installed", ["wheel", "linkless"])
+@pytest.mark.long
 def test_it_works_from_any_folder(installed: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     source = request.getfixturevalue(installed)
     home, elsewhere = source, tmp_path / "elsewhere"

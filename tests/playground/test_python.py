@@ -96,6 +96,7 @@ def compare(texts: list[str], path: str) -> None:
                 np.testing.assert_allclose(numbers[name], right[name], rtol=1e-5, atol=1e-6, err_msg=text)
 
 
+@pytest.mark.long
 def test_drawn_values_of_a_page_are_those_of_netc(stand_ins: str) -> None:
     compare(DRAWN, stand_ins)
 

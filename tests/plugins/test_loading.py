@@ -60,7 +60,7 @@ def test_missing(netc: Run) -> None:
     assert done.stderr == "error: cannot load the plugin `adders`: ModuleNotFoundError: No module named 'adders'\n"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_current_folder_replaces_nothing(folder: Path, netc: Run) -> None:
     (folder / "lark.py").write_text("raise SystemExit('hijacked')", encoding="utf-8")
     assert netc("check", "--plugin", "snakes", "-e", "input 3 -> snake").returncode == 0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from netc.service.navigation import find_definition
 from netc.service.workspace import Workspace
 
 
+@pytest.mark.long
 def test_a_definition_in_a_long_chain(tmp_path: Path) -> None:
     for number in range(1200):
         (tmp_path / f"f{number}.net").write_text(f'use "f{number + 1}.net"\nblock b{number} {{ relu }}\n')

@@ -88,7 +88,7 @@ def test_no_request_is_lost_on_sigterm(server: Server) -> None:
     assert len(statuses) > before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_sockets_with_strange_bytes(server: Server) -> None:
     """What is no HTTP is answered by 400, and slow or broken connections do not stop others."""
     open_ones = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]

@@ -66,7 +66,7 @@ def test_copies(text: str) -> None:
             assert torch.equal(left, right)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_another_process_can_load_it(tmp_path: Path) -> None:
     module = netc.compile(SAMPLES["list"]).module(seed=1).eval()
     x = torch.ones(2, 4)

@@ -34,6 +34,7 @@ def test_written_models(text: str) -> None:
     assert may_draw_numbers(model.program) == draws(model)
 
 
+@pytest.mark.long
 def test_examples() -> None:
     """A use that is said to draw may draw nothing, such as a pool that is given its samples. The other way round, runs would differ."""
     models = [netc.compile(text) for text in TEXTS]

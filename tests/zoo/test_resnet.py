@@ -10,9 +10,9 @@ from zoo.parity import check, images, settle
 
 torchvision = pytest.importorskip("torchvision", reason="the reference of the zoo's images is torchvision")
 
-QUICK = ("resnet18",)
+LONG = ("resnet18",)
 NAMES = (
-    *QUICK,
+    *LONG,
     "resnet34",
     "resnet50",
     "resnet101",
@@ -24,7 +24,7 @@ NAMES = (
 )
 
 
-@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.zoo) for n in NAMES])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.long if n in LONG else pytest.mark.zoo) for n in NAMES])
 def test_resnet(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = settle(getattr(torchvision.models, name)())

@@ -135,8 +135,7 @@ def test_copies_are_equal() -> None:
         assert copy.deepcopy(d) == d
 
 
-@pytest.mark.slow
-@pytest.mark.slow
+@pytest.mark.long
 def test_long_chains() -> None:
     h: Dim = H
     for _ in range(1000):
