@@ -2,6 +2,11 @@
 
 In: a checked program. Out: its types, its PyTorch source and module, its ONNX model, a session that runs it. Always: with the same seed or
 the same weights, the module, the source and the ONNX model compute the same function.
+
+    >>> import netc
+    >>> model = netc.compile("x = input 3; y = x -> dense 2; out y")
+    >>> model.inputs, model.outputs, list(model.parameters)
+    ({'x': TensorType([N, 3])}, {'y': TensorType([N, 2])}, ['dense1.weight', 'dense1.bias'])
 """
 
 from __future__ import annotations

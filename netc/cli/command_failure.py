@@ -1,4 +1,8 @@
-"""The exception of a command that cannot go on, which click shows as an error."""
+"""The exception of a command that cannot go on, which click shows as an error.
+
+>>> print(missing_file("model.onnx").format_message())
+there is no file `model.onnx`
+"""
 
 from __future__ import annotations
 

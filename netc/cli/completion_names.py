@@ -2,6 +2,9 @@
 
 In: the context of the words typed so far. Out: all names that could follow. Always: nothing is printed, and an unreadable file has no
 models: a message here would land in the middle of the line that somebody is typing.
+
+    >>> "unknown-operator" in find_codes(None), "dense" in find_operators(None)
+    (True, True)
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The names of models in servers, where they are a part of URLs and the names of folders."""
+"""The names of models in servers, where they are a part of URLs and the names of folders.
+
+>>> choose_model_name("moons-2"), choose_model_name("my moons")
+('moons-2', 'model')
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Write diagnostics in a format of `--format`: text with snippets, one line each, JSON, SARIF, or commands of GitHub Actions."""
+"""Write diagnostics in a format of `--format`: text with snippets, one line each, JSON, SARIF, or commands of GitHub Actions.
+
+>>> from netc.dsl.parser import parse_source
+>>> from netc.dsl.source import SourceFile
+>>> print(format_github_commands(parse_source(SourceFile("a.net", "x -> -> relu"))[1]), end="")
+::error file=a.net,line=1,col=6,title=syntax::expected a stage after `->`, found `->`
+"""
 
 from __future__ import annotations
 

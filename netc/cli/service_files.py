@@ -2,6 +2,9 @@
 
 In: the name of the project. Out: the texts of the files by name. Always: the image has ONNX Runtime and netc, but not PyTorch, which only
 training needs; the server runs as a user without rights.
+
+    >>> sorted(make_service_files("moons"))
+    ['.dockerignore', 'Dockerfile', 'requirements.txt']
 """
 
 from __future__ import annotations

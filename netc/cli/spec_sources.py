@@ -2,6 +2,9 @@
 
 In: a path, the name of a published spec, `-` for standard input, or the text after `-e`. Out: a function that reads the source. A command
 reads it only after it has checked its options, so that a wrong option does not wait for standard input.
+
+    >>> get_suffix("model.ONNX"), is_spec("no/such/file.net")
+    ('.onnx', False)
 """
 
 from __future__ import annotations

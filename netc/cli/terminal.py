@@ -1,7 +1,10 @@
-"""Write text to standard output and standard error: plain in a pipe, with colors in a terminal that has them.
+r"""Write text to standard output and standard error: plain in a pipe, with colors in a terminal that has them.
 
 Always: no line is wrapped. No name or string from a file reaches the terminal with control characters, which could hide text or set the
 title of the window. `NO_COLOR`, `FORCE_COLOR` and `TERM=dumb` are respected.
+
+    >>> escape_control_characters("title\x1b]0;hidden")
+    'title\\u{1b}]0;hidden'
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 In: a level. Out: a `Drawing`, from which a file is written without further computation. Always: a box is as wide as its texts need, a tag
 is directly below its box, and the wires begin below the tags. The inside of a frame is arranged first, and the wires outside end where the
 inputs inside are.
+
+    >>> import netc
+    >>> from .picture_levels import make_picture
+    >>> drawing = draw_level(make_picture(netc.compile("input 3 -> dense 2 as fc").program).pages[0].level)
+    >>> [box.texts[0].text for box in drawing.boxes]
+    ['input', 'fc', 'output']
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 For a stage `dense 64` that netc labels `dense1`, the title is `dense1`, because parameters are named after it, with `dense 64` below. For
 `relu`, which netc labels `relu1`, the title is `relu`. For `block layer` used as `first`, the title is `first`, with `layer` below.
+
+    >>> import netc
+    >>> dense, relu = netc.compile("input 3 -> dense 64 -> relu").program.main.nodes
+    >>> describe_node(dense), is_derived_label("dense1", dense), is_derived_label("head", dense)
+    ('dense 64', True, False)
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 In: the module calls of the original and of the module that the spec became. Out: a sentence about the first call, in the order of the
 original, whose results differ: "the first stage that differs is `layers.0.norm`". Always: calls are matched by the paths of modules, which
 the keys of the weights contain.
+
+    >>> import torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.ReLU())
+    >>> calls = record_calls(model, lambda: model(torch.ones(1, 3)))
+    >>> [call.path for call in calls]
+    ['0', '1']
 """
 
 from __future__ import annotations

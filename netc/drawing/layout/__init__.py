@@ -7,6 +7,11 @@ Köpf, "Fast and Simple Horizontal Coordinate Assignment" (2002).
     ordering.py   the order within layers, with few crossings
     horizontal_layout.py    what is in a vertical line; horizontal coordinates
     routes.py     vertical coordinates, and the curves of the wires
+
+    >>> node = LayoutNode(40.0, 20.0, (20.0,), (20.0,))
+    >>> placement = arrange_level([node, node], [LayoutWire(0, 0, 1)])
+    >>> placement.corners
+    ((0.0, 0.0), (0.0, 44.0))
 """
 
 from __future__ import annotations

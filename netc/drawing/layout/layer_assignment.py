@@ -1,6 +1,11 @@
 """Assign nodes to layers: each below all nodes that it has wires from. A node without such wires is as low as possible.
 
 A wire that passes through layers gets an item in each, which all wires of the same port share.
+
+    >>> node = LayoutNode(40.0, 20.0, (20.0,), (20.0,))
+    >>> layers = assign_layers([node] * 3, [LayoutWire(0, 0, 1), LayoutWire(1, 0, 2), LayoutWire(0, 0, 2)])
+    >>> [[item.node for item in layer] for layer in layers.layers]
+    [[0], [1, None], [2]]
 """
 
 from __future__ import annotations

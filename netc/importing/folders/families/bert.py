@@ -1,4 +1,10 @@
-"""BERT, RoBERTa and DistilBERT without a head, by specs/text/bert.net, roberta.net and distilbert.net."""
+"""BERT, RoBERTa and DistilBERT without a head, by specs/text/bert.net, roberta.net and distilbert.net.
+
+>>> from ..config_settings import ConfigSettings
+>>> spec = read_bert(ConfigSettings({"hidden_size": 64, "num_hidden_layers": 2}))
+>>> spec.path, spec.arguments["width"], spec.arguments["depth"]
+('text/bert.net', '64', '2')
+"""
 
 from __future__ import annotations
 

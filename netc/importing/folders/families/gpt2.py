@@ -1,4 +1,9 @@
-"""GPT-2, by specs/text/gpt2.net."""
+"""GPT-2, by specs/text/gpt2.net.
+
+>>> from ..config_settings import ConfigSettings
+>>> read_gpt2(ConfigSettings({"n_embd": 64, "n_layer": 2, "n_head": 4})).arguments
+{'width': '64', 'depth': '2', 'heads': '4', 'vocabulary': '50_257', 'context': '1024'}
+"""
 
 from __future__ import annotations
 

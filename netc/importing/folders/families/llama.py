@@ -1,4 +1,9 @@
-"""Llama, Mistral, Qwen 2 and Mixtral, by specs/text/llama.net, mistral.net and mixtral.net."""
+"""Llama, Mistral, Qwen 2 and Mixtral, by specs/text/llama.net, mistral.net and mixtral.net.
+
+>>> from ..config_settings import ConfigSettings
+>>> read_llama(ConfigSettings({"hidden_size": 64, "num_hidden_layers": 2})).path
+'text/llama.net'
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Mamba, by specs/text/mamba.net."""
+"""Mamba, by specs/text/mamba.net.
+
+>>> from ..config_settings import ConfigSettings
+>>> read_mamba(ConfigSettings({"hidden_size": 64, "num_hidden_layers": 2})).arguments
+{'width': '64', 'depth': '2', 'vocabulary': '50_280', 'size': '16', 'kernel': '4', 'eps': '1e-5'}
+"""
 
 from __future__ import annotations
 

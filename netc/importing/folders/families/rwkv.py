@@ -1,4 +1,9 @@
-"""RWKV 4, by specs/text/rwkv.net."""
+"""RWKV 4, by specs/text/rwkv.net.
+
+>>> from ..config_settings import ConfigSettings
+>>> read_rwkv(ConfigSettings({"hidden_size": 64, "num_hidden_layers": 2})).arguments
+{'width': '64', 'depth': '2', 'vocabulary': '50_277', 'eps': '1e-5'}
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""T5 and its encoder, by specs/text/t5.net."""
+"""T5 and its encoder, by specs/text/t5.net.
+
+>>> from ..config_settings import ConfigSettings
+>>> read_t5(ConfigSettings({"d_model": 64, "num_layers": 2})).arguments
+{'width': '64', 'depth': '2', 'heads': '8', 'size': '64', 'hidden': '2048', 'vocabulary': '32_128'}
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Whisper, by specs/text/whisper.net."""
+"""Whisper, by specs/text/whisper.net.
+
+>>> from ..config_settings import ConfigSettings
+>>> read_whisper(ConfigSettings({"d_model": 64})).arguments["width"]
+'64'
+"""
 
 from __future__ import annotations
 
