@@ -16,7 +16,7 @@ from .shared_options import device_option, refuse_overwriting
 from .terminal import to_printable, write_error, write_note, write_text
 
 if TYPE_CHECKING:
-    from ..evaluation.evaluate_model import TargetEvaluation
+    from ..evaluation.evaluated_target import TargetEvaluation
 
 _MAX_CLASSES = 40
 """The number of classes for which the table has a row each."""
@@ -29,10 +29,13 @@ _MAX_CONFUSED = 12
 @click.option("--data", metavar="DATA", required=True, type=FileName(), help="Labeled samples: a table, or a folder of images by class.")
 @click.option("-o", "--output", metavar="REPORT.html", type=FileName(), help="Write a report with curves and the worst samples.")
 @click.option("--top-k", type=click.IntRange(1), metavar="K", help="Count a class among the K most probable ones as correct, too.")
+@click.option("--bootstrap", type=click.IntRange(1), metavar="N", help="Add 95 % intervals of the metrics, from N resamples of the data.")
 @click.option("--json", "in_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option("--batch", type=click.IntRange(1), default=256, show_default=True, help="Compute this many samples together.")
 @device_option("Device to run on.")
-def command(run: str, data: str, output: str | None, top_k: int | None, in_json: bool, batch: int, device: str) -> None:
+def command(
+    run: str, data: str, output: str | None, top_k: int | None, bootstrap: int | None, in_json: bool, batch: int, device: str
+) -> None:
     """RUN is the folder of a training run, or an ONNX file that `netc compile` wrote from one.
 
     DATA has the columns that the model was trained on, with the target. scikit-learn computes the metrics.
@@ -49,7 +52,7 @@ def command(run: str, data: str, output: str | None, top_k: int | None, in_json:
 
     predictor = load(run, device)
     try:
-        evaluation = evaluate_model(predictor, data, batch, top_k)
+        evaluation = evaluate_model(predictor, data, batch, top_k, bootstrap or 0)
     except UnfitData as unfit:
         for problem in unfit.problems:
             write_error(problem.format_message(), *problem.format_help(), notes=problem.format_notes(), code=problem.code)
@@ -75,7 +78,12 @@ def _format_target(target: TargetEvaluation) -> Iterator[str]:
     classes = f", {len(target.names)} classes" if target.names else ""
     yield to_printable(f"{target.target}: {count:,} sample{'s' if count != 1 else ''}{classes}")
     width = max(map(len, target.metrics))
-    yield from (f"  {name:<{width}}  {format_metric(value)}" for name, value in target.metrics.items())
+    values = {name: format_metric(value) for name, value in target.metrics.items()}
+    longest = max(map(len, values.values())) if target.intervals else 0
+    for name, value in values.items():
+        low, high = target.intervals.get(name, (None, None))
+        interval = "" if low is None or high is None else f"  95 %: {format_metric(low)} to {format_metric(high)}"
+        yield f"  {name:<{width}}  {value:<{longest}}{interval}".rstrip()
     if target.scores.classes and len(target.names) <= _MAX_CLASSES:
         yield ""
         yield from _format_classes(target.scores.classes)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from ..inputs.argument_types import check_arguments
 from ..prediction.model_signature import BINARY, CLASSES, LABEL, PROBABILITY, VALUE, ModelSignature, OutputSignature
@@ -19,8 +19,9 @@ from ..prediction.predictions import Predictions, compute_probabilities, compute
 from ..prediction.unfit_data import BATCH
 from ..training.data.data_columns import InputColumns
 from ..training.data.data_source import Array, describe_sample
+from .evaluated_target import TargetEvaluation, evaluate_points
+from .intervals import find_intervals
 from .read_targets import read_targets, refuse_data
-from .scores import Scores, score_binary, score_classes, score_labels, score_values
 
 _MAX_COLUMNS = 20
 """An output with more columns of numbers than this is evaluated as one."""
@@ -40,25 +41,6 @@ class Predictor(Protocol):
     def predict_columns(self, columns: InputColumns, batch: int = BATCH) -> Iterator[Predictions]: ...
 
 
-class TargetEvaluation(Record):
-    """The evaluation of one target. `truth` has class numbers, booleans or numbers `[points]`; `predicted` has the probabilities
-    `[points, classes]`, or class numbers or numbers `[points]`. `errors` says how wrong each sample is: the negative logarithm of the
-    probability of its class, or the absolute error. A sample has several points if it has a target for each of its pixels or tokens."""
-
-    output: str
-    target: str
-    task: str
-    names: tuple[str, ...]
-    scores: Scores
-    truth: Array
-    predicted: Array
-    errors: Array
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        return dict(self.scores.metrics)
-
-
 class Evaluation(Record):
     """The evaluation of a model on some data, which `columns` can read again."""
 
@@ -74,13 +56,15 @@ class Evaluation(Record):
 
     def to_json(self) -> dict[str, Any]:
         """Convert to a JSON object. Undefined metrics are `null`."""
-        return {"model": self.model, "data": self.data, "targets": [_target_to_json(target) for target in self.targets]}
+        return {"model": self.model, "data": self.data, "targets": [target.to_json() for target in self.targets]}
 
 
 @check_arguments
-def evaluate_model(predictor: Predictor, data: Any, batch: int = BATCH, top_k: int | None = None) -> Evaluation:
-    """Evaluate a model. `data` is as for `Predictor`, with the columns of the targets. Raises `UnfitData` for data that does not fit, and
-    `NoScikitLearn`."""
+def evaluate_model(predictor: Predictor, data: Any, batch: int = BATCH, top_k: int | None = None, bootstrap: int = 0) -> Evaluation:
+    """Evaluate a model. `data` is as for `Predictor`, with the columns of the targets. `bootstrap` is the number of resamples for intervals
+    of the metrics; none for 0. Raises `UnfitData` for data that does not fit, and `NoScikitLearn`."""
+    if bootstrap < 0:
+        raise ValueError(f"`bootstrap` is a number of resamples, at least 0, not {bootstrap}")
     outputs = _choose_outputs(predictor)
     if not outputs:
         why = "no loss of its train section compares an output with a column, so there is nothing to evaluate"
@@ -93,6 +77,10 @@ def evaluate_model(predictor: Predictor, data: Any, batch: int = BATCH, top_k: i
         for output, truth in zip(outputs, truths, strict=True)
         for target in _evaluate_output(columns, output, truth, results[output.name], top_k)
     ]
+    if bootstrap and len(columns) < 2:
+        raise refuse_data(columns.path, "it has one sample, and an interval needs at least two")
+    if bootstrap:
+        targets = [replace(target, intervals=find_intervals(target, bootstrap, top_k)) for target in targets]
     return Evaluation(predictor.name, columns.path, columns, tuple(targets))
 
 
@@ -148,8 +136,7 @@ def _evaluate_labels(columns: InputColumns, output: OutputSignature, truth: Arra
     is_kept = _find_kept_points(columns, output, truth, labels.shape, count)
     names = _name_classes(output, count)
     errors = (is_kept & (labels != truth)).reshape(len(truth), -1).mean(axis=1)
-    points, flat = truth[is_kept], labels[is_kept]
-    return TargetEvaluation(output.name, output.target, LABEL, names, score_labels(points, flat, names), points, flat, errors)
+    return evaluate_points(output.name, output.target, LABEL, names, truth[is_kept], labels[is_kept], errors, np.nonzero(is_kept)[0])
 
 
 def _evaluate_classes(
@@ -171,7 +158,7 @@ def _evaluate_classes(
     points, flat = truth[is_kept], probabilities[is_kept]
     # The logarithms of float32 may be of probabilities whose sum is 1 up to rounding, which scikit-learn would warn of.
     flat = flat / flat.sum(axis=1, keepdims=True)
-    return TargetEvaluation(output.name, output.target, CLASSES, names, score_classes(points, flat, names, top_k), points, flat, errors)
+    return evaluate_points(output.name, output.target, CLASSES, names, points, flat, errors, np.nonzero(is_kept)[0], top_k)
 
 
 def _name_classes(output: OutputSignature, count: int) -> tuple[str, ...]:
@@ -199,32 +186,14 @@ def _evaluate_binary(output: OutputSignature, target: str, truth: Array, predict
     names = (output.classes[0], output.classes[1]) if len(output.classes) == 2 else ("0", "1")
     with np.errstate(divide="ignore"):
         errors = -np.log(np.where(truth, predicted, 1 - predicted)).mean(axis=1)
-    points, flat = truth.reshape(-1), predicted.reshape(-1)
-    return TargetEvaluation(output.name, target, BINARY, names, score_binary(points, flat, names), points, flat, errors)
+    return evaluate_points(output.name, target, BINARY, names, truth.reshape(-1), predicted.reshape(-1), errors, _number_samples(truth))
 
 
 def _evaluate_values(output: OutputSignature, target: str, truth: Array, predicted: Array) -> TargetEvaluation:
     errors = np.abs(truth - predicted).mean(axis=1)
-    points, flat = truth.reshape(-1), predicted.reshape(-1)
-    return TargetEvaluation(output.name, target, VALUE, (), score_values(points, flat), points, flat, errors)
+    return evaluate_points(output.name, target, VALUE, (), truth.reshape(-1), predicted.reshape(-1), errors, _number_samples(truth))
 
 
-def _target_to_json(target: TargetEvaluation) -> dict[str, Any]:
-    scores = target.scores
-    record: dict[str, Any] = {"output": target.output, "target": target.target, "task": target.task, "samples": len(target.errors)}
-    record["metrics"] = _numbers_to_json(scores.metrics)
-    if scores.classes:
-        record["classes"] = [{"name": name, **_numbers_to_json(row)} for name, row in scores.classes.items()]
-    if scores.confusion is not None:
-        record["confusion"] = scores.confusion.tolist()
-    return record | ({"notes": list(scores.notes)} if scores.notes else {})
-
-
-def _numbers_to_json(numbers: Any) -> dict[str, Any]:
-    return {name: _number_to_json(value) for name, value in numbers.items()}
-
-
-def _number_to_json(value: float) -> float | None:
-    if isinstance(value, int):
-        return value
-    return float(value) if np.isfinite(value) else None
+def _number_samples(points: Array) -> Array:
+    """Return the number of the sample of each point; the points are `[samples, points]`."""
+    return np.repeat(np.arange(len(points)), points.shape[1])

@@ -15,7 +15,9 @@ from ..prediction.model_signature import BINARY, CLASSES, LABEL, VALUE
 from ..training.data.data_source import Array, describe_sample
 from ..training.data.encodings import EncodedSource
 from ..version import __version__
-from .evaluate_model import Evaluation, TargetEvaluation
+from .evaluate_model import Evaluation
+from .evaluated_target import TargetEvaluation
+from .intervals import COVERAGE
 from .report_plots import draw_scatter, draw_unit_curves
 from .scores import quiet_metrics
 from .thumbnails import is_image, make_thumbnail
@@ -44,7 +46,7 @@ h1 { font-size: 24px; margin: 0 0 4px } h2 { font-size: 20px; margin: 36px 0 8px
 p.about { color: #555; margin: 0 } .note { color: #8a4b00 }
 .tiles { display: flex; flex-wrap: wrap; gap: 10px; margin: 14px 0 }
 .tiles div { border: 1px solid #ddd; border-radius: 6px; padding: 8px 14px; min-width: 104px }
-.tiles b { display: block; font-size: 20px; font-weight: 600 } .tiles span { color: #555; font-size: 13px }
+.tiles b { display: block; font-size: 20px; font-weight: 600 } .tiles span, .tiles small { color: #555; font-size: 13px; display: block }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid #e5e5e5; white-space: nowrap }
 th { font-weight: 600; color: #333 } td:first-child, th:first-child { text-align: left }
@@ -70,8 +72,13 @@ def write_report(evaluation: Evaluation) -> str:
 
 def _write_target(evaluation: Evaluation, target: TargetEvaluation) -> Iterator[str]:
     yield f"<h2>{escape(target.target)}</h2>"
-    tiles = (f"<div><b>{_format_number(value)}</b><span>{_format_name(name)}</span></div>" for name, value in target.metrics.items())
+    tiles = (
+        f"<div><b>{_format_number(value)}</b><span>{_format_name(name)}</span>{_write_interval(target, name)}</div>"
+        for name, value in target.metrics.items()
+    )
     yield f'<div class="tiles">{"".join(tiles)}</div>'
+    if target.intervals:
+        yield f"<p>The intervals hold the metric of {COVERAGE:.0%} of the resamples, which are drawn from the samples with replacement.</p>"
     yield from (f'<p class="note">{escape(note)}</p>' for note in target.scores.notes)
     if target.scores.classes:
         yield "<h3>Classes</h3>"
@@ -82,6 +89,13 @@ def _write_target(evaluation: Evaluation, target: TargetEvaluation) -> Iterator[
     yield f'<div class="plots">{"".join(_draw_plots(target))}</div>'
     yield f"<h3>Samples with the largest errors</h3><p>The error is the {_ERRORS[target.task]}.</p>"
     yield _write_worst_samples(evaluation, target)
+
+
+def _write_interval(target: TargetEvaluation, name: str) -> str:
+    if name not in target.intervals:
+        return ""
+    low, high = target.intervals[name]
+    return f"<small>{_format_number(low)} to {_format_number(high)}</small>"
 
 
 def _write_class_table(target: TargetEvaluation) -> str:

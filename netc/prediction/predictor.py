@@ -109,15 +109,16 @@ class Predictor:
         """
         return Predictions.concatenate(list(self.iterate_batches(data, batch=batch)))
 
-    def evaluate(self, data: Any, *, batch: int = BATCH, top_k: int | None = None) -> Evaluation:
+    def evaluate(self, data: Any, *, batch: int = BATCH, top_k: int | None = None, bootstrap: int = 0) -> Evaluation:
         """Compare the predictions with the targets in some data, by scikit-learn's metrics: `evaluate("test.csv").metrics["accuracy"]`.
 
-        `top_k` also counts a class among the K most probable ones as correct; the default is 5 for more than five classes. Raises
-        `UnfitData` for data that does not fit, and `NoScikitLearn`.
+        `top_k` also counts a class among the K most probable ones as correct; the default is 5 for more than five classes. `bootstrap` is
+        the number of resamples of the data from which 95 % intervals of the metrics are computed; each takes the time of the metrics.
+        Raises `UnfitData` for data that does not fit, and `NoScikitLearn`.
         """
         from ..evaluation.evaluate_model import evaluate_model
 
-        return evaluate_model(self, data, batch, top_k)
+        return evaluate_model(self, data, batch, top_k, bootstrap)
 
     def iterate_batches(self, data: Any, *, batch: int = BATCH) -> Iterator[Predictions]:
         """Yield the predictions of the samples in order, `batch` at a time."""
