@@ -23,8 +23,18 @@ x = input [T, 4]
 }
 out h, keys, values
 """
+MASKED = """\
+block unit(x: [N, T, 4], past: [N, T, 4], mask: [N, T, 4]) { y = x + past * mask -> dense 4 relu; out y, y }
+let depth = 3
+pasts = input [T, 4] for _ in depth
+x = input [T, 4]
+mask = input [T, 4]
+(h, all[]) = x -> repeat past in pasts as layers { (in, past, mask) -> unit }
+out h, all
+"""
 MODELS = {
     "cached": CACHED,
+    "the same mask for all layers": MASKED,
     "one layer": CACHED.replace("depth = 3", "depth = 1"),
     "inlined": CACHED.replace(
         "repeat (past_key, past_value) in zip(past_keys, past_values) as layers",
@@ -84,6 +94,18 @@ def test_the_emitted_loop() -> None:
         "        return h, tuple(keys), tuple(values)\n"
     ) in source
     assert "past_keys: tuple[Tensor, ...], past_values: tuple[Tensor, ...], x: Tensor" in source
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_the_loop_is_the_same_for_any_number_of_layers(depth: int) -> None:
+    """It passes elements of the list, and the mask as it is."""
+    source = netc.compile(MASKED, params={"depth": depth}).source()
+    assert (
+        "        for layer, past in zip(self.layers, pasts):\n"
+        "            h, y = layer(h, past, mask)\n"
+        "            all_.append(y)\n"
+        "        return h, tuple(all_)\n"
+    ) in source
 
 
 def test_names() -> None:

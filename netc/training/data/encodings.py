@@ -163,8 +163,7 @@ def find_encodings(
     """Find the encoding of each column that the inputs need, and that does not hold numbers of their type already. Return the problems of
     the rules too."""
     encodings: dict[str, ColumnEncoding] = {}
-    names_by_input = {value.name: list_columns(source, specs.get(value.name, value.name)) for value in inputs}
-    _expect_cells(source, {name for names in names_by_input.values() for name in names})
+    names_by_input = _expect_columns(source, inputs, specs)
     for value in inputs:
         for name in names_by_input[value.name]:
             rule = rules.find_category(name)
@@ -184,8 +183,7 @@ def complete_encodings(
     """Add encodings of numbers for new data, whose columns may be written in another way than in training: `1.0` for 1, or with a text
     among the numbers. They never add a meaning that training had not, such as a category or a date."""
     complete = {encoding.column: encoding for encoding in encodings}
-    names_by_input = {value.name: list_columns(source, specs.get(value.name, value.name)) for value in inputs}
-    _expect_cells(source, {name for names in names_by_input.values() for name in names})
+    names_by_input = _expect_columns(source, inputs, specs)
     for value in inputs:
         for name in names_by_input[value.name]:
             if name not in complete and (encoding := _find_plain_encoding(source, source.columns[name], value.type.dtype)) is not None:
@@ -193,11 +191,13 @@ def complete_encodings(
     return list(complete.values())
 
 
-def _expect_cells(source: Source, names: Collection[str]) -> None:
-    """Tell a source whose texts will be read, so that a file is read once for all of them."""
+def _expect_columns(source: Source, inputs: list[Value], specs: Mapping[str, ColumnSpec]) -> dict[str, tuple[str, ...]]:
+    """List the columns of each input. Tell a source whose texts will be read, so that a file is read once for all of them."""
+    names_by_input = {value.name: list_columns(source, specs.get(value.name, value.name)) for value in inputs}
     expect: Callable[[Collection[str]], None] | None = getattr(source, "expect_cells", None)
     if expect is not None:
-        expect(names)
+        expect({name for names in names_by_input.values() for name in names})
+    return names_by_input
 
 
 def _find_plain_encoding(source: Source, column: TableColumn, wanted: DType) -> ColumnEncoding | None:

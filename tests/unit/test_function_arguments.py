@@ -1,4 +1,4 @@
-"""Calls of functions with one argument too few or too many. The numbers are Python's, for the functions that Python has too."""
+"""Calls of functions with one argument too few or too many, and with arguments of the wrong kind."""
 
 from __future__ import annotations
 
@@ -20,6 +20,20 @@ IN_FORMULAS: dict[str, tuple[int, int | None]] = {
     **dict.fromkeys(["min", "max"], (2, None)),
     "where": (3, 3),
 }
+NOT_NUMBERS = ("true", '"a"', "[1, 2]")
+NO_TERMS = ("true", '"a"', "1, true", '[1, "a"]', "T, 0.5", "[1], 2")
+WRONG_VALUES = {
+    **dict.fromkeys(["min", "max"], (*NO_TERMS, "[]")),
+    "sum": NO_TERMS,
+    "zip": ("1", '"ab"', "[1], 2"),
+    "len": ("1", "true", "T"),
+    "range": ("true", "1.5", '"a"', "[3]", "T", "0, 4, 0", "0, 4.5", "0, 4, true"),
+    "enumerate": ("3", "true", "[1], true", "[1], 1.5", '[1], "a"'),
+    **dict.fromkeys(["abs", "ceil", "floor", "int"], NOT_NUMBERS),
+    **dict.fromkeys(["sqrt", "exp", "log", "log2", "sin", "cos", "float"], (*NOT_NUMBERS, "T")),
+    "round": (*NOT_NUMBERS, "T", "1.5, true", "1.5, 0.5", '1.5, "a"'),
+}
+"""Arguments that each function refuses. T is a dimension, whose size is not known."""
 
 
 def _list_codes(text: str) -> list[str]:
@@ -51,3 +65,9 @@ def test_wrong_number_of_arguments(name: str) -> None:
 def test_wrong_number_of_arguments_in_a_formula(name: str) -> None:
     for call, code in _list_wrong_calls(name, "i", *IN_FORMULAS[name]):
         assert _list_codes(f"t = table (i) [4] = {call}\ninput 4 -> add t") == [code], call
+
+
+@pytest.mark.parametrize("name", WRONG_VALUES)
+def test_arguments_of_the_wrong_kind(name: str) -> None:
+    for arguments in WRONG_VALUES[name]:
+        assert _list_codes(f"input [T, 4] -> dense 3 bias={name}({arguments})") == ["wrong-value"], arguments
