@@ -68,7 +68,7 @@ def _drop_second_operand(source: SourceFile, file: ast.File, symbol: Span) -> tu
         if operation.left.span.end <= symbol.start and symbol.end <= operation.right.span.start
     )
     # `a + b + c` has two operations with the same symbol around it: the innermost one comes first.
-    return tuple([Edit(Span(source, symbol.start, operation.span.end), "", safe=False) for operation in matches][:1])
+    return tuple([Edit(Span(source, symbol.start, operation.span.end), "") for operation in matches][:1])
 
 
 def _is_overlapping(edit: Edit, others: Iterable[Edit]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from netc.cli import cli
+from netc.compiler.ops import Operator
 from netc.reference.error_pages import list_codes
 
 Netc = Callable[..., Any]
@@ -34,6 +35,17 @@ def test_the_page_of_an_operator(netc: Netc) -> None:
         done = netc("ops", name)
         assert done.exit_code == 0
         assert done.stdout.strip() in (Path(__file__).parents[2] / "docs" / "operators" / f"{name}.md").read_text(encoding="utf-8")
+
+
+def test_the_pages_of_all_operators(netc: Netc) -> None:
+    """Each is the same as alone."""
+    pages = netc("ops", "--markdown").stdout
+    headings = {line.lstrip("# ") for line in pages.splitlines() if line.startswith("#")}
+    assert {name for name, operator in Operator.registry.items() if operator.operands} <= headings
+    for name in ("abs", "dense", "conv"):
+        heading, _, page = netc("ops", name).stdout.strip().partition("\n")
+        assert heading == f"# {name}"
+        assert f"# {name}\n{page}" in pages
 
 
 def test_explain(netc: Netc) -> None:

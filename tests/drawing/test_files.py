@@ -142,6 +142,13 @@ def test_texts_are_cut_where_they_are_too_wide() -> None:
         assert shown == text or (shown.endswith("…") and text.startswith(shown[:-1]) and len(shown) > 5)
 
 
+def test_texts_that_just_fit_are_kept() -> None:
+    """No character is lost where the text, or its beginning with the ellipsis, is exactly as wide as the space."""
+    for text in ("minimum", "Wide words"):
+        assert truncate_text(text, 12, measure_width(text, 12)) == text
+        assert truncate_text(text, 12, measure_width(text[:4] + "…", 12)) == text[:4] + "…"
+
+
 def test_widths_are_those_of_the_font() -> None:
     """DejaVu Sans comes with matplotlib, and with most systems."""
     fonts = pytest.importorskip("PIL.ImageFont")

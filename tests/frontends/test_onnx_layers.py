@@ -80,6 +80,20 @@ def test_a_recurrent_layer_with_constant_weights(kind: str, direction: str, has_
     assert kind.lower() in operators(made.program)
 
 
+@pytest.mark.parametrize("kind", GATES)
+@pytest.mark.parametrize("known", [(), ("h0",), ("c0",)], ids=str)
+def test_a_recurrent_layer_with_initial_states(kind: str, known: tuple[str, ...]) -> None:
+    """Each state is an input, or a constant."""
+    gates, states = GATES[kind], ("h0", "c0") if kind == "LSTM" else ("h0",)
+    constants = {"w": draw(1, gates * 5, 3), "r": draw(1, gates * 5, 5)} | {name: draw(1, 2, 5) for name in known if name in states}
+    inputs = {"x": ["T", 2, 3]} | {name: [1, 2, 5] for name in states if name not in known}
+    reset = {"linear_before_reset": 1} if kind == "GRU" else {}
+    results = ["y", "h", "c"][: 1 + len(states)]
+    layer = node(kind, ["x", "w", "r", "", "", *states], results, hidden_size=5, **reset)
+    made = same(model([layer], inputs, results, constants))
+    assert kind.lower() in operators(made.program)
+
+
 @pytest.mark.parametrize("axis", [1, 2, -1])
 def test_operator_sets_before_7_say_at_which_axis_a_constant_begins(axis: int) -> None:
     """ONNX Runtime has no kernels of operator set 6. The import has the operators and weights of a file of set 7, whose constant

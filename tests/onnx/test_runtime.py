@@ -130,6 +130,14 @@ def test_bfloat16_goes_in_and_out(array: np.ndarray) -> None:
     assert found.tolist() == array.tolist()
 
 
+def test_bfloat16_comes_out_of_float32() -> None:
+    """All results are bfloat16, and no input is."""
+    found = netc.compile("input 2 -> cast bfloat16").session()(np.array([[1.5, -2], [3, 4.001953125]], np.float32))
+    assert isinstance(found, np.ndarray)
+    assert found.dtype == ml_dtypes.bfloat16
+    assert found.tolist() == [[1.5, -2], [3, 4]]
+
+
 def test_a_type_that_netc_does_not_have() -> None:
     with pytest.raises(ValueError, match=re.escape("`x` is of the type `tensor(string)`")):
         OnnxSession(identity(TensorProto.STRING))

@@ -76,6 +76,23 @@ def test_completion_of_paths_and_their_names(tmp_path: Path) -> None:
     (tmp_path / "parts.net").write_text("block one { relu }\nlet two = 2\nmodel three { input 3 -> relu }\n")
     assert completions('use "p|', tmp_path) == ["parts.net"]
     assert completions('use "parts.net": |', tmp_path) == ["one", "two", "three"]
+    assert completions('use "parts.net": one, t|', tmp_path) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "x = input 3\nx -> rearrange pattern |",
+        'x = input 3\nx -> rearrange "n c -> c n" y|',
+        "block b(x: |",
+        "if training: |",
+        "use parts: |",
+        'x = "parts.net": |',
+    ],
+)
+def test_names_of_a_file_are_suggested_after_its_use_alone(marked: str, tmp_path: Path) -> None:
+    (tmp_path / "parts.net").write_text("block one { relu }\nlet two = 2\n")
+    assert "two" not in completions(f'use "parts.net": one\n{marked}', tmp_path)
 
 
 # --- names -------------------------------------------------------------------------------------------------------------------------

@@ -49,6 +49,25 @@ def test_metrics_that_are_not_finite_are_null(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "curves.svg").read_text() == draw_curves({"run": read_metrics(str(tmp_path / "run"))})
 
 
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "[1, 2]", "\udcff"])
+def test_a_damaged_configuration(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(RunError, match=r"cannot resume .*: its `config.json` is damaged"):
+        RunFolder(tmp_path).read_config()
+
+
+def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
+    """The reason is the operating system's."""
+    with pytest.raises(RunError, match="there is no `config.json` in it"):
+        RunFolder(tmp_path).read_config("predict")
+    with pytest.raises(RunError, match="there is no such folder"):
+        RunFolder(tmp_path / "absent").read_config()
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(RunError) as caught:
+        RunFolder(tmp_path).read_config("predict")
+    assert caught.value.problem.format_message().endswith(os.strerror(errno.EISDIR).lower())
+
+
 def test_what_is_not_finite_is_a_gap(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     for step, value in enumerate([1.0, 2.0, math.nan, 3.0, math.inf, 4.0, 5.0], 1):
