@@ -52,13 +52,13 @@ def test_metrics_that_are_not_finite_are_null(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, "[1, 2]", "\udcff"])
 def test_a_damaged_configuration(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.json").write_text(text, encoding="utf-8", errors="surrogateescape")
-    with pytest.raises(RunError, match=r"cannot resume .*: its `config.json` is damaged"):
+    with pytest.raises(RunError, match=r"cannot resume .*: its `config\.json` is damaged"):
         RunFolder(tmp_path).read_config()
 
 
 def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
     """The reason is the operating system's."""
-    with pytest.raises(RunError, match="there is no `config.json` in it"):
+    with pytest.raises(RunError, match=r"there is no `config\.json` in it"):
         RunFolder(tmp_path).read_config("predict")
     with pytest.raises(RunError, match="there is no such folder"):
         RunFolder(tmp_path / "absent").read_config()
