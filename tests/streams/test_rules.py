@@ -174,3 +174,17 @@ def test_two_axes_of_positions_are_refused(equation: str) -> None:
     model = netc.compile(f'x = input [T, 4]\nx @ (x -> transpose 1 2) -> einsum "{equation}"')
     with pytest.raises(netc.CompileError, match="two axes of its input are positions"):
         model.stream("T")
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "w = input [T, 4, 3] batch=false; x -> conv T 3 padding=1 weight=w",
+        "w = input [T, 4, 3] batch=false; b = input [T] batch=false; x -> conv T 3 padding=1 weight=w bias=b",
+        "w = input [4, T, 1] batch=false; x -> conv_transpose T 1 weight=w",
+    ],
+)
+def test_a_weight_that_changes_with_the_position_is_refused(stage: str) -> None:
+    model = netc.compile(f"x = input [4, T]; {stage}")
+    with pytest.raises(netc.CompileError, match="a parameter of it changes with the position"):
+        model.stream("T")

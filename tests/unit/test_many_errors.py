@@ -42,3 +42,18 @@ def test_errors_of_one_model_hide_none_of_the_next() -> None:
     text = "let n = CxH\nmodel a { input 3 -> dense (len(n)) }\nmodel b { input 3 -> dense width }"
     found = [one for model in analyze_models(lambda: (SourceFile("a.net", text), None), Choice()) for one in model.diagnostics]
     assert [one.span.text for one in found] == ["CxH", "width"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "let a = 2\nlet a = 3\nx = input 3\nx -> dense a",
+        "let a = 2\nblock a { relu }\ninput 3 -> a",
+        "block a { relu }\nlet a = 2\ninput 3 -> a",
+        "fn a(x) = x\nlet a = 2\ninput 3 -> dense (a 3)",
+    ],
+)
+@pytest.mark.parametrize("params", [{}, {"a": 5}])
+def test_uses_of_a_name_that_is_defined_twice_are_no_errors(text: str, params: dict[str, int]) -> None:
+    found = analyze(SourceFile("a.net", text), Choice(params=params)).diagnostics
+    assert [one.code for one in found if one.severity == "error"] == ["bound-twice"]
