@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from frontends.imported import operators
 from frontends.onnx_models import model, node
 from frontends.onnx_parity import same
 from onnx import TensorProto
@@ -61,7 +62,11 @@ def test_pools_with_dilation(op: str, options: dict[str, Any], counted: int) -> 
     known = "ceil_mode" in options
     more = {"count_include_pad": counted} if op == "AveragePool" else {}
     sizes = {"x": ["N", 3, 11, 12] if known else ["N", 3, "H", "W"]}
-    same(model([node(op, ["x"], ["y"], **options, **more)], sizes, ["y"], opset=19), sizes=SIZES)
+    made = same(model([node(op, ["x"], ["y"], **options, **more)], sizes, ["y"], opset=19), sizes=SIZES)
+    # An axis without dilation takes all elements of its windows.
+    if op == "AveragePool":
+        slices, windows = map(operators(made.program).count, ("slice", "sliding_window"))
+        assert slices * len(options["dilations"]) == windows * sum(dilation > 1 for dilation in options["dilations"])
 
 
 def test_the_means_of_dilated_windows_of_large_numbers() -> None:

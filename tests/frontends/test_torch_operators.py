@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -21,6 +22,17 @@ class Function(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         return self.function(x)
+
+
+class Together(nn.Module):
+    """Several functions or modules of one input: one import tests all of them."""
+
+    def __init__(self, parts: Iterable[Any]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(part if isinstance(part, nn.Module) else Function(part) for part in parts)
+
+    def forward(self, x: Tensor) -> Any:
+        return [part(x) for part in self.parts]
 
 
 def _masked(x: Tensor) -> Tensor:
@@ -125,8 +137,13 @@ def test_elements_taken_along_an_axis(function: Any) -> None:
     agree(Function(function), torch.randn(2, 6))
 
 
+def test_all_functions_of_vectors() -> None:
+    torch.manual_seed(0)
+    agree(Together(VECTORS.values()), *[torch.randn(n, 6) * 2 + 1 for n in (2, 3)])
+
+
 @pytest.mark.parametrize("function", VECTORS.values(), ids=VECTORS.keys())
-@pytest.mark.sample(3)
+@pytest.mark.long
 def test_of_vectors(function: Any) -> None:
     torch.manual_seed(0)
     agree(Function(function), *[torch.randn(n, 6) * 2 + 1 for n in (2, 3)])
@@ -154,14 +171,22 @@ IMAGES = {
 }
 
 
-@pytest.mark.parametrize("module", IMAGES.values(), ids=IMAGES.keys())
-@pytest.mark.sample(3)
-def test_of_images(module: nn.Module) -> None:
+def _agree_on_images(module: nn.Module) -> None:
     torch.manual_seed(0)
     for buffer in module.buffers():
         if buffer.is_floating_point():
             buffer.uniform_(0.5, 2)
-    agree(nn.Sequential(module), *[torch.randn(n, 4, 6, 6) * 2 + 1 for n in (2, 3, 1)])
+    agree(module, *[torch.randn(n, 4, 6, 6) * 2 + 1 for n in (2, 3, 1)])
+
+
+def test_all_modules_of_images() -> None:
+    _agree_on_images(Together(IMAGES.values()))
+
+
+@pytest.mark.parametrize("module", IMAGES.values(), ids=IMAGES.keys())
+@pytest.mark.long
+def test_of_images(module: nn.Module) -> None:
+    _agree_on_images(nn.Sequential(module))
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.int8, torch.uint8], ids=str)
@@ -175,7 +200,23 @@ def test_integers_divided_towards_zero(dtype: torch.dtype) -> None:
     agree(two, *[(numbers.repeat(n, 1), divisors.repeat(n, 1)) for n in (2, 1)])
 
 
-BAGS = [{"mode": "mean"}, {"mode": "sum"}, {"mode": "max"}, {"mode": "sum", "padding_idx": 2}, {"mode": "mean", "padding_idx": -1}]
+BAGS = [
+    *({"mode": mode} for mode in ("mean", "sum", "max")),
+    *({"mode": mode, "padding_idx": at} for mode, at in (("sum", 2), ("sum", 1), ("max", 0), ("mean", -1))),
+]
+
+
+def test_all_bags_of_embeddings() -> None:
+    """Bags of all rows, which shows what is left out. PyTorch's module sets the row of the padding to zeros, which hides it."""
+    torch.manual_seed(0)
+    bags = [nn.EmbeddingBag(9, 4, **options) for options in BAGS]
+    for bag in bags:
+        nn.init.normal_(bag.weight)
+    rows = torch.arange(9)
+    agree(Together(bags), rows[None].repeat(2, 1), torch.stack([rows, rows.flip(0), rows // 8]))
+    # The operator that PyTorch calls below has -1 where the module has None.
+    below = Of(lambda m, x: torch._embedding_bag(m.bag.weight, x.flatten(), torch.tensor([0, 4]), padding_idx=-1)[0], bag=bags[0])
+    agree(below, rows, rows.flip(0), dims={0: [None]})
 
 
 @pytest.mark.parametrize("options", BAGS, ids=str)
@@ -183,6 +224,7 @@ BAGS = [{"mode": "mean"}, {"mode": "sum"}, {"mode": "max"}, {"mode": "sum", "pad
 def test_bags_of_embeddings(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
     bag = nn.EmbeddingBag(9, 4, **options)
+    nn.init.normal_(bag.weight)
     indices = [torch.randint(0, 9, (n, 5)) for n in (2, 3, 1)]
     agree(Of(lambda m, x: m.bag(x), bag=bag), *indices)
     agree(Of(lambda m, x: m.bag(x, torch.tensor([0, 2, 2, 5])), bag=bag), torch.randint(0, 9, (7,)), dims={0: [None]})

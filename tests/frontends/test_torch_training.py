@@ -110,6 +110,30 @@ def test_dropout_that_is_called_in_training_only() -> None:
     assert body(text) == "x = input 3\nx -> dense 4 as a -> dropout 0.25 -> dense 2 as b"
 
 
+def test_dropout_that_is_called_in_evaluation_only() -> None:
+    """There it does nothing, so the text has none, also between stages that both modes compute."""
+
+    def forward(m: Of, x: Tensor) -> Tensor:
+        x = m.a(x)
+        if not m.training:
+            x = F.dropout(x, 0.25, training=m.training)
+        x = m.b(x)
+        return x if m.training else F.dropout(torch.relu(x), 0.5, training=False)
+
+    text = agree(Of(forward, a=nn.Linear(3, 4), b=nn.Linear(4, 2)), torch.randn(5, 3))
+    assert "dropout" not in text
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_instance_norms_with_statistics(affine: bool) -> None:
+    module = nn.Sequential(nn.Conv1d(3, 4, 1), nn.InstanceNorm1d(4, affine=affine, track_running_stats=True, momentum=0.3, eps=0.01))
+    if affine:
+        nn.init.normal_(module[1].weight)
+        nn.init.normal_(module[1].bias)
+    text = agree(module, torch.randn(4, 3, 5))
+    assert f"instance_norm eps=0.01{' affine=true' * affine} track_running_stats=true momentum=0.3" in text
+
+
 def test_dropout_of_attention() -> None:
     def forward(m: Of, x: Tensor) -> Tensor:
         q = m.q(x)
