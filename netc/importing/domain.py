@@ -11,9 +11,9 @@ removes an axis N only if N is 1, so it keeps it. The text gets `where N >= 2` i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
-from itertools import islice
+from itertools import islice, product
 from typing import TYPE_CHECKING
 
 from netc.compiler.dims import Condition, WhereCondition, condition_holds, free_symbols, make_symbol
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Stating = tuple[WhereCondition, str]
 _ORDER = {"==": 0, "<=": 1, ">=": 2}
 _SEVERAL = 3
+_MOST_TOGETHER = 3
+"""How many dimensions of a condition are changed together."""
 _FARTHEST = 1024
 """The largest size that is tried above an upper bound. The comparison runs the module at this size, so larger ones cost memory and time."""
 
@@ -114,10 +116,11 @@ class _DomainSearch:
     def _find_needed_part(self, stating: Stating, rest: Sequence[Stating], model: Model | None) -> list[Stating]:
         """Return the part of a condition that is needed in addition to the others: nothing, a smaller lower bound, or all of it."""
         condition, text = stating
-        if len(free_symbols(condition.left) | (free_symbols(condition.right) if isinstance(condition, Condition) else set())) > 1:
+        cases = self._list_breaking_cases(condition, rest)
+        if not cases and len(_list_symbols(condition)) > 1:
             return [stating]  # torch.export asserted it, and no sizes are known that break it alone
         agreeing: list[Sizes] = []
-        for sizes in self._list_breaking_cases(condition, rest):
+        for sizes in cases:
             outcome = self._compare_at(model, sizes)
             if outcome is not _Outcome.AGREES:
                 break
@@ -151,20 +154,29 @@ class _DomainSearch:
         """List sizes that break a condition and keep the others, nearest to the usual ones first."""
         if not isinstance(condition, Condition):
             return []
-        (name,) = free_symbols(condition.left) | free_symbols(condition.right)
-        candidates = [self._replace_size(name, size) for size in _list_breaking_sizes(condition, name, self.usual[0][0][name])]
+        names, usual = _list_symbols(condition), self.usual[0][0]
+        if len(names) == 1:
+            listed = [{names[0]: size} for size in _list_breaking_sizes(condition, names[0], usual[names[0]])]
+        else:
+            listed = [changed for changed in _list_near_sizes(names, usual) if not condition_holds(condition, {**usual, **changed})]
+        candidates = [self._replace_sizes(changed) for changed in listed]
         broken = [sizes for sizes in candidates if sizes is not None and not condition_holds(condition, sizes[0])]
-        return [sizes for sizes in broken if all(condition_holds(other, sizes[0]) for other, _ in rest)]
+        kept = [sizes for sizes in broken if all(condition_holds(other, sizes[0]) for other, _ in rest)]
+        return kept if len(names) == 1 else kept[:_SEVERAL]
 
     def _replace_size(self, name: str, size: int) -> Sizes | None:
         """Return the usual sizes with another size of one dimension, or None if no input has that dimension."""
+        return self._replace_sizes({name: size})
+
+    def _replace_sizes(self, replaced: Mapping[str, int]) -> Sizes | None:
+        """Return the usual sizes with other sizes of some dimensions, or None if no input has these dimensions."""
         program = self.model.program
         (usual, shapes), changed = self.usual[0], {}
         names = {dim: known_name for known_name, dim in program.dims.items()}
         for value in program.main.inputs:
             axes = zip(value.type.shape, shapes[value.name], strict=True)
-            changed[value.name] = tuple(size if names.get(dim) == name or str(dim) == name else old for dim, old in axes)
-        return ({**usual, name: size}, changed) if changed != shapes else None
+            changed[value.name] = tuple(replaced.get(names.get(dim, str(dim)), old) for dim, old in axes)
+        return ({**usual, **replaced}, changed) if changed != shapes else None
 
     def _compare_at(self, model: Model | None, sizes: Sizes) -> _Outcome:
         """Compare the model with the module at these sizes. Without a model, it differs if the module runs."""
@@ -180,6 +192,22 @@ class _DomainSearch:
         return _Outcome.AGREES
 
 
+def _list_symbols(condition: WhereCondition) -> list[str]:
+    right = free_symbols(condition.right) if isinstance(condition, Condition) else set()
+    return sorted(free_symbols(condition.left) | right)
+
+
+def _list_near_sizes(names: Sequence[str], usual: Mapping[str, int]) -> list[dict[str, int]]:
+    """List sizes of several dimensions, nearest to the usual ones first.
+
+    A condition such as `T > S` or `T != 2 * S` is broken by sizes near each other, or near the others' multiples.
+    """
+    near = {usual[other] * factor + step for other in names for factor in (1, 2, 3) for step in (-1, 0, 1)} | {1, 2, 3}
+    choices = [sorted({size for size in near if 0 < size <= _FARTHEST} | {usual[name]}) for name in names[:_MOST_TOGETHER]]
+    listed = [dict(zip(names, sizes, strict=False)) for sizes in product(*choices)]
+    return sorted(listed, key=lambda sizes: sum(abs(size - usual[name]) for name, size in sizes.items()))
+
+
 def _list_breaking_sizes(condition: Condition, name: str, usual: int) -> list[int]:
     """List sizes of the only dimension of a condition that may break it, nearest to the usual size first."""
     if condition.left != make_symbol(name) or not isinstance(condition.right, int):
@@ -191,7 +219,10 @@ def _list_breaking_sizes(condition: Condition, name: str, usual: int) -> list[in
             # from near to far: the first size that fails is a bound for the bisection
             return list(dict.fromkeys(size for size in (right - 1, right * 3 // 4, right // 2, right // 4, right // 8, 2, 1) if size > 0))
         case "<=":
-            return [right + 1, *([2 * right] if 2 * right <= _FARTHEST else [])]
+            # A branch for long inputs may ask for more than their length: `if T > 512 and T % 128 == 0`. So several sizes are tried,
+            # with and without common divisors.
+            multiples = [step * (right // step + 1) for step in (60, 128)]
+            return [right + 1, *sorted({right + 2, right + 3, *(size for size in (*multiples, 2 * right) if size <= _FARTHEST)})]
         case "!=":
             return [right]
     return [usual + 1, usual + 2, usual + 3]

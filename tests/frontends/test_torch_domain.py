@@ -235,3 +235,45 @@ def test_a_size_that_must_not_be_one(function: Callable[[Any, Tensor], Tensor], 
                 made(x)
         else:
             torch.testing.assert_close(made(x), module(x))
+
+
+BRANCHES: dict[str, Callable[[Any, Tensor], Tensor]] = {
+    "one size": lambda m, x: x * 2 if x.shape[1] == 96 else x,
+    "two sizes": lambda m, x: x * 2 if x.shape[1] in (3, 200) else x,
+    "a remainder": lambda m, x: x * 2 if x.shape[1] % 3 == 0 else x,
+    "long, and a remainder": lambda m, x: x * 2 if x.shape[1] > 100 and x.shape[1] % 3 == 0 else x,
+    "long, and a multiple": lambda m, x: x * 2 if x.shape[1] > 512 and x.shape[1] % 128 == 0 else x,
+    "a square root": lambda m, x: x * 2 if x.shape[1] ** 0.5 > 10 else x,
+    "a factor": lambda m, x: x * 2 if x.shape[1] * 0.3 > 30 else x,
+    "a rounded quotient": lambda m, x: x * 2 if round(x.shape[1] / 7) == 11 else x,
+    "without an effect": lambda m, x: x + 0 if x.shape[1] > 30 else x,
+}
+
+
+@pytest.mark.parametrize("function", BRANCHES.values(), ids=BRANCHES.keys())
+def test_a_branch_that_the_example_does_not_take(function: Callable[[Any, Tensor], Tensor]) -> None:
+    """At every size, the spec computes the module's result or refuses the size."""
+    made = netc.from_torch(Of(function), torch.randn(2, 64, 4), SEQUENCE).module()
+    refused = 0
+    for length in (2, 3, 4, 30, 31, 63, 64, 65, 73, 77, 81, 95, 96, 97, 100, 101, 102, 105, 120, 199, 200, 201, 513, 640, 768):
+        x = torch.randn(2, length, 4)
+        try:
+            result = made(x)
+        except ValueError:
+            refused += 1
+        else:
+            torch.testing.assert_close(result, function(None, x))
+    assert refused < 25
+
+
+@pytest.mark.parametrize(
+    ("function", "where"),
+    [
+        (lambda m, x, y: x.sum() if x.shape[1] > y.shape[1] else y.sum(), "T > S"),
+        (lambda m, x, y: x.sum() if x.shape[1] == 2 * y.shape[1] else y.sum(), "T != 2 * S"),
+        (lambda m, x, y: x.sum() + y.sum() if x.shape[1] > y.shape[1] else y.sum() + x.sum(), ""),
+    ],
+)
+def test_a_branch_on_two_sizes(function: Callable[..., Tensor], where: str) -> None:
+    model = netc.from_torch(Of(function), (torch.randn(2, 64, 4), torch.randn(2, 30, 4)), {0: ["N", "T"], 1: ["N", "S"]})
+    assert where_of(model.spec()) == where

@@ -45,7 +45,8 @@ from .module_calls import CallTree
 from .node_targets import is_empty, to_dtype
 from .placeholders import find_constants, find_stored_tensors, find_user_inputs, name_symbols
 from .reader import CallReader
-from .sympy_sizes import SizeConverter, collect_asserted_conditions, collect_range_conditions
+from .size_guards import find_compared_sizes
+from .sympy_sizes import SizeConverter, collect_asserted_conditions, collect_compared_conditions, collect_range_conditions
 from .two_modes import merge_modes
 from .view_changes import rewrite_view_changes
 
@@ -180,12 +181,15 @@ def _prepare_nodes(program: ExportedProgram) -> tuple[list[Node], dict[Node, str
 def _collect_conditions(program: ExportedProgram, axes: Sequence[Any] | None) -> list[Condition]:
     names = name_symbols(find_user_inputs(program), axes)
     ranges = collect_range_conditions(program.range_constraints, names)
+    compared = collect_compared_conditions(find_compared_sizes(program), names, ranges)
     asserted = [node.args[0] for node in program.graph.nodes if str(node.target).startswith("aten._assert_scalar")]
     values: list[Any] = [node.meta["val"] for node in asserted if isinstance(node, Node)]
     try:
-        return ranges + collect_asserted_conditions(
-            [value.node.expr for value in values if isinstance(value, torch.SymBool)], names, ranges
-        )
+        return [
+            *ranges,
+            *collect_asserted_conditions([value.node.expr for value in values if isinstance(value, torch.SymBool)], names, ranges),
+            *compared,
+        ]
     except ImportRefused as refused:
         raise ImportFailed((Obstacle("torch.export", refused.why, ""),)) from None
 

@@ -50,6 +50,10 @@ _FUNCTIONS: Mapping[str, Callable[..., Dim]] = {
 }
 
 
+_MOST_TRIED = 1024
+"""The sizes below it are tried in a comparison that no condition can state."""
+_FEW = 16
+"""How many sizes a spec may exclude one by one."""
 _FINEST = 2**10
 """The greatest denominator of a factor of sizes, such as `scale_factor=1.5`."""
 
@@ -152,6 +156,38 @@ def collect_asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, S
         if type(assertion).__name__ not in _COMPARISONS:
             raise ImportRefused(f"needs sizes with `{assertion}`, which is no condition that a spec can state")
     return [Condition(_COMPARISONS[type(assertion).__name__], *map(raw.to_dim, assertion.args)) for assertion in unproved]
+
+
+def collect_compared_conditions(expressions: Iterable[Any], axes: Mapping[str, SymbolAxis], ranges: Sequence[Condition]) -> list[Condition]:
+    """Collect the conditions under which the code takes the traced branches, without those that hold for all sizes in `ranges`.
+
+    A comparison that no condition can state, such as one of square roots, becomes the range of sizes in which it holds, or all sizes but a
+    few. It is left out if it is neither.
+    """
+    result: list[Condition] = []
+    for expression in dict.fromkeys(expressions):
+        try:
+            result += collect_asserted_conditions([expression], axes, [*ranges, *result])
+        except ImportRefused:
+            result += _bound_sizes(expression, axes)
+    return result
+
+
+def _bound_sizes(expression: Any, axes: Mapping[str, SymbolAxis]) -> list[Condition]:
+    """Return conditions on the only size of a comparison: `sqrt(T) <= 10` is `T <= 100`, and `round(T / 3) != 4` is `T != 11`, ..."""
+    if len(expression.free_symbols) != 1:
+        return []
+    (symbol,) = expression.free_symbols
+    axis = axes[symbol.name]
+    tried = range(LEAST, _MOST_TRIED)
+    holding = [size for size in tried if expression.subs(symbol, size) == True]  # noqa: E712  # SymPy's own `true`
+    missing = sorted(set(tried) - set(holding))
+    stated: list[tuple[str, int]] = []
+    if len(missing) <= _FEW:
+        stated = [("!=", size) for size in missing]
+    elif holding and len(holding) == holding[-1] - holding[0] + 1:
+        stated = [(op, size) for op, size in ((">=", holding[0]), ("<=", holding[-1])) if size not in (tried[0], tried[-1])]
+    return [Condition(op, make_symbol(axis.name), size * axis.step) for op, size in stated]
 
 
 def _split_conjuncts(expression: Any) -> Sequence[Any]:
