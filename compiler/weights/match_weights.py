@@ -9,12 +9,12 @@ integers out of range, are found when the tensor is read.
     >>> infos = netc.compile("input 3 -> dense 2 bias=false as fc").parameters
     >>> match_arrays(infos, {"fc.weight": np.zeros((2, 3))})["fc.weight"].dtype
     dtype('float32')
-    >>> match_arrays(infos, {"fc.weigth": np.zeros((2, 3))})
+    >>> match_arrays(infos, {"fc.weights": np.zeros((2, 3))})
     Traceback (most recent call last):
     netc.compiler.errors.weight_errors.WeightsError: the weights do not match the model: 1 missing, 1 unexpected
     missing from the weights: `fc.weight`
-    unexpected in the weights: `fc.weigth`
-    help: rename `fc.weigth` to `fc.weight`
+    unexpected in the weights: `fc.weights`
+    help: rename `fc.weights` to `fc.weight`
 """
 
 from __future__ import annotations

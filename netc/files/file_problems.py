@@ -1,6 +1,6 @@
 """The errors of files that cannot be read, and of files without a model.
 
->>> MissingFile("modle.net", ("model.net",)).format_help()
+>>> MissingFile("models.net", ("model.net",)).format_help()
 ('did you mean `model.net`?',)
 """
 

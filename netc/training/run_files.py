@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 CONFIG, METRICS, CURVES = "config.json", "metrics.jsonl", "curves.svg"
+CARD, PICTURE = "README.md", "model.svg"
 TOKENIZER = "tokenizer.json"
 """The tokenizer of the data, if it has one: a copy, because the run generates text after the original has changed."""
 BEST, LAST = "best.safetensors", "last.safetensors"

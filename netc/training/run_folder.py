@@ -2,6 +2,8 @@
 
     config.json          the spec's text and hash, the arguments, the versions
     tokenizer.json       the tokenizer, if the data is text with one
+    README.md            the card of a run that has ended, see run_card.py
+    model.svg            the picture of the network, for the card
     metrics.jsonl        one line for each report and each validation
     checkpoint.pt        everything that resuming needs, see checkpoints.py
     best.safetensors     the parameters with the best metric, under the keys of the spec
@@ -29,7 +31,8 @@ from netc.compiler.errors.run_errors import NAME_THE_RUN, FolderNotEmpty, RunErr
 
 from ..files.atomic_writing import write_bytes, write_files
 from .curves import draw_curves
-from .run_files import CONFIG, CURVES, METRICS, TOKENIZER, format_metrics_line, read_metrics
+from .run_card import MARKER
+from .run_files import CARD, CONFIG, CURVES, METRICS, PICTURE, TOKENIZER, format_metrics_line, read_metrics
 from .run_lock import lock_folder
 
 
@@ -119,6 +122,14 @@ class RunFolder:
         if entries:
             text = draw_curves({self.path.name: entries})
             write_files(os.fspath(self.path / CURVES), lambda temporary: _write_text(temporary, text))
+
+    def save_card(self, text: str, picture: bytes) -> None:
+        """Write the card and its picture, unless the user has changed the card."""
+        card = self.path / CARD
+        if card.exists() and not card.read_bytes().startswith(MARKER.encode()):
+            return
+        write_bytes(os.fspath(self.path / PICTURE), picture)
+        write_bytes(os.fspath(card), text.encode("utf-8", "surrogateescape"))
 
     def save_weights(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """Write the parameters under the keys of the spec. Tied parameters are stored under each of their names."""

@@ -22,6 +22,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile, Span
 
 from ..analysis import Choice, analyze_training
+from ..drawing.picture_files import render_picture
 from ..errors import CompileError
 from ..files.file_problems import make_diagnostic
 from ..files.read_spec import PublishedSource, read_spec
@@ -39,12 +40,14 @@ from .locate_data import DataRequest
 from .loop import Trainer
 from .objective import Objective
 from .part_sizes import check_micro_batch_sizes
-from .ranks import Ranks, join_ranks
+from .ranks import Ranks, is_first, join_ranks
 from .recipe import SEEDS, Recipe
-from .run_files import CONFIG
+from .run_card import RunSummary, write_card
+from .run_files import CONFIG, CURVES, PICTURE
 from .run_folder import RunFolder
 from .run_lock import lock_folder
 from .shardable_layers import require_sharding_plan
+from .source import extract_model_program
 from .training_report import Report
 from .training_session import PreparedTraining, RunRequest, collect_versions, prepare_training
 
@@ -66,9 +69,13 @@ class Result(Record):
     def summary(self) -> str:
         """Return the results, and a command that compiles the model with the trained weights."""
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.results.items())
-        command = f"netc compile {self.spec} --weights {quote(self.folder)} -o {quote(f'{self.model}.onnx')}"
         remark = f" ({self.remark})" if self.remark else ""
-        return f"{self.steps} step{'s' if self.steps != 1 else ''}: {shown}{remark}\n{command}"
+        return f"{self.steps} step{'s' if self.steps != 1 else ''}: {shown}{remark}\n{self.compile_command}"
+
+    @property
+    def compile_command(self) -> str:
+        """The command that compiles the model with the trained weights."""
+        return f"netc compile {self.spec} --weights {quote(self.folder)} -o {quote(f'{self.model}.onnx')}"
 
 
 def train_file(
@@ -119,7 +126,27 @@ def train_file(
     results, steps_made, remark = _execute_run(ready.prepared, arguments.engine, run, described, weights, on_report, note)
     training = ready.prepared.training
     spec, learned = _format_spec_options(training, arguments.path or "FILE"), count_parameters(collect_parameters(training.program))
-    return Result(folder, results, steps_made, spec, training.model, ready.diagnostics, parameters=learned, remark=remark)
+    result = Result(folder, results, steps_made, spec, training.model, ready.diagnostics, parameters=learned, remark=remark)
+    if is_first():
+        _save_card(run, result, ready.prepared)
+    return result
+
+
+def _save_card(run: RunFolder, result: Result, prepared: PreparedTraining) -> None:
+    """Write the card of a run that has ended."""
+    summary = RunSummary(
+        result.folder,
+        result.model,
+        result.steps,
+        result.results,
+        result.remark,
+        result.parameters,
+        len(prepared.data[1]),
+        result.compile_command,
+        (run.path / CURVES).exists(),
+    )
+    picture = render_picture(extract_model_program(prepared.training), PICTURE, depth=None)
+    run.save_card(write_card(summary, run.read_config()), picture)
 
 
 def train_or_continue(
