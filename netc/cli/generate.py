@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -27,6 +28,7 @@ RUNTIMES = ("onnxruntime", "pytorch")
 
 @click.command("generate")
 @source_options
+@click.argument("words", nargs=-1, metavar="")
 @click.option("--prompt", default="", metavar="TEXT", help="Continue this text. [default: begin a new one]")
 @click.option("--tokens", type=click.IntRange(0), default=200, show_default=True, metavar="N", help="Number of tokens.")
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="0 takes the most likely token.")
@@ -41,6 +43,7 @@ RUNTIMES = ("onnxruntime", "pytorch")
 def command(
     file: str | None,
     text: str | None,
+    words: tuple[str, ...],
     prompt: str,
     tokens: int,
     temperature: float,
@@ -60,6 +63,8 @@ def command(
 
     The model takes tokens `[N, T]` and returns scores `[N, T, vocabulary]`, as a language model does. netc derives its cache.
     """
+    if words:
+        raise click.UsageError(f"the prompt is an option: `--prompt {quote(' '.join(words))}`")
     path = require_one_source(file, text)
     choice = make_choice(model, params, dims, allow_paths)
     from netc.compiler.backends.onnx.execution_providers import DeviceUnavailable

@@ -237,6 +237,7 @@ def test_scores_that_are_not_finite(tmp_path: Path, value: float) -> None:
         (["--top-p", "0"], "is not in the range"),
         (["--top-k", "0"], "is not in the range"),
         (["--tokens", "-1"], "is not in the range"),
+        (["run", "it's", "so"], "the prompt is an option: `--prompt 'it'\"'\"'s so'`"),
     ],
 )
 def test_refused_options(words: list[str], message: str) -> None:
