@@ -12,6 +12,7 @@ split raises `NotDecomposable`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from netc.dsl.record import Record
@@ -33,6 +34,8 @@ from .sample_mixing import find_mixing
 
 LINEAR = ("add", "sub", "neg")
 """Operators that are linear in all their inputs."""
+REARRANGING = ("sum", "mean", "reshape", "flatten", "squeeze", "unsqueeze", "transpose", "permute")
+"""Operators of one tensor that add up or move its elements."""
 
 
 SUM = 0
@@ -71,6 +74,8 @@ class MeanDecomposition(Record):
     """Whether each total is such a result, to be multiplied by its count."""
     is_constant: tuple[bool, ...]
     """Whether each total is the same for all samples, such as a penalty on weights. Every part computes all of it."""
+    averaged: dict[str, str] = {}
+    """The metrics that are not functions of means, each with the reason: they are averaged over batches, so they depend on `batch`."""
 
     @property
     def is_sum(self) -> tuple[bool, ...]:
@@ -138,6 +143,7 @@ class _ObjectiveCutter:
             self._explain_not_additive(),
             tuple(bool(cut.why) for cut in cuts),
             tuple(cut.constant for cut in cuts),
+            self._find_averaged(),
         )
 
     def _find_dependent_values(self) -> set[int]:
@@ -242,25 +248,59 @@ class _ObjectiveCutter:
 
     def _explain_not_additive(self) -> str:
         """Say why the loss is not a sum of means with constant factors; empty if it is."""
-        terms: list[Value] = []
-        stack = [self.main.outputs[0]]
+        loss = self.main.outputs[0]
+        # `log(mean)` of two parts is not the mean of the parts' logs.
+        nonlinear = (f"`{n.op.name}` is computed of the mean" for n in self._iterate_combining(loss) if not self._is_linear(n))
+        return next(nonlinear, "") or self._explain_not_of_means(loss)
+
+    def _find_averaged(self) -> dict[str, str]:
+        """Find the metrics that are not functions of means, each with the reason."""
+        metrics = list(zip(self.main.output_names, self.main.outputs, strict=True))[1:]
+        return {name: why for name, value in metrics if (why := self._explain_not_of_means(value))}
+
+    def _explain_not_of_means(self, output: Value) -> str:
+        """Say why an output is not a function of means and sums over samples; empty if it is."""
+        cuts = [cut for cut in self._iterate_cuts(output) if not self._is_linear_of_means(cut.value)]
+        why = next((cut.why for cut in cuts if cut.why), "")
+        return why or self._find_meeting([value for cut in cuts if cut.node is not None for value in cut.node.inputs])
+
+    def _is_linear_of_means(self, value: Value) -> bool:
+        """Whether a value is a sum of means over the batch, such as `x -> mean axis=0 -> sum`. The average over the parts, each weighted by
+        the number of its samples, is the value of the batch."""
+        stack, seen, averaged = [value], set[int](), list[Value]()
+        while stack:
+            current = stack.pop()
+            if id(current) not in self.varying or id(current) in seen:
+                continue
+            seen.add(id(current))
+            node = self.maker.get(id(current))
+            if not isinstance(node, OpNode):
+                return False
+            sees_batch = any(count_batch_axes(v.type.shape) for v in node.inputs)
+            if sees_batch and node.op.name == "mean" and not count_batch_axes(current.type.shape):
+                averaged += node.inputs
+            elif sees_batch or not (node.op.name in REARRANGING or self._is_linear(node)):
+                return False
+            else:
+                stack += node.inputs
+        return not self._find_meeting(averaged)
+
+    def _iterate_cuts(self, output: Value) -> Iterator[_CutPoint]:
+        """Yield the means of an output, and the values that are treated as means."""
+        values = (output, *(value for node in self._iterate_combining(output) for value in node.inputs))
+        yield from (self.cuts[id(value)] for value in values if id(value) in self.varying and id(value) in self.cuts)
+
+    def _iterate_combining(self, output: Value) -> Iterator[OpNode]:
+        """Yield the nodes that compute an output from its means, each once."""
+        stack, seen = [output], set[int]()
         while stack:
             value = stack.pop()
-            if id(value) not in self.varying:
-                continue
-            cut = self.cuts.get(id(value))
-            if cut is not None and cut.why:
-                return cut.why
-            if cut is not None and cut.node is not None:
-                terms += cut.node.inputs
-                continue
-            node = self.maker[id(value)]
-            assert isinstance(node, OpNode)
-            # `log(mean)` of two parts is not the mean of the parts' logs.
-            if not self._is_linear(node):
-                return f"`{node.op.name}` is computed of the mean"
-            stack += node.inputs
-        return self._find_meeting(terms)
+            if id(value) in self.varying and id(value) not in self.cuts and id(value) not in seen:
+                seen.add(id(value))
+                node = self.maker[id(value)]
+                assert isinstance(node, OpNode)
+                yield node
+                stack += node.inputs
 
     def _find_meeting(self, terms: list[Value]) -> str:
         """Name the stage before the mean that mixes samples of a batch, as a sentence; empty if there is none."""

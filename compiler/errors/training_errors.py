@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from netc.dsl.diagnostics import Severity
+
 from ..types.tensor_types import TensorType
 from .problem import Problem, Replacement
 
@@ -223,19 +225,41 @@ class NoSection(Problem):
 
 
 class NotMean(Problem):
-    """A loss that is not a sum over the samples, divided by a number that the targets decide."""
+    """A loss or a metric that cannot be computed from the parts of a batch. `metric` is its name, empty for the loss."""
 
     code: ClassVar[str] = "loss-not-mean"
     why: str
+    metric: str = ""
 
     def format_message(self) -> str:
+        if self.metric:
+            return f"the metric `{self.metric}` of a batch cannot be computed from its parts: {self.why}"
         return f"the losses of the parts of a batch do not add up to the loss of the batch: {self.why}"
 
     def format_notes(self) -> tuple[str, ...]:
         return ("a batch is divided by `accumulate`, and over the devices that train together",)
 
     def format_help(self) -> tuple[str, ...]:
+        combine = "combine them by any arithmetic" if self.metric else "combine the terms by `+`, `-` and factors only"
         return (
-            "end each term with `mean` or a loss function, and combine the terms by `+`, `-` and factors only",
+            f"end each term with `mean` or a loss function, and {combine}",
             "compute each batch as a whole: leave out `accumulate`, and train on one device",
+        )
+
+
+class MetricAveraged(Problem):
+    """A metric that is not a function of means over the samples."""
+
+    code: ClassVar[str] = "metric-averaged"
+    severity: ClassVar[Severity] = "warning"
+    metric: str
+    why: str
+
+    def format_message(self) -> str:
+        return f"the metric `{self.metric}` is averaged over batches, so it depends on `batch`: {self.why}"
+
+    def format_help(self) -> tuple[str, ...]:
+        return (
+            "compute it from means and sums over the samples",
+            "for a metric of scikit-learn, write `measure`, such as `measure r2`",
         )

@@ -13,7 +13,7 @@ from netc.compiler.elaborate import sections_of
 from netc.compiler.errors.data_errors import CannotReadData
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.errors.run_errors import NoDevice, RunDiffers, RunError
-from netc.compiler.errors.training_errors import NoSection, NotMean
+from netc.compiler.errors.training_errors import NoSection
 from netc.compiler.ir.training_program import Training
 from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.diagnostics import Diagnostic
@@ -49,7 +49,7 @@ from .run_lock import lock_folder
 from .shardable_layers import require_sharding_plan
 from .source import extract_model_program
 from .training_report import Report
-from .training_session import PreparedTraining, RunRequest, collect_versions, prepare_training
+from .training_session import PreparedTraining, RunRequest, check_parts, collect_versions, prepare_training
 
 
 class Result(Record):
@@ -313,9 +313,10 @@ def _check_same(source: SourceFile, arguments: RunArguments, folder: str) -> Non
 
 
 def _check_parts(prepared: PreparedTraining, ranks: Ranks) -> None:
-    """Raise `CompileError` if the loss of a batch cannot be computed from its shares on several processes."""
-    if prepared.means.why_not_additive and ranks.replicas > 1:
-        raise CompileError((make_diagnostic(NotMean(prepared.means.why_not_additive), prepared.training.loss_span),))
+    """Raise `CompileError` if the loss or a metric of a batch cannot be computed from its shares on several processes."""
+    problems = tuple(check_parts(prepared.training, prepared.means)) if ranks.replicas > 1 else ()
+    if problems:
+        raise CompileError(problems)
 
 
 def _check_splits(prepared: PreparedTraining, engine: Engine) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from netc.compiler.analysis.means import MeanDecomposition, NotDecomposable, decompose_objective
 from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.errors.recipe_errors import NoDecayMatchesNothing, NothingMatches, WrongSetting
-from netc.compiler.errors.training_errors import NotMean
+from netc.compiler.errors.training_errors import MetricAveraged, NotMean
 from netc.compiler.ir.training_program import MODEL, Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import find_similar_names
@@ -76,9 +76,8 @@ def prepare_training(training: Training, run_request: RunRequest) -> PreparedTra
     problems += check_validates(recipe, opened.validation is not None) if not opened.diagnostics else ()
     if any(p.severity == "error" for p in problems) or opened.data is None:
         raise CompileError(tuple(problems))
-    return PreparedTraining(
-        training, recipe, means, opened.data, opened.validation, opened.described, opened.notes, opened.format, opened.options
-    )
+    notes = (*opened.notes, *(problem.message for problem in _find_averaged(training, means)))
+    return PreparedTraining(training, recipe, means, opened.data, opened.validation, opened.described, notes, opened.format, opened.options)
 
 
 def check_settings(
@@ -94,10 +93,22 @@ def check_settings(
     # PyTorch's constructors get only options that have passed the checks
     elif not problems and all(named.name for named in (recipe.optimizer, *recipe.schedule)):
         problems += check_construction(training, recipe, steps)
-    if means.why_not_additive and recipe.accumulate > 1:
-        problems.append(make_diagnostic(NotMean(means.why_not_additive), training.loss_span))
+    problems += check_parts(training, means) if recipe.accumulate > 1 else _find_averaged(training, means)
     problems += [*augmentation_problems, *_find_unmatched(training, recipe.no_decay, NoDecayMatchesNothing)]
     return [*problems, *check_schedule_length(recipe, steps)]
+
+
+def check_parts(training: Training, means: MeanDecomposition) -> Iterator[Diagnostic]:
+    """Report the loss and the metrics of a batch that cannot be computed from its parts."""
+    if means.why_not_additive:
+        yield make_diagnostic(NotMean(means.why_not_additive), training.loss_span)
+    for name, why in means.averaged.items():
+        yield make_diagnostic(NotMean(why, name), training.spans[name])
+
+
+def _find_averaged(training: Training, means: MeanDecomposition) -> Iterator[Diagnostic]:
+    for name, why in means.averaged.items():
+        yield make_diagnostic(MetricAveraged(name, why), training.spans[name])
 
 
 def _check_patterns(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:

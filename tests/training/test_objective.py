@@ -131,6 +131,7 @@ TERMS = {
         "loss = transpose(scores, 0, 1) -> softmax axis=0 -> square -> mean",
         "loss = (scores, scores * 2) -> concat axis=0 -> square -> mean",
         "loss = scores -> sum axis=1 -> square -> mean",
+        "loss = 2 * (scores -> mean axis=0) - 1 -> reshape [3, 1] -> sum",
         "one = scores -> unsqueeze 2; loss = one @ transpose(one, 1, 2) -> square -> mean",
     ),
 }
@@ -146,6 +147,35 @@ def test_samples_that_meet_before_the_mean(why: str, line: str) -> None:
     totals, counts = ([sum(several) for several in zip(*map(of, parts(inputs, 5, 7)), strict=True)] for of in (made.totals, made.counts))
     whole, _ = made(inputs)
     assert torch.allclose(made.results(totals, counts)["loss"], whole, rtol=1e-5) == (not why)
+
+
+AVERAGED = {
+    "worst": ("scores -> abs -> max", lambda s: s.abs().max()),
+    "spread": ("(scores -> flatten 0) -> std", lambda s: s.std()),
+    "explained": ("scores - (scores -> mean) -> square -> mean", lambda s: (s - s.mean()).square().mean()),
+    "backwards": ("scores * (scores -> flip 0) -> mean", lambda s: (s * s.flip(0)).mean()),
+    "class_means": ("(scores -> mean axis=0) -> square -> sum", lambda s: s.mean(0).square().sum()),
+}
+EXACT = {
+    "rms": ("scores -> square -> mean -> sqrt", lambda s: s.square().mean().sqrt()),
+    "variance": ("(scores -> square -> mean) - (scores -> mean) ** 2", lambda s: s.square().mean() - s.mean() ** 2),
+    "largest": ("scores -> max axis=1 -> mean", lambda s: s.amax(1).mean()),
+    "class_mean": ("exp(scores -> mean axis=0 -> mean)", lambda s: s.mean().exp()),
+    "ratio": ("(scores -> sum) / (scores -> square -> sum)", lambda s: s.sum() / s.square().sum()),
+}
+
+
+@pytest.mark.parametrize("name", [*AVERAGED, *EXACT])
+def test_metrics_that_are_averaged_over_batches(name: str) -> None:
+    """They are found exactly where the metric of all samples, by PyTorch, is not computed from the sums of two batches."""
+    line, expected = {**AVERAGED, **EXACT}[name]
+    made = objective(f"{MODEL}train {{ loss = scores -> square -> mean; metric {name} = {line} }}")
+    assert set(made.means.averaged) == ({name} & set(AVERAGED))
+    inputs = {"x": torch.randn(12, 5, generator=GENERATOR)}
+    totals, counts = ([sum(several) for several in zip(*map(of, parts(inputs, 5, 7)), strict=True)] for of in (made.totals, made.counts))
+    of_all = expected(made.model(inputs["x"]))
+    torch.testing.assert_close(made(inputs)[1][name], of_all)
+    assert torch.allclose(made.results(totals, counts)[name], of_all, rtol=1e-5) == (name in EXACT)
 
 
 def test_keys_are_those_of_the_spec() -> None:
