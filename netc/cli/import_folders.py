@@ -70,7 +70,7 @@ def _import_or_fail(
     from ..importing.output_judge import NotProved
 
     try:
-        sizes = parse_sizes(parse_inputs(inputs).symbols) if inputs else {}
+        sizes = parse_sizes(parse_inputs(inputs).symbols if inputs else ())
         return import_folder(source, name, inputs=inputs, fixed=fixed, sizes=sizes, verify=verify)
     except FolderRefused as error:
         raise CommandFailed(f"cannot import `{source}`: {error}", *filter(None, (error.remedy,))) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import click
 from netc.compiler.frontends.imported_model import ImportFailed
 
 from ..files.atomic_writing import check_writable, is_stream, write_bytes, write_files
+from ..files.safetensors_arrays import SUFFIX
 from ..importing.input_declarations import WrongInput, parse_inputs
 from ..inputs.set_values import NotAValue, parse_constant
 from .command_failure import CommandFailed, missing_file
@@ -26,6 +27,15 @@ if TYPE_CHECKING:
     from ..importing.run_import import ImportedSpec
 
 WEIGHTS = ".safetensors"
+_MODULE, _FOLDER = "a PyTorch module", "the folder of a model"
+_FILES = {".onnx": "an ONNX file", ".pt2": "an exported program"}
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    _MODULE: ("input", "example", "args", "call", "train"),
+    _FOLDER: ("input", "example", "call"),
+    _FILES[".onnx"]: ("set", "output-name", "dequantize"),
+    _FILES[".pt2"]: (),
+}
+"""The options that each kind of source has, in addition to the options of the output."""
 
 
 @click.command("import")
@@ -73,14 +83,24 @@ def command(
     netc runs the code of a module that you name, and PyTorch unpickles an exported program, which can run code too. Name only files
     that you trust. It runs no code of a folder.
     """
-    onnx = source.lower().endswith(".onnx")
+    onnx = get_suffix(source) == ".onnx"
     weights_path = weights or (os.path.splitext(output)[0] + WEIGHTS if onnx and not is_stream(output) else None)
     _check_output(output, weights_path, force)
     refuse_overwriting(weights_path, source, output)
+    given = {
+        "input": inputs,
+        "example": examples,
+        "args": arguments,
+        "call": fixed,
+        "set": values,
+        "output-name": outputs,
+        "train": train,
+        "dequantize": dequantize,
+    }
+    _refuse_options_of_others(source, given)
 
     # a folder that is named like a model file has a message of its own: it is not a file
-    if os.path.isdir(source) and get_suffix(source) not in (".onnx", ".pt2"):
-        _refuse_options_of_files(arguments=arguments, set=values, output_name=outputs, train=train, dequantize=dequantize)
+    if _classify_source(source) == _FOLDER:
         check_writable(output)
         forward = {name: parse_argument(text) for name, text in fixed.items()}
         import_model_folder(
@@ -95,6 +115,8 @@ def command(
         raise CommandFailed(
             "the spec has constants without a formula, which are kept in a file next to it", "give it a name: `-o NAME.net`"
         )
+    if spec.arrays:
+        _check_arrays_file(output + SUFFIX, weights_path, force)
     if weights_path is not None and origin.imported.weights:
         _write_weights(origin, weights_path)
     if is_stream(output):
@@ -120,11 +142,22 @@ def _import_and_prove(source: str, read_origin: Callable[[], Origin], name: str,
         raise CommandFailed(f"`{source}` was read, but the spec is not the same: {error.what}", "nothing was written") from None
 
 
-def _refuse_options_of_files(**options: object) -> None:
-    """Refuse options that mean nothing for a model folder, whose `config.json` has the arguments."""
-    for name, value in options.items():
-        if value:
-            raise click.UsageError(f"--{name.replace('_', '-').replace('arguments', 'args')} is not for the folder of a model")
+def _classify_source(source: str) -> str:
+    """Return the kind of SOURCE, which its ending says, or that it is a folder."""
+    suffix = get_suffix(source)
+    if suffix in _FILES:
+        return _FILES[suffix]
+    return _FOLDER if os.path.isdir(source) else _MODULE
+
+
+def _refuse_options_of_others(source: str, given: Mapping[str, object]) -> None:
+    """Refuse the options that mean nothing for this kind of source: nothing that the user asks for is ignored."""
+    kind = _classify_source(source)
+    if kind in _FILES.values() and given["train"]:
+        raise click.UsageError(f"--train is for modules: `{source}` has what was exported, not what the module does in training")
+    for name, value in given.items():
+        if value and name not in _OPTIONS[kind]:
+            raise click.UsageError(f"--{name} is not for {kind}")
 
 
 def _check_output(output: str, weights_path: str | None, force: bool) -> None:
@@ -133,6 +166,16 @@ def _check_output(output: str, weights_path: str | None, force: bool) -> None:
     for path in (output, weights_path):
         if path is not None and os.path.isfile(path) and not force:
             raise click.UsageError(f"`{path}` exists; say --force to overwrite it")
+    if weights_path is not None and not is_stream(output) and os.path.realpath(weights_path) == os.path.realpath(output):
+        raise click.UsageError(f"-o and --weights name the same file, `{weights_path}`")
+
+
+def _check_arrays_file(path: str, weights_path: str | None, force: bool) -> None:
+    """Refuse to overwrite a file with the arrays of a spec. Only the import shows whether a spec has arrays."""
+    if weights_path is not None and os.path.realpath(weights_path) == os.path.realpath(path):
+        raise CommandFailed(f"`{path}` gets the constants of the spec", "give the weights another name: `--weights NAME.safetensors`")
+    if os.path.lexists(path) and not force:
+        raise CommandFailed(f"`{path}` exists, and the constants of the spec are written there", "say --force to overwrite it")
 
 
 def _read_origin(
@@ -152,8 +195,6 @@ def _read_origin(
     match get_suffix(source):
         case ".onnx" | ".pt2" if not os.path.isfile(source):
             raise missing_file(source)
-        case ".onnx" | ".pt2" if train:
-            raise click.UsageError(f"--train is for modules: `{source}` has what was exported, not what the module does in training")
         case ".onnx":
             return _read_onnx(source, values, outputs, dequantize)
         case ".pt2":
@@ -178,6 +219,8 @@ def _read_module(
         raise click.UsageError('declare the inputs of the module: `--input 3x224x224`, `--input "tokens=[T] int64"`')
     try:
         declared = parse_inputs(inputs)
+        if (twice := next((name for name in declared.names if name in fixed), None)) is not None:
+            raise WrongInput(f"`{twice}` is an argument of `--call` too")
         sizes = _parse_sizes(examples or "", declared.symbols)
         module = load_named_module(source, {name: parse_argument(text) for name, text in arguments.items()})
         forward = {name: parse_argument(text) for name, text in fixed.items()}

@@ -134,6 +134,9 @@ class DeclaredInputs(Record):
 def parse_inputs(texts: Sequence[str], sizes: Mapping[str, int] | None = None) -> DeclaredInputs:
     """Parse declarations of inputs, with `sizes` for symbolic dimensions. Raises `WrongInput`."""
     named = [(match[1], match[2]) if (match := _NAMED.fullmatch(text)) else (None, text) for text in texts]
+    names = [name for name, _ in named if name is not None]
+    if (twice := next((name for name in names if names.count(name) > 1), None)) is not None:
+        raise WrongInput(f"`{twice}` is declared twice")
     lines: list[str] = []
     for index, (_, text) in enumerate(named):
         words = text.strip().removeprefix("input ").strip()

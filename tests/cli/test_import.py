@@ -183,3 +183,54 @@ def test_damaged_files(folder: Path) -> None:
         assert f"cannot import `{name}`" in said
         assert "Traceback" not in said
     assert "error[cannot-import]" in run("summary", "a.onnx", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "option", "kind"),
+    [
+        *(("model.py:Net", option, "a PyTorch module") for option in ("--set x=3", "--output-name y", "--dequantize")),
+        *(("net.onnx", option, "an ONNX file") for option in ("--input 8", "--example T=3", "--args width=6", "--call scale=2.0")),
+        *(("net.pt2", option, "an exported program") for option in ("--input 8", "--set x=3", "--output-name y", "--dequantize")),
+        *((".", option, "the folder of a model") for option in ("--args width=6", "--set x=3", "--train", "--dequantize")),
+    ],
+)
+def test_an_option_of_another_kind_of_source_is_refused(folder: Path, source: str, option: str, kind: str) -> None:
+    netc.compile("input 8 -> dense 4").save("net.onnx")
+    (folder / "net.pt2").write_bytes(b"")
+    module = ("--input", "8") if source == "model.py:Net" else ()
+    said = run("import", source, *module, *option.split(" "), "-o", "net.net", code=2).stderr
+    assert f"{option.split()[0]} is not for {kind}" in said
+    assert not (folder / "net.net").exists()
+
+
+def test_an_input_that_is_declared_twice(folder: Path) -> None:
+    assert "`x` is declared twice" in run("import", "model.py:Net", "--input", "x=8", "--input", "x=9", "-o", "net.net", code=2).stderr
+    said = run("import", "model.py:Net", "--input", "x=8", "--call", "x=9", "-o", "net.net", code=2).stderr
+    assert "`x` is an argument of `--call` too" in said
+
+
+@pytest.mark.parametrize("weights", ["net.net", "./net.net"])
+def test_spec_and_weights_in_one_file(folder: Path, weights: str) -> None:
+    """The spec, which is written last, would replace the weights."""
+    netc.compile("input 8 -> dense 4").save("net.onnx")
+    said = run("import", "net.onnx", "-o", "net.net", "--weights", weights, code=2).stderr
+    assert f"-o and --weights name the same file, `{weights}`" in said
+    assert not (folder / "net.net").exists()
+
+
+def test_a_file_of_constants_is_not_overwritten(folder: Path) -> None:
+    lines = ["", "class Table(nn.Module):", "    def __init__(self):", "        super().__init__()"]
+    lines += ["        torch.manual_seed(0)", "        self.register_buffer('t', torch.randn(400), persistent=False)"]
+    lines += ["        self.a = nn.Linear(8, 400)", "    def forward(self, x):", "        return self.a(x) * self.t"]
+    (folder / "model.py").write_text(MODULE + "\n".join(lines))
+    kept = folder / "net.net.safetensors"
+    kept.write_bytes(b"precious")
+    command = ("import", "model.py:Table", "--input", "8", "-o", "net.net")
+    assert "`net.net.safetensors` exists" in run(*command, code=1).stderr
+    assert kept.read_bytes() == b"precious"
+    said = run(*command, "--weights", "net.net.safetensors", "--force", code=1).stderr
+    assert "`net.net.safetensors` gets the constants of the spec" in said
+    assert kept.read_bytes() == b"precious"
+    run(*command, "--force")
+    x = torch.randn(3, 8)
+    assert netc.compile_file("net.net").module()(x).shape == (3, 400)
