@@ -2,8 +2,6 @@
 
 In: an operator with a definition, and the types of its inputs. Out: the types of its results, or the number of its operations. Always: if a
 stage of the definition refuses the inputs, the operator refuses them too.
-
-
 """
 
 from __future__ import annotations

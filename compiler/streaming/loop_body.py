@@ -2,8 +2,6 @@
 
 In: the graph of a `scan`, and the path of the graph around it. Out: the same graph, with labels that begin at the model, and sizes without
 formulas of the graphs around it. Always: the two graphs share no value.
-
-
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 In: the mask of all positions so far, true where the sample has an element. Out: for each position its number among the sample's elements,
 and for each query the keys that it sees. Always: no query sees a padding position, wherever that is. Operators that depend on the distance
 of positions, or on a state that every position changes, are refused.
-
-
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 In: operators with their arguments, and values of the graph. Out: the values that they compute. Always: each operator's own rules check its
 inputs. A path that is used twice becomes a shared stage. `finish_graph` leaves out nodes that no output needs.
-
-
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 In: a `MeasureRule`, targets and outputs as arrays. Out: one number. Always: it is NaN where the measure is undefined: an output is NaN, or
 all samples are of one class.
-
-
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Write a safetensors file, one tensor after the other.
 
 In: a path, and tensors by name. Out: the file. Always: only one tensor is in memory at a time, so the file may be larger than the memory.
-
-
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 A file of 2 kB may join a tensor with itself 41 times. Importing it takes no memory, since only the shapes are computed. Running it for the
 proof would take all memory of the machine, and might end other processes.
-
-
 """
 
 from __future__ import annotations

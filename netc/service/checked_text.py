@@ -2,12 +2,6 @@
 
 In: a parsed text. Out: a `CheckedText`, whose views are made at their first use, the shown model's first. Always: making a view never
 raises; stages that could not be evaluated are missing in its index, not wrong.
-
-
-
-
-
-
 """
 
 from __future__ import annotations

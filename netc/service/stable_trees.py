@@ -3,12 +3,6 @@
 In: a parsed text. Out: the same tree, in which each `fn` and block is the node of an earlier tree if its text has not changed. Its
 positions are relative to a `Segment`, its own text. Always: a definition that parses differently alone than in its place keeps the node of
 its place.
-
-
-
-
-
-
 """
 
 from __future__ import annotations

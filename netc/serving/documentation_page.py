@@ -2,8 +2,6 @@
 
 In: the description by OpenAPI. Out: the text of the page. Always: every name of a column, a class or the model is escaped, so it never
 becomes markup, and the page has no script.
-
-
 """
 
 from __future__ import annotations

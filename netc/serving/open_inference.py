@@ -5,10 +5,6 @@ has the type and the shape that the model declares, and numbers never change: 30
 bytes after the JSON by the binary extension, which is the only form without loss for infinite numbers.
 
 For example, `{"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [0.5, 1.5]}]}` is one sample with two numbers.
-
-
-
-
 """
 
 from __future__ import annotations

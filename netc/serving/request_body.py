@@ -2,8 +2,6 @@
 
 In: a request. Out: its bytes. Always: no more than the limit is in memory, and a client that sends slowly is not waited for beyond the
 time.
-
-
 """
 
 from __future__ import annotations

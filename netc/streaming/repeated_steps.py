@@ -7,12 +7,6 @@ step before gave them: only the number of positions differs.
 In: the session of a step, the states that a step has returned, and pieces. Out: the results, or None where the step needs all checks: for
 the first piece, for a piece of another shape, and for states that the caller has changed. Always: sizes that the model does not take raise
 the ValueError that a check of all shapes raises.
-
-
-
-
-
-
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Find settings that do not fit the run: a schedule that is longer, `stop` without validation data, a column that two inputs share.
 
 In: a recipe with the number of steps, and the columns. Out: warnings. Always: no data is read.
-
-
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 In: an operator, and the sharded axes of its inputs. Out: an axis of the result, or None if the operator needs the full tensor. Always: an
 operator without a rule needs the full tensor, so a new operator is correct before anybody thinks of sharding.
-
-
 """
 
 from __future__ import annotations

@@ -2,10 +2,6 @@
 
 In: the body of an iteration, and the beginnings of its labels. Out: the body of all iterations, with `{}` in place of the number. Always:
 the labels of two iterations give the same template. Labels without the number stay unchanged, so such iterations do not become a loop.
-
-
-
-
 """
 
 from __future__ import annotations

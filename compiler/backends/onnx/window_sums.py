@@ -2,8 +2,6 @@
 
 In: windows without dilation that slide along axes of a tensor. Out: their sums, and the number of positions that each covers, as int64:
 windows of 2 in [1, 2, 3] give 3 and 5.
-
-
 """
 
 from __future__ import annotations

@@ -3,10 +3,6 @@
 In: a graph whose callees have their constructions. Out: a `ClassBody`: for `dense(8); relu` a member `Linear(4, 8)` and the steps
 `self.dense(x)` and `relu(...)`. Always: linear in the number of nodes. Every tensor, module and run-time size in the code of the body is
 resolved to a number or a label of this body.
-
-
-
-
 """
 
 from __future__ import annotations

@@ -2,8 +2,6 @@
 
 In: a path. Out: a `TableSource`. Always: a column holds numbers, texts, dates, lists of numbers with the same length in every row, or
 images as `datasets` stores them. A missing number becomes NaN, a missing text None. pyarrow is imported only when such data is opened.
-
-
 """
 
 from __future__ import annotations

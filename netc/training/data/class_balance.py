@@ -6,8 +6,6 @@ numbers follow from the training samples alone, so every process and a resumed r
 
 The weight of a class is scikit-learn's `compute_class_weight("balanced")`: the number of labels, divided by the number of classes and by
 the number of labels of the class. `pos_weight` is the number of negative labels for each positive one.
-
-
 """
 
 from __future__ import annotations

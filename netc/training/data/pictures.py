@@ -3,8 +3,6 @@
 In: the type of an input, and the contents or paths of images. Out: arrays `[samples, C, H, W]`: floats from 0 to 1, or integers from 0 to
 255 if the input is an integer type. Always: the result equals torchvision's: `ImageFolder`'s conversion to RGB, then `Resize` and
 `CenterCrop`, then `ToTensor`.
-
-
 """
 
 from __future__ import annotations

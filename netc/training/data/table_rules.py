@@ -8,8 +8,6 @@ In: the settings of a train section. Out: `TableRules`, and problems with their 
 
 fills the empty cells of two columns with their medians, numbers the sizes 0, 1 and 2, and makes 0 the number of all towns that have fewer
 than 5 rows or that training has not seen.
-
-
 """
 
 from __future__ import annotations

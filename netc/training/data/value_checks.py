@@ -2,8 +2,6 @@
 
 In: columns, and the samples in the order of use. Out: diagnostics. Always: a small data set is checked in full, a large one as far as
 `_MAX_BYTES` reaches; decoded images are finite and are not read.
-
-
 """
 
 from __future__ import annotations

@@ -4,10 +4,6 @@ A `ClassBody` is one graph written as a class of its own: its members (made by t
 Its tensors, and tuples of them, are numbered: the body's inputs first, then the results of the steps in order. Bodies with the same code
 become one `ClassDef`: one body with an `Argument` wherever they differed, and for every graph the values of the arguments.
 Two blocks `dense(64)` and `dense(32)` so become one class whose constructor takes `features`.
-
-
-
-
 """
 
 from __future__ import annotations

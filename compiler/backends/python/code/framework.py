@@ -3,10 +3,6 @@
 In: nothing; a backend provides its `Framework`. Out: reserved names, the texts of types and sizes, and the code that makes containers of
 modules and registers members. Always: plain data and code;
 nothing here imports a framework.
-
-
-
-
 """
 
 from __future__ import annotations

@@ -4,10 +4,6 @@ In: the steps of a body. Out: steps in which each binding of a `LetCode` is a st
 no step only copies its input: `a = x.sum(); b = x.sum(); y = a + b` becomes `a = x.sum(); y = a + a`. Always: a step that runs a module,
 or may give another result each time, runs as often as in the spec. The order of the steps stays. The work is linear in the code of the
 steps.
-
-
-
-
 """
 
 from __future__ import annotations

@@ -3,10 +3,6 @@
 In: a checked program. Out: copies of its graphs that compute the same values: `rotary` of six layers becomes one computation of the angles
 and six rotations. Always: the program itself and the keys of the state dict stay as they are, and a pass depends only on passes before it.
 With NETC_DEBUG set, the result is verified, as every program is.
-
-
-
-
 """
 
 from __future__ import annotations
