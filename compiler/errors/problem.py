@@ -2,6 +2,10 @@
 
 In: the facts, from the rule that found the error. Out: title, label, secondary labels, notes and help. Always: a record knows no position
 in the source; the reporter adds the span.
+
+    >>> from .recipe_errors import ScheduleCut
+    >>> ScheduleCut("warmup", 200, 100, 0, "cosine").format_message()
+    '`warmup` takes 200 steps, and the run has 100: `cosine` never begins'
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@
 
 Always: the objective's main graph calls the model's graph once, under the label `MODEL`, so that the keys of the model's state dict are the
 keys below that label. The outputs of the main graph are the loss and then the metrics, each without axes.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> text = "y = input 3 -> dense 1; train { t = input 1; loss = (y, t) -> mse_loss; optimizer sgd lr=0.1 }"
+    >>> training = analyze_training(SourceFile("<text>", text), Choice()).training
+    >>> [setting.word for setting in training.settings], training.program.main.output_names
+    (['optimizer'], ['loss'])
 """
 
 from __future__ import annotations

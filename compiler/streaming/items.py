@@ -8,6 +8,9 @@ P + ahead exist after P positions, so that a chunk holds the elements P + ahead 
 which no chunk holds: they do not depend on the input. Padding in front adds to both numbers; a window subtracts its span. A result whose
 `ahead` is below 0 depends on inputs that come later. The elements between `ahead` and `over` are its `tail`: which of them exist depends on
 where the sequence ends. After strides, T and P are the lengths of that tensor, and both numbers count its elements.
+
+For example, a convolution of 3 positions has a padding of 2 in front if it is causal. The padding adds 2 to both numbers and the window
+subtracts 2, so each chunk has as many results as positions.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 In: an exception. Out: a message on standard error, and the exit code of the process. Always: there is no traceback, unless `NETC_DEBUG` is
 set.
+
+A spec with errors ends a command with 1, Ctrl-C with 130, and an exception that nobody expected with 70.
 """
 
 from __future__ import annotations

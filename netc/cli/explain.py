@@ -1,4 +1,7 @@
-"""`netc explain`: show the page of an error or warning."""
+"""`netc explain`: show the page of an error or warning.
+
+For example, `netc explain unknown-operator` and `netc explain 'error[unknown-operator]'` show docs/errors/unknown-operator.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""`netc format`: lay specs out in the one way."""
+"""`netc format`: lay specs out in the one way.
+
+$ cat mlp.net
+x=input 3
+x->dense 8   relu
+$ netc format mlp.net
+1 file formatted
+$ cat mlp.net
+x = input 3
+x -> dense 8 relu
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,9 @@
 In: the warnings of netc, NumPy, PyTorch and other packages. Out: lines on standard error. Always: no line names a file of an installed
 package. A warning that only a programmer can act on, such as a deprecation, is left out, and each sentence is shown once in a command.
 With `-W` or PYTHONWARNINGS, Python shows the warnings of other packages in its own way.
+
+    >>> _get_first_paragraph("The operator is slow on this CPU. (Triggered internally at Loss.cpp:12)")
+    'The operator is slow on this CPU.'
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""`netc summary`: show the stages of a model with their shapes, parameters, operations and bytes."""
+"""`netc summary`: show the stages of a model with their shapes, parameters, operations and bytes.
+
+$ netc summary -e 'input 3 -> dense 8'
+net     operator  result  parameters  FLOPs  activation bytes
+input   input     [N, 3]
+dense1  dense     [N, 8]          32     56                32
+...
+"""
 
 from __future__ import annotations
 

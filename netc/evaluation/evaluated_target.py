@@ -2,6 +2,9 @@
 
 In: the points of a target, each with its true and its predicted value. Out: a `TargetEvaluation`. A sample has several points if it has a
 target for each of its pixels or tokens.
+
+    >>> _numbers_to_json({"accuracy": 0.9, "roc_auc": np.nan})
+    {'accuracy': 0.9, 'roc_auc': None}
 """
 
 from __future__ import annotations

@@ -1,6 +1,13 @@
 """Write a safetensors file, one tensor after the other.
 
 In: a path, and tensors by name. Out: the file. Always: only one tensor is in memory at a time, so the file may be larger than the memory.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write_safetensors(f"{folder}/w", {"w": StoredTensor((2,), "float32", lambda: np.array([1, 2], np.float32))})
+    ...     content = open(f"{folder}/w", "rb").read()
+    >>> content[8:].partition(b"}}")[0], content[-8:].hex()
+    (b'{"__metadata__":{"format":"pt"},"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]', '0000803f00000040')
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 In: the path of an archive. Out: nothing, or an `ImportFailed` that lists everything in it that is more than tensors, sizes and operators of
 PyTorch. Always: nothing of the file is executed here. Pickles are read as data alone, and formulas of sizes are parsed as calls of known
 functions.
+
+    >>> bool(_OPERATOR.fullmatch("torch.ops.aten.relu.default")), bool(_OPERATOR.fullmatch("os.system"))
+    (True, False)
 """
 
 from __future__ import annotations

@@ -2,6 +2,11 @@
 
 A file of 2 kB may join a tensor with itself 41 times. Importing it takes no memory, since only the shapes are computed. Running it for the
 proof would take all memory of the machine, and might end other processes.
+
+    >>> import netc
+    >>> (node,) = netc.compile("x = input [T, 8]; x -> relu").program.main.nodes
+    >>> _count_bytes(node, {"N": 1, "T": 1000})
+    64000
 """
 
 from __future__ import annotations

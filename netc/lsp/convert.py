@@ -1,4 +1,11 @@
-"""Convert the answers of the language service to records of the protocol."""
+"""Convert the answers of the language service to records of the protocol.
+
+>>> from netc.dsl.source import SourceFile
+>>> from .lsp_positions import Positions
+>>> converter = Converter(Positions, lambda path: f"file://{path}")
+>>> converter.to_location(Span(SourceFile("/mlp.net", "input 3 -> relu"), 11, 15))
+file:///mlp.net:0:11-0:15
+"""
 
 from __future__ import annotations
 

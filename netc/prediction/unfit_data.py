@@ -1,4 +1,9 @@
-"""The error of data that a model cannot read, and the usual size of a batch."""
+"""The error of data that a model cannot read, and the usual size of a batch.
+
+>>> from netc.compiler.errors.data_errors import ColumnMissing
+>>> str(UnfitData([ColumnMissing("x", "width", "new.csv", ("widht",), ("widht", "height"))]))
+'`new.csv` has no column `width` for the input `x`'
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,10 @@
 
 In: a path or arrays, and a loaded model. Out: batches by the names of inputs. Always: arrays that do not fit the inputs, or contain NaN,
 raise `CannotQuantize`.
+
+    >>> import netc
+    >>> {name: array.shape[1:] for name, array in draw_sample(netc.compile("x = input [3, 8]; x -> dense 4").program).items()}
+    {'x': (3, 8)}
 """
 
 from __future__ import annotations

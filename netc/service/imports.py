@@ -1,6 +1,12 @@
 """Find the definitions that a `use` imports from other files.
 
 In: a `use` and a loader of files. Out: definitions by name.
+
+    >>> from netc.dsl.parser import parse_source
+    >>> file, _ = parse_source(SourceFile("main.net", 'use "blocks.net"'))
+    >>> importer = Importer(lambda path, user: SourceFile(path, "let width = 8; block mlp(n) { in -> dense n }"), parse_source)
+    >>> {name: definition.kind for name, definition in importer(file.items[0]).items()}
+    {'width': 'let', 'mlp': 'block'}
 """
 
 from __future__ import annotations

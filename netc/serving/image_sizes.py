@@ -1,4 +1,13 @@
-"""Refuse images with too many pixels before they are decoded: a small file may be a huge picture."""
+"""Refuse images with too many pixels before they are decoded: a small file may be a huge picture.
+
+>>> from PIL import Image
+>>> Image.new("1", (8000, 8000)).save(file := BytesIO(), "png")
+>>> len(file.getvalue()) < 100_000
+True
+>>> check_image_size("white.png", file.getvalue())
+Traceback (most recent call last):
+netc.serving.request_refused.RequestRefused: `white.png` has 64,000,000 pixels, and the limit is 50,000,000
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The exception of a request that the server does not answer with a result."""
+"""The exception of a request that the server does not answer with a result.
+
+>>> RequestRefused(NOT_FOUND, "there is no model `moon`").to_json()
+{'error': 'there is no model `moon`'}
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 In: the metric of `keep` after each validation. Out: whether it is the best one, and whether the run stops early. Always: the decision
 depends on the results alone, so all processes of a run decide the same, and a resumed run decides as an uninterrupted one.
+
+For example, with `keep best accuracy` and `stop patience=2`, the accuracies 0.7, 0.9, 0.8 and 0.9 stop the run after the fourth validation,
+and the parameters after the second are kept.
 """
 
 from __future__ import annotations

@@ -1,6 +1,15 @@
 """Find settings that do not fit the run: a schedule that is longer, `stop` without validation data, a column that two inputs share.
 
 In: a recipe with the number of steps, and the columns. Out: warnings. Always: no data is read.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> from netc.training.recipe import read_recipe
+    >>> section = "loss = (y, t) -> mse_loss; optimizer sgd; schedule warmup 200 -> cosine; steps 100"
+    >>> text = f"y = input 3 -> dense 1; train {{ t = input 1; {section} }}"
+    >>> recipe, _ = read_recipe(analyze_training(SourceFile("<text>", text), Choice()).training)
+    >>> [problem.message for problem in check_schedule_length(recipe, 100)]
+    ['`warmup` takes 200 steps, and the run has 100: `cosine` never begins']
 """
 
 from __future__ import annotations

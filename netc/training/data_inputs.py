@@ -1,4 +1,15 @@
-"""The inputs of a section that are read from data. The others are sampled for each step, or are weights of classes."""
+"""The inputs of a section that are read from data. The others are sampled for each step, or are weights of classes.
+
+>>> from netc.analysis import Choice, analyze_training
+>>> from netc.dsl.source import SourceFile
+>>> from netc.training.recipe import read_recipe
+>>> section = "noise = input 1; loss = (y, noise) -> mse_loss; optimizer sgd; draw noise normal"
+>>> training = analyze_training(SourceFile("<text>", f"x = input 3; y = x -> dense 1; train {{ {section} }}"), Choice()).training
+>>> sorted(value.name for value in training.program.main.inputs)
+['noise', 'x']
+>>> [value.name for value in list_data_inputs(training, read_recipe(training)[0])]
+['x']
+"""
 
 from __future__ import annotations
 

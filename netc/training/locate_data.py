@@ -3,6 +3,8 @@
 In: a train section with its recipe, and the caller's request. Out: a `DataToOpen` for training or validation. Always: a path in a spec is
 relative to the spec, and may lead only to the folders that `use` may read; a path of the caller's is relative to the current folder and may
 lead anywhere. What cannot be read is a `DataRejected`.
+
+For example, `data csv "train.csv"` in `/work/moons.net` names `/work/train.csv`, from whatever folder `netc train` is started.
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""The inputs of a section that are inputs of its model."""
+"""The inputs of a section that are inputs of its model.
+
+>>> from netc.analysis import Choice, analyze_training
+>>> from netc.dsl.source import SourceFile
+>>> text = "x = input 3; y = x -> dense 1; train { t = input 1; loss = (y, t) -> mse_loss; optimizer sgd }"
+>>> list_model_inputs(analyze_training(SourceFile("<text>", text), Choice()).training)
+frozenset({'x'})
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,12 @@
 
 In: a train section, its recipe, and the number of samples. Out: a `RunError`, or nothing. Always: only certain failures are refused, from
 sizes that do not depend on the data; PyTorch reports the others in the step.
+
+Of 33 samples in batches of 16, the last batch has one sample, so the third step is refused if the model has a `batch_norm` of `[N, C]`.
+With `accumulate 12`, the first step is refused: most of its micro-batches have one sample.
+
+    >>> _has_single(16, 1, 1), _has_single(1, 1, 1), _has_single(16, 12, 1)
+    (False, True, True)
 """
 
 from __future__ import annotations

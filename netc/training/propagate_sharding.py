@@ -2,6 +2,8 @@
 
 In: an operator, and the sharded axes of its inputs. Out: an axis of the result, or None if the operator needs the full tensor. Always: an
 operator without a rule needs the full tensor, so a new operator is correct before anybody thinks of sharding.
+
+For example, the result of `relu` is sharded like its input, and `softmax` over the sharded axis needs the full tensor.
 """
 
 from __future__ import annotations

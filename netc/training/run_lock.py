@@ -3,6 +3,11 @@
 In: a folder that exists. Out: a context that holds the lock, or a `RunError` that names the process that has it. Always: the lock is the
 operating system's, so that a killed process holds none, and child processes do not inherit it. On a file system without locks, the context
 does nothing.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, lock_folder(Path(folder)):
+    ...     (Path(folder) / LOCK).exists()
+    True
 """
 
 from __future__ import annotations

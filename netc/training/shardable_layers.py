@@ -4,6 +4,9 @@ In: the graph of a model, and the number of devices. Out: a `ShardingPlan`. Alwa
 region (`columns`) give each device a part of their features. The operators that follow compute each part, or each head, separately. The
 last layer (`rows`) sums over the parts. No sharded tensor leaves a region, and no full tensor with a gradient enters it. If the features
 of a first layer are several results, such as queries, keys and values of one product, each result is split (`packed`).
+
+For example, of `dense 32 -> relu -> dense 8` on two devices, each device computes 16 of the 32 features, and from them one of the two
+summands of the result.
 """
 
 from __future__ import annotations

@@ -1,4 +1,14 @@
-"""Plan the steps of a run: how many there are, in an epoch and in total, and when to report."""
+"""Plan the steps of a run: how many there are, in an epoch and in total, and when to report.
+
+>>> from netc.analysis import Choice, analyze_training
+>>> from netc.dsl.source import SourceFile
+>>> from netc.training.recipe import read_recipe
+>>> text = "y = input 3 -> dense 1; train { t = input 1; loss = (y, t) -> mse_loss; optimizer sgd; batch 32; epochs 5 }"
+>>> recipe, _ = read_recipe(analyze_training(SourceFile("<text>", text), Choice()).training)
+>>> plan = plan_steps(recipe, samples=1000)
+>>> plan.per_epoch, plan.steps
+(32, 160)
+"""
 
 from __future__ import annotations
 

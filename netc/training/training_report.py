@@ -1,4 +1,8 @@
-"""What a training reports while it runs."""
+"""What a training reports while it runs.
+
+>>> Report(step=320, epoch=1.0, results={"loss": 0.48}, learning_rate=0.003).to_entry()
+{'step': 320, 'epoch': 1.0, 'lr': 0.003, 'loss': 0.48}
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Stream operators that compute each position by itself, along all axes except those that they mix."""
+"""Stream operators that compute each position by itself, along all axes except those that they mix.
+
+For example, `dense` over the last axis of `[N, T, 8]` needs nothing from earlier chunks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Stream operators that depend on the position: tables over positions, and rotary embeddings."""
+"""Stream operators that depend on the position: tables over positions, and rotary embeddings.
+
+For example, after 5 positions the table `table (t) [T] = t` gives 5, 6 for a chunk of 2.
+"""
 
 from __future__ import annotations
 

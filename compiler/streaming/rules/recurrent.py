@@ -1,4 +1,7 @@
-"""Stream operators that carry a state from position to position: recurrent layers, and cumulative sums, products and extremes."""
+"""Stream operators that carry a state from position to position: recurrent layers, and cumulative sums, products and extremes.
+
+For example, `cumsum` remembers the sum so far: after the chunk 3, 1 the next chunk 2, 5 gives 6, 11.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Stream changes of shape: an axis of positions stays an axis, and is not merged with others."""
+"""Stream changes of shape: an axis of positions stays an axis, and is not merged with others.
+
+For example, `[N, T, 8]` may become `[N, T, 2, 4]`, but not `[N, T * 8]`.
+"""
 
 from __future__ import annotations
 

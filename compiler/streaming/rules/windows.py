@@ -1,4 +1,7 @@
-"""Stream operators that look at several positions: convolutions, pools, differences, padding, slices and concatenation."""
+"""Stream operators that look at several positions: convolutions, pools, differences, padding, slices and concatenation.
+
+For example, a causal convolution of 3 positions remembers the last 2 elements of the chunk before.
+"""
 
 from __future__ import annotations
 

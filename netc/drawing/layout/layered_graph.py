@@ -1,4 +1,10 @@
-"""The records of the layout: nodes and wires come in, a placement goes out, and layers of items are in between."""
+"""The records of the layout: nodes and wires come in, a placement goes out, and layers of items are in between.
+
+>>> upper, lower = (LayerItem(n, n, n, LayoutNode(40.0, 10.0, bottoms=(10.0, 30.0))) for n in range(2))
+>>> segment = WireSegment(upper, 1, lower, 0)
+>>> segment.start, segment.end
+(30.0, 20.0)
+"""
 
 from __future__ import annotations
 

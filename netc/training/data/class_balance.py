@@ -6,6 +6,8 @@ numbers follow from the training samples alone, so every process and a resumed r
 
 The weight of a class is scikit-learn's `compute_class_weight("balanced")`: the number of labels, divided by the number of classes and by
 the number of labels of the class. `pos_weight` is the number of negative labels for each positive one.
+
+For example, if 4 labels are class 0 and 2 are class 1, the weights are 6 / (2 * 4) = 0.75 and 6 / (2 * 2) = 1.5.
 """
 
 from __future__ import annotations

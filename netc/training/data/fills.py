@@ -2,6 +2,8 @@
 
 In: encoded columns, the rules, and the indices of the training samples. Out: the encodings with a `fill`, or problems at the rules. Always:
 medians and means come from the training samples alone.
+
+For example, if the training samples have 1, 3, 50 and an empty cell in a column, `fill median` makes the empty cell 3.
 """
 
 from __future__ import annotations

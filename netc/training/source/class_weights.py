@@ -1,4 +1,9 @@
-"""Emit the function that computes weights of classes from the training samples, as `balance kind weight=weights` declares."""
+"""Emit the function that computes weights of classes from the training samples, as `balance kind weight=weights` declares.
+
+>>> from netc.dsl.source import SourceFile, Span
+>>> _emit_call(BalanceRule("w", WEIGHT, "kind", (3,), "float32", NOT_A_LABEL, Span(SourceFile("<text>", ""), 0, 0)))
+'weigh_classes(data["kind"][samples], 3)'
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,13 @@
 
 In: a recipe, the means of the objective, and the machine if the file is for a run of `netc train`. Out: the constants and the tags that
 the section has. A new clause is a record in CONSTANTS, and its lines in template.py.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> from netc.training.recipe import read_recipe
+    >>> text = "y = input 3 -> dense 1; train { t = input 1; loss = (y, t) -> mse_loss; optimizer sgd; epochs 5; ema 0.9 }"
+    >>> read_constants(read_recipe(analyze_training(SourceFile("<text>", text), Choice()).training)[0])
+    {'EPOCHS': 5, 'BATCH': 32, 'EMA': 0.9, 'SEED': 0}
 """
 
 from __future__ import annotations

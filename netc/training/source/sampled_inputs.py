@@ -1,4 +1,8 @@
-"""Emit the function that draws inputs at random for each batch, as `draw noise normal` declares."""
+"""Emit the function that draws inputs at random for each batch, as `draw noise normal` declares.
+
+>>> _emit_draw(Draw("step", "integers", 0, 1000), "(n,)")
+'generator.integers(0, 1000, (n,))'
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""CLIP, by specs/text/clip.net."""
+"""CLIP, by specs/text/clip.net.
+
+For example, `clip-vit-base-patch32` is `clip_base_32` of that file.
+"""
 
 from __future__ import annotations
 
