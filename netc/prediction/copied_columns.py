@@ -48,6 +48,28 @@ class ArrowColumns(SourceColumns):
         return {name: source.list_cells(name, start, stop) for name in self.names}
 
 
+class ArrowSlices(ArrowColumns):
+    """Columns of an Arrow table as Arrow arrays, for a Parquet file. They keep their types, also where the first rows are empty."""
+
+    def read(self, start: int, stop: int) -> Mapping[str, Any]:
+        source: Any = self._source
+        return {name: source.slice_column(name, start, stop) for name in self.names}
+
+
+class CellColumns(SourceColumns):
+    """Columns of a CSV file as numbers and texts. Numbers whose digits a number cannot hold, such as `007`, are texts."""
+
+    def __init__(self, source: CsvSource, names: Sequence[str], separator: str) -> None:
+        super().__init__(source, names, separator)
+        self._texts = [name for name in source.find_inexact_columns() if name in names]
+        source.expect_cells(self._texts)
+
+    def read(self, start: int, stop: int) -> Mapping[str, Any]:
+        source: Any = self._source
+        numbers = super().read(start, stop)
+        return {name: source.read_cells(name)[start:stop] if name in self._texts else numbers[name] for name in self.names}
+
+
 class TextColumns(CopiedColumns):
     """Columns of a CSV file, as they are written in the file."""
 
@@ -71,7 +93,9 @@ def open_copied_columns(source: Source, ending: str) -> CopiedColumns:
         case CsvSource() if ending in (".csv", ".tsv"):
             return TextColumns(source, separator)
         case CsvSource():
-            return SourceColumns(source, [name for name, column in source.columns.items() if column.is_readable], separator)
+            return CellColumns(source, [name for name, column in source.columns.items() if column.is_readable], separator)
+        case TableSource() if ending == ".parquet":
+            return ArrowSlices(source, source.list_cell_columns(), separator)
         case TableSource():
             return ArrowColumns(source, source.list_cell_columns(), separator)
         case ImageFiles():

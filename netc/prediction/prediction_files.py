@@ -159,9 +159,10 @@ def _write_parquet(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -
         batch.check_table()
         columns = {name: cells[name] for name in copied.names} | _rename_columns(batch.columns, copied.names)
         if writer is None:
-            # The types of the first batch hold for all: a column that is empty there becomes text.
-            table = pa.table({name: _to_arrow(values) for name, values in columns.items()})
-            schema = pa.schema([(field.name, pa.string() if pa.types.is_null(field.type) else field.type) for field in table.schema])
+            # The types of the first batch hold for all. A column may be empty there: the classes of samples with NaN.
+            fields = pa.table({name: _to_arrow(values) for name, values in columns.items()}).schema
+            empty = {field.name: pa.int64() if field.name in batch.numbered else pa.string() for field in fields}
+            schema = pa.schema([(f.name, empty[f.name] if pa.types.is_null(f.type) else f.type) for f in fields])
             writer = parquet.ParquetWriter(stream, schema)
         pending.append(pa.table({name: _to_arrow(values, schema.field(name).type) for name, values in columns.items()}, schema=schema))
         # A row group for each batch would be larger than its numbers, and slow to read.
@@ -177,6 +178,8 @@ def _write_parquet(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -
 def _to_arrow(values: Any, type: Any = None) -> Any:
     import pyarrow as pa
 
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        return values
     if isinstance(values, np.ndarray) and values.dtype.kind == "O":
         values = values.tolist()
     # `from_pandas` makes NaN an empty cell
@@ -201,7 +204,8 @@ def _write_npz(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -> No
 
 
 class _GrowingArray:
-    """An array on the disk, to which batches are appended. Texts are kept in memory, because their width is known at the end only."""
+    """An array on the disk, to which batches are appended. Texts are kept in memory, because their width is known at the end only. Class
+    numbers become texts if a class is missing, which is the empty text."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._count = path, 0
@@ -210,13 +214,16 @@ class _GrowingArray:
         self._texts: list[str] = []
 
     def append(self, array: Array) -> None:
-        if array.dtype.kind == "O":
-            self._texts.extend(map(str, array.ravel()))
+        if array.dtype.kind == "O" and self._count and self._dtype.kind != "O":
+            self._texts = list(map(str, np.fromfile(self._path, self._dtype)))
+        self._dtype = array.dtype if self._dtype.kind != "O" else self._dtype
+        if self._dtype.kind == "O":
+            self._texts.extend("" if cell is None else str(cell) for cell in array.ravel())
         else:
             with self._path.open("ab") as file:
                 file.write(np.ascontiguousarray(array).tobytes())
         self._count += len(array)
-        self._shape, self._dtype = array.shape[1:], array.dtype
+        self._shape = array.shape[1:]
 
     def copy_to(self, member: IO[bytes]) -> None:
         shape = (self._count, *self._shape)

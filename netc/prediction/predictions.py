@@ -34,10 +34,11 @@ class NoTable(ValueError):
 
 class Predictions(Record):
     """Predictions for some samples. `outputs` are the arrays of the model by name, `[samples, ...]`. `columns` are what they mean, by the
-    name of the column."""
+    name of the column. `numbered` are the columns whose classes are numbers, because the data has no names for them."""
 
     outputs: Columns
     columns: Columns
+    numbered: tuple[str, ...] = ()
 
     @staticmethod
     def concatenate(batches: Sequence[Predictions]) -> Predictions:
@@ -46,6 +47,7 @@ class Predictions(Record):
         return Predictions(
             {name: np.concatenate([batch.outputs[name] for batch in batches]) for name in first.outputs},
             {name: np.concatenate([batch.columns[name] for batch in batches]) for name in first.columns},
+            first.numbered,
         )
 
     def __len__(self) -> int:
@@ -92,6 +94,12 @@ class Predictions(Record):
 
 def _shorten_value(name: str, value: Any) -> str:
     return f"{value.dtype} {list(value.shape)}" if isinstance(value, np.ndarray) else format_cell(name, value)
+
+
+def interpret_outputs(outputs: Columns, signature: ModelSignature) -> Predictions:
+    """Compute what the outputs mean."""
+    numbered = [f"{PREDICTED_PREFIX}{output.target}" for output in signature.outputs if output.task != VALUE and not output.classes]
+    return Predictions(outputs, make_columns(outputs, signature), tuple(numbered))
 
 
 def make_columns(outputs: Mapping[str, Array], signature: ModelSignature) -> Columns:
@@ -143,11 +151,14 @@ def _read_labels(output: OutputSignature, numbers: Array, is_missing: Array | No
     """Name the classes. A sample whose scores are NaN has no class: the largest of them would be an arbitrary one."""
     if is_missing is not None and is_missing.any():
         ((name, labels),) = _read_labels(output, numbers).items()
-        labels = labels.astype(object)
-        labels[is_missing] = None
-        return {name: labels}
+        return {name: _clear_labels(labels, is_missing)}
     names = name_classes(output.classes, int(numbers.max(initial=0)) + 1)
     return {f"{PREDICTED_PREFIX}{output.target}": np.array(names, object)[numbers] if output.classes else numbers}
+
+
+def _clear_labels(labels: Array, is_missing: Array) -> Array:
+    """Return the labels with None for those that are missing, if there are any."""
+    return np.where(is_missing, np.array(None, object), labels.astype(object)) if is_missing.any() else labels
 
 
 def name_classes(names: tuple[str, ...], count: int) -> tuple[str, ...]:
@@ -163,6 +174,7 @@ def _read_probability(output: OutputSignature, probabilities: Array) -> Columns:
     is_second = probabilities >= 0.5
     has_names = len(output.classes) == 2
     predicted = np.array(output.classes, object)[is_second.astype(int)] if has_names else is_second.astype(int)
+    predicted = _clear_labels(predicted, np.isnan(probabilities))
     named = output if not has_names else replace(output, target=output.classes[1])
     return _split_columns(PREDICTED_PREFIX, output, predicted) | _split_columns(PROBABILITY_PREFIX, named, probabilities.astype(np.float64))
 

@@ -30,7 +30,7 @@ from ..training.data.value_checks import find_nonfinite
 from .decoder_steps import NoGenerator
 from .model_signature import InputSignature, ModelSignature
 from .open_samples import find_image_column, find_image_decoder, open_samples
-from .predictions import Predictions, make_columns
+from .predictions import Predictions, interpret_outputs
 from .unfit_data import BATCH, UnfitData
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ class Predictor:
 
     def make_predictions(self, outputs: dict[str, Array]) -> Predictions:
         """Convert outputs of the model to class names, probabilities and values."""
-        return Predictions(outputs, make_columns(outputs, self.signature))
+        return interpret_outputs(outputs, self.signature)
 
     def __repr__(self) -> str:
         outputs = ", ".join(output.target or output.name for output in self.signature.outputs) or ", ".join(self.session.outputs)

@@ -103,11 +103,24 @@ class TableSource:
 
     def list_cells(self, name: str, start: int, stop: int) -> list[Any]:
         """Return the cells of a column as Python objects, None where one is missing. Raises `DataError`."""
+        with _translate_arrow_errors():
+            cells: list[Any] = self._load_cells(name).slice(start, stop - start).to_pylist()
+        return cells
+
+    def slice_column(self, name: str, start: int, stop: int) -> Any:
+        """Return cells of a column as an Arrow array, with a type that Parquet has. Raises `DataError`."""
+        import pyarrow as pa
+
+        if pa.types.is_interval(self._types[name]):
+            return pa.array([None if cell is None else str(cell) for cell in self.list_cells(name, start, stop)], pa.string())
+        with _translate_arrow_errors():
+            cells = self._load_cells(name).slice(start, stop - start)
+            return cells.cast(_find_parquet_type(cells.type))
+
+    def _load_cells(self, name: str) -> Any:
         if name not in self._cells:
             self._cells[name] = self._load_column(name)
-        with _translate_arrow_errors():
-            cells: list[Any] = self._cells[name].slice(start, stop - start).to_pylist()
-        return cells
+        return self._cells[name]
 
     def _describe_column(self, name: str) -> TableColumn:
         type_ = self._types[name]
@@ -183,6 +196,19 @@ def _find_storage_type(type_: Any) -> Any:
     while isinstance(type_, pa.BaseExtensionType) or pa.types.is_dictionary(type_):
         type_ = type_.value_type if pa.types.is_dictionary(type_) else type_.storage_type
     return type_
+
+
+def _find_parquet_type(type_: Any) -> Any:
+    """Return the type with which Parquet stores cells of a type, without losing any."""
+    import pyarrow as pa
+
+    type_ = _find_storage_type(type_)
+    if pa.types.is_null(type_) or _is_text(type_):
+        return pa.large_string() if pa.types.is_large_string(type_) else pa.string()
+    if pa.types.is_float16(type_):
+        return pa.float32()
+    # the views of bytes, of which older versions of pyarrow know nothing
+    return pa.large_binary() if str(type_) == "binary_view" else type_
 
 
 def _has_cells(type_: Any) -> bool:

@@ -42,6 +42,9 @@ _MAX_SHOWN = 20
 _SEPARATORS = (",", ";", "\t", "|")
 """The usual characters between the cells of a table."""
 _MIXED = "numbers and booleans"
+_ZERO_OR_SIGN = tuple("0+- \t")
+_EXACT_DIGITS = 15
+"""The number of digits up to which every integer is a float too."""
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -85,6 +88,15 @@ class CsvSource(ArraySource):
             if self._file.header:
                 next(full_rows, None)
             yield from full_rows
+
+    def find_inexact_columns(self) -> list[str]:
+        """Find the columns of numbers in which the number of a cell loses digits that are written: `007`, or an integer of 30 digits."""
+        found: set[int] = set()
+        positions = [i for i, name in enumerate(self._names) if name in self.arrays]
+        for row in self.iterate_rows():
+            # most cells are neither long nor begin with a zero, and need no further look
+            found.update(i for i in positions if (row[i][:1] in _ZERO_OR_SIGN or len(row[i]) > _EXACT_DIGITS) and _loses_digits(row[i]))
+        return [self._names[i] for i in sorted(found)]
 
     def expect_cells(self, names: Collection[str]) -> None:
         """Expect that the texts of these columns will be read, so that one reading of the file is enough for all of them."""
@@ -233,6 +245,14 @@ def _convert_cells(cells: tuple[str, ...], lines: Sequence[int]) -> Array | str:
             continue
     index = next((i for i, cell in enumerate(cells) if not _is_number(cell)), None)
     return _MIXED if index is None else f"text (`{_shorten_cell(cells[index])}` in line {lines[index]})"
+
+
+def _loses_digits(cell: str) -> bool:
+    """Whether a cell has an integer that begins with a zero, or that is neither an int64 nor a float."""
+    digits = cell.strip().lstrip("+-")
+    if not digits.isdigit():
+        return False
+    return (digits[0] == "0" and len(digits) > 1) or (int(digits) >= 1 << 63 and int(float(digits)) != int(digits))
 
 
 def _shorten_cell(cell: str) -> str:
