@@ -193,7 +193,7 @@ def _suggest_statements(checked: CheckedText, scope: NameScope, start: int) -> I
 
 def _suggest_attributes(checked: CheckedText, context: Context, scope: NameScope) -> Iterator[Suggestion]:
     """Suggest words after a dot: attributes of a tensor, or parameters of a labeled stage."""
-    names = list_stage_parameters(checked, context.token_text(2), context.start) if scope.find_name(context.token_text(2)) is None else ()
+    names = list_stage_parameters(checked, context.token_text(2)) if scope.find_name(context.token_text(2)) is None else ()
     yield from (Suggestion(name, "label", context.start, "parameter of the stage") for name in names)
     yield from (Suggestion(name, "word", context.start, "attribute of a tensor") for name in ATTRIBUTES)
 

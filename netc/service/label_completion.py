@@ -26,7 +26,7 @@ def list_labels(checked: CheckedText, offset: int) -> list[str]:
     return list(dict.fromkeys(label for label in labels if "{" not in label))
 
 
-def list_stage_parameters(checked: CheckedText, label: str, offset: int) -> tuple[str, ...]:
+def list_stage_parameters(checked: CheckedText, label: str) -> tuple[str, ...]:
     """List the parameters of the stage with this label. If the text has errors, the version before its last change is used."""
     for version in (checked, checked.previous):
         program = version.view.program if version is not None else None
