@@ -48,6 +48,8 @@ SAMPLE = [
     "input [T, 8] -> cumprod axis=1",
     "input [T, 5] -> lstm 4 proj_size=3",
     "x = input [3] bfloat16; x -> sin",
+    "input [24] -> stft 8 pad_mode=reflect",
+    "x = input [T] where T >= 9; x -> stft 8 4 pad_mode=constant",
 ]
 
 

@@ -20,6 +20,7 @@ RULES = {
     "last_state": "x = input [T, 4]; (y, h) = x -> gru 5; out y, h",
     "conv": "x = input [3, T]; x -> pad [2, 0] -> conv 4 3 relu -> pad [4, 0] -> conv 5 3 dilation=2",
     "conv_two_axes": "x = input 3xTx5; x -> pad [1, 1, 2, 0] -> conv 4 3x3",
+    "conv_of_samples": "x = input [T, 3, 8] batch=false; x -> conv 4 3 padding=1 relu -> conv_transpose 2 3 stride=2",
     "conv_along_another_axis": "x = input 3xTx5; x -> conv 4 1x3 padding=0x1",
     "padding_through_a_bias": "x = input [T, 3]; x -> pad [0, 0, 3, 0] -> dense 4 relu -> transpose 1 2 -> conv 5 2 -> conv 4 3",
     "cut_in_front_of_padding": "x = input [T, 3]; x -> pad [0, 0, 2, 0] value=1 -> pad [0, 0, 2, 0] value=3 -> slice 1 start=1 -> "
