@@ -101,6 +101,16 @@ class Stop:
         """Where the bracket at the position ends; where the tokens end, if nothing closes it."""
         return self._find_closing(self.index + 1)
 
+    def find_end(self, index: int, ends: frozenset[str]) -> int:
+        """Where a text that begins at a token ends: before one of `ends`, or before the bracket around the text closes."""
+        depth, end = 0, self.tokens[index].end
+        for token in self.tokens[index:]:
+            depth += (token.type in _OPENERS) - (token.type in _CLOSERS)
+            if depth < 0 or (depth == 0 and token.type in ends):
+                break
+            end = token.end
+        return end
+
     def _find_closing(self, index: int) -> int:
         depth = 1
         for token in self.tokens[index:]:

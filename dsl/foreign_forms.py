@@ -22,6 +22,7 @@ from .source import SourceFile
 _ATTRIBUTES = ("shape", "rank", "channels", "features", "dtype")
 _FIRST_OF_VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "TRUE", "FALSE"))
 """The first tokens of values, which no operator begins with."""
+_STAGE_ENDS = frozenset(("ARROW", "NL", "COMMA", END))
 _LONGEST = 60
 """The longest text that a help repeats."""
 
@@ -255,6 +256,20 @@ def _explain_annotation(stop: Stop) -> Diagnostic | None:
     return errors.syntax_error(stop.span, "a tensor is named with `=`, not with `:`", help=(f"write `{name} = ...`",), edits=edits)
 
 
+def _explain_label_in_front(stop: Stop) -> Diagnostic | None:
+    """`x -> fc: dense 3`."""
+    if stop.token.type != "COLON" or [token.type for token in stop.tokens_before[-2:]] != ["ARROW", "NAME"]:
+        return None
+    label, after = stop.tokens_before[-1], stop.tokens[stop.index + 1]
+    if after.type != "NAME":
+        return None
+    end = stop.find_end(stop.index + 1, _STAGE_ENDS)
+    labeled = f"{stop.span_between(after.start, end).text} as {label.text}"
+    help = labeled if len(labeled) <= _LONGEST and "\n" not in labeled else f"{after.text} ... as {label.text}"
+    edits = (Edit(stop.span_between(label.start, end), labeled),)
+    return errors.syntax_error(stop.span, "a label comes after its stage", help=(f"write `{help}`",), edits=edits)
+
+
 def _value_after(stop: Stop, example: str) -> str:
     """The value after a colon, if it is a short word or list; otherwise the example."""
     after = stop.tokens[stop.index + 1]
@@ -341,6 +356,7 @@ EXPLAINERS = (
     _explain_increment,
     _explain_comparison,
     _explain_annotation,
+    _explain_label_in_front,
     _explain_unnamed_section,
     _explain_logic,
     _explain_list_of_stages,

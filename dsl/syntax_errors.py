@@ -15,7 +15,6 @@ from itertools import takewhile
 
 from . import comma_errors, foreign_forms, keyword_errors, shape_errors, token_errors
 from . import syntax_diagnostics as errors
-from .brackets import OPENERS
 from .diagnostics.diagnostic import Diagnostic, Edit
 from .expected_tokens import VALUES, Stop, describe_token, explain_expected
 from .grammar import END
@@ -24,10 +23,9 @@ from .source import SourceFile
 
 _STAGE_STARTS = frozenset(("NAME", "LPAR", "IF", "REPEAT", "EACH", "SCAN", "IN", "INPUT", "PARAM", "TABLE", "IS"))
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE"))
-_CLOSERS = frozenset(("RPAR", "RBRACK"))
 _ENDS_IN_ARITHMETIC = {"LPAR": "TABLE", "WHERE": "INPUT"}
 """The operands that end in compile-time arithmetic, by the token where the parser stops. A list of inputs is no operand."""
-_AFTER_SOURCE = frozenset(("NL", "ARROW", "COMMA", "RBRACE", END))
+_AFTER_SOURCE = frozenset(("NL", "ARROW", "COMMA", END))
 _LONGEST_HELP = 60
 _CONSTANTS = frozenset(("LBRACK", "STRING", "TRUE", "FALSE"))
 _FREEZE_HELP = "freeze what is in parentheses: `(repeat 2 { ... }) trainable=false`"
@@ -220,12 +218,7 @@ def _explain_unbracketed_source(stop: Stop) -> Diagnostic | None:
     index = next((n for n in range(stop.index - 1, stop.first_index, -1) if stop.tokens[n].type in (kind, "ARROW")), None)
     if index is None or stop.tokens[index].type != kind or stop.tokens[index - 1].type not in _OPERATORS:
         return None
-    source, depth, end = stop.tokens[index], 0, stop.token.end
-    for token in stop.tokens[index:]:
-        depth += (token.type in OPENERS) - (token.type in _CLOSERS)
-        if depth < 0 or (depth == 0 and token.type in _AFTER_SOURCE):
-            break
-        end = token.end
+    source, end = stop.tokens[index], stop.find_end(index, _AFTER_SOURCE)
     text = stop.source.text[source.start : end]
     written = f"({text})"
     help = f"put it in parentheses: `{written}`" if len(written) <= _LONGEST_HELP and "\n" not in written else "put it in parentheses"

@@ -1,4 +1,9 @@
-"""Emit functions of two numbers as ONNX nodes. Both are first cast to the element type in which PyTorch computes."""
+"""Emit functions of two numbers as ONNX nodes. Both are first cast to the element type in which PyTorch computes.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input 3; y = input 3; (x, y) -> maximum").onnx().graph.node]
+['Max']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Emit parameters and tables: as initializers and constants, or as Range and arithmetic if a table depends on sizes of the inputs."""
+"""Emit parameters and tables: as initializers and constants, or as Range and arithmetic if a table depends on sizes of the inputs.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input [T]; x + (table (t) [T] float32 = 2 * t)").onnx().graph.node]
+['Shape', 'Squeeze', 'Range', 'Mul', 'Cast', 'Add']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Emit losses with a margin as arithmetic, because ONNX has no operators for them."""
+"""Emit losses with a margin as arithmetic, because ONNX has no operators for them.
+
+>>> import netc
+>>> spec = "x = input 3; y = input 3; target = input [3]; (x, y, target) -> margin_ranking_loss reduction=none"
+>>> [node.op_type for node in netc.compile(spec).onnx().graph.node]
+['Neg', 'Sub', 'Mul', 'Add', 'Max']
+"""
 
 from __future__ import annotations
 

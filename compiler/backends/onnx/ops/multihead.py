@@ -1,4 +1,9 @@
-"""Emit multi-head attention as projections around the operator Attention, or around its steps if the weights are a result too."""
+"""Emit multi-head attention as projections around the operator Attention, or around its steps if the weights are a result too.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input [5, 8]; (x, x, x) -> multihead_attention heads=2").onnx().graph.node]
+['MatMul', 'Add', 'MatMul', 'Add', 'MatMul', 'Add', 'Attention', 'MatMul', 'Add']
+"""
 
 from __future__ import annotations
 

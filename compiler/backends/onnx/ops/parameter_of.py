@@ -1,4 +1,11 @@
-"""Emit parameters of other stages as the initializers of these stages."""
+"""Emit parameters of other stages as the initializers of these stages.
+
+>>> import netc
+>>> spec = "x = input [] int64; h = x -> embedding 10 4 as embed; h @ (embed.weight -> transpose 0 1)"
+>>> model = netc.compile(spec).onnx()
+>>> [node.op_type for node in model.graph.node], [tensor.name for tensor in model.graph.initializer]
+(['Gather', 'Transpose', 'MatMul'], ['embed.weight'])
+"""
 
 from __future__ import annotations
 

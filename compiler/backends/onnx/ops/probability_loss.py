@@ -1,4 +1,9 @@
-"""Emit losses of probabilities as arithmetic on logarithms, which are clamped as in PyTorch."""
+"""Emit losses of probabilities as arithmetic on logarithms, which are clamped as in PyTorch.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input 3; y = input 3; (x, y) -> kl_div reduction=none").onnx().graph.node]
+['Equal', 'Log', 'Mul', 'Where', 'Mul', 'Sub']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Emit `rearrange` as Reshape, Transpose and Reshape, or as fewer nodes where these suffice."""
+"""Emit `rearrange` as Reshape, Transpose and Reshape, or as fewer nodes where these suffice.
+
+>>> import netc
+>>> spec = 'input [4, 6] -> rearrange "n a (b c) -> n b (a c)" b=2'
+>>> [node.op_type for node in netc.compile(spec).onnx().graph.node]
+['Reshape', 'Transpose', 'Reshape']
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Emit recurrent cells as a product with the input, one with the state, and the step between them (recurrence.py)."""
+"""Emit recurrent cells as a product with the input, one with the state, and the step between them (recurrence.py).
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input 3; h = input 4; (x, h) -> rnn_cell 4").onnx().graph.node]
+['Gemm', 'Gemm', 'Add', 'Tanh']
+"""
 
 from __future__ import annotations
 

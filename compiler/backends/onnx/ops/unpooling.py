@@ -1,6 +1,10 @@
 """Emit pools of two tensors, whose elements are scattered over zeros or gathered.
 
 ONNX's MaxUnpool counts positions within the full tensor.
+
+>>> import netc
+>>> [node.op_type for node in netc.compile("x = input 3x8x8; (y, at) = x -> max_pool 2; (y, at) -> max_unpool 2").onnx().graph.node]
+['MaxPool', 'Mod', 'Reshape', 'Reshape', 'Shape', 'Concat', 'Expand', 'ScatterElements', 'Reshape']
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Writes space to channels and back in PyTorch. Each operator has a module form and a function form."""
+"""Writes space to channels and back in PyTorch. Each operator has a module form and a function form.
+
+For example, `pixel_shuffle 2` becomes `nn.PixelShuffle(2)` in a row of modules and `F.pixel_shuffle(x, 2)` elsewhere.
+"""
 
 from __future__ import annotations
 

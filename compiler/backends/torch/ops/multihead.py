@@ -1,4 +1,7 @@
-"""Writes multi-head attention in PyTorch: the module, called with the masks in the form that it takes."""
+"""Writes multi-head attention in PyTorch: the module, called with the masks in the form that it takes.
+
+For example, `multihead_attention heads=2` of 8 features becomes `nn.MultiheadAttention(8, 2, batch_first=True)`.
+"""
 
 from __future__ import annotations
 

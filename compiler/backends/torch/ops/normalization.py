@@ -1,4 +1,7 @@
-"""Writes normalizations in PyTorch: modules, since most of them have parameters or behave differently in training."""
+"""Writes normalizations in PyTorch: modules, since most of them have parameters or behave differently in training.
+
+For example, `group_norm 3` of 6 channels becomes `nn.GroupNorm(3, 6)`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Writes parameters of other stages in PyTorch: attributes of their modules."""
+"""Writes parameters of other stages in PyTorch: attributes of their modules.
+
+For example, `embed.weight` becomes `self.embed.weight`.
+"""
 
 from __future__ import annotations
 

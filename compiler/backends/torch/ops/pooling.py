@@ -1,4 +1,7 @@
-"""Writes pools in PyTorch. Each has a module form and a function form, with the same arguments."""
+"""Writes pools in PyTorch. Each has a module form and a function form, with the same arguments.
+
+For example, `max_pool 2` becomes `nn.MaxPool2d(2)` in a row of modules and `F.max_pool2d(x, 2)` elsewhere.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Writes `rearrange` in PyTorch: reshape, permute and reshape, as few of them as possible."""
+"""Writes `rearrange` in PyTorch: axes are divided, reordered and joined, with as few methods as possible.
+
+For example, `rearrange "n a (b c) -> n b (a c)" b=2` of `[4, 6]` becomes `x.unflatten(-1, (2, 3)).transpose(1, 2).flatten(2)`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Writes recurrent layers in PyTorch: modules that return the output and the states."""
+"""Writes recurrent layers in PyTorch: modules that return the output and the states.
+
+For example, `lstm 4` of `[5, 8]` becomes `nn.LSTM(8, 4, batch_first=True)`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Writes recurrent cells in PyTorch: modules that take their states, if any, after the input."""
+"""Writes recurrent cells in PyTorch: modules that take their states, if any, after the input.
+
+For example, `rnn_cell 4` of 3 numbers becomes `nn.RNNCell(3, 4)`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Writes Fourier transforms in PyTorch, whose complex numbers are viewed as real ones with a last axis of two."""
+"""Writes Fourier transforms in PyTorch, whose complex numbers are viewed as real ones with a last axis of two.
+
+For example, `rfft` becomes `torch.view_as_real(torch.fft.rfft(x))`.
+"""
 
 from __future__ import annotations
 
