@@ -17,7 +17,7 @@ from ..training.data.data_formats import FORMATS, InputTypes, open_source, parse
 from ..training.data.data_source import Array, ArraySource, DataError, Indices, Source, TableColumn
 from ..training.data.images import ENDINGS, IMAGE, list_images
 from ..training.data.pictures import ImageDecoder, decode_images, require_pillow
-from ..training.data.python import make_source
+from ..training.data.python import fill_masked, make_source
 from .model_signature import ModelSignature
 
 CSV = "csv"
@@ -129,6 +129,7 @@ def _make_decoder(column: str, signature: ModelSignature, types: InputTypes) -> 
 
 def _open_array(array: Any, column: str | None, types: InputTypes, signature: ModelSignature) -> ArraySource:
     """Open one array as the only input, or as its columns side by side."""
+    array = fill_masked(column or "", array) if isinstance(array, np.ma.MaskedArray) else array
     values = np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
     if column is None:
         raise DataError("the model has several inputs", "pass a mapping of arrays by column")

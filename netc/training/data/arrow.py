@@ -315,6 +315,21 @@ def _require_pyarrow() -> None:
         raise DataError("pyarrow is not installed", f"run `{format_install_command('pyarrow')}`") from None
 
 
+def to_table(data: Any) -> Any:
+    """Return the `pyarrow.Table` of an object of pyarrow: a table, a batch, a reader, a file or a dataset. Raises `DataError`."""
+    import pyarrow as pa
+
+    if isinstance(data, pa.Table):
+        return data
+    if isinstance(data, pa.RecordBatch):
+        return pa.Table.from_batches([data])
+    with _translate_arrow_errors():
+        for read in ("read_all", "to_table", "read"):
+            if hasattr(data, read):
+                return getattr(data, read)()
+    raise DataError(f"a `{type(data).__name__}` has no table", "pass a `pyarrow.Table`")
+
+
 def wrap_table(table: Any) -> TableSource:
     """Return a source for a `pyarrow.Table` of the caller."""
     return TableSource(len(table), table.schema, table.column, {})

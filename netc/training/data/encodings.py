@@ -112,7 +112,9 @@ class EncodedSource:
 
     def __init__(self, source: Source, encodings: Iterable[ColumnEncoding]) -> None:
         self.source = source
-        self.encodings = {encoding.column: encoding for encoding in encodings if encoding.column in source.columns}
+        # A column that cannot be read, such as durations, keeps its description, which says what it has.
+        known = [encoding for encoding in encodings if encoding.column in source.columns]
+        self.encodings = {encoding.column: encoding for encoding in known if source.columns[encoding.column].is_readable}
         self.decodes, self.classes = source.decodes, source.classes
         encoded = {
             name: TableColumn(name, (), e.dtype, finite=e.kind in (CATEGORY, INTEGER, BOOLEAN), allows_missing=e.allows_missing)

@@ -23,7 +23,7 @@ from netc.compiler.types.numpy_types import to_array
 
 from .data_source import Array, ArraySource, DataError, Indices, Source, TableColumn
 from .label_features import find_label_names
-from .table_cells import convert_objects
+from .table_cells import convert_objects, is_missing
 
 
 class ItemSource:
@@ -79,9 +79,9 @@ def make_source(data: Any) -> Source:
         source: Source = data
         return source
     if type(data).__module__.startswith("pyarrow.") and hasattr(data, "schema"):
-        from .arrow import wrap_table
+        from .arrow import to_table, wrap_table
 
-        return wrap_table(data)
+        return wrap_table(to_table(data))
     # Tables of pandas and of polars: columns by name.
     if all(hasattr(data, name) for name in ("columns", "dtypes")):
         data = {name: data[name] for name in data.columns}
@@ -119,7 +119,10 @@ def _list_columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
 
 
 def _is_cell(value: object) -> bool:
-    return value is None or isinstance(value, (str, int, float, date, Decimal, np.generic))
+    if value is None or isinstance(value, (str, int, float, date, Decimal, np.generic)):
+        return True
+    # pandas' NA, which has no class that could be imported without pandas; arrays and tensors have no answer
+    return not hasattr(value, "shape") and not isinstance(value, (Sequence, Mapping)) and is_missing(value)
 
 
 def _collect_items(samples: Iterable[Any]) -> Source:
@@ -152,6 +155,8 @@ def _describe_value(name: str, value: Any) -> TableColumn:
 
 def _column_to_array(name: str, values: Any) -> Array | TableColumn:
     """Convert a column to an array: numbers, dates, or texts as objects, in which None is a missing text. Describe a column of others."""
+    if isinstance(values, np.ma.MaskedArray):
+        values = fill_masked(name, values)
     if not hasattr(values, "to_numpy") and not isinstance(values, (list, tuple, np.ndarray)):
         return _value_to_array(name, values)
     if hasattr(values, "to_numpy"):
@@ -171,8 +176,8 @@ def _column_to_array(name: str, values: Any) -> Array | TableColumn:
         return _stack_cells(name, array)
     try:
         return convert_objects(array)
-    except DataError as error:
-        raise DataError(f"the column `{name}`: {error}", error.remedy) from error
+    except DataError:
+        return TableColumn(name, (), None, next((type(cell).__name__ for cell in array if not _is_cell(cell)), "objects"))
 
 
 def _stack_cells(name: str, cells: Sequence[Any] | Array) -> Array | TableColumn:
@@ -186,7 +191,21 @@ def _stack_cells(name: str, cells: Sequence[Any] | Array) -> Array | TableColumn
     return np.stack(arrays)
 
 
+def fill_masked(name: str, values: np.ma.MaskedArray[Any, Any]) -> Array:
+    """Return an array in which masked numbers are NaN, and other masked cells None. NumPy's own functions would show what is below."""
+    if not np.ma.is_masked(values):
+        return np.asarray(values)
+    if values.ndim == 1:
+        return np.where(np.ma.getmaskarray(values), np.array(None, object), np.asarray(values.data).astype(object))
+    if values.dtype.kind not in "iuf":
+        raise DataError(f"the column `{name}` is a masked array of {values.dtype}, which has no NaN", "fill it: `array.filled(0)`")
+    numbers = np.asarray(values.data)
+    return np.where(np.ma.getmaskarray(values), np.nan, numbers if numbers.dtype.kind == "f" else numbers.astype(np.float64))
+
+
 def _value_to_array(name: str, value: Any) -> Array:
+    if isinstance(value, np.ma.MaskedArray):
+        value = fill_masked(name, value)
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
         return value
     try:
