@@ -1,6 +1,11 @@
 """`netc bench`: measure how fast a model runs, next to others.
 
 The contenders take turns, because two separate runs on a machine that does other things too do not compare.
+
+    $ netc bench -e 'input 3 -> dense 2'
+    model  in             median      p95  ratio  samples/s     load  first run    memory  differs by
+    net    ONNX Runtime  2.17 µs  2.31 µs   1.00    459,979  2.95 ms    27.1 ms  12.72 MB           0
+    ...
 """
 
 from __future__ import annotations

@@ -2,6 +2,15 @@
 
 Out: one file, two for a stream that computes something once before its first step, or a folder for a runtime that generates text.
 Always: contradictions of options are errors before netc compiles anything (`compile_checks`).
+
+    $ netc compile -e 'input 3 -> dense 2' --target torch
+    ...
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense1 = nn.Linear(3, 2)
+
+        def forward(self, input: Tensor) -> Tensor:
+            return self.dense1(input)
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`netc draw`: draw the graph of a model, or the differences between two."""
+"""`netc draw`: draw the graph of a model, or the differences between two.
+
+For example, `netc draw mlp.net -o mlp.svg` draws a model, and `netc draw old.net new.net -o changes.html` the differences.
+"""
 
 from __future__ import annotations
 

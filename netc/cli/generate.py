@@ -1,4 +1,7 @@
-"""`netc generate`: text that a trained decoder writes, token by token."""
+"""`netc generate`: text that a trained decoder writes, token by token.
+
+For example, `netc generate RUN --prompt "Once upon"` writes the text that follows.
+"""
 
 from __future__ import annotations
 

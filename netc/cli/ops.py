@@ -1,4 +1,11 @@
-"""`netc ops`: list the operators, or show the page of an operator, a word of the language, or the standard library."""
+"""`netc ops`: list the operators, or show the page of an operator, a word of the language, or the standard library.
+
+$ netc ops relu
+# relu
+
+`max(x, 0)`.
+...
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,13 @@
 """`netc plan`: compute the memory, the largest batch and the fastest possible step of a training, from the spec alone.
 
 No parameter is created: the step runs on PyTorch's fake tensors, so that you can plan a model that does not fit on your machine.
+
+    $ netc plan mlp.net --device-type h100
+    1 x h100, ddp, float32
+
+    on each device, at most  bytes
+    parameters                16 B
+    ...
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""`netc plot`: draw the losses and metrics of runs into one picture."""
+"""`netc plot`: draw the losses and metrics of runs into one picture.
+
+For example, `netc plot runs/a runs/b -o curves.svg` shows the curves of two runs together.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`netc predict`: predict new rows, images or values with a trained model."""
+"""`netc predict`: predict new rows, images or values with a trained model.
+
+For example, `netc predict RUN 5.1,3.5,1.4,0.2` predicts one row, and `netc predict RUN --data new.csv -o out.csv` a table.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`netc serve`: answer HTTP requests with the predictions of a trained model."""
+"""`netc serve`: answer HTTP requests with the predictions of a trained model.
+
+For example, `netc serve RUN` answers `POST /predict` with the predictions of the rows in the request.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`netc tokenizer`: train a tokenizer on texts, for `data text "..." tokenizer="tokenizer.json"`."""
+"""`netc tokenizer`: train a tokenizer on texts, for `data text "..." tokenizer="tokenizer.json"`.
+
+For example, `netc tokenizer texts/ --size 4000 -o tokenizer.json` finds 4,000 tokens in the `.txt` files of a folder.
+"""
 
 from __future__ import annotations
 

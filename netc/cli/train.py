@@ -1,4 +1,7 @@
-"""`netc train`: train a network with the train section of its spec, and write the run into a folder."""
+"""`netc train`: train a network with the train section of its spec, and write the run into a folder.
+
+For example, `netc train moons.net` writes the folder of a run, and `netc train --resume RUN` continues the run.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""`netc zoo`: list the specs that are part of netc, or print one."""
+"""`netc zoo`: list the specs that are part of netc, or print one.
+
+$ netc zoo
+file                         models
+audio/hifigan.net            hifigan_v1, hifigan_v2, hifigan_v3
+deep_mlp.net                 deep_mlp
+...
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 In: a train section with its recipe, and the number of steps if it is known. Out: diagnostics. Always: the constructors are called with
 parameters of the model's shapes that take no memory.
+
+For example, with `freeze "*"` the error is "there is nothing to train: all parameters are frozen".
 """
 
 from __future__ import annotations

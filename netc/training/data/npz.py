@@ -1,4 +1,7 @@
-"""NumPy archives. Arrays stored without compression are memory-mapped; compressed arrays are unpacked at their first use."""
+"""NumPy archives. Arrays stored without compression are memory-mapped; compressed arrays are unpacked at their first use.
+
+For example, an array `x` of the shape `[20, 3]` is a column `x` of 20 samples with 3 numbers each.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""safetensors files, memory-mapped: the header has the offset of each tensor."""
+"""safetensors files, memory-mapped: the header has the offset of each tensor.
+
+For example, a tensor `x` of the shape `[20, 3]` is a column `x` of 20 samples with 3 numbers each.
+"""
 
 from __future__ import annotations
 
