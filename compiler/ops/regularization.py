@@ -1,4 +1,4 @@
-"""Operators that draw at random in training. In inference each is the identity, but `rrelu`, which then takes the mean of its slopes."""
+"""Operators that draw at random in training. In inference each is the identity, except `rrelu`, which then takes the mean of its slopes."""
 
 from __future__ import annotations
 

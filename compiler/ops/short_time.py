@@ -1,4 +1,4 @@
-"""Short-time Fourier transforms: spectrograms of sound, and sound of them. Complex numbers are a last axis of two, as in `spectral`.
+"""Short-time Fourier transforms: from sound to spectrograms, and back. Complex numbers are a last axis of two, as in `spectral`.
 
 In: one tensor, and a window of weights, which is 1 unless it is given. Out: one tensor. Always: windows are `hop_length` apart, by default
 a quarter of `n_fft`; weights fewer than `n_fft` are in the middle of a window.

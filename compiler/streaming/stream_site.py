@@ -1,4 +1,4 @@
-"""Give the rule of one operator its means: add operators to the step, and remember elements of earlier chunks.
+"""The interface for the rule of one operator: it adds operators to the step, and remembers elements of earlier chunks.
 
 In: the node of the full program, and its inputs as items. Out: its results as items. Always: a refusal has the operator's span.
 """

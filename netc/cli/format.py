@@ -1,4 +1,4 @@
-"""`netc format`: lay specs out in the one way.
+"""`netc format`: lay specs out in the canonical style.
 
 $ cat mlp.net
 x=input 3

@@ -1,4 +1,4 @@
-"""Average windows that are spread evenly over an axis, as in adaptive pools.
+"""Averages windows that are spread evenly over an axis, as in adaptive pools.
 
 Window i of `count` begins at `i * size // count` and ends before `(i + 1) * size / count`, rounded up: 5 positions in 2 windows are 0 to 2
 and 2 to 4. In: a use of an operator on `[N, C, ...]`, and the number of windows of each spatial axis. Out: the name of the pooled tensor.

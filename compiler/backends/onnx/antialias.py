@@ -1,4 +1,4 @@
-"""Compute the weights of resizing with `antialias`, where ONNX's Resize differs from PyTorch or lacks the mode.
+"""Computes the weights of resizing with `antialias`, where ONNX's Resize differs from PyTorch or lacks the mode.
 
 In: how an axis of known size is resized. Out: for each result the positions that it is a sum of, and their weights. Always: the weights of
 a result sum to 1. An axis whose size stays is left unchanged.

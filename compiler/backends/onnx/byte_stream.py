@@ -1,4 +1,4 @@
-"""Serialize a model chunk by chunk, so that a reader never holds more than a few tensors in memory.
+"""Serializes a model chunk by chunk, so that a reader never holds more than a few tensors in memory.
 
 In: a model without initializers, and each initializer as an `InitializerStream`. Out: the bytes that protobuf gives for the full model.
 Always: fields come in protobuf's order. A tensor is read only when its turn comes.

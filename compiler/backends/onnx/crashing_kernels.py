@@ -1,4 +1,4 @@
-"""Find kernels of ONNX Runtime that end the process, rather than raise an error, on an input without elements.
+"""Finds kernels of ONNX Runtime that end the process, rather than raise an error, on an input without elements.
 
 In: a model, and the shapes of its inputs. Out: the operator that would get such an input, or None. Always: shapes that ONNX's inference
 does not find are found by running the model up to there. Where that is impossible, the answer is that the kernel would crash.

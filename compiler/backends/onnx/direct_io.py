@@ -1,4 +1,4 @@
-"""Write files of gigabytes past the system's page cache.
+"""Writes files of gigabytes past the system's page cache.
 
 Filling the cache can take longer than writing to the disk, and files of this size evict the pages of other programs.
 

@@ -1,4 +1,4 @@
-"""Sum windows of integers, which AveragePool does not accept, by products with matrices of 0 and 1.
+"""Sums windows of integers, which AveragePool does not accept, by products with matrices of 0 and 1.
 
 In: windows without dilation that slide along axes of a tensor. Out: their sums, and the number of positions that each covers, as int64:
 windows of 2 in [1, 2, 3] give 3 and 5.

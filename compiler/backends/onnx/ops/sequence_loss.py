@@ -1,4 +1,4 @@
-"""Refuses losses of sequences, which ONNX does not have."""
+"""Refuse losses of sequences, which ONNX does not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optimize an ONNX graph before it is written.
+"""Optimizes an ONNX graph before it is written.
 
 In: a builder and the names of its outputs. Out: the builder, with its nodes and stored tensors changed: no BatchNormalization after a
 Conv. Always: names of inputs and outputs stay. No parameter is read here; its new values are computed when the file is written.
