@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterable
 from functools import cache
 from importlib import import_module
 
+from netc.compiler.errors.plugin_errors import PluginMistake
 from netc.compiler.ops import Operator
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.parser import parse_source
@@ -43,10 +44,10 @@ def load_plugin(name: str) -> None:
     try:
         import_module(name)
         _check_operators(Operator.registry[word] for word in Operator.registry if word not in before)
-    except PluginError as error:
+    except (PluginError, PluginMistake) as error:
         _restore_registry(before)
         raise PluginError(f"cannot use the plugin `{name}`: {error}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that was no plugin may end with `sys.exit`
         _restore_registry(before)
         raise PluginError(f"cannot load the plugin `{name}`: {type(error).__name__}: {error}") from error
     finally:

@@ -102,9 +102,11 @@ def _parse_body(name: str, text: str) -> ast.Body:
     """The statements of a definition."""
     file, problems = parse_source(DefinitionFile(name, text))
     _raise_first_error(name, problems)
-    (block,) = file.items
-    assert isinstance(block, ast.Block)
-    return block.body
+    match file.items:
+        case (ast.Block() as block,):
+            return block.body
+    # the text ends the block that netc writes around it, and begins something else
+    raise WrongDefinition(name, "does not compile", "it closes a brace that it does not open")
 
 
 class _DefinitionElaborator:

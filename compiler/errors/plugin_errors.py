@@ -13,6 +13,10 @@ from typing import ClassVar
 from .problem import Problem
 
 
+class PluginMistake(TypeError):
+    """A declaration or a result of a plugin's operator has another type than it must have. The text says which and what it must be."""
+
+
 class RefusedByPlugin(Problem):
     """The operator's own rule refuses its inputs or arguments: `sentence` says why, `advice` what to write instead."""
 

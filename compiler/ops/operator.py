@@ -40,6 +40,7 @@ from .learned_tensors import Init, ParameterSpec
 from .op_inputs import OpInputs, check_inputs
 from .operand import NAMED, REVERSE, Operands, OperatorError, operand_arity
 from .operator_registry import Registry
+from .plugin_results import check_plugin_class
 from .promotion import Scalar
 
 __all__ = ["Arg", "Init", "Operator", "OperatorError", "OpInputs", "ParameterSpec", "Required", "numel", "strict_key"]
@@ -110,6 +111,8 @@ class Operator:
         cls.slots = tuple([arg for arg in arguments if arg.positional])
         cls.required = tuple([arg for arg in arguments if isinstance(arg.default, Required)])
         cls.aliases = {name: arg for arg in arguments for name in (arg.name, arg.alias) if name}
+        if cls.is_plugin():
+            check_plugin_class(cls)
         # A base without a name of its own, such as `Pointwise`, is no operator of the language.
         if "name" in vars(cls) and cls.name:
             if cls.infer_types is Operator.infer_types and not cls.has_definition():

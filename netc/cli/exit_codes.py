@@ -16,6 +16,7 @@ import click
 
 from netc import __version__
 from netc.compiler.backends.backend import WrongOutput
+from netc.compiler.errors.plugin_errors import PluginMistake
 from netc.compiler.errors.problem import Problem
 
 from ..errors import CompileError
@@ -77,7 +78,7 @@ def _report_error(error: Exception) -> int:
         report_diagnostics(error.diagnostics, "text", sys.stderr)
         return FAILED
 
-    if isinstance(error, (WrongOutput, PluginError)):
+    if isinstance(error, (WrongOutput, PluginError, PluginMistake)):
         write_error(str(error))
         return FAILED
     problem = getattr(error, "problem", None)

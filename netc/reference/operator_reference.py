@@ -110,6 +110,8 @@ def _format_definition(operator: type[Operator]) -> list[str]:
     """Return the definition in terms of other operators. If it depends on the inputs, it is the definition for the first example."""
     if operator.write_definition is Operator.write_definition:
         return ["In terms of other operators:", indent(cleandoc(operator.definition), "    ")] if operator.definition else []
+    if not operator.examples:  # of a plugin: netc's own operators have some
+        return []
     program = analyze(SourceFile("example", operator.examples[0]), Choice()).program
     assert program is not None, operator.examples[0]
     node = next(node for node in FlatGraph(program.main).iterate_operators() if isinstance(node.node.op, operator)).node
