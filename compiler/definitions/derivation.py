@@ -26,13 +26,11 @@ class _FromDefinition:
         try:
             graph = elaborate_definition(op, inputs.types, None, inputs.facts)
         except WrongDefinition as error:
-            # The author of the model sees one error at the stage, not the definition's text, which is in another
-            # file.
+            # The author of the model sees one error at the stage, not the definition's text, which is in another file.
             raise OperatorError(DefinitionRefuses(op.name, error.cause, shapes), STAGE) from None
         except MissingDefinition:
             raise OperatorError(DefinitionRefuses(op.name, "`define` gives no text", shapes), STAGE) from None
-        # The formulas in the shapes are over symbols of the definition's graph, which the caller's graph does not
-        # have.
+        # The formulas in the shapes are over symbols of the definition's graph, which the caller's graph does not have.
         return tuple(value.type.with_shape(strip_formulas(value.type.shape)) for value in graph.outputs)
 
     def count_operations(self, op: Operator, inputs: OpInputs, results: tuple[TensorType, ...]) -> tuple[Dim, Dim]:

@@ -3,6 +3,8 @@
 In: the mask of all positions so far, true where the sample has an element. Out: for each position its number among the sample's elements,
 and for each query the keys that it sees. Always: no query sees a padding position, wherever that is. Operators that depend on the distance
 of positions, or on a state that every position changes, are refused.
+
+For example, the mask `[0, 1, 1]` numbers the positions 0, 0 and 1, and the query of the last position sees the last two keys.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 In: jobs. Out: a `Measurement` for each, in order. Always: each contender is a process of its own. In each round all have a turn, every
 other round in the opposite order, so that other load on the machine affects all of them. A ratio is the median of the ratios to the first
 contender in each round.
+
+For example, two contenders A and B run in the order A B, B A, A B, and so on.
 """
 
 from __future__ import annotations

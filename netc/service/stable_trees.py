@@ -3,6 +3,13 @@
 In: a parsed text. Out: the same tree, in which each `fn` and block is the node of an earlier tree if its text has not changed. Its
 positions are relative to a `Segment`, its own text. Always: a definition that parses differently alone than in its place keeps the node of
 its place.
+
+    >>> trees = StableTrees()
+    >>> texts = [f"block layer(n) {{ in -> dense n }}; input 3 -> layer {units}" for units in (8, 16)]
+    >>> sources = [SourceFile("<text>", text) for text in texts]
+    >>> before, after = (trees.make_tree(source, parse_source(source)[0]).file for source in sources)
+    >>> before.items[0] is after.items[0], before.items[1] is after.items[1]
+    (True, False)
 """
 
 from __future__ import annotations

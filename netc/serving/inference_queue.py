@@ -7,6 +7,8 @@ request with the wrong value gets the error.
 A model is run by one thread: ONNX Runtime computes one run on all cores. While it computes, the event loop reads other requests, which are
 the next batch. So batches grow with the load, also if nobody waits for them (`max_wait` of 0). A run that is expected to take less time
 than the hand-over to a thread runs in the event loop.
+
+For example, if requests of 1, 2 and 4 samples arrive while the model computes, the next run computes all 7 samples.
 """
 
 from __future__ import annotations

@@ -2,6 +2,14 @@
 
 In: values by input name. Out: arrays of the types and shapes that the model declares, or a `ValueError` with the reason; results by name.
 Always: a symbolic axis has one size in all inputs. Numbers change only by the precision of floating point.
+
+    >>> from ...types.tensor_types import DTYPES
+    >>> inputs = {name: Port(name, DTYPES["float32"], ("N", 3)) for name in ("x", "mask")}
+    >>> assign_inputs(inputs, (1,), {"mask": 2})
+    {'x': 1, 'mask': 2}
+    >>> assign_inputs(inputs, (1,), {"masks": 2})
+    Traceback (most recent call last):
+    ValueError: the model has no input `masks`: its inputs are `x`, `mask`
 """
 
 from __future__ import annotations

@@ -6,6 +6,13 @@ process.
 In: an objective and its columns. Out: diagnostics. Always: only inputs that are used as class numbers unchanged are checked: the labels of
 a loss, and the indices of `embedding` and `one_hot`. At most `_MAX_SAMPLES` samples are read. The size of a tokenizer is checked too: text
 that is tokenized later may have tokens that the data lacks.
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> text = "s = input 4 -> dense 3; train { kind = input [] int64; loss = (s, kind) -> cross_entropy; optimizer sgd }"
+    >>> main = analyze_training(SourceFile("<text>", text), Choice()).training.program.main
+    >>> [(found.value.name, found.count, found.operator) for found in find_class_inputs(main)]
+    [('kind', 3, 'cross_entropy')]
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The record by which a backend describes its framework to the writer of Python.
 
 In: nothing; a backend provides its `Framework`. Out: reserved names, the texts of types and sizes, and the code that makes containers of
-modules and registers members. Always: plain data and code;
-nothing here imports a framework.
+modules and registers members. Always: plain data and code; nothing here imports a framework.
 """
 
 from __future__ import annotations
