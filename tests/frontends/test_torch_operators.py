@@ -12,7 +12,9 @@ from frontends.imported import agree, imported
 from frontends.written import Of
 from torch import Tensor, nn
 
+import netc
 from netc.compiler.frontends.imported_model import ImportFailed
+from netc.compiler.frontends.torch.aten_table import READERS
 
 
 class Function(nn.Module):
@@ -50,6 +52,13 @@ VECTORS = {
     "division rounded": lambda x: (torch.div(x, 2, rounding_mode="floor"), torch.div(x, 2, rounding_mode="trunc")),
     "powers": lambda x: (x**2, x**3, (x * x) ** 0.5),
     "where with numbers": lambda x: (torch.where(x > 0, 1.0, -1.0), torch.where(x > 0, x, 0), torch.where(x > 0, 0.5, x)),
+    "powers of integers": lambda x: (x.long() ** 2.0, x.long() ** 2, (x.long() + 9) ** -1.0, x.int() ** 0.5 > 1),
+    "random slopes": F.rrelu,
+    "sums at positions, scaled": lambda x: x.index_add(1, torch.tensor([0, 0, 2, 5, 5, 1]), x, alpha=-0.5),
+    "reduced at positions": lambda x: (
+        x.scatter(1, x.argsort(1)[:, :4] // 2, x, reduce="multiply"),
+        x.scatter(1, x.argsort(1)[:, :4] // 2, x, reduce="add"),
+    ),
     "masked_fill": lambda x: x.masked_fill(x > 2, float("-inf")),
     "cumulative": lambda x: (x.cumsum(1), x.sigmoid().cumprod(1)),
     "largest": lambda x: (*x.max(1), x.amax(1, keepdim=True), *x.min(1, keepdim=True), x.argmax(1)),
@@ -257,3 +266,29 @@ SEVERAL_RESULTS: dict[str, Any] = {
 def test_one_result_of_several(name: str, at: int) -> None:
     """Models often read only the first: `x.max(1).values`."""
     agree(Of(lambda m, x: SEVERAL_RESULTS[name](x)[at]), *[torch.randn(n, 5, 4) for n in (2, 3, 1)])
+
+
+@pytest.mark.parametrize("dim", [None, -1, 0, 1, 2])
+def test_weight_norm_of_an_axis(dim: int | None) -> None:
+    module = nn.utils.parametrizations.weight_norm(nn.Conv1d(4, 5, 3), dim=dim)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.mul_(torch.rand_like(parameter) + 0.5)
+    agree(module, torch.randn(2, 4, 7))
+
+
+def test_an_argument_that_no_reader_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not ignored, whatever the operator."""
+    monkeypatch.setitem(READERS, "celu", lambda site: site.apply_op("celu", site.tensor()))
+    agree(Function(F.celu), torch.randn(2, 4))
+    with pytest.raises(ImportFailed, match=r"its argument `alpha=0.5` has no counterpart"):
+        imported(Function(lambda x: F.celu(x, 0.5)), torch.randn(2, 4))
+
+
+def test_an_argument_of_gradients() -> None:
+    """`scale_grad_by_freq` changes what training does, and nothing else."""
+    module = nn.Sequential(nn.Embedding(5, 3, scale_grad_by_freq=True), nn.Linear(3, 2))
+    tokens = torch.randint(0, 5, (2, 4))
+    agree(module, tokens)
+    with pytest.raises(ImportFailed, match="its argument `scale_grad_by_freq=True` has no counterpart"):
+        netc.from_torch(module, tokens, train=True)

@@ -23,17 +23,39 @@ def operator_name(node: Node) -> str:
     return name[:-1] if name.endswith("_") and not name.startswith("__") else name
 
 
-def bind_arguments(node: Node) -> dict[str, Any]:
+class BoundArguments(dict[str, Any]):
+    """The arguments of a node by name. It knows the defaults, and which arguments a reader has asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.defaults: dict[str, Any] = {}
+        self.used: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.used.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.used.add(name)
+        return super().get(name, default)
+
+    def list_unused(self) -> list[tuple[str, Any]]:
+        """List the arguments that no reader has asked for."""
+        return [(name, value) for name, value in self.items() if name not in self.used]
+
+
+def bind_arguments(node: Node) -> BoundArguments:
     """Bind the arguments of the node to the names in the operator's schema."""
     schema: Any = node.target._schema  # type: ignore[union-attr]
-    result: dict[str, Any] = {}
+    result = BoundArguments()
+    result.defaults = {argument.name: argument.default_value for argument in schema.arguments if argument.has_default_value()}
     for position, argument in enumerate(schema.arguments):
         if position < len(node.args):
             result[argument.name] = node.args[position]
         elif argument.name in node.kwargs:
             result[argument.name] = node.kwargs[argument.name]
         else:
-            result[argument.name] = argument.default_value if argument.has_default_value() else None
+            result[argument.name] = result.defaults.get(argument.name)
     return result
 
 

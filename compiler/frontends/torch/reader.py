@@ -26,6 +26,14 @@ from .module_calls import ModuleCall
 from .node_targets import is_operator, operator_name, to_dtype
 from .sympy_sizes import SizeConverter
 
+_WITHOUT_EFFECT = frozenset(
+    {"cudnn_enable", "cudnn_enabled", "train", "use_input_stats", "momentum", "non_blocking", "pin_memory", "sparse", "end"}
+)
+"""Arguments that choose a kernel or a layout of memory, or that other arguments of the operator imply: `arange` has the length of its
+result."""
+_OF_GRADIENTS = frozenset({"scale_grad_by_freq"})
+"""Arguments that change gradients only."""
+
 
 def read_node(node: Node, scope: GraphScope) -> Result | None:
     """Return the results of a node, or None if it cannot be imported."""
@@ -34,7 +42,9 @@ def read_node(node: Node, scope: GraphScope) -> Result | None:
         if node in model.lost_views:
             why = f"changes a tensor of which `{model.lost_views[node]}` is another view, which is read later"
             raise ImportRefused(why, "clone the view before you change it, or change the tensor itself")
-        result = _find_reader(node)(AtenSite(node, scope))
+        site = AtenSite(node, scope)
+        result = _find_reader(node)(site)
+        _refuse_unused_arguments(site)
         _check_types(node, result, model.sizes, model.facts)
     except UnknownValue:
         return None
@@ -51,6 +61,21 @@ def _find_reader(node: Node) -> AtenReader:
     if name not in READERS:
         raise ImportRefused("has no counterpart")
     return READERS[name]
+
+
+def _refuse_unused_arguments(site: AtenSite) -> None:
+    """Refuse a number, text or boolean that no reader asked for: it would be ignored.
+
+    Lists, types and tensors that only give a shape show in the result, whose type is checked.
+    """
+    for name, value in site.args.list_unused():
+        if name in _WITHOUT_EFFECT or not isinstance(value, bool | int | float | str) or value is False:
+            continue
+        training = site.scope.model.training
+        if (name in _OF_GRADIENTS and not training) or (name == "training" and value == training):
+            continue
+        if value != site.args.defaults.get(name):
+            raise ImportRefused(f"its argument `{name}={value}` has no counterpart")
 
 
 class CallReader(GraphScope):

@@ -90,8 +90,10 @@ def _divide_toward_zero(site: AtenSite) -> Value:
 def read_pow(site: AtenSite) -> Value:
     exponent = site.number_of("exponent")
     # `2 ** x` has a number as its base.
-    if exponent == 2 and site.number_of("self") is None:
-        return site.apply_op("square", site.tensor())
+    if exponent is not None and site.number_of("self") is None:
+        # PyTorch makes floats of integers if the exponent is a float: `x ** 2.0`.
+        x = site.cast(site.tensor(), site.result_dtype)
+        return site.apply_op("square", x) if exponent == 2 else site.apply_op("pow", x, other=exponent)
     return apply_binary(site, "pow", right="exponent")
 
 

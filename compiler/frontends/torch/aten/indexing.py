@@ -64,6 +64,9 @@ def read_scatter(site: AtenSite) -> Value:
     x, index, axis = site.tensor(), site.tensor("index"), site.integer("dim")
     if "value" in site.args:
         return site.apply_op("scatter", x, index, axis=axis, value=site.number("value"))
+    if site.has_argument("reduce"):
+        reduce = {"add": "sum", "multiply": "prod"}[site.args["reduce"]]
+        return site.apply_op("scatter_reduce", x, index, site.tensor("src"), axis=axis, reduce=reduce)
     return site.apply_op("scatter", x, index, site.tensor("src"), axis=axis)
 
 
@@ -76,7 +79,9 @@ def read_scatter_reduce(site: AtenSite) -> Value:
 
 @reads("index_add")
 def read_index_add(site: AtenSite) -> Value:
-    return site.apply_op("index_add", site.tensor(), site.tensor("index"), site.tensor("source"), axis=site.integer("dim"))
+    source, alpha = site.tensor("source"), site.number("alpha")
+    source = source if alpha == 1 else site.apply_op("mul", source, other=alpha)
+    return site.apply_op("index_add", site.tensor(), site.tensor("index"), source, axis=site.integer("dim"))
 
 
 @reads("index")

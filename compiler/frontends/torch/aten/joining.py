@@ -10,8 +10,8 @@ from ..aten_table import reads
 
 @reads("cat", "concat", "concatenate")
 def read_cat(site: AtenSite) -> Value:
-    tensors = site.tensors("tensors")
-    return tensors[0] if len(tensors) == 1 else site.apply_op("concat", *tensors, axis=site.integer("dim"))
+    tensors, axis = site.tensors("tensors"), site.integer("dim")
+    return tensors[0] if len(tensors) == 1 else site.apply_op("concat", *tensors, axis=axis)
 
 
 @reads("stack")

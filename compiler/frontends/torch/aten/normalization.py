@@ -143,7 +143,10 @@ def read_local_response_norm(site: AtenSite) -> Value:
 
 @reads("_weight_norm")
 def read_weight_norm(site: AtenSite) -> Value:
-    """Read weight normalization: the direction of a weight, times its length for each element of one axis."""
+    """Read weight normalization: the direction of a weight, times its length for each element of one axis.
+
+    An axis of -1 is no axis: the weight has a single length, as with `weight_norm(layer, dim=None)`.
+    """
     v, g, axis = site.tensor("v"), site.tensor("g"), site.integer("dim")
-    others = tuple(other for other in range(v.type.rank) if other != axis % v.type.rank)
+    others = tuple(other for other in range(v.type.rank) if other != axis)
     return site.apply_op("mul", v, site.apply_op("div", g, site.apply_op("norm", v, axis=others, keepdim=True)))

@@ -92,12 +92,12 @@ def read_matrix_transpose(site: AtenSite) -> Value:
 
 @reads("movedim", "moveaxis")
 def read_movedim(site: AtenSite) -> Value:
-    x = site.tensor()
+    x, source, destination = site.tensor(), site.integers("source"), site.integers("destination")
     rank = x.type.rank
     if rank == 0:
         return x
-    source = [axis % rank for axis in site.integers("source")]
-    destination = [axis % rank for axis in site.integers("destination")]
+    source = tuple(axis % rank for axis in source)
+    destination = tuple(axis % rank for axis in destination)
     places = dict(zip(destination, source, strict=True))
     rest = iter(axis for axis in range(rank) if axis not in source)
     return _permute_axes(site, x, tuple(places[axis] if axis in places else next(rest) for axis in range(rank)))
