@@ -108,6 +108,7 @@ def _write_quantized(
 
     samples_name = "drawn inputs" if arrays is None else "the calibration"
     _check_products(artifact.find_products(), method)
+    _check_weights(artifact)
     check_disk(path.parent, int(_DISK_FACTOR * _count_weight_bytes(artifact)), "quantizing it takes")
     # on the disk whose space was checked
     with TemporaryDirectory(dir=path.parent) as inner:
@@ -188,6 +189,18 @@ def _check_products(all_products: list[Product], method: str) -> None:
         raise CannotQuantize(f"only float32 weights are quantized, and `{other.name}` has {kind} weights: leave out --dtype")
     if method == "int4" and all(p.operator not in ("MatMul", "Gemm") for p in all_products):
         raise CannotQuantize("there is nothing to quantize: int4 is for products of matrices, and the model has none with weights")
+
+
+def _check_weights(artifact: OnnxArtifact) -> None:
+    """Raise `CannotQuantize` for a weight that is NaN or infinite. Integers cannot hold it, and ONNX Runtime may write a finite number
+    instead. A bias may be infinite, because it stays a float, or else its scale is refused."""
+    import numpy as np
+
+    for product in artifact.find_products():
+        for name in product.weights:
+            stored = artifact.graph.tensors.get(name)
+            if stored is not None and not np.isfinite(stored.read()).all():
+                raise CannotQuantize(f"`{name}` has a number that is NaN or infinite, which integers cannot hold")
 
 
 def _compute_outputs(session: OnnxSession, samples: list[dict[str, Array]]) -> dict[str, list[Array]]:

@@ -83,9 +83,10 @@ def compare_outputs(before: Mapping[str, list[Array]], after: Mapping[str, list[
         is_same = (before_values == after_values) | (np.isnan(before_values) & np.isnan(after_values))
         # An output that is infinite in both models has not changed, although the difference is NaN.
         with np.errstate(invalid="ignore"):
-            change = np.where(is_same, 0.0, np.nan_to_num(np.abs(after_values.astype(np.float64) - exact), nan=np.inf))
+            change = np.where(is_same, 0.0, np.nan_to_num(np.abs(after_values.astype(np.float64) - exact), nan=np.inf, posinf=np.inf))
         scale = float(np.sqrt(np.mean(np.square(exact)))) if exact.size else 0.0
-        relative = float(np.sqrt(np.mean(np.square(change)))) / scale if scale > 0 else None
+        # an infinite output has no root mean square of which a change could be a part
+        relative = float(np.sqrt(np.mean(np.square(change)))) / scale if 0 < scale < np.inf else None
         yield OutputChange(name, float(change.max(initial=0.0)), relative)
 
 

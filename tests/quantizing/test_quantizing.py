@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 import netc
 from netc.cli import cli
 from netc.compiler.backends.onnx.quantizing.products import find_products
+from netc.quantizing import CannotQuantize
 
 TEXT = "input 64 -> dense 32 relu -> dense 10"
 Run = Callable[..., Result]
@@ -199,6 +200,31 @@ def test_numbers_inside_the_model_that_are_not_finite(run: Run) -> None:
     done = run("-e", "input 64 -> dense 32 init=ones -> dense 10", "-o", "m.onnx", "--quantize", "int8", "--calibration", "c.npz")
     said = "a scale cannot be computed: numbers inside the model are NaN or infinite on the calibration, whose numbers are finite"
     assert (done.exit_code, done.stderr) == (1, f"error: {said}\n")
+
+
+@pytest.mark.parametrize("method", ["int8", "int4"])
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite(tmp_path: Path, method: str, number: float) -> None:
+    """ONNX Runtime's int4 would write a finite weight, so the output would be a number where the model has none."""
+    model = netc.compile(TEXT)
+    weights = {name: value.numpy() for name, value in model.module(seed=0).state_dict().items()}
+    weights["dense2.weight"][3, 5] = number
+    assert not np.isfinite(model.session(weights=weights)(input=samples(2))).all()
+    with pytest.raises(CannotQuantize, match=r"`dense2\.weight` has a number that is NaN or infinite"):
+        model.save(str(tmp_path / "o.onnx"), weights=weights, quantize=method)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("method", ["int8", "int4"])
+def test_an_infinite_bias_is_no_mistake(tmp_path: Path, method: str) -> None:
+    """It excludes a class. The bias is no factor, and stays a float."""
+    model = netc.compile(TEXT)
+    weights = {name: value.numpy() for name, value in model.module(seed=0).state_dict().items()}
+    weights["dense2.bias"][3] = -np.inf
+    done = model.save(str(tmp_path / "o.onnx"), weights=weights, quantize=method)
+    (scores,) = onnxruntime.InferenceSession(tmp_path / "o.onnx").run(None, {"input": samples(2)})
+    assert np.isneginf(scores).any(0).tolist() == [i == 3 for i in range(10)]
+    assert not any("nan" in line or "inf" in line for line in done.lines())
 
 
 def test_an_infinite_mask_is_no_mistake(run: Run) -> None:

@@ -11,7 +11,7 @@ a product of two activations, such as queries and keys, is not included. Product
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from netc.dsl.record import Record
 
@@ -28,12 +28,14 @@ _TYPED = {"Transpose": 0, "Reshape": 0, "Identity": 0, "QuantizeLinear": 2}
 
 
 class Product(Record):
-    """A node. `dtype` is ONNX's number for the element type of its weights, or None if it is unknown without computing."""
+    """A node. `dtype` is ONNX's number for the element type of its weights, or None if it is unknown without computing. `weights` are the
+    names of its constant factors."""
 
     name: str
     operator: str
     quantized: bool
     dtype: int | None = None
+    weights: tuple[str, ...] = ()
 
 
 def find_products(model: ModelProto, elsewhere: Mapping[str, int] | None = None) -> list[Product]:
@@ -51,9 +53,11 @@ def _find_in_graph(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[
             yield from _find_in_graph(inner, constants)
         if node.op_type in (*FLOATS, *INTEGERS):
             weights = [name for name in node.input if name in constants]
-            if weights and _has_weight_factor(node, weights):
+            # a bias, an initial state and a zero point are not factors
+            factors = tuple(name for name in weights if node.op_type == "Einsum" or name in node.input[:2])
+            if factors:
                 done = node.op_type in INTEGERS or any(name in expanded for name in weights)
-                yield Product(node.name, node.op_type, done, constants[weights[0]])
+                yield Product(node.name, node.op_type, done, constants[weights[0]], factors)
         if node.op_type == "DequantizeLinear" and constants.get(node.input[0]) in _SMALL:
             expanded.update(node.output)
         # A node whose inputs are all constant computes a constant, as a transposed weight is.
@@ -61,11 +65,6 @@ def _find_in_graph(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[
         if node.op_type == "Constant" or (inputs and all(name in constants for name in inputs)):
             dtype = constants.get(inputs[_TYPED[node.op_type]]) if node.op_type in _TYPED else None
             constants |= dict.fromkeys(node.output, dtype)
-
-
-def _has_weight_factor(node: NodeProto, weights: Iterable[str]) -> bool:
-    """Whether the weights are factors. A bias, an initial state and a zero point are not."""
-    return bool(set(node.input[:2]) & set(weights)) if node.op_type != "Einsum" else True
 
 
 def _iter_bodies(node: NodeProto) -> Iterator[GraphProto]:
