@@ -17,6 +17,9 @@ HERE = Path(package.__file__).parent
 HEAD = '''"""The operators of each family, in the order of their definition, and those that are symbols: between and before tensors.
 
 Always: `pytest tests/ops/test_families.py --update` writes this.
+
+    >>> SYMBOLS["+"], "relu" in FAMILIES["activation"].split()
+    ('add', True)
 """
 
 FAMILIES = {
