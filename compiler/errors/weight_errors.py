@@ -73,7 +73,7 @@ class PatternUnused(Problem):
 
 
 class Misfit(Record):
-    """An array with the wrong shape or type. `why` is a clause: `has the shape [3], needed is [4]`. `reshaped`: the shape is wrong."""
+    """An array with the wrong shape or type. `why` is a clause: `has the shape [3] instead of [4]`. `reshaped`: the shape is wrong."""
 
     name: str
     why: str
@@ -96,14 +96,14 @@ class WeightsMismatch(Problem):
     added: bool = True
 
     def format_message(self) -> str:
-        counts = [(self.missing, "missing"), (self.unexpected, "unexpected"), (self.misfits, "not fitting")]
+        counts = [(self.missing, "missing"), (self.unexpected, "unexpected"), (self.misfits, "mismatched")]
         return "the weights do not match the model: " + ", ".join(f"{len(some)} {what}" for some, what in counts if some)
 
     def format_notes(self) -> tuple[str, ...]:
         lists = (
             ("missing from the weights", [f"`{n}`" for n in self.missing]),
             ("unexpected in the weights", [f"`{n}`" for n in self.unexpected]),
-            ("not fitting", [f"`{m.name}` {m.why}" for m in self.misfits]),
+            ("mismatched", [f"`{m.name}` {m.why}" for m in self.misfits]),
         )
         return tuple(f"{what}: {_format_items(some)}" for what, some in lists if some)
 

@@ -233,10 +233,10 @@ class _Matcher:
 def _describe_misfit(info: ParameterInfo, tensor: StoredTensor) -> str:
     """Return the misfit of shape or type as a clause; empty if both fit."""
     if tensor.shape != info.shape:
-        return f"has the shape {list(tensor.shape)}, needed is {list(info.shape)}"
+        return f"has the shape {list(tensor.shape)} instead of {list(info.shape)}"
     dtype = tensor.dtype
     if dtype is None or not _is_convertible(dtype, info.dtype):
-        return f"holds {dtype or tensor.kind}, needed is {info.dtype}"
+        return f"holds {dtype or tensor.kind} instead of {info.dtype}"
     return ""
 
 

@@ -8,7 +8,7 @@ size of the weights. Files from PyTorch before version 1.6, which have no header
     >>> program = netc.compile("input 3 -> dense 2 bias=false as fc").program
     >>> (problem,) = check_fit(program, netc.Checkpoint({"fc.weight": np.zeros((2, 4))}))
     >>> problem.message, problem.notes
-    ('the weights do not match the model: 1 not fitting', ('not fitting: `fc.weight` has the shape [2, 4], needed is [2, 3]',))
+    ('the weights do not match the model: 1 mismatched', ('mismatched: `fc.weight` has the shape [2, 4] instead of [2, 3]',))
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def test_reports_all_at_the_stages(folder: Path) -> None:
     assert code == 1
     assert "m.net:1:35" in output
     for said in (
-        "[2, 5], needed is [2, 4]",
+        "[2, 5] instead of [2, 4]",
         "missing from the weights: `fc2.bias`",
         "unexpected in the weights: `fc3.bias`",
         "rename `fc3.bias` to `fc2.bias`",
@@ -58,7 +58,7 @@ def test_integers_are_no_weights(folder: Path) -> None:
     save_file({name: np.zeros(shape, np.int64) for name, shape in RIGHT.items()}, "w.safetensors")
     code, output = check("w.safetensors")
     assert code == 1
-    assert "holds int64, needed is float32" in output
+    assert "holds int64 instead of float32" in output
 
 
 def test_only_the_header_is_read(folder: Path) -> None:

@@ -103,7 +103,7 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
         change_config(rope_parameters={"rope_type": "dynamic", "factor": 2.0, "rope_theta": 10_000.0}),
         '`rope_type` = "dynamic" in `config.json`',
     ),
-    "other sizes": (change_config(intermediate_size=50), "has the shape [48, 32], needed is [50, 32]"),
+    "other sizes": (change_config(intermediate_size=50), "has the shape [48, 32] instead of [50, 32]"),
     "other depth": (change_config(num_hidden_layers=3), "model.layers.2."),
     "fewer layers": (
         change_config(num_hidden_layers=1),

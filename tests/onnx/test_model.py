@@ -109,7 +109,7 @@ def test_missing_and_misshaped_arrays_are_refused() -> None:
     program = netc.compile("input 3 -> dense 2 as a").program
     with pytest.raises(ValueError, match=r"no values were given for `a\.weight`"):
         build_model_proto(program, {}, "m", "")
-    with pytest.raises(ValueError, match=r"`a.weight` have the shape \[3\], needed is \[2, 3\]"):
+    with pytest.raises(ValueError, match=r"`a.weight` have the shape \[3\] instead of \[2, 3\]"):
         build_model_proto(program, {"a.weight": np.zeros(3, np.float32), "a.bias": np.zeros(2, np.float32)}, "m", "")
 
 

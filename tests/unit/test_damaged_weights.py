@@ -143,7 +143,7 @@ def test_what_cannot_fit_is_not_unpacked(tmp_path: Path) -> None:
     model = netc.compile("x = input 3; w = param [3] as a; x + w")
     model.onnx(seed=0)
     tracemalloc.start()
-    with pytest.raises(WeightsError, match=r"has the shape \[10000000\], needed is \[3\]"):
+    with pytest.raises(WeightsError, match=r"has the shape \[10000000\] instead of \[3\]"):
         model.onnx(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -214,7 +214,7 @@ def test_what_is_no_array_is_refused_before_it_is_read(tmp_path: Path, made: Any
     for command in (["check"], ["compile", "-o", str(tmp_path / "m.onnx")]):
         words = [*command, str(spec), "--weights", str(path), "--ignore", "y"]
         done = CliRunner().invoke(cli, words, prog_name="netc")
-        assert (done.exit_code, f"`x.weight` holds {held}, needed is float32" in done.output) == (1, True), done.output
+        assert (done.exit_code, f"`x.weight` holds {held} instead of float32" in done.output) == (1, True), done.output
         assert CliRunner().invoke(cli, [*words, "--ignore", "x.weight", "--allow-missing", "x.weight"]).exit_code == 0
 
 

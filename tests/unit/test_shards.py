@@ -228,7 +228,7 @@ def test_a_damaged_shard(tmp_path: Path) -> None:
 
 def test_a_wrong_shape_in_a_shard(tmp_path: Path) -> None:
     path = index(tmp_path, shards(tmp_path, {**arrays(), "head.weight": np.ones((3, 2), np.float32)}, 5))
-    with pytest.raises(WeightsError, match=r"`head.weight` has the shape \[3, 2\], needed is \[2, 3\]"):
+    with pytest.raises(WeightsError, match=r"`head.weight` has the shape \[3, 2\] instead of \[2, 3\]"):
         taken(path)
 
 

@@ -153,11 +153,11 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     arrays["b.bias"] = np.zeros(3, np.float32)
     arrays["b.weight"] = np.zeros((2, 3), np.int64)
     problem = mismatch(TWO, arrays)
-    assert problem.format_message() == "the weights do not match the model: 1 missing, 1 unexpected, 2 not fitting"
+    assert problem.format_message() == "the weights do not match the model: 1 missing, 1 unexpected, 2 mismatched"
     assert problem.format_notes() == (
         "missing from the weights: `a.weight`",
         "unexpected in the weights: `a.wieght`",
-        "not fitting: `b.weight` holds int64, needed is float32, `b.bias` has the shape [3], needed is [2]",
+        "mismatched: `b.weight` holds int64 instead of float32, `b.bias` has the shape [3] instead of [2]",
     )
     assert problem.format_help() == ("rename `a.wieght` to `a.weight`",)
 

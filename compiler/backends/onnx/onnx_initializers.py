@@ -49,5 +49,5 @@ class Initializers:
     def _read_array(self, info: ParameterInfo) -> Array:
         array = self.arrays[info.name]
         if array.shape != info.shape:
-            raise ValueError(f"the values of `{info.name}` have the shape {list(array.shape)}, needed is {list(info.shape)}")
+            raise ValueError(f"the values of `{info.name}` have the shape {list(array.shape)} instead of {list(info.shape)}")
         return array.astype(numpy_dtype(info.dtype), copy=False)
