@@ -215,6 +215,16 @@ def test_weights_that_are_not_finite(tmp_path: Path, method: str, number: float)
     assert not list(tmp_path.iterdir())
 
 
+def test_tied_weights_are_stored_once_each(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """ONNX Runtime says nothing about a weight that no node uses, because there is none."""
+    tied = "x = input 64\nh = x -> dense 64 bias=false as a\nh -> dense 64 bias=false tie=a"
+    for calibration in (None, {"x": samples()}):
+        netc.compile(tied).save(str(tmp_path / "o.onnx"), seed=0, quantize="int8", calibration=calibration)
+        graph = onnx.load(tmp_path / "o.onnx").graph
+        assert {tensor.name for tensor in graph.initializer} <= {name for node in graph.node for name in node.input}
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("method", ["int8", "int4"])
 def test_an_infinite_bias_is_no_mistake(tmp_path: Path, method: str) -> None:
     """It excludes a class. The bias is no factor, and stays a float."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
+from csv import field_size_limit
 from pathlib import Path
 from typing import Any
 
@@ -370,3 +371,12 @@ def test_texts_of_all_columns_are_read_in_one_go(tmp_path: Path, monkeypatch: py
     found = arrays(spec_text, path=tmp_path / "a.net")
     assert len(opened_files) == 2
     np.testing.assert_array_equal(found["x"], [[sorted({r[j] for r in rows}).index(row[j]) for j in range(7)] for row in rows])
+
+
+def test_a_cell_may_be_a_document(tmp_path: Path) -> None:
+    """Python's own limit of 131,072 characters stays for other readers."""
+    limit = field_size_limit()
+    document = "word " * 100_000
+    source = open_csv(csv(tmp_path, f"text,x\n{document},1\nshort,2\n"))
+    assert source.read(("text", "x"), np.array([1, 0]))["text"].tolist() == ["short", document]
+    assert field_size_limit() == limit

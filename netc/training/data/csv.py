@@ -43,6 +43,8 @@ _SEPARATORS = (",", ";", "\t", "|")
 """The usual characters between the cells of a table."""
 _MIXED = "numbers and booleans"
 _ZERO_OR_SIGN = tuple("0+- \t")
+_LARGEST_CELL = 2**31 - 1
+"""The most characters of a cell: the largest number that a C `long` holds on each system."""
 _EXACT_DIGITS = 15
 """The number of digits up to which every integer is a float too."""
 _BOOLEANS = {"true": True, "false": False}
@@ -133,6 +135,8 @@ class CsvFile(Record):
     @contextmanager
     def open_rows(self) -> Iterator[Any]:
         """Open the file, and return a reader of its rows. Raises `DataError`."""
+        # Python's own limit is 131,072 characters, and a cell may be a whole document. The limit is for the process, so it is restored.
+        limit = csv.field_size_limit(_LARGEST_CELL)
         try:
             # utf-8-sig: Excel begins UTF-8 files with a byte order mark, which would become part of the first name.
             with translate_os_errors(), open(self.path, encoding="utf-8-sig", newline="") as file:
@@ -143,6 +147,8 @@ class CsvFile(Record):
             wrong = f"it is not UTF-8: the byte 0x{error.object[error.start]:02x}"
             encoding = "utf-16" if error.object.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "latin1"
             raise DataError(wrong, f"save it as UTF-8, or convert it: `iconv -f {encoding} -t utf-8`") from error
+        finally:
+            csv.field_size_limit(limit)
 
 
 def open_csv(path: str, separator: str | None = None, header: bool = True) -> CsvSource:

@@ -49,7 +49,7 @@ def _find_in_graph(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[
     expanded: set[str] = set()
     """Results of DequantizeLinear of constant integers."""
     for node in graph.node:
-        for inner in _iter_bodies(node):
+        for inner in iterate_bodies(node):
             yield from _find_in_graph(inner, constants)
         if node.op_type in (*FLOATS, *INTEGERS):
             weights = [name for name in node.input if name in constants]
@@ -67,7 +67,8 @@ def _find_in_graph(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[
             constants |= dict.fromkeys(node.output, dtype)
 
 
-def _iter_bodies(node: NodeProto) -> Iterator[GraphProto]:
+def iterate_bodies(node: NodeProto) -> Iterator[GraphProto]:
+    """Yield the graphs of a loop or a branch."""
     for attribute in node.attribute:
         if attribute.type == AttributeProto.GRAPH:
             yield attribute.g

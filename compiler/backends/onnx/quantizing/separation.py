@@ -10,9 +10,9 @@ Transpose as constant.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from onnx import NodeProto
+from onnx import GraphProto, NodeProto
 
 from netc.dsl.record import Record
 
@@ -20,10 +20,11 @@ from ....types.numpy_types import Array
 from ....weights.chunked_arrays import make_contiguous
 from ....weights.lazy_tensors import StoredTensor
 from ..onnx_model import GraphAndTensors
+from .products import iterate_bodies
 
 
 class SeparatedModel(Record):
-    """The model, and the bytes of the copies."""
+    """The model, and the number of bytes by which the copies make it larger."""
 
     graph: GraphAndTensors
     copied: int
@@ -45,7 +46,21 @@ def separate_weights(graph: GraphAndTensors) -> SeparatedModel:
             del node.attribute[:]
             node.attribute.extend(kept)
     _drop_unused_transposes(proto.graph.node, {output.name for output in proto.graph.output}, set(transposes))
-    return SeparatedModel(GraphAndTensors(proto, tensors), sum(tensors[name].nbytes for name in tensors.keys() - graph.tensors.keys()))
+    # ONNX Runtime prints a warning for a weight of which all uses have copies
+    used = {output.name for output in proto.graph.output} | set(_iterate_used_names(proto.graph))
+    tensors = {name: stored for name, stored in tensors.items() if name in used}
+    copied = sum(tensors[name].nbytes for name in tensors.keys() - graph.tensors.keys())
+    replaced = sum(graph.tensors[name].nbytes for name in graph.tensors.keys() - tensors.keys())
+    return SeparatedModel(GraphAndTensors(proto, tensors), copied - replaced)
+
+
+def _iterate_used_names(graph: GraphProto) -> Iterator[str]:
+    """Yield the inputs of all nodes, also in loops and branches."""
+    for node in graph.node:
+        yield from node.input
+        for body in iterate_bodies(node):
+            yield from _iterate_used_names(body)
+            yield from (output.name for output in body.output)
 
 
 def _is_transposed_weight(node: NodeProto, tensors: Mapping[str, StoredTensor]) -> bool:
