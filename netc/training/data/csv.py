@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from math import isinf
 from typing import Any
 
 import numpy as np
@@ -258,7 +259,9 @@ def _loses_digits(cell: str) -> bool:
     digits = cell.strip().lstrip("+-")
     if not digits.isdigit():
         return False
-    return (digits[0] == "0" and len(digits) > 1) or (int(digits) >= 1 << 63 and int(float(digits)) != int(digits))
+    # an infinite number may have more digits than Python converts to an integer
+    inexact = isinf(float(digits)) or (int(digits) >= 1 << 63 and int(float(digits)) != int(digits))
+    return inexact or (digits[0] == "0" and len(digits) > 1)
 
 
 def _shorten_cell(cell: str) -> str:
