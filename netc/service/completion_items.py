@@ -223,7 +223,9 @@ def resolve_operator(scope: NameScope, name: str) -> type[Operator] | None:
 def _suggest_arguments(checked: CheckedText, context: Context, scope: NameScope, stage: StageContext) -> Iterator[Suggestion]:
     """Suggest words after the name of a stage: words of the next argument, names of the others, activations, values."""
     start, definition, operator = context.start, resolve_stage(scope, stage.name.text), resolve_operator(scope, stage.name.text)
-    if operator is not None:
+    # `dense max(2, ` calls the function of numbers, whose arguments have no names, and `-> max ` is the operator.
+    is_function = stage.called and definition is None and stage.name.text in BUILTINS
+    if operator is not None and not is_function:
         if stage.values < len(operator.slots):
             yield from _suggest_words(operator.slots[stage.values].kind.words, start)
         yield from _suggest_operator_arguments(operator, stage, start)

@@ -55,6 +55,14 @@ def test_completion_begins_with(marked: str, first: list[str]) -> None:
     assert completions(marked)[: len(first)] == first
 
 
+@pytest.mark.parametrize("call", ["max(2, ", "round(1.5, ", "min(n, n + 1, "])
+def test_arguments_of_functions_have_no_names(call: str) -> None:
+    """`max` and `round` are operators too."""
+    found = completions(f"let n = 2\nx = input 3\nx -> dense {call}|")
+    assert "n" in found
+    assert not [label for label in found if label.endswith("=")]
+
+
 def test_all_operators_are_stages_and_nothing_else_is_lost() -> None:
     found = completions("block mine { relu }\nx = input 3\nx -> |")
     assert found[0] == "mine"
