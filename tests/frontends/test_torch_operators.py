@@ -61,6 +61,12 @@ VECTORS = {
     ),
     "masked_fill": lambda x: x.masked_fill(x > 2, float("-inf")),
     "cumulative": lambda x: (x.cumsum(1), x.sigmoid().cumprod(1)),
+    "products": lambda x: (x.prod(1), x.prod(-1, keepdim=True), x.prod()),
+    "rounded": lambda x: x.round(),
+    "scattered": lambda x: (x.scatter(1, (x > 2).long(), x * 2), x.scatter(1, (x > 2).long(), 0.5)),
+    "vectors": lambda x: (x @ x[0], torch.outer(x[0], x[0, :4]), torch.cosine_similarity(x, x + 1), torch.cdist(x, x * 2, p=1.0)),
+    "grids": lambda x: (*torch.meshgrid(x[0], x[0, :4], indexing="ij"), *torch.meshgrid(x[0], x[0, :4], indexing="xy")),
+    "diagonals of sizes": lambda x: (torch.eye(x.shape[0], 3), torch.eye(x.shape[0])),
     "largest": lambda x: (*x.max(1), x.amax(1, keepdim=True), *x.min(1, keepdim=True), x.argmax(1)),
     "largest without positions": lambda x: (x.max(1).values, x.min(1, keepdim=True)[0], x.max(-1).indices, x.min(0).values),
     "spread": lambda x: (x.var(1), x.std(1, unbiased=False), *torch.var_mean(x, 1, correction=0)),
@@ -177,6 +183,9 @@ IMAGES = {
     "resized": nn.Sequential(nn.Upsample(scale_factor=2), nn.Upsample((5, 7), mode="bilinear"), nn.UpsamplingBilinear2d(scale_factor=2)),
     "dropout of channels": nn.Sequential(nn.Dropout2d(0.1), nn.Dropout(0.2), nn.Dropout(0.0)),
     "columns": nn.Unfold(3, padding=1),
+    "columns and back": nn.Sequential(nn.Unfold(3, padding=1), nn.Fold(6, 3, padding=1)),
+    "random slopes": nn.RReLU(),
+    "sampled": Function(lambda x: F.grid_sample(x, x[:, :2].permute(0, 2, 3, 1).tanh(), padding_mode="border", align_corners=False)),
 }
 
 
