@@ -91,9 +91,9 @@ def _draw_panel(name: str, curves: list[Curve], top: int) -> list[str]:
     if not values:
         return []
     logarithmic = min(values) > 0 and max(values) > LOGARITHMIC * min(values)
-    ticks = _find_log_ticks(min(values), max(values)) if logarithmic else _find_ticks(min(values), max(values), 5)
+    ticks = find_log_ticks(min(values), max(values)) if logarithmic else find_ticks(min(values), max(values), 5)
     low, high = min(*values, *ticks), max(*values, *ticks)
-    step_ticks = _find_ticks(0, max(steps), 6)
+    step_ticks = find_ticks(0, max(steps), 6)
     right = max(*steps, 1.0)
 
     def x(step: float) -> float:
@@ -162,10 +162,10 @@ def _draw_legend(runs: list[str]) -> list[list[str]]:
     return lines
 
 
-def _find_ticks(low: float, high: float, count: int) -> list[float]:
+def find_ticks(low: float, high: float, count: int) -> list[float]:
     """Find about `count` round numbers that cover a range.
 
-    >>> _find_ticks(0.0, 10.0, 5)
+    >>> find_ticks(0.0, 10.0, 5)
     [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
     """
     if high <= low:
@@ -178,5 +178,6 @@ def _find_ticks(low: float, high: float, count: int) -> list[float]:
     return [i * step for i in range(first, math.ceil(high / step) + 1)]
 
 
-def _find_log_ticks(low: float, high: float) -> list[float]:
+def find_log_ticks(low: float, high: float) -> list[float]:
+    """Find the powers of ten that cover a range."""
     return [10.0**p for p in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]

@@ -119,6 +119,28 @@ def test_colors_change_nothing_but_colors() -> None:
     assert re.sub("\x1b\\[[0-9;]*m", "", colored) == render_text([WHOLE])
 
 
+def test_a_label_has_the_color_of_its_mark() -> None:
+    """Primary marks and labels are red, the others blue, also where labels hang on a rope."""
+    import re
+
+    line = "x = first + second + third + fourth"
+    file = SourceFile("a.net", line)
+    marks = (Mark(at(file, "first"), "one"), Mark(at(file, "third"), "three"), Mark(at(file, "fourth"), "four"))
+    for diagnostic in (
+        Diagnostic("error", "c", "m", at(file, "second"), "two", marks),
+        Diagnostic("error", "c", "m", at(file, "fourth"), "four", (Mark(at(file, "first"), "one"), Mark(at(file, "second"), "two"))),
+    ):
+        colored = re.findall("\x1b\\[([0-9;]*)m([^\x1b]*)\x1b\\[0m", render_text([diagnostic], color=True))
+        colors = {text.strip(): color for color, text in colored}
+        (underline, *_) = [style for style, text in colored if set(text) == {"^"}]
+        (dashes, *_) = [style for style, text in colored if set(text) == {"-"}]
+        assert underline != dashes
+        for text in ("one", "two", "three", "four"):
+            if text in colors:
+                assert colors[text] == (underline if text == diagnostic.label else dashes), text
+        assert diagnostic.label in " ".join(text for color, text in colored if color == underline)
+
+
 def test_short_json_summary() -> None:
     warning = Diagnostic("warning", "w", "odd", at(A, "out z"))
     assert render_short([WHOLE, warning]) == (

@@ -190,3 +190,21 @@ def test_integers_that_are_dequantized_at_run_time(per_axis: bool) -> None:
         [node("DequantizeLinear", ["x", "s", "z"], ["y"], axis=1)], {"x": ["N", 3, 4]}, ["y"], numbers, types={"x": TensorProto.UINT8}
     )
     same(given, limits={"x": 256}, dequantize=True)
+
+
+@pytest.mark.parametrize("op", ["ReduceL1", "ReduceL2"])
+@pytest.mark.parametrize("kind", [TensorProto.INT32, TensorProto.INT64, TensorProto.FLOAT, TensorProto.DOUBLE], ids=str)
+@pytest.mark.parametrize("axes", [[1], [-1, 1], None])
+def test_norms(op: str, kind: int, axes: list[int] | None) -> None:
+    """The norm of integers is an integer."""
+    given = model(
+        [node(op, ["x", *(["axes"] if axes else [])], ["y"])], {"x": ["N", 3, 4]}, ["y"], {"axes": axes} if axes else {}, 18, {"x": kind}
+    )
+    given.graph.output[0].type.tensor_type.elem_type = kind
+    same(given, limits={"x": 9})
+
+
+@pytest.mark.parametrize("op", ["ReduceL1", "ReduceL2"])
+def test_norms_of_no_axes(op: str) -> None:
+    same(model([node(op, ["x"], ["y"], noop_with_empty_axes=1)], {"x": ["N", 3, 4]}, ["y"], opset=18))
+    same(model([node("ReduceSum", ["x"], ["s"], keepdims=0), node(op, ["s"], ["y"])], {"x": ["N", 3, 4]}, ["y"], opset=18))

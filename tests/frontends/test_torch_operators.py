@@ -65,6 +65,12 @@ VECTORS = {
     "rounded": lambda x: x.round(),
     "scattered": lambda x: (x.scatter(1, (x > 2).long(), x * 2), x.scatter(1, (x > 2).long(), 0.5)),
     "vectors": lambda x: (x @ x[0], torch.outer(x[0], x[0, :4]), torch.cosine_similarity(x, x + 1), torch.cdist(x, x * 2, p=1.0)),
+    "slopes that are computed": lambda x: (
+        F.prelu(x, x[0]),
+        F.prelu(x[0], x[0, :1]),
+        F.prelu(x[:, :, None] - 1, x[0]),
+        F.prelu(x, x[0, :1]),
+    ),
     "grids": lambda x: (*torch.meshgrid(x[0], x[0, :4], indexing="ij"), *torch.meshgrid(x[0], x[0, :4], indexing="xy")),
     "diagonals of sizes": lambda x: (torch.eye(x.shape[0], 3), torch.eye(x.shape[0])),
     "largest": lambda x: (*x.max(1), x.amax(1, keepdim=True), *x.min(1, keepdim=True), x.argmax(1)),

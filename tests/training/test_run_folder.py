@@ -21,7 +21,7 @@ from netc.compiler.errors.run_errors import FolderNotEmpty, RunDiffers, RunError
 from netc.compiler.errors.weight_errors import WeightsError
 from netc.drawing.metrics import measure_width
 from netc.training.checkpoints import write_state
-from netc.training.curves import draw_curves
+from netc.training.curves import draw_curves, find_log_ticks, find_ticks
 from netc.training.run_files import LAST, read_metrics
 from netc.training.run_folder import RunFolder
 from netc.training.run_training import Result
@@ -66,6 +66,23 @@ def test_a_configuration_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         RunFolder(tmp_path).read_config("predict")
     assert caught.value.problem.format_message().endswith(os.strerror(errno.EISDIR).lower())
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, 700.0), (1e-9, 1e-3), (3.0, 3.1), (1.0, 1000.0), (2e-5, 4e7)])
+def test_ticks_cover_the_values(low: float, high: float) -> None:
+    """Powers of ten, and about five multiples of a round number."""
+    powers = find_log_ticks(low, high)
+    assert powers[0] <= low * (1 + 1e-9)
+    assert powers[-1] >= high * (1 - 1e-9)
+    assert powers[0] > low / 10 * (1 - 1e-9)
+    assert powers[-1] < high * 10
+    np.testing.assert_allclose(np.diff(np.log10(powers)), 1)
+    ticks = find_ticks(low, high, 5)
+    step = ticks[1] - ticks[0]
+    assert ticks[0] <= low < ticks[0] + step
+    assert ticks[-1] - step < high <= ticks[-1] * (1 + 1e-9)
+    assert (high - low) / 5 * (1 - 1e-6) <= step <= (high - low) / 2 * (1 + 1e-6)
+    np.testing.assert_allclose(np.diff(ticks), step)
 
 
 def test_what_is_not_finite_is_a_gap(tmp_path: Path) -> None:

@@ -129,6 +129,10 @@ def test_pairs_need_all_that_is_between_them_in_parts() -> None:
     assert "`glu` takes all of what it computes" in said("y = x -> dense 8 as a -> glu axis=-1 -> dense 4 as b")
     assert "`add` joins it with what is whole" in said("y = (x -> layer_norm) + (x -> dense 8 as a) -> dense 4 as b")
     assert "its parameters are used twice" in said("shared m = dense 8\ny = x -> m -> m")
+    # What is before and after a `scan` is not in it.
+    scan = "scan axis=1 { in -> relu }"
+    around = ways(f"y = x -> dense 8 as a -> dense 8 as b -> {scan} -> {scan} -> dense 8 as c -> dense 2 as d")
+    assert around == {"a": COLUMNS, "b": ROWS, "c": COLUMNS, "d": ROWS}
     assert "it is in a `scan`" in said("y = x -> scan axis=1 { in -> dense 8 relu as a -> dense 8 as b }")
 
 

@@ -71,3 +71,22 @@ def test_wrong_number_of_arguments_in_a_formula(name: str) -> None:
 def test_arguments_of_the_wrong_kind(name: str) -> None:
     for arguments in WRONG_VALUES[name]:
         assert _list_codes(f"input [T, 4] -> dense 3 bias={name}({arguments})") == ["wrong-value"], arguments
+
+
+@pytest.mark.parametrize(
+    ("call", "suggested"),
+    [
+        ("np.sqrt(4)", "sqrt"),
+        ("math.floor(4)", "floor"),
+        ("nn.zeros(4)", "zeros"),
+        ("np.nothing_like_it(4)", ""),
+        ("nothing_like_it(4)", ""),
+        ("sqrtt(4)", "sqrt"),
+    ],
+)
+def test_the_last_part_of_a_name_is_suggested_if_it_is_a_function(call: str, suggested: str) -> None:
+    with pytest.raises(netc.CompileError) as caught:
+        netc.compile(f"let n = {call}\ninput 4 -> dense n")
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.code == "unknown-name"
+    assert [part for part in diagnostic.help if part.startswith("did you mean")] == [f"did you mean `{suggested}`?"] * bool(suggested)

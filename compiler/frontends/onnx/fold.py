@@ -117,10 +117,10 @@ def _dequantize_array(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     shape = [1] * x.ndim
     if scale.size > 1:
         shape[axis] = scale.size
-    zero = arrays[2].reshape(shape if scale.size > 1 else ()) if len(arrays) > 2 else np.zeros((), x.dtype)
+    zero = arrays[2].reshape(shape) if len(arrays) > 2 else np.zeros((), x.dtype)
     # The difference of two 8-bit integers does not fit into 8 bits.
     apart = x.astype(np.int64) - zero.astype(np.int64)
-    result: Array = apart.astype(scale.dtype) * (scale.reshape(shape) if scale.size > 1 else scale.reshape(()))
+    result: Array = apart.astype(scale.dtype) * scale.reshape(shape)
     return result
 
 
