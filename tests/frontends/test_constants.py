@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from netc.compiler.frontends.constants import make_formula_table
+from netc.compiler.frontends.constants.search import Search, has_values
 from netc.compiler.frontends.graph_builder import ImportRefused
 from netc.compiler.ops.formula import Const, iterate_parts
+from netc.compiler.ops.formula_values import evaluate_formula
 
 REGIONS = np.add.outer(3 * np.repeat([0, 1, 2], [8, 3, 3]), np.repeat([0, 1, 2], [8, 3, 3]))
 FOUND = {
@@ -74,3 +76,24 @@ def test_angles_of_rounded_frequencies_are_products_with_a_list() -> None:
     np.testing.assert_allclose(table.compute_values(), angles, rtol=1e-6, atol=1e-6)
     numbers = [part for part in iterate_parts(table.formula) if isinstance(part, Const)]
     assert len(numbers) < 3 * len(periods)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("size", [1e-30, 1e-9, 1.0, 1e9])
+def test_rounding_is_relative_to_the_numbers(dtype: str, size: float) -> None:
+    """A formula of other tiny numbers, or of 0, is another table. NaN is equal to itself."""
+    array = np.array([size] * 3, dtype)
+    if not np.isfinite(array).all() or not array.all():
+        pytest.skip("the type has no such number")
+    value, eps = float(array[0]), float(np.finfo(dtype).eps)
+    for factor, same in ((1.0, True), (1 + 4 * eps, True), (1 + 100 * eps, False), (0.0, False), (-1.0, False)):
+        assert has_values(Const(value * factor), array, tolerance=8) == same, factor
+    assert not has_values(Const(value), np.array([value, np.nan, value], dtype), tolerance=8)
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e-12, 1e-30])
+def test_tables_of_tiny_numbers_are_no_zeros(size: float) -> None:
+    array = (np.arange(10) * size).astype("float32")
+    formula = Search(array, lists=True, close=True).search_array()
+    assert formula is not None
+    np.testing.assert_allclose(evaluate_formula(formula, (10,)), array, rtol=1e-6, atol=0)

@@ -1,5 +1,6 @@
 """Parts of tensors: results and refusals equal PyTorch's, over grids of arguments. In addition, empty results are refused."""
 
+import re
 from collections.abc import Callable
 from itertools import product
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+import netc
 from netc.compiler.dims import Dim, Facts, make_symbol
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.slicing import Flip, Pad, Roll, Select, Slice, Tile
@@ -80,3 +82,17 @@ def test_what_is_known_of_a_size_is_used() -> None:
     assert inferred(Select(axis=1, index=4), N, make_symbol("T", lower=5)) == (N,)
     assert inferred(Slice(axis=1, stop=4), N, make_symbol("T", lower=5)) == (N, 4)
     assert inferred(Pad(padding=(4, 0), mode="reflect"), N, 1, make_symbol("T", lower=5)) == (N, 1, make_symbol("T", lower=5) + 4)
+
+
+@pytest.mark.parametrize(
+    ("stage", "needed"),
+    [
+        ("roll [1, 2]", "must be one number without `axis`"),
+        ("roll 1 axis=[1, 2]", "must have one entry for each of the 2 axes"),
+        ("roll [1, 2, 3] axis=[1, 2]", "must have one entry for each of the 2 axes"),
+        ("roll [1, 2] axis=1", "must have one entry for each of the 1 axes"),
+    ],
+)
+def test_shifts_fit_the_axes(stage: str, needed: str) -> None:
+    with pytest.raises(netc.CompileError, match=re.escape(needed)):
+        netc.compile(f"input 4x5 -> {stage}")
