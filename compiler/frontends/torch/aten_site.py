@@ -50,6 +50,10 @@ class AtenSite:
     def has_argument(self, name: str) -> bool:
         return self.args.get(name) is not None
 
+    def leave_to_result(self, *names: str) -> None:
+        """Use no value of these arguments, since the shapes of the results show them: `split_size`."""
+        self.args.used.update(names)
+
     def is_tensor(self, name: str) -> bool:
         return isinstance(self.args.get(name), Node) and _is_tensor(self.args[name])
 

@@ -30,6 +30,7 @@ def read_hstack(site: AtenSite) -> Value:
 
 @reads("split", "split_with_sizes")
 def read_split(site: AtenSite) -> tuple[Value | None, ...]:
+    site.leave_to_result("split_size")
     pieces = tuple(fake.shape[site.integer("dim")] for fake in site.result)
     sizes = [site.scope.model.sizes.to_dim(piece) for piece in pieces]
     # A spec has no tensors without elements, so empty pieces are None, and a single piece needs no split.
