@@ -54,6 +54,7 @@ VECTORS = {
     "where with numbers": lambda x: (torch.where(x > 0, 1.0, -1.0), torch.where(x > 0, x, 0), torch.where(x > 0, 0.5, x)),
     "powers of integers": lambda x: (x.long() ** 2.0, x.long() ** 2, (x.long() + 9) ** -1.0, x.int() ** 0.5 > 1),
     "random slopes": F.rrelu,
+    "pieces and no padding": lambda x: (*x.split(4, 1), *x.split(6, 1), F.pad(x, (0, 0), value=2.0) + 1, *x[:1].split(1)),
     "sums at positions, scaled": lambda x: x.index_add(1, torch.tensor([0, 0, 2, 5, 5, 1]), x, alpha=-0.5),
     "reduced at positions": lambda x: (
         x.scatter(1, x.argsort(1)[:, :4] // 2, x, reduce="multiply"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from pathlib import Path
 
 import pytest
 import torch
@@ -204,3 +205,36 @@ class OfConstants(nn.Module):
 
 def test_what_flows_is_not_optional() -> None:
     blocks(OfConstants(), torch.randn(3, 2, 8))
+
+
+class Filled(nn.Module):
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value, self.fc = value, nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.masked_fill(x > 1, self.value).amax(1, keepdim=True).clamp(-2, 2) + x)
+
+
+def test_infinite_numbers_are_no_arguments_of_blocks() -> None:
+    """`inf` is a word that operators and tables know, and no value of the language."""
+    module = nn.Sequential(*(Filled(value) for value in (float("-inf"), -1.0, float("-inf"), 0.5, float("inf"))))
+    model = netc.from_torch(module, torch.randn(2, 3, 4))
+    x = torch.randn(3, 3, 4)
+    torch.testing.assert_close(model.module()(x), module(x))
+
+
+def test_infinite_tables_of_a_round_trip(tmp_path: Path) -> None:
+    spec = """
+x = input [5, 4] batch=false
+index = input [5, 4] int64 batch=false
+zeros = table (i, j) [3, 4] = 0.0
+out (zeros, index, x) -> scatter_reduce 0 amin include_self=false, (zeros, index, x) -> scatter_reduce 0 amax include_self=false,
+    (zeros, index, x) -> scatter_reduce 0 prod include_self=false
+"""
+    model = netc.compile(spec)
+    model.save(tmp_path / "net.onnx")
+    again = netc.from_onnx(tmp_path / "net.onnx")
+    x, index = torch.randn(5, 4), torch.randint(0, 2, (5, 4))
+    for result, reduce in zip(again.module()(x, index), ("amin", "amax", "prod"), strict=True):
+        torch.testing.assert_close(result, torch.zeros(3, 4).scatter_reduce(0, index, x, reduce, include_self=False))

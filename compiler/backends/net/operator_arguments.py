@@ -19,7 +19,7 @@ from ...ops.initializers import INIT
 from ...ops.kinds import AXES, DIM, ListKind, SizesKind
 from ...ops.operand import NAMED
 from ...ops.operator import Operator, strict_key
-from .spec_tree import Activation, ListOf, Literal
+from .spec_tree import Activation, ListOf, Literal, make_literal_of
 
 Arguments = tuple[tuple[str, Any], ...]
 
@@ -47,7 +47,7 @@ def make_literal(declared: Arg[Any], name: str, value: object) -> Any:
     scalar = isinstance(declared.kind, ListKind) and declared.kind.scalar and declared.kind is not AXES  # axes are always a list
     if scalar and isinstance(value, tuple) and len(value) == 1:
         return Literal(value[0], name, default)
-    return Literal(value, name, default)
+    return make_literal_of(value, name, default)
 
 
 def is_default(literal: Literal) -> bool:

@@ -14,6 +14,7 @@ order in which a body makes them, not named. Each literal is a leaf of its own, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any, ClassVar
 
 from netc.dsl.record import Record, replace
@@ -35,6 +36,16 @@ class Literal(Tree):
     name: str = ""
     default: Any = REQUIRED
     axes: int = 1
+
+
+class FixedLiteral(Literal):
+    """An infinite number or NaN. An operator's argument or a table can be one, `masked_fill (-inf)`, but no parameter of a block."""
+
+    is_literal: ClassVar[bool] = False
+
+
+def make_literal_of(value: Any, name: str, default: Any = REQUIRED) -> Literal:
+    return (FixedLiteral if isinstance(value, float) and not isfinite(value) else Literal)(value, name, default)
 
 
 class Activation(Record):

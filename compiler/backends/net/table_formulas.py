@@ -13,14 +13,14 @@ from netc.dsl.trees import Tree
 
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, UnaryFormula
 from ...ops.formula_values import list_values
-from .spec_tree import Binary, FunctionCall, IndexName, ListItem, Literal, Prefix
+from .spec_tree import Binary, FunctionCall, IndexName, ListItem, Literal, Prefix, make_literal_of
 
 
 def formula_to_tree(formula: Formula, indices: Sequence[str]) -> Tree:
     """Convert the formula, with the names of the table's indices."""
     match formula:
         case Const(value):
-            return Literal(value, "value")
+            return make_literal_of(value, "value")
         case IndexFormula(number):
             return IndexName(indices[number])
         case UnaryFormula(op, operand):

@@ -27,10 +27,9 @@ from .node_targets import is_operator, operator_name, to_dtype
 from .sympy_sizes import SizeConverter
 
 _WITHOUT_EFFECT = frozenset(
-    {"cudnn_enable", "cudnn_enabled", "train", "use_input_stats", "momentum", "non_blocking", "pin_memory", "sparse", "end"}
+    {"cudnn_enable", "cudnn_enabled", "train", "use_input_stats", "momentum", "non_blocking", "pin_memory", "sparse", "end", "split_size"}
 )
-"""Arguments that choose a kernel or a layout of memory, or that other arguments of the operator imply: `arange` has the length of its
-result."""
+"""Arguments that choose a kernel or a layout of memory, or that show in the shape of the result, such as the end of `arange`."""
 _OF_GRADIENTS = frozenset({"scale_grad_by_freq"})
 """Arguments that change gradients only."""
 
@@ -43,8 +42,11 @@ def read_node(node: Node, scope: GraphScope) -> Result | None:
             why = f"changes a tensor of which `{model.lost_views[node]}` is another view, which is read later"
             raise ImportRefused(why, "clone the view before you change it, or change the tensor itself")
         site = AtenSite(node, scope)
+        nodes = len(scope.builder.graph.nodes)
         result = _find_reader(node)(site)
-        _refuse_unused_arguments(site)
+        # A reader that adds nothing has found that the operator has no effect, such as a padding of nothing.
+        if len(scope.builder.graph.nodes) > nodes:
+            _refuse_unused_arguments(site)
         _check_types(node, result, model.sizes, model.facts)
     except UnknownValue:
         return None
