@@ -319,3 +319,18 @@ def test_a_first_step_of_constants_in_an_onnx_file(tmp_path: Path) -> None:
     text = netc.from_onnx(path).spec()
     assert "slice 1 1 5) -> scan (" in text
     assert text.count("-> tanh") == 2
+
+
+def test_a_step_before_the_loop_that_reads_another_axis() -> None:
+    """It is no step of the loop, although the types are the same."""
+
+    def forward(m: Any, x: Tensor) -> Any:
+        h = x.mean(1)
+        h = m.cell(x[:, :, 0], h)
+        for t in range(x.shape[1]):
+            h = m.cell(x[:, t], h)
+        return h
+
+    found = text(forward, torch.randn(2, 4, 4), cell=nn.GRUCell(4, 4))
+    assert "axis=1 {\n  h = (in, h) -> cell\n}" in found
+    assert found.count("select") == 1
