@@ -4,7 +4,7 @@ module itself."""
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -222,3 +222,21 @@ def test_a_layer_on_an_axis_of_which_the_size_is_not_proved() -> None:
 
 def test_a_number_is_transposed() -> None:
     agree(Of(lambda m, x: x.sum().transpose(0, -1)), *batches(3))
+
+
+class Paired(NamedTuple):
+    first: Tensor
+    rest: list[Tensor]
+    absent: Tensor | None = None
+
+
+@pytest.mark.parametrize("dims", [None, {0: ["N", "T"]}])
+def test_a_named_tuple_as_an_input(dims: Any) -> None:
+    class Adding(nn.Module):
+        def forward(self, pair: Paired) -> Tensor:
+            return pair.first * 2 + pair.rest[0] if pair.absent is None else pair.absent
+
+    pair = Paired(torch.randn(2, 5, 4), [torch.randn(2, 5, 4)])
+    model = netc.from_torch(Adding(), (pair,), dims)
+    assert list(model.inputs) == ["pair_first", "pair_rest_0"]
+    torch.testing.assert_close(model.module()(pair.first, pair.rest[0]), pair.first * 2 + pair.rest[0])

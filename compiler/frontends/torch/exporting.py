@@ -209,7 +209,9 @@ def _make_dynamic_shapes(axes: Any, shared: dict[str, Any]) -> Any:
     if _is_axes(axes):
         return {axis: shared.setdefault(name, ExportDim(name)) for axis, name in axes.items()}
     if isinstance(axes, list | tuple):
-        return type(axes)(_make_dynamic_shapes(inner, shared) for inner in axes)
+        shapes = [_make_dynamic_shapes(inner, shared) for inner in axes]
+        # A named tuple takes its items as arguments.
+        return type(axes)(*shapes) if hasattr(axes, "_fields") else type(axes)(shapes)
     if isinstance(axes, dict):
         return {name: _make_dynamic_shapes(inner, shared) for name, inner in axes.items()}
     return None
