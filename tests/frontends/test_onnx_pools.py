@@ -14,6 +14,7 @@ from onnx import TensorProto
 
 import netc
 from netc.compiler.backends.net.spec_source import write_program
+from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_model
 
 SIZES = {"H": (8, 12), "W": (10, 14)}
@@ -89,3 +90,22 @@ def test_other_windows_are_no_adaptive_pool() -> None:
     less = next(node for node in given.graph.node if node.op_type == "Less")
     less.op_type = "LessOrEqual"
     assert "adaptive_avg_pool 3" not in write_program(from_model(given).program, ())
+
+
+@pytest.mark.parametrize("size", [5, 6, 7])
+@pytest.mark.parametrize("stride", [2, 3, 4])
+@pytest.mark.parametrize("pads", [[1, 0], [0, 1], [1, 2], [0, 2]])
+def test_a_window_that_begins_in_the_padding_is_dropped(pads: list[int], stride: int, size: int) -> None:
+    """Only if `ceil_mode` would add it."""
+    options = {"kernel_shape": [3], "strides": [stride], "pads": pads, "ceil_mode": 1}
+    # ONNX Runtime has no padding as long as the kernel.
+    dilated = {**options, "kernel_shape": [2], "dilations": [2], "pads": [min(pad, 1) for pad in pads]}
+    nodes = [node("MaxPool", ["x"], ["y"], **options), node("MaxPool", ["x"], ["z"], **dilated)]
+    same(model(nodes, {"x": ["N", 3, size]}, ["y", "z"], opset=22))
+
+
+def test_a_window_that_may_begin_in_the_padding() -> None:
+    """Whether it does depends on the size."""
+    pool = node("MaxPool", ["x"], ["y"], kernel_shape=[2], strides=[2], pads=[0, 1], ceil_mode=1)
+    with pytest.raises(ImportFailed, match="has `ceil_mode`, and padding or `dilations` that need a size which is not known"):
+        from_model(model([pool], {"x": ["N", 3, "T"]}, ["y"], opset=22))

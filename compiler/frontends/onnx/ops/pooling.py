@@ -23,14 +23,15 @@ def import_max_pool(site: OnnxSite) -> list[Item]:
     x = site.input()
     frame = WindowGeometry(site, x)
     indexed = len(site.used) > 1 and site.used[1]
-    padding = frame.before
+    padding, ceil = frame.before, bool(site.get_attr("ceil_mode", 0))
     if not _fits_padding(frame):
         if indexed:
             raise ImportRefused("gives indices, and its padding is not the same on both sides, or more than half of the kernel")
         # Padding must never be the maximum of a window.
         least = float("-inf") if x.type.dtype.is_float else int(x.type.dtype.limits[0])
-        x, padding = apply_padding(site, x, frame.get_sides(), value=least), (0,) * len(padding)
-    arguments: dict[str, Any] = {"padding": collapse_equal(padding), "ceil_mode": bool(site.get_attr("ceil_mode", 0))}
+        sides, ceil = _pad_windows(frame, ceil)
+        x, padding = apply_padding(site, x, sides, value=least), (0,) * len(padding)
+    arguments: dict[str, Any] = {"padding": collapse_equal(padding), "ceil_mode": ceil}
     results = site.emit.apply_multi_op(
         "max_pool",
         x,
@@ -130,6 +131,21 @@ def _average_dilated(site: OnnxSite, x: Value, frame: WindowGeometry, *, counted
     return site.apply_op("div", mean, _average_windows(site, apply_padding(site, ones, padding), frame))
 
 
+def _pad_windows(frame: WindowGeometry, ceil: bool) -> tuple[dict[int, tuple[Dim, Dim]], bool]:
+    """Return the padding for a pool that gets a padded tensor, and whether the pool still rounds up.
+
+    `ceil_mode` drops a window that begins in the padding after the end. A pool of the padded tensor cannot know where it begins, so windows
+    are counted here, unless the padding is too short for a window to begin there.
+    """
+    sides = frame.get_sides()
+    spans = [dilation * (kernel - 1) + 1 for dilation, kernel in zip(frame.dilation, frame.kernel, strict=True)]
+    ends = zip(sides.values(), spans, frame.stride, strict=True)
+    if not ceil or all(isinstance(after, int) and after <= span - stride for (_, after), span, stride in ends):
+        return sides, ceil
+    longer = _find_overhang(frame)
+    return {axis: (before, after + longer[axis]) for axis, (before, after) in sides.items()}, False
+
+
 def _find_overhang(frame: WindowGeometry) -> dict[int, Dim]:
     """Return how far the last window reaches beyond the end of each axis. `ceil_mode` keeps a window that begins before the end."""
     result: dict[int, Dim] = {}
@@ -137,7 +153,7 @@ def _find_overhang(frame: WindowGeometry) -> dict[int, Dim]:
         span, stride = frame.dilation[n] * (frame.kernel[n] - 1) + 1, frame.stride[n]
         padded = size + before + after
         if not isinstance(padded, int) or not isinstance(size, int) or not isinstance(before, int):
-            raise ImportRefused("has `ceil_mode` and `dilations`, and a size that is not known")
+            raise ImportRefused("has `ceil_mode`, and padding or `dilations` that need a size which is not known")
         windows = -(-(padded - span) // stride) + 1
         # A window that would begin in the padding after the end is dropped.
         if (windows - 1) * stride >= size + before:
@@ -167,7 +183,8 @@ def import_lp_pool(site: OnnxSite) -> Value:
         }
         means = _average_windows(site, apply_padding(site, powers, padding), frame)
         return site.apply_op("pow", site.apply_op("mul", means, other=prod(frame.kernel)), other=1 / p)
-    x = apply_padding(site, x, frame.get_sides())
+    sides, ceil = _pad_windows(frame, ceil)
+    x = apply_padding(site, x, sides)
     return site.apply_op(
         "lp_pool",
         site.apply_op("abs", x),
