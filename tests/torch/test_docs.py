@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
@@ -144,3 +145,11 @@ def test_a_remark_speaks_of_the_inputs_that_the_class_is_given() -> None:
 def test_long_remarks_are_wrapped() -> None:
     text = f"let k = 1\n# {'some words ' * 30}\nblock b {{ dense 3 -> relu -> dense 3 }}\ninput 3 -> b -> relu"
     assert max(map(len, netc.compile(text).source().splitlines())) <= 119
+
+
+def test_a_result_has_the_size_of_an_argument() -> None:
+    """The first stage makes 12 channels of 8, and the second one 12 of 12: the result has `width` channels."""
+    text = (Path(__file__).parents[2] / "specs/generative/ddpm.net").read_text(encoding="utf-8").partition("model ddpm_cifar10")[0]
+    source = netc.compile(f"{text}\nmodel small = network [8, 12, 12, 12] [1] groups=4", model="small").source()
+    stages = [line.strip() for line in source.splitlines() if "in_channels, H, W], skips" in line]
+    assert stages == ['"""x: [N, in_channels, H, W], skips: tuple, time: [N, 32] -> [N, width, H/2, W/2], tuple."""']
