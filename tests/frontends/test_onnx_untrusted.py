@@ -302,3 +302,18 @@ def test_names_of_other_scripts_are_labels(tmp_path: Path, names: tuple[str, str
     path = tmp_path / "model.onnx"
     path.write_bytes(model(nodes, {"x": ["N", 4]}, ["y"], {"v": weight, "w": weight.T.copy()}).SerializeToString())
     assert set(netc.from_onnx(path).parameters) == keys
+
+
+@pytest.mark.parametrize("size", [3, 15, 17])
+def test_a_tensor_that_ends_within_a_number(size: int) -> None:
+    given = model([node("Mul", ["x", "w"], ["y"])], {"x": ["N", 4]}, ["y"], {"w": np.ones(4, np.float32)})
+    given.graph.initializer[0].raw_data = b"\0" * size
+    assert "has a tensor `w` whose last number is cut off" in refused(given)
+
+
+@pytest.mark.parametrize(("size", "parts"), [(4, 3), (5, 4), (2, 4)])
+def test_a_part_of_a_split_that_is_empty(size: int, parts: int) -> None:
+    names = [f"y{part}" for part in range(parts)]
+    text = refused(model([node("Split", ["x"], names, axis=1, num_outputs=parts)], {"x": ["N", size]}, names))
+    assert "axis 1 would be empty" in text
+    assert "made nowhere" not in text

@@ -141,6 +141,8 @@ def read_tensor(tensor: TensorProto, folder: Path | None) -> Array:
         return _read_external(tensor, shape, count, folder)
     # Checked before NumPy allocates: the dimensions of a damaged file may promise terabytes.
     stored = _count_stored(tensor, code)
+    if stored is not None and stored < 0:
+        raise Unreadable(f"has a tensor `{tensor.name}` whose last number is cut off")
     if stored is not None and stored != count:
         raise Unreadable(f"has a tensor `{tensor.name}` of {count} elements with {stored} numbers")
     try:

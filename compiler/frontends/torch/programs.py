@@ -35,6 +35,7 @@ from ..tidying.dead_code import count_operators, remove_dead_code
 from . import aten as _aten  # noqa: F401  # registers the readers
 from .buffer_changes import describe_changes, describe_detached_tensors, find_frozen_statistics, find_step_counters, find_unheld_changes
 from .call_scope import ModelContext, UnknownValue
+from .capture_output import silence_output
 from .constant_folding import ConstantFolder
 from .decompositions import decompose_operators
 from .filled_memory import is_filled
@@ -173,8 +174,10 @@ class _ProgramReader(Record):
 def _prepare_nodes(program: ExportedProgram) -> tuple[list[Node], dict[Node, str]]:
     """Inline regions, decompose operators and rewrite in-place changes. Returns the nodes, and the changes that cannot be rewritten."""
     flatten_regions(program.graph_module)
-    decompose_operators(program.graph_module)
-    lost_views = rewrite_view_changes(program.graph_module)
+    # PyTorch logs a traceback of an operator that it cannot trace, which the import then reports in a sentence.
+    with silence_output():
+        decompose_operators(program.graph_module)
+        lost_views = rewrite_view_changes(program.graph_module)
     return list(program.graph_module.graph.nodes), lost_views
 
 

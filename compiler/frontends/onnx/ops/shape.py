@@ -176,7 +176,9 @@ def import_split(site: OnnxSite) -> list[Item]:
     if count == 1:
         return [x]
     if sizes is None or (len({str(s) for s in sizes}) == 1 and site.facts.are_equal(sizes[0] * count, size) is True):
-        return list(site.emit.apply_multi_op("chunk", x, n=count, axis=axis))
+        chunks = list(site.emit.apply_multi_op("chunk", x, n=count, axis=axis))
+        # An axis of 4 in three parts is 2, 2 and nothing.
+        return [*chunks, *(_make_empty(x, axis) for _ in range(count - len(chunks)))]
     kept = tuple(s for s in sizes if s != 0)
     pieces = iter(
         [x]
