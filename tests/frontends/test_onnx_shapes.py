@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import torch
 
 import netc
 from netc.compiler.frontends.onnx import from_model
@@ -92,3 +93,26 @@ def test_squeeze_without_axes(tmp_path: Path, shape: list[int | str], where: str
     result = spec.session()(x)
     assert isinstance(result, np.ndarray)
     assert result.shape == x.squeeze().shape
+
+
+@pytest.mark.parametrize("divisor", [2, 3])
+def test_a_negative_size_that_is_divided(tmp_path: Path, divisor: int) -> None:
+    """ONNX rounds it towards 0, and `//` down."""
+    nodes = [
+        node("Shape", ["x"], ["size"], start=1, end=2),
+        node("Neg", ["size"], ["negative"]),
+        node("Div", ["negative", "by"], ["quotient"]),
+        node("Sub", ["quotient", "one"], ["start"]),
+        node("Slice", ["x", "start", "end", "one"], ["y"]),
+    ]
+    constants = {"by": np.array([divisor]), "one": np.array([1]), "end": np.array([2**31])}
+    made = imported(tmp_path, model(nodes, {"x": ["N", "T"]}, ["y"], constants)).module()
+    for length in range(1, 12):
+        x = np.arange(2 * length, dtype=np.float32).reshape(2, length)
+        np.testing.assert_array_equal(made(torch.from_numpy(x)).numpy(), x[:, -(length // divisor) - 1 :])
+
+
+def test_an_exact_quotient_of_a_negative_size_comes_back(tmp_path: Path) -> None:
+    text = "x = input [T, 4] where T % 2 == 0\nx -> slice 1 (-T / 2 - 1)\n"
+    netc.compile(text).save(tmp_path / "m.onnx")
+    assert netc.from_onnx(tmp_path / "m.onnx").spec().endswith(text)

@@ -91,12 +91,16 @@ def _divide_ratios(a: SizeRatio, b: SizeRatio) -> SizeRatio | None:
 
 
 def _divide_toward_zero(a: Any, b: Any) -> Any:
-    """Divide as ONNX does, towards 0. For symbolic sizes, which are not negative, this is `//`."""
+    """Divide as ONNX does, towards 0. For symbolic sizes, which are not negative, and for exact quotients, this is `//`."""
     if isinstance(a, int) and isinstance(b, int):
         if b == 0:
             return None
         return abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
-    return None if (isinstance(b, int) and b <= 0) or _may_be_negative(a) or _may_be_negative(b) else a // b
+    if (isinstance(b, int) and b <= 0) or _may_be_negative(b):
+        return None
+    if not _may_be_negative(a) or a % b == 0:
+        return a // b
+    return None if _may_be_negative(-a) else -(-a // b)
 
 
 def _may_be_negative(d: Any) -> bool:
