@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-
 from netc.compiler.errors.optional_packages import format_install_command
 from netc.compiler.types.tensor_types import TensorType
 
+from .arrow_chunks import Chunks, Ragged, make_chunks
+from .arrow_types import find_element_dtype, find_parquet_type, has_cells, is_picture
 from .data_paths import check_folder, check_memory, check_regular_file, list_files, translate_os_errors
 from .data_source import Array, DataError, Indices, TableColumn
 from .label_features import read_label_names
@@ -24,24 +24,6 @@ from .pictures import ImageDecoder, decode_images
 
 SPLITS = "dataset_dict.json"
 """The file that lists the splits of a folder saved by `datasets`."""
-
-
-class Chunks:
-    """One column in pieces, each an array `[rows, ...]`. `starts` holds the number of the first row of each piece."""
-
-    def __init__(self, pieces: list[Array], starts: Array) -> None:
-        self.pieces, self.starts = pieces, starts
-
-    def __getitem__(self, indices: Indices) -> Array:
-        if len(self.pieces) == 1:
-            return self.pieces[0][indices]
-        # One fancy index for each piece that the batch touches; joining the pieces first would copy the whole column into memory.
-        result = np.empty((len(indices), *self.pieces[0].shape[1:]), self.pieces[0].dtype)
-        owners = np.searchsorted(self.starts, indices, side="right") - 1
-        for owner in np.unique(owners):
-            is_here = owners == owner
-            result[is_here] = self.pieces[owner][indices[is_here] - self.starts[owner]]
-        return result
 
 
 class LazyColumns(Mapping[str, TableColumn]):
@@ -82,14 +64,14 @@ class TableSource:
         self._images: dict[str, tuple[ImageDecoder, Any]] = {}
         self._cells: dict[str, Any] = {}
         self.columns = LazyColumns(list(self._types), self._describe_column)
-        self.decodes = any(_is_picture(type_) for name, type_ in self._types.items() if name in wanted)
+        self.decodes = any(is_picture(type_) for name, type_ in self._types.items() if name in wanted)
 
     def __len__(self) -> int:
         return self._count
 
     def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
         return {
-            name: self._decode_images(name, indices) if _is_picture(self._types[name]) else self._load_chunks(name)[indices]
+            name: self._decode_images(name, indices) if is_picture(self._types[name]) else self._load_chunks(name)[indices]
             for name in names
         }
 
@@ -115,7 +97,7 @@ class TableSource:
             return pa.array([None if cell is None else str(cell) for cell in self.list_cells(name, start, stop)], pa.string())
         with _translate_arrow_errors():
             cells = self._load_cells(name).slice(start, stop - start)
-            return cells.cast(_find_parquet_type(cells.type))
+            return cells.cast(find_parquet_type(cells.type))
 
     def _load_cells(self, name: str) -> Any:
         if name not in self._cells:
@@ -124,14 +106,14 @@ class TableSource:
 
     def _describe_column(self, name: str) -> TableColumn:
         type_ = self._types[name]
-        if _is_picture(type_) and name in self._wanted:
+        if is_picture(type_) and name in self._wanted:
             picture, column = self._load_images(name)
             return picture.describe_column(name, "sample 0", column[0]["bytes"].as_py())
-        if _has_cells(type_):
+        if has_cells(type_):
             return TableColumn(name, (), None, str(type_), has_cells=True)
-        element = _find_element_dtype(type_)
+        element = find_element_dtype(type_)
         if element is None:
-            return TableColumn(name, (), None, "images" if _is_picture(type_) else str(type_))
+            return TableColumn(name, (), None, "images" if is_picture(type_) else str(type_))
         try:
             piece = self._load_chunks(name).pieces[0]
         except Ragged:
@@ -144,7 +126,7 @@ class TableSource:
         if name not in self._chunks:
             column = self._load_column(name)
             with _translate_arrow_errors():
-                self._chunks[name] = _make_chunks(name, column)
+                self._chunks[name] = make_chunks(name, column)
         return self._chunks[name]
 
     def _load_images(self, name: str) -> tuple[ImageDecoder, Any]:
@@ -165,135 +147,6 @@ class TableSource:
     def _decode_images(self, name: str, indices: Indices) -> Array:
         picture, column = self._load_images(name)
         return decode_images(picture, [(f"sample {i}", column[int(i)]["bytes"].as_py()) for i in indices])
-
-
-class Ragged(Exception):
-    """The lists of a column differ in length."""
-
-
-def _find_element_dtype(type_: Any) -> np.dtype[Any] | None:
-    """Return the NumPy type of the numbers in lists of any depth, or None if the elements are not numbers."""
-    import pyarrow as pa
-
-    type_ = _find_storage_type(type_)
-    if _is_list(type_):
-        return _find_element_dtype(type_.value_type)
-    if pa.types.is_boolean(type_):
-        return np.dtype(bool)
-    if pa.types.is_decimal(type_) or pa.types.is_null(type_):
-        return np.dtype(np.float64)
-    if pa.types.is_integer(type_) or pa.types.is_floating(type_):
-        # Not `to_pandas_dtype()`, which needs pandas in older versions of pyarrow.
-        dtype: np.dtype[Any] = pa.array([], type_).to_numpy(zero_copy_only=False).dtype
-        return dtype
-    return None
-
-
-def _find_storage_type(type_: Any) -> Any:
-    """Return the type of the elements as they are, without extensions and dictionaries."""
-    import pyarrow as pa
-
-    while isinstance(type_, pa.BaseExtensionType) or pa.types.is_dictionary(type_):
-        type_ = type_.value_type if pa.types.is_dictionary(type_) else type_.storage_type
-    return type_
-
-
-def _find_parquet_type(type_: Any) -> Any:
-    """Return the type with which Parquet stores cells of a type, without losing any."""
-    import pyarrow as pa
-
-    type_ = _find_storage_type(type_)
-    if pa.types.is_null(type_) or _is_text(type_):
-        return pa.large_string() if pa.types.is_large_string(type_) else pa.string()
-    if pa.types.is_float16(type_):
-        return pa.float32()
-    # the views of bytes, of which older versions of pyarrow know nothing
-    return pa.large_binary() if str(type_) == "binary_view" else type_
-
-
-def _has_cells(type_: Any) -> bool:
-    """Whether the elements are texts or dates."""
-    return _is_text(_find_storage_type(type_)) or _is_date(_find_storage_type(type_))
-
-
-def _is_text(type_: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_))
-
-
-def _is_date(type_: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_date(type_) or pa.types.is_timestamp(type_))
-
-
-def _is_picture(type_: Any) -> bool:
-    import pyarrow as pa
-
-    return pa.types.is_struct(type_) and {type_.field(i).name for i in range(type_.num_fields)} == {"bytes", "path"}
-
-
-def _make_chunks(name: str, column: Any) -> Chunks:
-    if (missing := _find_missing_row(column)) is not None:
-        raise DataError(f"sample {missing} of the column `{name}` is missing, where others are lists", "remove or fill such samples")
-    # Empty chunks are skipped: a list chunk without rows has no length that could be compared with the others'.
-    pieces = [_chunk_to_array(chunk) for chunk in column.chunks if len(chunk)] or [np.zeros(0)]
-    if len({piece.shape[1:] for piece in pieces}) > 1:
-        raise Ragged
-    # A chunk of integers with a missing number was converted to floats, because NumPy's integers have no NaN; other chunks were not.
-    common = np.result_type(*pieces)
-    pieces = [piece.astype(common, copy=False) for piece in pieces]
-    return Chunks(pieces, np.cumsum([0, *(len(piece) for piece in pieces[:-1])]))
-
-
-def _find_missing_row(column: Any) -> int | None:
-    """Return the first row that is missing in a column of lists."""
-    if not _is_list(column.type) or not column.null_count:
-        return None
-    return int(column.is_null().to_numpy().argmax())
-
-
-def _is_list(type_: Any) -> bool:
-    import pyarrow as pa
-
-    while isinstance(type_, pa.BaseExtensionType):
-        type_ = type_.storage_type
-    return bool(pa.types.is_list(type_) or pa.types.is_large_list(type_) or pa.types.is_fixed_size_list(type_))
-
-
-def _chunk_to_array(chunk: Any) -> Array:
-    """Convert a chunk to an array `[rows, ...]`, without a copy where Arrow stores the numbers contiguously."""
-    import pyarrow as pa
-
-    if isinstance(chunk, pa.ExtensionArray):
-        return _chunk_to_array(chunk.storage)
-    if pa.types.is_dictionary(chunk.type) and _is_text(chunk.type.value_type):
-        # Equal cells share one text: a column of categories takes 8 bytes for a row, not 60.
-        texts = np.array([*chunk.dictionary.to_pylist(), None], object)
-        shared: Array = texts[chunk.indices.fill_null(len(texts) - 1).to_numpy()]
-        return shared
-    if pa.types.is_dictionary(chunk.type):
-        return _chunk_to_array(chunk.dictionary_decode())
-    if _is_text(chunk.type):  # Arrow has no dictionaries of views
-        return _chunk_to_array(chunk.cast(pa.large_string()).dictionary_encode())
-    if pa.types.is_decimal(chunk.type) or pa.types.is_null(chunk.type):
-        chunk = chunk.cast(pa.float64())
-    if not _is_list(chunk.type):
-        array: Array = chunk.to_numpy(zero_copy_only=False)
-        return array
-    if chunk.null_count:
-        raise DataError("some lists within its lists are missing", "remove or fill such samples")
-    if pa.types.is_fixed_size_list(chunk.type):
-        width = chunk.type.list_size
-    else:
-        lengths = np.unique(np.diff(chunk.offsets.to_numpy()))
-        if len(lengths) > 1:
-            raise Ragged
-        width = int(lengths[0])
-    # `flatten` respects the offset of a sliced chunk; `values` would return the whole buffer.
-    inner = _chunk_to_array(chunk.flatten())
-    return inner.reshape(len(chunk), width, *inner.shape[1:])
 
 
 @contextmanager
