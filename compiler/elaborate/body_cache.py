@@ -47,7 +47,7 @@ class Recording:
     keeps the objects alive whose identity is in the body's key. `lasting`: all positions in it are in lasting files, so a later elaboration
     may repeat it."""
 
-    __slots__ = ("counts", "diagnostics", "holds", "inside", "lasting", "names", "stages")
+    __slots__ = ("counts", "diagnostics", "holds", "inside", "lasting", "lets", "names", "stages")
 
     def __init__(self) -> None:
         self.names: list[Any] = []
@@ -55,6 +55,8 @@ class Recording:
         self.diagnostics: list[tuple[Diagnostic, int]] = []
         """With the number of its last call sites that are those around the body."""
         self.inside: list[tuple[Recording, CallSite | None]] = []
+        self.lets: set[tuple[str, str]] = set()
+        """The `let`s of files that the body read: the name of the file, and their own."""
         self.counts: tuple[int, ...] = ()
         self.holds: tuple[object, ...] = ()
         self.lasting = True

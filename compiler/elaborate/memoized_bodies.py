@@ -20,6 +20,7 @@ from .body_cache import BodyCache, Recording, Trace
 from .index import Recorder
 from .resource_limits import Budget
 from .scopes.memo import Memo, MemoEntry
+from .scopes.scope import Binding, LazyLet
 
 
 class Session(Protocol):
@@ -32,6 +33,7 @@ class Session(Protocol):
     facts: Facts
     dims: dict[str, Dim]
     defaults_key: Hashable
+    lazily_bound: list[tuple[Binding, object]]
 
 
 class BodyRecorder:
@@ -42,6 +44,11 @@ class BodyRecorder:
         self._current: Recording | None = None
         self._mark = (session.index.current_mark(), 0)
         self._repeated: set[int] = set()
+        self._evaluated_lets: dict[int, tuple[str, str]] = {}
+        """The `let`s of files that have a value, by the identity of their bindings."""
+        self._seen_lets = 0
+        self.repeated_lets: set[tuple[str, str]] = set()
+        """The `let`s that reused bodies read. Nobody has evaluated them for their file's index yet."""
         self._context: tuple[Hashable, int] = ((), -1)
 
     def key_of(self, node: ast.Node) -> Hashable | None:
@@ -98,12 +105,23 @@ class BodyRecorder:
             names, stages = index.notes_since(self._mark[0])
             recording.names += names
             recording.stages += stages
+            lets = self._list_evaluated_lets()
+            recording.lets |= {lets[id(binding)] for binding in names[2::5] if id(binding) in lets}
             for diagnostic in diagnostics[self._mark[1] :]:
                 # The call sites around a body differ from use to use, so a repeated diagnostic gets the new use's.
                 around = len(trace) if trace and diagnostic.trace[-len(trace) :] == trace else 0
                 recording.diagnostics.append((diagnostic, around))
                 recording.lasting = recording.lasting and self._is_lasting(diagnostic, around)
         self._mark = (index.current_mark(), len(diagnostics))
+
+    def _list_evaluated_lets(self) -> dict[int, tuple[str, str]]:
+        bound = self._session.lazily_bound
+        for binding, value in bound[self._seen_lets :]:
+            if isinstance(value, LazyLet):
+                name = value.node.name
+                self._evaluated_lets[id(binding)] = (name.span.file.name, name.name)
+        self._seen_lets = len(bound)
+        return self._evaluated_lets
 
     def _is_lasting(self, diagnostic: Diagnostic, around: int) -> bool:
         """Whether all positions of a diagnostic are in files that last."""
@@ -135,6 +153,7 @@ class BodyRecorder:
         session = self._session
         self._repeated.add(id(recording))
         session.index.repeat_notes(recording.names, recording.stages)
+        self.repeated_lets |= recording.lets
         for diagnostic, around in recording.diagnostics:
             repeated = replace(diagnostic, trace=(*diagnostic.trace[: len(diagnostic.trace) - around], *trace)) if around else diagnostic
             session.diagnostics.append(repeated)

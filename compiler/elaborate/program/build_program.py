@@ -20,13 +20,14 @@ from ...ir.graph import Graph, OpNode, Program
 from ...ir.graph_values import flatten_parts
 from ...ir.walk import join_labels
 from ..elaboration_session import ElaborationSession
+from ..index import Recorder
 from ..interpreter.assignments import BodyResult
 from ..interpreter.body_graphs import close_frame
 from ..interpreter.elaborator import Elaborator
 from ..model_precision import FULL
 from ..scopes.compile_time_values import UNKNOWN, TensorTuple, drop_empty_tuples
 from ..scopes.label_scope import LabelAllocator
-from ..scopes.scope import GraphFrame, Scope
+from ..scopes.scope import GraphFrame, LazyLet, Scope
 from .expectations import check_expectations
 from .model_dimensions import declare_dimensions
 from .model_parameters import bind_parameters, bind_set_lets, resolve_base
@@ -111,7 +112,23 @@ def elaborate_model(
     frame.graph.arguments = arguments if selected.node is None else {k: b.value for k, b in (outside.names | parameter_scope.names).items()}
     declare_dimensions(ast.Body(body.span, (*body.statements, *also)), scope, elaborator, dims)
     results = elaborator.statements.run_body(body, scope, "the model")
+    _evaluate_repeated_lets(elaborator)
     return ModelBody(elaborator, frame, scope, body, results, parameter_scope, outside)
+
+
+def _evaluate_repeated_lets(elaborator: Elaborator) -> None:
+    """Evaluate the `let`s of files that only reused bodies read: an editor shows their values. The reused bodies have noted what is inside
+    the `let`s already."""
+    session = elaborator.session
+    lets = session.body_recorder.repeated_lets if session.body_recorder is not None else ()
+    index, session.index = session.index, Recorder()
+    for file, name in sorted(lets):
+        binding = session.files[file].names.get(name) if file in session.files else None
+        if binding is not None and isinstance(binding.value, LazyLet):
+            let = binding.value
+            with session.catch_failures(()):
+                session.bind_lazily(binding, elaborator.evaluate(let.node.value, let.scope))
+    session.index = index
 
 
 def _make_program(graph: Graph, results: BodyResult, selected: SelectedModel, body: ast.Body, session: ElaborationSession) -> Program:
