@@ -37,6 +37,7 @@ from .polynomial import (
     make_quotient,
     min_max_atom,
     multiply_terms,
+    plain_int,
     terms_of,
 )
 
@@ -44,13 +45,18 @@ _MOST_ARGUMENTS = 16
 _CACHE_SIZE = 2048
 
 
-@lru_cache(_CACHE_SIZE)
 def floordiv(a: Dim, b: Dim) -> Dim:
     """`a // b`, rounded down. What divides exactly is pulled out: `(4*T + 3)//4` is `T`. Where `b` is a number, nothing that is divided has
     minus signs only: `-T // 4` is `-((T + 3)//4)`."""
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b
+    return _divide_symbolic(plain_int(a), plain_int(b))
+
+
+@lru_cache(_CACHE_SIZE)
+def _divide_symbolic(a: Dim, b: Dim) -> Dim:
     if isinstance(b, int):
-        if isinstance(a, int):
-            return a // b
+        assert not isinstance(a, int)
         if b == 0:
             raise ZeroDivisionError("a dimension is divided by zero")
         # One sign of the divisor only, so that `-T // -4` and `T // 4` are the same object.
@@ -239,17 +245,15 @@ def polynomial_divmod(a: Dim, b: Dim) -> tuple[Dim, Dim]:
 
 def dim_max(*dims: Dim) -> Dim:
     """The greatest dimension: one of the arguments if bounds decide which, else a `max(...)` of those that may be it."""
-    return _simplify_min_max(dims, True)
+    return max(dims) if all(isinstance(d, int) for d in dims) else _simplify_min_max(tuple(map(plain_int, dims)), True)
 
 
 def dim_min(*dims: Dim) -> Dim:
-    return _simplify_min_max(dims, False)
+    return min(dims) if all(isinstance(d, int) for d in dims) else _simplify_min_max(tuple(map(plain_int, dims)), False)
 
 
 @lru_cache(_CACHE_SIZE)
 def _simplify_min_max(dims: tuple[Dim, ...], greatest: bool) -> Dim:
-    if all(isinstance(d, int) for d in dims):
-        return (max if greatest else min)(dims)
     args = _drop_dominated(_flatten_min_max(dims, greatest), greatest)
     if len(args) == 1:
         return args[0]
@@ -343,7 +347,7 @@ def rebuild_atom(atom: Atom, known: Mapping[Atom, Dim]) -> Dim:
         case FloorQuotient():
             return floordiv(*parts)
         case MinMax():
-            return _simplify_min_max(parts, atom.greatest)
+            return (dim_max if atom.greatest else dim_min)(*parts)
         case Quotient():
             return make_quotient(atom.name, parts[0], atom.rest, atom.lower, atom.upper)
     return dim_from_atom(atom)

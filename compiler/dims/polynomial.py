@@ -220,12 +220,12 @@ class SymDim:
     def __floordiv__(self, other: Dim) -> Dim:
         from .division import floordiv
 
-        return floordiv(self, _plain_int(other)) if isinstance(other, int | SymDim) else NotImplemented
+        return floordiv(self, other) if isinstance(other, int | SymDim) else NotImplemented
 
     def __rfloordiv__(self, other: int) -> Dim:
         from .division import floordiv
 
-        return floordiv(int(other), self) if isinstance(other, int) else NotImplemented
+        return floordiv(other, self) if isinstance(other, int) else NotImplemented
 
     def __mod__(self, other: Dim) -> Dim:
         return self - other * (self // other) if isinstance(other, int | SymDim) else NotImplemented
@@ -264,8 +264,9 @@ class SymDim:
 Dim = int | SymDim
 
 
-def _plain_int(d: Dim) -> Dim:
-    """Drop the formula of a `TracedInt`, or whatever else a subclass of `int` adds."""
+def plain_int(d: Dim) -> Dim:
+    """Drop the formula of a `TracedInt`, or whatever else a subclass of `int` adds. A cache needs it: it would take the two for equal, and
+    return the formula of another model."""
     return int(d) if isinstance(d, int) else d
 
 
