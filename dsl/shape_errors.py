@@ -46,8 +46,9 @@ def _explain_comma_sizes(stop: Stop) -> Diagnostic | None:
     while stop.tokens[index].type == "NUMBER" and stop.tokens[index + 1].type == "COMMA" and stop.tokens[index + 2].type == "NUMBER":
         index += 2
     first, last = stop.tokens[stop.index - 1], stop.tokens[index]
-    sizes = "x".join(token.text for token in stop.tokens[stop.index - 1 : index + 1 : 2])
-    if last is first or len(sizes) > _LONGEST_SHAPE:
+    numbers = [token.text.replace("_", "") for token in stop.tokens[stop.index - 1 : index + 1 : 2]]
+    sizes = "x".join(numbers)
+    if last is first or len(sizes) > _LONGEST_SHAPE or not all(map(str.isdecimal, numbers)):
         return None
     edit = Edit(stop.span_between(first.start, last.end), sizes)
     return errors.syntax_error(

@@ -166,7 +166,7 @@ def bad_number(span: Span, text: str) -> Diagnostic:
 def _capitalize_sizes(text: str) -> str:
     """The sizes of a text such as `3Xh`, written as the language has them: `3xH`. Empty if it is no list of sizes."""
     sizes = re.split("[xX]", text)
-    known = len(sizes) > 1 and all(part.isidentifier() or part.isdigit() for part in sizes)
+    known = len(sizes) > 1 and all(part.isdigit() or (part.isidentifier() and part[0].isalpha()) for part in sizes)
     return "x".join(part if part.isdigit() else part.upper() for part in sizes) if known else ""
 
 

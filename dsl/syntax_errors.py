@@ -227,7 +227,7 @@ def _explain_unbracketed_source(stop: Stop) -> Diagnostic | None:
         f"{'a' if kind == 'TABLE' else 'an'} `{source.text}` in arithmetic needs parentheses",
         f"its {'formula' if kind == 'TABLE' else 'conditions'} would take the rest of the line",
         help=(help,),
-        edits=(Edit(stop.span_between(source.start, end), written),),
+        edits=(Edit(stop.span_between(source.start, source.start), "("), Edit(stop.span_between(end, end), ")")),
     )
 
 
@@ -260,8 +260,8 @@ def _explain_operator_first(stop: Stop) -> Diagnostic | None:
     edits: tuple[Edit, ...] = (Edit(stop.span_between(end, end), f" {text}"), Edit(stop.span_between(stop.token.start, after), ""))
     # `let a` without its `=` has no value that an operator could continue.
     unfinished = above[-1:] == ["LET"] and not {"EQUALS", "ASSIGN"} & set(above)
-    if stop.tokens[index].type not in VALUES or "ARROW" in above or unfinished:
-        edits = ()  # nothing is there to continue, or the result of a pipeline, which needs brackets
+    if stop.tokens[index].type not in VALUES - {"RBRACE"} or "ARROW" in above or unfinished:
+        edits = ()  # nothing is there to continue, or the result of a body or a pipeline, which needs brackets
     help = (f"a line is continued by an operator at its end: move the `{text}` to the line above",)
     if stop.span.file.text[end : stop.token.start].strip() == ";":
         help = (f"remove the `;`, so that the `{text}` continues the statement before it",)
@@ -302,8 +302,9 @@ def _explain_missing_arrow(stop: Stop) -> Diagnostic | None:
             begins = is_last and stop.first is stop.tokens_before[-2] and len(stop.tokens_before) == 2 and stop.token.type != "LBRACK"
             moved = (Edit(stop.span_between(stop.first.start, stop.token.end), named),) if begins else ()
             return errors.syntax_error(stop.span, "the name of an input comes before it", help=(f"write `{named}`",), edits=moved)
-        if [token.type for token in stop.tokens_before[-2:]] == ["INPUT", "NUMBER"] and stop.token.text.isdecimal():
-            sizes = f"{stop.previous.text}x{stop.token.text}".replace("_", "")  # `100_000x8` is not a shape
+        written = [token.text.replace("_", "") for token in (stop.previous, stop.token)]  # `100_000x8` is not a shape
+        if [token.type for token in stop.tokens_before[-2:]] == ["INPUT", "NUMBER"] and all(map(str.isdecimal, written)):
+            sizes = "x".join(written)
             span = stop.span_between(stop.previous.start, stop.token.end)
             return errors.syntax_error(
                 span, "the sizes of a shape are separated by `x`", help=(f"write `{sizes}`",), edits=(Edit(span, sizes),)
