@@ -36,7 +36,7 @@ WORDS = {
     r"hand(?:s|ed)? on": "forward, pass",
     r"bent": "activated",
 }
-PHRASE = re.compile("|".join(rf"(?P<w{i}>\b{word}\b)" for i, word in enumerate(WORDS)), re.IGNORECASE)
+PHRASE = re.compile(rf"\b(?:{'|'.join(f'(?P<w{i}>{word})' for i, word in enumerate(WORDS))})\b", re.IGNORECASE)
 REPLACEMENTS = tuple(WORDS.values())
 
 

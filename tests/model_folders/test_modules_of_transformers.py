@@ -45,7 +45,7 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.sample(1)
+@pytest.mark.long
 @pytest.mark.parametrize("name", DECODERS)
 def test_decoder(name: str, tmp_path: Path) -> None:
     architecture, settings = DECODERS[name]

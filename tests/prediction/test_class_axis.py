@@ -19,7 +19,7 @@ from netc.dsl.source import SourceFile
 from netc.prediction.model_signature import SCORED, OutputSignature
 from netc.prediction.output_tasks import find_output_tasks
 
-CASES = 50
+CASES = 30
 
 
 def draw_step(shape: list[int], random: Random) -> tuple[str, list[int]]:

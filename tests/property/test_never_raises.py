@@ -33,7 +33,7 @@ WORDS = re.findall(
     """,
 )
 NOISE = re.compile(r"<class|object at 0x|Traceback|\bNone\b|SymDim|Span\(|\bast\.|netc\.|\{[0-9]\}")
-QUIET = settings(max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow])
+QUIET = settings(max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -99,7 +99,7 @@ def wrongly_stated(draw: st.DrawFn) -> str:
     return "->".join(parts)
 
 
-@settings(QUIET, max_examples=examples(300))
+@settings(QUIET, max_examples=examples(200))
 @given(wrongly_stated())
 @example("block b(w) { x = in -> is [N, 0]; x -> dense w as _ }\ninput 8 -> b 4 as c -> b 3")
 @example("x = input 6\nhalves = x -> is [N, 0] -> chunk 2 axis=1\nhalves -> concat axis=0")
@@ -126,7 +126,7 @@ FOREIGN = (
 OWN = ("x = input 3", "x -> relu", "repeat 2 {", "block b(x) {", "}", "x -> dense 2", "else { relu }", "")
 
 
-@settings(QUIET, max_examples=examples(300))
+@settings(QUIET, max_examples=examples(200))
 @given(st.lists(st.tuples(st.sampled_from(["", "  ", "    "]), st.sampled_from(FOREIGN + OWN)), min_size=1, max_size=9))
 def test_foreign_forms_among_braces(lines: list[tuple[str, str]]) -> None:
     """What is left out with a body of Python or a comment of C may open and close braces as it likes."""
