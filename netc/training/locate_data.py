@@ -4,7 +4,7 @@ In: a train section with its recipe, and the caller's request. Out: a `DataToOpe
 relative to the spec, and may lead only to the folders that `use` may read; a path of the caller's is relative to the current folder and may
 lead anywhere. What cannot be read is a `DataRejected`.
 
-For example, `data csv "train.csv"` in `/work/moons.net` names `/work/train.csv`, from whatever folder `netc train` is started.
+For example, `data csv "train.csv"` in `/home/me/moons.net` names `/home/me/train.csv`, from whatever folder `netc train` is started.
 """
 
 from __future__ import annotations

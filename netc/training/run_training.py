@@ -127,13 +127,14 @@ def train_file(
     training = ready.prepared.training
     spec, learned = _format_spec_options(training, arguments.path or "FILE"), count_parameters(collect_parameters(training.program))
     result = Result(folder, results, steps_made, spec, training.model, ready.diagnostics, parameters=learned, remark=remark)
-    if is_first():
-        _save_card(run, result, ready.prepared)
+    _save_card(run, result, ready.prepared)
     return result
 
 
 def _save_card(run: RunFolder, result: Result, prepared: PreparedTraining) -> None:
-    """Write the card of a run that has ended."""
+    """Write the card of a run that has ended, in one of its processes."""
+    if not is_first():
+        return
     summary = RunSummary(
         result.folder,
         result.model,

@@ -32,7 +32,7 @@ def test_numbers_beside_a_symbol() -> None:
 
 
 def test_an_import_after_a_compilation() -> None:
-    """The sizes of the slices were those of the compiled loop, with its symbols."""
+    """The slices got the sizes of the compiled loop, with its symbols."""
     model = netc.compile("input [10] -> repeat 2 { slice 1 2 8 2 }")
     imported = netc.from_torch(model.module().eval(), torch.zeros(3, 10))
     assert imported.outputs.keys() == model.outputs.keys()
