@@ -1,7 +1,7 @@
 """The error of data that a model cannot read, and the usual size of a batch.
 
 >>> from netc.compiler.errors.data_errors import ColumnMissing
->>> str(UnfitData([ColumnMissing("x", "width", "new.csv", ("widht",), ("widht", "height"))]))
+>>> str(UnfitData([ColumnMissing("x", "width", "new.csv", ("widths",), ("widths", "height"))]))
 '`new.csv` has no column `width` for the input `x`'
 """
 
