@@ -6,43 +6,10 @@ level calls.
 
     >>> import netc
     >>> from ..ir.walk import collect_graphs
-    >>> main = netc.compile("block a { exp relu }; block b { a -> a }; block c { relu relu }; input 3 -> b -> c").program.main
-    Traceback (most recent call last):
-    netc.errors.CompileError: error[too-many-arguments]: too many arguments: `exp` takes no positional arguments
-     --> <text>:1:15
-      |
-    1 | block a { exp relu }; block b { a -> a }; block c { relu relu }; input 3 -> b -> c
-      |               ^^^^
-      = in block `a`, used here
-     --> <text>:1:33
-      |
-    1 | block a { exp relu }; block b { a -> a }; block c { relu relu }; input 3 -> b -> c
-      |                                 -
-      = in block `b`, used here
-     --> <text>:1:77
-      |
-    1 | block a { exp relu }; block b { a -> a }; block c { relu relu }; input 3 -> b -> c
-      |                                                                             -
-      |
-      = help: `relu` is a separate stage: write `-> relu`
-    <BLANKLINE>
-    error[too-many-arguments]: too many arguments: `relu` takes no positional arguments
-     --> <text>:1:58
-      |
-    1 | block a { exp relu }; block b { a -> a }; block c { relu relu }; input 3 -> b -> c
-      |                                                          ^^^^
-      = in block `c`, used here
-     --> <text>:1:82
-      |
-    1 | block a { exp relu }; block b { a -> a }; block c { relu relu }; input 3 -> b -> c
-      |                                                                                  -
-      |
-      = help: `relu` is a separate stage: write `-> relu`
-    <BLANKLINE>
-    2 errors
-    >>> [[graph.name for graph in level] for level in sort_into_levels(collect_graphs(main), lambda graph: graph.name)]
-    Traceback (most recent call last):
-    NameError: name 'main' is not defined
+    >>> text = "block a { exp -> relu }; block b { a -> a }; block c { relu -> relu }; input 3 -> b -> c"
+    >>> graphs = collect_graphs(netc.compile(text).program.main)
+    >>> [[graph.name for graph in level] for level in sort_into_levels(graphs, lambda graph: graph.name)]
+    [['a', 'c'], ['b'], ['net']]
 """
 
 from __future__ import annotations

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import doctest
 import linecache
+import re
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+MISTAKE = re.compile(r"^ *(?:NameError|AttributeError|SyntaxError|ImportError): .*", re.MULTILINE)
+"""How Python answers an example that is itself wrong, as opposed to one that shows an error of netc."""
 PACKAGES = {"compiler": "netc.compiler", "dsl": "netc.dsl", "netc": "netc"}
 
 
@@ -34,3 +37,10 @@ def test_examples_give_what_is_shown(name: str, monkeypatch: pytest.MonkeyPatch)
     result = doctest.testmod(import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.attempted > 0, "the module has prompts, but none in a docstring"
     assert result.failed == 0
+
+
+def test_no_example_is_a_mistake() -> None:
+    """An example whose first line failed once showed a NameError, and passed."""
+    paths = [path for folder in PACKAGES for path in (ROOT / folder).rglob("*.py")]
+    found = {str(path.relative_to(ROOT)): MISTAKE.findall(path.read_text(encoding="utf-8")) for path in paths}
+    assert {path: lines for path, lines in found.items() if lines} == {}
