@@ -120,12 +120,10 @@ def _evaluate_repeated_lets(elaborator: Elaborator) -> None:
     """Evaluate the `let`s of files that only reused bodies read: an editor shows their values. The reused bodies have noted what is inside
     the `let`s already."""
     session = elaborator.session
-    lets = session.body_recorder.repeated_lets if session.body_recorder is not None else ()
     index, session.index = session.index, Recorder()
-    for file, name in sorted(lets):
+    for file, name in sorted(session.body_recorder.repeated_lets) if session.body_recorder is not None else ():
         binding = session.files[file].names.get(name) if file in session.files else None
-        if binding is not None and isinstance(binding.value, LazyLet):
-            let = binding.value
+        if binding is not None and isinstance(let := binding.value, LazyLet):
             with session.catch_failures(()):
                 session.bind_lazily(binding, elaborator.evaluate(let.node.value, let.scope))
     session.index = index

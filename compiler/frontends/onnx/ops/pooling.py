@@ -75,9 +75,8 @@ def import_max_unpool(site: OnnxSite) -> Value:
     }
     sides = zip(frame.sizes, frame.stride, frame.before, frame.kernel, strict=True)
     usual = tuple((size - 1) * stride - 2 * before + kernel for size, stride, before, kernel in sides)
-    if sizes and not site.are_equal(
-        sizes, usual
-    ):  # ONNX's test has positions of the least image, and ONNX Runtime positions of the larger one
+    # ONNX's test has positions of the least image, and ONNX Runtime positions of the larger one.
+    if sizes and not site.are_equal(sizes, usual):
         raise ImportRefused("gives a shape that is not the least that its windows fit in, of which ONNX and ONNX Runtime differ")
     inside = site.apply_op("sub", positions, _make_channel_offsets(site, x, numel(usual)))
     return site.apply_op("max_unpool", x, inside, **arguments)
