@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.mutants import processes
+from tests.mutants.hits import HITS, SITE
 from tests.mutants.plan import Plan
-from tests.mutants.plugin import HITS, SITE, Recorder, Selection
+from tests.mutants.plugin import Recorder, Selection
 from tests.mutants.sites import Mutation, entrances, mutated, mutations, probed, statement_of
 
 PATIENCE = 240
@@ -78,7 +79,8 @@ def record(mutants: list[Mutant], scratch: Path, workers: int) -> Plan:
     runs = []
     for share in range(workers):
         environment = {"PYTHONPATH": f"{tree}:{site}", HITS: str(scratch / f"hits{share}"), "XDG_CACHE_HOME": str(scratch / "cache")}
-        runs.append(processes.start(tree, [partial(Recorder, share, workers)], 3600, scratch / f"record{share}.json", **environment))
+        recorder = partial(Recorder, share, workers, list(files), len(mutants) + len(files))
+        runs.append(processes.start(tree, [recorder], 3600, scratch / f"record{share}.json", **environment))
     outcomes = []
     for run in runs:
         while (outcome := processes.finished(run)) is None:
