@@ -12,8 +12,6 @@ from pytest_lsp import LanguageClient
 
 from .test_server import change, opened
 
-pytestmark = pytest.mark.long
-
 
 def open_document(client: LanguageClient, uri: str, text: str) -> types.TextDocumentIdentifier:
     client.text_document_did_open(types.DidOpenTextDocumentParams(types.TextDocumentItem(uri, "net", 1, text)))

@@ -1,4 +1,4 @@
-"""`netc lsp` as an editor sees it: a real process, over its standard input and output."""
+"""`netc lsp` as an editor sees it: messages in, messages out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pytest_lsp import LanguageClient
 
-pytestmark = pytest.mark.long
 MLP = "input 3 -> dense 2 sigmoid\n  -> dense 1 sigmoid\n"
 WHOLE = types.Range(types.Position(0, 0), types.Position(999, 0))
 
