@@ -8,9 +8,11 @@ import re
 import signal
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import nbformat
 import numpy as np
@@ -261,3 +263,51 @@ def test_frames_of_code_that_netc_calls_are_kept() -> None:
     whole = trace_of(lambda: to_arrays(Mine(a=1)))
     assert frames(cut_traceback(whole)) == frames(whole)
     assert frames(whole)[-1] == "items"
+
+
+class Shell:
+    """What the extension asks of IPython's shell."""
+
+    def __init__(self) -> None:
+        self.user_ns: dict[str, Any] = {}
+        self.magics: dict[tuple[str, str], Callable[[str, str], object]] = {}
+        self.handlers: list[tuple[tuple[type[BaseException], ...], Callable[..., None]]] = []
+        self.shown: list[tuple[type[BaseException], BaseException, list[str], int | None]] = []
+
+    def register_magic_function(self, function: Callable[[str, str], object], magic_kind: str, magic_name: str) -> None:
+        self.magics[magic_kind, magic_name] = function
+
+    def set_custom_exc(self, kinds: tuple[type[BaseException], ...], handler: Callable[..., None]) -> None:
+        self.handlers.append((kinds, handler))
+
+    def showtraceback(self, error: tuple[type[BaseException], BaseException, TracebackType | None], tb_offset: int | None) -> None:
+        self.shown.append((error[0], error[1], frames(error[2]), tb_offset))
+
+
+def test_the_magic_of_the_extension(tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NETC_DEBUG")
+    shell = Shell()
+    netc.load_ipython_extension(shell)
+    magic = shell.magics["cell", "net"]
+    model = magic("m --dim T=3", "input [T, 4] -> dense 2")
+    assert shell.user_ns == {"m": model}
+    assert str(shell.user_ns["m"].outputs["output"]) == "[N, 3, 2]"
+    shell.user_ns["table"] = {name: np.ones((20, 1), np.float32) for name in ("x", "target")}
+    assert magic("n --train run --data table", LINE) is None
+    assert ((tmp_path / "run").is_dir(), len(drawn) > 0) == (True, True)
+
+    ((kinds, handler),) = shell.handlers
+    error = ValueError("seed")
+    trace = trace_of(lambda: shell.user_ns["m"].module(seed=-1))
+    handler(shell, ValueError, error, trace, tb_offset=2)
+    assert shell.shown == [(ValueError, error, ["trace_of", "<lambda>"], 2)]
+    assert issubclass(netc.CompileError, kinds)
+    assert not issubclass(KeyError, kinds)
+
+
+def test_all_frames_are_shown_on_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETC_DEBUG", "1")
+    shell = Shell()
+    netc.load_ipython_extension(shell)
+    assert (len(shell.magics), shell.handlers) == (1, [])
