@@ -163,7 +163,7 @@ def test_an_interruption_that_a_library_in_c_replaces(tmp_path: Path) -> None:
     (tmp_path / "swallows.py").write_text(SWALLOWS)
     done = subprocess.run(
         [*NETC, "check", "-e", "input 3", "--plugin", "swallows"],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
         preexec_fn=heed_interruptions,
         check=False,

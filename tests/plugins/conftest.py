@@ -29,7 +29,7 @@ def python(folder: Path) -> Run:
     """Runs Python with these words in the folder."""
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
         return subprocess.run([sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True)
 
     return run
