@@ -32,7 +32,7 @@ from ..types.tensor_types import BATCH
 from .sample_dependence import count_batch_axes, find_varying, has_symbolic_sizes
 from .sample_mixing import find_mixing
 
-LINEAR = ("add", "sub", "neg")
+LINEAR = ("add", "sub", "neg", "identity", "detach")
 """Operators that are linear in all their inputs."""
 REARRANGING = ("sum", "mean", "reshape", "flatten", "squeeze", "unsqueeze", "transpose", "permute")
 """Operators of one tensor that add up or move its elements."""

@@ -12,13 +12,11 @@ from .operand import SPATIAL, Input, axes
 from .operator import Arg, Operator, OperatorError, OpInputs
 
 
-class Identity(Operator):
-    """Its input."""
+class PassingOn(Operator):
+    """The base of operators whose result has the numbers of the input, in training too."""
 
-    name = "identity"
     pointwise = True
     x = Input()
-    examples = ("input 3 -> identity",)
 
     def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
         return (inputs.x,)
@@ -27,7 +25,15 @@ class Identity(Operator):
         return 0
 
 
-class Detach(Identity):
+class Identity(PassingOn):
+    """Its input."""
+
+    name = "identity"
+    examples = ("input 3 -> identity",)
+
+
+# Not an `Identity`: a pass may remove that one, or look through it.
+class Detach(PassingOn):
     """The input itself, without its gradient: stages after it do not train the stages that compute `x`.
 
     Use it for the target of a self-supervised loss, or for a straight-through estimator: `x + (quantized - x -> detach)`.

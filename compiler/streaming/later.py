@@ -18,7 +18,7 @@ from ..ops.comparison import LogicalAnd, LogicalOr, Where
 from ..ops.elementwise import Exp, LogicalNot
 from ..ops.indexing import MaskedFill
 from ..ops.operator import Operator
-from ..ops.regularization import Detach, Dropping, Identity
+from ..ops.regularization import Dropping, PassingOn
 from ..ops.shape import Cast
 from .causal_masks import HIDDEN
 from .items import Number
@@ -130,7 +130,6 @@ RULES: dict[type[Operator], Callable[[Any, Sequence[Known]], Known]] = {
     Sigmoid: _bound_softmax,
     Relu: _bound_relu,
     Cast: _bound_cast,
-    Identity: _bound_identity,
-    Detach: _bound_identity,
+    PassingOn: _bound_identity,
     Dropping: _bound_identity,
 }

@@ -21,7 +21,7 @@ from ..ops.normalization import _LastAxesNormalization
 from ..ops.operator import Operator
 from ..ops.pointwise import Pointwise
 from ..ops.reduction import Cumsum
-from ..ops.regularization import Dropping, Identity
+from ..ops.regularization import Dropping, PassingOn
 from ..ops.rotary import Rotary
 from ..ops.shape import Cast, Unsqueeze
 from ..ops.slicing import Slice
@@ -32,7 +32,7 @@ from .stream_lengths import StreamLength
 
 KEY, VALUE = "key", "value"
 """The states that are allowed: each of their elements belongs to one position, which the mask can hide."""
-_ROW_OPERATORS = (Embedding, Dense, Pointwise, NumberOrTensor, Pair, Cast, Identity, Dropping, _LastAxesNormalization, Rotary)
+_ROW_OPERATORS = (Embedding, Dense, Pointwise, NumberOrTensor, Pair, Cast, PassingOn, Dropping, _LastAxesNormalization, Rotary)
 """The operators that take different positions for each sample where the model has the same for all: they count axes from the end."""
 
 

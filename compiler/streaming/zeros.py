@@ -16,11 +16,11 @@ from ..ops.dense import Dense
 from ..ops.elementwise import Abs, Neg, Square
 from ..ops.operator import Operator
 from ..ops.rearrange import Rearrange
-from ..ops.regularization import Dropping, Identity
+from ..ops.regularization import Dropping, PassingOn
 from ..ops.shape import Cast, Permute, Reshape, Squeeze, Transpose, Unsqueeze
 from .items import Number
 
-_KEEPS_NUMBER = (Permute, Transpose, Squeeze, Unsqueeze, Rearrange, Reshape, Identity, Dropping)
+_KEEPS_NUMBER = (Permute, Transpose, Squeeze, Unsqueeze, Rearrange, Reshape, PassingOn, Dropping)
 """Operators that move elements: a tensor of one number stays a tensor of this number."""
 _ZERO_TO_ZERO = (Relu, Relu6, LeakyRelu, Tanh, Gelu, Silu, Neg, Abs, Square, Cast)
 """Operators that map zero to zero."""

@@ -112,7 +112,7 @@ STAGES = {
 ABBREVIATIONS = {
     "bce": "binary_cross_entropy", "bn": "batch_norm", "fc": "dense", "gap": "global_avg_pool", "gn": "group_norm", "ln": "layer_norm",
     "mae": "l1_loss", "mha": "multihead_attention", "mse": "mse_loss", "nll": "nll_loss", "rope": "rotary",
-    "selfattention": "multihead_attention", "stopgradient": "detach",
+    "nograd": "detach", "selfattention": "multihead_attention", "stopgrad": "detach", "stopgradient": "detach",
 }  # fmt: skip
 """Abbreviations for layers and losses that are common in models."""
 

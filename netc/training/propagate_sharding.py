@@ -20,7 +20,7 @@ from netc.compiler.ops.elementwise import Numeric, Real
 from netc.compiler.ops.joining import Division
 from netc.compiler.ops.operator import Operator
 from netc.compiler.ops.rearrange import Rearrange
-from netc.compiler.ops.regularization import Dropout, Identity
+from netc.compiler.ops.regularization import Dropout, PassingOn
 from netc.compiler.ops.rotary import Rotary
 from netc.compiler.ops.shape import Cast, Flatten, Permute, Reshape, Transpose, Unflatten
 from netc.compiler.types.tensor_types import TensorType
@@ -54,7 +54,7 @@ def propagate_sharding(op: Operator, site: ShardingSite) -> int | None:
 @propagate_sharding.register(Pair)
 @propagate_sharding.register(Clamp)
 @propagate_sharding.register(Dropout)
-@propagate_sharding.register(Identity)
+@propagate_sharding.register(PassingOn)
 @propagate_sharding.register(Cast)
 def _propagate_elementwise(op: Operator, site: ShardingSite) -> int | None:
     """Operators that compute element by element. Broadcasting aligns the last axes, so the axis is counted from the end."""

@@ -174,8 +174,3 @@ def test_masks_of_attention_leave_something() -> None:
 
     made = netc.from_torch(Masked(), (torch.randn(2, 6, 8), torch.zeros(2, 6, dtype=torch.bool)), {0: ["N", "T"], 1: ["N", "T"]})
     assert "causal=true padding=pad" in made.spec()
-
-
-def test_what_a_spec_cannot_detach_is_said() -> None:
-    module = Of(lambda self, x: x + (self.a(x) - x).detach(), a=nn.Linear(6, 6))
-    assert "The module detaches 1 tensor." in netc.from_torch(module, torch.randn(2, 6), train=True).spec()

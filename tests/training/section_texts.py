@@ -57,6 +57,20 @@ train {
   batch 5
 }
 """
+DETACHED = """
+features = input 12
+block teacher { dense 6 tanh -> detach }
+online = features -> dense 6 tanh -> dense 6
+target = features -> teacher as teacher
+train {
+  error = (online, target) -> mse_loss
+  loss = error + 0.5 * ((target -> mean) -> detach)
+  metric closeness = error -> detach
+  optimizer sgd lr=0.1 momentum=0.9
+  steps 12
+  batch 8 accumulate=2
+}
+"""
 PLATEAU = """
 features = input 3
 guess = features -> dense 6 tanh -> dense 1 -> squeeze 1
@@ -182,6 +196,8 @@ def make_arrays(name: str) -> dict[str, np.ndarray]:
     match name:
         case "digits":
             return {"image": generator.random((71, 1, 8, 8)) * 16, "target": generator.integers(0, 10, 71)}
+        case "detached":
+            return {"features": generator.normal(size=(40, 12)).astype(np.float32)}
         case "variational":
             return {"image": generator.normal(size=(40, 12)).astype(np.float32)}
         case _ if name.startswith("plateau"):
@@ -209,6 +225,7 @@ SPECS = {
     "digits": DIGITS,
     "variational": VARIATIONAL,
     "sequence": SEQUENCE,
+    "detached": DETACHED,
     "plateau": PLATEAU.replace("DIVIDED", "").replace("VALIDATED", "validate 0.2\n  keep best error2"),
     "plateau_of_epochs": PLATEAU.replace("DIVIDED", "").replace("VALIDATED", ""),
     "plateau_of_parts": PLATEAU.replace("DIVIDED", "accumulate=3").replace("VALIDATED", "keep best error2 min"),

@@ -18,7 +18,7 @@ from netc.dsl.record import Record
 from ...ir.graph import OpNode
 from ...ir.graph_values import Value
 from ...ops.linear_algebra import Matmul
-from ...ops.regularization import Detach, Dropout, Identity
+from ...ops.regularization import Dropout, Identity
 from ...ops.shape import Permute, Transpose
 
 _DEEPEST = 10
@@ -177,8 +177,6 @@ class Terms:
         if sum(self._sizes[id(value)] for value in node.inputs) > _LARGEST:
             return None
         match node.op:
-            case Detach():
-                return _make_call_term(node, inputs)
             case Dropout(p=0) | Identity():
                 return inputs[0]
             case Matmul():

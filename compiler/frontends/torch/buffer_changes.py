@@ -31,14 +31,6 @@ def _find_running_means(program: ExportedProgram, nodes: Iterable[Node]) -> list
     return [(node, keys[mean.name]) for node, mean in means if isinstance(mean, Node) and mean.name in keys]
 
 
-def describe_detached_tensors(program: ExportedProgram) -> list[str]:
-    """Describe the tensors that the module detaches from the computation of gradients."""
-    nodes = [node for node in flatten_regions(program.graph_module) if str(node.target) == "aten.detach.default"]
-    count = sum(node.meta["val"].is_floating_point() for node in nodes)
-    advice = "The spec does not: to train it, add `-> detach` to them."
-    return [f"The module detaches {count} tensor{'s' if count > 1 else ''}. {advice}"] if count else []
-
-
 def find_step_counters(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
     """Find the nodes that only count a step. Each batch normalization counts its calls, and netc's operator does so itself."""
     placeholders = find_placeholders(program)

@@ -40,7 +40,7 @@ class ModelContext:
 
     `training`: the module was in training. `frozen_statistics`: buffers that stay as they are there. `lost_views`: in-place changes of
     tensors of which another view is read later, with its name. `read_source`: the stack traces of the nodes name files of code that runs
-    here, and names of tensors are read from them.
+    here, and names of tensors are read from them. `gradient_stops`: the nodes that become `detach`.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class ModelContext:
         training: bool = False,
         frozen_statistics: Collection[Node] = (),
         lost_views: Mapping[Node, str] | None = None,
+        gradient_stops: Collection[Node] = (),
         *,
         read_source: bool = False,
     ) -> None:
@@ -66,6 +67,7 @@ class ModelContext:
         self.training = training
         self.frozen_statistics = frozen_statistics
         self.lost_views = lost_views or {}
+        self.gradient_stops = gradient_stops
         self.unread = find_unread(tree.home, keys.stored)
         self.source_names = SourceNames(tree, read=read_source)
         self.results = keys.find_shared_results()

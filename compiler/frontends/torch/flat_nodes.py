@@ -1,6 +1,7 @@
 """Inlines the regions of an exported graph that switch gradients or automatic casts, as `with torch.no_grad():` makes them.
 
 In: a graph module. Out: its nodes in order, with the nodes of such regions in their place. Always: nodes keep their metadata.
+`REGION` is added to it: the outermost region without gradients that a node was in, if any.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
+REGION = "gradient_region"
+"""The key of a region's name in the metadata of nodes."""
 _REGIONS = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
 
 
@@ -38,6 +41,7 @@ def _inline_region(module: GraphModule, node: Node) -> None:
     inner: Any = module
     for part in region.target.split("."):
         inner = getattr(inner, part)
+    name = _find_gradient_region(node)
     places = dict(zip([n for n in inner.graph.nodes if n.op == "placeholder"], node.args[position + 1 :], strict=True))
     with module.graph.inserting_before(node):
         for inner_node in inner.graph.nodes:
@@ -46,6 +50,7 @@ def _inline_region(module: GraphModule, node: Node) -> None:
                 places[inner_node] = module.graph.get_attr(f"{node.name}_{inner_node.target}")
             elif inner_node.op not in ("placeholder", "output"):
                 places[inner_node] = module.graph.node_copy(inner_node, lambda n: places[n])
+                places[inner_node].meta[REGION] = name
         result = next(n for n in inner.graph.nodes if n.op == "output").args[0]
     for user in list(node.users):
         user.replace_all_uses_with(_map_nodes(result[user.args[1]], places))
@@ -54,6 +59,14 @@ def _inline_region(module: GraphModule, node: Node) -> None:
     # Two calls may share one region.
     if not region.users:
         module.graph.erase_node(region)
+
+
+def _find_gradient_region(node: Node) -> str | None:
+    """Return the name of the outermost region without gradients around the nodes of a region."""
+    around: str | None = node.meta.get(REGION)
+    if node.target.__name__ != "wrap_with_set_grad_enabled":  # type: ignore[union-attr]
+        return around
+    return None if node.args[0] else around or node.name
 
 
 def _map_nodes(value: Any, places: dict[Node, Any]) -> Any:

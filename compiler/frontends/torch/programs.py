@@ -33,13 +33,14 @@ from ..graph_builder import ImportRefused, make_empty_span
 from ..imported_model import Imported, ImportFailed, Obstacle
 from ..tidying.dead_code import count_operators, remove_dead_code
 from . import aten as _aten  # noqa: F401  # registers the readers
-from .buffer_changes import describe_changes, describe_detached_tensors, find_frozen_statistics, find_step_counters, find_unheld_changes
+from .buffer_changes import describe_changes, find_frozen_statistics, find_step_counters, find_unheld_changes
 from .call_scope import ModelContext, UnknownValue
 from .capture_output import silence_output
 from .constant_folding import ConstantFolder
 from .decompositions import decompose_operators
 from .filled_memory import is_filled
 from .flat_nodes import flatten_regions
+from .gradient_stops import detach_regions, find_gradient_stops, remove_needless_detaches
 from .io_names import make_input_name, make_output_names
 from .keys import KeyPlacement, find_all_keys
 from .module_calls import CallTree
@@ -117,7 +118,6 @@ class _ProgramReader(Record):
                 merge_modes(learning.main, evaluation.main), evaluation.facts, evaluation.symbols, evaluation.conditions, evaluation.dims
             )
             verify_program(evaluation)
-            notes = (*notes, *describe_detached_tensors(training))
         return replace(_collect_weights(evaluation, program, notes), widened=True, stated=self.stated)
 
     def has_differing_calls(self, program: ExportedProgram) -> bool:
@@ -149,6 +149,7 @@ class _ProgramReader(Record):
             train,
             frozen,
             lost_views,
+            find_gradient_stops(program),
             read_source=self.read_source,
         )
         main = CallReader(reader, tree.root, None)
@@ -174,10 +175,12 @@ class _ProgramReader(Record):
 def _prepare_nodes(program: ExportedProgram) -> tuple[list[Node], dict[Node, str]]:
     """Inline regions, decompose operators and rewrite in-place changes. Returns the nodes, and the changes that cannot be rewritten."""
     flatten_regions(program.graph_module)
+    detach_regions(program.graph_module)
     # PyTorch logs a traceback of an operator that it cannot trace, which the import then reports in a sentence.
     with silence_output():
         decompose_operators(program.graph_module)
         lost_views = rewrite_view_changes(program.graph_module)
+    remove_needless_detaches(program)
     return list(program.graph_module.graph.nodes), lost_views
 
 

@@ -28,7 +28,7 @@ from ...ops.pointwise import Pointwise
 from ...ops.pooling import _AdaptivePool, _GlobalPool
 from ...ops.recurrent_cell import RecurrentCell
 from ...ops.reduction import Max, Normalize, Reduction, Sum
-from ...ops.regularization import Dropping, Identity, Rrelu
+from ...ops.regularization import Dropping, PassingOn, Rrelu
 from ...ops.resampling import Upsample
 from ...ops.shape import Cast
 from ...ops.slicing import Flip, RepeatInterleave, Roll, Tile
@@ -47,7 +47,7 @@ def mix_none(op: Any, inputs: OpInputs, index: int) -> Axes:
     return NONE
 
 
-@stream_rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Where, MaskedFill, Identity, Dropping, Cast, pairs=True)
+@stream_rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Where, MaskedFill, PassingOn, Dropping, Cast, pairs=True)
 def stream_elementwise(site: StreamSite) -> Sequence[Item]:
     """Broadcast all inputs. Scores keep their two axes of positions, and two tensors with different ones make scores."""
     from_end = {x.axis - type.rank for x, type in zip(site.items, site.given.types, strict=True) if isinstance(x, Chunk)}

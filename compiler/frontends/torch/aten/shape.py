@@ -8,9 +8,15 @@ from ..aten_site import AtenSite
 from ..aten_table import reads
 
 
-@reads("alias", "detach", "contiguous", "clone", "lift_fresh_copy", "lift_fresh", "lift", "positive", "conj", "resolve_conj", "identity")
+@reads("alias", "contiguous", "clone", "lift_fresh_copy", "lift_fresh", "lift", "positive", "conj", "resolve_conj", "identity")
 def read_identity(site: AtenSite) -> Value:
     return site.first_tensor
+
+
+@reads("detach")
+def read_detach(site: AtenSite) -> Value:
+    x = site.first_tensor
+    return site.apply_op("detach", x) if site.node in site.scope.model.gradient_stops else x
 
 
 @reads("to", "_to_copy", "type_as", "float", "double", "half", "bfloat16", "int", "long", "bool")
