@@ -247,15 +247,18 @@ class _ObjectiveCutter:
         return program
 
     def _explain_not_additive(self) -> str:
-        """Say why the loss is not a sum of means with constant factors; empty if it is."""
-        loss = self.main.outputs[0]
-        # `log(mean)` of two parts is not the mean of the parts' logs.
-        nonlinear = (f"`{n.op.name}` is computed of the mean" for n in self._iterate_combining(loss) if not self._is_linear(n))
-        return next(nonlinear, "") or self._explain_not_of_means(loss)
+        """Say why a loss is not a sum of means with constant factors; empty if each is."""
+        for loss in self.main.outputs[: len(self.training.losses)]:
+            # `log(mean)` of two parts is not the mean of the parts' logs.
+            nonlinear = (f"`{n.op.name}` is computed of the mean" for n in self._iterate_combining(loss) if not self._is_linear(n))
+            why = next(nonlinear, "") or self._explain_not_of_means(loss)
+            if why:
+                return why
+        return ""
 
     def _find_averaged(self) -> dict[str, str]:
         """Find the metrics that are not functions of means, each with the reason."""
-        metrics = list(zip(self.main.output_names, self.main.outputs, strict=True))[1:]
+        metrics = list(zip(self.main.output_names, self.main.outputs, strict=True))[len(self.training.losses) :]
         return {name: why for name, value in metrics if (why := self._explain_not_of_means(value))}
 
     def _explain_not_of_means(self, output: Value) -> str:

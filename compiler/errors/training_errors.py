@@ -16,13 +16,29 @@ from .problem import Problem, Replacement
 
 
 class NoLoss(Problem):
+    """A section without a loss. `name` is the loss that a `minimize` setting names, empty without one."""
+
     code: ClassVar[str] = "no-loss"
+    name: str = ""
 
     def format_message(self) -> str:
-        return "this train section has no loss"
+        return f"this train section computes no `{self.name}` to minimize" if self.name else "this train section has no loss"
 
     def format_help(self) -> tuple[str, ...]:
-        return ("name the loss: `loss = ...`",)
+        return (f"name the loss in the section: `{self.name or 'loss'} = ...`",)
+
+
+class LossNotMinimized(Problem):
+    """A tensor `loss` in a section whose `minimize` settings name other losses."""
+
+    code: ClassVar[str] = "loss-not-minimized"
+    losses: tuple[str, ...]
+
+    def format_message(self) -> str:
+        return "`loss` is not minimized: the section has `minimize` settings, and none names it"
+
+    def format_help(self) -> tuple[str, ...]:
+        return ("add `minimize loss`, or give the tensor another name",)
 
 
 class LossNotScalar(Problem):
@@ -44,9 +60,10 @@ class LossNotScalar(Problem):
 class LossNotFloat(Problem):
     code: ClassVar[str] = "loss-not-float"
     found: TensorType
+    name: str = "loss"
 
     def format_message(self) -> str:
-        return f"`loss` must be a float to have a gradient, found {self.found}"
+        return f"`{self.name}` must be a float to have a gradient, found {self.found}"
 
     def format_help(self) -> tuple[str, ...]:
         return ("convert integers or booleans before: `-> cast float32`",)

@@ -23,6 +23,8 @@ from .graph import CallNode, Program
 MODEL = "model"
 """The label of the model in the objective's graph."""
 LOSS = "loss"
+MINIMIZE = "minimize"
+"""The setting that names a loss and the parameters that it trains, for a section with several losses."""
 RESERVED_METRIC_NAMES = frozenset(("step", "epoch", "lr", "validation"))
 """Fields of every line in a run's file of metrics, which a metric of that name would overwrite."""
 
@@ -62,18 +64,23 @@ class Setting(Record):
 
 
 class Training(Record):
-    """An elaborated train section. `loss_span` is the place of the loss in the text, `spans` has the place of each metric. `several`: the
-    file has several models. `params` has the parameters of the model that the section sets."""
+    """An elaborated train section. `losses` are the names of its losses, the first outputs of the program; `spans` has the place of each
+    loss and metric in the text. `several`: the file has several models. `params` has the parameters of the model that the section sets."""
 
     name: str
     model: str
     program: Program
     settings: tuple[Setting, ...]
     span: Span
-    loss_span: Span
-    spans: dict[str, Span] = {}
+    losses: tuple[str, ...]
+    spans: dict[str, Span]
     several: bool = False
     params: dict[str, Any] = {}
+
+    @property
+    def loss_span(self) -> Span:
+        """The place of the first loss in the text."""
+        return self.spans[self.losses[0]]
 
     @property
     def model_call(self) -> CallNode:

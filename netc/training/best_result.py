@@ -34,7 +34,7 @@ class BestResult:
         """Add the metric after a step. Return whether it is the best one."""
         if self.stop is not None:
             self.watched, self.waited = self.file.update_patience(value, self.watched, self.waited)
-        is_best = value > self.value if self.keep.higher else value < self.value
+        is_best = self.keep.is_last or (value > self.value if self.keep.higher else value < self.value)
         if is_best:
             self.value, self.step = value, step
         return is_best

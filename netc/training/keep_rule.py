@@ -8,7 +8,7 @@ decides.
     >>> section = "t = input 1; loss = (y, t) -> mse_loss; metric accuracy = loss; optimizer sgd; keep best accuracy"
     >>> training = analyze_training(SourceFile("<text>", f"y = input 3 -> dense 1; train {{ {section} }}"), Choice()).training
     >>> read_keep(training, [setting for setting in training.settings if setting.word == "keep"], ())[0]
-    KeepRule(metric='accuracy', higher=True)
+    KeepRule(metric='accuracy', higher=True, is_last=False)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from netc.compiler.errors.problem import Problem
 from netc.compiler.errors.recipe_errors import WrongSetting
-from netc.compiler.ir.training_program import LOSS, Setting, Training
+from netc.compiler.ir.training_program import Setting, Training
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
@@ -25,15 +25,17 @@ from .measure_rules import MeasureRule
 from .setting_values import format_value
 
 DIRECTIONS = ("min", "max")
+LAST = "last"
 HIGHER = ("accuracy", "precision", "recall", "f1", "auc", "auroc", "r2", "iou", "psnr", "bleu")
 """Words in the names of metrics of which a higher value is better."""
 
 
 class KeepRule(Record):
-    """How to choose the best weights: by which metric, and whether higher is better."""
+    """How to choose the best weights: by which metric, and whether higher is better. `is_last`: the last weights are kept."""
 
     metric: str
     higher: bool
+    is_last: bool = False
 
 
 def read_keep(
@@ -47,23 +49,29 @@ def read_keep(
 
     words = [a for s in settings for a in s.stages[0].positional]
     by_name = {rule.name: rule.higher for rule in measured}
-    metrics = [*(name for name in training.program.main.output_names if name != LOSS), *by_name]
-    chosen, higher = LOSS, False
+    losses = training.losses
+    metrics = [*(name for name in training.program.main.output_names if name not in losses), *by_name]
+    chosen, higher = losses[0], False
     for argument in words:
         value = argument.value
-        if value in metrics or value == LOSS:
+        if value in metrics or value in losses:
             chosen = str(value)
-            higher = by_name.get(chosen, any(word in chosen.lower() for word in HIGHER) and value != LOSS)
-        elif value not in ("best", *DIRECTIONS):
-            report(f"has no metric {format_value(value)}", argument.span, "the metrics are " + ", ".join([*metrics, LOSS]))
+            higher = by_name.get(chosen, any(word in chosen.lower() for word in HIGHER) and value not in losses)
+        elif value not in ("best", LAST, *DIRECTIONS):
+            report(f"has no metric {format_value(value)}", argument.span, "the metrics are " + ", ".join([*metrics, *losses]))
     for setting in settings:
         if not setting.stages[0].positional:
             report("takes a metric", setting.span, "write `keep best`, or `keep best accuracy max`")
     directions = [a for a in words if a.value in DIRECTIONS]
-    measures = [a for a in words if a.value in metrics or a.value == LOSS]
+    measures = [a for a in words if a.value in metrics or a.value in losses]
+    last = [a for a in words if a.value == LAST]
+    if last and len(words) > 1:
+        report("takes `last` alone, or `best` with a metric", last[0].span)
     for repeated, what in ((directions[1:], "takes one of `min` and `max`"), (measures[1:], "takes one metric")):
         if repeated:
             report(what, repeated[0].span)
     if directions:
         higher = directions[0].value == "max"
-    return KeepRule(chosen, higher), problems
+    # Of losses that are minimized in turn, none says which weights are the best: the generator's falls as the judge's rises.
+    is_last = bool(last) or (len(losses) > 1 and not measures)
+    return KeepRule(chosen, higher, is_last), problems

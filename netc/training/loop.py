@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -104,6 +104,7 @@ class Trainer:
         self.precision = Precision(engine.precision, ranks.device)
         self.schedule = make_schedule(objective.file, optimizer, recipe, self.plan.steps)
         self.step_hooks = StepHooks(objective, self.precision, ranks)
+        self.parameters = self._select_parameters(is_new)
         objective.file.define_names(run=self.step_hooks, compute_totals=self.step_hooks.wrap_totals(objective.file.compute_totals))
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.state = TrainingState(self.model, optimizer, average)
@@ -130,6 +131,18 @@ class Trainer:
         except REFUSALS as error:
             self._raise_if_located(error, [self.last_micro_batch], "the first pass over the training samples")
             raise
+
+    def _select_parameters(self, is_new: bool) -> dict[str, Any]:
+        """Select the parameters of clauses, as arguments of the file's `train_step`: those that each loss trains, and those that follow
+        others."""
+        file, selected = self.objective.file, dict[str, Any]()
+        if file.has_function("select_trained"):
+            selected["trained"] = file.select_trained(self.model)
+        if file.has_function("pair_followers"):
+            selected["followers"] = file.pair_followers(self.model)
+            if is_new:  # a resumed run has the parameters in its checkpoint
+                file.start_followers(selected["followers"])
+        return selected
 
     def _parallelize_objective(self, example: Callable[[], MicroBatch]) -> list[str]:
         """Divide the work among the processes, which may need to compute an example. Return notes on options that could not be applied."""
@@ -214,6 +227,7 @@ class Trainer:
                 # the file has a loop over micro-batches only if the section accumulates
                 micro_batches if self.recipe.accumulate > 1 else micro_batches[0],
                 self.step,
+                **self.parameters,
             )
         except NotFinite as failure:
             self._raise_not_finite(failure.value, micro_batches)

@@ -16,7 +16,7 @@ from torch.distributed.tensor import DTensor
 from netc.compiler.analysis.means import MeanDecomposition, decompose_objective
 from netc.compiler.backends.backend import BackendInput
 from netc.compiler.backends.torch import BACKEND
-from netc.compiler.ir.training_program import LOSS, Training
+from netc.compiler.ir.training_program import Training
 
 from ..errors import CompileError, raise_as_compile_error
 from ..inputs.argument_types import check_arguments
@@ -138,10 +138,14 @@ class Objective(nn.Module):
         return weights
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Compute the loss and the metrics of a batch. Inputs of other names are ignored; a missing one is a `ValueError`."""
+        """Compute the loss and the metrics of a batch. Inputs of other names are ignored; a missing one is a `ValueError`.
+
+        If the section has several losses, the first result is the loss of the first `minimize`, and the metrics have all losses.
+        """
         self._check_inputs(inputs)
         results = self.results(self.totals(inputs), self.counts(inputs))
-        return results[LOSS], {name: value for name, value in results.items() if name != LOSS}
+        losses = self.training_section.losses
+        return results[losses[0]], {name: value for name, value in results.items() if len(losses) > 1 or name != losses[0]}
 
     def totals(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
         """Compute one sum for each mean of the objective, with a gradient."""

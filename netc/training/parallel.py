@@ -44,7 +44,9 @@ def parallelize_objective(objective: Objective, engine: Engine, ranks: Ranks, sa
         notes += recompute_activations(objective.model)
     if engine.compile:
         compile_model(objective.model)
-    if ranks.world > 1:
+    if ranks.world > 1 and objective.recipe.minimized:
+        _refuse_sharded_turns(engine, ranks)
+    elif ranks.world > 1:
         if engine.strategy == "fsdp" or mesh is not None:
             _apply_fsdp(objective, None if mesh is None else mesh[REPLICAS])
         else:
@@ -77,6 +79,14 @@ def _wrap_in_ddp(objective: Objective, ranks: Ranks, sample: Callable[[], MicroB
     if any(p.requires_grad for p in objective.model.parameters()):
         devices = [ranks.device] if ranks.device.type == "cuda" else None
         objective.set_parallel_module(nn.parallel.DistributedDataParallel(objective.model, device_ids=devices))
+
+
+def _refuse_sharded_turns(engine: Engine, ranks: Ranks) -> None:
+    """Refuse to shard the parameters of a section with several losses. The training step averages the gradients itself: DDP and FSDP expect
+    a gradient of the same parameters in every step."""
+    if engine.strategy == "fsdp" or ranks.tensor > 1:
+        why = "a section with `minimize` trains other parameters in each step, which FSDP and tensor parallelism do not allow"
+        raise RunError(NoDevice(why, "leave out `--strategy` and `--tp`: each process then has all parameters"))
 
 
 def release_ddp(objective: Objective) -> None:

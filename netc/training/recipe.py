@@ -33,9 +33,12 @@ from .balance_rules import BalanceRule, read_balances
 from .data.data_columns import ColumnSpec
 from .data.rules import read_data_arguments
 from .data.table_rules import NO_RULES, TableRules, read_table_rules
+from .follow_rules import FollowRule, read_follows
 from .keep_rule import KeepRule, read_keep
 from .measure_rules import MeasureRule, read_measures
+from .minimize_rules import MinimizeRule, read_minimized
 from .named_setting import NamedSetting
+from .parameter_patterns import Pattern, read_patterns
 from .setting_values import (
     DISTRIBUTIONS,
     convert_none_options,
@@ -53,13 +56,6 @@ USUAL_REMEDY = f"for most models, write `optimizer {OPTIMIZER} lr=1e-3`"
 EPOCHS, BATCH = 10, 32
 SEEDS = 2**63
 """The limit of seeds: PyTorch's generators take 64-bit integers with a sign."""
-
-
-class Pattern(Record):
-    """A pattern for names of parameters, in the notation of `fnmatch`."""
-
-    text: str
-    span: Span
 
 
 class GroupRule(Record):
@@ -131,6 +127,13 @@ class Recipe(Record):
     seed: int
     table_rules: TableRules = NO_RULES
     balances: tuple[BalanceRule, ...] = ()
+    minimized: tuple[MinimizeRule, ...] = ()
+    follows: tuple[FollowRule, ...] = ()
+
+    @property
+    def frozen(self) -> tuple[Pattern, ...]:
+        """The patterns of parameters that no step of the optimizer changes."""
+        return (*self.freeze, *(rule.follower for rule in self.follows))
 
     @property
     def validates(self) -> bool:
@@ -170,11 +173,13 @@ class _RecipeReader:
         keep, keep_problems = read_keep(self.training, self.by_word.get("keep", ()), measures)
         drawn = {draw.input for draw in draws}
         balances, balance_problems = read_balances(self.training, self.by_word.get("balance", ()), drawn)
-        self.problems += [*problems, *keep_problems, *balance_problems]
+        minimized, minimize_problems = read_minimized(self.training.settings)
+        follows, follow_problems = read_follows(self.training.settings)
+        self.problems += [*problems, *keep_problems, *balance_problems, *minimize_problems, *follow_problems]
         return Recipe(
             optimizer=NamedSetting(optimizer[0].name, optimizer[0].span, optimizer[0].positional, plain),
-            groups=tuple(self._read_groups()),
-            no_decay=() if no_decay is None else self._read_patterns("no_decay", no_decay),
+            groups=(*self._read_groups(), *(GroupRule(p, rule.options) for rule in minimized for p in rule.patterns if rule.options)),
+            no_decay=() if no_decay is None else read_patterns("no_decay", no_decay, self.problems),
             schedule=self.read_named("schedule") or (),
             epochs=self._read_integer("epochs", EPOCHS),
             steps=self._read_integer("steps", None),
@@ -183,9 +188,7 @@ class _RecipeReader:
             clip_norm=self._read_positive("clip", None),
             clip_value=self._read_option(clip, "value", None, is_positive, "must be a positive number"),
             ema=self._read_fraction("ema", None),
-            freeze=tuple(
-                p for s in self.by_word.get("freeze", ()) for a in s.stages[0].positional for p in self._read_patterns("freeze", a)
-            ),
+            freeze=tuple(self._read_freeze()),
             keep=keep,
             measures=measures,
             stop=self._read_stop(),
@@ -198,6 +201,8 @@ class _RecipeReader:
             seed=self._read_value("seed", 0, lambda v: is_int(v) and 0 <= v < SEEDS, "must be an integer of at least 0 and below 2**63"),
             table_rules=self._read_table_rules(),
             balances=balances,
+            minimized=minimized,
+            follows=follows,
         )
 
     def report_problem(self, what: str, need: str, span: Span, remedy: str = "") -> None:
@@ -268,22 +273,19 @@ class _RecipeReader:
             return usual
         return argument.value
 
-    def _read_patterns(self, what: str, argument: SettingArgument) -> tuple[Pattern, ...]:
-        values = argument.value if isinstance(argument.value, tuple) else (argument.value,)
-        # a bare word is a str too
-        if not all(isinstance(v, str) and not isinstance(v, Word) for v in values):
-            self.report_problem(what, "takes patterns of parameters' names in quotes", argument.span, 'write `"stem.*"`')
-            return ()
-        return tuple(Pattern(value, argument.span) for value in values)
-
     def _read_groups(self) -> Iterator[GroupRule]:
         for setting in self.by_word.get("group", ()):
             stage = setting.stages[0]
             if not stage.positional or not stage.named:
                 self.report_problem("group", "takes a pattern and options", stage.span, 'write `group "head.*" lr=1e-2`')
             for argument in stage.positional:
-                for pattern in self._read_patterns("group", argument):
+                for pattern in read_patterns("group", argument, self.problems):
                     yield GroupRule(pattern, convert_none_options(stage.named))
+
+    def _read_freeze(self) -> Iterator[Pattern]:
+        for setting in self.by_word.get("freeze", ()):
+            for argument in setting.stages[0].positional:
+                yield from read_patterns("freeze", argument, self.problems)
 
     def _read_stop(self) -> StopRule | None:
         stage = self.find_stage("stop")

@@ -16,11 +16,11 @@ parameter is changed.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed as dist, nn
 
 from netc.compiler.errors.training_errors import NothingTrained
 from netc.compiler.ir.training_program import LOSS
@@ -101,14 +101,24 @@ class StepHooks:
         with computation_context(self.ranks):
             self.precision.run_backward(loss, float(self.ranks.replicas))
 
-    def check_loss(self, optimizer: torch.optim.Optimizer, totals: Any, divisors: Any, loss: Tensor | None = None) -> list[float]:
-        """Check that the loss is finite, and unscale the gradients. `loss` is the loss of this process's whole batch, if it is known.
-        Return the totals of all processes. Raises `NotFinite`."""
+    def all_reduce_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Average the gradients over all processes, in a section with several losses. In others, DDP or FSDP does so."""
+        for parameter in parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= self.ranks.world
+
+    def check_loss(
+        self, optimizer: torch.optim.Optimizer, totals: Any, divisors: Any, name: str = LOSS, loss: Tensor | None = None
+    ) -> list[float]:
+        """Check that the loss of this name is finite, and unscale the gradients. `loss` is the loss of this process's whole batch, if it is
+        known. Return the totals of all processes. Raises `NotFinite`."""
         # Totals are returned as numbers, not tensors: a total may be a parameter itself, which the update changes in place.
         if self.ranks.world > 1:
             totals = self.all_reduce(totals)
         if loss is None or self.ranks.world > 1:
-            loss = self.objective.file.compute_metrics(totals, divisors)[LOSS]
+            loss = self.objective.file.compute_metrics(totals, divisors)[name]
         value = loss.item()
         if not math.isfinite(value):
             raise NotFinite(value)

@@ -20,7 +20,7 @@ from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.errors.training_errors import NothingTrained
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode
 from netc.compiler.ir.graph_values import Value
-from netc.compiler.ir.training_program import LOSS, MODEL, Training
+from netc.compiler.ir.training_program import MODEL, Training
 from netc.compiler.ir.walk import collect_graphs, find_needed_nodes
 from netc.dsl.diagnostics import Diagnostic
 
@@ -40,11 +40,13 @@ def check_trained(training: Training, recipe: Recipe) -> Diagnostic | None:
     shapes = _list_shapes(training)
     if not shapes:
         return make_diagnostic(NothingTrained("the model has no parameters"), training.loss_span)
-    if recipe.freeze and all(any(fnmatchcase(name, p.text) for p in recipe.freeze) for name in shapes):
-        return make_diagnostic(NothingTrained("all parameters are frozen"), recipe.freeze[0].span)
+    if recipe.frozen and all(any(fnmatchcase(name, p.text) for p in recipe.frozen) for name in shapes):
+        return make_diagnostic(NothingTrained("all parameters are frozen"), recipe.frozen[0].span)
     main = training.program.main
-    if not _has_trainable_source(main, [main.outputs[main.output_names.index(LOSS)]]):
-        return make_diagnostic(NothingTrained("the loss depends on no parameter"), training.loss_span)
+    for name, value in zip(training.losses, main.outputs, strict=False):
+        if not _has_trainable_source(main, [value]):
+            what = "the loss" if len(training.losses) == 1 else f"the loss `{name}`"
+            return make_diagnostic(NothingTrained(f"{what} depends on no parameter"), training.spans[name])
     return None
 
 

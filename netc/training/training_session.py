@@ -29,7 +29,8 @@ from .cautions import check_measures, check_schedule_length, check_validates
 from .locate_data import DataRequest
 from .open_data import Subset, open_data
 from .optimizer_options import check_options
-from .recipe import Pattern, Recipe, read_recipe
+from .parameter_patterns import Pattern
+from .recipe import Recipe, read_recipe
 from .trained_parameters import check_construction, check_trained
 from .transform_options import check_transforms
 
@@ -113,7 +114,13 @@ def _find_averaged(training: Training, means: MeanDecomposition) -> Iterator[Dia
 
 def _check_patterns(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
     """Report patterns of `freeze` and `group` that match no parameter."""
-    yield from _find_unmatched(training, (*recipe.freeze, *(rule.pattern for rule in recipe.groups)), NothingMatches)
+    yield from _find_unmatched(training, _list_patterns(recipe), NothingMatches)
+
+
+def _list_patterns(recipe: Recipe) -> list[Pattern]:
+    followed = [pattern for rule in recipe.follows for pattern in (rule.follower, rule.followed)]
+    minimized = [pattern for rule in recipe.minimized for pattern in rule.patterns]
+    return [*recipe.freeze, *(rule.pattern for rule in recipe.groups if rule.pattern not in minimized), *minimized, *followed]
 
 
 def _find_unmatched(training: Training, patterns: Iterable[Pattern], problem: type[NothingMatches]) -> Iterator[Diagnostic]:

@@ -79,12 +79,14 @@ REMEDIES = {
     ),
 }
 """Help for other words; `{value}` is the first argument."""
-REPEATABLE = ("group", "freeze", "keep", "measure", "draw", "augment", "fill", "category", "balance")
+REPEATABLE = ("group", "minimize", "follow", "freeze", "keep", "measure", "draw", "augment", "fill", "category", "balance")
 TAKES_NEGATIVE = ("draw", "augment", "fill")
 """The settings whose arguments without a name may be negative."""
 SETTINGS = (
     "optimizer",
     "group",
+    "minimize",
+    "follow",
     "schedule",
     "epochs",
     "steps",

@@ -15,7 +15,7 @@ symbols, because its module has no parameters to pass them as. A name in a secti
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from netc.dsl import ast
@@ -26,6 +26,7 @@ from netc.dsl.source import Span
 from ...errors.binding_errors import ReservedName
 from ...errors.training_errors import (
     LossNotFloat,
+    LossNotMinimized,
     LossNotScalar,
     ModelOfItself,
     NoLoss,
@@ -37,7 +38,7 @@ from ...errors.training_errors import (
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ...ir.graph_values import Value
 from ...ir.substitute_symbols import write_out_symbols
-from ...ir.training_program import LOSS, MODEL, RESERVED_METRIC_NAMES, Training
+from ...ir.training_program import LOSS, MINIMIZE, MODEL, RESERVED_METRIC_NAMES, Setting, Training, Word
 from ...ir.walk import collect_graphs, collect_symbol_values, find_needed_nodes
 from ...types.tensor_types import FLOAT32
 from ..elaboration_session import ElaborationSession
@@ -197,8 +198,9 @@ def _build_objective(
     with session.decisions.collect_into(frame.graph.decisions):
         if computed:
             body.elaborator.statements.run_body(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
-        outputs = _collect_results(section, scope, spans, session)
         settings = evaluate_settings(statements, scope, body.elaborator)
+        losses = _find_losses(settings, scope, session)
+        outputs = _collect_results(section, scope, losses, spans, session)
     # Weights of the objective would not be in the model's state dict, and so would be lost after training.
     for node in [n for g in collect_graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
         session.report_problem(TrainedStage(node.op.name), node.span)
@@ -213,8 +215,8 @@ def _build_objective(
     write_conversions(main, session.precision, session.untyped)
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
-    place = scope.names[LOSS].span or section.span
-    return Training(section.name, section.model.name, program, settings, section.span, place, spans, section.several, params)
+    spans |= {name: scope.names[name].span or section.span for name in losses}
+    return Training(section.name, section.model.name, program, settings, section.span, tuple(losses), spans, section.several, params)
 
 
 def _open_model_names(model: ModelBody, files: Scope) -> Scope:
@@ -241,31 +243,50 @@ def _metric_as_assign(statement: ast.Statement) -> ast.Statement:
     return statement
 
 
+def _find_losses(settings: Iterable[Setting], scope: Scope, session: ElaborationSession) -> dict[str, Span | None]:
+    """The names of the losses in the order of their `minimize` settings, with the place where a setting names each. Without such a setting,
+    it is `loss`."""
+    named = [a for s in settings if s.word == MINIMIZE for a in s.stages[0].positional[:1] if isinstance(a.value, Word)]
+    losses: dict[str, Span | None] = {}
+    for argument in named:
+        losses.setdefault(str(argument.value), argument.span)
+    if losses and LOSS in scope.names and LOSS not in losses:
+        session.report_problem(LossNotMinimized(tuple(losses)), scope.names[LOSS].span or named[0].span)
+    return losses or {LOSS: None}
+
+
 def _collect_results(
-    section: SelectedSection, scope: Scope, metrics: dict[str, Span], session: ElaborationSession
+    section: SelectedSection,
+    scope: Scope,
+    losses: Mapping[str, Span | None],
+    metrics: Mapping[str, Span],
+    session: ElaborationSession,
 ) -> dict[str, Value] | None:
-    """The loss and the metrics, each one number."""
-    if LOSS not in scope.names:
-        session.report_problem(NoLoss(), section.span)
+    """The losses and the metrics, each one number."""
+    for name, place in losses.items():
+        if name not in scope.names:
+            session.report_problem(NoLoss(name if place else ""), place or section.span)
+    if any(name not in scope.names for name in losses):
         return None
+    names = tuple(dict.fromkeys((*losses, *metrics)))
     results: dict[str, Value] = {}
-    for name in (LOSS, *metrics):
+    for name in names:
         flow = scope.names[name].value
         values = tensors_of(flow) if isinstance(flow, (Value, TensorTuple)) else None
         if flow is UNKNOWN or values is None:
             continue
         span = scope.names[name].span or section.span
         with session.catch_failures(()):
-            results[name] = _require_scalar(name, values, span)
-    return results if len(results) == 1 + len(metrics) else None
+            results[name] = _require_scalar(name, values, name in losses, span)
+    return results if len(results) == len(names) else None
 
 
-def _require_scalar(name: str, values: list[Value], span: Span) -> Value:
+def _require_scalar(name: str, values: list[Value], is_loss: bool, span: Span) -> Value:
     value = values[0]
     if len(values) != 1 or value.type.rank:
         raise Failure(LossNotScalar(name, value.type), span, ((value.span, f"{value.type}"),))
-    if name == LOSS and value.type.dtype.kind != "float":
-        raise Failure(LossNotFloat(value.type), span)
+    if is_loss and value.type.dtype.kind != "float":
+        raise Failure(LossNotFloat(value.type, name), span)
     return value
 
 

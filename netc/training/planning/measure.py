@@ -20,7 +20,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from netc.compiler.dims import SymDim
-from netc.compiler.ir.training_program import LOSS, Training
+from netc.compiler.ir.training_program import Training
 from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.record import Record
 
@@ -153,7 +153,7 @@ def _profile_run(training: Training, dtype: torch.dtype, recompute: bool, count:
             )
         inputs = make_inputs(objective, count, dtype)
         with LiveMemoryTracker(objective, blocks, inputs, recompute) as tracker, FlopCounterMode(display=False) as flop_counter:
-            loss = objective.results(objective.totals(inputs), objective.counts(inputs))[LOSS]
+            loss = objective.results(objective.totals(inputs), objective.counts(inputs))[training.losses[0]]
             loss.backward()  # type: ignore[no-untyped-call]
         # The tokens of a sample are the elements of its largest input of integers, without counting one label for each sample.
         units = tuple(bytes_of[id(b)] for b in blocks)

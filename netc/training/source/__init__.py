@@ -61,6 +61,7 @@ IMPORTS = {
     r"\bblake2b\(": "from hashlib import blake2b",
     r"\bcopy\.": "import copy",
     r"\bcsv\.": "import csv",
+    r"\bitertools\.": "import itertools",
     r"\bmath\.": "import math",
     r"\bCounter\(": "from collections import Counter",
     r"\bdatetime\.": "from datetime import UTC, datetime, timedelta",
@@ -73,7 +74,7 @@ IMPORTS = {
 """The imports of a file in addition to torch, by a pattern of the text that needs each."""
 ABSTRACT_TYPES = ("Callable", "Iterable", "Iterator", "Sequence")
 """The names that a file may import from `collections.abc`."""
-_USED_NAMES = "Any tv_tensors v2 StepSums Batch np fnmatch copy csv math blake2b Counter UTC datetime timedelta"
+_USED_NAMES = "Any tv_tensors v2 StepSums Batch np fnmatch copy csv itertools math blake2b Counter UTC datetime timedelta"
 RESERVED_NAMES = frozenset((*_USED_NAMES.split(), *ABSTRACT_TYPES))
 """Names that the file itself uses, so that no class of the model gets them."""
 LOWER_IS_BETTER = {"> best": "< best", "> watched": "< watched", "- MIN_DELTA": "+ MIN_DELTA", "-math.inf": "math.inf"}
@@ -88,6 +89,9 @@ RUN_FUNCTIONS = SETTINGS_FUNCTIONS | {
     "fit_standardize",
     "clip_gradients",
     "seed_step",
+    "select_trained",
+    "pair_followers",
+    "start_followers",
     "train_step",
     "evaluate",
     "end_epoch",
@@ -232,6 +236,7 @@ def _map_names(section: TrainSection, tags: Set[str], machine: Machine | None) -
     names |= {"steps": "STEPS"} if "steps" in tags else {"epochs": "EPOCHS"}
     names |= {} if "held" in tags else {"validation_data": "data"}
     names |= {} if recipe.keep.higher else LOWER_IS_BETTER
+    names |= {'"loss"': "minimized"} if "losses" in tags else {}
     if machine is None:
         return names if "ema" in tags else {**names, "average": "model"}
     names |= {"len(micro_batches)": _count_micro_batches(tags, machine)} if machine.replicas > 1 else {}

@@ -38,7 +38,10 @@ CONSTANTS = (
     ClauseConstant("CLIP_VALUE", lambda recipe: recipe.clip_value),
     ClauseConstant("CLIP_NORM", lambda recipe: recipe.clip_norm),
     ClauseConstant("EMA", lambda recipe: recipe.ema),
-    ClauseConstant("FROZEN", lambda recipe: tuple(pattern.text for pattern in recipe.freeze) or None),
+    ClauseConstant("FROZEN", lambda recipe: tuple(pattern.text for pattern in recipe.frozen) or None),
+    ClauseConstant("LOSSES", lambda recipe: {rule.loss: rule.steps for rule in recipe.minimized} or None),
+    ClauseConstant("TRAINED", lambda recipe: {rule.loss: tuple(p.text for p in rule.patterns) for rule in recipe.minimized} or None),
+    ClauseConstant("FOLLOWED", lambda recipe: tuple((r.follower.text.removesuffix("*"), r.followed.text.removesuffix("*"), r.decay, r.every) for r in recipe.follows) or None),
     ClauseConstant("PATIENCE", lambda recipe: recipe.stop.patience if recipe.stop is not None else None),
     ClauseConstant("MIN_DELTA", lambda recipe: (recipe.stop.min_delta or None) if recipe.stop is not None else None),
     ClauseConstant("STRATIFY", lambda recipe: recipe.stratify.input if recipe.stratify is not None and recipe.validation else None),
@@ -80,6 +83,7 @@ def select_tags(recipe: Recipe, means: MeanDecomposition, is_random: bool, is_fi
         "validates": recipe.validates,
         "history": plateau and not recipe.validates,
         "held": recipe.validate is not None,
+        "last": recipe.keep.is_last,
         "share": recipe.validate is None and bool(recipe.validation),
     }
     return {name.lower() for name in constants} | {name for name, is_on in others.items() if is_on}

@@ -56,6 +56,8 @@ def to_literal(value: Any) -> str:
         case tuple() | list():
             inside = ", ".join(map(to_literal, value))
             return f"({inside},)" if len(value) == 1 else f"({inside})"
+        case dict():
+            return f"{{{', '.join(f'{to_literal(key)}: {to_literal(item)}' for key, item in value.items())}}}"
         case str():
             return quote_string(str(value))
         # A spec computes `1 / 300`, and the reader of the file should see it rather than 0.0033333333333333335.

@@ -53,8 +53,8 @@ def _emit_groups(recipe: Recipe) -> list[str]:
 def emit_optimizer(recipe: Recipe, kernel: Mapping[str, bool]) -> list[str]:
     """Emit the function that makes the optimizer. `kernel` has the options that choose among PyTorch's implementations (`fused=True`)."""
     cls, options = resolve_optimizer(recipe)
-    lines = ["def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:", *(["    freeze_parameters(model)"] if recipe.freeze else [])]
-    trained = "[p for p in model.parameters() if p.requires_grad]" if recipe.freeze else "model.parameters()"
+    lines = ["def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:", *(["    freeze_parameters(model)"] if recipe.frozen else [])]
+    trained = "[p for p in model.parameters() if p.requires_grad]" if recipe.frozen else "model.parameters()"
     trained = "make_parameter_groups(model)" if recipe.groups or recipe.no_decay else trained
     lines += format_call("    return ", f"torch.optim.{cls.__name__}", [trained, *format_keywords({**options, **kernel})])
     return ["\n".join(lines)]

@@ -18,6 +18,7 @@ data.
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase as fnmatch
@@ -40,6 +41,9 @@ EMA: float
 PATIENCE: int
 MIN_DELTA: float
 FROZEN: tuple[str, ...]
+LOSSES: dict[str, int]
+TRAINED: dict[str, tuple[str, ...]]
+FOLLOWED: tuple[tuple[str, str, float, int], ...]
 GROUPS: list[tuple[str, dict[str, Any]]]
 SEED: int
 REPORT_EVERY: int
@@ -93,6 +97,55 @@ def freeze_parameters(model: nn.Module) -> None:
     for name, parameter in model.named_parameters():
         if any(fnmatch(name, pattern) for pattern in FROZEN):
             parameter.requires_grad_(False)
+
+
+def select_loss(step: int) -> str:
+    """Select the loss that a step minimizes: each one in turn, for its number of steps."""
+    position = step % sum(LOSSES.values())
+    return next(loss for loss, end in zip(LOSSES, itertools.accumulate(LOSSES.values()), strict=True) if position < end)
+
+
+def select_trained(model: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """Select the parameters that each loss trains, by the patterns in TRAINED."""
+    parameters = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    return {
+        loss: [parameter for name, parameter in parameters if any(fnmatch(name, pattern) for pattern in patterns)]
+        for loss, patterns in TRAINED.items()
+    }
+
+
+def require_gradients(trained: dict[str, list[nn.Parameter]], loss: str) -> None:
+    """Let only the parameters that a loss trains require gradients."""
+    for parameter in itertools.chain(*trained.values()):
+        parameter.requires_grad_(False)
+    for parameter in trained[loss]:
+        parameter.requires_grad_(True)
+
+
+def pair_followers(model: nn.Module) -> list[tuple[nn.Parameter, nn.Parameter, float, int]]:
+    """Pair the parameters that follow others with these, with the decay and the number of steps between two updates."""
+    parameters = dict(model.named_parameters())
+    return [
+        (parameter, parameters[followed.removesuffix("*") + name.removeprefix(follower.removesuffix("*"))], decay, every)
+        for follower, followed, decay, every in FOLLOWED
+        for name, parameter in parameters.items()
+        if fnmatch(name, follower)
+    ]
+
+
+@torch.no_grad()
+def start_followers(followers: list[tuple[nn.Parameter, nn.Parameter, float, int]]) -> None:
+    """Set the parameters that follow others equal to these, before the first step."""
+    for follower, followed, _, _ in followers:
+        follower.copy_(followed)
+
+
+@torch.no_grad()
+def update_followers(followers: list[tuple[nn.Parameter, nn.Parameter, float, int]], step: int) -> None:
+    """Move the parameters that follow others towards these."""
+    for follower, followed, decay, every in followers:
+        if (step + 1) % every == 0:
+            follower.lerp_(followed, 1 - decay)
 
 
 # generated: make_optimizer
@@ -299,10 +352,14 @@ def train_step(
     average: nn.Module,  # if: ema or run
     batch: Batch,  # if: not parts or not run
     micro_batches: list[Batch],  # if: parts and run
-    step: int,  # if: random or run
+    step: int,  # if: random or losses or followed or run
+    trained: dict[str, list[nn.Parameter]],  # if: losses
+    followers: list[tuple[nn.Parameter, nn.Parameter, float, int]],  # if: followed
 ) -> StepSums:
     """Make one optimizer step. Return the totals and counts of the batch."""
     seed_step(step)  # if: random or run
+    minimized = select_loss(step)  # if: losses
+    require_gradients(trained, minimized)  # if: losses
     micro_batches = split_batch(batch)  # if: parts and not run
     counts = compute_counts(batch)  # if: not parts
     counts = sum_rows(map(compute_counts, micro_batches))  # if: parts
@@ -322,12 +379,14 @@ def train_step(
         batch_totals.append([total.detach() for total in totals])  # if: parts
     totals = sum_rows(batch_totals)  # if: parts
     totals = [total.detach().clone() for total in totals]  # if: not parts and not run
-    totals = run.check_loss(optimizer, totals, counts, loss)  # if: run and not parts
-    totals = run.check_loss(optimizer, totals, counts)  # if: run and parts
+    run.all_reduce_gradients(trained[minimized])  # if: losses and processes
+    totals = run.check_loss(optimizer, totals, counts, "loss", loss)  # if: run and not parts
+    totals = run.check_loss(optimizer, totals, counts, "loss")  # if: run and parts
     clip_gradients(model)  # if: clip_value or clip_norm
     optimizer.step()  # if: not run
     run.step_optimizer(optimizer)  # if: run
     schedule.step()  # if: schedule
+    update_followers(followers, step)  # if: followed
     update_average(average, model)  # if: ema
     return totals, counts
 
@@ -395,8 +454,11 @@ def train(model: nn.Module, data: Batch) -> Trained:
     optimizer = make_optimizer(model)
     schedule = make_schedule(optimizer, steps)  # if: schedule
     schedule = make_schedule(optimizer)  # if: plateau
+    trained = select_trained(model)  # if: losses
+    followers = pair_followers(model)  # if: followed
+    start_followers(followers)  # if: followed
     average = copy.deepcopy(model)  # if: ema
-    best = -math.inf  # if: validates
+    best = -math.inf  # if: validates and not last
     watched, waited = -math.inf, 0  # if: patience
     step = 0
     for epoch in range(epochs):
@@ -414,7 +476,9 @@ def train(model: nn.Module, data: Batch) -> Trained:
                 schedule,  # if: schedule
                 average,  # if: ema
                 batch,
-                step,  # if: random
+                step,  # if: random or losses or followed
+                trained,  # if: losses
+                followers,  # if: followed
             )
             history.append(step_sums)  # if: history
             step += 1
@@ -432,7 +496,7 @@ def train(model: nn.Module, data: Batch) -> Trained:
         )
         print(f"epoch {epoch + 1}: {format_metrics(metrics)}")  # if: validates
         end_epoch(schedule, metrics)  # if: plateau and validates
-        if metrics[METRIC] > best:  # if: validates
+        if metrics[METRIC] > best:  # if: validates and not last
             best = metrics[METRIC]
             torch.save(average.state_dict(), BEST_FILE)
         watched, waited = update_patience(metrics[METRIC], watched, waited)  # if: patience
