@@ -2,7 +2,7 @@
 
 In: the progress of a run (numbers), its model, optimizer and averaged parameters. Out: `checkpoint.pt` if there is one process, else a
 folder `checkpoint-NUMBER` in PyTorch's distributed format, to which each process writes its own shards. Always: any number of processes can
-read either format; the newest checkpoint stays until the next one is complete.
+read either format; the newest checkpoint stays until the next one is complete. A section with several losses always has `checkpoint.pt`.
 """
 
 from __future__ import annotations
@@ -73,10 +73,17 @@ class Average(NamedTuple):
 
 
 class TrainingState:
-    """The tensors of a checkpoint. `average` has the averaged parameters under the keys of the model, or is None."""
+    """The tensors of a checkpoint. `average` has the averaged parameters under the keys of the model, or is None. `is_whole`: this process
+    has all of them, so that one process can write them for all.
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor] | None) -> None:
-        self.model, self.optimizer, self.average = model, optimizer, average
+    A section with several losses needs a whole state: PyTorch's distributed format has no optimizer whose parameters only partly have a
+    state, as before the first step of a loss.
+    """
+
+    def __init__(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor] | None, is_whole: bool = True
+    ) -> None:
+        self.model, self.optimizer, self.average, self.is_whole = model, optimizer, average, is_whole
 
     @property
     def averaged_module(self) -> Average | None:
@@ -93,27 +100,27 @@ class TrainingState:
         average = {} if self.average is None else {"average": self.average}
         return {"model": get_model_state_dict(self.model), "optimizer": optimizer, **average}
 
-    def load_plain_state(self, state: State, ranks: Ranks) -> None:
+    def load_plain_state(self, state: State) -> None:
         """Load a result of `to_plain_state`."""
-        if ranks.world == 1:
+        if self.is_whole:
             self.optimizer.load_state_dict(state["optimizer"])
         else:
             named = _name_optimizer_state(state["optimizer"], _list_optimizer_parameters(self.model, self.optimizer))
             set_optimizer_state_dict(self.model, self.optimizer, named, options=_FULL)
         if self.average is not None:
             # through the model, which divides tensors among the processes; its own parameters are loaded afterwards
-            self._load_model(state["average"], ranks)
+            self._load_model(state["average"])
             for key, value in self.model.state_dict().items():
                 self.average[key].copy_(value)
-        self._load_model(state["model"], ranks)
+        self._load_model(state["model"])
 
     def load_sharded_state(self, state: State) -> None:
         """Load a result of `to_sharded_state`, into which a checkpoint was read."""
         set_optimizer_state_dict(self.model, self.optimizer, state["optimizer"])
         set_model_state_dict(self.model, state["model"])
 
-    def _load_model(self, state: Mapping[str, Tensor], ranks: Ranks) -> None:
-        if ranks.world == 1:
+    def _load_model(self, state: Mapping[str, Tensor]) -> None:
+        if self.is_whole:
             self.model.load_state_dict(state)
         else:
             local = self.model.state_dict()
@@ -132,13 +139,16 @@ class CheckpointStore:
 
     def save_checkpoint(self, progress: State, trained: TrainingState) -> None:
         progress = {**progress, "number": self.number + 1}
-        if self.ranks.world == 1:
-            state = {"progress": progress, **trained.to_plain_state()}
-            write_files(os.fspath(self.folder / FILE), lambda path: write_state(state, path))
-            self._remove_folders(self.number)
+        if trained.is_whole:
+            self.ranks.run_once(lambda: self._save_file(progress, trained))
         else:
             self._save_folder(progress, trained)
         self.number, self.step = self.number + 1, progress["step"]
+
+    def _save_file(self, progress: State, trained: TrainingState) -> None:
+        state = {"progress": progress, **trained.to_plain_state()}
+        write_files(os.fspath(self.folder / FILE), lambda path: write_state(state, path))
+        self._remove_folders(self.number)
 
     def _save_folder(self, progress: State, trained: TrainingState) -> None:
         """Write the shards of all processes into a hidden folder, and rename it when all have finished."""
@@ -189,7 +199,7 @@ class CheckpointStore:
         if state is None:
             remedy = "start it again: the same command with another folder"
             raise RunError(RunUnreadable(os.fspath(self.folder), "it was stopped before its first checkpoint", remedy))
-        trained.load_plain_state(state, self.ranks)
+        trained.load_plain_state(state)
         progress: State = state["progress"]
         return progress
 

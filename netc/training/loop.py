@@ -107,7 +107,7 @@ class Trainer:
         self.parameters = self._select_parameters(is_new)
         objective.file.define_names(run=self.step_hooks, compute_totals=self.step_hooks.wrap_totals(objective.file.compute_totals))
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        self.state = TrainingState(self.model, optimizer, average)
+        self.state = TrainingState(self.model, optimizer, average, ranks.world == 1 or bool(recipe.minimized))
         self.step = 0
         self.best = BestResult(recipe, objective.file)
         self.tally, self.epoch_tally = Tally(), Tally()

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, distributed as dist, nn
+from torch import Tensor, nn
+from torch import distributed as dist
 
 from netc.compiler.errors.training_errors import NothingTrained
 from netc.compiler.ir.training_program import LOSS
@@ -101,8 +102,11 @@ class StepHooks:
         with computation_context(self.ranks):
             self.precision.run_backward(loss, float(self.ranks.replicas))
 
-    def all_reduce_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """Average the gradients over all processes, in a section with several losses. In others, DDP or FSDP does so."""
+    def synchronize(self, model: nn.Module, parameters: Iterable[nn.Parameter]) -> None:
+        """Average the gradients over all processes, and give the buffers of the first process to all, in a section with several losses. In
+        other sections, DDP or FSDP does so."""
+        for buffer in model.buffers():
+            dist.broadcast(buffer, 0)
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)

@@ -8,7 +8,7 @@ For example, with `freeze "*"` the error is "there is nothing to train: all para
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 import torch
@@ -20,13 +20,15 @@ from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.errors.training_errors import NothingTrained
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode
 from netc.compiler.ir.graph_values import Value
-from netc.compiler.ir.training_program import MODEL, Training
+from netc.compiler.ir.training_program import MINIMIZE, MODEL, Training
 from netc.compiler.ir.walk import collect_graphs, find_needed_nodes
 from netc.dsl.diagnostics import Diagnostic
 
 from ..files.file_problems import make_diagnostic
+from .follow_rules import FOLLOW
 from .optimizer_options import find_refusal
 from .optimizers import SchedulerCall, compute_stage_lengths, make_schedule, resolve_schedules
+from .parameter_patterns import Pattern
 from .recipe import USUAL_REMEDY, Recipe
 from .section_file import SectionFile
 from .source import emit_settings_file
@@ -40,7 +42,7 @@ def check_trained(training: Training, recipe: Recipe) -> Diagnostic | None:
     shapes = _list_shapes(training)
     if not shapes:
         return make_diagnostic(NothingTrained("the model has no parameters"), training.loss_span)
-    if recipe.frozen and all(any(fnmatchcase(name, p.text) for p in recipe.frozen) for name in shapes):
+    if recipe.frozen and all(_matches(name, recipe.frozen) for name in shapes):
         return make_diagnostic(NothingTrained("all parameters are frozen"), recipe.frozen[0].span)
     main = training.program.main
     for name, value in zip(training.losses, main.outputs, strict=False):
@@ -48,6 +50,55 @@ def check_trained(training: Training, recipe: Recipe) -> Diagnostic | None:
             what = "the loss" if len(training.losses) == 1 else f"the loss `{name}`"
             return make_diagnostic(NothingTrained(f"{what} depends on no parameter"), training.spans[name])
     return None
+
+
+def check_minimized(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report losses of `minimize` that train nothing, and parameters that no loss trains."""
+    names = list(_list_shapes(training))
+    if not all(any(_matches(name, (pattern,)) for name in names) for rule in recipe.minimized for pattern in rule.patterns):
+        return  # a pattern without a match is an error of its own
+    trained = [name for name in names if not _matches(name, recipe.frozen)]
+    for rule in recipe.minimized:
+        if not any(_matches(name, rule.patterns) for name in trained):
+            yield make_diagnostic(NothingTrained(f"all parameters of `{rule.loss}` are frozen"), rule.span)
+    left = [name for name in trained if not any(_matches(name, rule.patterns) for rule in recipe.minimized)]
+    if recipe.minimized and left:
+        remedy = f'add a pattern to a `minimize` line, or write `freeze "{left[0]}"`'
+        yield make_diagnostic(
+            WrongSetting(MINIMIZE, f"leaves `{left[0]}` without a loss that trains it", remedy), recipe.minimized[-1].span
+        )
+
+
+def check_followers(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report parameters of `follow` that follow no parameter, themselves, a parameter of another shape, or two parameters."""
+    shapes, followed_by = _list_shapes(training), dict[str, str]()
+    for rule in recipe.follows:
+        for name in shapes:
+            followed = rule.find_followed(name)
+            if not followed:
+                continue
+            why = _find_wrong_pair(name, followed, shapes, followed_by)
+            if why:
+                yield make_diagnostic(WrongSetting(FOLLOW, why), rule.span)
+                break
+            followed_by[name] = followed
+
+
+def _find_wrong_pair(name: str, followed: str, shapes: Mapping[str, tuple[int, ...]], followed_by: Mapping[str, str]) -> str:
+    """Say why a parameter cannot follow another one; empty if it can."""
+    if followed not in shapes:
+        return f"has nothing that `{name}` follows: the model has no parameter `{followed}`"
+    if followed == name:
+        return f"lets `{name}` follow itself"
+    if name in followed_by:
+        return f"lets `{name}` follow `{followed}`, and it follows `{followed_by[name]}`"
+    if shapes[followed] != shapes[name]:
+        return f"takes parameters of the same shapes: `{name}` is {list(shapes[name])}, and `{followed}` is {list(shapes[followed])}"
+    return ""
+
+
+def _matches(name: str, patterns: Iterable[Pattern]) -> bool:
+    return any(fnmatchcase(name, pattern.text) for pattern in patterns)
 
 
 def check_construction(training: Training, recipe: Recipe, steps: int | None) -> Iterator[Diagnostic]:

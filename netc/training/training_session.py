@@ -31,7 +31,7 @@ from .open_data import Subset, open_data
 from .optimizer_options import check_options
 from .parameter_patterns import Pattern
 from .recipe import Recipe, read_recipe
-from .trained_parameters import check_construction, check_trained
+from .trained_parameters import check_construction, check_followers, check_minimized, check_trained
 from .transform_options import check_transforms
 
 
@@ -94,6 +94,7 @@ def check_settings(
     # PyTorch's constructors get only options that have passed the checks
     elif not problems and all(named.name for named in (recipe.optimizer, *recipe.schedule)):
         problems += check_construction(training, recipe, steps)
+    problems += [*check_minimized(training, recipe), *check_followers(training, recipe)]
     problems += check_parts(training, means) if recipe.accumulate > 1 else _find_averaged(training, means)
     problems += [*augmentation_problems, *_find_unmatched(training, recipe.no_decay, NoDecayMatchesNothing)]
     return [*problems, *check_schedule_length(recipe, steps)]

@@ -189,6 +189,46 @@ train {
 """
 """Weights of classes, of pixels and of two labels of a sample."""
 
+TURNS = """
+real = input 2
+noise = input 4
+shared judge = (dense 16 relu -> dropout 0.1 -> dense 1)
+fake = noise -> (dense 16 relu -> dense 2) as forger
+real_score = real -> judge
+fake_score = fake -> judge
+out fake, real_score, fake_score
+
+train {
+  judging = softplus(-real_score) + softplus(fake_score) -> mean
+  forging = softplus(-fake_score) -> mean
+  minimize judging "judge.*" steps=2 lr=3e-3
+  minimize forging "forger.*"
+  optimizer adam lr=1e-3 betas=[0.5, 0.999]
+  schedule warmup 3 -> cosine
+  draw noise normal
+  batch 8 DIVIDED
+  epochs 4
+  validate 0.2
+}
+"""
+FOLLOWED = """
+block network { in -> dense 8 relu -> dense 4 }
+features = input 6
+online = features -> network as online
+guess = online -> dense 4 as predictor
+target = features * 0.9 -> network as target
+out guess, target
+
+train {
+  loss = (guess, target) -> mse_loss
+  follow "target.*" "online.*" 0.9
+  follow "predictor.bias" "online.dense2.bias" every=3
+  optimizer sgd lr=0.1
+  epochs 2
+  batch 7
+}
+"""
+
 
 def make_arrays(name: str) -> dict[str, np.ndarray]:
     """The data of a section."""
@@ -203,6 +243,8 @@ def make_arrays(name: str) -> dict[str, np.ndarray]:
         case _ if name.startswith("plateau"):
             features = generator.normal(size=(50, 3)).astype(np.float32)
             return {"features": features, "price": features @ np.float32([1, -2, 3]) + 0.3 * generator.normal(size=50).astype(np.float32)}
+        case "followed":
+            return {"features": generator.normal(size=(40, 6)).astype(np.float32)}
         case _ if name.startswith("random"):
             return {"features": generator.normal(size=(40, 6)).astype(np.float32), "target": generator.integers(0, 3, 40)}
         case _ if name.startswith("standardized"):
@@ -215,6 +257,8 @@ def make_arrays(name: str) -> dict[str, np.ndarray]:
             mask = generator.choice([0, 1, 2, 255], (31, 6, 7), p=[0.6, 0.2, 0.1, 0.1])
             tags = generator.random((31, 2)) < [0.7, 0.2]
             return {"image": generator.random((31, 3, 6, 7), np.float32), "mask": mask, "tags": tags.astype(np.float32)}
+        case _ if name.startswith("turns"):
+            return {"real": generator.normal(size=(40, 2)).astype(np.float32)}
         case "prepared":
             return {"clean": generator.normal(size=(30, 5)).astype(np.float32)}
         case _:
@@ -233,6 +277,9 @@ SPECS = {
     "random": RANDOM.replace("DIVIDED", ""),
     "random_in_parts": RANDOM.replace("DIVIDED", "accumulate=2"),
     "prepared": PREPARED,
+    "turns": TURNS.replace("DIVIDED", ""),
+    "turns_in_parts": TURNS.replace("DIVIDED", "accumulate=3"),
+    "followed": FOLLOWED,
     "standardized": STANDARDIZED.replace("DIVIDED", ""),
     "standardized_in_parts": STANDARDIZED.replace("DIVIDED", "accumulate=2"),
     "augmented": AUGMENTED.replace("DIVIDED", ""),

@@ -41,7 +41,7 @@ CONSTANTS = (
     ClauseConstant("FROZEN", lambda recipe: tuple(pattern.text for pattern in recipe.frozen) or None),
     ClauseConstant("LOSSES", lambda recipe: {rule.loss: rule.steps for rule in recipe.minimized} or None),
     ClauseConstant("TRAINED", lambda recipe: {rule.loss: tuple(p.text for p in rule.patterns) for rule in recipe.minimized} or None),
-    ClauseConstant("FOLLOWED", lambda recipe: tuple((r.follower.text.removesuffix("*"), r.followed.text.removesuffix("*"), r.decay, r.every) for r in recipe.follows) or None),
+    ClauseConstant("FOLLOWED", lambda recipe: tuple((r.follower.text, r.followed.text, r.decay, r.every) for r in recipe.follows) or None),
     ClauseConstant("PATIENCE", lambda recipe: recipe.stop.patience if recipe.stop is not None else None),
     ClauseConstant("MIN_DELTA", lambda recipe: (recipe.stop.min_delta or None) if recipe.stop is not None else None),
     ClauseConstant("STRATIFY", lambda recipe: recipe.stratify.input if recipe.stratify is not None and recipe.validation else None),

@@ -105,7 +105,7 @@ def select_loss(step: int) -> str:
     return next(loss for loss, end in zip(LOSSES, itertools.accumulate(LOSSES.values()), strict=True) if position < end)
 
 
-def select_trained(model: nn.Module) -> dict[str, list[nn.Parameter]]:
+def select_trained(model: nn.Module) -> dict[str, list[nn.Parameter]]:  # if: losses
     """Select the parameters that each loss trains, by the patterns in TRAINED."""
     parameters = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     return {
@@ -122,7 +122,10 @@ def require_gradients(trained: dict[str, list[nn.Parameter]], loss: str) -> None
         parameter.requires_grad_(True)
 
 
-def pair_followers(model: nn.Module) -> list[tuple[nn.Parameter, nn.Parameter, float, int]]:
+Follower = tuple[nn.Parameter, nn.Parameter, float, int]
+
+
+def pair_followers(model: nn.Module) -> list[Follower]:  # if: followed
     """Pair the parameters that follow others with these, with the decay and the number of steps between two updates."""
     parameters = dict(model.named_parameters())
     return [
@@ -133,15 +136,15 @@ def pair_followers(model: nn.Module) -> list[tuple[nn.Parameter, nn.Parameter, f
     ]
 
 
-@torch.no_grad()
-def start_followers(followers: list[tuple[nn.Parameter, nn.Parameter, float, int]]) -> None:
+@torch.no_grad()  # if: followed
+def start_followers(followers: list[Follower]) -> None:  # if: followed
     """Set the parameters that follow others equal to these, before the first step."""
     for follower, followed, _, _ in followers:
         follower.copy_(followed)
 
 
 @torch.no_grad()
-def update_followers(followers: list[tuple[nn.Parameter, nn.Parameter, float, int]], step: int) -> None:
+def update_followers(followers: list[Follower], step: int) -> None:
     """Move the parameters that follow others towards these."""
     for follower, followed, decay, every in followers:
         if (step + 1) % every == 0:
@@ -354,7 +357,7 @@ def train_step(
     micro_batches: list[Batch],  # if: parts and run
     step: int,  # if: random or losses or followed or run
     trained: dict[str, list[nn.Parameter]],  # if: losses
-    followers: list[tuple[nn.Parameter, nn.Parameter, float, int]],  # if: followed
+    followers: list[Follower],  # if: followed
 ) -> StepSums:
     """Make one optimizer step. Return the totals and counts of the batch."""
     seed_step(step)  # if: random or run
@@ -379,7 +382,7 @@ def train_step(
         batch_totals.append([total.detach() for total in totals])  # if: parts
     totals = sum_rows(batch_totals)  # if: parts
     totals = [total.detach().clone() for total in totals]  # if: not parts and not run
-    run.all_reduce_gradients(trained[minimized])  # if: losses and processes
+    run.synchronize(model, trained[minimized])  # if: losses and processes
     totals = run.check_loss(optimizer, totals, counts, "loss", loss)  # if: run and not parts
     totals = run.check_loss(optimizer, totals, counts, "loss")  # if: run and parts
     clip_gradients(model)  # if: clip_value or clip_norm

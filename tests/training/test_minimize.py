@@ -1,0 +1,174 @@
+"""Several losses in turn (`minimize`) and parameters that follow others (`follow`), against plain loops of PyTorch."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+import netc
+from netc.training.stop_signals import Interrupted
+from tests.training.runs import resume, train
+from tests.training.test_ranks import assert_close, begin
+from tests.training.test_ranks import train as train_processes
+from tests.training.test_resume import assert_same_run, stopping_at
+from tests.training.test_source import module_of
+
+GAN = """
+real = input 2
+noise = input 4
+shared judge = (dense 16 relu -> dense 1)
+fake = noise -> (dense 16 relu -> dense 2) as forger
+real_score = real -> judge
+fake_score = fake -> judge
+out fake, real_score, fake_score
+
+train {
+  judging = softplus(-real_score) + softplus(fake_score) -> mean
+  forging = softplus(-fake_score) -> mean
+  metric size = fake -> square -> mean
+  minimize judging "judge.*" steps=2 lr=3e-3
+  minimize forging "forger.*"
+  optimizer adam lr=1e-3 betas=[0.5, 0.999]
+  draw noise normal
+  batch 12 ACCUMULATE
+  steps 50
+}
+"""
+TARGET = """
+block network { in -> dense 16 relu -> dense 4 }
+first = input 8
+second = input 8
+online = first -> network as online
+guess = online -> dense 4 as predictor
+target = second -> network as target
+out guess, target
+
+train {
+  loss = (guess, target) -> mse_loss
+  FOLLOW
+  optimizer sgd lr=0.1
+  batch 12
+  steps 50
+}
+"""
+
+
+def draw_noise(made: object, real: Tensor, step: int) -> Tensor:
+    """The noise of a step, which the file draws by the seed and the step."""
+    drawn: dict[str, Tensor] = made.draw_inputs({"real": real}, step)  # type: ignore[attr-defined]
+    return drawn["noise"]
+
+
+def make_networks() -> dict[str, nn.Sequential]:
+    """The two networks of the GAN, as PyTorch has them."""
+    judge = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 1))
+    return {"judge": judge, "forger": nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 2))}
+
+
+@pytest.mark.parametrize("accumulate", ["", "accumulate=3"])
+def test_losses_in_turn(accumulate: str, tmp_path: Path) -> None:
+    """The loop of Goodfellow et al. (2014), Algorithm 1 with k = 2, with the generator's non-saturating loss."""
+    text = GAN.replace("ACCUMULATE", accumulate)
+    real = torch.randn(12, 2, generator=torch.Generator().manual_seed(0)) + 3  # one batch, so the order of samples is of no account
+    np.savez(tmp_path / "data.npz", real=real.numpy())
+    path = tmp_path / "gan.net"
+    path.write_text(text, encoding="utf-8")
+    start = netc.compile(text).module(seed=3).state_dict()
+    torch.save(start, tmp_path / "start.pt")
+    netc.train(path, data=str(tmp_path / "data.npz"), output=tmp_path / "run", weights=tmp_path / "start.pt")
+    trained = load_file(tmp_path / "run" / "last.safetensors")
+
+    networks = make_networks()
+    judge, forger = networks["judge"], networks["forger"]
+    for name, network in networks.items():
+        network.load_state_dict({k.removeprefix(f"{name}."): v for k, v in start.items() if k.startswith(f"{name}.")})
+    judging = torch.optim.Adam(judge.parameters(), lr=3e-3, betas=(0.5, 0.999))
+    forging = torch.optim.Adam(forger.parameters(), lr=1e-3, betas=(0.5, 0.999))
+    made = module_of(text, tmp_path)
+    for step in range(50):
+        noise = draw_noise(made, real, step)
+        if step % 3 < 2:
+            judging.zero_grad()
+            loss = (F.softplus(-judge(real)) + F.softplus(judge(forger(noise).detach()))).mean()
+            loss.backward()
+            judging.step()
+        else:
+            forging.zero_grad()
+            F.softplus(-judge(forger(noise))).mean().backward()
+            forging.step()
+    for name, network in networks.items():
+        for key, value in network.state_dict().items():
+            torch.testing.assert_close(trained[f"{name}.{key}"], value, rtol=1e-5, atol=1e-5)
+            assert not torch.equal(value, start[f"{name}.{key}"])
+
+
+@pytest.mark.parametrize(("follow", "decay", "every"), [("0.9", 0.9, 1), ("every=7", 0.0, 7), ("0.5 every=3", 0.5, 3), ("0", 0.0, 1)])
+def test_parameters_that_follow_others(follow: str, decay: float, every: int, tmp_path: Path) -> None:
+    """The target network of BYOL (Grill et al., 2020, equation 1) and of DQN (Mnih et al., 2015): no step of the optimizer changes it."""
+    text = TARGET.replace("FOLLOW", f'follow "target.*" "online.*" {follow}')
+    generator = torch.Generator().manual_seed(0)
+    first, second = torch.randn(12, 8, generator=generator), torch.randn(12, 8, generator=generator)
+    np.savez(tmp_path / "data.npz", first=first.numpy(), second=second.numpy())
+    path = tmp_path / "target.net"
+    path.write_text(text, encoding="utf-8")
+    start = netc.compile(text).module(seed=3).state_dict()
+    torch.save(start, tmp_path / "start.pt")
+    netc.train(path, data=str(tmp_path / "data.npz"), output=tmp_path / "run", weights=tmp_path / "start.pt")
+    trained = load_file(tmp_path / "run" / "last.safetensors")
+
+    layers = ("dense1", "relu", "dense2")
+    online, target = (
+        nn.Sequential(OrderedDict(zip(layers, (nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4)), strict=True))) for _ in range(2)
+    )
+    online.load_state_dict({k.removeprefix("online."): v for k, v in start.items() if k.startswith("online.")})
+    target.load_state_dict(online.state_dict())
+    predictor = nn.Linear(4, 4)
+    predictor.load_state_dict({k: start[f"predictor.{k}"] for k in ("weight", "bias")})
+    optimizer = torch.optim.SGD([*online.parameters(), *predictor.parameters()], lr=0.1)
+    for step in range(50):
+        optimizer.zero_grad()
+        with torch.no_grad():
+            goal = target(second)
+        F.mse_loss(predictor(online(first)), goal).backward()
+        optimizer.step()
+        if (step + 1) % every == 0:
+            with torch.no_grad():
+                for follower, followed in zip(target.parameters(), online.parameters(), strict=True):
+                    follower.mul_(decay).add_((1 - decay) * followed)
+    for name, network in (("online", online), ("target", target), ("predictor", predictor)):
+        for key, value in network.state_dict().items():
+            torch.testing.assert_close(trained[f"{name}.{key}"], value, rtol=1e-5, atol=1e-6)
+
+
+TURNS = GAN.replace("ACCUMULATE", "").replace("batch 12", "batch 8").replace("relu -> dense 1)", "relu -> batch_norm -> dense 1)")
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_resumed_in_the_middle_of_a_turn(step: int, tmp_path: Path) -> None:
+    """The optimizer has no state yet for parameters that no step has trained."""
+    data = {"real": np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)}
+    train(tmp_path / "whole", TURNS, data)
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", TURNS, data, on_report=stopping_at(step))
+    resume(tmp_path / "run", data)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.long
+def test_losses_in_turn_on_two_processes(tmp_path: Path) -> None:
+    """As on one, and resumed in the middle of a turn on one."""
+    text = GAN.replace("ACCUMULATE", "accumulate=2").replace("batch 12", "batch 8") + "\n"
+    (tmp_path / "spec.net").write_text(text, encoding="utf-8")
+    np.savez(tmp_path / "data.npz", real=np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32))
+    one = begin(tmp_path, 1, "one")
+    assert_close(one, begin(tmp_path, 2, "two"))
+    train_processes(tmp_path, 2, "spec.net", "--data", "data.npz", "-o", "run", "--checkpoint-every", "1", stopped_at=1)
+    train_processes(tmp_path, 1, "--resume", "run")
+    assert_close(one, tmp_path / "run")
