@@ -25,7 +25,7 @@ class NoLoss(Problem):
         return f"this train section computes no `{self.name}` to minimize" if self.name else "this train section has no loss"
 
     def format_help(self) -> tuple[str, ...]:
-        return (f"name the loss in the section: `{self.name or 'loss'} = ...`",)
+        return (f"name the loss: `{self.name or 'loss'} = ...`",)
 
 
 class LossNotMinimized(Problem):

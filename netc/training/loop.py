@@ -22,7 +22,7 @@ from netc.dsl.source import Span
 from ..errors import CompileError
 from ..files.file_problems import make_diagnostic
 from . import cautions
-from .batches import BatchLoader, InputSampler, MicroBatch, arrays_to_tensors
+from .batches import BatchLoader, InputSampler, MicroBatch, arrays_to_tensors, move_tensors
 from .best_result import BestResult
 from .checkpoints import CheckpointStore, TrainingState, gather_tensors
 from .data.data_columns import InputColumns
@@ -88,10 +88,10 @@ class Trainer:
         self.batches = BatchLoader(data, recipe, ranks, objective.file)
         self.last_micro_batch: MicroBatch = {}
         """The micro-batch that a validation computes, for messages."""
+        self.plan = plan_steps(recipe, len(data[1]))
         # a resumed run has the means and deviations in its checkpoint
         if is_new and objective.file.has_function("fit_standardize"):
             self._fit_standardize(data)
-        self.plan = plan_steps(recipe, len(data[1]))
         self.shapes = {name: value.shape for name, value in objective.model.state_dict().items()}
         """The shapes of the spec. Layers that several processes share may have other shapes, which files must not show."""
         self.checkpoints = CheckpointStore(folder.path, ranks)
@@ -123,7 +123,9 @@ class Trainer:
         loader = BatchLoader(data, self.recipe, Ranks(device=self.ranks.device), self.objective.file)
 
         def iterate_samples() -> Iterator[MicroBatch]:
-            for self.last_micro_batch in loader.iterate_validation(data):
+            varied = self._compute_varied_inputs(0)
+            for samples in loader.iterate_validation(data):
+                self.last_micro_batch = samples | varied
                 yield self.last_micro_batch
 
         try:
@@ -158,7 +160,8 @@ class Trainer:
         """Make a batch of two samples, or of one if there is only one."""
         few = data[1][:2]
         drawn = InputSampler(self.objective.file, data[0]).draw_batch(0, len(few))
-        return arrays_to_tensors(data[0].read_batch(few) | data[0].constants, self.ranks.device) | drawn
+        tensors = arrays_to_tensors(data[0].read_batch(few) | data[0].constants, self.ranks.device)
+        return tensors | drawn | self._compute_varied_inputs(0)
 
     @property
     def model(self) -> nn.Module:
@@ -218,6 +221,8 @@ class Trainer:
     def _run_step(self, micro_batches: list[MicroBatch], samples: int, stop: bool) -> bool:
         """Run one step. Return whether a process was asked to stop."""
         self.step_hooks.stop = stop
+        varied = self._compute_varied_inputs(self.step)
+        micro_batches = [micro_batch | varied for micro_batch in micro_batches]
         try:
             totals, counts = self.objective.file.train_step(
                 self.objective.module,
@@ -242,6 +247,13 @@ class Trainer:
         self.step += 1
         self.is_epoch_end = self.step % self.plan.per_epoch == 0 or self.step == self.plan.steps
         return self.step_hooks.stop
+
+    def _compute_varied_inputs(self, step: int) -> MicroBatch:
+        """Compute the inputs that change with the step."""
+        if not self.objective.file.has_function("vary_inputs"):
+            return {}
+        varied: MicroBatch = self.objective.file.vary_inputs(step, self.plan.steps, self.plan.per_epoch)
+        return move_tensors(varied, self.ranks.device)
 
     def _report_training(self) -> None:
         self._publish_report(self._compute_results(self.tally), self.tally.samples)
@@ -310,8 +322,9 @@ class Trainer:
     def _iterate_until_stopped(self, request: StopRequest, recorder: OutputRecorder) -> Iterator[MicroBatch]:
         """Yield the validation samples in micro-batches until the process is asked to stop. Several processes go on to the end together."""
         assert self.validation is not None
-        for micro_batch in self.batches.iterate_validation(self.validation):
-            self.last_micro_batch = recorder.micro_batch = micro_batch
+        varied = self._compute_varied_inputs(self.step)
+        for samples in self.batches.iterate_validation(self.validation):
+            self.last_micro_batch = recorder.micro_batch = micro_batch = samples | varied
             yield micro_batch
             if self.ranks.world == 1 and request.number:
                 raise ValidationStopped

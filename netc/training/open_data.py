@@ -193,8 +193,8 @@ def _check_data(
 def _check_sizes(training: Training, recipe: Recipe, columns: InputColumns, wanted: DataToOpen) -> list[Diagnostic]:
     try:
         drawn = infer_drawn_shapes(recipe.draws, {v.name: v.type for v in training.program.main.inputs}, columns)
-        balanced = {rule.input: rule.shape for rule in recipe.balances}
-        check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in {**columns.shapes, **drawn}.items()} | balanced)
+        constants = {rule.input: rule.shape for rule in recipe.balances} | {rule.input: () for rule in recipe.varied}
+        check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in {**columns.shapes, **drawn}.items()} | constants)
     except ValueError as error:
         return [make_diagnostic(SizesRefused(wanted.display_path, str(error)), wanted.span)]
     return []

@@ -50,6 +50,7 @@ from .setting_values import (
     is_number,
     is_positive,
 )
+from .vary_rules import VaryRule, read_varied
 
 OPTIMIZER, LEARNING_RATE = "adamw", 1e-3
 USUAL_REMEDY = f"for most models, write `optimizer {OPTIMIZER} lr=1e-3`"
@@ -127,6 +128,7 @@ class Recipe(Record):
     seed: int
     table_rules: TableRules = NO_RULES
     balances: tuple[BalanceRule, ...] = ()
+    varied: tuple[VaryRule, ...] = ()
     minimized: tuple[MinimizeRule, ...] = ()
     follows: tuple[FollowRule, ...] = ()
 
@@ -143,7 +145,8 @@ class Recipe(Record):
     @property
     def computed_inputs(self) -> frozenset[str]:
         """The inputs that are not read from data."""
-        return frozenset((*(draw.input for draw in self.draws), *(rule.input for rule in self.balances)))
+        computed = [*(draw.input for draw in self.draws), *(rule.input for rule in self.balances), *(rule.input for rule in self.varied)]
+        return frozenset(computed)
 
     def count_steps(self, samples: int) -> int:
         """Return the number of steps of a run on that many samples."""
@@ -173,9 +176,10 @@ class _RecipeReader:
         keep, keep_problems = read_keep(self.training, self.by_word.get("keep", ()), measures)
         drawn = {draw.input for draw in draws}
         balances, balance_problems = read_balances(self.training, self.by_word.get("balance", ()), drawn)
+        varied, vary_problems = read_varied(self.training, drawn | {rule.input for rule in balances})
         minimized, minimize_problems = read_minimized(self.training.settings)
         follows, follow_problems = read_follows(self.training.settings)
-        self.problems += [*problems, *keep_problems, *balance_problems, *minimize_problems, *follow_problems]
+        self.problems += [*problems, *keep_problems, *balance_problems, *vary_problems, *minimize_problems, *follow_problems]
         return Recipe(
             optimizer=NamedSetting(optimizer[0].name, optimizer[0].span, optimizer[0].positional, plain),
             groups=(*self._read_groups(), *(GroupRule(p, rule.options) for rule in minimized for p in rule.patterns if rule.options)),
@@ -195,12 +199,15 @@ class _RecipeReader:
             data=data,
             validate=self._read_data("validate"),
             validation=self._read_validation(),
-            stratify=self._read_stratify({} if data is None else data.columns, drawn | {rule.input for rule in balances}),
+            stratify=self._read_stratify(
+                {} if data is None else data.columns, drawn | {rule.input for rule in balances} | {rule.input for rule in varied}
+            ),
             draws=draws,
             augmentations=self._read_augmentations(),
             seed=self._read_value("seed", 0, lambda v: is_int(v) and 0 <= v < SEEDS, "must be an integer of at least 0 and below 2**63"),
             table_rules=self._read_table_rules(),
             balances=balances,
+            varied=varied,
             minimized=minimized,
             follows=follows,
         )

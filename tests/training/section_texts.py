@@ -211,6 +211,37 @@ train {
   validate 0.2
 }
 """
+VARIED = """
+image = input 12
+hidden = image -> standardize -> dense 8 relu
+mean = hidden -> dense 2
+spread = hidden -> dense 2
+noise = input 2
+decoded = mean + exp(spread / 2) * noise -> dense 12
+
+train {
+  weight = input [] batch=false
+  done = input [] batch=false
+  count = input [] int64 batch=false
+  age = input [] int64 batch=false
+  error = (decoded, image) -> mse_loss
+  divergence = mean * mean + exp(spread) - spread - 1 -> sum axis=1 -> mean
+  loss = error + 0.1 * weight * divergence
+  metric done2 = done * 1.0
+  metric counted = count -> cast float32
+  metric aged = age -> cast float32
+  metric weighed = weight * 1.0
+  optimizer sgd lr=0.1 momentum=0.9
+  draw noise normal
+  vary weight warmup 4 -> linear 5 to=0.5 -> cosine to=2.0
+  vary done progress
+  vary count step
+  vary age epoch
+  epochs 4
+  batch 8 DIVIDED
+  validate 0.2
+}
+"""
 FOLLOWED = """
 block network { in -> dense 8 relu -> dense 4 }
 features = input 6
@@ -238,7 +269,7 @@ def make_arrays(name: str) -> dict[str, np.ndarray]:
             return {"image": generator.random((71, 1, 8, 8)) * 16, "target": generator.integers(0, 10, 71)}
         case "detached":
             return {"features": generator.normal(size=(40, 12)).astype(np.float32)}
-        case "variational":
+        case _ if name in ("variational", "varied", "varied_in_parts"):
             return {"image": generator.normal(size=(40, 12)).astype(np.float32)}
         case _ if name.startswith("plateau"):
             features = generator.normal(size=(50, 3)).astype(np.float32)
@@ -280,6 +311,8 @@ SPECS = {
     "turns": TURNS.replace("DIVIDED", ""),
     "turns_in_parts": TURNS.replace("DIVIDED", "accumulate=3"),
     "followed": FOLLOWED,
+    "varied": VARIED.replace("DIVIDED", ""),
+    "varied_in_parts": VARIED.replace("DIVIDED", "accumulate=3"),
     "standardized": STANDARDIZED.replace("DIVIDED", ""),
     "standardized_in_parts": STANDARDIZED.replace("DIVIDED", "accumulate=2"),
     "augmented": AUGMENTED.replace("DIVIDED", ""),

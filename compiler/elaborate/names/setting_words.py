@@ -79,7 +79,9 @@ REMEDIES = {
     ),
 }
 """Help for other words; `{value}` is the first argument."""
-REPEATABLE = ("group", "minimize", "follow", "freeze", "keep", "measure", "draw", "augment", "fill", "category", "balance")
+REPEATABLE = ("group", "minimize", "follow", "freeze", "keep", "measure", "draw", "augment", "fill", "category", "balance", "vary")
+CHAINED = ("schedule", "vary")
+"""The settings that may have several stages, joined by `->`."""
 TAKES_NEGATIVE = ("draw", "augment", "fill")
 """The settings whose arguments without a name may be negative."""
 SETTINGS = (
@@ -103,6 +105,7 @@ SETTINGS = (
     "category",
     "balance",
     "draw",
+    "vary",
     "augment",
     "seed",
 )

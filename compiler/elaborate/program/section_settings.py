@@ -26,6 +26,7 @@ from ...types.traced_ints import strip_formulas
 from ..elaboration_session import ElaborationSession
 from ..interpreter.elaborator import Elaborator
 from ..names.setting_words import (
+    CHAINED,
     REPEATABLE,
     SETTINGS,
     TAKES_NAME,
@@ -97,7 +98,7 @@ def evaluate_settings(statements: tuple[ast.Statement, ...], scope: Scope, elabo
 def _evaluate_setting(node: ast.Setting, scope: Scope, elaborator: Elaborator) -> Setting:
     word = node.word
     stages = [_evaluate_stage(stage, word.name, index == 0, scope, elaborator) for index, stage in enumerate(node.stages)]
-    if len(stages) > 1 and word.name != "schedule":
+    if len(stages) > 1 and word.name not in CHAINED:
         raise Failure(WrongSetting(word.name, "is not followed by `->`"), node.stages[1].span)
     return Setting(word.name, word.span, tuple(stages), node.span)
 

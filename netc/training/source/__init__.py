@@ -12,6 +12,7 @@ functions; names and strings of the spec become literals in it, never code.
     data_reading.py         emits the functions that load data
     class_weights.py        emits the function that computes weights of classes
     sampled_inputs.py       emits the function that draws inputs
+    varied_inputs.py        emits the function that computes inputs from the step
     printed_transforms.py   emits the transforms of `augment`
 
     >>> from netc.analysis import Choice, analyze_training
@@ -56,6 +57,7 @@ from .printed_transforms import emit_augmentations
 from .sampled_inputs import emit_draws
 from .section_functions import SectionFunctions, emit_functions
 from .template_folding import fold_template, rename_words, select_reachable
+from .varied_inputs import emit_varied
 
 IMPORTS = {
     r"\bblake2b\(": "from hashlib import blake2b",
@@ -86,6 +88,7 @@ RUN_FUNCTIONS = SETTINGS_FUNCTIONS | {
     "draw_inputs",
     "augment_batch",
     "balance_classes",
+    "vary_inputs",
     "fit_standardize",
     "clip_gradients",
     "seed_step",
@@ -198,6 +201,7 @@ def _select_functions(section: TrainSection, machine: Machine | None, roots: Set
         "standardized": [f"STANDARDIZED = {to_literal(standardized)}"] if standardized else [],
         "draw_inputs": [emit_draws(section.training, recipe)] if recipe.draws else [],
         "balance_classes": emit_balance(recipe) if recipe.balances else [],
+        "vary_inputs": [emit_varied(recipe)] if recipe.varied else [],
     }
     return _fold_template(tags, _map_names(section, tags, machine), generated, roots)
 

@@ -14,14 +14,14 @@ from .lines import quote_string, to_literal
 
 
 def emit_balance(recipe: Recipe) -> list[str]:
-    """Emit `balance_classes(data, samples)`, which computes the inputs that are the same for all samples, and the names of these inputs."""
+    """Emit `balance_classes(data, samples)`, which computes the inputs that are the same for all samples."""
     head = [
         "def balance_classes(data: Batch, samples: Tensor) -> Batch:",
         '    """Compute the weights of classes from the training samples."""',
         "    return {",
     ]
     entries = [f"        {quote_string(rule.input)}: {_emit_call(rule)}.to(torch.{rule.dtype})," for rule in recipe.balances]
-    return [f"WEIGHTS = {to_literal(tuple(rule.input for rule in recipe.balances))}", "\n".join([*head, *entries, "    }"])]
+    return ["\n".join([*head, *entries, "    }"])]
 
 
 def _emit_call(rule: BalanceRule) -> str:

@@ -42,11 +42,17 @@ CONSTANTS = (
     ClauseConstant("LOSSES", lambda recipe: {rule.loss: rule.steps for rule in recipe.minimized} or None),
     ClauseConstant("TRAINED", lambda recipe: {rule.loss: tuple(p.text for p in rule.patterns) for rule in recipe.minimized} or None),
     ClauseConstant("FOLLOWED", lambda recipe: tuple((r.follower.text, r.followed.text, r.decay, r.every) for r in recipe.follows) or None),
+    ClauseConstant("CONSTANTS", lambda recipe: list_constants(recipe) or None),
     ClauseConstant("PATIENCE", lambda recipe: recipe.stop.patience if recipe.stop is not None else None),
     ClauseConstant("MIN_DELTA", lambda recipe: (recipe.stop.min_delta or None) if recipe.stop is not None else None),
     ClauseConstant("STRATIFY", lambda recipe: recipe.stratify.input if recipe.stratify is not None and recipe.validation else None),
     ClauseConstant("SEED", lambda recipe: recipe.seed),
 )
+
+
+def list_constants(recipe: Recipe) -> tuple[str, ...]:
+    """List the computed inputs that are the same for all samples of a batch."""
+    return (*(rule.input for rule in recipe.balances), *(rule.input for rule in recipe.varied))
 
 
 class Machine(Record):
@@ -77,6 +83,7 @@ def select_tags(recipe: Recipe, means: MeanDecomposition, is_random: bool, is_fi
         "draws": bool(recipe.draws),
         "augment": bool(recipe.augmentations),
         "balance": bool(recipe.balances),
+        "varied": bool(recipe.varied),
         "standardize": is_fitted,
         "schedule": bool(recipe.schedule) and not plateau,
         "plateau": plateau,

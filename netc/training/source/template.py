@@ -65,10 +65,11 @@ compute_counts: Callable[[Batch], tuple[Tensor | int, ...]]
 compute_metrics: Callable[[Iterable[Tensor], Iterable[Tensor | int]], dict[str, Tensor]]
 AUGMENTATIONS: Sequence[tuple[dict[str, Any], Any]]
 AUGMENTED: tuple[str, ...]
-WEIGHTS: tuple[str, ...]
+CONSTANTS: tuple[str, ...]
 balance_classes: Callable[[Batch, Tensor], Batch]
 STANDARDIZED: tuple[str, ...]
 draw_inputs: Callable[[Batch, int], Batch]
+vary_inputs: Callable[[int, int, int], Batch]
 load_data: Callable[[str], Batch]
 load_validation_data: Callable[[str], Batch]
 make_optimizer: Callable[[nn.Module], torch.optim.Optimizer]
@@ -239,6 +240,9 @@ def weigh_positives(labels: Tensor, shape: tuple[int, ...] = ()) -> Tensor:
 # generated: balance_classes
 
 
+# generated: vary_inputs
+
+
 def iterate_batches(
     data: Batch,
     samples: Tensor,
@@ -263,11 +267,11 @@ def iterate_batches(
 def split_batch(batch: Batch) -> list[Batch]:
     """Split a batch into micro-batches, which are computed one after the other to save memory."""
     count = min(ACCUMULATE, len(batch[INPUT]))
-    samples = {name: column for name, column in batch.items() if name not in WEIGHTS}  # if: balance
-    micro_batches = zip(*(column.tensor_split(count) for column in samples.values()), strict=True)  # if: balance
-    return [{**batch, **dict(zip(samples, micro_batch, strict=True))} for micro_batch in micro_batches]  # if: balance
-    micro_batches = zip(*(column.tensor_split(count) for column in batch.values()), strict=True)  # if: not balance
-    return [dict(zip(batch, micro_batch, strict=True)) for micro_batch in micro_batches]  # if: not balance
+    samples = {name: column for name, column in batch.items() if name not in CONSTANTS}  # if: constants
+    micro_batches = zip(*(column.tensor_split(count) for column in samples.values()), strict=True)  # if: constants
+    return [{**batch, **dict(zip(samples, micro_batch, strict=True))} for micro_batch in micro_batches]  # if: constants
+    micro_batches = zip(*(column.tensor_split(count) for column in batch.values()), strict=True)  # if: not constants
+    return [dict(zip(batch, micro_batch, strict=True)) for micro_batch in micro_batches]  # if: not constants
 
 
 # generated: standardized
@@ -278,7 +282,8 @@ def iterate_stage_inputs(model: nn.Module, stage: Any, batches: Iterable[Batch])
     inputs: list[Tensor] = []
     hook = stage.register_forward_pre_hook(lambda _, arguments: inputs.append(arguments[0]))
     for batch in batches:
-        compute_totals(model, batch)
+        compute_totals(model, batch | vary_inputs(0, 1, 1))  # if: varied
+        compute_totals(model, batch)  # if: not varied
         for x in inputs:
             yield x.double().movedim(stage.axis, 0).flatten(1) if stage.mean.dim() else x.double().reshape(1, -1)
         inputs.clear()
@@ -400,6 +405,7 @@ def evaluate(
     data: Batch,  # if: not run
     samples: Tensor,  # if: not run
     weights: Batch,  # if: balance and not run
+    varied: Batch,  # if: varied and not run
     batches: Iterable[Batch],  # if: run
 ) -> dict[str, float]:
     """Compute loss and metrics over the samples in evaluation mode."""
@@ -409,6 +415,7 @@ def evaluate(
         weights,  # if: balance
         2**61,  # if: draws
     )
+    batches = (batch | varied for batch in batches)  # if: varied and not run
     batches = (micro_batch for batch in batches for micro_batch in split_batch(batch))  # if: parts and not run
     model.eval()
     compute_sums.eval()  # if: modes
@@ -443,9 +450,9 @@ def train(model: nn.Module, data: Batch) -> Trained:
     train_samples, validation_samples = split_samples_by_class(data[STRATIFY])  # if: share and stratify
     validation_data = load_validation_data(VALIDATION)  # if: held
     validation_samples = torch.arange(len(validation_data[INPUT]))  # if: held
-    steps_per_epoch = -(-len(train_samples) // BATCH)  # if: steps or schedule
+    steps_per_epoch = -(-len(train_samples) // BATCH)  # if: steps or schedule or varied
     epochs = -(-STEPS // steps_per_epoch)  # if: steps
-    steps = EPOCHS * steps_per_epoch  # if: schedule and not steps
+    steps = EPOCHS * steps_per_epoch  # if: schedule and not steps or varied and not steps
     weights = balance_classes(data, train_samples)  # if: balance
     fit_standardize(  # if: standardize
         model,
@@ -473,12 +480,14 @@ def train(model: nn.Module, data: Batch) -> Trained:
             step,  # if: draws or augment
             augment_batch,  # if: augment
         ):
+            varied = vary_inputs(step, steps, steps_per_epoch)  # if: varied
             step_sums = train_step(
                 model,
                 optimizer,
                 schedule,  # if: schedule
                 average,  # if: ema
-                batch,
+                batch,  # if: not varied
+                batch | varied,  # if: varied
                 step,  # if: random or losses or followed
                 trained,  # if: losses
                 followers,  # if: followed
@@ -496,6 +505,7 @@ def train(model: nn.Module, data: Batch) -> Trained:
             validation_data,
             validation_samples,
             weights,  # if: balance
+            vary_inputs(step, steps, steps_per_epoch),  # if: varied
         )
         print(f"epoch {epoch + 1}: {format_metrics(metrics)}")  # if: validates
         end_epoch(schedule, metrics)  # if: plateau and validates
