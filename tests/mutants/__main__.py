@@ -139,18 +139,21 @@ class Worker:
 
 
 def judged(mutants: list[Mutant], plan: Plan, scratch: Path, count: int) -> Iterator[tuple[int, Verdict]]:
-    """Every mutant with its verdict, as they become known."""
+    """Every mutant with its verdict, in the order in which they were drawn: those of a run that is stopped are a sample too."""
     reached = {i: len(plan.covering(i, m.path)) for i, m in enumerate(mutants)}
-    yield from ((i, Verdict("", 0, 0)) for i, count in reached.items() if not count)
-    waiting = [(i, mutants[i]) for i, count in reached.items() if count][::-1]
+    waiting = list(enumerate(mutants))[::-1]
     changed = {m.path for m in mutants}
     workers = [Worker(scratch, number, plan, changed) for number in range(count)]
     for worker in workers:
-        _control(worker, *min(waiting, key=lambda item: reached[item[0]]))
+        _control(worker, *min((item for item in waiting if reached[item[0]]), key=lambda item: reached[item[0]]))
     while waiting or any(w.run for w in workers):
         for worker in workers:
             if worker.run is None and waiting:
-                worker.take(*waiting.pop())
+                number, mutant = waiting.pop()
+                if reached[number]:
+                    worker.take(number, mutant)
+                else:
+                    yield number, Verdict("", 0, 0)
             elif worker.run is not None and (found := worker.verdict()) is not None:
                 yield worker.number, found
         time.sleep(0.02)
