@@ -24,10 +24,6 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform
 R = TypeVar("R", bound="Record")
 
 
-def _is_class_variable(annotation: object) -> bool:
-    return "ClassVar" in str(annotation)
-
-
 @dataclass_transform(frozen_default=True, eq_default=True)
 class RecordMeta(type):
     """Turns the annotations of a class into slots and `__match_args__`."""

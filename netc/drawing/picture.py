@@ -51,11 +51,6 @@ class Level(Record):
     boxes: tuple[Box, ...]
     wires: tuple[Wire, ...]
 
-    @property
-    def stage_count(self) -> int:
-        """The number of stages and blocks, including the boxes in open frames."""
-        return sum(box.frame.stage_count if box.frame is not None else box.shape in ("stage", "block") for box in self.boxes)
-
 
 class Page(Record):
     """One page: the model, or the inside of a box that another page shows closed."""

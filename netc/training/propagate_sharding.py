@@ -90,7 +90,8 @@ def _propagate_reshape(op: Operator, site: ShardingSite) -> int | None:
     """The axis stays sharded if all axes before it stay, and it is the first of the axes that it is joined with or divided into; or if it
     and all axes after it stay."""
     before, after, axis = site.types[0].shape, site.result.shape, site.axis
-    if len(after) > axis and before[:axis] == after[:axis]:
+    # a new axis of size 1 before it is none of the axes that it is divided into
+    if len(after) > axis and before[:axis] == after[:axis] and after[axis] != 1:
         return axis
     rest = len(before) - axis
     return len(after) - rest if len(after) >= rest and before[axis:] == after[len(after) - rest :] else None

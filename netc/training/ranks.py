@@ -76,11 +76,6 @@ class Ranks(Record):
             return value
         return bool(self.all_reduce(torch.tensor(float(value), device=self.device)))
 
-    def wait_for_all(self) -> None:
-        """Wait until all processes have reached this call."""
-        if self.world > 1:
-            dist.barrier()
-
     def all_gather(self, value: T) -> list[T]:
         """Return the values of all processes, in each of them."""
         if self.world == 1:

@@ -59,3 +59,12 @@ def test_a_subclass_keeps_its_own_initializer() -> None:
 def test_a_field_without_a_default_after_one_that_has_one_is_refused_with_the_class() -> None:
     with pytest.raises(TypeError, match="a field without a default follows one that has one"):
         type(Record)("Wrong", (Record,), {"__annotations__": {"a": "int", "b": "int"}, "a": 1})
+
+
+def test_a_record_is_frozen() -> None:
+    size = Size(1)
+    with pytest.raises(AttributeError, match="Size is frozen: cannot set height"):
+        size.height = 2  # type: ignore[misc]
+    with pytest.raises(AttributeError, match="Size is frozen: cannot delete width"):
+        del size.width
+    assert size == Size(1, 3)

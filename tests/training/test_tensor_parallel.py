@@ -16,10 +16,11 @@ from torch.distributed.tensor import DTensor
 
 import netc
 from netc.analysis import Choice, Spec
+from netc.compiler.errors.run_errors import RunError
 from netc.compiler.ir.training_program import Training
 from netc.dsl.source import SourceFile
 from netc.training import run_training
-from netc.training.ranks import Ranks
+from netc.training.ranks import Ranks, _check_processes
 from netc.training.shardable_layers import COLUMNS, HEADS, PACKED, ROWS, measure_split_share, plan_sharding, require_sharding_plan
 from netc.training.tensor_parallel import clip_sharded_grad_norm, place_tensor, shard_operations, split_layers, use_local_generator
 from tests.training import runs
@@ -157,6 +158,35 @@ def test_several_results_of_one_product() -> None:
     )
     activated = "(p, q) = x -> dense 8 relu as a -> chunk 2 axis=-1\ny = p * q -> dense 4 as b"
     assert "`chunk` takes all of what it computes" in said(activated)
+
+
+def test_axes_that_move() -> None:
+    """Moved and divided features stay in parts, unless they are joined with an axis that is before them in memory."""
+    pair = {"a": COLUMNS, "b": ROWS}
+    assert ways("y = x -> dense 8 as a -> transpose 1 2 -> permute [0, 2, 1] -> dense 4 as b") == pair
+    assert ways("y = x -> dense 8 as a -> unflatten axis=-1 sizes=[2, 4] -> flatten start=2 end=3 -> dense 4 as b") == pair
+    apart = "y = x -> dense 8 as a -> unflatten axis=1 sizes=[T, 1] {} -> flatten start=1 end=2 -> dense 4 as b"
+    assert ways(apart.format("-> softmax axis=1")) == pair
+    assert "`softmax` takes all of what it computes" in said(apart.format("-> softmax axis=-1"))
+    assert "takes all of what it computes" in said(
+        "y = x -> dense 8 as a -> unflatten axis=-1 sizes=[2, 4] -> flatten start=1 end=2 -> dense 4 as b"
+    )
+
+
+@pytest.mark.parametrize(
+    ("world", "strategy", "tensor", "message"),
+    [
+        (3, None, 2, "`--tp 2` has 2 processes share each layer, and there are 3"),
+        (4, "ddp", 2, "has whole parameters in each process"),
+        (1, "ddp", 1, None),
+        (4, "fsdp", 2, None),
+        (4, "ddp", 1, None),
+    ],
+)
+def test_processes_that_share(world: int, strategy: str | None, tensor: int, message: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", str(world))
+    with nullcontext() if message is None else pytest.raises(RunError, match=message):
+        _check_processes(world, strategy, tensor)
 
 
 def test_devices_drop_different_places() -> None:
