@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -55,6 +56,14 @@ def test_label_output(folder: Path) -> None:
     body = "scores = x -> dense 3\nbest = scores -> argmax axis=1\nout best"
     predictor, module = train(folder, "labels", body, "kind = input [] int64", "(scores, kind) -> cross_entropy")
     assert list(predictor(ROWS)["predicted_kind"]) == [KINDS[int(i)] for i in compute(module)]
+    table = pd.read_csv(folder / "rows.csv")
+    with torch.no_grad():
+        labels = module(torch.tensor(table[["width", "height"]].to_numpy(np.float32))).numpy()
+    target = predictor.evaluate(folder / "rows.csv").targets[0]
+    truth = [KINDS.index(kind) for kind in table["kind"]]
+    assert target.metrics["accuracy"] == pytest.approx(np.mean(labels == truth))
+    assert target.errors.tolist() == (labels != truth).tolist()
+    assert (target.names, target.samples.tolist()) == (KINDS, list(range(12)))
 
 
 @pytest.mark.parametrize(
@@ -71,6 +80,18 @@ def test_scaled_target(folder: Path, request: pytest.FixtureRequest, target: str
     loss = f"(guess, {target}) -> mse_loss" if "->" not in target else f"(guess, ({target})) -> mse_loss"
     predictor, module = train(folder, name, "guess = x -> dense 1 -> squeeze 1", "price = input []", loss)
     np.testing.assert_allclose(predictor(ROWS)["predicted_price"], invert(compute(module)), rtol=1e-5)  # type: ignore[operator]
+
+
+def test_each_column_of_a_target_is_evaluated(folder: Path) -> None:
+    columns = " both=[price, weight]"
+    predictor, module = train(folder, "both", "guess = x -> dense 2", "both = input 2", "(guess, both) -> mse_loss", columns)
+    table = pd.read_csv(folder / "rows.csv")
+    with torch.no_grad():
+        guesses = module(torch.tensor(table[["width", "height"]].to_numpy(np.float32))).double().numpy()
+    targets = predictor.evaluate(folder / "rows.csv").targets
+    assert [target.target for target in targets] == ["price", "weight"]
+    for i, target in enumerate(targets):
+        assert target.metrics["mae"] == pytest.approx(np.abs(table[target.target] - guesses[:, i]).mean(), rel=1e-5)
 
 
 def test_scaled_output_in_the_loss(folder: Path) -> None:
