@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import onnx
@@ -58,6 +59,21 @@ def cases(kinds: Sequence[str] = KINDS) -> list[Case]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # casts that overflow on purpose
         return [Case(test) for kind in kinds for test in load_model_tests(kind=kind)]
+
+
+def first_cases() -> list[Case]:
+    """The first node test of each operator. They are made once, so only for a process that asks for no others: all take seconds."""
+    from onnx.backend.test.case import base
+
+    make_all = base._Exporter.__init__
+
+    def make_first(cls: Any, name: str, bases: tuple[type, ...], members: dict[str, Any]) -> None:
+        first = [member for member in members if member.startswith("export")][:1]
+        make_all(cls, name, bases, {member: members[member] for member in first})
+
+    with mock.patch.object(base._Exporter, "__init__", make_first):
+        every = [case for case in cases(("node",)) if not case.name.endswith("_expanded")]
+    return sample(every, len(every))
 
 
 def _stored(folder: Path, what: str) -> list[Any]:
