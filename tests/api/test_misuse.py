@@ -203,6 +203,53 @@ def test_options_of_a_training(tmp_path: Path, options: dict[str, Any], message:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model, path: model.module(seed="1"), "`seed` must be an integer or None, not str"),
+        (lambda model, path: model.module(seed=True), "`seed` must be an integer or None, not bool"),
+        (lambda model, path: model.save(path, opset=True), "`opset` must be an integer or None, not bool"),
+        (lambda model, path: model.save(path, opset="18"), "`opset` must be an integer or None, not str"),
+        (lambda model, path: model.save(path, optimize=1), "`optimize` must be a bool, not int"),
+        (lambda model, path: model.save(path, functions=0), "`functions` must be a bool, not int"),
+        (lambda model, path: model.save(path, metadata=[("a", "b")]), "`metadata` must be a mapping or None, not list"),
+        (lambda model, path: model.save(path, metadata={1: "b"}), "metadata: a name must be a str, not int"),
+        (lambda model, path: model.save(path, metadata={"a": 1}), "metadata: 'a' must be a str, not int"),
+        (lambda model, path: netc.compile(SPEC, dims={"T": 2.0}), "dims: the size of 'T' must be an integer, not float"),
+        (lambda model, path: netc.compile(SPEC, dtype="float16", keep_io=1), "`keep_io` must be a bool, not int"),
+        (lambda model, path: netc.compile(SPEC, allow_paths="folder"), "allow_paths must be several paths, such as a list, not str"),
+    ],
+)
+def test_types_of_arguments(call: Callable[[Any, str], object], message: str, places: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=rf"^{re.escape(message)}$"):
+        call(places["Model"], str(tmp_path / "m.onnx"))
+    assert not (tmp_path / "m.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model, path: model.module(seed=-1), "a seed must be from 0 to 2**63 - 1, not -1"),
+        (lambda model, path: model.module(seed=2**63), f"a seed must be from 0 to 2**63 - 1, not {2**63}"),
+        (lambda model, path: model.save(path, metadata={"": "b"}), "metadata: a name is empty"),
+        (lambda model, path: model.save(path, metadata={"spec_hash": "b"}), "metadata: 'spec_hash' is written by netc"),
+        (lambda model, path: model.save(path, metadata={"a": "\ud800"}), "metadata: 'a' is no text in UTF-8"),
+        (lambda model, path: netc.compile(SPEC, dims={"T": 0}), "dims: the size of 'T' must be at least 1, not 0"),
+        (lambda model, path: netc.compile(SPEC, keep_io=True), "keep_io needs a dtype, which sets the type of the rest of the model"),
+        (lambda model, path: netc.compile("m.net"), "compile takes the text of a spec; for a file, call compile_file('m.net')"),
+    ],
+)
+def test_values_of_arguments(call: Callable[[Any, str], object], message: str, places: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
+        call(places["Model"], str(tmp_path / "m.onnx"))
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_the_largest_seed_and_the_smallest_size(places: dict[str, Any]) -> None:
+    places["Model"].module(seed=2**63 - 1)
+    assert str(netc.compile(SPEC, dims={"T": 1}).outputs["output"]) == "[N, 1, 4]"
+
+
 def test_integers_of_numpy(tmp_path: Path) -> None:
     data: Any = {"x": np.zeros((4, 4), np.float32), "target": np.zeros((4, 1), np.float32)}
     options: Any = {"epochs": np.int64(3), "batch": np.uint8(2), "seed": np.int32(1)}

@@ -63,11 +63,11 @@ def mutations(text: bytes) -> list[Mutation]:
 def entrances(text: bytes) -> list[Mutation]:
     """What each function of the file runs first, as changes of nothing."""
     place = _Places(text)
-    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     return [place.mutation(first, "", "entrance") for node in functions if (first := _first(node)) is not None]
 
 
-def _first(function: ast.FunctionDef) -> ast.AST | None:
+def _first(function: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST | None:
     """The first statement after the docstring; of one that holds others, the expression that is evaluated first, if there is one."""
     match function.body[1:] if ast.get_docstring(function) is not None else function.body:
         case [ast.If(test=part) | ast.While(test=part) | ast.For(iter=part) | ast.Match(subject=part), *_]:
@@ -75,8 +75,7 @@ def _first(function: ast.FunctionDef) -> ast.AST | None:
         case [ast.With(items=[first, *_]), *_]:
             return first.context_expr
         case statements:
-            compound = (ast.Try, ast.FunctionDef, ast.ClassDef, ast.If, ast.While, ast.For, ast.Match, ast.With)
-            return next((s for s in statements if not isinstance(s, compound)), None)
+            return next((s for s in statements if not hasattr(s, "body") and not isinstance(s, ast.Match)), None)
 
 
 class _Places:
@@ -122,7 +121,7 @@ class _Finder(ast.NodeVisitor):
         if node.value is not None:
             self.visit(node.value)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         decorators = {ast.unparse(d) for d in node.decorator_list}
         if "overload" in decorators or "abstractmethod" in decorators:
             return
@@ -132,6 +131,9 @@ class _Finder(ast.NodeVisitor):
         for part in node.body:
             self.visit(part)
         self.empty.pop()
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> None:
+        self.visit_FunctionDef(node)
 
     # --- statements ------------------------------------------------------------------------------------------------------
 

@@ -108,6 +108,26 @@ class C:
     assert space["h"].__doc__ == "Doc only."
 
 
+def test_async_functions() -> None:
+    """Their annotations stay, they have entrances, and no probe is put before one with a decorator."""
+    text = b"""def register(server):
+    @server.feature
+    async def handle(x: int | None) -> list[int] | None:
+        return [await x]
+    async def other(): pass
+"""
+    assert {(text[m.start : m.end].decode(), m.new) for m in mutations(text)} == {("[await x]", "([])")}
+    found = entrances(text)
+    assert [text[m.start : m.end].decode() for m in found] == ["return [await x]", "pass"]
+    ast.parse(probed(text, list(enumerate(found))))
+
+
+def test_handlers_with_probes_can_be_parsed() -> None:
+    for path in (Path(__file__).parents[2] / "netc" / "lsp").glob("*.py"):
+        text = path.read_bytes()
+        ast.parse(probed(text, list(enumerate([*mutations(text), *entrances(text)]))), str(path))
+
+
 def test_the_tool_finds_mistakes_in_itself() -> None:
     text = (Path(__file__).parent / "sites.py").read_bytes()
     numbered = list(enumerate(mutations(text)))
