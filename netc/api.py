@@ -174,9 +174,16 @@ def _ignore_report(report: Report) -> None:
     """Ignore a report."""
 
 
-def _make_choice(model: object, params: object, dims: object, allow_paths: object, dtype: object = None, keep_io: object = False) -> Choice:
+def _make_choice(
+    model: str | None,
+    params: Mapping[str, object] | None,
+    dims: Mapping[str, int] | None,
+    allow_paths: Iterable[object],
+    dtype: object = None,
+    keep_io: bool = False,
+) -> Choice:
     precision = check_precision(dtype, keep_io)
-    return Choice(check_name(model, "model"), check_params(params), check_dims(dims), check_paths(allow_paths), precision)
+    return Choice(model, check_params(params), check_dims(dims), check_paths(allow_paths), precision)
 
 
 def make_model(analysis: Analysis, choice: Choice, path: str | None = None) -> Model:

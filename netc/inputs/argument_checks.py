@@ -1,7 +1,7 @@
 """Check the arguments of the Python API, and bring them into the form that the rest of netc takes.
 
-In: any object. Out: the checked value, or a `TypeError` or `ValueError` that says which value is allowed. The command line checks its
-options with the same functions.
+In: an argument, whose type argument_types.py has checked if the annotation names it. Out: the checked value, or a `TypeError` or
+`ValueError` that says which value is allowed. The command line checks its options with the same functions.
 
     >>> check_precision("half").dtype.name, check_seed(None)
     ('float16', 0)
@@ -33,12 +33,10 @@ SERVERS = ("triton",)
 MAX_SEED = 2**63 - 1
 
 
-def check_seed(seed: object) -> int:
+def check_seed(seed: int | None) -> int:
     """Return a seed, by default 0."""
     if seed is None:
         return 0
-    if isinstance(seed, bool) or not isinstance(seed, Integral):
-        raise TypeError(f"a seed must be an integer, not {_get_type_name(seed)}")
     if not 0 <= int(seed) <= MAX_SEED:
         raise ValueError(f"a seed must be from 0 to 2**63 - 1, not {seed}")
     return int(seed)
@@ -60,12 +58,12 @@ def check_paths(paths: object) -> tuple[str, ...]:
     return tuple(check_path(path, "a path of allow_paths") for path in paths)
 
 
-def check_params(params: object) -> dict[str, object]:
+def check_params(params: Mapping[str, object] | None) -> dict[str, object]:
     """Return values for the parameters of a model: numbers, bools, strings and tuples of them."""
     return {name: _normalize_value(value, name) for name, value in _check_mapping(params, "params").items()}
 
 
-def check_dims(dims: object) -> dict[str, int]:
+def check_dims(dims: Mapping[str, object] | None) -> dict[str, int]:
     """Return sizes for symbolic dimensions."""
     sizes: dict[str, int] = {}
     for name, size in _check_mapping(dims, "dims").items():
@@ -88,10 +86,8 @@ def check_spec_text(text: object) -> str:
     return text
 
 
-def check_precision(dtype: object, keep_io: object = False) -> Precision:
+def check_precision(dtype: object, keep_io: bool = False) -> Precision:
     """Return the precision of a model. `dtype` is a name, or an element type of PyTorch or NumPy."""
-    if not isinstance(keep_io, bool):
-        raise TypeError(f"keep_io must be a bool, not {_get_type_name(keep_io)}")
     if dtype is None and keep_io:
         raise ValueError("keep_io needs a dtype, which sets the type of the rest of the model")
     if dtype is None:
@@ -108,7 +104,7 @@ RESERVED_METADATA = ("spec_hash", "netc_version", "netc_signature", CONDITIONS_K
 """The names of metadata that netc itself writes into a file."""
 
 
-def check_metadata(metadata: object) -> tuple[tuple[str, str], ...]:
+def check_metadata(metadata: Mapping[str, object] | None) -> tuple[tuple[str, str], ...]:
     """Return metadata as pairs of a name and a text."""
     for name, text in (texts := _check_mapping(metadata, "metadata")).items():
         if not isinstance(text, str):
@@ -122,19 +118,15 @@ def check_metadata(metadata: object) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(text)) for name, text in texts.items())
 
 
-def check_graph_options(opset: object = None, optimize: object = True, metadata: object = None, functions: object = False) -> GraphOptions:
+def check_graph_options(
+    opset: int | None = None, optimize: bool = True, metadata: Mapping[str, object] | None = None, functions: bool = False
+) -> GraphOptions:
     """Return the options of an ONNX graph."""
     from netc.compiler.backends.backend import GraphOptions
 
     texts = check_metadata(metadata)
-    if not isinstance(optimize, bool):
-        raise TypeError(f"optimize must be a bool, not {_get_type_name(optimize)}")
-    if not isinstance(functions, bool):
-        raise TypeError(f"functions must be a bool, not {_get_type_name(functions)}")
     if opset is None:
         return GraphOptions(optimize=optimize, metadata=texts, functions=functions)
-    if isinstance(opset, bool) or not isinstance(opset, Integral):
-        raise TypeError(f"an opset must be an integer, not {_get_type_name(opset)}")
     if int(opset) not in OPSETS:
         raise ValueError(f"an opset must be from {OPSETS[0]} to {OPSETS[-1]}, not {opset}")
     return GraphOptions(int(opset), optimize, texts, functions)
@@ -147,11 +139,9 @@ def check_name(name: object, what: str) -> str | None:
     return name
 
 
-def _check_mapping(values: object, what: str) -> dict[str, object]:
+def _check_mapping(values: Mapping[str, object] | None, what: str) -> dict[str, object]:
     if values is None:
         return {}
-    if not isinstance(values, Mapping):
-        raise TypeError(f"{what} must be a mapping of names to values, not {_get_type_name(values)}")
     wrong = next((name for name in values if not isinstance(name, str)), None)
     if wrong is not None:
         raise TypeError(f"{what}: a name must be a str, not {_get_type_name(wrong)}")
