@@ -6,8 +6,7 @@ differ in size. So a mean is kept as a total and a count until the full batch ha
 
 In: the objective of a train section, a program whose outputs are a loss and metrics. Out: a `MeanDecomposition`, with a program for the
 totals, one for the counts that are not plain sizes, and one that computes the loss and the metrics from the means. Always: the totals and
-the counts of the parts add up to the totals and the counts of the batch, and counts depend on the data alone. An objective that cannot be
-split raises `NotDecomposable`.
+the counts of the parts add up to the totals and the counts of the batch, and counts depend on the data alone.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..dims import Dim, Facts, make_symbol
-from ..errors.training_errors import NotMean
 from ..ir.copy_graph import copy_graphs
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program
 from ..ir.graph_values import Value
@@ -42,15 +40,6 @@ SUM = 0
 """The count of a sum: it is not divided, in however many parts it is computed."""
 ONCE = 1
 """The count of a term that is the same for all samples: each part computes all of it, so it is averaged over the parts."""
-
-
-class NotDecomposable(Exception):
-    """The objective is not a function of means. Has the problem and its place in the text."""
-
-    def __init__(self, problem: NotMean, span: Span) -> None:
-        super().__init__(problem.format_message())
-        self.problem = problem
-        self.span = span
 
 
 class MeanDecomposition(Record):
@@ -99,7 +88,7 @@ class _CutPoint(Record):
 
 
 def decompose_objective(training: Training) -> MeanDecomposition:
-    """Split the objective into totals and counts. Raises `NotDecomposable` if a divisor depends on the results of the model."""
+    """Split the objective into totals and counts."""
     return _ObjectiveCutter(training).cut_objective()
 
 
@@ -118,6 +107,7 @@ class _ObjectiveCutter:
         self.inside: set[int] = set()
         """The ids of the nodes that compute the loss and the metrics from the means."""
         self.varying = find_varying(self.main)
+        self.predicted = self._find_predicted_values()
         self.computed = self._find_dependent_values()
 
     def cut_objective(self) -> MeanDecomposition:
@@ -155,6 +145,14 @@ class _ObjectiveCutter:
                 dependent.update(id(v) for v in node.outputs)
         return dependent
 
+    def _find_predicted_values(self) -> set[int]:
+        """The ids of the values that are computed from the results of the model."""
+        predicted: set[int] = set()
+        for node in self.main.nodes:
+            if node.label == MODEL or any(id(v) in predicted for v in node.inputs):
+                predicted.update(id(v) for v in node.outputs)
+        return predicted
+
     def _find_cuts(self) -> CallNode | None:
         """Follow all outputs back to their means. Return a block that computes one of them, to be inlined because the means are inside
         it."""
@@ -190,6 +188,8 @@ class _ObjectiveCutter:
 
     def _why_no_mean(self, name: str, node: Node) -> str:
         """Say why the loss or metric `name` is not a mean at this node."""
+        if isinstance(node, OpNode) and self._counts_predictions(node):
+            return f"the number of samples that count in `{node.op.name}` depends on the outputs of the model"
         meeting = self._find_meeting(list(node.inputs)) if isinstance(node, OpNode) and is_total(node.op) else ""
         what = f"`{node.op.name}`" if isinstance(node, OpNode) else "a block"
         return meeting or f"`{name}` is made by {what}, not by a mean or a sum over the samples"
@@ -207,7 +207,19 @@ class _ObjectiveCutter:
         op: Any = node.op
         if not is_total(op) or not all(count_batch_axes(v.type.shape) for v in node.inputs if id(v) in self.varying):
             return False
-        return not getattr(op, "is_mean", False) or op.mean_divisor(self._bind_inputs(node)) is not None
+        if not getattr(op, "is_mean", False):
+            return True
+        return op.mean_divisor(self._bind_inputs(node)) is not None and not self._counts_predictions(node)
+
+    def _counts_predictions(self, node: OpNode) -> bool:
+        """Whether the divisor of a mean depends on the results of the model, as for labels that the model chooses. The counts of all parts
+        are computed before the first backward pass, from the data alone."""
+        op: Any = node.op
+        count = op.mean_divisor(self._bind_inputs(node)) if getattr(op, "is_mean", False) else None
+        if not isinstance(count, tuple):
+            return False
+        values = dict(zip(op.assign_operands(self._bind_inputs(node).types), node.inputs, strict=True))
+        return any(id(values[name]) in self.predicted for step in count for name in step.inputs if name in values)
 
     def _bind_inputs(self, node: OpNode) -> OpInputs:
         return node.op.bind_inputs(tuple(v.type for v in node.inputs), self.training.program.facts)
@@ -367,10 +379,6 @@ class _DivisorBuilder:
             return None
         local = {id(v) for n in self.nodes for v in n.outputs}
         before = list(find_needed_nodes(self.cut.main.nodes, [v for n in self.nodes for v in n.inputs if id(v) not in local]))
-        model = next((n for n in before if n.label == MODEL), None)
-        # The counts of all parts are computed before the first backward pass, from the data alone.
-        if model is not None:
-            raise NotDecomposable(NotMean("the number of samples that count depends on what the model gives"), self.nodes[0].span)
         return self.cut._build_program("counts", [*before, *self.nodes], self.outputs)
 
 

@@ -20,6 +20,7 @@ DISTRIBUTIONS = {
     "pygls": "pygls",
     "python_multipart": "python-multipart",
     "resvg_py": "resvg-py",
+    "scipy": "scipy",
     "sklearn": "scikit-learn",
     "starlette": "starlette",
     "tensorboard": "tensorboard",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from .optional_packages import format_install_command
 from .problem import Problem
 
 if TYPE_CHECKING:
@@ -68,6 +69,19 @@ class SourceUnsupported(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         return (self.advice,) if self.advice else ()
+
+
+class PackageNotInstalled(Problem):
+    """The emitted source imports a package that is not installed. `module` is the name as in `import`."""
+
+    code: ClassVar[str] = "package-not-installed"
+    module: str
+
+    def format_message(self) -> str:
+        return f"the PyTorch source of the model imports `{self.module}`, which is not installed"
+
+    def format_help(self) -> tuple[str, ...]:
+        return (f"run `{format_install_command(self.module)}`",)
 
 
 class MissingForm(Problem):

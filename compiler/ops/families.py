@@ -12,6 +12,7 @@ FAMILIES = {
         "softsign logsigmoid hardshrink softshrink tanhshrink threshold glu softmax log_softmax softmin"
     ),
     "arithmetic": "add sub mul div floor_div remainder pow maximum minimum clamp",
+    "assignment": "match",
     "attention": "attention",
     "binary": "atan2 hypot logaddexp fmod lerp",
     "bitwise": "bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift",

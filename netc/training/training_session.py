@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.analysis.means import MeanDecomposition, NotDecomposable, decompose_objective
+from netc.compiler.analysis.means import MeanDecomposition, decompose_objective
 from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.errors.recipe_errors import NoDecayMatchesNothing, NothingMatches, WrongSetting
 from netc.compiler.errors.training_errors import MetricAveraged, NotMean
@@ -64,10 +64,7 @@ def prepare_training(training: Training, run_request: RunRequest) -> PreparedTra
     recipe, problems = read_recipe(training)
     recipe = _override_settings(recipe, run_request)
     problems += _check_accumulate(training, recipe, run_request)
-    try:
-        means = decompose_objective(training)
-    except NotDecomposable as error:
-        raise CompileError((*problems, make_diagnostic(error.problem, error.span))) from None
+    means = decompose_objective(training)
     opened = open_data(training, recipe, run_request.data_request)
     steps = recipe.steps if opened.data is None else recipe.count_steps(len(opened.data[1]))
     shapes = {} if opened.data is None else opened.data[0].shapes
@@ -137,10 +134,7 @@ def _find_unmatched(training: Training, patterns: Iterable[Pattern], problem: ty
 def check_section(training: Training) -> list[Diagnostic]:
     """Check a section without its data."""
     recipe, problems = read_recipe(training)
-    try:
-        means = decompose_objective(training)
-    except NotDecomposable as error:
-        return [*problems, make_diagnostic(error.problem, error.span)]
+    means = decompose_objective(training)
     return [*problems, *check_settings(training, recipe, means, recipe.steps)]
 
 

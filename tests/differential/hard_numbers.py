@@ -86,8 +86,9 @@ def check(targets: Targets, kinds: Iterable[str] = tuple(KINDS)) -> None:
 
 
 NOT_FINITE = frozenset(("nan", "infinite", "mixed", "lowest"))
-UNSAFE = frozenset(("deform_conv", "fractional_max_pool", "roi_align", "binary_cross_entropy"))
-"""Where a position is no number, PyTorch and torchvision read from anywhere; what is no probability is an error at run time."""
+UNSAFE = frozenset(("deform_conv", "fractional_max_pool", "roi_align", "binary_cross_entropy", "match"))
+"""Where a position is no number, PyTorch and torchvision read from anywhere; what is no probability is an error at run
+time, and so is a cost that is NaN."""
 
 
 REFUSED = {"istft": "window overlap add min"}

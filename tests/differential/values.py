@@ -136,7 +136,7 @@ NO_KERNEL: dict[tuple[str, str], str] = {
 
 WITHIN_BOUNDS = frozenset(("binary_cross_entropy", "gaussian_nll_loss"))
 """What PyTorch refuses some numbers of, at run time."""
-TORCH_ALONE = frozenset(("ctc_loss",))
+TORCH_ALONE = frozenset(("ctc_loss", "match"))
 """What cannot be written in ONNX at all."""
 
 

@@ -32,6 +32,7 @@ SHOWN = {
     "not-utf8": "a page is UTF-8",
     "missing-form": "the operator is one of a plugin",
     "onnx-unsupported": "the spec is right, one target is not",
+    "package-not-installed": "it is of the machine",
     "refused-by-definition": "the operator is one of a plugin",
     "refused-by-plugin": "the operator is one of a plugin",
     "run-differs": "it is of a run of training",
@@ -47,7 +48,8 @@ SHOWN = {
     "weights-pattern": "it is of a file of weights",
     "weights-unreadable": "it is of a file of weights",
 }
-"""Codes whose pages show a terminal (```console) instead of a spec, and why. test_made.py has all of them but formula-too-deep."""
+"""Codes whose pages show a terminal (```console) instead of a spec, and why. test_made.py has all of them but
+formula-too-deep and package-not-installed."""
 
 
 def fences(code: str) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ REFUSED = {"rfft", "irfft", "fft", "ifft", "stft", "istft"}
 """Those of which there are no half types."""
 NO_KERNEL = {"cdist", "local_response_norm"}
 """Those without a kernel of PyTorch on the CPU."""
-NOT_IN_ONNX = {"ctc_loss"}
+NOT_IN_ONNX = {"ctc_loss", "match"}
 JUMPS = {"fmod", "fractional_max_pool", "floor_div", "remainder"}
 """Where a rounding may lead to another place or multiple."""
 EXAMPLES = [(operator.name, text) for operator in Operator.registry.values() for text in operator.examples]

@@ -117,10 +117,12 @@ TORCH = Framework(
     imports=(
         (r"\btorch\.", "import torch"),
         (r"\bF\.", "import torch.nn.functional as F"),
+        (r"\blinear_sum_assignment\(", "from scipy.optimize import linear_sum_assignment"),
         ("", "from torch import Tensor, nn"),
     ),
     imported=frozenset(
-        {"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "partial", *(name for name in DEFINITIONS if name.islower())}
+        {"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "partial", "linear_sum_assignment"}
+        | {name for name in DEFINITIONS if name.islower()}
     ),
     attributes=frozenset(_OF_MODULES.split()),
     container_attributes=frozenset(_OF_CONTAINERS.split()),

@@ -28,6 +28,7 @@ from torch import nn
 from netc.dsl.record import Record
 
 from ....analysis.input_shapes import SizeChecks, get_size_checks
+from ....errors.target_errors import PackageNotInstalled, UnsupportedByTarget
 from ....ir.graph import Program
 from ....ir.ports import Port, make_input_ports
 from .input_checks import add_input_checks
@@ -70,6 +71,9 @@ def load_source(emitted: EmittedSource) -> ModuleType:
     sys.modules[title] = module
     try:
         exec(compile(text, filename, "exec", dont_inherit=True), module.__dict__)
+    except ModuleNotFoundError as missing:
+        del sys.modules[title]
+        raise UnsupportedByTarget(PackageNotInstalled(str(missing.name).partition(".")[0])) from None
     # A module that failed to execute must not be found by the next call.
     except BaseException:
         del sys.modules[title]
