@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,50 @@ def test_refused_routes(client: Any, method: str, path: str, headers: dict[str, 
     answer = client.ask(method, path, b"{}", headers)
     assert answer.status == status
     assert isinstance(answer.json()["error"], str)
+
+
+MEANS = """x = input [T, 2]
+y = input [3] int64
+mean = x -> mean axis=1
+total = y -> sum axis=1
+guess = mean -> dense 1
+out mean, total, guess
+train {
+  wanted = input 1
+  loss = (guess, wanted) -> mse_loss
+  batch 2
+  epochs 1
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def means(serve: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A client of a model that takes arrays: pairs of numbers, of which it gives the means, and a triple of integers, which it adds."""
+    folder = tmp_path_factory.mktemp("means")
+    (folder / "means.net").write_text(MEANS, encoding="utf-8")
+    data = {"x": np.zeros((4, 5, 2), np.float32), "y": np.zeros((4, 3), np.int64), "wanted": np.zeros((4, 1), np.float32)}
+    netc.train(folder / "means.net", data=data, output=folder / "run")
+    return serve(folder / "run")
+
+
+def test_rows_of_arrays(means: Any) -> None:
+    rows = [{"x": [[1, 2], [3, 4]], "y": [1, 2, 3]}, {"x": [[5, 6.5], [7, 9.5]], "y": [0, 0, -4]}]
+    answer = means.post("/predict", rows)
+    assert answer.status == 200
+    assert [[row[name] for name in ("mean_0", "mean_1", "total")] for row in answer.json()] == [[2, 3, 6], [6, 8, -4]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([{"x": [[1, 2]], "y": [1, 2, 3]}, {"x": [[1, 2], [3, 4]], "y": [1, 2, 3]}], "has the shape [2, 2] in row 1, and [1, 2] in row 0"),
+        ([{"x": [[1, 2]], "y": [1, 2, 3]}, {"x": [[1, 2], [3]], "y": [1, 2, 3]}], "row 1 of the column `x`: "),
+        ([{"x": [[1, "2"]], "y": [1, 2, 3]}], "row 0 of the column `x`: "),
+        ([{"x": [[1, 2]], "y": "abc"}], "row 0 of the column `y`: "),
+        ([{"x": [[1, 2]], "y": [1, 2]}], "`y`"),
+    ],
+)
+def test_arrays_that_do_not_fit(means: Any, rows: Any, message: str) -> None:
+    answer = means.post("/predict", rows)
+    assert (answer.status, message in answer.json()["error"]) == (422, True), answer
