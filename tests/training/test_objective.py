@@ -14,10 +14,14 @@ from torch.nn import functional as F  # noqa: N812
 import netc
 from netc.analysis import Choice, analyze_training
 from netc.compiler.analysis.means import decompose_objective
+from netc.compiler.errors.run_errors import RunError
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.verify import verify_program
 from netc.dsl.source import SourceFile
+from netc.training.engine import Engine
 from netc.training.objective import Objective
+from netc.training.parallel import find_unused_parameters, parallelize_objective
+from netc.training.ranks import Ranks
 from netc.training.run_files import read_metrics
 
 MODEL = "x = input 5\nscores = x -> dense 7 tanh -> dense 3\n"
@@ -269,3 +273,37 @@ def test_outputs_that_are_inputs_or_the_same_tensor(out: str) -> None:
     scores = outputs[out.split(", ").index("scores") if "scores" in out else -1]
     torch.testing.assert_close(loss, F.cross_entropy(scores, data["kind"]))
     torch.testing.assert_close(metrics["level"], data["x"].mean())
+
+
+def test_parameters_that_the_loss_does_not_use() -> None:
+    """They have no gradient in PyTorch; and the pass that finds them leaves the running statistics as they are."""
+    text = """x = input 5
+h = x -> batch_norm -> dense 4 as used
+scores = h -> dense 3 as scores
+other = h -> dense 2 as unused
+still = x * (param [1] init=ones trainable=false as still)
+out scores, other, still
+train {
+  label = input [] int64
+  loss = (scores, label) -> cross_entropy
+}
+"""
+    made = objective(text)
+    made.model.train()
+    names = {id(parameter): name for name, parameter in made.model.named_parameters()}
+    before = {name: buffer.clone() for name, buffer in made.model.named_buffers()}
+    inputs = {name: value for name, value in batch(ignored=0).items() if name != "weight"}
+    assert {names[id(p)] for p in find_unused_parameters(made, inputs)} == {"unused.weight", "unused.bias"}
+    assert all(torch.equal(buffer, before[name]) for name, buffer in made.model.named_buffers())
+    assert len(before) >= 2
+    assert all(parameter.grad is None for parameter in made.model.parameters())
+    for parameter in made.model.parameters():
+        parameter.requires_grad_(False)
+    assert find_unused_parameters(made, inputs) == []
+
+
+def test_a_parameter_without_an_axis_cannot_be_sharded() -> None:
+    text = "x = input 5\nh = x * (param [] init=ones as factor)\nscores = h -> dense 3\n"
+    made = objective(f"{text}train {{\n  label = input [] int64\n  loss = (scores, label) -> cross_entropy\n}}\n")
+    with pytest.raises(RunError, match="FSDP cannot shard the parameter `factor`, which has no axis"):
+        parallelize_objective(made, Engine(strategy="fsdp"), Ranks(world=2), dict)
