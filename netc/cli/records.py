@@ -10,7 +10,6 @@ begins with a quote.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,8 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import click
+
+from ..files.csv_writing import make_csv_writer
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,7 +55,7 @@ def _escape_character(character: str) -> str:
 def format_csv(rows: Sequence[Mapping[str, object]]) -> str:
     """Return rows as CSV. All rows have the keys of the first one, which is the header."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = make_csv_writer(text)
     writer.writerow(rows[0] if rows else ())
     writer.writerows([_to_csv_cell(value) for value in row.values()] for row in rows)
     return text.getvalue()

@@ -14,7 +14,6 @@ shape, such as a class for each pixel.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -30,6 +29,7 @@ from netc.compiler.errors.optional_packages import format_install_command
 
 from ..files.array_files import make_member_name
 from ..files.atomic_writing import STANDARD_OUTPUT, is_stream, name_path_in_errors, write_files
+from ..files.csv_writing import make_csv_writer
 from ..training.data.data_source import Array
 from .copied_columns import CopiedColumns
 from .predictions import Predictions, format_cell
@@ -100,7 +100,7 @@ def _write_csv(stream: IO[bytes], batches: Batches, copied: CopiedColumns) -> No
         columns = _rename_columns(batch.columns, copied.names)
         batch.check_table()
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n", delimiter=copied.separator)
+        writer = make_csv_writer(text, copied.separator)
         if header:
             writer.writerow([*copied.names, *columns])
             header = False

@@ -10,7 +10,6 @@ available; probabilities are computed in float64, and the class is the one with 
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 
 from netc.dsl.record import Record, replace
 
+from ..files.csv_writing import make_csv_writer
 from ..training.data.data_source import Array
 from .model_signature import BINARY, CLASSES, LABEL, LOG_CLASSES, PROBABILITIES, PROBABILITY, VALUE, ModelSignature, OutputSignature
 
@@ -71,7 +71,7 @@ class Predictions(Record):
     def to_csv(self) -> str:
         """Return the table as text. Raises `NoTable` for results such as a class for each pixel."""
         stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = make_csv_writer(stream)
         writer.writerow(self.columns)
         writer.writerows(self.iterate_rows())
         return stream.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -92,6 +94,20 @@ def test_numbers_of_csv_keep_their_digits(cells: list[str], expected: list[Any],
         write_copy(open_csv(str(tmp_path / "rows.csv")), tmp_path / f"o{ending}")
     assert [row["id"] for row in json.loads((tmp_path / "o.json").read_text(encoding="utf-8"))] == expected
     assert parquet.read_table(tmp_path / "o.parquet")["id"].to_pylist() == expected
+
+
+@pytest.mark.parametrize(("ending", "separator"), [(".csv", ","), (".tsv", "\t")])
+def test_ends_of_lines_in_cells_stay_in_their_cells(ending: str, separator: str, tmp_path: Path) -> None:
+    """A bare carriage return ends a row for all readers, unless it is in quotes."""
+    cells = ["a\rb", "\r", "\n", "a\r\nb", "\r\n", "a,b\tc", 'a"\r"b', "c"]
+    write_copy(wrap_table(pa.table({"x\ry": cells})), tmp_path / f"o{ending}")
+    table = pd.read_csv(tmp_path / f"o{ending}", sep=separator)
+    assert list(table.columns) == ["x\ry", "y"]
+    assert list(table["x\ry"]) == cells
+    assert (tmp_path / f"o{ending}").read_bytes().count(f"{separator}0\n".encode()) == len(cells)
+    assert len(open_csv(str(tmp_path / f"o{ending}"))) == len(cells)
+    predictions = Predictions({}, {"x": np.array(cells, object)})
+    assert list(pd.read_csv(io.StringIO(predictions.to_csv(), newline=""))["x"]) == cells
 
 
 @pytest.mark.parametrize("classes", [(), ("no", "yes")])
