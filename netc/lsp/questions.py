@@ -26,6 +26,7 @@ _WORD = re.compile(r"\w*")
 ITEMS = {
     "operator": types.CompletionItemKind.Function,
     "block": types.CompletionItemKind.Class,
+    "model": types.CompletionItemKind.Module,
     "function": types.CompletionItemKind.Function,
     "shared": types.CompletionItemKind.Function,
     "let": types.CompletionItemKind.Constant,

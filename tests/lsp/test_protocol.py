@@ -105,3 +105,11 @@ async def test_completion_in_a_word_can_replace_all_of_it(client: LanguageClient
     (edit,) = [one.text_edit for one in found.items if one.label == "layer_norm"]
     start, cursor, end = (types.Position(1, at) for at in (5, 8, 15))
     assert edit == types.InsertReplaceEdit("layer_norm", types.Range(start, cursor), types.Range(start, end))
+
+
+async def test_completion_of_the_names_of_a_used_file(client: LanguageClient, tmp_path: Path) -> None:
+    (tmp_path / "parts.net").write_text("block one { in -> relu }\nlet two = 2\nmodel three { input 3 -> relu }\nfn four(n) = n\n")
+    document = opened(client, tmp_path / "x.net", 'use "parts.net": \n')
+    found = await client.text_document_completion_async(types.CompletionParams(document, types.Position(0, 17)))
+    assert isinstance(found, types.CompletionList)
+    assert [item.label for item in found.items] == ["one", "two", "three", "four"]
