@@ -18,7 +18,7 @@ from netc.compiler.types.tensor_types import TensorType
 from .arrow_chunks import Chunks, Ragged, make_chunks
 from .arrow_types import find_element_dtype, find_parquet_type, has_cells, is_picture
 from .data_paths import check_folder, check_memory, check_regular_file, list_files, translate_os_errors
-from .data_source import Array, DataError, Indices, TableColumn
+from .data_source import Array, DataError, Indices, TableColumn, name_columns
 from .label_features import read_label_names
 from .pictures import ImageDecoder, decode_images
 
@@ -57,7 +57,7 @@ class TableSource:
     def __init__(self, count: int, schema: Any, load: Callable[[str], Any], wanted: Mapping[str, TensorType]) -> None:
         self._count, self._load, self._wanted = count, load, wanted
         with _translate_arrow_errors():
-            self._types = {field.name: field.type for field in schema}
+            self._types = dict(zip(name_columns(schema.names), schema.types, strict=True))
             self.class_names = read_label_names(schema.metadata)
             """By column, the names of the numbers that `datasets` calls a `ClassLabel`."""
         self._chunks: dict[str, Chunks] = {}

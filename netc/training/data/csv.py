@@ -19,7 +19,6 @@ from __future__ import annotations
 import codecs
 import csv
 import os
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -31,7 +30,7 @@ import numpy as np
 from netc.dsl.record import Record
 
 from .data_paths import check_memory, check_regular_file, translate_os_errors
-from .data_source import Array, ArraySource, DataError, Indices, TableColumn
+from .data_source import Array, ArraySource, DataError, Indices, TableColumn, name_columns
 from .table_cells import MISSING
 
 _ROWS_AT_ONCE = 8192
@@ -169,7 +168,7 @@ def find_separator(path: str, names: Collection[str], separator: str | None = No
                 first: list[str] = next(rows, [])
         except DataError:
             continue
-        if set(names) <= set(_name_columns(first, True)):
+        if set(names) <= set(_list_names(first, True)):
             return candidate
     return separator
 
@@ -178,7 +177,7 @@ def _locate_csv(path: str, separator: str | None, header: bool) -> CsvFile:
     return CsvFile(check_regular_file(path), separator or ("\t" if path.lower().endswith(".tsv") else ","), header)
 
 
-def _name_columns(first: list[str], header: bool) -> list[str]:
+def _list_names(first: list[str], header: bool) -> list[str]:
     return [name.strip() for name in first] if header else [str(i) for i in range(len(first))]
 
 
@@ -205,10 +204,7 @@ def _read_table(file: CsvFile, rows: Any) -> CsvSource:
     first, header = next(rows, None), file.header
     if first is None:
         raise DataError("it is empty")
-    names = _name_columns(first, header)
-    duplicate = next((name for name, count in Counter(names).items() if count > 1), None)
-    if duplicate is not None:
-        raise DataError(f"two of its columns are called `{duplicate}`", "" if header else "say `header=false` if the first line is a row")
+    names = name_columns(_list_names(first, header), "" if header else "say `header=false` if the first line is a row")
     pieces: list[list[Array | str]] = [[] for _ in names]
     lines: list[int] = [] if header else [rows.line_num]
     full_rows = _check_rows(rows, len(names), lines)

@@ -12,6 +12,7 @@ samples. Always: a source that cannot be read raises `DataError`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
@@ -75,6 +76,15 @@ class Source(Protocol):
     def read(self, names: tuple[str, ...], indices: Indices) -> dict[str, Array]:
         """Return the arrays `[samples, ...]` of these columns. Raises `DataError`."""
         ...
+
+
+def name_columns(names: Iterable[object], remedy: str = "") -> list[str]:
+    """Return the names of columns as texts. Raises `DataError` if two are the same, because an input could read either."""
+    texts = [str(name) for name in names]
+    duplicate = next((name for name, count in Counter(texts).items() if count > 1), None)
+    if duplicate is not None:
+        raise DataError(f"two of its columns are called `{duplicate}`", remedy)
+    return texts
 
 
 class LazyArray(Record):

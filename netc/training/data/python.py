@@ -21,7 +21,7 @@ import numpy as np
 
 from netc.compiler.types.numpy_types import to_array
 
-from .data_source import Array, ArraySource, DataError, Indices, Source, TableColumn
+from .data_source import Array, ArraySource, DataError, Indices, Source, TableColumn, name_columns
 from .label_features import find_label_names
 from .table_cells import convert_objects, is_missing
 
@@ -75,6 +75,9 @@ def open_python(path: str) -> Source:
 
 def make_source(data: Any) -> Source:
     """Return an object that is a source itself, or a source for an object that holds samples. Raises `DataError`."""
+    # Of polars. Looked for first, because polars warns of every question for its columns.
+    if type(data).__name__ == "LazyFrame":
+        data = _collect_frame(data)
     if all(hasattr(data, name) for name in ("columns", "read", "decodes")):
         source: Source = data
         return source
@@ -84,9 +87,9 @@ def make_source(data: Any) -> Source:
         return wrap_table(to_table(data))
     # Tables of pandas and of polars: columns by name.
     if all(hasattr(data, name) for name in ("columns", "dtypes")):
-        data = {name: data[name] for name in data.columns}
+        return _make_array_source({name: data[key] for name, key in zip(name_columns(data.columns), data.columns, strict=True)})
     if isinstance(data, Mapping):
-        return _make_array_source({str(name): value for name, value in data.items()})
+        return _make_array_source(dict(zip(name_columns(data), data.values(), strict=True)))
     if isinstance(data, (list, tuple)) and (rows := _list_columns(data)):
         return _make_array_source(rows)
     # A loader is iterable, so it would be read to its end below, as if each of its batches were a sample.
@@ -97,6 +100,14 @@ def make_source(data: Any) -> Source:
     if isinstance(data, Iterable) and not isinstance(data, (str, bytes)):
         return _collect_items(data)
     raise DataError(f"a `{type(data).__name__}` is neither a mapping of arrays nor samples")
+
+
+def _collect_frame(data: Any) -> Any:
+    """Compute the table that a LazyFrame of polars describes."""
+    try:
+        return data.collect()
+    except Exception as error:  # the user's own plan, which polars prints below its message
+        raise DataError(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}") from error
 
 
 def _make_array_source(values: Mapping[str, Any]) -> ArraySource:
@@ -114,8 +125,8 @@ def _list_columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
     # A row may lack a name: databases and JSON leave out what is empty.
     if not rows or not all(isinstance(row, Mapping) and all(_is_cell(value) for value in row.values()) for row in rows):
         return {}
-    names = {str(name): name for row in rows for name in row}
-    return {column: [row.get(name) for row in rows] for column, name in names.items()}
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {column: [row.get(name) for row in rows] for column, name in zip(name_columns(names), names, strict=True)}
 
 
 def _is_cell(value: object) -> bool:
@@ -133,7 +144,7 @@ def _collect_items(samples: Iterable[Any]) -> Source:
 def _name_values(item: Any, index: int) -> dict[str, Any]:
     """Return the values of a sample by column."""
     if isinstance(item, Mapping):
-        return {str(name): value for name, value in item.items()}
+        return dict(zip(name_columns(item), item.values(), strict=True))
     if isinstance(item, Sequence) and not isinstance(item, (str, bytes)):
         return {str(i): value for i, value in enumerate(item)}
     raise DataError(f"sample {index} is a `{type(item).__name__}`, neither a mapping nor a tuple", 'return `{"image": ..., "label": ...}`')
@@ -160,7 +171,10 @@ def _column_to_array(name: str, values: Any) -> Array | TableColumn:
     if not hasattr(values, "to_numpy") and not isinstance(values, (list, tuple, np.ndarray)):
         return _value_to_array(name, values)
     if hasattr(values, "to_numpy"):
-        array = values.to_numpy()
+        # polars would make an axis of the fields of its records
+        if type(getattr(values, "dtype", None)).__name__ == "Struct":
+            return TableColumn(name, (), None, "records")
+        array = _series_to_array(values)
     elif isinstance(values, np.ndarray):
         array = values
     elif all(map(_is_cell, values)):  # NumPy would make texts of the numbers and of None among texts
@@ -178,6 +192,16 @@ def _column_to_array(name: str, values: Any) -> Array | TableColumn:
         return convert_objects(array)
     except DataError:
         return TableColumn(name, (), None, next((type(cell).__name__ for cell in array if not _is_cell(cell)), "objects"))
+
+
+def _series_to_array(values: Any) -> Array:
+    """Convert a column of pandas or polars."""
+    try:
+        array: Array = values.to_numpy()
+    # NumPy lacks some of their types, such as integers of 128 bits; each library has exceptions of its own for that
+    except Exception:
+        array = np.array([*values, None], object)[:-1]
+    return array
 
 
 def _stack_cells(name: str, cells: Sequence[Any] | Array) -> Array | TableColumn:
