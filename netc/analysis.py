@@ -13,6 +13,8 @@ the compiler, raises `GraphInvalid`.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from netc.compiler.elaborate import FileDefinitions, complete_models, elaborate, elaborate_training, section_name, sections_of
@@ -85,9 +87,10 @@ class Spec(Record):
     choice: Choice
     path: str | None = None
 
-    def elaborate_training(self, section: str | None) -> Training:
-        """Elaborate a train section. Raises `CompileError`."""
-        analysis = analyze_training(self.source, self.choice, self.path, section)
+    def elaborate_training(self, section: str | None, params: Mapping[str, object] = MappingProxyType({})) -> Training:
+        """Elaborate a train section, with further parameters. Raises `CompileError`."""
+        choice = replace(self.choice, params={**self.choice.params, **params})
+        analysis = analyze_training(self.source, choice, self.path, section)
         if analysis.training is None:
             raise CompileError(analysis.diagnostics)
         return analysis.training

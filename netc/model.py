@@ -27,7 +27,7 @@ from netc.compiler.backends.torch import BACKEND as PYTORCH
 from .errors import CompileError, raise_as_compile_error
 from .files.atomic_writing import write_bytes
 from .files.save_artifacts import refuse_options, refuse_weights, require_backend, save_artifact
-from .inputs.argument_checks import check_graph_options, check_name, check_path, check_precision
+from .inputs.argument_checks import check_graph_options, check_name, check_params, check_path, check_precision
 from .inputs.argument_types import check_methods
 from .inputs.backend_input import Weights, make_backend_input, warn_about_weights
 
@@ -255,22 +255,34 @@ class Model:
             weights = self.weights
         return make_backend_input(self.program, weights, seed, self._hash, options, self._spec)
 
-    def training(self, section: str | None = None, weights: Weights | None = None, seed: int | None = None) -> Objective:
+    def training(
+        self,
+        section: str | None = None,
+        weights: Weights | None = None,
+        seed: int | None = None,
+        *,
+        model: torch.nn.Module | None = None,
+        params: Mapping[str, object] | None = None,
+    ) -> Objective:
         """Return the objective of a train section, with this model in it: `loss, metrics = objective(inputs)`.
 
         `section` selects one of several sections. By default it is the file's only section, or the section with the model's name. `weights`
-        and `seed` are as for `module`, and have the same names: `objective.model` is the module to train.
+        and `seed` are as for `module`, and have the same names: `objective.model` is the module to train. With `model`, the parameters are
+        shared with a module that has the same names, such as the `model` of another objective. `params` sets parameters of the section.
 
-        Raises `CompileError` for a wrong or missing section, and `ValueError` for a section of another model.
+        Raises `CompileError` for a wrong or missing section, and `ValueError` for a section of another model, for a `model` with other
+        names, and for `weights` or a `seed` together with a `model`.
         """
         from .training.objective import make_objective
 
+        if model is not None and (weights is not None or seed is not None):
+            raise ValueError("`model` has its parameters: leave out `weights` and `seed`")
         name = check_name(section, "section")
         spec = self._require_spec()
-        training = spec.elaborate_training(name)
+        training = spec.elaborate_training(name, check_params(params))
         if spec.choice.model not in (None, training.model):
             raise ValueError(f"the section `{training.name}` trains `{training.model}`, and this is `{spec.choice.model}`")
-        return make_objective(training, weights, seed)
+        return make_objective(training, weights, seed, model)
 
     def _require_spec(self) -> Spec:
         """Return the spec, which has the train sections. Raises `ValueError` for a model that was made from a program."""

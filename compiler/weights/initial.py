@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from math import sqrt
 from threading import local
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,16 @@ def draw_initial_values(infos: Mapping[str, ParameterInfo], seed: int = 0) -> di
 
 
 class InitialValues(Mapping[str, Array]):
-    """The initial values by name, each drawn on access and not kept. Every thread has its own generators."""
+    """The initial values by name, each drawn on access and not kept. Every thread has its own generators.
 
-    def __init__(self, infos: Mapping[str, ParameterInfo], seed: int = 0) -> None:
+    `loaded` reads the values of parameters that are not drawn: a parameter that is computed from one of them has the values for these."""
+
+    def __init__(
+        self, infos: Mapping[str, ParameterInfo], seed: int = 0, loaded: Mapping[str, Callable[[], Array]] = MappingProxyType({})
+    ) -> None:
         self._infos = infos
         self._seed = seed
+        self._loaded = loaded
         self._thread = local()
 
     def __getitem__(self, name: str) -> Array:
@@ -58,7 +64,8 @@ class InitialValues(Mapping[str, Array]):
             source = self._thread.source = _RandomSource(self._seed)
         # The values of the other parameter are drawn again rather than kept: exports read one parameter after the other.
         if info.follows is not None:
-            return self._derived_values(info, self[info.follows])
+            followed = self._infos[info.follows].tied_to or info.follows
+            return self._derived_values(info, self._loaded[followed]() if followed in self._loaded else self[followed])
         return _parameter_values(info, source)
 
     def _derived_values(self, info: ParameterInfo, weight: Array) -> Array:

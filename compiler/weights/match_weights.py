@@ -73,8 +73,10 @@ def match_tensors(
 ) -> MatchedWeights:
     """Match the tensors without reading them. Missing parameters that the selection allows get initial values drawn with the seed."""
     selected = select_tensors(tensors, infos, selection)
-    matcher = _Matcher(infos, selected.tensors, selection, InitialValues(infos, seed))
-    sources = matcher.match_parameters()
+    sources: dict[str, Callable[[], Array]] = {}
+    # With the readers of the weights: the magnitudes of weight normalization are the norms of the loaded weight.
+    matcher = _Matcher(infos, selected.tensors, selection, InitialValues(infos, seed, sources))
+    sources |= matcher.match_parameters()
     return MatchedWeights(infos, sources, selected.prefix, selected.ignored, tuple(matcher.drawn), _find_widening(infos, selected.tensors))
 
 

@@ -8,6 +8,7 @@ of the whole batch, and `results` of the sums are its loss and metrics. `objecti
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from ..inputs.checkpoint import allow_missing_also, to_checkpoint
 from .optimizers import Schedule, make_schedule
 from .recipe import Recipe, read_recipe
 from .section_file import SectionFile
+from .share_tensors import are_shared, share_tensors
 from .source import (
     TrainSection,
     emit_run_file,
@@ -37,6 +39,16 @@ from .source import (
 from .source.clauses import Machine
 from .source.section_functions import emit_functions
 from .training_session import check_section
+
+_OF_THE_SECTION = "it describes the section: change the section, and make a new objective"
+FIXED = {
+    "model": "to share the parameters of another module, pass it to `training(section, model=other)`; to load weights, call "
+    "`objective.model.load_state_dict(weights)`; for a wrapper of the same model, call `objective.set_parallel_module(wrapper)`",
+    "module": "for a wrapper of the same model, call `objective.set_parallel_module(wrapper)`",
+    "recipe": "change the settings in the section, or pass `params` to `training`, and make a new objective",
+    **dict.fromkeys(("inputs", "means", "names", "training_section"), _OF_THE_SECTION),
+}
+"""Attributes that cannot be replaced, each with what to do instead. The functions of the section's file would not know of it."""
 
 
 class Objective(nn.Module):
@@ -54,6 +66,7 @@ class Objective(nn.Module):
         weights: Weights | None = None,
         seed: int | None = None,
         recipe: Recipe | None = None,
+        shared: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.training_section = training
@@ -64,11 +77,20 @@ class Objective(nn.Module):
         with raise_as_compile_error(training.program):
             self.model: nn.Module = BACKEND.module(_make_model_input(training, weights, seed))
             computed = emit_functions(training, self.means)
+        if shared is not None:
+            share_tensors(self.model, shared)
+        self._shared = [] if shared is None else [shared]
+        """The module that the parameters are shared with, in a list for the same reason as `_replicated`."""
         self._replicated: list[nn.Module] = []
         """The module that computes the model's outputs on several processes. In a list, so that `nn.Module` does not register it: it shares
         the parameters of `model`, which would appear twice."""
         self._section = TrainSection(training, self.recipe, self.means, computed, may_draw_numbers(training.program))
         self.execute_file(None)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in FIXED and (name == "module" or name in self.__dict__ or name in self.__dict__["_modules"]):
+            raise AttributeError(f"`objective.{name}` cannot be replaced: {FIXED[name]}")
+        super().__setattr__(name, value)
 
     def execute_file(self, machine: Machine | None) -> None:
         """Execute the file of the section, for `netc train` on a machine, or for a caller's own loop (None)."""
@@ -105,6 +127,17 @@ class Objective(nn.Module):
         """Clip the gradients of `model` if the section has `clip`. Call it between `backward` and the optimizer's step."""
         if self.file.has_function("clip_gradients"):
             self.file.clip_gradients(self.model)
+
+    def follow(self, step: int | None = None) -> None:
+        """Update the parameters that follow others, if the section has `follow`. Call it without a step before the first step, and with
+        the number of the step, from 0, after each step of the optimizer."""
+        if not self.file.has_function("pair_followers"):
+            return
+        followers = self.file.pair_followers(self.model)
+        if step is None:
+            self.file.start_followers(followers)
+        else:
+            self.file.update_followers(followers, step)
 
     def augment(self, inputs: Mapping[str, Tensor], samples: Sequence[int], step: int) -> dict[str, Tensor]:
         """Augment a batch as `netc train` does in a step, if the section has `augment`.
@@ -143,6 +176,10 @@ class Objective(nn.Module):
         If the section has several losses, the first result is the loss of the first `minimize`, and the metrics have all losses.
         """
         self._check_inputs(inputs)
+        if self._shared and not are_shared(self.model, self._shared[0]):
+            raise RuntimeError(
+                "the parameters are no longer shared with the other module: move that module to its device before you share it"
+            )
         results = self.results(self.totals(inputs), self.counts(inputs))
         losses = self.training_section.losses
         return results[losses[0]], {name: value for name, value in results.items() if len(losses) > 1 or name != losses[0]}
@@ -176,13 +213,18 @@ class Objective(nn.Module):
                 raise ValueError(f"the input `{name}` must be {type_}, found {list(tensor.shape)}")
 
 
-def make_objective(training: Training, weights: Weights | None = None, seed: int | None = None) -> Objective:
-    """Make the objective of a section. Raises `CompileError` for wrong settings, or for a loss that is not a function of means, and
-    `WeightsError` for weights that do not fit."""
+def make_objective(
+    training: Training, weights: Weights | None = None, seed: int | None = None, shared: nn.Module | None = None
+) -> Objective:
+    """Make the objective of a section, with parameters of its own or shared with another module. Raises `CompileError` for wrong settings,
+    or for a loss that is not a function of means, `WeightsError` for weights that do not fit, and `ValueError` for a module that does not.
+    """
+    if isinstance(shared, Objective):
+        raise TypeError("`model` must be the module of the other objective: pass `objective.model`")
     problems = check_section(training)
     if any(p.severity == "error" for p in problems):
         raise CompileError(tuple(problems))
-    return Objective(training, None, weights, seed)
+    return Objective(training, None, weights, seed, shared=shared)
 
 
 def _make_model_input(training: Training, weights: Weights | None, seed: int | None) -> BackendInput:

@@ -1,4 +1,4 @@
-"""The models of the zoo: those in the files of specs/, except for the standard library and the first examples.
+"""The models of the zoo: those in the files of specs/, except for the standard library, the first examples and the objectives.
 
 Out: entries, in the order of folders, files and models; and facts from the text only. Always: a new file or model is among them.
 """
@@ -19,7 +19,7 @@ from netc.dsl.source import SourceFile
 
 SPECS = Path(__file__).parents[2] / "specs"
 _FIRST = ("vision", "text")
-_OTHERS = {"seed", "std"}
+_OTHERS = {"seed", "std", "training"}
 IMAGE, LONGEST = 224, 512
 """The sizes for counting operations: rows and columns of an image unless published otherwise, and the maximum steps of a sequence."""
 _IMAGES = {"ddpm_cifar10": 32}

@@ -1,0 +1,104 @@
+"""The objectives of specs/training equal plain PyTorch loops that are written from their papers: losses, gradients, and trained weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+import netc
+from netc.training.objective import Objective
+from tests.training.plain_objectives import RECIPES, SAMPLES, Recipe, list_trained, train_plainly
+
+SPECS = Path(__file__).parents[2] / "specs" / "training"
+STEPS = 50
+
+
+def test_every_spec_has_a_plain_loop() -> None:
+    assert {path.stem for path in SPECS.glob("*.net")} == {*RECIPES}
+
+
+def test_every_spec_is_short_and_says_what_it_shows() -> None:
+    for path in SPECS.glob("*.net"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert sum(map(bool, lines)) <= 40
+        assert lines[0].startswith("# ")
+        assert netc.compile_file(path, model=RECIPES[path.stem].section).diagnostics == ()
+
+
+def make_objective(name: str) -> Objective:
+    recipe = RECIPES[name]
+    model = netc.compile_file(SPECS / f"{name}.net", model=recipe.section)
+    return model.training(recipe.section, seed=3, params=recipe.params)
+
+
+def load_source(objective: Objective) -> ModuleType:
+    """The file of the section, which says what is drawn in which step, and in which order the samples are."""
+    module = ModuleType("section")
+    exec(compile(objective.source(), "section", "exec"), module.__dict__)
+    return module
+
+
+def make_batches(recipe: Recipe, objective: Objective) -> list[dict[str, Tensor]]:
+    """The batches of the steps. Each has all samples, and the inputs that `draw` and `vary` set."""
+    section = load_source(objective)
+    data = {name: torch.from_numpy(array) for name, array in recipe.make_data(np.random.default_rng(0)).items()}
+    batches = []
+    for step in range(STEPS):
+        order = section.shuffle_samples(torch.arange(SAMPLES), step)
+        batch = {name: column[order] for name, column in data.items()} | recipe.vary(step)
+        batches.append(batch | section.draw_inputs(batch, step) if "draw_inputs" in vars(section) else batch)
+    return batches
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_losses_and_gradients(name: str) -> None:
+    recipe, objective = RECIPES[name], make_objective(name)
+    batch = make_batches(recipe, objective)[7]
+    plain = recipe.make_plain()
+    plain.load_state_dict(objective.model.state_dict())
+    loss, metrics = objective.train()(batch)
+    results = {"loss": loss} | metrics
+    expected = plain.train()(batch)
+    for key, value in expected.items():
+        torch.testing.assert_close(results[key], value, rtol=1e-6, atol=1e-6)
+    for turn in recipe.turns:
+        names = list_trained(recipe, plain, turn)
+        gradients = [
+            torch.autograd.grad(found[turn.loss], [dict(module.named_parameters())[n] for n in names], retain_graph=True)
+            for found, module in ((results, objective.model), (expected, plain))
+        ]
+        for key, found, wanted in zip(names, *gradients, strict=True):
+            torch.testing.assert_close(found, wanted, rtol=1e-6, atol=1e-6, msg=lambda text, key=key: f"{key}: {text}")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_weights_after_fifty_steps(name: str, tmp_path: Path) -> None:
+    recipe, objective = RECIPES[name], make_objective(name)
+    start = objective.model.state_dict()
+    torch.save(start, tmp_path / "start.pt")
+    data = recipe.make_data(np.random.default_rng(0))
+    netc.train(
+        SPECS / f"{name}.net",
+        model=recipe.section,
+        section=recipe.section,
+        params=recipe.params,
+        data=data,
+        output=tmp_path / "run",
+        weights=tmp_path / "start.pt",
+        steps=STEPS,
+        batch=SAMPLES,
+    )
+    trained = load_file(tmp_path / "run" / "last.safetensors")
+    plain = recipe.make_plain()
+    plain.load_state_dict(start)
+    train_plainly(recipe, plain, make_batches(recipe, objective))
+    trains = {name for turn in recipe.turns for name in list_trained(recipe, plain, turn)}
+    for key, value in plain.state_dict().items():
+        torch.testing.assert_close(trained[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
+        assert key not in trains or not torch.equal(value, start[key])
