@@ -34,6 +34,18 @@ class NoResult(Problem):
         return ("end it with a pipeline or with `out ...`",)
 
 
+class NoDependence(Problem):
+    """A `gradient` of a tensor that is not computed from the other one."""
+
+    code: ClassVar[str] = "gradient-of-nothing"
+
+    def format_message(self) -> str:
+        return "the first tensor of `gradient` does not depend on the second"
+
+    def format_help(self) -> tuple[str, ...]:
+        return ("write the tensor that is computed first: `gradient(energy, positions)`; behind `detach`, nothing depends on a tensor",)
+
+
 class EmptyEach(Problem):
     """`each` over an empty list."""
 

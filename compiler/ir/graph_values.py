@@ -27,10 +27,11 @@ class Value:
     `spatial`: the tensor comes from a convolution or pooling and has its axes in their order, channels before space. `axes` has the names
     that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty for an axis without a name. `borrowed`: the body
     gives this input no name, so it has the name of a tensor outside. `weak`: in a model of another element type, the tensor is float32
-    only until it meets a tensor of the model (elaborate/interpreter/model_element_types.py).
+    only until it meets a tensor of the model (elaborate/interpreter/model_element_types.py). `differentiated`: a `gradient` by this tensor
+    is computed.
     """
 
-    __slots__ = ("axes", "borrowed", "name", "span", "spatial", "type", "weak")
+    __slots__ = ("axes", "borrowed", "differentiated", "name", "span", "spatial", "type", "weak")
 
     def __init__(self, type: TensorType, span: Span, name: str = "", spatial: bool = False, weak: bool = False) -> None:
         self.type = type
@@ -41,6 +42,7 @@ class Value:
         # Set after the construction, by a pattern or a capture. Most values have neither.
         self.axes: tuple[str, ...] = ()
         self.borrowed = False
+        self.differentiated = False
 
     def __repr__(self) -> str:
         return f"<{self.name or 'value'}: {self.type}>"

@@ -65,7 +65,7 @@ class Setting(Record):
 
 class Training(Record):
     """An elaborated train section. `losses` are the names of its losses, the first outputs of the program; `spans` has the place of each
-    loss and metric in the text. `several`: the file has several models. `params` has the parameters of the model that the section sets."""
+    loss and metric in the text. `several`: the file has several models. `params` has the parameters of the model that the section sets, `differentiated` the inputs by which the objective differentiates."""
 
     name: str
     model: str
@@ -76,6 +76,7 @@ class Training(Record):
     spans: dict[str, Span]
     several: bool = False
     params: dict[str, Any] = {}
+    differentiated: tuple[str, ...] = ()
 
     @property
     def loss_span(self) -> Span:

@@ -23,6 +23,7 @@ FAMILIES = {
     "cumulative": "logcumsumexp cummax cummin diff",
     "dense": "dense bilinear embedding embedding_bag",
     "diagonals": "diagonal diag_embed",
+    "differentiation": "gradient",
     "elementwise": (
         "neg abs floor ceil round trunc sign square nan_to_num logical_not exp exp2 expm1 log log2 log10 log1p sqrt "
         "rsqrt reciprocal erf"

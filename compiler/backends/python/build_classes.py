@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -68,10 +68,11 @@ def build_classes(main: Graph, facts: Facts, name: str, framework: Framework, em
         fixed |= build.fixed_symbols
 
 
-def find_used_definitions(classes: Iterable[ClassDef], framework: Framework) -> list[str]:
-    """Return the names of the definitions that the classes call, and of those that these call, in their order."""
+def find_used_definitions(classes: Sequence[ClassDef], framework: Framework) -> list[str]:
+    """Return the names of the definitions that the classes use, and of those that these call, in their order."""
     codes = (code for cls in classes for code in (*cls.body.list_constructor_code(), *(step.code for step in cls.body.steps)))
     called = {p.function for code in codes for p in walk_tree(code) if isinstance(p, CallCode)}
+    called |= {name for cls in classes for name in cls.body.decorators}
     texts = framework.definitions
     used = [name for name in texts if name in called]
     for name in used:

@@ -40,6 +40,7 @@ _STANDARD = {
     r"\bOrderedDict\(": "from collections import OrderedDict",
     r"\bCallable\[": "from collections.abc import Callable",
     r"\bpartial\(": "from functools import partial",
+    r"\bwraps\(": "from functools import wraps",
 }
 """The imports from the standard library, by the pattern in the text that needs them."""
 
@@ -204,7 +205,8 @@ def _write_class(cls: ClassDef, channels: ChannelAxes) -> list[str]:
         return lines + constructor
     if constructor:
         lines += [*constructor, ""]
-    return lines + write_forward(body, attributes, access, expressions)
+    decorators = [f"    @{name}" for name in body.decorators]
+    return [*lines, *decorators, *write_forward(body, attributes, access, expressions)]
 
 
 def _choose_base_class(body: ClassBody) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Callable
+from functools import wraps
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -32,6 +33,25 @@ class DropPath(nn.Module):
             return x
         ones = x.new_ones(x.shape[0], *[1] * (x.dim() - 1))
         return x * F.dropout(ones, self.p)
+
+
+def require_gradient(x: Tensor) -> Tensor:
+    """The tensor as one by which can be differentiated."""
+    return x if x.requires_grad else x.detach().requires_grad_()
+
+
+def with_gradients(method: Callable[..., Tensor]) -> Callable[..., Tensor | tuple[Tensor, ...]]:
+    """Let a method compute gradients within `torch.no_grad()`, too. Its results then have none."""
+
+    @wraps(method)
+    def compute(*arguments: Tensor) -> Tensor | tuple[Tensor, ...]:
+        if torch.is_grad_enabled():
+            return method(*arguments)
+        with torch.enable_grad():
+            results = method(*arguments)
+        return results.detach() if isinstance(results, Tensor) else tuple(result.detach() for result in results)
+
+    return compute
 
 
 def unpacked(values: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:

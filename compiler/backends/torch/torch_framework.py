@@ -121,7 +121,7 @@ TORCH = Framework(
         ("", "from torch import Tensor, nn"),
     ),
     imported=frozenset(
-        {"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "partial", "linear_sum_assignment"}
+        {"torch", "nn", "F", "Tensor", "OrderedDict", "Callable", "partial", "wraps", "linear_sum_assignment"}
         | {name for name in DEFINITIONS if name.islower()}
     ),
     attributes=frozenset(_OF_MODULES.split()),
@@ -146,6 +146,7 @@ TORCH = Framework(
     by_path=get_submodule,
     widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_channels", "out_features"),
     identity="nn.Identity",
+    differentiating="with_gradients",
     # not `x[:, t]`: the gradient of each is a tensor of the size of `x`, so that training takes a time that grows with the square of T
     unstack=lambda tensor, axis: Method(tensor, "unbind", (Lit(axis),)),
     stack=lambda tensors, axis: call_function("torch.stack", tensors, dim=axis),

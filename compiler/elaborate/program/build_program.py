@@ -15,7 +15,8 @@ from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ...errors.structure_errors import NoInput, NoResult
+from ...errors.structure_errors import NoDependence, NoInput, NoResult
+from ...ir.differentiated_values import mark_differentiated
 from ...ir.graph import Graph, OpNode, Program
 from ...ir.graph_values import flatten_parts
 from ...ir.walk import join_labels
@@ -69,6 +70,11 @@ def build_program(
         from .float_conversions import write_conversions
 
         write_conversions(graph, session.precision, session.untyped)
+    differentiated, lost = mark_differentiated(graph)
+    for node in lost:
+        session.report_problem(NoDependence(), node.span)
+    for value in differentiated:
+        value.differentiated = True
     program = _make_program(graph, model.results, selected, model.body, session)
     if not session.has_failed:
         # The expectations of a derived model are about its own parameters, not its base's.

@@ -24,6 +24,7 @@ from netc.dsl.record import replace
 from netc.dsl.source import Span
 
 from ...errors.binding_errors import ReservedName
+from ...errors.structure_errors import NoDependence
 from ...errors.training_errors import (
     LossNotFloat,
     LossNotMinimized,
@@ -35,6 +36,7 @@ from ...errors.training_errors import (
     TrainedStage,
     WrongModelInput,
 )
+from ...ir.differentiated_values import mark_differentiated
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ...ir.graph_values import Value
 from ...ir.substitute_symbols import write_out_symbols
@@ -212,11 +214,25 @@ def _build_objective(
     if main is None:
         return None
     main = write_out_symbols(main, collect_symbol_values(model), (model,))
+    differentiated, lost = mark_differentiated(main)
+    for node in lost:
+        session.report_problem(NoDependence(), node.span)
     write_conversions(main, session.precision, session.untyped)
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
     spans |= {name: scope.names[name].span or section.span for name in losses}
-    return Training(section.name, section.model.name, program, settings, section.span, tuple(losses), spans, section.several, params)
+    return Training(
+        section.name,
+        section.model.name,
+        program,
+        settings,
+        section.span,
+        tuple(losses),
+        spans,
+        section.several,
+        params,
+        tuple(value.name for value in differentiated),
+    )
 
 
 def _open_model_names(model: ModelBody, files: Scope) -> Scope:

@@ -198,6 +198,12 @@ class ClassBody:
         copied.__dict__.update(self.__dict__)
         return copied
 
+    @property
+    def decorators(self) -> list[str]:
+        """The decorators of the method: one if it computes a tensor by which the model differentiates."""
+        made = (*self.graph.inputs, *(value for node in self.graph.nodes for value in node.outputs))
+        return [self.framework.differentiating] if any(value.differentiated for value in made) else []
+
     def rewrite_code(self, change: Callable[[Code], Code | None]) -> None:
         """Apply `change` to all code, as `tree.rewrite` does."""
         self.members = [replace(m, code=rewrite_downward(m.code, change)) for m in self.members]

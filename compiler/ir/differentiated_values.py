@@ -1,0 +1,61 @@
+"""Mark the tensors by which a program differentiates.
+
+In: the main graph of a program. Out: the inputs by which it differentiates, and its `gradient` nodes whose first tensor does not depend on
+the second. Always: the value where the second tensor originates, in whichever graph, is marked as `differentiated`, because everything
+computed from it needs a gradient. Inputs of the main graph are not marked: the caller decides what gives them a gradient.
+
+    >>> import netc
+    >>> main = netc.compile("input 3 -> exp as x; y = x -> square; out y, gradient(y, x)").program.main
+    >>> [value.differentiated for node in main.nodes for value in node.outputs]
+    [True, False, False]
+"""
+
+from __future__ import annotations
+
+from ..ops.differentiation import Gradient
+from ..ops.regularization import Detach
+from .flat_graph import FlatGraph, FlatNode, FlatScan, FlatScanEnd
+from .graph import Graph, OpNode
+from .graph_values import Value
+from .walk import collect_graphs
+
+
+def mark_differentiated(main: Graph) -> tuple[list[Value], list[OpNode]]:
+    """Mark the values. Return the inputs by which the graph differentiates, and the nodes that would compute a gradient of nothing."""
+    if not any(isinstance(node.op, Gradient) for graph in collect_graphs(main) for node in graph.nodes if isinstance(node, OpNode)):
+        return [], []
+    sources: dict[int, tuple[int, ...]] = {}
+    origins: dict[int, Value] = dict(enumerate(main.inputs))
+    lost: list[OpNode] = []
+    wanted: set[int] = set()
+    for item in FlatGraph(main):
+        match item:
+            case FlatNode(node=node, inputs=inputs, outputs=outputs):
+                if isinstance(node.op, Gradient):
+                    y, x = inputs
+                    if not _depends_on(y, x, sources):
+                        lost.append(node)
+                    wanted.add(x)
+                origins |= zip(outputs, node.outputs, strict=True)
+                # A gradient depends on its tensors by the stages between them.
+                sources |= dict.fromkeys(outputs, () if isinstance(node.op, Detach) else inputs)
+            case FlatScan(node=call, inputs=inputs, step_inputs=step_inputs):
+                origins |= zip(step_inputs, call.graph.inputs, strict=False)
+                sources |= {key: (outer,) for key, outer in zip(step_inputs, inputs, strict=True)}
+            case FlatScanEnd(step_outputs=step_outputs, outputs=outputs):
+                sources |= dict.fromkeys(outputs, step_outputs)
+    for key in wanted:
+        origins[key].differentiated = key >= len(main.inputs)
+    return [value for key, value in enumerate(main.inputs) if key in wanted], lost
+
+
+def _depends_on(key: int, source: int, sources: dict[int, tuple[int, ...]]) -> bool:
+    stack, seen = [key], {key}
+    while stack:
+        current = stack.pop()
+        if current == source:
+            return True
+        new = set(sources.get(current, ())) - seen
+        seen |= new
+        stack += new
+    return False
