@@ -90,7 +90,7 @@ class _Expander:
                 if id(inner) not in self.done:
                     self.done.add(id(inner))
                     definitions += [*self.expand_graph(inner), inner]
-            graph.nodes[index] = _make_call(node, definition)
+            graph.nodes[index] = make_call(node, definition)
         # verify.py compares the size, and a call counts the operators of its graph.
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
         return definitions
@@ -110,7 +110,8 @@ def _plain_types(values: Iterable[Value]) -> tuple[TensorType, ...]:
     return tuple(value.type.with_shape(strip_formulas(value.type.shape)) for value in values)
 
 
-def _make_call(node: OpNode, definition: Graph) -> CallNode:
+def make_call(node: OpNode, definition: Graph) -> CallNode:
+    """Make the call of its definition that replaces an operator."""
     arguments = {symbol: _find_symbol_value(origin, node, definition) for symbol, origin in definition.origins.items()}
     call = CallNode(
         definition, node.inputs, node.outputs, node.label, node.span, shared=node.shared, arguments=arguments, frozen=node.frozen

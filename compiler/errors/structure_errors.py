@@ -43,7 +43,7 @@ class NoDependence(Problem):
         return "the first tensor of `gradient` does not depend on the second"
 
     def format_help(self) -> tuple[str, ...]:
-        return ("write the tensor that is computed first: `gradient(energy, positions)`; behind `detach`, nothing depends on a tensor",)
+        return ("write the tensor that is computed first: `gradient(energy, positions)`; after `detach`, nothing depends on a tensor",)
 
 
 class EmptyEach(Problem):

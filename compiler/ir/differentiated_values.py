@@ -5,7 +5,7 @@ the second. Always: the value where the second tensor originates, in whichever g
 computed from it needs a gradient. Inputs of the main graph are not marked: the caller decides what gives them a gradient.
 
     >>> import netc
-    >>> main = netc.compile("input 3 -> exp as x; y = x -> square; out y, gradient(y, x)").program.main
+    >>> main = netc.compile("x = input 3 -> exp; y = x -> square; out y, gradient(y, x)").program.main
     >>> [value.differentiated for node in main.nodes for value in node.outputs]
     [True, False, False]
 """

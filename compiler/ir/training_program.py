@@ -65,7 +65,8 @@ class Setting(Record):
 
 class Training(Record):
     """An elaborated train section. `losses` are the names of its losses, the first outputs of the program; `spans` has the place of each
-    loss and metric in the text. `several`: the file has several models. `params` has the parameters of the model that the section sets, `differentiated` the inputs by which the objective differentiates."""
+    loss and metric in the text. `several`: the file has several models. `params` has the parameters of the model that the section sets,
+    and `differentiated` the inputs by which the objective differentiates."""
 
     name: str
     model: str

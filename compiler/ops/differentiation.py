@@ -1,7 +1,7 @@
-"""Derivatives of one tensor by another, in training and in exported PyTorch modules.
+"""Derivatives of one tensor by another, for forces, physics-informed networks and gradient penalties.
 
 In: a tensor, and a tensor that it is computed from. Out: the gradient, with the shape of the latter. Always: it can be differentiated
-again. ONNX has no derivatives.
+again. PyTorch computes it by autograd; for ONNX, netc writes the derivative out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ class Gradient(Operator):
 
     If each sample of `y` depends on the same sample of `x` alone, it is the gradient of each sample. Use it for forces, which are
     gradients of an energy, for the derivatives of a physics-informed network, or for a gradient penalty. The gradient may itself be part
-    of a loss, or of another gradient. PyTorch only.
+    of a loss, or of another gradient. An ONNX model has the derivative written out: netc refuses it if a stage between `x` and `y` has none
+    in closed form, such as `conv`.
     """
 
     name = "gradient"

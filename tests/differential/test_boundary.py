@@ -13,9 +13,10 @@ from tests.differential.comparison import judged
 from tests.differential.perturbations import perturbed
 from tests.differential.strategies import uses
 from tests.differential.use import Use
+from tests.differential.values import NOT_DRAWN
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]  # PyTorch warns of uses that nobody would write
-OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.operands]
+OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.operands and name not in NOT_DRAWN]
 CALM = settings(max_examples=examples(25), suppress_health_check=list(HealthCheck))
 
 

@@ -14,11 +14,11 @@ from tests.differential.comparison import compiled, judged, results_of
 from tests.differential.oracle import HALF_IS_MISSING
 from tests.differential.strategies import uses
 from tests.differential.use import BATCH, Use
-from tests.differential.values import NO_KERNEL, WITHIN_BOUNDS, alone, limits_of, needs_more, tolerance_of
+from tests.differential.values import NO_KERNEL, NOT_DRAWN, WITHIN_BOUNDS, alone, limits_of, needs_more, tolerance_of
 from tests.parity import agree, slow_path
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]  # PyTorch warns of uses that nobody would write
-OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.operands]
+OPERATORS = [name for name, cls in sorted(Operator.registry.items()) if cls.operands and name not in NOT_DRAWN]
 CALM = settings(max_examples=examples(8), suppress_health_check=list(HealthCheck))
 
 

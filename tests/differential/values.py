@@ -136,6 +136,8 @@ NO_KERNEL: dict[tuple[str, str], str] = {
 
 WITHIN_BOUNDS = frozenset(("binary_cross_entropy", "gaussian_nll_loss"))
 """What PyTorch refuses some numbers of, at run time."""
+NOT_DRAWN = frozenset(("gradient",))
+"""What takes tensors that depend on each other, as inputs that are drawn do not."""
 TORCH_ALONE = frozenset(("ctc_loss", "match"))
 """What cannot be written in ONNX at all."""
 

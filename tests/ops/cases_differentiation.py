@@ -1,4 +1,4 @@
-"""Models with gradients for the differential tests, and what they refuse. tests/unit/test_gradient.py compares with PyTorch by hand."""
+"""Models with gradients for the differential tests, and what they refuse. tests/differential/test_gradients.py has further models."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from netc.dsl.record import Record
 
 from ...analysis.state_dict import collect_parameters
 from ...definitions import DefinitionFile, Definitions, MissingDefinition
+from ...derivatives import NoClosedForm, expand_gradients
 from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR, condition_symbols
 from ...errors.target_errors import MissingForm, UnsupportedByTarget
 from ...ir.flat_graph import FlatGraph, FlatNode, FlatScan, FlatScanEnd
@@ -25,6 +26,7 @@ from ...ir.frames import Frame
 from ...ir.graph import Program
 from ...ir.graph_values import Value
 from ...ir.walk import join_labels
+from ...ops.differentiation import Gradient
 from ...ops.operator import OpInputs
 from ...types.numpy_types import Array
 from ...types.tensor_types import TensorType
@@ -83,6 +85,7 @@ def build_graph(
 
     Raises `UnsupportedInOnnx`, with the node's span, for operators that ONNX cannot express.
     """
+    program = _write_gradients_out(program)
     model = ModelProto(ir_version=_IR_VERSIONS[options.opset], producer_name=PRODUCER)
     model.opset_import.add(domain="", version=options.opset)
     for key, value in (("spec_hash", spec_hash), *_make_condition_metadata(program), *options.metadata):
@@ -90,6 +93,15 @@ def build_graph(
     model.doc_string = dict(options.metadata).get("description", "")
     model.graph.name = name
     return GraphAndTensors(model, _ModelWriter(program, arrays, options).write_model(model))
+
+
+def _write_gradients_out(program: Program) -> Program:
+    try:
+        return expand_gradients(program)
+    except NoClosedForm as error:
+        unsupported = UnsupportedInOnnx(Gradient.name, str(error))
+        unsupported.span = error.span
+        raise unsupported from None
 
 
 def _make_condition_metadata(program: Program) -> tuple[tuple[str, str], ...]:

@@ -51,11 +51,14 @@ def evaluated(
     program: Program, state: State, tensors: Sequence[torch.Tensor], sizes: Mapping[str, int]
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """The model's results, in inference, and all tensors of the graph. Of loops at run time, these are the tensors of the last step."""
-    values = dict(enumerate(tensors))
     flat = FlatGraph(program.main)
-    with torch.no_grad():
-        _run(list(flat), values, state, sizes)
-    return [values[key] for key in flat.output_keys()], list(values.values())
+    items = list(flat)
+    # Only a gradient needs the graph that autograd keeps.
+    keeps = any(isinstance(item, FlatNode) and item.node.op.name == "gradient" for item in items)
+    values = {i: tensor.detach().requires_grad_(keeps and tensor.is_floating_point()) for i, tensor in enumerate(tensors)}
+    with torch.set_grad_enabled(keeps):
+        _run(items, values, state, sizes)
+    return [values[key].detach() for key in flat.output_keys()], [value.detach() for value in values.values()]
 
 
 def _run(items: Sequence[FlatItem], values: dict[int, torch.Tensor], state: State, sizes: Mapping[str, int]) -> None:

@@ -95,8 +95,8 @@ class Framework(Record):
     addition; no member has them. `definitions`: what emitted files define for themselves, by name. `by_path`: how a module reaches
     another in it that is several levels below. `identity` is the module that never does anything. `unstack`: what a tensor is at each
     position of an axis, to be iterated over; `stack`: the tensor made of a list of those. `passed_on`: the arguments that a constructor
-    passes on to what it makes, if any of that takes them, with their annotations. `differentiating`: the decorator of a method that computes
-    gradients.
+    passes on to what it makes, if any of that takes them, with their annotations. `differentiating`: the decorator of a method that
+    computes gradients.
     """
 
     title: str
