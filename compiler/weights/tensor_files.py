@@ -112,11 +112,31 @@ def find_state_dict(values: Mapping[str, object], source: str) -> Mapping[str, o
 
 
 def read_array(name: str, value: object, source: str) -> Array:
-    """Read the value of a state dict under a name as an array."""
+    """Read the value of a state dict under a name as an array. A complex one is an array of pairs, `[..., 2]`."""
     try:
-        return to_array(value)
+        return to_array(_split_complex(value))
     except (ValueError, TypeError, RuntimeError) as error:
         raise WeightsError(WeightsUnreadable(source, f"`{name}` is not a tensor that netc knows: {error}")) from error
+
+
+def _split_complex(value: Any) -> Any:
+    """Return real and imaginary parts along a last axis, as `torch.view_as_real` does; other values as they are."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "c":
+        return np.stack((value.real, value.imag), axis=-1)
+    if getattr(value, "is_complex", lambda: False)():
+        import torch
+
+        return torch.view_as_real(value.resolve_conj())
+    return value
+
+
+_PARTS = {"C64": "float32", "complex64": "float32", "complex128": "float64"}
+"""The types of the real and imaginary parts, by the names of complex types in safetensors, NumPy and PyTorch."""
+
+
+def _describe_parts(shape: tuple[int, ...], kind: str) -> tuple[tuple[int, ...], str]:
+    """Return the shape and the type of a tensor as it is read: a complex one has an axis more."""
+    return ((*shape, 2), _PARTS[kind]) if kind in _PARTS else (shape, kind)
 
 
 # --- safetensors -----------------------------------------------------------------------------------------------------------
@@ -135,7 +155,8 @@ def _open_safetensors(path: Path, source: str) -> Tensors:
 
 
 def _stored_slice(path: Path, source: str, entry: Mapping[str, Any], begin: int) -> StoredTensor:
-    shape, kind = tuple(entry["shape"]), SAFETENSORS_TYPES.get(entry["dtype"], entry["dtype"])
+    # A complex number is stored as its real part and its imaginary part.
+    shape, kind = _describe_parts(tuple(entry["shape"]), SAFETENSORS_TYPES.get(entry["dtype"], entry["dtype"]))
     begin += entry["data_offsets"][0]
     return StoredTensor(shape, kind, with_weights_errors(lambda: _map_slice(path, source, kind, begin, shape), source))
 
@@ -163,7 +184,8 @@ def _open_npz(path: Path, source: str) -> Tensors:
 
 
 def _stored_member(stored: StoredArray, source: str) -> StoredTensor:
-    return StoredTensor(stored.header.shape, stored.header.dtype.name, with_weights_errors(_with_npz_errors(stored.read, source), source))
+    shape, kind = _describe_parts(stored.header.shape, stored.header.dtype.name)
+    return StoredTensor(shape, kind, with_weights_errors(_with_npz_errors(lambda: _split_complex(stored.read()), source), source))
 
 
 def _with_npz_errors(read: Callable[[], T], source: str, path: Path | None = None) -> Callable[[], T]:
@@ -198,7 +220,8 @@ def _open_torch(path: Path, source: str) -> Tensors:
 
 
 def _stored_torch_tensor(file: _TorchFile, name: str, tensor: Any) -> StoredTensor:
-    return StoredTensor(tuple(tensor.shape), _dtype_name(tensor), with_weights_errors(lambda: file.read_tensor(name), file.source))
+    shape, kind = _describe_parts(tuple(tensor.shape), _dtype_name(tensor))
+    return StoredTensor(shape, kind, with_weights_errors(lambda: file.read_tensor(name), file.source))
 
 
 def _dtype_name(tensor: Any) -> str:
