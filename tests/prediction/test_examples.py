@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,10 @@ HARD = "a \"b\"\\ 'c'; ${x} %s ü\u2028."
 """A name that is code in some language unless it is quoted with care."""
 SPEC = """x = input 3
 town = input [] int64
-hidden = (x, town -> embedding 3 2) -> concat axis=1 -> dense 8 relu
+age = input [] int8
+stamp = input [] int64
+small = ((age -> cast float32) / 100, (stamp % 10 -> cast float32) / 10) -> stack axis=1
+hidden = (x, town -> embedding 3 2, small) -> concat axis=1 -> dense 8 relu
 scores = hidden -> dense 3
 guess = hidden -> dense 1 -> squeeze 1
 odds = hidden -> dense 1
@@ -44,13 +48,29 @@ train {
   cost = (guess, (price - 5000) / 1000) -> mse_loss
   doubt = (odds, ripe -> unsqueeze 1) -> binary_cross_entropy_with_logits
   loss = ((scores, kind) -> cross_entropy) + cost + doubt
-  fill median
+  fill median columns=height
+  fill 3 columns=age
   data csv "rows.csv" x=[width, height, fresh] town=place
   steps 2
   batch 6
 }
 """
-ROWS = [["-1.5", "2", "yes", HARD], ["0.25", "", "no", "Ulm"]]
+COLUMNS = ("width", "height", "fresh", "place", "age", "stamp")
+ROWS = [
+    ["-1.5", "2", "yes", HARD, "7", "9007199254740993"],
+    ["0.25", "", "no", "Ulm", "-128", "-3"],
+    [" +.5 ", "NA", "Y", " Ulm ", "1.0", "9223372036854775807"],
+    ["1e-400", " nan ", "f", "Bonn", "", "-9223372036854775808"],
+]
+WRONG = (
+    *(("width", cell) for cell in ("x", "", "nan", "inf", "3.5e38", "1e400", "0x10", "1_0", "\u0661", "1 2", "2f", "+-1")),
+    *(("fresh", cell) for cell in ("perhaps", "")),
+    *(("place", cell) for cell in ("Rom", "")),
+    *(("age", cell) for cell in ("128", "-129", "1e9", "1.5", "0x1", "1_0")),
+    *(("stamp", cell) for cell in ("9223372036854775808", "1e19", "-9223372036854775809", "inf", "0b1", "1n")),
+)
+"""Cells that `netc predict` and the programs refuse."""
+some_wrong_cells = pytest.mark.parametrize("wrong_cells", [WRONG[::7], pytest.param(WRONG, marks=pytest.mark.long)], ids=["some", "all"])
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +79,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generator = np.random.default_rng(0)
     table = pd.DataFrame(generator.normal(size=(12, 2)).round(3), columns=["width", "height"])
     table["fresh"], table["place"], table["kind"] = ["yes", "no"] * 6, [HARD, "Bonn", "Ulm"] * 4, ["ash", HARD, "oak"] * 4
+    table["age"], table["stamp"] = range(12), range(12)
     table["price"], table["ripe"] = 5000 + 1000 * table["width"], ["no", "yes", "yes"] * 4
     table.loc[3, "height"] = None
     table.to_csv(path / "rows.csv", index=False)
@@ -68,6 +89,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compile_example(folder: Path, language: str, *options: str, name: str = "trees") -> Result:
+    for program in folder.glob("trees_example.*"):  # of an earlier test: netc does not replace it
+        program.unlink()
     words = ["compile", str(folder / "trees.net"), "--weights", str(folder / "run"), "-o", str(folder / f"{name}.onnx"), *options]
     return CliRunner().invoke(cli, [*words, "--example", language], prog_name="netc")
 
@@ -79,10 +102,14 @@ def read_numbers(text: str) -> list[tuple[str, float | str]]:
     return sorted((name, round(float(value), 3) if re.fullmatch(r"-?[\d.]+(e[-+]\d+)?", value) else value) for name, value in pairs)
 
 
-def check_program(folder: Path, command: list[str]) -> None:
+def predict_row(folder: Path, cells: list[str]) -> Result:
+    pairs = [f"{name}={cell}" for name, cell in zip(COLUMNS, cells, strict=True)]
+    return CliRunner().invoke(cli, ["predict", str(folder / "run"), *pairs], prog_name="netc")
+
+
+def check_program(folder: Path, command: list[str], wrong_cells: Sequence[tuple[str, str]]) -> None:
     for cells in ROWS:
-        pairs = [f"{name}={cell}" for name, cell in zip(("width", "height", "fresh", "place"), cells, strict=True)]
-        expected = CliRunner().invoke(cli, ["predict", str(folder / "run"), *pairs], prog_name="netc")
+        expected = predict_row(folder, cells)
         assert expected.exit_code == 0, expected.stderr
         done = subprocess.run([*command, *cells], capture_output=True, text=True, encoding="utf-8", timeout=60)
         assert done.returncode == 0, done.stderr
@@ -90,15 +117,23 @@ def check_program(folder: Path, command: list[str]) -> None:
         assert read_numbers(done.stdout) == read_numbers(expected.stdout.replace("\\u{2028}", "\u2028"))
         assert len(read_numbers(done.stdout)) >= 6
     assert subprocess.run(command, capture_output=True, timeout=60).returncode == 1
-    for wrong in (["x", "2", "no", "Ulm"], ["1", "2", "perhaps", "Ulm"], ["1", "2", "no", "Rom"]):
-        assert subprocess.run([*command, *wrong], capture_output=True, timeout=60).returncode != 0
+    for name, cell in wrong_cells:
+        wrong = [cell if column == name else known for column, known in zip(COLUMNS, ROWS[0], strict=True)]
+        assert subprocess.run([*command, *wrong], capture_output=True, timeout=60).returncode == 1, (name, cell)
 
 
-def test_python(folder: Path) -> None:
+def test_wrong_cells_are_wrong_for_netc(folder: Path) -> None:
+    for name, cell in WRONG:
+        cells = [cell if column == name else known for column, known in zip(COLUMNS, ROWS[0], strict=True)]
+        assert predict_row(folder, cells).exit_code == 1, (name, cell)
+
+
+@some_wrong_cells
+def test_python(folder: Path, wrong_cells: Sequence[tuple[str, str]]) -> None:
     assert compile_example(folder, "python").exit_code == 0
     program = folder / "trees_example.py"
     assert "netc" not in program.read_text(encoding="utf-8")
-    check_program(folder, [sys.executable, "-I", str(program)])
+    check_program(folder, [sys.executable, "-I", str(program)], wrong_cells)
 
 
 def write_images(folder: Path, classes: tuple[str, ...], mode: str) -> None:
@@ -155,18 +190,20 @@ train {{
     assert "write `--example python`" in refused.stderr
 
 
+@some_wrong_cells
 @pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
 @pytest.mark.skipif(not (NODE_MODULES / "onnxruntime-web").is_dir(), reason="onnxruntime-web is not installed: make playground")
-def test_javascript(folder: Path) -> None:
+def test_javascript(folder: Path, wrong_cells: Sequence[tuple[str, str]]) -> None:
     assert compile_example(folder, "javascript").exit_code == 0
     if not (folder / "node_modules").exists():
         (folder / "node_modules").symlink_to(NODE_MODULES)
-    check_program(folder, ["node", str(folder / "trees_example.mjs")])
+    check_program(folder, ["node", str(folder / "trees_example.mjs")], wrong_cells)
 
 
+@some_wrong_cells
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
 @pytest.mark.skipif(HEADERS is None, reason="ONNX Runtime's headers are not installed: NETC_ONNXRUNTIME is the folder of its archive")
-def test_cpp(folder: Path) -> None:
+def test_cpp(folder: Path, wrong_cells: Sequence[tuple[str, str]]) -> None:
     # Debian's library, 1.21, reads models up to opset 22.
     assert compile_example(folder, "c++", "--opset", "21").exit_code == 0
     build = ["g++", "-std=c++17", "-Wall", "-Werror", "-I", str(HEADERS), str(folder / "trees_example.cpp")]
@@ -175,7 +212,7 @@ def test_cpp(folder: Path) -> None:
         pytest.skip("compiled, not run: ONNX Runtime's library is not next to its headers")
     link = ["-L", str(LIBRARY), f"-Wl,-rpath,{LIBRARY}", "-lonnxruntime", "-o", str(folder / "trees_example")]
     subprocess.run([*build, *link], check=True)
-    check_program(folder, [str(folder / "trees_example")])
+    check_program(folder, [str(folder / "trees_example")], wrong_cells)
 
 
 def test_a_file_is_never_replaced(folder: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import isnan
 
-from ...training.data.encodings import BOOLEAN, CATEGORY, DATE, INTEGER, NUMBER
+from ...training.data.encodings import BOOLEAN, CATEGORY, DATE
+from ...training.data.table_cells import MISSING
 from ..model_signature import BINARY, CLASSES, LABEL, LOG_CLASSES
 from .example_plan import BINARY_TASKS, CLASS_TASKS, Cell, ExampleInput, ExampleOutput, ExamplePlan, NoExample, format_steps
 
@@ -18,28 +19,52 @@ _TYPES = {
     "uint8": "uint8_t",
     "bool": "bool",
 }
+_HEADERS = (
+    *("algorithm", "cctype", "cerrno", "cmath", "cstdint", "cstdio", "cstdlib", "filesystem", "limits", "map", "stdexcept", "string"),
+    "vector",
+)
 _FIND = """int64_t find(const std::vector<std::string>& names, const std::string& name, int64_t unknown = -1) {
     auto place = std::find(names.begin(), names.end(), name);
     if (place == names.end() && unknown < 0) throw std::runtime_error("no number is known for " + name);
     return place == names.end() ? unknown : place - names.begin();
 }"""
-_BOOLEAN = """double readBoolean(std::string text) {
+_LOWER = """std::string lower(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
-    return find({"false", "no", "f", "n", "true", "yes", "t", "y"}, text) >= 4;
+    return text;
 }"""
-
-
-_NUMBER = """double readNumber(const std::string& text) {
-    size_t end = 0;
-    double number = std::stod(text, &end);
-    if (end != text.size()) throw std::runtime_error(text + " is not a number");
-    return number;
+_BOOLEAN = """double readBoolean(const std::string& text) {
+    return find({"false", "no", "f", "n", "true", "yes", "t", "y"}, lower(text)) >= 4;
 }"""
-_INTEGER = """int64_t readInteger(const std::string& text) {
-    size_t end = 0;
-    int64_t number = std::stoll(text, &end);
-    if (end != text.size()) throw std::runtime_error(text + " is not an integer");
-    return number;
+_TRIM = """std::string trim(const std::string& text) {
+    size_t start = text.find_first_not_of(" \\t\\r\\n"), last = text.find_last_not_of(" \\t\\r\\n");
+    return start == std::string::npos ? "" : text.substr(start, last - start + 1);
+}"""
+_NUMBER = """template <typename T>
+T readNumber(const std::string& text) {
+    // Without the check of the characters, `strtod` reads `nan`, `inf` and hexadecimal digits too.
+    char* end = nullptr;
+    double number = std::strtod(text.c_str(), &end);
+    bool isPlain = !text.empty() && *end == 0 && text.find_first_not_of("+-.0123456789eE") == std::string::npos;
+    if (!isPlain) throw std::runtime_error(text + " is not a number");
+    if (std::abs(number) > std::numeric_limits<T>::max()) throw std::runtime_error(text + " is too large");
+    return static_cast<T>(number);
+}"""
+_INTEGER = """template <typename T>
+T readInteger(const std::string& text) {
+    double number = readNumber<double>(text);
+    if (number != std::floor(number)) throw std::runtime_error(text + " is not an integer");
+    // A double would lose digits of large integers.
+    char* end = nullptr;
+    errno = 0;
+    long long integer = std::strtoll(text.c_str(), &end, 10);
+    bool isInRange = errno == 0;
+    if (*end != 0) {  // such as 1.0
+        isInRange = std::abs(number) < 9e18;
+        integer = isInRange ? static_cast<long long>(number) : 0;
+    }
+    if (!isInRange || integer < std::numeric_limits<T>::min() || integer > std::numeric_limits<T>::max())
+        throw std::runtime_error(text + " is out of range");
+    return static_cast<T>(integer);
 }"""
 
 
@@ -53,8 +78,7 @@ def write_cpp(plan: ExamplePlan) -> str:
             "// then give the values as arguments, in the order of columns.",
             "#include <onnxruntime_cxx_api.h>",
             "",
-            *(f"#include <{name}>" for name in ("algorithm", "cctype", "cmath", "cstdint", "cstdio", "filesystem", "map", "stdexcept")),
-            *(f"#include <{name}>" for name in ("string", "vector")),
+            *(f"#include <{name}>" for name in _HEADERS),
             "",
             *(line for helper in helpers for line in (helper, "")),
             "int main(int count, char** arguments) try {",
@@ -66,7 +90,7 @@ def write_cpp(plan: ExamplePlan) -> str:
             '        std::fputs("\\n", stderr);',
             "        return 1;",
             "    }",
-            "    for (size_t i = 0; i < columns.size(); ++i) cells[columns[i]] = arguments[i + 1];",
+            "    for (size_t i = 0; i < columns.size(); ++i) cells[columns[i]] = trim(arguments[i + 1]);",
             "",
             "    Ort::Env environment;",
             f"    auto path = std::filesystem::path(arguments[0]).parent_path() / {_write_text(plan.model)};",
@@ -101,8 +125,23 @@ def _check_supported(plan: ExamplePlan) -> None:
 
 def _select_helpers(plan: ExamplePlan) -> list[str]:
     """Return the functions that read the cells, each before the functions that call it."""
-    needed = ((_FIND, {BOOLEAN, CATEGORY}), (_NUMBER, {NUMBER}), (_INTEGER, {INTEGER}), (_BOOLEAN, {BOOLEAN}))
-    return [helper for helper, kinds in needed if plan.kinds & kinds]
+    needed = (
+        (_TRIM, True),
+        (_FIND, bool(plan.kinds & {BOOLEAN, CATEGORY})),
+        (_LOWER, BOOLEAN in plan.kinds or plan.may_be_empty),
+        (_write_is_missing(), plan.may_be_empty),
+        (_BOOLEAN, BOOLEAN in plan.kinds),
+        (_NUMBER, plan.reads_numbers),
+        (_INTEGER, plan.reads_integers),
+    )
+    return [helper for helper, is_needed in needed if is_needed]
+
+
+def _write_is_missing() -> str:
+    return f"""bool isMissing(const std::string& text) {{
+    const std::vector<std::string> words = {_write_list(sorted(MISSING))};
+    return std::find(words.begin(), words.end(), lower(text)) != words.end();
+}}"""
 
 
 def _write_text(text: str) -> str:
@@ -118,7 +157,7 @@ def _write_list(texts: list[str] | tuple[str, ...]) -> str:
 
 def _write_input(item: ExampleInput, index: int) -> list[str]:
     type_ = _TYPES[item.dtype]
-    numbers = ", ".join(f"static_cast<{type_}>({_write_cell(cell)})" for cell in item.cells)
+    numbers = ", ".join(f"static_cast<{type_}>({_write_cell(cell, item.find_number_type(cell))})" for cell in item.cells)
     shape, rank = ", ".join(map(str, item.shape)), len(item.shape)
     return [
         f"    {type_} input{index}[] = {{{numbers}}};",
@@ -127,15 +166,16 @@ def _write_input(item: ExampleInput, index: int) -> list[str]:
     ]
 
 
-def _write_cell(cell: Cell) -> str:
+def _write_cell(cell: Cell, dtype: str) -> str:
     text, encoding = f"cells.at({_write_text(cell.name)})", cell.encoding
     if cell.kind == CATEGORY:
         return f"find({_write_list(encoding.categories)}, {text}{', 0' if encoding.has_other else ''})"
-    number = {BOOLEAN: f"readBoolean({text})", INTEGER: f"readInteger({text})"}.get(cell.kind, f"readNumber({text})")
-    if encoding.fill is None and not encoding.allows_missing:
+    read = "readNumber" if dtype.startswith("float") else "readInteger"
+    number = f"readBoolean({text})" if cell.kind == BOOLEAN else f"{read}<{_TYPES[dtype]}>({text})"
+    if not cell.may_be_empty:
         return number
     empty = "NAN" if encoding.fill is None or isnan(encoding.fill) else repr(encoding.fill)
-    return f"({text}.empty() ? {empty} : {number})"
+    return f"(isMissing({text}) ? {empty} : {number})"
 
 
 def _write_output(output: ExampleOutput, index: int) -> list[str]:

@@ -38,6 +38,11 @@ class Cell(Record):
     kind: str
     encoding: ColumnEncoding
 
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether an empty cell has a number: the one to fill in, or NaN."""
+        return self.kind != CATEGORY and (self.encoding.fill is not None or self.encoding.allows_missing)
+
 
 class ExampleInput(Record):
     """An input: the arguments that it is made of, and the shape for one sample, with the batch axis."""
@@ -46,6 +51,14 @@ class ExampleInput(Record):
     dtype: str
     shape: tuple[int, ...]
     cells: tuple[Cell, ...]
+
+    def find_number_type(self, cell: Cell) -> str:
+        """Return the type whose range the number in a cell must be in. A column of integers may feed an input of floats."""
+        return "int64" if cell.kind == INTEGER and self.dtype.startswith("float") else self.dtype
+
+    def reads_integer(self, cell: Cell) -> bool:
+        """Whether the argument must be an integer."""
+        return cell.kind in (INTEGER, NUMBER) and not self.find_number_type(cell).startswith("float")
 
 
 class ExampleOutput(Record):
@@ -82,6 +95,21 @@ class ExamplePlan(Record):
     def kinds(self) -> frozenset[str]:
         """The kinds of the arguments."""
         return frozenset(cell.kind for cell in self.cells)
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether some argument may be empty."""
+        return any(cell.may_be_empty for cell in self.cells)
+
+    @property
+    def reads_numbers(self) -> bool:
+        """Whether some argument is a number, of any type."""
+        return bool(self.kinds & {INTEGER, NUMBER})
+
+    @property
+    def reads_integers(self) -> bool:
+        """Whether some argument must be an integer."""
+        return any(item.reads_integer(cell) for item in self.inputs for cell in item.cells)
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:

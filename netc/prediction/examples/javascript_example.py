@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from math import isnan
 
-from ...training.data.encodings import BOOLEAN, CATEGORY, DATE, INTEGER, NUMBER
+import numpy as np
+
+from ...training.data.encodings import BOOLEAN, CATEGORY, DATE
+from ...training.data.table_cells import MISSING
 from ..model_signature import BINARY, CLASSES, LABEL, LOG_CLASSES, PROBABILITIES, PROBABILITY
 from .example_plan import BINARY_TASKS, CLASS_TASKS, Cell, ExampleInput, ExampleOutput, ExamplePlan, NoExample, format_steps
 
@@ -24,16 +27,20 @@ _CHECK = """function check(value, cell) {
   if (value === undefined || value < 0) throw new Error(`no number is known for ${cell}`);
   return value;
 }"""
-_NUMBER = """function given(text) {
-  if (text.trim() === "") throw new Error("a value is empty");
-  return text;
-}
-
-function readNumber(text) {
-  // Number("") is 0.
-  const number = Number(given(text));
-  if (Number.isNaN(number)) throw new Error(`${text} is not a number`);
+_NUMBER = """function readNumber(text, greatest) {
+  // Number("") is 0, and Number("0x10") is 16.
+  if (!/^[+-]?(\\d+\\.?\\d*|\\.\\d+)(e[+-]?\\d+)?$/i.test(text)) throw new Error(`${text} is not a number`);
+  const number = Number(text);
+  if (Math.abs(number) > greatest) throw new Error(`${text} is too large`);
   return number;
+}"""
+_INTEGER = """function readInteger(text, least, greatest) {
+  // A Number would lose digits of large integers.
+  const number = readNumber(text, Number.MAX_VALUE);
+  if (!Number.isInteger(number)) throw new Error(`${text} is not an integer`);
+  const integer = BigInt(/^[+-]?\\d+$/.test(text) ? text : number);
+  if (integer < least || integer > greatest) throw new Error(`${text} is not between ${least} and ${greatest}`);
+  return integer;
 }"""
 _DAYS = """function countDays(text) {
   // A date without a time zone is UTC, as in training.
@@ -65,7 +72,9 @@ def write_javascript(plan: ExamplePlan) -> str:
     helpers = [_BOOLEANS] if BOOLEAN in plan.kinds else []
     helpers += [f"const categories = {json.dumps(plan.categories)};"] if plan.categories else []
     helpers += [_CHECK] if helpers else []
-    helpers += [_NUMBER] if plan.kinds & {NUMBER, INTEGER} else []
+    helpers += [f"const missing = {json.dumps(sorted(MISSING))};"] if plan.may_be_empty else []
+    helpers += [_NUMBER] if plan.reads_numbers else []
+    helpers += [_INTEGER] if plan.reads_integers else []
     helpers += [_DAYS] if DATE in plan.kinds else []
     helpers += [_SOFTMAX] if any(output.task == CLASSES for output in plan.outputs) else []
     return "\n".join(
@@ -82,7 +91,7 @@ def write_javascript(plan: ExamplePlan) -> str:
             '  console.error("the arguments are: " + columns.join(" "));',
             "  process.exit(1);",
             "}",
-            "const cells = new Map(columns.map((name, i) => [name, values[i]]));",
+            'const cells = new Map(columns.map((name, i) => [name, values[i].replace(/^[ \\t\\r\\n]+|[ \\t\\r\\n]+$/g, "")]));',
             "const inputs = {",
             *(f"  {json.dumps(item.name)}: {_write_input(item)}," for item in plan.inputs),
             "};",
@@ -102,28 +111,33 @@ def _quote_url(name: str) -> str:
 
 
 def _write_input(item: ExampleInput) -> str:
-    is_wide = item.dtype == "int64"
-    # a BigInt64Array takes no Numbers, which are exact up to 2**53 only
-    numbers = ", ".join(f"BigInt({_write_cell(cell, True)})" if is_wide else _write_cell(cell, False) for cell in item.cells)
+    numbers = ", ".join(_write_cell(cell, item) for cell in item.cells)
     return f'new ort.Tensor("{item.dtype}", {_ARRAYS[item.dtype]}.from([{numbers}]), {list(item.shape)!r})'
 
 
-def _write_cell(cell: Cell, is_wide: bool) -> str:
-    """Write the number of an argument. `is_wide`: it becomes a BigInt, which has digits that a Number would lose."""
-    key = json.dumps(cell.name)
+def _write_cell(cell: Cell, item: ExampleInput) -> str:
+    """Write the number of an argument. Integers are read as BigInts, which a BigInt64Array needs and the other arrays refuse."""
+    key, is_exact = json.dumps(cell.name), item.reads_integer(cell)
     text, encoding = f"cells.get({key})", cell.encoding
     if cell.kind == CATEGORY:
         index = f"categories[{key}].indexOf({text})"
-        return f"Math.max(0, {index})" if encoding.has_other else f"check({index}, {text})"
-    number = {
-        BOOLEAN: f"check(booleans[{text}.toLowerCase()], {text})",
-        DATE: f"countDays({text})",
-        INTEGER: f"given({text})" if is_wide else f"readNumber({text})",
-    }.get(cell.kind, f"readNumber({text})")
-    if encoding.fill is None and not encoding.allows_missing:
+        number = f"Math.max(0, {index})" if encoding.has_other else f"check({index}, {text})"
+    elif cell.kind == BOOLEAN:
+        number = f"check(booleans[{text}.toLowerCase()], {text})"
+    else:
+        number = f"countDays({text})" if cell.kind == DATE else _write_number(text, item.find_number_type(cell))
+    if cell.may_be_empty:
+        fill = "NaN" if encoding.fill is None or isnan(encoding.fill) else repr(encoding.fill)
+        number = f"(missing.includes({text}.toLowerCase()) ? {f'{int(encoding.fill or 0)}n' if is_exact else fill} : {number})"
+    if is_exact == (item.dtype == "int64"):
         return number
-    empty = "NaN" if encoding.fill is None or isnan(encoding.fill) else repr(encoding.fill)
-    return f'({text} === "" ? {empty} : {number})'
+    return f"Number({number})" if is_exact else f"BigInt({number})"
+
+
+def _write_number(text: str, dtype: str) -> str:
+    if dtype.startswith("float"):
+        return f"readNumber({text}, {float(np.finfo(dtype).max)!r})"
+    return f"readInteger({text}, {np.iinfo(dtype).min}n, {np.iinfo(dtype).max}n)"
 
 
 def _write_output(output: ExampleOutput) -> list[str]:

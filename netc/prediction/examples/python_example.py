@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ...training.data.encodings import BOOLEAN, CATEGORY, DATE, INTEGER
+from ...training.data.encodings import BOOLEAN, CATEGORY, DATE
 from ...training.data.pictures import MODES, ImageDecoder, Size
+from ...training.data.table_cells import MISSING
 from ..model_signature import BINARY, CLASSES, LABEL, LOG_CLASSES, PROBABILITIES, PROBABILITY
 from .example_plan import BINARY_TASKS, CLASS_TASKS, Cell, ExampleInput, ExampleOutput, ExamplePlan, NoExample, format_steps
 
@@ -13,6 +14,34 @@ _DAYS = '''
 def count_days(text):
     """Return the days since 1970-01-01 of a date such as 2026-01-31."""
     return (np.datetime64(text, "us") - np.datetime64("1970-01-01", "us")) / np.timedelta64(1, "D")
+
+'''
+_NUMBER = '''
+def read_number(text, dtype):
+    """Return the number of a cell, if it is in the range of the type."""
+    # `float` also reads `1_0`, and the digits of other scripts.
+    if not text.isascii() or "_" in text:
+        sys.exit(f"{text} is not a number")
+    try:
+        number = float(text)
+    except ValueError:
+        sys.exit(f"{text} is not a number")
+    if not abs(number) <= np.finfo(dtype).max:
+        sys.exit(f"{text} is no finite number of {dtype.__name__}")
+    return number
+
+'''
+_INTEGER = '''
+def read_integer(text, dtype):
+    """Return the integer of a cell, which may be written `1.0`, if it is in the range of the type."""
+    number = read_number(text, np.float64)
+    if not number.is_integer():
+        sys.exit(f"{text} is not an integer")
+    # A float would lose digits of large integers.
+    integer = int(text) if text.lstrip("+-").isdigit() else int(number)
+    if not np.iinfo(dtype).min <= integer <= np.iinfo(dtype).max:
+        sys.exit(f"{text} is out of the range of {dtype.__name__}")
+    return integer
 
 '''
 _PROBABILITIES = {
@@ -44,6 +73,7 @@ def _write_row_reading(plan: ExamplePlan) -> list[str]:
     """Write the program up to its `inputs`, for a row of arguments."""
     tables = [f"CATEGORIES = {plan.categories!r}"] if plan.categories else []
     tables += [_BOOLEANS] if BOOLEAN in plan.kinds else []
+    tables += [f"MISSING = {sorted(MISSING)!r}"] if plan.may_be_empty else []
     return [
         '"""Predict one row with ONNX Runtime: `pip install onnxruntime`, then pass a value for each of COLUMNS as an argument."""',
         *_IMPORTS,
@@ -51,14 +81,20 @@ def _write_row_reading(plan: ExamplePlan) -> list[str]:
         f"COLUMNS = {[cell.name for cell in plan.cells]!r}",
         *tables,
         *_write_classes(plan),
-        *(_DAYS if DATE in plan.kinds else "").split("\n"),
+        *"".join(_select_helpers(plan)).split("\n"),
         "if len(sys.argv) != len(COLUMNS) + 1:",
         '    sys.exit("the arguments are: " + " ".join(COLUMNS))',
-        "cells = dict(zip(COLUMNS, sys.argv[1:]))",
+        "cells = {name: text.strip() for name, text in zip(COLUMNS, sys.argv[1:])}",
         "inputs = {",
         *(f"    {item.name!r}: {_write_input(item)}," for item in plan.inputs),
         "}",
     ]
+
+
+def _select_helpers(plan: ExamplePlan) -> list[str]:
+    """Return the functions that read the cells, each before the functions that call it."""
+    needed = ((_DAYS, DATE in plan.kinds), (_NUMBER, plan.reads_numbers), (_INTEGER, plan.reads_integers))
+    return [helper for helper, is_needed in needed if is_needed]
 
 
 def _write_image_reading(plan: ExamplePlan, decoder: ImageDecoder) -> list[str]:
@@ -112,19 +148,19 @@ def _write_classes(plan: ExamplePlan) -> list[str]:
 
 
 def _write_input(item: ExampleInput) -> str:
-    numbers = ", ".join(map(_write_cell, item.cells))
+    numbers = ", ".join(_write_cell(cell, item.find_number_type(cell)) for cell in item.cells)
     return f"np.array([{numbers}], np.{item.dtype.replace('bool', 'bool_')}).reshape({item.shape!r})"
 
 
-def _write_cell(cell: Cell) -> str:
+def _write_cell(cell: Cell, dtype: str) -> str:
     text, encoding = f"cells[{cell.name!r}]", cell.encoding
-    empty = "float('nan')" if encoding.fill is None else repr(encoding.fill)
-    may_be_empty = encoding.allows_missing or encoding.fill is not None
     if cell.kind == CATEGORY:
         number = f"CATEGORIES[{cell.name!r}].index({text})"
         return f"{number} if {text} in CATEGORIES[{cell.name!r}] else 0" if encoding.has_other else number
-    number = {BOOLEAN: f"BOOLEANS[{text}.lower()]", DATE: f"count_days({text})", INTEGER: f"int({text})"}.get(cell.kind, f"float({text})")
-    return f"{number} if {text} else {empty}" if may_be_empty else number
+    read = "read_number" if dtype.startswith("float") else "read_integer"
+    number = {BOOLEAN: f"BOOLEANS[{text}.lower()]", DATE: f"count_days({text})"}.get(cell.kind, f"{read}({text}, np.{dtype})")
+    empty = "float('nan')" if encoding.fill is None else repr(encoding.fill)
+    return f"{empty} if {text}.lower() in MISSING else {number}" if cell.may_be_empty else number
 
 
 def _write_output(output: ExampleOutput) -> list[str]:
