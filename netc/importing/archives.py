@@ -38,6 +38,10 @@ _OF_TORCH = (
 )
 _FUNCTIONS = frozenset((*_OF_SYMPY, *_OF_TORCH))
 _SYMBOL = re.compile(r"[A-Za-z]\w*")
+_NAMES = ("name", "as_name")
+"""The words for names that become names of variables in the code that torch.fx writes and executes."""
+_PATHS = ("parameter_name", "buffer_name", "tensor_constant_name", "custom_obj_name")
+"""The words for names that torch.fx writes as strings in that code."""
 _MADE_BY_CODE = ("__enum__", "default_factory_module")
 """Words in the description of arguments that are neither tensors nor Python containers. Such arguments name a module to import."""
 _ARITHMETIC = (ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.operator, ast.unaryop, ast.cmpop, ast.Load, ast.keyword)
@@ -119,10 +123,35 @@ def _check_json(content: Any, name: str) -> Iterator[Obstacle]:
                 yield Obstacle(f"`{str(target)[:100]}`", "is no operator of PyTorch", name)
             if formula is not None and not _is_formula(str(formula)):
                 yield Obstacle(f"`{str(formula)[:100]}`", "is no formula of sizes", name)
+            for unsafe in _find_unsafe_names(part):
+                yield Obstacle(f"`{unsafe[:100]}`", "is no name of a tensor", name)
         elif isinstance(part, list):
             stack += part
         elif isinstance(part, str) and any(word in part for word in _MADE_BY_CODE):
             yield Obstacle("the file", "has arguments of a kind that is imported from a Python module", name)
+
+
+def _find_unsafe_names(part: dict[str, Any]) -> Iterator[str]:
+    """Find names in a description that would be code where torch.fx writes them."""
+    signature = part.get("forward_arg_names")
+    names = [part.get(word) for word in _NAMES] + (signature if isinstance(signature, list) else [])
+    yield from (name for name in names if isinstance(name, str) and name and not name.isidentifier())
+    paths = [part.get(word) for word in _PATHS]
+    yield from (path for path in paths if isinstance(path, str) and (not path.isprintable() or set(path) & set("\"'\\")))
+    yield from _find_unsafe_keywords(part.get("in_spec"))
+
+
+def _find_unsafe_keywords(spec: Any) -> Iterator[str]:
+    """Find names of keyword arguments that are no names. The description of the arguments is JSON in a string."""
+    if not isinstance(spec, str) or not spec:
+        return
+    try:
+        _, tree = json.loads(spec)
+        keywords = [key for group in tree["children_spec"][1:2] for key in json.loads(group["context"])]
+    except (ValueError, LookupError, TypeError):
+        yield spec
+        return
+    yield from (str(key) for key in keywords if not str(key).isidentifier())
 
 
 def _is_operator(target: str) -> bool:

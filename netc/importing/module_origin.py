@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     import torch
 
     from netc.compiler.dims import Condition
+    from netc.compiler.frontends.imported_model import Imported
     from netc.compiler.types.numpy_types import Array
 
     from .input_declarations import DeclaredInputs
@@ -217,20 +218,31 @@ def make_module_origin(
         if train or not dims or fixed.name == BATCH:
             raise
         imported = read_at_lengths(module, (positional, named), dims, fixed, stated, implied_batch)
+    return make_runner_origin(module, positional, named, what, imported, begun, train=train)
+
+
+def make_runner_origin(
+    module: torch.nn.Module,
+    positional: Sequence[Any],
+    named: Mapping[str, Any],
+    what: str,
+    imported: Imported,
+    begun: float,
+    *,
+    train: bool = False,
+) -> Origin:
+    """Make the origin of a module that has been read. `begun` is the time at which reading began."""
     run = _ModuleRunner(module, positional, named)
-    seconds = time.monotonic() - begun
-    moved = None if run.is_half_precision else run.run_perturbed
-    step = run.run_step if train else None
     return Origin(
         what,
         imported,
         run,
         True,
         run.run_calls,
-        seconds,
+        time.monotonic() - begun,
         run_float64=run.run_float64,
-        run_perturbed=moved,
-        run_step=step,
+        run_perturbed=None if run.is_half_precision else run.run_perturbed,
+        run_step=run.run_step if train else None,
         examples=run.examples,
     )
 

@@ -41,12 +41,13 @@ def name_symbols(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> d
             continue
         for axis, size in enumerate(node.meta["val"].shape):
             # The first axis with a symbol names it. torch.export gives all axes of one `Dim` the same symbol.
-            symbol_of = match_axis(size.node.expr) if isinstance(size, torch.SymInt) else None
+            # The user of a program declared `2*t + 1`. For a module, torch.export solves a rounded division by it, as if it were exact.
+            symbol_of = match_axis(size.node.expr, with_offset=axes is None) if isinstance(size, torch.SymInt) else None
             if symbol_of is not None and symbol_of[0] not in result:
                 used_names = {known_axis.name for known_axis in result.values()}
                 name = (table or {}).get(axis)
                 result[symbol_of[0]] = SymbolAxis(
-                    name or (BATCH if axis == 0 and BATCH not in used_names else _choose_free_letter(used_names)), symbol_of[1]
+                    name or (BATCH if axis == 0 and BATCH not in used_names else _choose_free_letter(used_names)), *symbol_of[1:]
                 )
     return result
 

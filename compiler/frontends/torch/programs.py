@@ -41,6 +41,7 @@ from .decompositions import decompose_operators
 from .filled_memory import is_filled
 from .flat_nodes import flatten_regions
 from .gradient_stops import detach_regions, find_gradient_stops, remove_needless_detaches
+from .guard_conditions import collect_guard_conditions
 from .io_names import make_input_name, make_output_names
 from .keys import KeyPlacement, find_all_keys
 from .module_calls import CallTree
@@ -49,6 +50,7 @@ from .placeholders import find_constants, find_stored_tensors, find_user_inputs,
 from .reader import CallReader
 from .size_guards import find_compared_sizes
 from .sympy_sizes import SizeConverter, collect_asserted_conditions, collect_compared_conditions, collect_range_conditions
+from .transforms import trace_transforms
 from .two_modes import merge_modes
 from .view_changes import rewrite_view_changes
 
@@ -76,8 +78,16 @@ def read_program(
     """
     guards = [condition for source in (program, training) if source is not None for condition in _collect_conditions(source, axes)]
     conditions = list({str(condition): condition for condition in (*stated, *guards)}.values())
+    unstated: tuple[str, ...] = ()
+    if axes is None:
+        # A program in a file has its guards as texts alone.
+        recorded = collect_guard_conditions(program, name_symbols(find_user_inputs(program), axes), conditions)
+        conditions = list(recorded.conditions)
+        unstated = recorded.notes
+    program = _trace_transforms(program)
+    training = None if training is None else _trace_transforms(training)
     frozen = frozenset() if training is None else find_frozen_statistics(training)
-    reading = _ProgramReader(name, axes, aliases, conditions, frozen, tuple(map(str, stated)), read_source)
+    reading = _ProgramReader(name, axes, aliases, conditions, frozen, tuple(map(str, stated)), read_source, unstated=unstated)
     # A shared module gives the shorter text, so it is tried first. Sharing its layers instead is correct even if its calls differ.
     apart = replace(reading, apart=True) if reading.has_differing_calls(program) else None
     try:
@@ -90,6 +100,16 @@ def read_program(
         except ImportFailed:
             raise failed from None
     return imported if apart is None else replace(imported, otherwise=partial(apart.import_program, program, training))
+
+
+def _trace_transforms(program: ExportedProgram) -> ExportedProgram:
+    try:
+        with silence_output():
+            return trace_transforms(program)
+    except Exception as error:  # PyTorch's kernels and rules for tensors without numbers run, and raise whatever they do
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        why = f"cannot write out the regions of `torch.vmap` and `torch.autocast`: {reason}"
+        raise ImportFailed((Obstacle("torch.export", why, "", "leave them out of `forward`"),)) from error
 
 
 class _ProgramReader(Record):
@@ -106,6 +126,8 @@ class _ProgramReader(Record):
     read_source: bool = False
     apart: bool = False
     """Whether a module whose calls compute differently shares its layers instead of itself."""
+    unstated: tuple[str, ...] = ()
+    """Notes about guards that no condition states."""
 
     def import_program(self, program: ExportedProgram, training: ExportedProgram | None) -> Imported:
         evaluation, notes = self.read_graph(program)
@@ -118,7 +140,7 @@ class _ProgramReader(Record):
                 merge_modes(learning.main, evaluation.main), evaluation.facts, evaluation.symbols, evaluation.conditions, evaluation.dims
             )
             verify_program(evaluation)
-        return replace(_collect_weights(evaluation, program, notes), widened=True, stated=self.stated)
+        return replace(_collect_weights(evaluation, program, (*self.unstated, *notes)), widened=True, stated=self.stated)
 
     def has_differing_calls(self, program: ExportedProgram) -> bool:
         """Return whether two calls of a module compute differently."""

@@ -41,9 +41,10 @@ def read_node(node: Node, scope: GraphScope) -> Result | None:
         if node in model.lost_views:
             why = f"changes a tensor of which `{model.lost_views[node]}` is another view, which is read later"
             raise ImportRefused(why, "clone the view before you change it, or change the tensor itself")
+        read = _find_reader(node)
         site = AtenSite(node, scope)
         nodes = len(scope.builder.graph.nodes)
-        result = _find_reader(node)(site)
+        result = read(site)
         # A reader that adds nothing has found that the operator has no effect, such as a padding of nothing.
         if len(scope.builder.graph.nodes) > nodes:
             _refuse_unused_arguments(site)
@@ -57,6 +58,9 @@ def read_node(node: Node, scope: GraphScope) -> Result | None:
 
 
 def _find_reader(node: Node) -> AtenReader:
+    if isinstance(node.target, torch._ops.HigherOrderOperator):
+        # For example, `torch.cond` and `torch.while_loop` choose by the values of tensors which of their graphs run.
+        raise ImportRefused("runs graphs of its own, which a spec does not do", "choose between results with `torch.where`")
     if not is_operator(node):
         raise ImportRefused("has no counterpart: it is no operator of PyTorch")
     name = operator_name(node)
@@ -110,7 +114,16 @@ class CallReader(GraphScope):
         self.env[node] = results
         for user in node.users:
             if user.target is getitem:
-                self.env[user] = results[user.args[1]] if isinstance(results, tuple) else None  # type: ignore[index]
+                self.env[user] = self._select_result(node, results, user)
+
+    def _select_result(self, node: Node, results: Value | tuple[Value | None, ...] | None, item: Node) -> Value | None:
+        index: int = item.args[1]  # type: ignore[assignment]
+        if isinstance(results, tuple):
+            return results[index]
+        # A reader of an operator that returns statistics next to its result, as `native_layer_norm` does, returns the result alone.
+        if results is not None and index and item.users:
+            self.model.report_obstacle(node, ImportRefused(f"its result {index} has no counterpart"))
+        return None if index else results
 
     def name_values(self) -> None:
         """Name the tensors of the call after the module's code."""

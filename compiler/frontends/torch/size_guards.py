@@ -4,7 +4,7 @@
 Only bounds of one size become ranges of the exported program, so without the guards the spec would compute the traced branch for T=96 too.
 
 In: an exported program. Out: SymPy expressions that hold for the traced branches. Always: comparisons that PyTorch makes itself, such as
-the choice of a memory layout, are left out. A program from a file has lost its guards.
+the choice of a memory layout, are left out. A program from a file has its guards as texts alone, which guard_conditions.py reads.
 """
 
 from __future__ import annotations

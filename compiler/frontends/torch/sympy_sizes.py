@@ -59,10 +59,11 @@ _FINEST = 2**10
 
 
 class SymbolAxis(Record):
-    """The meaning of a symbol of torch.export: the size `name`, which is a multiple of `step`, divided by `step`."""
+    """The meaning of a symbol s of torch.export: the size `name` is `step * s + offset`."""
 
     name: str
     step: int = 1
+    offset: int = 0
 
 
 class SizeConverter:
@@ -89,7 +90,7 @@ class SizeConverter:
             if axis is None:
                 raise ImportRefused("a size is known only when the values of tensors are")
             # torch.export writes an axis of size `2 * s` with the symbol s, so s is the size divided by 2.
-            return self.known[axis.name] // axis.step
+            return (self.known[axis.name] - axis.offset) // axis.step
         kind = type(expression).__name__
         if kind in ("FloorToInt", "CeilToInt", "TruncToInt"):
             top, bottom = self._split_quotient(expression.args[0])
@@ -187,7 +188,7 @@ def _bound_sizes(expression: Any, axes: Mapping[str, SymbolAxis]) -> list[Condit
         stated = [("!=", size) for size in missing]
     elif holding and len(holding) == holding[-1] - holding[0] + 1:
         stated = [(op, size) for op, size in ((">=", holding[0]), ("<=", holding[-1])) if size not in (tried[0], tried[-1])]
-    return [Condition(op, make_symbol(axis.name), size * axis.step) for op, size in stated]
+    return [Condition(op, make_symbol(axis.name), size * axis.step + axis.offset) for op, size in stated]
 
 
 def _split_conjuncts(expression: Any) -> Sequence[Any]:
@@ -196,25 +197,35 @@ def _split_conjuncts(expression: Any) -> Sequence[Any]:
 
 def collect_range_conditions(ranges: Mapping[Any, Any], axes: Mapping[str, SymbolAxis]) -> list[Condition]:
     """Collect the conditions on sizes that torch.export found."""
-    result = [Condition("==", make_symbol(axis.name) % axis.step, 0) for axis in axes.values() if axis.step > 1]
+    result = [Condition("==", make_symbol(axis.name) % axis.step, axis.offset % axis.step) for axis in axes.values() if axis.step > 1]
     for key, allowed in ranges.items():
-        axis = axes.get(str(key))
-        if axis is None:
+        matched = match_axis(key, with_offset=True)
+        axis = None if matched is None else axes.get(matched[0])
+        if matched is None or axis is None:
+            continue
+        # The range of `2*s + 1` is the size's own. The range of s is the size's after the same steps.
+        step, offset = (axis.step, axis.offset) if key.is_Symbol else (1, 0)
+        if not key.is_Symbol and matched[1:] != (axis.step, axis.offset):
             continue
         if allowed.lower.is_Integer and int(allowed.lower) > LEAST:
-            result.append(Condition(">=", make_symbol(axis.name), int(allowed.lower) * axis.step))
+            result.append(Condition(">=", make_symbol(axis.name), int(allowed.lower) * step + offset))
         # Without an upper bound, torch.export has infinity here.
         if allowed.upper.is_Integer:
-            result.append(Condition("<=", make_symbol(axis.name), int(allowed.upper) * axis.step))
-    return result
+            result.append(Condition("<=", make_symbol(axis.name), int(allowed.upper) * step + offset))
+    return list({str(condition): condition for condition in result}.values())
 
 
-def match_axis(expression: Any) -> tuple[str, int] | None:
-    """Return the symbol and the factor of a size that is a symbol or a multiple of one, or None."""
+def match_axis(expression: Any, *, with_offset: bool = False) -> tuple[str, int, int] | None:
+    """Return the symbol, the factor and the offset of a size such as `s`, `2*s` or, `with_offset`, `2*s + 1`. None for another size."""
     if expression.is_Symbol:
-        return expression.name, 1
-    if type(expression).__name__ == "Mul" and len(expression.args) == 2:
+        return expression.name, 1, 0
+    kind = type(expression).__name__
+    if kind == "Mul" and len(expression.args) == 2:
         factor, inner = expression.args
-        if factor.is_Integer and inner.is_Symbol:
-            return inner.name, int(factor)
+        if factor.is_Integer and factor > 0 and inner.is_Symbol:
+            return inner.name, int(factor), 0
+    if with_offset and kind == "Add" and len(expression.args) == 2:
+        offset, multiple = expression.args
+        inner_axis = match_axis(multiple) if offset.is_Integer else None
+        return None if inner_axis is None else (inner_axis[0], inner_axis[1], int(offset))
     return None

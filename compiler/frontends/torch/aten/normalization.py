@@ -128,9 +128,11 @@ def _normalize_without_weight(site: AtenSite, operator: str, x: Value, shape: Se
     return site.apply_op(operator, x, ones, named=("weight",), eps=eps, shape=axes)
 
 
-@reads("group_norm")
+@reads("group_norm", "native_group_norm")
 def read_group_norm(site: AtenSite) -> Value:
-    x, groups, eps = site.tensor("input"), site.integer("num_groups"), site.number("eps")
+    x, eps = site.tensor("input"), site.number("eps")
+    groups = site.integer("num_groups" if "num_groups" in site.args else "group")
+    site.args.used.update(("N", "C", "HxW"))  # the sizes of the input
     if not site.has_argument("weight"):
         return site.apply_op("group_norm", x, groups=groups, eps=eps, affine=False)
     return apply_layer(site, "group_norm", x, groups=groups, eps=eps)
