@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 
+from netc.compiler.binding.declarations import declared_names
 from netc.compiler.binding.name_scopes import Definition, Occurrence
 from netc.compiler.elaborate import CannotLoad
 from netc.compiler.types.tensor_types import BATCH
@@ -26,6 +28,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import Edit, apply_edits
 from netc.dsl.grammar import load_tables
 from netc.dsl.source import Span
+from netc.dsl.tree_walk import walk_nodes
 
 from ..files.file_access import SUFFIX
 from ..files.source_files import Unreadable
@@ -130,11 +133,25 @@ def _list_used_files(workspace: Workspace, path: str) -> set[str]:
 
 
 def _filter_occurrences(checked: CheckedText, definition: Definition) -> list[Occurrence]:
+    spans = _list_state_spans(checked, definition) or [definition.span]
     return [
         occurrence
         for occurrence in checked.occurrences
-        if occurrence.definition is not None and _is_same_span(occurrence.definition.span, definition.span)
+        if occurrence.definition is not None and any(_is_same_span(occurrence.definition.span, span) for span in spans)
     ]
+
+
+def _list_state_spans(checked: CheckedText, definition: Definition) -> list[Span]:
+    """List the names that bind a state of a `scan`, if the definition is one of them: before the first step, and in each step. The language
+    connects them by their name, so they are one name to a user."""
+    if definition.kind != "tensor" or definition.span.file is not checked.source:
+        return []
+    for scan in (node for node in walk_nodes(checked.file) if isinstance(node, ast.Scan)):
+        names = [name for node in (*scan.states, *scan.body.statements) for name in declared_names(node) if name.name == definition.name]
+        is_state = any(state.name.name == definition.name for state in scan.states)
+        if is_state and any(name.span is definition.span for name in names):
+            return [name.span for name in names]
+    return []
 
 
 def _list_files(workspace: Workspace, folder: str) -> list[str]:
@@ -162,6 +179,8 @@ def _find_renamable_occurrence(checked: CheckedText, offset: int) -> Occurrence:
         raise RenameRefused("there is no name here that can be changed")
     if occurrence.definition is None:
         raise RenameRefused(f"`{occurrence.name}` is not defined in a spec")
+    if occurrence.definition.kind == "dimension" and occurrence.name == BATCH:
+        raise RenameRefused(f"`{BATCH}` is the batch axis, which has no other name")
     if not checked.workspace.may_change(occurrence.definition.span.file.name):
         raise RenameRefused(f"`{occurrence.name}` is defined in {occurrence.definition.span.file.name}, which is not yours to change")
     return occurrence
@@ -193,7 +212,7 @@ def _check_rename(workspace: Workspace, edits: list[Edit]) -> None:
             before is None
             or renamed is None
             or _link_names(before) != _link_names(renamed)
-            or _count_errors(renamed) > _count_errors(before)
+            or _count_errors(renamed) - _count_errors(before)
         ):
             raise RenameRefused(f"`{changes[0].text}` would mean something else in {os.path.basename(path)}")
 
@@ -215,5 +234,6 @@ def _iterate_links(checked: CheckedText, numbers: dict[tuple[int, int], int]) ->
             yield occurrence.definition.span.file.name
 
 
-def _count_errors(checked: CheckedText) -> int:
-    return sum(diagnostic.severity == "error" for diagnostic in checked.collect_diagnostics())
+def _count_errors(checked: CheckedText) -> Counter[str]:
+    """Count the errors by code: a rename must not put one error in the place of another."""
+    return Counter(diagnostic.code for diagnostic in checked.collect_diagnostics() if diagnostic.severity == "error")
