@@ -63,6 +63,9 @@ def _is_interrupted(error: BaseException | None) -> bool:
 
 
 def _report_unwritable(error: OSError) -> None:
+    if error.filename is None and isinstance(error, FileNotFoundError):  # of `os.getcwd`, which names no file
+        write_error("the current folder does not exist anymore", "change to another folder")
+        return
     if error.filename is None:  # standard output, since every file has a name
         _discard_output()
         write_error(f"cannot write the output: {format_reason(error)}")

@@ -130,8 +130,12 @@ class Predictor:
         return tuple(self.session.outputs)
 
     def predict_columns(self, columns: InputColumns, batch: int = BATCH) -> Iterator[Predictions]:
-        """Yield the predictions for opened data in order, `batch` at a time. Raises `UnfitData`."""
-        size = self.fixed_batch or batch
+        """Return the predictions for opened data in order, `batch` at a time. Raises `UnfitData`, while they are read."""
+        if batch < 1:
+            raise ValueError(f"`batch` must be at least 1, not {batch}")
+        return self._predict_batches(columns, self.fixed_batch or batch)
+
+    def _predict_batches(self, columns: InputColumns, size: int) -> Iterator[Predictions]:
         indices = np.arange(len(columns))
         try:
             for arrays in columns.iterate_batches((indices[i : i + size] for i in range(0, len(columns), size)), dict):

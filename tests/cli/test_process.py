@@ -94,6 +94,14 @@ def test_a_pipe_without_a_reader() -> None:
     process.stderr.close()
 
 
+def test_a_current_folder_that_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    leave = "import os, sys; from netc.__main__ import main; os.rmdir(os.getcwd()); sys.argv[1:] = ['new', 'moons']; main()"
+    done = subprocess.run([sys.executable, "-c", leave], cwd=tmp_path / "gone", capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: the current folder does not exist anymore\n  help: change to another folder\n"
+
+
 def test_a_full_disk() -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run([*NETC, *BAD], stdout=full, stderr=subprocess.PIPE, text=True, check=False)

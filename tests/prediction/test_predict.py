@@ -84,6 +84,9 @@ def test_predict_rows_in_python(folder: Path) -> None:
     result = predictor(columns)
     np.testing.assert_allclose(result["probability_oak"], expected[:, 2], atol=1e-5)
     assert list(result["predicted_kind"]) == [KINDS[i] for i in expected.argmax(1)]
+    for wrong in (0, -1):
+        with pytest.raises(ValueError, match=f"`batch` must be at least 1, not {wrong}"):
+            predictor(columns, batch=wrong)
     one_by_one = predictor(columns, batch=1)
     np.testing.assert_allclose(one_by_one["probability_oak"], expected[:, 2], atol=1e-5)
 

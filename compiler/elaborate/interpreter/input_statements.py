@@ -146,9 +146,13 @@ def _suggest_dimension(failure: Failure) -> Failure:
     """The failure of a name in a shape, `input [seq]`, with the help to write a dimension in capitals."""
     match failure.problem:
         case UnknownName(name=name, near=(), hint="", later=False) if name.isidentifier() and not name.isupper():
-            problem = UnknownName(name, (), f"write a dimension of any size in capitals: `{name.upper()}`")
+            capital = name.upper()
+            if capital == name.lower():  # `_` and `_3`, without letters
+                problem = UnknownName(name, (), "give a dimension of any size a name in capitals, such as `T`")
+                return Failure(problem, failure.span, failure.marks)
+            problem = UnknownName(name, (), f"write a dimension of any size in capitals: `{capital}`")
             # `N` is the batch, which an input does not declare.
-            edits = () if name.upper() == BATCH else (Edit(failure.span, name.upper(), safe=False),)
+            edits = () if capital == BATCH else (Edit(failure.span, capital, safe=False),)
             return Failure(problem, failure.span, failure.marks, edits=edits)
     return failure
 
