@@ -73,7 +73,10 @@ def recompute_activations(model: nn.Module) -> list[str]:
 
 def _wrap_in_ddp(objective: Objective, ranks: Ranks, sample: Callable[[], MicroBatch]) -> None:
     """Wrap the model in DDP."""
-    # DDP waits for the gradient of every parameter that requires one, also of parameters that the loss does not use.
+    # DDP waits for the gradient of every parameter that requires one when it wraps the model: also of parameters that the optimizer would
+    # exclude later (`freeze`, `follow`), or that the loss does not use.
+    if objective.file.has_function("freeze_parameters"):
+        objective.file.freeze_parameters(objective.model)
     for parameter in find_unused_parameters(objective, sample()):
         parameter.requires_grad_(False)
     if any(p.requires_grad for p in objective.model.parameters()):

@@ -13,9 +13,13 @@ from torch import Tensor
 
 import netc
 from netc.training.objective import Objective
+from netc.training.stop_signals import Interrupted
 from tests.training.plain_derivatives import DERIVATIVES
 from tests.training.plain_objectives import RECIPES as OBJECTIVES
 from tests.training.plain_objectives import SAMPLES, Recipe, list_trained, train_plainly
+from tests.training.runs import resume, train
+from tests.training.test_ranks import assert_close, begin
+from tests.training.test_resume import assert_same_run, stopping_at
 
 SPECS = Path(__file__).parents[2] / "specs" / "training"
 STEPS = 50
@@ -106,3 +110,28 @@ def test_weights_after_fifty_steps(name: str, tmp_path: Path) -> None:
     for key, value in plain.state_dict().items():
         torch.testing.assert_close(trained[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
         assert key not in trains or not torch.equal(value, start[key])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted({*RECIPES} - {"distillation"}))
+def test_a_resumed_run_has_the_same_bits(name: str, tmp_path: Path) -> None:
+    """Stopped after seven steps, where each epoch has three, and the turn of two losses is not complete."""
+    text = (SPECS / f"{name}.net").read_text(encoding="utf-8").replace("every=copy_every", "every=3")
+    data = RECIPES[name].make_data(np.random.default_rng(0))
+    text = text.replace("size=64", "size=6")
+    train(tmp_path / "whole", text, data, steps=12, batch=6)
+    with pytest.raises(Interrupted):
+        train(tmp_path / "run", text, data, steps=12, batch=6, on_report=stopping_at(7))
+    resume(tmp_path / "run", data)
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["actor_critic", "dqn", "kendall", "ppo", "vae_annealed", "vq_vae"])
+def test_two_processes_train_as_one(name: str, tmp_path: Path) -> None:
+    """Those without batch normalization, whose statistics belong to a process."""
+    recipe = RECIPES[name]
+    (tmp_path / "spec.net").write_text((SPECS / f"{name}.net").read_text(encoding="utf-8"), encoding="utf-8")
+    np.savez(tmp_path / "data.npz", **recipe.make_data(np.random.default_rng(0)))
+    options = ["--steps", "12", "--batch", "6", *(word for item in recipe.params.items() for word in ("--set", "{}={}".format(*item)))]
+    assert_close(begin(tmp_path, 1, "one", *options), begin(tmp_path, 2, "two", *options))

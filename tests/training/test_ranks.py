@@ -113,6 +113,21 @@ def test_more_processes(strategy: str, ranks: int, folder: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_parameters_that_the_optimizer_excludes(strategy: str, tmp_path: Path) -> None:
+    """DDP waits for the gradients of all parameters that require one when it wraps the model."""
+    (tmp_path / "spec.net").write_text(
+        "x = input 4\nh = x -> dense 8 relu as stem -> dense 8 as first\ny = h -> dense 8 as online; z = h -> dense 8 as target; out y, z\n"
+        "train { goal = input 8; loss = ((y, z) -> mse_loss) + ((y, goal) -> mse_loss); optimizer adam; steps 6; batch 8\n"
+        'freeze "stem.*"; follow "target.*" "online.*" 0.5 every=2 }'
+    )
+    generator = np.random.default_rng(0)
+    np.savez(tmp_path / "data.npz", x=generator.normal(size=(16, 4)), goal=generator.normal(size=(16, 8)))
+    one = begin(tmp_path, 1, "one")
+    assert_close(one, begin(tmp_path, 2, "two", "--strategy", strategy), weights=1e-6)
+
+
+@pytest.mark.long
 def test_compiled_and_shared(folder: Path) -> None:
     """`--compile` goes with FSDP: the blocks are gathered between what is compiled."""
     plain = begin(folder, 1, "plain", "--steps", "3")

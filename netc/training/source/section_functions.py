@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from netc.compiler.analysis.means import MeanDecomposition
 from netc.compiler.backends.python.identifiers import make_unique, make_variable_name
+from netc.compiler.backends.python.printing.line_layout import WIDTH
 from netc.compiler.backends.python.unsupported_python import MissingSize
 from netc.compiler.backends.torch.torch_source import Parts, write_function, write_parts
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
@@ -153,6 +154,11 @@ class _FunctionEmitter:
             "def compute_counts(batch: Batch) -> tuple[Tensor | int, ...]:",
             '    """Count what each total is divided by. The counts depend only on the data."""',
         ]
+        # Most means of a section are over the same samples.
+        repeated = [size for size in dict.fromkeys(divisors) if divisors.count(size) > 1 and not size.isidentifier()]
+        sizes = {size: f"size{i}" if len(repeated) > 1 else "size" for i, size in enumerate(repeated)}
+        lines += [f"    {name} = {size}" for size, name in sizes.items()]
+        divisors = [sizes.get(size, size) for size in divisors]
         self.texts.append(
             "\n".join([*head, *lines, f"    return {', '.join(divisors)}" if len(divisors) > 1 else f"    return ({divisors[0]},)"])
         )
@@ -162,13 +168,15 @@ class _FunctionEmitter:
         quotients = "*(total / count for total, count in zip(totals, counts, strict=True))"
         if any(self.means.is_sum):  # a sum is divided by nothing
             quotients = ", ".join(f"totals[{i}]" if is_sum else f"totals[{i}] / counts[{i}]" for i, is_sum in enumerate(self.means.is_sum))
-        head = [
-            "def compute_metrics(totals: Iterable[Tensor], counts: Iterable[Tensor | int]) -> dict[str, Tensor]:",
-            f'    """Compute {join_names(names)} from the totals and counts of one batch, or of several added up."""',
-        ]
+        doc = f'    """Compute {join_names(names)} from the totals and counts of one batch, or of several added up."""'
+        if len(doc) > WIDTH:
+            doc = doc.replace(join_names(names), "losses and metrics")
+        head = ["def compute_metrics(totals: Iterable[Tensor], counts: Iterable[Tensor | int]) -> dict[str, Tensor]:", doc]
         if finish is None:
-            pairs = f"zip({to_literal(names)}, totals, counts, strict=True)"
-            lines = [f"    return {{name: total / count for name, total, count in {pairs}}}"]
+            lines = [f"    return {{name: total / count for name, total, count in zip({to_literal(names)}, totals, counts, strict=True)}}"]
+            if len(lines[0]) > WIDTH:
+                pairs = "zip(names, totals, counts, strict=True)"
+                lines = [f"    names = {to_literal(names)}", f"    return {{name: total / count for name, total, count in {pairs}}}"]
             if any(self.means.is_sum):
                 lines = [f"    return dict(zip({to_literal(names)}, ({quotients},), strict=True))"]
         else:
