@@ -7,7 +7,7 @@ as in torch.nn.functional. In ONNX, a class number that does not exist is an err
 
 from __future__ import annotations
 
-from ..dims import format_dim, suggest_equality
+from ..dims import Dim, format_dim, suggest_equality
 from ..errors.loss import LabelType, NoLogProbabilities, OneHotLabels, SoftmaxTwice
 from ..errors.operator_errors import BadArgument, DTypeMismatch, ShapeMismatch, Unprovable, WrongRank, WrongSize
 from ..errors.problem import STAGE, argument_location
@@ -22,6 +22,7 @@ from .loss import SCORES, Count, CountStep, Loss, require_same_shape
 from .operand import Input, axes
 from .operator import Arg, OperatorError, OpInputs, numel
 from .reduction import Sum
+from .requirements import require_same_size
 from .shape import Flatten
 
 LABELS = ElementTypes(("int64",), LabelType, "int64")
@@ -54,21 +55,7 @@ class _OfLabels(Loss):
         return labels_of(inputs.x.shape)
 
     def mean_divisor(self, inputs: OpInputs) -> Count | None:
-        """The number of labels that are not ignored, or the sum of the weights of their classes."""
-        kept = CountStep("kept", Ne(other=self.ignore_index), ("target",))
-        if "weight" not in inputs:
-            return (kept, CountStep("count", Sum(), ("kept",)))
-        return (
-            kept,
-            # An ignored label, such as -100, is no index. Multiplied by `kept` it is 0, and its weight is multiplied
-            # by 0 below.
-            CountStep("flags", Flatten(start=0), ("kept",)),
-            CountStep("numbers", Mul(), ("target", "kept")),
-            CountStep("places", Flatten(start=0), ("numbers",)),
-            CountStep("weights", IndexSelect(axis=0), ("weight", "places")),
-            CountStep("used", Mul(), ("weights", "flags")),
-            CountStep("count", Sum(), ("used",)),
-        )
+        return count_labels(inputs, self.ignore_index)
 
 
 class NllLoss(_OfLabels):
@@ -150,6 +137,83 @@ class CrossEntropy(_OfLabels):
 
     def mean_divisor(self, inputs: OpInputs) -> Count | None:
         return numel(self.unreduced_shape(inputs)) if self.of_probabilities(inputs) else super().mean_divisor(inputs)
+
+
+class LinearCrossEntropy(Loss):
+    """The cross entropy of linear scores, `x @ transpose(linear_weight)`, of which few are in memory at a time.
+
+    `x` has the features of each position, `[..., features]`, and `linear_weight` a row for each class, `[classes, features]`, as the weight
+    of `dense` has. `target` has int64 class numbers, `[...]`. `linear_bias` and `weight` have one number for each class. Labels,
+    `ignore_index` and `label_smoothing` are as in `cross_entropy`, and so is the mean.
+
+    Use it to train a language model: the scores of a large vocabulary, with their gradient, need more memory than the model. The module
+    computes the scores for some positions at a time, as many numbers as `x` has, together with their gradient. In ONNX it is `dense` and
+    `cross_entropy`.
+    """
+
+    name = "linear_cross_entropy"
+    definition = """
+        linear_scores = if given(linear_bias) { (x, linear_weight, linear_bias) } else { (x, linear_weight) }
+        scores = linear_scores -> dense (linear_weight.shape[0])
+        rows = if x.rank > 2 { scores -> flatten start=0 end=(-2) } else { scores }
+        labels = if x.rank > 2 { target -> flatten start=0 } else { target }
+        losses = (rows, labels) -> cross_entropy weight=weight ignore_index=ignore_index label_smoothing=label_smoothing reduction=reduction
+        if reduction == "none" and x.rank > 2 { losses -> reshape target.shape } else { losses }
+    """
+    x = Input(FLOATS, axes("... features", "[..., features]", least=1))
+    linear_weight = Input(FLOATS, axes("classes features", "[classes, features]"), like="x")
+    target = Input(LABELS)
+    linear_bias = Input(FLOATS, axes("classes", "one number for each class, [classes]"), like="x", optional=True)
+    weight = Input(FLOATS, axes("classes", "one weight for each class, [classes]"), like="x", optional=True)
+    ignore_index = Arg(INT, default=-100)
+    label_smoothing = Arg(FRACTION, default=0.0)
+    examples = (
+        "x = input [T, 8]; words = param [1000, 8] as head.weight; target = input [T] int64; (x, words, target) -> linear_cross_entropy",
+    )
+
+    def infer_types(self, inputs: OpInputs) -> tuple[TensorType, ...]:
+        x = inputs.x
+        # `[N]` would pass as the features of one sample.
+        if x.rank == 1 and x.is_batch:
+            raise OperatorError(WrongRank(self.name, "[N, ..., features]", x), inputs.at("x"))
+        require_same_size(self.name, inputs, ("x", "linear_weight"), -1, "multiply", "their last axes")
+        require_same_shape(self.name, inputs, "x", "target", x.shape[:-1])
+        for name in ("linear_bias", "weight"):
+            if name in inputs:
+                require_same_shape(self.name, inputs, "linear_weight", name, inputs.linear_weight.shape[:1])
+        return super().infer_types(inputs)
+
+    def unreduced_shape(self, inputs: OpInputs) -> Shape:
+        return inputs.x.shape[:-1]
+
+    def count_flops(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """The product, and 5 operations for each score, as `cross_entropy` has."""
+        scores = numel(inputs.target.shape) * inputs.linear_weight.shape[0]
+        return (2 * inputs.x.shape[-1] + CrossEntropy.work) * scores
+
+    def count_multiply_adds(self, inputs: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(inputs.target.shape) * numel(inputs.linear_weight.shape)
+
+    def mean_divisor(self, inputs: OpInputs) -> Count | None:
+        return count_labels(inputs, self.ignore_index)
+
+
+def count_labels(inputs: OpInputs, ignored: int) -> Count:
+    """Return the steps that count the labels that are not ignored, or sum the weights of their classes."""
+    kept = CountStep("kept", Ne(other=ignored), ("target",))
+    if "weight" not in inputs:
+        return (kept, CountStep("count", Sum(), ("kept",)))
+    return (
+        kept,
+        # An ignored label, such as -100, is no index. Multiplied by `kept` it is 0, and its weight is multiplied
+        # by 0 below.
+        CountStep("flags", Flatten(start=0), ("kept",)),
+        CountStep("numbers", Mul(), ("target", "kept")),
+        CountStep("places", Flatten(start=0), ("numbers",)),
+        CountStep("weights", IndexSelect(axis=0), ("weight", "places")),
+        CountStep("used", Mul(), ("weights", "flags")),
+        CountStep("count", Sum(), ("used",)),
+    )
 
 
 def labels_of(scores: Shape) -> Shape:

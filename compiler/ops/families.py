@@ -16,7 +16,7 @@ FAMILIES = {
     "attention": "attention",
     "binary": "atan2 hypot logaddexp fmod lerp",
     "bitwise": "bitwise_and bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift",
-    "classification_loss": "nll_loss cross_entropy",
+    "classification_loss": "nll_loss cross_entropy linear_cross_entropy",
     "comparison": "eq ne lt le gt ge logical_and logical_or logical_xor isnan isinf isfinite where",
     "constants": "param table",
     "convolution": "conv conv_transpose",

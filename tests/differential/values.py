@@ -60,6 +60,7 @@ LIMITS: dict[str, Callable[[Use], Limits]] = {
     "max_unpool": lambda use: {"x1": (0, 1)},
     **dict.fromkeys(("fractional_max_pool", "roi_align"), lambda use: {"x1": (0, 1)}),
     **dict.fromkeys(("cross_entropy", "nll_loss", "multi_margin_loss"), lambda use: {} if use.inputs[1].dtype.is_float else _classes(use)),
+    "linear_cross_entropy": lambda use: {"x2": (0, int(use.inputs[1].shape[0]))},
     "binary_cross_entropy": lambda use: {"x0": (0, 1), "x1": (0, 1)},
     "gaussian_nll_loss": lambda use: {"x2": (0, 1)},
     "ctc_loss": lambda use: {"x1": (1, 2)},

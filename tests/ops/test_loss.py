@@ -15,6 +15,7 @@ from case_ids import case_id
 import netc
 from netc.compiler.dims import SymDim, evaluate_dim
 from netc.compiler.ir.flat_graph import FlatGraph
+from netc.compiler.ops.classification_loss import LinearCrossEntropy
 from netc.compiler.ops.loss import Count, Loss
 from netc.compiler.ops.operator import OpInputs
 from netc.compiler.ops.sequence_loss import CtcLoss
@@ -98,7 +99,8 @@ def test_gradients(text: str) -> None:
     model.module().train()(*found).sum().backward()
     _apply(op, wanted).sum().backward()
     assert found[0].grad is not None
-    torch.testing.assert_close(found[0].grad, wanted[0].grad, equal_nan=True, rtol=0, atol=0)
+    close = 1e-6 if isinstance(op, LinearCrossEntropy) else 0  # it adds up the gradients in another order
+    torch.testing.assert_close(found[0].grad, wanted[0].grad, equal_nan=True, rtol=close, atol=close)
 
 
 def test_no_count() -> None:

@@ -41,6 +41,7 @@ _STANDARD = {
     r"\bCallable\[": "from collections.abc import Callable",
     r"\bpartial\(": "from functools import partial",
     r"\bwraps\(": "from functools import wraps",
+    r"[:,] Any\b": "from typing import Any",
 }
 """The imports from the standard library, by the pattern in the text that needs them."""
 

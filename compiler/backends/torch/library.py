@@ -10,11 +10,14 @@ import base64
 import zlib
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.utils.checkpoint import checkpoint
 
 
 class DropPath(nn.Module):
@@ -364,3 +367,75 @@ def assign_columns(cost: Tensor) -> Tensor:
         kept = allowed[i, j]
         result[row[i[kept]]] = column[j[kept]]
     return columns.to(cost.device).reshape(cost.shape[:-1])
+
+
+def score_labels(rows: Tensor, labels: Tensor, linear: Any, bias: Any, weight: Any, options: dict[str, Any]) -> Tensor:
+    """The cross entropy of each row: [M, D], [M] -> [M]."""
+    return F.cross_entropy(F.linear(rows, linear, bias), labels, weight, reduction="none", **options)
+
+
+class ScoreSum(torch.autograd.Function):
+    """The sum of `score_labels`, of `size` rows at a time. Its gradients are computed with it, so that no scores are
+    kept.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, size: int, rows: Tensor, labels: Tensor, *rest: Any) -> Tensor:
+        linear, bias, weight, options = rest
+        used = [t is not None and t.requires_grad for t in (linear, bias)]
+        linear, bias = (None if t is None else t.detach().requires_grad_(t.requires_grad) for t in (linear, bias))
+        needed = [t for t in (linear, bias) if t is not None and t.requires_grad]
+        sums, grads = [torch.zeros_like(t) for t in needed], []
+        total = rows.new_zeros((), dtype=torch.promote_types(rows.dtype, torch.float32))
+        for part, part_labels in zip(rows.split(size), labels.split(size), strict=True):
+            part = part.detach().requires_grad_()
+            with torch.enable_grad():
+                loss = score_labels(part, part_labels, linear, bias, weight, options).sum(dtype=total.dtype)
+            grad, *others = torch.autograd.grad(loss, (part, *needed))
+            grads.append(grad)
+            for result, other in zip(sums, others, strict=True):
+                result += other
+            total += loss.detach()
+        ctx.used = used
+        ctx.save_for_backward(torch.cat(grads), *sums)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        rows, *sums = (tensor * grad.to(tensor.dtype) for tensor in ctx.saved_tensors)
+        return None, rows, None, *(sums.pop(0) if used else None for used in ctx.used), None, None
+
+
+def linear_cross_entropy(
+    x: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    *,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> Tensor:
+    """The cross entropy of the scores `F.linear(x, linear_weight, linear_bias)`. The scores of 256 rows are in memory
+    at a time, or as many numbers as `x` has.
+
+    x: [..., D], linear_weight: [C, D], target: [...] -> [] or, with `reduction="none"`, [...].
+    """
+    rows, labels = x.reshape(-1, x.shape[-1]), target.reshape(-1)
+    size = max(256, x.numel() // len(linear_weight))
+    rest = linear_weight, linear_bias, weight, {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
+    if reduction == "none" or not torch.is_grad_enabled():
+        parts = zip(rows.split(size), labels.split(size), strict=True)
+        losses = torch.cat([checkpoint(score_labels, *part, *rest, use_reentrant=False) for part in parts])
+        if reduction == "none":
+            return losses.reshape(target.shape)
+        total = losses.sum(dtype=torch.promote_types(losses.dtype, torch.float32))
+    else:
+        total = ScoreSum.apply(size, rows, labels, *rest)
+    if reduction == "mean":
+        kept = labels != ignore_index
+        total = total / (kept.sum() if weight is None else weight[labels[kept]].sum())
+    is_cast = torch.is_autocast_enabled(x.device.type)
+    return total.to(torch.float32 if is_cast else x.dtype)

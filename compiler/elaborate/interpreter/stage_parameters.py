@@ -51,24 +51,32 @@ class StageParameters(EvaluatorPart):
         return None if home is None else self._read_of_label(names, home, expr, scope)
 
     def _read_shared_parameter(self, names: list[str], expr: ast.Attribute, scope: Scope) -> Flow:
-        binding = scope.use_binding(names[0])
+        assert scope.frame is not None
+        home = _find_trained_model(scope.frame)
+        binding = (home or scope).use_binding(names[0])
         assert binding is not None
         assert isinstance(binding.value, SharedDef)
-        assert scope.frame is not None
         module = binding.value.module
         self.session.index.record_name(_root_name(expr).span, names[0], binding)
-        return self._read_of_module(names, module, expr, scope)
+        if home is None:
+            return self._read_of_module(names, module, expr, scope.frame)
+        key = ".".join(names)
+        if key not in home.names:
+            assert home.frame is not None
+            home.bind_name(key, self._read_of_module(names, module, expr, home.frame), expr.span)
+        read = scope.use_binding(key)
+        assert read is not None
+        return read.value  # type: ignore[return-value]
 
-    def _read_of_module(self, names: list[str], module: SharedModule, expr: ast.Attribute, scope: Scope) -> Flow:
+    def _read_of_module(self, names: list[str], module: SharedModule, expr: ast.Attribute, frame: GraphFrame) -> Flow:
         """The parameter of a shared stage, wherever that is used."""
-        assert scope.frame is not None
         first = self.session.shared_specs.get(id(module))
         if first is None:
             raise Failure(NotUsedBefore(names[0]), expr.span)
         if len(names) > 2:
             raise Failure(NoParameterToRead(names[0], ".".join(names[1:]), (), inside=True), expr.span)
         own_specs = {name: (strip_formulas(shape), dtype) for name, (shape, dtype) in first[0].items()}
-        return self._add_parameter_node(scope.frame, "", names[0], names[-1], own_specs, expr, module)
+        return self._add_parameter_node(frame, "", names[0], names[-1], own_specs, expr, module)
 
     def _read_of_label(self, names: list[str], home: Scope, expr: ast.Attribute, scope: Scope) -> Flow:
         key = ".".join(names)
@@ -79,7 +87,7 @@ class StageParameters(EvaluatorPart):
             nodes = find_route(home.frame.graph, path)
             shared = next((m for m in home.frame.graph.declares if key.startswith(f"{m.label}.")), None)
             if not nodes and shared is not None:  # none of its uses is in this body
-                return self._read_of_module([shared.label, *names[shared.label.count(".") + 1 :]], shared, expr, scope)
+                return self._read_of_module([shared.label, *names[shared.label.count(".") + 1 :]], shared, expr, home.frame)
             if not nodes and names[0] in home.frame.labels.used and not find_route(home.frame.graph, names[0]):
                 raise AlreadyReported  # the stage of that label has failed
             if not nodes or any(node.shared is not None for node in nodes[1:]):
@@ -151,11 +159,23 @@ def _find_shared_stage(names: list[str], scope: Scope) -> SharedDef | None:
     return binding_and_scope[0].value if binding_and_scope is not None and isinstance(binding_and_scope[0].value, SharedDef) else None
 
 
+def _find_trained_model(frame: GraphFrame) -> Scope | None:
+    """The scope of the model's statements, if the frame is in a train section: the stages, and so their parameters, are in the model."""
+    current: GraphFrame | None = frame
+    while current is not None and current.parent is not None:
+        if current.graph.kind == "model":
+            return current.parent.home
+        current = current.parent
+    return None
+
+
 def _find_labeled_scope(names: list[str], scope: Scope) -> Scope | None:
     """The scope of the statements of the innermost body that has a stage with a label of this name."""
     current: Scope | None = scope
     while current is not None:
-        if current.frame is not None and current is current.frame.home and _has_label(current.frame, names[0]):
+        # A train section sees the names of the model through a scope of its own.
+        is_home = current.frame is not None and current.frame.home is not None and current.names is current.frame.home.names
+        if is_home and current.frame is not None and _has_label(current.frame, names[0]):
             return current
         current = current.parent
     return None

@@ -37,8 +37,8 @@ from ...errors.training_errors import (
     WrongModelInput,
 )
 from ...ir.differentiated_values import mark_differentiated
-from ...ir.graph import CallNode, Graph, OpNode, Program
-from ...ir.graph_values import Value
+from ...ir.graph import CallNode, Graph, Node, OpNode, Program
+from ...ir.graph_values import Value, flatten_parts
 from ...ir.substitute_symbols import write_out_symbols
 from ...ir.training_program import LOSS, MINIMIZE, MODEL, RESERVED_METRIC_NAMES, Setting, Training, Word
 from ...ir.walk import collect_graphs, collect_symbol_values, find_needed_nodes
@@ -48,7 +48,7 @@ from ..interpreter.block_arguments import UNTRACED, BoundParameters, match_argum
 from ..interpreter.body_graphs import close_frame
 from ..interpreter.elaborator import Elaborator
 from ..scopes.body_tensors import copy_tensor
-from ..scopes.compile_time_values import UNKNOWN, TensorTuple, drop_empty_tuples, tensors_of
+from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, drop_empty_tuples, tensors_of
 from ..scopes.early_exits import Failure
 from ..scopes.label_scope import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope
@@ -315,9 +315,30 @@ def _model_graph(section: SelectedSection, model: ModelBody, frame: GraphFrame) 
         if all(value is not v for v in (*graph.inputs, *graph.outputs)):
             graph.outputs.append(value)
             graph.output_names.append(value.name or f"value{len(graph.outputs)}")
+    _drop_evaluation_outputs(graph, model.results.flow, frame)
     # The model is called by the objective here, so it is no longer the outermost graph.
     graph.kind = "block"
     return graph
+
+
+def _drop_evaluation_outputs(graph: Graph, flow: Flow, frame: GraphFrame) -> None:
+    """Drop the outputs that the model has in evaluation alone, unless the section reads them, and the stages without parameters that only
+    they need: the scores of a large vocabulary, for example, which `linear_cross_entropy` does without."""
+    if not isinstance(flow, TensorTuple) or flow.training is None:
+        return
+    kept = {id(value) for value in (*flatten_parts(flow.training), *frame.outer.values())}
+    pairs = [(v, name) for v, name in zip(graph.outputs, graph.output_names, strict=True) if id(v) in kept]
+    graph.outputs, graph.output_names = [value for value, _ in pairs], [name for _, name in pairs]
+    stateful = [node for node in graph.nodes if _has_state(node)]
+    needed = find_needed_nodes(graph.nodes, [*graph.outputs, *(v for node in stateful for v in node.outputs)])
+    graph.nodes, graph.size = needed, sum(node.graph.size if isinstance(node, CallNode) else 1 for node in needed)
+
+
+def _has_state(node: Node) -> bool:
+    """Whether a node has parameters or buffers, or is a use of a module that has."""
+    if isinstance(node, OpNode):
+        return bool(node.specs) or node.shared is not None
+    return node.shared is not None or bool(node.modules) or any(map(_has_state, node.graph.nodes))
 
 
 def _computed_inputs(model: ModelBody, scope: Scope, session: ElaborationSession) -> dict[str, Value]:

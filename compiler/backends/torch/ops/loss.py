@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....ops.classification_loss import CrossEntropy, NllLoss
+from ....ops.classification_loss import CrossEntropy, LinearCrossEntropy, NllLoss
 from ....ops.loss import Loss
 from ....ops.margin_loss import (
     CosineEmbeddingLoss,
@@ -62,3 +62,12 @@ def emit_gaussian_nll_loss(op: GaussianNllLoss, site: TorchSite) -> Code:
     var = site.var if "var" in site.given else to_code(to_float(op.var), "var")
     options = {"full": Default(op.full, False), "eps": Default(op.eps, 1e-6), "reduction": Default(op.reduction, "mean")}
     return call_function("F.gaussian_nll_loss", site.x, site.target, var, **options)
+
+
+@function(LinearCrossEntropy, target="torch.nn.functional.linear_cross_entropy")
+def emit_linear_cross_entropy(op: LinearCrossEntropy, site: TorchSite) -> Code:
+    """Write a call of the function in library.py. PyTorch's own exists since 2.13, its options differ between versions, and under autocast
+    its result has 8 bits."""
+    tensors = {name: Default(site.get(name), None) for name, operand in op.operands.items() if operand.optional}
+    options = {name: Default(op.args[name], arg.default) for name, arg in op.signature.items()}
+    return call_function("linear_cross_entropy", site.x, site.linear_weight, site.target, **tensors, **options)
