@@ -227,8 +227,6 @@ class _ShardingAnalysis:
             return "it is in a `scan`"
         if node.shared is not None or path in self.used or any(f"{path}.{spec.name}" in self.tied for spec in node.specs):
             return "its parameters are used twice"
-        if not any(spec.role == "weight" or spec.name == "weight" for spec in node.specs):
-            return "its weight is computed"
         return _why_no_heads(node.op, node.op.bind_inputs(tuple(v.type for v in node.inputs), self.model.facts))
 
     def _split_packed_results(self, flat: FlatNode) -> bool:

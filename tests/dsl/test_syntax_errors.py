@@ -102,3 +102,10 @@ def test_nesting_is_reported_once_in_a_statement() -> None:
 def test_many_flat_operators_are_no_nesting() -> None:
     assert problems("x = " + " + ".join(["-y ** 2"] * 500)) == []
     assert problems("let x = " + " and ".join(["not a.b[1]"] * 500)) == []
+
+
+def test_long_words_are_cut() -> None:
+    """A message shows a word of 30 letters, and 27 of a longer one."""
+    for length, shown_word in ((29, "a" * 29), (30, "a" * 30), (31, f"{'a' * 27}...")):
+        (problem,) = problems(f"let k = 3 {'a' * length}\ninput 3 -> relu")
+        assert problem.message.endswith(f"found `{shown_word}`")

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from netc.compiler.frontends.constants import make_formula_table
 from netc.compiler.frontends.constants.search import Search, has_values
 from netc.compiler.frontends.graph_builder import ImportRefused
+from netc.compiler.frontends.torch.constant_folding import ConstantFolder
 from netc.compiler.ops.formula import Const, iterate_parts
 from netc.compiler.ops.formula_values import evaluate_formula
 
@@ -97,3 +99,20 @@ def test_tables_of_tiny_numbers_are_no_zeros(size: float) -> None:
     formula = Search(array, lists=True, close=True).search_array()
     assert formula is not None
     np.testing.assert_allclose(evaluate_formula(formula, (10,)), array, rtol=1e-6, atol=0)
+
+
+def test_only_constants_that_the_graph_reads_are_tables() -> None:
+    """A formula for the others would be searched for in vain, and its last bits would be reported."""
+
+    class Added(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            steps = torch.arange(8.0) / 7
+            return x * steps + (steps * steps + 1).sqrt()
+
+    graph = torch.export.export(Added(), (torch.randn(8),)).graph
+    folder = ConstantFolder(graph.nodes, {}, {})
+    (result,) = next(node for node in graph.nodes if node.op == "output").args[0]
+    product, root = result.args
+    assert set(folder.tables) == {product.args[1], root}
+    assert {node.name for node in folder.tables} < {node.name for node in folder.values}
+    torch.testing.assert_close(folder.values[root], ((torch.arange(8.0) / 7) ** 2 + 1).sqrt())

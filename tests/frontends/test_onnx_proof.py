@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -242,3 +245,20 @@ def test_a_product_with_quantized_weights(tmp_path: Path, axis: int | None) -> N
     made = import_spec(make_onnx_origin(str(path), {}, dequantize=True))
     assert made.proof is not None
     assert max(made.proof.differences.values()) < 1e-6
+
+
+@pytest.mark.skipif(not onnx_worker.FORKS, reason="a worker runs one model")
+def test_what_a_library_prints_is_no_answer() -> None:
+    """Code in C writes to the file of the standard output itself, and Python to `sys.stdout`."""
+    code = """import os
+from netc.importing import onnx_worker
+def serve_model(source, optimize, requests, answers):
+    os.write(1, b"noise\\n")
+    print("more noise", flush=True)
+    onnx_worker.write_message(answers, {"source": source, "optimize": optimize})
+onnx_worker._serve_model = serve_model
+onnx_worker.main()"""
+    sent = json.dumps({"path": "m.onnx", "optimize": True}) + "\n"
+    done = subprocess.run([sys.executable, "-c", code], input=sent, capture_output=True, text=True, check=True)
+    assert list(map(json.loads, done.stdout.splitlines())) == [{"source": "m.onnx", "optimize": True}, onnx_worker.END]
+    assert done.stderr == "noise\nmore noise\n"

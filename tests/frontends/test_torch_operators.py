@@ -91,6 +91,7 @@ VECTORS = {
     "padded": lambda x: (F.pad(x, (1, 2)), F.pad(x, (0, 1), value=3.0), F.pad(x[:, None], (2, 1), mode="reflect")),
     "looked up": lambda x: x[:, torch.tensor([0, 2, 2])],
     "gathered": lambda x: x.gather(1, x.argsort(1)),
+    "sorted downward": lambda x: (x.argsort(1, descending=True), *x.sort(1, descending=True), x.sort(0).values),
     "one hot": lambda x: F.one_hot((x > 0).long(), 2),
     "made of sizes": lambda x: (
         x + torch.arange(6) + torch.linspace(0, 1, 6) + x.new_ones(6) + torch.full((x.shape[0], 1), 2.0) + torch.eye(6)[0]

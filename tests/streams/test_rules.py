@@ -169,10 +169,19 @@ def test_a_state_can_be_continued_twice() -> None:
     torch.testing.assert_close(first["output"], second["output"], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("equation", ["ntt->nt", "ntt->n", "nts->nst"])
-def test_two_axes_of_positions_are_refused(equation: str) -> None:
+@pytest.mark.parametrize(
+    "after",
+    [
+        *(f's -> einsum "{equation}"' for equation in ("ntt->nt", "ntt->n", "nts->nst")),
+        "(s -> transpose 1 2) @ x",
+        "s @ s",
+        "(x -> transpose 1 2) @ s",
+        "(s -> unsqueeze 3) @ (param [1, 3] as w)",
+    ],
+)
+def test_two_axes_of_positions_are_refused(after: str) -> None:
     """A piece has more keys than queries, so that a diagonal of its scores means nothing."""
-    model = netc.compile(f'x = input [T, 4]\nx @ (x -> transpose 1 2) -> einsum "{equation}"')
+    model = netc.compile(f"x = input [T, 4]\ns = x @ (x -> transpose 1 2)\n{after}")
     with pytest.raises(netc.CompileError, match="two axes of its input are positions"):
         model.stream("T")
 

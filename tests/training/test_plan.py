@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributed._tools.fsdp2_mem_tracker import FSDPMemTracker
 from torch.distributed._tools.mem_tracker import MemTracker
@@ -34,7 +35,7 @@ from netc.training.objective import Objective
 from netc.training.parallel import parallelize_objective
 from netc.training.planning.device_plan import ParallelLayout, estimate_memory, find_largest_batch, make_plan
 from netc.training.planning.device_specs import DEVICES
-from netc.training.planning.measure import StepProfile, make_inputs, profile_step
+from netc.training.planning.measure import StepProfile, _convert_dtype, make_inputs, profile_step
 from netc.training.ranks import Ranks
 from netc.training.repeated_blocks import find_repeated_blocks
 
@@ -277,3 +278,22 @@ def test_the_command(tmp_path: Path) -> None:
     refused = plan(tmp_path, "-e", text, "--device-type", "t4")
     assert refused.returncode == 2
     assert "the size `T` of `tokens` is not known: fix it by `--dim`" in refused.stderr
+
+
+def test_a_module_of_another_type_is_what_pytorch_makes() -> None:
+    """Each parameter and buffer has the type and the bytes that `module.to` gives it, and tied parameters stay one."""
+
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm1d(3)
+            self.first, self.second = nn.Linear(3, 3), nn.Linear(3, 3)
+            self.second.weight = self.first.weight
+            self.first.bias.requires_grad_(False)
+
+    mine, theirs = Tied(), Tied().to(torch.bfloat16)
+    _convert_dtype(mine, torch.bfloat16)
+    assert mine.second.weight is mine.first.weight
+    for kind in ("named_parameters", "named_buffers"):
+        found, expected = ({name: (t.dtype, t.shape, t.requires_grad) for name, t in getattr(m, kind)()} for m in (mine, theirs))
+        assert found == expected

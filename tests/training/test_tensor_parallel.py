@@ -219,7 +219,9 @@ def test_what_cannot_be_divided() -> None:
     assert ways("y = x -> dense 6 as a -> dense 8 as b -> dense 8 as c -> dense 4 as d", 4) == {"c": COLUMNS, "d": ROWS}
     product = said("y = x @ (param [8, 8] init=normal(1) as w) -> relu -> dense 4 as b")
     assert "`w`: it is multiplied by `@`, and only layers are divided" in product
+    several = said("y = x -> dense 4 as a\nb = x -> dense 4 as b\nc = x -> dense 4 as c\nd = x -> dense 4 as d\nout y, b, c, d")
     nothing = said("y = x -> layer_norm -> dense 4")
+    assert ("`c`" in several, "`d`" in several) == (True, False)  # three reasons are enough
     assert "no layer of this model can be divided over 2 devices" in nothing
     assert "`dense1`: it is an output of the model" in nothing
 
