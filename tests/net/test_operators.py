@@ -36,3 +36,8 @@ def test_operators(case: str) -> None:
         assert same_results(model, again)
     else:
         assert signature(again.program) == signature(model.program)
+
+
+@pytest.mark.parametrize("text", ["x = input 3\n-x\n", "x = input 3\n-x * 2 + -(x * x)\n", "x = input 3\ny = input 3\nx - y + (2 - x)\n"])
+def test_arithmetic_is_written_as_it_was(text: str) -> None:
+    assert write_program(netc.compile(text).program) == text

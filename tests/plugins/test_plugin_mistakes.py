@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from netc.cli import cli
 from netc.compiler.ops import Operator
 from netc.plugin_loading import _restore_registry
+from netc.plugins import _get_import_path
 
 RULE = "    def infer_types(self, inputs):\n        return {}\n\n@pytorch(Odd)\ndef odd(x):\n    return x\n"
 LEARNED = '    definition = "x * alpha"\n    def parameters(self, inputs):\n        return {}\n'
@@ -60,3 +61,20 @@ def test_mistakes(body: str, tmp_path: Path) -> None:
     assert MISTAKES[body] in result.stderr
     page = CliRunner().invoke(cli, ["ops", "--plugin", "odd_plugin", "odd"])
     assert page.exit_code in (0, 1), page.output
+
+
+def test_a_function_that_another_process_cannot_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nested(x: object) -> object:
+        return x
+
+    assert _get_import_path(return_unchanged) == f"{return_unchanged.__module__}.return_unchanged"
+    for implementation in (nested, lambda x: x):
+        with pytest.raises(ValueError, match="cannot be imported by name: define it at the top level of a module of its own"):
+            _get_import_path(implementation)
+    monkeypatch.setattr(return_unchanged, "__module__", "__main__")
+    with pytest.raises(ValueError, match="`return_unchanged` cannot be imported by name"):
+        _get_import_path(return_unchanged)
+
+
+def return_unchanged(x: object) -> object:
+    return x

@@ -38,21 +38,24 @@ def test_a_label_without_references() -> None:
 )
 def test_parameters_of_a_stage_after_its_label(stage: str, parameters: list[str]) -> None:
     """PyTorch's names, from the text before the change: a text that ends in a dot has no graph."""
-    workspace = Workspace()
-    before, after = (f"x = input 4\nh = x -> {stage}\nh + {end}" for end in ("x", "fc."))
-    for text in (before, after):
-        workspace.open_text("/nowhere/x.net", text)
-        checked = workspace.check_text("/nowhere/x.net")
-        assert checked is not None
-        assert (checked.view.program is None) == (text is after)
-    labels = [suggestion.label for suggestion in find_completions(checked, len(after))]
+    labels = complete_after(f"x = input 4\nh = x -> {stage}\nh + ", "x", "fc.")
     assert labels[: len(parameters)] == parameters
     assert labels[len(parameters)] == "shape"
 
 
+def complete_after(start: str, before: str, after: str) -> list[str]:
+    """The suggestions at the end of a text whose end has just been changed."""
+    workspace = Workspace()
+    for end in (before, after):
+        workspace.open_text("/nowhere/x.net", start + end)
+        checked = workspace.check_text("/nowhere/x.net")
+        assert checked is not None
+        assert (checked.view.program is None) == (end is after)
+    return [suggestion.label for suggestion in find_completions(checked, len(start + after))]
+
+
 def test_attributes_of_a_tensor_that_has_the_name_of_a_label() -> None:
-    _, checked, offset = checked_at("x = input 4\nfc = x -> dense 4 as fc\nfc -> dense fc.|")
-    assert find_completions(checked, offset)[0].label == "shape"
+    assert complete_after("x = input 4\nfc = x -> dense 4 as fc\nfc + ", "x", "fc.")[0] == "shape"
 
 
 @pytest.mark.parametrize("shape", ["(i) [4]", "(i, j) [4, (2 + 1)]"])
