@@ -13,6 +13,7 @@ from frontends.onnx_parity import imported, session
 from onnx import TensorProto
 
 import netc
+from netc.compiler.backends.net.spec_source import write_program
 
 X = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
 INT32, INT64 = TensorProto.INT32, TensorProto.INT64
@@ -169,3 +170,20 @@ def test_parts_that_are_empty_are_joined_to_nothing() -> None:
     }
     compiled = equal(model(nodes, {"x": ["N", 4, 5]}, ["y"], constants), X)
     assert compiled.spec().count("concat") == 1
+
+
+@pytest.mark.parametrize(("divisor", "count"), [(4, 0), (-4, 1)])
+def test_remainders_have_the_sign_of_their_divisor(divisor: int, count: int) -> None:
+    """Those of a positive number need no other remainder to be indices."""
+    nodes = [node("Mod", ["i", "d"], ["j"]), node("Gather", ["x", "j"], ["y"], axis=1)]
+    given = model(nodes, {"x": ["N", 4, 5], "i": ["K"]}, ["y"], {"d": np.array(divisor)}, types={"i": INT64})
+    compiled = equal(given, X, np.array([7, -3, 0, 4, -9]))
+    assert write_program(compiled.program).count("%") == 1 + count
+
+
+@pytest.mark.parametrize(("ratio", "stage"), [(0.4, "dropout 0.4"), (0.0, "")])
+def test_dropout(ratio: float, stage: str) -> None:
+    """Inference leaves it out, so no result shows its share: the text does."""
+    given = model([node("Dropout", ["x", "r"], ["y"]), node("Relu", ["y"], ["z"])], {"x": ["N", 4, 5]}, ["z"], {"r": np.float32(ratio)})
+    text = write_program(equal(given, X).program)
+    assert ("dropout" in text, stage in text) == (bool(stage), True)

@@ -304,6 +304,11 @@ def test_each_word_has_a_kind() -> None:
     assert kinds["# Adds what it computes."] == "comment"
 
 
+def test_a_model_that_is_a_stage_is_a_class() -> None:
+    _, checked, _ = checked_at("model part { input 3 -> dense 4 }\nmodel whole { input 3 -> part }\n")
+    assert [word.kind for word in classify_words(checked) if checked.source.text[word.start : word.end] == "part"] == ["class"] * 2
+
+
 def test_a_model_can_be_chosen() -> None:
     workspace, checked, _ = checked_at("model a { input 3 -> dense 4 }\nmodel b { input 5 -> dense 6 }\n")
     assert checked.models == ("a", "b")
