@@ -109,3 +109,10 @@ def test_long_words_are_cut() -> None:
     for length, shown_word in ((29, "a" * 29), (30, "a" * 30), (31, f"{'a' * 27}...")):
         (problem,) = problems(f"let k = 3 {'a' * length}\ninput 3 -> relu")
         assert problem.message.endswith(f"found `{shown_word}`")
+
+
+@pytest.mark.parametrize("path", ["a.b.", "a.b.c.", "a.b.c.d.e."])
+def test_a_stage_of_a_library(path: str) -> None:
+    (problem,) = problems(f"x = input 3\nx -> {path}relu 3")
+    assert problem.help == (f"leave out `{path}`: write `relu`",)
+    assert [(edit.span.start, edit.span.end, edit.text) for edit in problem.edits] == [(17, 17 + len(path), "")]

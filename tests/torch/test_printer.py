@@ -27,7 +27,7 @@ from netc.compiler.backends.python.code.python_expressions import (
     call_method,
     construct_module,
 )
-from netc.compiler.backends.python.printing.line_layout import WIDTH, layout_statement
+from netc.compiler.backends.python.printing.line_layout import WIDTH, Doc, LayoutBracket, layout_statement
 from netc.compiler.backends.python.printing.python_printer import make_doc, print_code
 from netc.compiler.backends.torch.torch_framework import get_torch_dtype
 from netc.compiler.types.tensor_types import DTYPES
@@ -204,3 +204,11 @@ def test_lines_are_never_too_long() -> None:
     found = lines(code)
     assert max(map(len, found)) <= WIDTH
     ast.parse("\n".join(line.removeprefix(" " * 8) for line in found))
+
+
+@pytest.mark.parametrize(("first", "last", "broken"), [(80, 60, "last"), (80, 40, "last"), (80, 38, "first"), (40, 80, "last")])
+def test_the_last_bracket_is_broken_if_it_is_not_small(first: int, last: int, broken: str) -> None:
+    """It is small below half the width of the widest."""
+    brackets = {"first": LayoutBracket("(", [Doc("x" * (first - 2))], ")"), "last": LayoutBracket("[", [Doc("y" * (last - 2))], "]")}
+    lines = layout_statement("", Doc("f", brackets["first"], "t" * 10, brackets["last"]), 0 if first + last > WIDTH else 16)
+    assert lines[0].lstrip() == {"first": "f(", "last": f"f({'x' * (first - 2)}){'t' * 10}["}[broken]

@@ -22,6 +22,7 @@ from netc.dsl.source import SourceFile
 from netc.training import run_training
 from netc.training.ranks import Ranks, _check_processes
 from netc.training.shardable_layers import COLUMNS, HEADS, PACKED, ROWS, measure_split_share, plan_sharding, require_sharding_plan
+from netc.training.step import StepHooks
 from netc.training.tensor_parallel import clip_sharded_grad_norm, place_tensor, shard_operations, split_layers, use_local_generator
 from tests.training import runs
 from tests.training.test_ranks import assert_close, begin, train, write_data
@@ -353,6 +354,21 @@ def test_two_devices_compute_what_one_does(name: str, devices: Callable[[Callabl
         for gradient, parameter in zip(gradients, alone.parameters(), strict=True):
             assert parameter.grad is not None
             torch.testing.assert_close(gradient.reshape(parameter.shape), parameter.grad, rtol=1e-3, atol=1e-6)
+
+
+def test_sums_over_processes(devices: Callable[[Callable[[DeviceMesh], Any]], list[Any]]) -> None:
+    """Processes that share layers have the same numbers, which count once. If one is asked to stop, all stop after the same step."""
+
+    def reduce(mesh: DeviceMesh) -> object:
+        rank = mesh.get_local_rank()
+        ranks, sharing = Ranks(rank=rank, world=2), Ranks(rank=rank, world=2, tensor=2)
+        hooks: Any = StepHooks(None, None, ranks)  # type: ignore[arg-type]
+        hooks.stop = rank == 1
+        counts = hooks.all_reduce_counts([rank + 1.0, torch.tensor(10.0 * rank)])
+        total = sharing.all_reduce(torch.tensor([2.0 + rank])).item()
+        return counts, hooks.stop, ranks.reduce_any(rank == 0), ranks.reduce_any(False), total
+
+    assert devices(reduce) == [([3.0, 10.0], True, True, False, 2.5)] * 2
 
 
 def test_a_full_tensor_is_placed_like_another(devices: Callable[[Callable[[DeviceMesh], Any]], list[Any]]) -> None:
