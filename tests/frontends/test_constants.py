@@ -40,6 +40,7 @@ FOUND = {
     "distances up to a bound": np.clip(np.subtract.outer(np.arange(20), np.arange(20)), -4, 4) + 4,
     "steps between two bounds": np.clip(np.arange(40) * 3 - 20, 0, 50),
     "one element": np.array([[3]]),
+    "one in each row": np.eye(5, dtype=bool)[np.add.outer([0, 1], [0, 2])],
     "size 1 in front": np.arange(6)[None],
     "a number that is none": np.array([1.0, np.nan, 3.0]),
 }

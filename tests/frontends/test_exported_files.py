@@ -126,6 +126,20 @@ def test_formulas_of_sizes(formula: str) -> None:
     assert archives._is_formula(formula)
 
 
+def test_only_numbers_that_are_declared_plain_are_not_unpickled() -> None:
+    """Everything else is checked for code."""
+    listed = {
+        "plain": {"path_name": "weight_0", "use_pickle": False},
+        "pickled": {"path_name": "weight_1", "use_pickle": True},
+        "not said": {"path_name": "weight_2"},
+        "an object": {"path_name": "custom_obj_0", "use_pickle": False},
+        "no entry": "weight_3",
+    }
+    assert archives._list_raw_files({"config": listed}, "m/data/weights/model.json") == {"m/data/weights/weight_0"}
+    for content in ([], {"config": []}, {}, None):
+        assert archives._list_raw_files(content, "m/data/weights/model.json") == set()
+
+
 def test_code_and_other_archives(exported: Path, tmp_path: Path) -> None:
     assert "code" in refused(changed(exported, tmp_path / "a.pt2", lambda _, old: old, **{"x.so": b"\x7fELF"}))
     (tmp_path / "b.pt2").write_bytes(b"not an archive")

@@ -48,6 +48,16 @@ def test_a_classifier_with_scaled_and_normalized_features(tmp_path: Path, transf
     assert list(made.outputs) == ["label", "p"]
 
 
+@pytest.mark.parametrize("offset", [[1.5] * 4, [1.5], [0.0], [1.0, 2.0, 3.0, 4.0]], ids=str)
+@pytest.mark.parametrize("scale", [[0.5], [1.0], [0.5, 0.25, 0.5, 2.0]], ids=str)
+def test_one_number_for_all_features(tmp_path: Path, offset: list[float], scale: list[float]) -> None:
+    path = written(tmp_path, [classical("Scaler", ["x"], ["y"], offset=offset, scale=scale)], {"y": TensorProto.FLOAT})
+    x = GENERATOR.standard_normal((2, 4)).astype(np.float32)
+    model = netc.from_onnx(path)
+    np.testing.assert_allclose(model.session()(x), (x - np.float32(offset)) * np.float32(scale), rtol=1e-6)
+    assert ("constant1 = param" in model.spec()) == (len({*offset}) > 1 or len({*scale}) > 1)  # a number is written where it is used
+
+
 def test_a_regressor(tmp_path: Path) -> None:
     path = written(tmp_path, [classical("LinearRegressor", ["x"], ["y"], **NUMBERS, targets=3)], {"y": TensorProto.FLOAT})
     x = GENERATOR.standard_normal((2, 4)).astype(np.float32)

@@ -365,6 +365,16 @@ def test_integers_that_are_made_of_positions(made: Callable[[Tensor], Tensor]) -
     netc.from_torch(Of(lambda _, x: x.sum() + made(torch.arange(x.shape[1]))), torch.randn(2, 7), {0: [None, "T"]})
 
 
+@pytest.mark.parametrize("first", [0.0, 1.5])
+def test_a_choice_of_two_numbers_is_one_table(first: float) -> None:
+    def masked(module: nn.Module, x: Tensor) -> Tensor:
+        positions = torch.arange(x.shape[1])
+        return x[:, :, None] + torch.where(positions[:, None] >= positions, torch.tensor(first), float("-inf"))
+
+    text = uncommented(netc.from_torch(Of(masked), torch.randn(2, 5), {0: ["N", "T"]}).spec())
+    assert text.count("table") == 1
+
+
 @pytest.mark.parametrize("cast", [Tensor.float, Tensor.double], ids=["float32", "float64"])
 def test_a_mask_of_two_numbers_is_one_table(cast: Callable[[Tensor], Tensor]) -> None:
     """The proof compares the numbers. In float64 the table would be one of float32, so the operators stay."""
