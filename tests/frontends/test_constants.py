@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,16 @@ def test_rounding_is_relative_to_the_numbers(dtype: str, size: float) -> None:
     for factor, same in ((1.0, True), (1 + 4 * eps, True), (1 + 100 * eps, False), (0.0, False), (-1.0, False)):
         assert has_values(Const(value * factor), array, tolerance=8) == same, factor
     assert not has_values(Const(value), np.array([value, np.nan, value], dtype), tolerance=8)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_frequencies_are_multiples_of_pi(times: int) -> None:
+    array = (times * math.pi * 10000.0 ** -(np.arange(32) / 32)).astype("float32")
+    table = make_formula_table(array)
+    np.testing.assert_allclose(table.compute_values(), array, rtol=1e-6)
+    numbers = [part for part in iterate_parts(table.formula) if isinstance(part, Const)]
+    assert Const(math.pi, "pi") in numbers
+    assert all(isinstance(number.value, int) for number in numbers if number.value != math.pi)
 
 
 @pytest.mark.parametrize("size", [1e-9, 1e-12, 1e-30])

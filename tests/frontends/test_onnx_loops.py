@@ -294,3 +294,13 @@ def test_a_cell_of_two_loops_is_refused(tmp_path: Path) -> None:
     spec.save(tmp_path / "m.onnx", seed=1)
     with pytest.raises(ImportFailed, match=r"shares the weight `cell.\w+` with a stage outside of this loop.*copy the weights before"):
         netc.from_onnx(tmp_path / "m.onnx")
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(2, 0), (1, 1), (0, 0), (2, 1)])
+def test_a_body_without_the_values_of_a_loop(inputs: int, outputs: int) -> None:
+    """The body has the step and the condition as inputs, and the condition and all states as outputs."""
+    given = [info("i", TensorProto.INT64, []), info("c", TensorProto.BOOL, []), info("h")][:inputs]
+    body = helper.make_graph([], "body", given, [info("c", TensorProto.BOOL, [])][:outputs])
+    nodes = [node("Loop", ["count", "", "x"], ["y"], body=body)]
+    with pytest.raises(ImportFailed, match="does not have the inputs and outputs of a loop"):
+        from_model(model(nodes, {"x": ["N", 4]}, ["y"], {"count": np.array(3)}))

@@ -95,6 +95,10 @@ RULES = {
     "e = exp(s - max(s, axis=-1, keepdim=true)); (e / (sum(e, axis=-1, keepdim=true) + 1)) @ x",
     "attention_that_decays": "x = input 2xTx4; d = table (h, i, j) [2, T, T] = where(j > i, 0, (1 - 2 ** (-3 - h)) ** (i - j)); "
     "((x @ (x -> transpose 2 3)) * d) @ x",
+    "attention_with_a_new_axis": "x = input [T, 4]; m = table (i, j) [T, T] = j > i; s = x @ (x -> transpose 1 2) -> unsqueeze 1; "
+    "w = (s, m) -> masked_fill value=-inf -> softmax; w @ (x -> unsqueeze 1)",
+    "attention_with_turned_scores": "x = input [T, 4]; m = table (i, j) [T, T] = j > i; s = x @ (x -> transpose 1 2) -> unsqueeze 2; "
+    "w = (s -> transpose 1 2, m) -> masked_fill value=-inf -> softmax; w @ (x -> unsqueeze 1)",
     "attention_without_softmax": "x = input [T, 4]; m = table (i, j) [T, T] = j <= i; s = x @ (x -> transpose 1 2) -> relu; "
     "(s * (m -> cast float32)) @ x",
     "decay_by_position": "x = input [T, 4]; g = x -> dense 1 sigmoid; a = log(g) -> cumsum axis=1; m = table (i, j) [T, T] = j <= i; "

@@ -7,6 +7,7 @@ import math
 from math import exp, inf, log, pi
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ from netc.compiler.backends.python.code.python_expressions import (
 )
 from netc.compiler.backends.python.printing.line_layout import WIDTH, Doc, LayoutBracket, layout_statement
 from netc.compiler.backends.python.printing.python_printer import make_doc, print_code
+from netc.compiler.backends.torch.ops.shape import emit_reshaped
 from netc.compiler.backends.torch.torch_framework import get_torch_dtype
 from netc.compiler.types.tensor_types import DTYPES
 
@@ -212,3 +214,23 @@ def test_the_last_bracket_is_broken_if_it_is_not_small(first: int, last: int, br
     brackets = {"first": LayoutBracket("(", [Doc("x" * (first - 2))], ")"), "last": LayoutBracket("[", [Doc("y" * (last - 2))], "]")}
     lines = layout_statement("", Doc("f", brackets["first"], "t" * 10, brackets["last"]), 0 if first + last > WIDTH else 16)
     assert lines[0].lstrip() == {"first": "f(", "last": f"f({'x' * (first - 2)}){'t' * 10}["}[broken]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ((5, 1, 4), (5, 4), "a.squeeze(1)"),
+        ((1, 5, 1, 4), (5, 4), "a.squeeze((0, 2))"),
+        ((5, 1, 4), (5, 2, 2), "a.reshape(5, 2, 2)"),
+        ((5, 2, 1, 4), (5, 8), "a.flatten(1)"),
+        ((5, 2, 4, 3), (5, 8, 3), "a.flatten(1, 2)"),
+        ((5, 8), (5, 2, 4), "a.unflatten(-1, (2, 4))"),
+        ((5, 8, 3), (5, 2, 4, 3), "a.unflatten(1, (2, 4))"),
+        ((5, 4), (5, 1, 4), "a.unsqueeze(1)"),
+        ((5, 4), (5, 4, 1), "a.unsqueeze(-1)"),
+    ],
+)
+def test_the_shortest_reshape(before: tuple[int, ...], after: tuple[int, ...], expected: str) -> None:
+    text = print_code(emit_reshaped(a, before, after))
+    assert text == expected
+    assert tuple(eval(text, {"a": torch.zeros(before)}).shape) == after
