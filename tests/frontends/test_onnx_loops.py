@@ -296,7 +296,7 @@ def test_a_cell_of_two_loops_is_refused(tmp_path: Path) -> None:
         netc.from_onnx(tmp_path / "m.onnx")
 
 
-@pytest.mark.parametrize(("inputs", "outputs"), [(2, 0), (1, 1), (0, 0), (2, 1)])
+@pytest.mark.parametrize(("inputs", "outputs"), [(3, 0), (1, 1), (0, 0), (2, 1)])
 def test_a_body_without_the_values_of_a_loop(inputs: int, outputs: int) -> None:
     """The body has the step and the condition as inputs, and the condition and all states as outputs."""
     given = [info("i", TensorProto.INT64, []), info("c", TensorProto.BOOL, []), info("h")][:inputs]
