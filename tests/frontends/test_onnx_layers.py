@@ -12,9 +12,11 @@ import torch
 from frontends.imported import operators
 from frontends.onnx_models import model, node
 from frontends.onnx_parity import imported, same
+from onnx import TensorProto
 
 import netc
 from netc.compiler.frontends.imported_model import Imported
+from netc.compiler.frontends.onnx import from_model
 
 GENERATOR = np.random.default_rng(0)
 
@@ -111,3 +113,23 @@ def test_operator_sets_before_7_say_at_which_axis_a_tensor_begins(axis: int) -> 
     made = imported(model([node("Sub", ["x", "c"], ["y"], axis=axis, broadcast=1)], inputs, ["y"], opset=6))
     x, c = torch.randn(2, 3, 4), torch.randn(2 + axis)
     assert torch.equal(netc.Model(made.program).module(dict(made.weights))(x, c), x - (c[:, None] if axis == 1 else c))
+
+
+@pytest.mark.parametrize("positions", [None, [[2, 0, 1], [0, 0, 3]]], ids=["in order", "chosen"])
+@pytest.mark.parametrize("rank", [3, 4])
+def test_rotary_embedding(rank: int, positions: list[list[int]] | None) -> None:
+    """The angles are those of the positions if there are any, else of each sample; NumPy is the judge."""
+    generator = np.random.default_rng(0)
+    x = generator.standard_normal((2, 3, 5, 4)).transpose(0, 2, 1, 3).astype(np.float32)  # [N, heads, T, features]
+    angles = generator.standard_normal((4, 2) if positions else (2, 3, 2)).astype(np.float32)
+    chosen = angles[np.array(positions)] if positions else angles
+    cosines, sines = (f(chosen)[:, None] for f in (np.cos, np.sin))
+    first, second = x[..., :2], x[..., 2:]
+    wanted = np.concatenate([first * cosines - second * sines, first * sines + second * cosines], axis=-1)
+    flat = (lambda a: a.transpose(0, 2, 1, 3).reshape(2, 3, 20)) if rank == 3 else lambda a: a
+    inputs = {"x": flat(x), "cos": np.cos(angles), "sin": np.sin(angles)} | ({"at": np.array(positions)} if positions else {})
+    shapes: Any = {name: list(array.shape) for name, array in inputs.items()}
+    rotary = node("RotaryEmbedding", list(inputs), ["y"], **({"num_heads": 5} if rank == 3 else {}))
+    made = from_model(model([rotary], shapes, ["y"], opset=23, types={"at": TensorProto.INT64}))
+    result = netc.Model(made.program).module()(*map(torch.from_numpy, map(np.ascontiguousarray, inputs.values())))
+    np.testing.assert_allclose(result.numpy(), flat(wanted), rtol=1e-5, atol=1e-6)

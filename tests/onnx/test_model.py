@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import onnx
@@ -263,3 +264,12 @@ def test_unsupported_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
         build_model_proto(model.program, draw_initial_values(model.parameters), "m", "")
     assert caught.value.span is not None
     assert caught.value.span.text.startswith("dense 2")
+
+
+@pytest.mark.parametrize(("spec", "fits"), [("3xHxW", False), ("3x6x4", True), ("3x6xW", False)])
+def test_a_scale_that_float32_does_not_have_needs_known_sizes(spec: str, fits: bool) -> None:
+    """Runtimes compute the result's size in float32: 2.1 times 10 would be 20.9999995."""
+    for scale, is_exact in (("2.1", False), ("2.5", True)):
+        model = netc.compile(f"input {spec} -> upsample scale={scale} mode=bilinear")
+        with nullcontext() if fits or is_exact else pytest.raises(UnsupportedInOnnx, match="cannot represent this `scale` exactly"):
+            build_model_proto(model.program, {}, "m", "")

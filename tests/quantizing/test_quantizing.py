@@ -19,6 +19,7 @@ import netc
 from netc.cli import cli
 from netc.compiler.backends.onnx.quantizing.products import find_products
 from netc.quantizing import CannotQuantize
+from netc.quantizing.calibration import explain_infinite_scale
 
 TEXT = "input 64 -> dense 32 relu -> dense 10"
 Run = Callable[..., Result]
@@ -319,3 +320,13 @@ def test_a_package_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) 
 def test_products_of_activations_are_none() -> None:
     model = netc.compile("x = input [T, 8]; y = (x @ (x -> transpose 1 2)) @ (x -> dense 8)").onnx()
     assert [product.name.partition("/")[0] for product in find_products(model)] == ["dense1"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_number_that_is_infinite_in_float32_is_named() -> None:
+    """NumPy's warning about it would only repeat the message."""
+    arrays = {"small": np.ones((3, 2)), "large": np.array([[1.0, 2.0], [3.0, 1e300]])}
+    batch = {name: np.zeros((1, 2), np.float32) for name in arrays}
+    assert explain_infinite_scale(arrays, batch) == "the calibration has an infinity in `large`, sample 1"
+    assert "whose numbers are finite" in explain_infinite_scale({"small": arrays["small"]}, batch)
+    assert explain_infinite_scale({}, {}) == "a scale cannot be computed: numbers inside the model are NaN or infinite"
