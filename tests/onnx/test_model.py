@@ -268,7 +268,7 @@ def test_unsupported_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("spec", "fits"), [("3xHxW", False), ("3x6x4", True), ("3x6xW", False)])
 def test_a_scale_that_float32_does_not_have_needs_known_sizes(spec: str, fits: bool) -> None:
-    """Runtimes compute the result's size in float32: 2.1 times 10 would be 20.9999995."""
+    """Runtimes compute the size of the result in float32, in which 2.1 times 30 is 62. PyTorch's result has the size 63."""
     for scale, is_exact in (("2.1", False), ("2.5", True)):
         model = netc.compile(f"input {spec} -> upsample scale={scale} mode=bilinear")
         with nullcontext() if fits or is_exact else pytest.raises(UnsupportedInOnnx, match="cannot represent this `scale` exactly"):

@@ -64,7 +64,8 @@ def _emit_resize(site: Site, stretches: Sequence[Stretch], **attributes: object)
     axes = list(range(2, 2 + len(stretches)))
     if all(s.scale is None for s in stretches) or attributes["coordinate_transformation_mode"] == "align_corners":
         return site.add("Resize", [site.x.name, "", "", site.ints([s.result for s in stretches])], axes=axes, **attributes)
-    if any(s.scale is not None and not isinstance(s.size, int) and np.float32(s.scale) != s.scale for s in stretches):
+    # as Python floats: NumPy would round the scale to float32 before it compares
+    if any(s.scale is not None and not isinstance(s.size, int) and float(np.float32(s.scale)) != s.scale for s in stretches):
         raise UnsupportedInOnnx(
             site.node.op.name,
             "of a size known only at run time, runtimes compute the result in float32, which cannot represent this `scale` exactly; "
