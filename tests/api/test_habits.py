@@ -26,3 +26,10 @@ def test_parameters_are_called() -> None:
 
 def test_parameters_are_a_dict() -> None:
     assert list(netc.compile(SPEC).parameters) == ["dense1.weight", "dense1.bias"]
+
+
+@pytest.mark.parametrize("stage", ["channel_dropout 0.1", "max_pool 2", "conv 4 3x3", "batch_norm -> channel_dropout 0.1 -> relu"])
+def test_dense_after_a_stage_of_images(stage: str) -> None:
+    """In PyTorch one flattens first. `[64, 8, 8]` alone says nothing of images, but these stages do."""
+    assert [d.code for d in netc.compile(f"input [64, 8, 8] -> {stage} -> dense 10").diagnostics] == ["dense-after-spatial"]
+    assert netc.compile("input [64, 8, 8] -> relu -> dense 10").diagnostics == ()

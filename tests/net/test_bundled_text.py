@@ -99,6 +99,13 @@ def test_expectations_hold_for_the_values_of_the_text(folder: Path) -> None:
     assert "expect" not in whole["other", False].source("net")
 
 
+def test_expectations_are_written_once() -> None:
+    text = "model m {\n  input 3 -> dense 2\n  expect params == 8\n}\nmodel n = m { expect params > 7 }\n"
+    assert netc.compile(text, model="m").source("net").count("expect") == 1
+    derived = netc.compile(text, model="n").source("net")
+    assert (derived.count("expect"), "params > 7" in derived) == (1, True)
+
+
 def test_a_file_without_a_model() -> None:
     text = "let width = 4\nlet rest = width * 2\nlet unused = 3\n\n# Halves.\nblock f(n) { dense (n // 2) }\nx = input 3\nx -> f rest"
     assert netc.compile(text, params={"width": 6}).source("net") == (
