@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
+import torch
 
 import netc
 
@@ -30,3 +33,29 @@ def test_rotary_is_one_node() -> None:
 def test_cumulative_products_double(size: int, products: int) -> None:
     proto = netc.compile(f"input [{size}] -> cumprod axis=1").onnx()
     assert [n.op_type for n in proto.graph.node].count("Mul") == products
+
+
+@pytest.mark.parametrize(
+    ("q", "mask", "expands"),
+    [
+        ([5, 4], [5, 5], 0),
+        ([2, 5, 4], [2, 5, 5], 0),
+        ([2, 5, 4], [1, 5, 5], 0),
+        ([3, 2, 5, 4], [5, 5], 0),
+        ([3, 2, 5, 4], [2, 5, 5], 0),
+        ([3, 2, 5, 4], [1, 2, 5, 5], 0),
+        ([3, 2, 5, 4], [1, 1, 5, 5], 0),
+        ([3, 2, 5, 4], [3, 2, 5, 5], 1),  # for each element of the second axis, which is a part of the batch in ONNX
+        ([3, 2, 5, 4], [3, 1, 1, 5], 1),
+        ([3, 2, 5, 4], [1, 1, 1, 5], 1),  # ONNX Runtime broadcasts no axis of queries
+    ],
+)
+def test_masks_of_attention(q: list[int], mask: list[int], expands: int) -> None:
+    """PyTorch is the judge; a mask is expanded only where ONNX Runtime does not broadcast it."""
+    model = netc.compile(f"q = input {q}; m = input {mask} batch=false; (q, q, q, m) -> attention")
+    assert Counter(node.op_type for node in model.onnx().graph.node)["Expand"] == expands
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(2, *q, generator=generator), torch.randn(*mask, generator=generator)
+    torch.testing.assert_close(
+        torch.from_numpy(model.session()(*(x.numpy() for x in inputs))), model.module()(*inputs), rtol=1e-4, atol=1e-5
+    )
