@@ -56,6 +56,5 @@ def test_masks_of_attention(q: list[int], mask: list[int], expands: int) -> None
     assert Counter(node.op_type for node in model.onnx().graph.node)["Expand"] == expands
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(2, *q, generator=generator), torch.randn(*mask, generator=generator)
-    torch.testing.assert_close(
-        torch.from_numpy(model.session()(*(x.numpy() for x in inputs))), model.module()(*inputs), rtol=1e-4, atol=1e-5
-    )
+    result = torch.from_numpy(model.session()(*(x.numpy() for x in inputs)))
+    torch.testing.assert_close(result, model.module()(*inputs), rtol=1e-4, atol=1e-5)
