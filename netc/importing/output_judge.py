@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.types.numpy_types import is_float
 
 from .array_difference import LIMIT, measure_difference
@@ -27,6 +28,10 @@ SLACK = 2.0
 KERNELS = 4.0
 """How much farther than rounding errors a result may be: exp, tanh and erf of good libraries are off by up to 4 units in the last place,
 and a rounding error is at most one unit."""
+ROUNDINGS = 4
+"""How many rounding errors of a 16-bit type a result may be off, if only a part of the model computes in that type."""
+_NARROW = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
+"""The largest rounding error of the 16-bit types."""
 _RUNS = 3
 """How many times rounding errors are drawn. In one run they may cancel, if an output has few numbers."""
 WORST = 1e-2
@@ -67,6 +72,19 @@ class OutputJudge:
         return self._evaluate_origin(self.origin.run_float64)
 
     @cached_property
+    def narrow_limit(self) -> float:
+        """The limit for a model that computes in 16 bits in a part, as in a region of `torch.autocast`.
+
+        In float64 it would round at the same places, so float64 cannot judge it. Every program sums in another order, and the last
+        digit of a 16-bit result may flip.
+        """
+        program = self.origin.imported.program
+        dtypes = {value.type.dtype.name for graph in collect_graphs(program.main) for node in graph.nodes for value in node.outputs}
+        if not dtypes & {"float32", "float64"}:
+            return LIMIT
+        return max([LIMIT, *(min(ROUNDINGS * unit, WORST) for name, unit in _NARROW.items() if name in dtypes)])
+
+    @cached_property
     def perturbed_outputs(self) -> list[list[Array]]:
         """The outputs in float64 with rounding errors, a few times."""
         run = self.origin.run_perturbed
@@ -102,7 +120,7 @@ class OutputJudge:
 
     def _compare_output(self, index: int, result: Array, where: str) -> float:
         distance = measure_difference(result, self.expected[index])
-        if distance <= LIMIT:
+        if distance <= (self.narrow_limit if is_float(result) else LIMIT):
             return distance
         if self.exact_outputs is None or not is_float(result):
             raise NotProved(f"{where} differs by {distance:.2g} of its largest value")

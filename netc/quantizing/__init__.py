@@ -107,6 +107,7 @@ def _write_quantized(
     from netc.compiler.backends.onnx.save import save_proto
 
     samples_name = "drawn inputs" if arrays is None else "the calibration"
+    _check_inputs(program)
     _check_products(artifact.find_products(), method)
     _check_weights(artifact)
     check_disk(path.parent, int(_DISK_FACTOR * _count_weight_bytes(artifact)), "quantizing it takes")
@@ -175,6 +176,13 @@ def _load_session(path: Path) -> OnnxSession:
         if not is_runtime_error(error):
             raise
         raise CannotQuantize(f"ONNX Runtime cannot load the model: {runtime_message(error)}") from None
+
+
+def _check_inputs(program: Program) -> None:
+    """Raise `CannotQuantize` for an input that ONNX Runtime does not take from Python, so that no sample can be computed."""
+    for value in program.main.inputs:
+        if value.type.dtype.name == "bfloat16":
+            raise CannotQuantize(f"only float32 models are quantized, and `{value.name}` is bfloat16: leave out --dtype")
 
 
 def _check_products(all_products: list[Product], method: str) -> None:

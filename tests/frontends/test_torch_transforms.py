@@ -55,3 +55,50 @@ def test_regions_without_gradients_stay_next_to_a_transform() -> None:
     for each in (imported, module):
         each.train()(x).square().sum().backward()
     torch.testing.assert_close(imported.get_parameter("layer.weight").grad, module.layer.weight.grad)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast(dtype: torch.dtype) -> None:
+    def function(m: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast("cpu", dtype=dtype):
+            y = torch.relu(m.norm(m.conv(x)))
+            with torch.autocast("cpu", enabled=False):
+                z = m.head(y.float().mean((2, 3)))
+            w = m.layer_norm(m.head(y.mean((2, 3))))
+        return z, w
+
+    parts = {"conv": nn.Conv2d(3, 8, 3), "norm": nn.BatchNorm2d(8), "head": nn.Linear(8, 3), "layer_norm": nn.LayerNorm(3)}
+    module = Of(function, **parts).eval()
+    with torch.no_grad():
+        # Numbers with more digits than a 16-bit float: a spec that rounds them where the module does not would differ.
+        module.norm.weight.add_(torch.rand(8) / 3)
+        module.norm.running_mean.add_(torch.rand(8) / 3)
+    model = netc.from_torch(module, torch.rand(2, 3, 8, 8))
+    assert {info.dtype.name for info in model.parameters.values() if info.dtype.is_float} == {"float32"}
+    x = torch.rand(5, 3, 8, 8)
+    with torch.no_grad():
+        for result, expected in zip(model.module().eval()(x), module(x), strict=True):
+            assert result.dtype == expected.dtype
+            torch.testing.assert_close(result, expected, rtol=2 * torch.finfo(dtype).eps, atol=2 * torch.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_half_child(dtype: torch.dtype) -> None:
+    def function(m: Any, x: Tensor) -> Tensor:
+        return m.last(m.inner(torch.relu(m.first(x)).to(dtype)).to(x.dtype))
+
+    module = Of(function, first=nn.Linear(4, 64), inner=nn.Linear(64, 64).to(dtype), last=nn.Linear(64, 3)).eval()
+    model = netc.from_torch(module, torch.rand(2, 4))
+    x = torch.rand(50, 4)
+    with torch.no_grad():
+        torch.testing.assert_close(model.module().eval()(x), module(x))
+
+
+def test_a_wrong_text_of_a_half_child_is_not_proved(monkeypatch: pytest.MonkeyPatch) -> None:
+    from netc.compiler.frontends.torch.aten_table import READERS
+    from netc.importing.output_judge import NotProved
+
+    monkeypatch.setitem(READERS, "relu", lambda site: site.apply_op("softplus", site.tensor("self")))
+    module = Of(lambda m, x: m.last(torch.relu(m.inner(x.half())).float()), inner=nn.Linear(4, 8).half(), last=nn.Linear(8, 3)).eval()
+    with pytest.raises(NotProved):
+        netc.from_torch(module, torch.rand(2, 4))

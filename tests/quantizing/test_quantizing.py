@@ -118,6 +118,14 @@ def test_what_is_left_is_named(run: Run) -> None:
     assert "1 of 2 products with weights are quantized; not `first`" in done.stderr
 
 
+def test_a_calibration_of_bfloat16_products_that_compute_in_float32(run: Run) -> None:
+    np.savez("c.npz", x=np.ones((8, 4, 64), np.float32))
+    spec = 'x = input [4, 64]\np = param [4, 64, 32]\n(x, p) -> einsum "nhi,hio->nho"'
+    done = run("-e", spec, "--quantize", "int8", "--dtype", "bfloat16", "--calibration", "c.npz", "-o", "m.onnx")
+    assert done.exit_code == 1
+    assert "only float32 models are quantized, and `x` is bfloat16" in done.stderr
+
+
 def test_outputs_of_integers_and_of_zeros(run: Run) -> None:
     done = run("-e", "y = input 64 -> dense 9 init=zeros bias_init=zeros", "--quantize", "int8", "-o", "m.onnx")
     assert "`y` differs by 0 at most" in done.stderr
@@ -132,6 +140,10 @@ def test_outputs_of_integers_and_of_zeros(run: Run) -> None:
         (("--quantize", "int4", "--calibration", "c.npz"), "int4 quantizes weights alone, which takes no calibration"),
         (("--quantize", "int8", "--dtype", "float16"), "only float32 weights are quantized, and `dense1` has float16 weights"),
         (("--quantize", "int8", "--dtype", "float64"), "only float32 weights are quantized, and `dense1` has float64 weights"),
+        (
+            ("--quantize", "int8", "--dtype", "bfloat16", "--calibration", "c.npz"),
+            "only float32 models are quantized, and `input` is bfloat16",
+        ),
         (("--quantize", "int8", "--emit", "graph"), "--quantize is for an ONNX model"),
         (("--quantize", "int8", "--target", "torch"), "the name of `m.onnx` asks for the target onnx"),
         (("--quantize", "int8", "--calibration", "none.npz"), "cannot read `none.npz`: there is no such file"),

@@ -264,11 +264,23 @@ class AtenSite:
             stage, target = split_relative_path(keys.find_graph_call(call), key)
             tie = Tie(name, stage, target, self.scope.builder.span)
         frozen = any(keys.stored[node].is_frozen for node in slots.values())
+        inputs, usual = self._match_parameter_type(inputs, slots)
         result = self.scope.builder.apply_multi_op(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
         # A layer on an axis whose size is not proved would have parameters of unknown shape.
         if any(not isinstance(size, int) for spec in self.last_node().specs for size in spec.shape):
             raise ImportRefused(f"cannot prove the size of its parameters: it is given {', '.join(str(tensor.type) for tensor in inputs)}")
-        return result
+        return tuple(self.cast(tensor, usual) for tensor in result)
+
+    def _match_parameter_type(self, inputs: tuple[Value, ...], slots: Mapping[str, Any]) -> tuple[tuple[Value, ...], DType | None]:
+        """Convert floats to the type of the layer's parameters, if it is another. Returns also the type of the results then.
+
+        A norm takes 16-bit floats next to parameters in float32. Its kernel computes in float32 and rounds the result, as these casts do.
+        """
+        usual = next((tensor.type.dtype for tensor in inputs if tensor.type.dtype.is_float), None)
+        dtypes = {to_dtype(node.meta["val"].dtype) for node in slots.values()}
+        if usual is None or len(dtypes) != 1 or usual in dtypes or not all(dtype.is_float for dtype in dtypes):
+            return inputs, None
+        return tuple(self.cast(tensor, *dtypes) if tensor.type.dtype.is_float else tensor for tensor in inputs), usual
 
     def last_node(self) -> OpNode:
         """Return the operator that was added last."""

@@ -6,6 +6,7 @@ In: a graph module. Out: its nodes in order, with the nodes of such regions in t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,22 +14,23 @@ from torch.fx import GraphModule, Node
 
 REGION = "gradient_region"
 """The key of a region's name in the metadata of nodes."""
-_REGIONS = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
+GRADIENT_REGION = "wrap_with_set_grad_enabled"
+_REGIONS = (GRADIENT_REGION, "wrap_with_autocast")
 
 
-def flatten_regions(module: GraphModule) -> list[Node]:
-    """Inline all regions in place, and return the nodes of the graph."""
+def flatten_regions(module: GraphModule, kinds: Sequence[str] = _REGIONS) -> list[Node]:
+    """Inline all regions of these kinds in place, and return the nodes of the graph."""
     # A region may contain another one, which becomes visible when the outer one is inlined.
     while True:
-        regions = [node for node in module.graph.nodes if _is_region(node)]
+        regions = [node for node in module.graph.nodes if _is_region(node, kinds)]
         if not regions:
             return list(module.graph.nodes)
         for node in regions:
             _inline_region(module, node)
 
 
-def _is_region(node: Node) -> bool:
-    if node.op != "call_function" or getattr(node.target, "__name__", "") not in _REGIONS:
+def _is_region(node: Node, kinds: Sequence[str]) -> bool:
+    if node.op != "call_function" or getattr(node.target, "__name__", "") not in kinds:
         return False
     # `args[2]` is `enabled`. A region that does cast computes in another element type, so only a disabled one is inlined.
     return node.target.__name__ != "wrap_with_autocast" or not node.args[2]  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 
-from .flat_nodes import flatten_regions
+from .flat_nodes import GRADIENT_REGION, flatten_regions
 from .gradient_stops import detach_regions
 
 _FUNCTORCH = ("torch._functorch", "torch._C._functorch")
@@ -24,8 +24,9 @@ def trace_transforms(program: ExportedProgram) -> ExportedProgram:
     if not any(_is_transform(node) for module in modules for node in module.graph.nodes):
         return program
     for module in modules:
-        # The new trace forgets the regions without gradients, so they become `aten.detach` before.
-        flatten_regions(module)
+        # The new trace forgets the regions without gradients, so they become `aten.detach` before. It needs the regions that switch off
+        # the casts of a region around them.
+        flatten_regions(module, (GRADIENT_REGION,))
         detach_regions(module)
         module.recompile()
     traced: ExportedProgram = program.run_decompositions({})
