@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 from collections.abc import Iterable
 from hashlib import sha256
@@ -108,7 +109,7 @@ class NetServer(LanguageServer):
         self.texts.open_text(self.find_path(uri), text)
         checked = self.check_text(uri)
         if checked is not None:
-            self._uris[checked.path] = uri
+            self._uris = {path: other for path, other in self._uris.items() if other != uri} | {checked.path: uri}
         self.recheck_document(uri)
 
     def close_document(self, uri: str) -> None:
@@ -128,6 +129,8 @@ class NetServer(LanguageServer):
 
     def recheck_all(self) -> None:
         """Check every document, because files on disk have changed."""
+        self.texts.follow_links()
+        self._uris = {os.path.realpath(self.find_path(uri)): uri for uri in self._uris.values()}
         for real in self.texts.open_paths:
             self._schedule_check(self.find_uri(real))
 

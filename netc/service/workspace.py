@@ -38,6 +38,8 @@ class Workspace:
     def __init__(self, allowed: tuple[str, ...] = ()) -> None:
         self.allowed = allowed
         self._open: dict[str, str] = {}
+        self._links: dict[str, str] = {}
+        """The paths of the open texts, each with its real path when it was last used: a link may lead elsewhere later."""
         self._checked: dict[str, CheckedText] = {}
         self._parsed: dict[str, tuple[FileStamp, Parsed]] = {}
         self._models: dict[str, str] = {}
@@ -50,11 +52,23 @@ class Workspace:
 
     def open_text(self, path: str, text: str) -> None:
         """Open a text, or change it. From now on it replaces the content of the file at `path`."""
-        self._open[os.path.realpath(path)] = text
+        self.follow_links()
+        self._links[path] = os.path.realpath(path)
+        self._open[self._links[path]] = text
+
+    def follow_links(self) -> None:
+        """Move the open texts whose paths lead to other files than before, such as a link that was replaced by a file."""
+        for path, before in self._links.items():
+            real = self._links[path] = os.path.realpath(path)
+            if real != before and before in self._open:
+                is_shared = before in self._links.values()
+                self._open[real] = self._open[before] if is_shared else self._open.pop(before)
 
     def close_text(self, path: str) -> None:
         """Close a text. From now on the content of the file counts again."""
+        self.follow_links()
         real = os.path.realpath(path)
+        self._links.pop(path, None)
         self._open.pop(real, None)
         self._checked.pop(real, None)
         self._pasts.pop(real, None)

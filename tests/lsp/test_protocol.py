@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,13 @@ from .test_server import change, opened
 def open_document(client: LanguageClient, uri: str, text: str) -> types.TextDocumentIdentifier:
     client.text_document_did_open(types.DidOpenTextDocumentParams(types.TextDocumentItem(uri, "net", 1, text)))
     return types.TextDocumentIdentifier(uri)
+
+
+async def until_diagnosed(client: LanguageClient, uri: str, codes: list[str]) -> None:
+    """Wait until a document has these diagnostics."""
+    async with asyncio.timeout(20):
+        while sorted(str(one.code) for one in client.diagnostics.get(uri, ())) != codes or uri not in client.diagnostics:
+            await asyncio.sleep(0.02)
 
 
 async def shapes(client: LanguageClient, document: types.TextDocumentIdentifier) -> list[str]:
@@ -113,3 +121,21 @@ async def test_completion_of_the_names_of_a_used_file(client: LanguageClient, tm
     found = await client.text_document_completion_async(types.CompletionParams(document, types.Position(0, 17)))
     assert isinstance(found, types.CompletionList)
     assert [item.label for item in found.items] == ["one", "two", "three", "four"]
+
+
+async def test_a_link_that_is_replaced_by_a_file(client: LanguageClient, tmp_path: Path) -> None:
+    """Diagnostics of another file are not shown at the document for ever, and its text does not stay in place of that file's."""
+    (tmp_path / "parts.net").write_text("block half(k) { in -> dense k }\n")
+    (tmp_path / "link.net").symlink_to("parts.net")
+    link = open_document(client, (tmp_path / "link.net").as_uri(), "block half(k) { in -> dens k }\n")
+    user = opened(client, tmp_path / "x.net", 'use "parts.net": half\ninput 3 -> half 4\n')
+    await until_diagnosed(client, user.uri, ["unknown-operator"])
+    (tmp_path / "link.net").unlink()
+    (tmp_path / "link.net").write_text("block half(k) { in -> dens k }\n")
+    changed = types.FileEvent(link.uri, types.FileChangeType.Changed)
+    client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([changed]))
+    await until_diagnosed(client, user.uri, [])
+    parts = opened(client, tmp_path / "parts.net", "block half(k) { in -> dense }\n")
+    await until_diagnosed(client, user.uri, ["missing-argument"])
+    await until_diagnosed(client, parts.uri, ["missing-argument", "unused-name"])
+    assert "missing-argument" not in [one.code for one in client.diagnostics[link.uri]]
