@@ -212,7 +212,7 @@ class Distillation(Plain):
             soft_target = (self.teacher(batch["image"]) / 4).softmax(1)
         scores = self.student(batch["image"])
         divergence = (soft_target * (soft_target.log() - (scores / 4).log_softmax(1))).sum(1).mean()
-        return {"loss": 0.9 * 16 * divergence + 0.1 * F.cross_entropy(scores, batch["label"])}
+        return {"loss": 16 * divergence + 0.1 * F.cross_entropy(scores, batch["label"])}
 
 
 class Kendall(Plain):

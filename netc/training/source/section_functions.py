@@ -7,6 +7,7 @@ function that needs a module, such as for constants of the section, is a class w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from netc.compiler.analysis.means import MeanDecomposition
@@ -64,6 +65,7 @@ class _FunctionEmitter:
         nodes = [n for n in program.main.nodes if n.label != MODEL and n not in before]
         known, prepared = self._emit_preparation(before, nodes)
         named = join_names(self.means.names)
+        self._name_sums()
         inputs = self._add_function(
             program,
             nodes,
@@ -84,6 +86,13 @@ class _FunctionEmitter:
             ]
             lines.append(f"    return ({', '.join(scaled)},)" if not several else f"    return {', '.join(scaled)}")
         self.texts.append("\n".join(lines))
+
+    def _name_sums(self) -> None:
+        """Give each sum the name of its mean in the spec, instead of `x` or `sum_`."""
+        finish = self.means.finish
+        names = self.means.names if finish is None else [value.name for value in finish.main.inputs]
+        for value, name in zip(self.means.totals.main.outputs, names, strict=True):
+            value.name = value.name or re.sub(r"^mean(?=\d+$)", "sum", name)  # `mean0` is a mean without a name in the spec
 
     def _find_preparation(self) -> list[Node]:
         """Return the nodes of the section that compute inputs of the model, such as a noisy image."""

@@ -101,9 +101,9 @@ def freeze_parameters(model: nn.Module) -> None:
 
 
 def select_loss(step: int) -> str:
-    """Select the loss that a step minimizes: each one in turn, for its number of steps."""
-    position = step % sum(LOSSES.values())
-    return next(loss for loss, end in zip(LOSSES, itertools.accumulate(LOSSES.values()), strict=True) if position < end)
+    """Select the loss that a step minimizes: each in turn, as often as LOSSES says."""
+    turns = [loss for loss, count in LOSSES.items() for _ in range(count)]
+    return turns[step % len(turns)]
 
 
 def select_trained(model: nn.Module) -> dict[str, list[nn.Parameter]]:  # if: losses
@@ -127,14 +127,14 @@ Follower = tuple[nn.Parameter, nn.Parameter, float, int]
 
 
 def pair_followers(model: nn.Module) -> list[Follower]:  # if: followed
-    """Pair the parameters that follow others with these, with the decay and the number of steps between two updates."""
+    """Pair the parameters that follow others with these, and add the decay and the interval of the updates."""
     parameters = dict(model.named_parameters())
-    return [
-        (parameter, parameters[followed.removesuffix("*") + name.removeprefix(follower.removesuffix("*"))], decay, every)
-        for follower, followed, decay, every in FOLLOWED
-        for name, parameter in parameters.items()
-        if fnmatch(name, follower)
-    ]
+    pairs = []
+    for follower, followed, decay, every in FOLLOWED:
+        for name in [name for name in parameters if fnmatch(name, follower)]:
+            rest = name.removeprefix(follower.removesuffix("*"))
+            pairs.append((parameters[name], parameters[followed.removesuffix("*") + rest], decay, every))
+    return pairs
 
 
 @torch.no_grad()  # if: followed
