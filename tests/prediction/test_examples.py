@@ -39,7 +39,9 @@ hidden = (x, town -> embedding 3 2, small) -> concat axis=1 -> dense 8 relu
 scores = hidden -> dense 3
 guess = hidden -> dense 1 -> squeeze 1
 odds = hidden -> dense 1
-out scores, guess, odds
+best = scores -> argmax axis=1 -> cast int32
+large = guess > 0.1
+out scores, guess, odds, best, large
 
 train {
   kind = input [] int64

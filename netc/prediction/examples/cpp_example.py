@@ -215,8 +215,11 @@ def _write_output(output: ExampleOutput, index: int) -> list[str]:
             "        }",
             "    }",
         ]
-    value = format_steps("scores[i]", output.steps, "std::")
-    return [*lines, f'        for (size_t i = 0; i < titles.size(); ++i) std::printf("%s: %.9g\\n", titles[i].c_str(), {value});', "    }"]
+    form, value = "%.9g", format_steps("scores[i]", output.steps, "std::")
+    if output.dtype == "bool":
+        form, value = "%s", 'scores[i] != 0 ? "True" : "False"'
+    shown = f'std::printf("%s: {form}\\n", titles[i].c_str(), {value});'
+    return [*lines, f"        for (size_t i = 0; i < titles.size(); ++i) {shown}", "    }"]
 
 
 def _write_probabilities(task: str) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from math import prod
 
 from netc.compiler.ir.ports import Port
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from ...training.data.encodings import BOOLEAN, CATEGORY, INTEGER, NUMBER, ColumnEncoding
 from ...training.data.pictures import ImageDecoder
@@ -122,7 +122,7 @@ def make_plan(predictor: Predictor, model: str) -> ExamplePlan:
     session, signature = predictor.session, predictor.signature
     if signature.tokenizer or signature.format == "text":
         raise NoExample("its input is text, and an example reads a row of numbers or an image")
-    outputs = tuple(_plan_output(port, signature.find_output(port.name)) for port in session.outputs.values())
+    outputs = _distinguish_titles([_plan_output(port, signature.find_output(port.name)) for port in session.outputs.values()])
     if predictor.image_decoder is not None:
         return ExamplePlan(model, (_plan_image(predictor),), outputs, predictor.image_decoder[1])
     encodings = {encoding.column: encoding for encoding in signature.encodings}
@@ -182,6 +182,16 @@ def _plan_output(port: Port, output: OutputSignature) -> ExampleOutput:
     if output.task in BINARY_TASKS and len(classes) != 2:
         classes = ("0", "1")
     return ExampleOutput(port.name, port.dtype.name, output.task, classes, titles, output.steps)
+
+
+def _distinguish_titles(outputs: list[ExampleOutput]) -> tuple[ExampleOutput, ...]:
+    """Append the name of the output to a title that an earlier output has: two outputs may predict the same target."""
+    results: list[ExampleOutput] = []
+    for output in outputs:
+        known = {title for result in results for title in result.titles}
+        titles = tuple(f"{title}_{output.name}" if title in known else title for title in output.titles)
+        results.append(replace(output, titles=titles))
+    return tuple(results)
 
 
 def format_steps(value: str, steps: tuple[Step, ...], functions: str) -> str:

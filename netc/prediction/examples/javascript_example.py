@@ -167,5 +167,5 @@ def _write_output(output: ExampleOutput) -> list[str]:
             "  });",
             "}",
         ]
-    value = format_steps("score", output.steps, "Math.")
+    value = 'score ? "True" : "False"' if output.dtype == "bool" else format_steps("score", output.steps, "Math.")
     return [*lines, f"  const titles = {titles};", f"  scores.forEach((score, i) => console.log(`${{titles[i]}}: ${{{value}}}`));", "}"]

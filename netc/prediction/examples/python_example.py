@@ -185,8 +185,9 @@ def _write_output(output: ExampleOutput) -> list[str]:
             '    print(f"{name}: {yes if probability >= 0.5 else no}")',
             '    print(f"  {yes}  {probability:.4f}")',
         ]
+    shown = "bool(value)" if output.dtype == "bool" else "value:.9g"
     return [
         *lines,
         f"for name, value in zip({output.titles!r}, {format_steps('scores', output.steps, 'np.')}):",
-        '    print(f"{name}: {value:.9g}")',
+        f'    print(f"{{name}}: {{{shown}}}")',
     ]
