@@ -46,6 +46,7 @@ from .io_names import make_input_name, make_output_names
 from .keys import KeyPlacement, find_all_keys
 from .module_calls import CallTree
 from .node_targets import is_empty, to_dtype
+from .out_arguments import rewrite_out_arguments
 from .placeholders import find_constants, find_stored_tensors, find_user_inputs, name_symbols
 from .reader import CallReader
 from .size_guards import find_compared_sizes
@@ -198,6 +199,7 @@ def _prepare_nodes(program: ExportedProgram) -> tuple[list[Node], dict[Node, str
     """Inline regions, decompose operators and rewrite in-place changes. Returns the nodes, and the changes that cannot be rewritten."""
     flatten_regions(program.graph_module)
     detach_regions(program.graph_module)
+    rewrite_out_arguments(program.graph_module)
     # PyTorch logs a traceback of an operator that it cannot trace, which the import then reports in a sentence.
     with silence_output():
         decompose_operators(program.graph_module)
@@ -266,7 +268,11 @@ def _undeclarable_input(node: Node, shape: Sequence[Any]) -> Obstacle:
 def _read_outputs(main: CallReader, program: ExportedProgram, nodes: Sequence[Node]) -> None:
     graph = main.builder.graph
     output = next(node for node in nodes if node.op == "output")
-    results = [(path, node) for path, node in _flatten_with_paths(_rebuild_output_tree(program, output)) if isinstance(node, Node)]
+    leaves = _flatten_with_paths(_rebuild_output_tree(program, output))
+    results = [(path, node) for path, node in leaves if isinstance(node, Node)]
+    if constants := [repr(value)[:40] for _, value in leaves if value is not None and not isinstance(value, Node)]:
+        listed, are, them = " and ".join(constants), *(("is no tensor", "it") if len(constants) == 1 else ("are no tensors", "them"))
+        main.model.notes.append(f"The module also returns {listed}, which {are}: the spec leaves {them} out.")
     for _, node in results:
         try:
             value = main.get_value(node)
