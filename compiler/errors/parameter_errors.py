@@ -80,11 +80,8 @@ class NoParameterToRead(Problem):
     parameter: str
     near: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
-    inside: bool = False
 
     def format_message(self) -> str:
-        if self.inside:
-            return f"the stages inside the shared stage `{self.stage}` cannot be reached from outside"
         return f"`{self.stage}` has no parameter `{self.parameter}`"
 
     def format_notes(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from .operator import Arg, Operator, OpInputs
 
 class ParameterOf(Operator):
     """The parameter `parameter` of the stage at `path`: labels from its own graph inwards, joined by dots. If the node is a use of a shared
-    stage, the path is empty, and the parameter belongs to the shared stage."""
+    stage, the path is empty, and `parameter` has the labels inside the shared stage too: `0.weight`."""
 
     path = Arg(STRING)
     parameter = Arg(STRING)

@@ -317,7 +317,9 @@ def _strip_node(node: OpNode, path: str) -> OpNode:
     if isinstance(op, ParamOperator) and op.norms_of is not None:
         op = ParamOperator(**{**op.args, "norms_of": around + op.norms_of})
     if isinstance(op, ParameterOf):
-        op = ParameterOf(**{**op.args, "path": path if node.shared is not None else around + op.path})
+        inside, _, name = op.parameter.rpartition(".")
+        stage = path if node.shared is not None else around + op.path
+        op = ParameterOf(**{**op.args, "path": join_labels(stage, inside) if inside else stage, "parameter": name})
     return OpNode(op, node.inputs, node.outputs, node.label, node.span, node.specs, node.tie, node.shared)
 
 

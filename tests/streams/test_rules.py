@@ -12,6 +12,7 @@ from tests.streams.pieces import same_in_pieces
 
 SCAN = "zeros = table (n, i) [N, 4] float32 = 0"
 RULES = {
+    "a weight inside of a shared stage": "x = input [T, 4]; shared c = (dense 3 tanh -> dense 4 as last); (x -> c) * c.last.bias",
     "gru": "x = input [T, 4]; x -> gru 5 layers=2 -> dense 3",
     "lstm": "x = input [T, 4]; x -> lstm 5 proj_size=3",
     "rnn": "x = input [T, 4]; x -> rnn 5 nonlinearity=relu",

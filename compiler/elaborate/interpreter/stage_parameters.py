@@ -73,10 +73,8 @@ class StageParameters(EvaluatorPart):
         first = self.session.shared_specs.get(id(module))
         if first is None:
             raise Failure(NotUsedBefore(names[0]), expr.span)
-        if len(names) > 2:
-            raise Failure(NoParameterToRead(names[0], ".".join(names[1:]), (), inside=True), expr.span)
         own_specs = {name: (strip_formulas(shape), dtype) for name, (shape, dtype) in first[0].items()}
-        return self._add_parameter_node(frame, "", names[0], names[-1], own_specs, expr, module)
+        return self._add_parameter_node(frame, "", names[0], ".".join(names[1:]), own_specs, expr, module)
 
     def _read_of_label(self, names: list[str], home: Scope, expr: ast.Attribute, scope: Scope) -> Flow:
         key = ".".join(names)

@@ -9,8 +9,12 @@ from ....ops.parameter_of import ParameterOf
 from ...python.code.class_tree import ParameterRef
 from ...python.code.python_expressions import AttributeCode, Code, SelfMember
 from ..torch_emitters import TorchSite, function
+from ..torch_framework import get_submodule
 
 
 @function(ParameterOf, target="an attribute of the module")
 def emit_parameter_of(op: ParameterOf, site: TorchSite) -> Code:
-    return ParameterRef(op.path, op.parameter) if op.path else AttributeCode(SelfMember(), op.parameter)
+    if op.path:
+        return ParameterRef(op.path, op.parameter)
+    path, _, name = op.parameter.rpartition(".")
+    return AttributeCode(get_submodule(SelfMember(), path) if path else SelfMember(), name)
