@@ -48,3 +48,11 @@ def test_models_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert completed(monkeypatch, "netc check a.net --model s") == ["plain,small"]
     assert completed(monkeypatch, "netc summary nothing.net --model ") == []
     assert completed(monkeypatch, "netc summary --model ") == []
+
+
+def test_completion_runs_no_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is not finished may name another module than the one that is meant."""
+    (tmp_path / "eager_plugin.py").write_text("from pathlib import Path\nPath(__file__).with_name('loaded').touch()\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "plain,github" in completed(monkeypatch, "netc check --plugin eager_plugin --format gi")
+    assert not (tmp_path / "loaded").exists()

@@ -9,6 +9,10 @@ import pytest
 
 import netc
 from netc.compiler.analysis.state_dict import collect_parameters
+from netc.compiler.backends.python.code.class_tree import NameCode
+from netc.compiler.backends.python.code.classes import ClassBody
+from netc.compiler.backends.python.code.python_expressions import call_function
+from netc.compiler.backends.torch.torch_framework import TORCH
 from tests.parity import agree
 
 SAMPLES = {
@@ -252,3 +256,13 @@ def test_a_pattern_is_written_alike_for_all_sizes() -> None:
 def test_levels_of_a_block_in_itself_are_one_class_or_numbered() -> None:
     assert classes(SAMPLES["a tree"]) == ["Tree", "Net"]
     assert classes(SAMPLES["levels"]) == ["Level", "Level2", "Level3", "Net"]
+
+
+def test_code_of_a_row_of_modules_is_rewritten_too() -> None:
+    graph = netc.compile("input 4 -> dense 4").program.main
+    body = ClassBody(graph, TORCH)
+    body.rewrite_code(lambda code: NameCode("b"))
+    assert body.chain is None
+    body.chain = call_function("nn.Sequential", NameCode("a"))
+    body.rewrite_code(lambda code: NameCode("b") if code == NameCode("a") else None)
+    assert body.chain == call_function("nn.Sequential", NameCode("b"))
