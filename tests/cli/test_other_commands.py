@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pytest
 
 from netc.cli import cli
 from netc.compiler.ops import Operator
@@ -109,3 +110,10 @@ def test_summary_fits_eighty_columns(netc: Netc) -> None:
 
 def test_summary_of_little_is_whole(netc: Netc) -> None:
     assert netc("summary", "-e", "input 3 -> dense 2").stdout == netc("summary", "-e", "input 3 -> dense 2", "--wide").stdout
+
+
+@pytest.mark.parametrize("name", ["epochs", "optimizer", "batch"])
+def test_a_setting_that_is_asked_for_as_an_operator(netc: Netc, name: str) -> None:
+    done = netc("ops", name)
+    assert done.exit_code != 0
+    assert f"`{name}` is a setting of a train section" in done.stderr

@@ -107,6 +107,15 @@ def test_target_that_cannot_be_inverted(folder: Path) -> None:
     np.testing.assert_allclose(predictor(ROWS)["guess"], compute(module), rtol=1e-5)
 
 
+def test_target_times_zero(folder: Path) -> None:
+    """Nothing can be computed back from 0; a sum with 0 is the price itself."""
+    body, target = "guess = x -> dense 1 -> squeeze 1", "price = input []"
+    predictor, module = train(folder, "times_zero", body, target, "(guess, price * 0) -> mse_loss")
+    np.testing.assert_allclose(predictor(ROWS)["guess"], compute(module), rtol=1e-5)
+    predictor, module = train(folder, "plus_zero", body, target, "(guess, price + 0) -> mse_loss")
+    np.testing.assert_allclose(predictor(ROWS)["predicted_price"], compute(module), rtol=1e-5)
+
+
 @pytest.mark.parametrize("shape", ["", " -> squeeze 1"])
 def test_binary_target_of_words(folder: Path, shape: str) -> None:
     target = "ripe" if shape else "(ripe -> unsqueeze 1)"
