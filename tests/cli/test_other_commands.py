@@ -112,7 +112,7 @@ def test_summary_of_little_is_whole(netc: Netc) -> None:
     assert netc("summary", "-e", "input 3 -> dense 2").stdout == netc("summary", "-e", "input 3 -> dense 2", "--wide").stdout
 
 
-@pytest.mark.parametrize("name", ["epochs", "optimizer", "batch"])
+@pytest.mark.parametrize("name", ["epochs", "optimizer", "schedule"])
 def test_a_setting_that_is_asked_for_as_an_operator(netc: Netc, name: str) -> None:
     done = netc("ops", name)
     assert done.exit_code != 0

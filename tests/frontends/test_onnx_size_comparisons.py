@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from frontends.onnx_models import model, node
 
 from netc.compiler.dims import Condition, Dim, OneOf, evaluate_dim, make_symbol
 from netc.compiler.dims.facts import Facts
+from netc.compiler.frontends.onnx import from_model
 from netc.compiler.frontends.onnx.input_dimensions import guess_conditions, parse_condition, parse_stated_condition
 from netc.compiler.frontends.onnx.onnx_values import Known, SizeRatio, Sizes
 from netc.compiler.frontends.onnx.shape_arithmetic import evaluate_elementwise
@@ -124,3 +126,11 @@ def test_fractions_are_computed_as_python_does(op: str) -> None:
             wanted = [python(Fraction(at + 1, 3), Fraction(number)), python(Fraction(2 * at), Fraction(number))]
             parts = [item if isinstance(item, SizeRatio) else SizeRatio(item, 1) for item in result.items]
             assert [Fraction(evaluate_dim(p.top, {"T": at}), evaluate_dim(p.bottom, {"T": at})) for p in parts] == wanted
+
+
+def test_names_of_axes_that_are_formulas() -> None:
+    """One sign is enough for a formula; a text that is none is a name."""
+    made = from_model(model([node("Relu", ["x"], ["y"])], {"x": ["S", "T", "T + 1", "T-1", "2*T", "a b"]}, ["y"]))
+    (x,) = made.program.main.inputs
+    assert [str(d) for d in x.type.shape[1:5]] == ["T", "T + 1", "T - 1", "2*T"]
+    assert str(x.type.shape[5]).isidentifier()
