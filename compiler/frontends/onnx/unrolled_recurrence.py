@@ -22,7 +22,6 @@ from .importer_site import OnnxSite
 from .onnx_values import Filled, Known
 from .runtime_loops import make_loop
 
-GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 USUAL = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
 _WITH_NUMBERS = {"leakyrelu": (0.01, None), "thresholdedrelu": (1.0, None), "elu": (1.0, None), "hardsigmoid": (0.2, 0.5)}
 """The activations that take numbers, with their default numbers."""
