@@ -32,21 +32,78 @@ def load_digits() -> tuple[Array, Array]:
     return (images / 16).astype(np.float32), labels.astype(np.int64)
 
 
-def test_a_gan_finds_all_modes(tmp_path: Path) -> None:
-    """Eight Gaussians on a ring. A point belongs to the nearest one, within four deviations."""
+def make_ring() -> tuple[Array, Array]:
+    """The centers of eight Gaussians on a ring, and samples of all of them."""
     generator = np.random.default_rng(0)
     angles = 2 * np.pi * np.arange(8) / 8
     centers = 2 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    real = centers[generator.integers(0, 8, 4096)] + 0.1 * generator.normal(size=(4096, 2))
-    weights = train("gan", tmp_path, {"real": real.astype(np.float32)}, steps=4000, seed=1)
+    samples = centers[generator.integers(0, 8, 4096)] + 0.1 * generator.normal(size=(4096, 2))
+    return centers, samples.astype(np.float32)
+
+
+def measure_shares(points: torch.Tensor, centers: Array) -> Array:
+    """The share of the points that belong to each Gaussian: within four deviations, and nearer than to the others."""
+    distances = np.linalg.norm(points.numpy()[:, None] - centers, axis=2)
+    return np.bincount(distances.argmin(axis=1)[distances.min(axis=1) < 0.4], minlength=8) / len(points)
+
+
+def test_a_gan_finds_all_modes(tmp_path: Path) -> None:
+    centers, real = make_ring()
+    weights = train("gan", tmp_path, {"real": real}, steps=4000, seed=1)
     torch.manual_seed(0)
     with torch.no_grad():
-        points = netc.compile_file(SPECS / "gan.net").module(weights=weights).generator(torch.randn(4000, 2)).numpy()
-    distances = np.linalg.norm(points[:, None] - centers, axis=2)
-    near = distances.min(axis=1) < 0.4
-    shares = [(near & (distances.argmin(axis=1) == mode)).mean() for mode in range(8)]
-    assert near.mean() > 0.85  # 0.94 when it was written
-    assert min(shares) > 0.03  # 0.11, of 0.125
+        points = netc.compile_file(SPECS / "gan.net").module(weights=weights).generator(torch.randn(4000, 2))
+    shares = measure_shares(points, centers)
+    assert shares.sum() > 0.85  # 0.94 when it was written
+    assert shares.min() > 0.03  # 0.11, of 0.125
+
+
+def test_a_flow_finds_all_modes(tmp_path: Path) -> None:
+    """100 steps of Euler's method from noise to data."""
+    centers, real = make_ring()
+    weights = train("flow_matching", tmp_path, {"data_point": real}, steps=3000)
+    module = netc.compile_file(SPECS / "flow_matching.net").module(weights=weights)
+    points = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for step in range(100):
+            points = points + module(points, torch.full((4000,), step / 100)) / 100
+    shares = measure_shares(points, centers)
+    assert shares.sum() > 0.8  # 0.88
+    assert shares.min() > 0.06  # 0.09
+
+
+def test_a_mean_teacher_learns_from_images_without_labels(tmp_path: Path) -> None:
+    """Fifty of a thousand images have labels."""
+    images, labels = load_digits()
+    data = {"image": images[:1000], "label": np.where(np.arange(1000) < 50, labels[:1000], -100)}
+    new, accuracies = torch.from_numpy(images[1000:]), []
+    for weight in (1.0, 0.0):
+        weights = train("mean_teacher", tmp_path / str(weight), data, params={"agreement_weight": weight})
+        with torch.no_grad():
+            scores = netc.compile_file(SPECS / "mean_teacher.net").module(weights=weights)(new, new)
+        accuracies.append((scores.argmax(1).numpy() == labels[1000:]).mean())
+    assert accuracies[0] > accuracies[1] + 0.01  # 0.84 and 0.81
+
+
+def test_a_language_model_learns_preferences(tmp_path: Path) -> None:
+    """People prefer the text with more even tokens. The first three tokens are the prompt."""
+    generator = np.random.default_rng(0)
+    texts = generator.integers(0, 32, (2, 800, 9))
+    texts[1, :, :3] = texts[0, :, :3]
+    liking = (texts[:, :, 3:] % 2 == 0).sum(axis=2)
+    texts = texts[:, liking[0] > liking[1]]
+    targets = texts[:, :, 1:].copy()
+    targets[:, :, :2] = -100
+    columns = (*texts[:, :, :-1], *targets)
+    data = dict(zip(("chosen", "rejected", "chosen_targets", "rejected_targets"), columns, strict=True))
+    weights = train("dpo", tmp_path, {name: column[:250] for name, column in data.items()}, epochs=20)
+    objective = netc.compile_file(SPECS / "dpo.net").training(weights=weights)
+    with torch.no_grad():
+        _, metrics = objective({name: torch.from_numpy(column[250:]) for name, column in data.items()})
+    assert metrics["accuracy"] > 0.95
+    start = netc.compile_file(SPECS / "dpo.net").module(seed=0).state_dict()
+    learned = objective.model.state_dict()
+    assert torch.equal(learned["reference.gru.weight_hh_l0"], start["policy.gru.weight_hh_l0"])
 
 
 @pytest.mark.parametrize("name", ["byol", "simsiam"])

@@ -1,0 +1,129 @@
+"""More objectives of specs/training as plain PyTorch, written from their papers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from tests.training.plain_objectives import SAMPLES, SIZES, Batch, Plain, Recipe, Siamese, Turn, adam, make_block
+
+Arrays = dict[str, np.ndarray]
+
+
+class FlowMatching(Plain):
+    """Liu et al. (2023), equation 1; Lipman et al. (2023), equation 23, for a deviation of 0 at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers = [nn.Linear(3, 8), nn.SiLU(), nn.Linear(8, 8), nn.SiLU(), nn.Linear(8, 8), nn.SiLU(), nn.Linear(8, 2)]
+        self.network = nn.Sequential(*layers)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        start, end, time = batch["noise"], batch["data_point"], batch["time"][:, None]
+        velocity = self.network(torch.cat((torch.lerp(start, end, time), time), dim=1))
+        return {"loss": ((end - start - velocity) ** 2).mean()}
+
+
+class LanguageModel(nn.Module):
+    """Logits for the next token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.gru, self.head = nn.Embedding(11, 8), nn.GRU(8, 8, batch_first=True), nn.Linear(8, 11)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        logits: Tensor = self.head(self.gru(self.words(tokens))[0])
+        return logits
+
+
+class Dpo(Plain):
+    """Rafailov et al. (2023), equation 7."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policy, self.reference = LanguageModel(), LanguageModel()
+
+    def begin_step(self, step: int) -> None:
+        if step == 0:
+            self.reference.load_state_dict(self.policy.state_dict())
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        ratios = {}
+        for name in ("chosen", "rejected"):
+            targets = batch[f"{name}_targets"]
+            kept = targets != -100
+            index = targets.clamp(min=0)[..., None]
+            policy = self.policy(batch[name]).log_softmax(-1).gather(-1, index)[..., 0]
+            with torch.no_grad():
+                reference = self.reference(batch[name]).log_softmax(-1).gather(-1, index)[..., 0]
+            ratios[name] = ((policy - reference) * kept).sum(1)
+        return {"loss": -F.logsigmoid(0.1 * ratios["chosen"] - 0.1 * ratios["rejected"]).mean()}
+
+
+class MeanTeacher(Siamese):
+    """Tarvainen and Valpola (2017), section 2 and the ramp of their section B.1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.student, self.teacher = make_block(6, 8, 8, 10), make_block(6, 8, 8, 10)
+
+    def begin_step(self, step: int) -> None:
+        if step == 0:
+            self.teacher.load_state_dict(self.student.state_dict())
+
+    def end_step(self, step: int) -> None:
+        for teacher, student in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
+            teacher.data = 0.99 * teacher.data + (1 - 0.99) * student.data
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        first, second = self.add_noise(batch)
+        scores = self.student(first)
+        with torch.no_grad():
+            goal = self.teacher(second).softmax(1)
+        labeled = batch["label"] >= 0
+        error = F.cross_entropy(scores[labeled], batch["label"][labeled], reduction="sum") / SAMPLES
+        disagreement = F.mse_loss(scores.softmax(1), goal)
+        weight = math.exp(-5 * (1 - float(batch["ramp"])) ** 2)
+        return {"loss": error + weight * disagreement, "error": error, "disagreement": disagreement}
+
+
+def make_texts(generator: np.random.Generator) -> Arrays:
+    """The first two positions are a prompt, and some texts end early."""
+    columns = {}
+    for name in ("chosen", "rejected"):
+        tokens = generator.integers(0, 11, (SAMPLES, 8))
+        targets = tokens[:, 1:].copy()
+        targets[:, :2] = -100
+        targets[::3, 5:] = -100
+        columns |= {name: tokens[:, :-1], f"{name}_targets": targets}
+    return columns
+
+
+def make_partial_labels(generator: np.random.Generator) -> Arrays:
+    label = np.where(np.arange(SAMPLES) % 4 == 0, generator.integers(0, 10, SAMPLES), -100)
+    return {"image": generator.random((SAMPLES, 6), np.float32), "label": label}
+
+
+MORE = {
+    "flow_matching": Recipe(
+        lambda generator: {"data_point": generator.normal(size=(SAMPLES, 2)).astype(np.float32)},
+        FlowMatching,
+        {"width": 8},
+        adam,
+        (Turn("loss", "", 2e-3),),
+        cosine=True,
+    ),
+    "dpo": Recipe(make_texts, Dpo, {"width": 8, "vocabulary": 11}, torch.optim.AdamW, frozen=("reference.",)),
+    "mean_teacher": Recipe(
+        make_partial_labels,
+        MeanTeacher,
+        SIZES,
+        adam,
+        frozen=("teacher.",),
+        vary=lambda step: {"ramp": torch.tensor(min(step / 200, 1.0))},
+    ),
+}
