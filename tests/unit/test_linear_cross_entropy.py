@@ -72,6 +72,20 @@ def test_equals_linear_and_cross_entropy(reduction: str, smoothing: float, input
         torch.testing.assert_close(module(**inputs).double(), wanted, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_derivatives_of_gradients(reduction: str) -> None:
+    """As a gradient penalty has them."""
+    inputs = make_inputs(torch.float64)
+    inputs = {name: tensor[..., :40] if name in "bw" else tensor[:40] if name == "v" else tensor for name, tensor in inputs.items()}
+    inputs["t"] = inputs["t"].clamp(max=39)
+    inputs = {name: tensor.requires_grad_() if name in "xvb" else tensor for name, tensor in inputs.items()}
+    penalties = []
+    for loss in (make_module(f"reduction={reduction}", "float64")(**inputs), plain(**inputs, reduction=reduction)):
+        (slope,) = torch.autograd.grad(loss.square().sum(), inputs["x"], create_graph=True)
+        penalties.append(torch.autograd.grad(slope.square().sum(), [inputs[name] for name in "xvb"]))
+    torch.testing.assert_close(penalties[0], penalties[1])
+
+
 def test_frozen_weight(inputs: dict[str, Tensor]) -> None:
     inputs["v"].requires_grad_(False)
     loss = make_module()(**inputs)

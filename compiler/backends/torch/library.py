@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 
@@ -380,31 +379,37 @@ class ScoreSum(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, size: int, rows: Tensor, labels: Tensor, *rest: Any) -> Tensor:
-        linear, bias, weight, options = rest
-        used = [t is not None and t.requires_grad for t in (linear, bias)]
-        linear, bias = (None if t is None else t.detach().requires_grad_(t.requires_grad) for t in (linear, bias))
-        needed = [t for t in (linear, bias) if t is not None and t.requires_grad]
-        sums, grads = [torch.zeros_like(t) for t in needed], []
+    def forward(ctx: Any, size: int, options: Any, labels: Tensor, weight: Any, rows: Tensor, *linear: Any) -> Tensor:
+        held = [None if t is None else t.detach().requires_grad_(t.requires_grad) for t in linear]
+        trained = [t for t in held if t is not None and t.requires_grad]
+        grads, row_grads = [torch.zeros_like(t) for t in trained], []
         total = rows.new_zeros((), dtype=torch.promote_types(rows.dtype, torch.float32))
         for part, part_labels in zip(rows.split(size), labels.split(size), strict=True):
             part = part.detach().requires_grad_()
             with torch.enable_grad():
-                loss = score_labels(part, part_labels, linear, bias, weight, options).sum(dtype=total.dtype)
-            grad, *others = torch.autograd.grad(loss, (part, *needed))
-            grads.append(grad)
-            for result, other in zip(sums, others, strict=True):
-                result += other
+                loss = score_labels(part, part_labels, held[0], held[1], weight, options).sum(dtype=total.dtype)
+            row_grad, *part_grads = torch.autograd.grad(loss, (part, *trained))
+            row_grads.append(row_grad)
+            for grad, part_grad in zip(grads, part_grads, strict=True):
+                grad += part_grad
             total += loss.detach()
-        ctx.used = used
-        ctx.save_for_backward(torch.cat(grads), *sums)
+        if rows.requires_grad:
+            grads.insert(0, torch.cat(row_grads))
+        ctx.options = options
+        ctx.save_for_backward(labels, weight, rows, *linear, *grads)
         return total
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        rows, *sums = (tensor * grad.to(tensor.dtype) for tensor in ctx.saved_tensors)
-        return None, rows, None, *(sums.pop(0) if used else None for used in ctx.used), None, None
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        labels, weight, rows, linear, bias, *grads = ctx.saved_tensors
+        needed = [t is not None and t.requires_grad for t in (rows, linear, bias)]
+        if torch.is_grad_enabled():  # for the derivative of a gradient, which needs all scores
+            total = score_labels(rows, labels, linear, bias, weight, ctx.options).sum(dtype=upstream.dtype)
+            trained = [t for t, used in zip((rows, linear, bias), needed, strict=True) if used]
+            grads = list(torch.autograd.grad(total, trained, upstream, create_graph=True))
+        else:
+            grads = [grad * upstream.to(grad.dtype) for grad in grads]
+        return None, None, None, None, *(grads.pop(0) if used else None for used in needed)
 
 
 def linear_cross_entropy(
@@ -425,15 +430,16 @@ def linear_cross_entropy(
     """
     rows, labels = x.reshape(-1, x.shape[-1]), target.reshape(-1)
     size = max(256, x.numel() // len(linear_weight))
-    rest = linear_weight, linear_bias, weight, {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
+    options = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
     if reduction == "none" or not torch.is_grad_enabled():
+        rest = linear_weight, linear_bias, weight, options
         parts = zip(rows.split(size), labels.split(size), strict=True)
         losses = torch.cat([checkpoint(score_labels, *part, *rest, use_reentrant=False) for part in parts])
         if reduction == "none":
             return losses.reshape(target.shape)
         total = losses.sum(dtype=torch.promote_types(losses.dtype, torch.float32))
     else:
-        total = ScoreSum.apply(size, rows, labels, *rest)
+        total = ScoreSum.apply(size, options, labels, weight, rows, linear_weight, linear_bias)
     if reduction == "mean":
         kept = labels != ignore_index
         total = total / (kept.sum() if weight is None else weight[labels[kept]].sum())

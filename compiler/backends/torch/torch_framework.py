@@ -31,7 +31,7 @@ from ..python.code.python_expressions import (
 )
 from ..python.library_text import read_definitions
 
-_IMPORTED = "torch nn F Tensor OrderedDict Callable partial wraps Any linear_sum_assignment once_differentiable checkpoint"
+_IMPORTED = "torch nn F Tensor OrderedDict Callable partial wraps Any linear_sum_assignment checkpoint"
 DEFINITIONS = read_definitions(Path(__file__).with_name("library.py"))
 """The definitions that emitted files may contain, by name."""
 
@@ -120,7 +120,6 @@ TORCH = Framework(
         (r"\bF\.", "import torch.nn.functional as F"),
         (r"\blinear_sum_assignment\(", "from scipy.optimize import linear_sum_assignment"),
         ("", "from torch import Tensor, nn"),
-        (r"\bonce_differentiable\b", "from torch.autograd.function import once_differentiable"),
         (r"\bcheckpoint\(", "from torch.utils.checkpoint import checkpoint"),
     ),
     imported=frozenset([*_IMPORTED.split(), *(name for name in DEFINITIONS if name.islower())]),
