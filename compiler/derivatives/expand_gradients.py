@@ -18,6 +18,7 @@ from netc.dsl.source import Span
 from ..definitions import Definitions
 from ..definitions.expand_definitions import has_definition_for, make_call
 from ..ir.copy_graph import copy_graphs
+from ..ir.differentiated_values import has_gradients
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program
 from ..ir.graph_values import Value
 from ..ir.inline_calls import can_inline, inline_call
@@ -38,7 +39,7 @@ class NoClosedForm(Exception):
 
 def expand_gradients(program: Program) -> Program:
     """Write the gradients out. Raises `NoClosedForm`."""
-    if not any(isinstance(node, OpNode) and isinstance(node.op, Gradient) for g in collect_graphs(program.main) for node in g.nodes):
+    if not has_gradients(program.main):
         return program
     main = copy_graphs(program.main)[-1]
     _inline_calls(main)
@@ -123,6 +124,8 @@ class _GradientExpander:
                 if index not in by_input:
                     raise NoClosedForm(f"netc knows no derivative of `{node.op.name}` with these inputs", node.span)
                 value, new = node.inputs[index], by_input[index]
+                if new is None:
+                    continue
                 gradients[id(value)] = stages.apply("add", gradients[id(value)], new) if id(value) in gradients else new
         return gradients.get(id(x)) or stages.fill_like(x, 0.0)
 

@@ -21,12 +21,13 @@ from typing import Any
 
 from ..ir.graph import OpNode
 from ..ir.graph_values import Value
+from ..ops.mode import ByMode
 from ..ops.parameter_of import ParameterOf
 from ..types.tensor_types import Shape
 from .graph_stages import GraphStages
 
-Gradients = Mapping[int, Value]
-"""The gradients by the numbers of the inputs. An input without an entry has no gradient."""
+Gradients = Mapping[int, Value | None]
+"""The gradients by the numbers of the inputs: None if it is zero. The rule does not cover an input without an entry."""
 Rule = Callable[[GraphStages, OpNode, Value], Gradients]
 Factor = Callable[[GraphStages, Value, Value], Value]
 
@@ -160,13 +161,17 @@ def _dense(s: GraphStages, node: OpNode, g: Value) -> Gradients:
 
 
 def _sum(s: GraphStages, node: OpNode, g: Value) -> Gradients:
-    return {0: s.expand(s.reshape(g, _list_kept(node)), node.inputs[0].type.shape)}
+    return {0: _repeat_summed(s, node, g)}
+
+
+def _repeat_summed(s: GraphStages, node: OpNode, g: Value) -> Value:
+    return s.expand(s.reshape(g, _list_kept(node)), node.inputs[0].type.shape)
 
 
 def _mean(s: GraphStages, node: OpNode, g: Value) -> Gradients:
     x = node.inputs[0]
     axes = _list_axes(node.op.args["axis"], x.type.rank)
-    total = _sum(s, node, g)[0]
+    total = _repeat_summed(s, node, g)
     sizes = [x.type.shape[axis] for axis in axes]
     if all(isinstance(size, int) for size in sizes):
         return {0: s.apply("div", total, other=float(prod(int(str(size)) for size in sizes)))}
@@ -270,6 +275,10 @@ def _pass(s: GraphStages, node: OpNode, g: Value) -> Gradients:
     return {0: g}
 
 
+def _by_mode(s: GraphStages, node: OpNode, g: Value) -> Gradients:
+    return {0: None, 1: g}  # only inference needs a derivative that is written out
+
+
 def _cast(s: GraphStages, node: OpNode, g: Value) -> Gradients:
     return {0: s.apply("cast", g, dtype=node.inputs[0].type.dtype)} if node.inputs[0].type.dtype != g.type.dtype else {0: g}
 
@@ -301,5 +310,6 @@ RULES: dict[str, Rule] = {
     "select": _select,
     "slice": _slice,
     "cast": _cast,
+    ByMode.name: _by_mode,
 }
 """The rules by operator."""

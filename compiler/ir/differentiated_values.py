@@ -20,9 +20,14 @@ from .graph_values import Value
 from .walk import collect_graphs
 
 
+def has_gradients(main: Graph) -> bool:
+    """Whether a graph, or a graph that it calls, differentiates."""
+    return any(isinstance(node, OpNode) and isinstance(node.op, Gradient) for graph in collect_graphs(main) for node in graph.nodes)
+
+
 def mark_differentiated(main: Graph) -> tuple[list[Value], list[OpNode]]:
     """Mark the values. Return the inputs by which the graph differentiates, and the nodes that would compute a gradient of nothing."""
-    if not any(isinstance(node.op, Gradient) for graph in collect_graphs(main) for node in graph.nodes if isinstance(node, OpNode)):
+    if not has_gradients(main):
         return [], []
     sources: dict[int, tuple[int, ...]] = {}
     origins: dict[int, Value] = dict(enumerate(main.inputs))

@@ -18,6 +18,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.utils.checkpoint import checkpoint
 
 from netc.compiler.errors.run_errors import NoDevice, RunError
+from netc.compiler.ir.differentiated_values import has_gradients
 
 from .batches import MicroBatch
 from .engine import Engine
@@ -43,6 +44,7 @@ def parallelize_objective(objective: Objective, engine: Engine, ranks: Ranks, sa
     if engine.checkpoint_activations:
         notes += recompute_activations(objective.model)
     if engine.compile:
+        _refuse_compiled_derivatives(objective)
         compile_model(objective.model)
     if ranks.world > 1 and objective.recipe.minimized:
         _refuse_sharded_turns(engine, ranks)
@@ -82,6 +84,14 @@ def _wrap_in_ddp(objective: Objective, ranks: Ranks, sample: Callable[[], MicroB
     if any(p.requires_grad for p in objective.model.parameters()):
         devices = [ranks.device] if ranks.device.type == "cuda" else None
         objective.set_parallel_module(nn.parallel.DistributedDataParallel(objective.model, device_ids=devices))
+
+
+def _refuse_compiled_derivatives(objective: Objective) -> None:
+    """Refuse to compile a loss with derivatives: torch.compile has no second derivatives."""
+    # It raises an error: https://github.com/pytorch/pytorch/issues/91469
+    if has_gradients(objective.training_section.program.main):
+        why = "the loss or the model has a `gradient`, and torch.compile supports no derivative of a derivative"
+        raise RunError(NoDevice(why, "leave out `--compile`"))
 
 
 def _refuse_sharded_turns(engine: Engine, ranks: Ranks) -> None:

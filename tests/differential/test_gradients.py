@@ -30,6 +30,7 @@ CASES = [
     "x = input 4; w = x -> dense 6; gradient((w -> reshape [N, 2, 3] -> permute [0, 2, 1] -> flatten -> logsumexp axis=1), x)",
     "x = input 4; gradient((x -> unsqueeze 1 -> expand [N, 3, 4] -> square -> squeeze 1 -> unflatten 1 [1, 3] -> square), x)",
     "x = input 3; e = x -> repeat 3 { dense 4 tanh } -> dense 1; gradient(e, x)",
+    "x = input 3; h = if training { x -> exp } else { x -> sin }; gradient(h * x, x)",
     "x = input 3; y = x -> round; gradient(x * (y + x), x)",
     "x = input 3; gradient(x * (x -> detach), x)",
     "x = input 3; out gradient((x -> clamp 0.5 1.0 -> square), x), gradient((x -> clamp min=0.7), x)",
@@ -95,3 +96,30 @@ def test_refused(text: str) -> None:
     with pytest.raises(netc.CompileError) as caught:
         model.onnx(seed=0)
     assert caught.value.diagnostics[0].message.endswith(REFUSED[text])
+
+
+LOOPS = [
+    """x = input [T, 3]
+    (_, all) = x -> scan (h = x -> sum 1) axis=1 { h = (in -> dense 3) + h -> tanh; out h, h }
+    gradient((all -> sum), x)""",
+    """x = input [T, 3]
+    (_, all) = x -> scan (h = x -> sum 1) axis=1 { g = gradient((h * in -> sin), h); h = g + (in -> dense 3); out h, h }
+    all""",
+    "x = input 3; shared f = (dense 4 tanh -> dense 1); a = x -> f; b = x * 2 -> f; gradient(a + b, x)",
+]
+
+
+@pytest.mark.parametrize("text", LOOPS)
+def test_loops_and_shared_stages_are_left_to_autograd(text: str) -> None:
+    """With gradients and without, the module computes the same; ONNX has no closed form."""
+    model = netc.compile(text)
+    module = model.module(seed=0).eval()
+    inputs = make_inputs(model)
+    with torch.no_grad():
+        quiet = module(*inputs)
+    assert not quiet.requires_grad
+    assert torch.equal(quiet, module(*inputs).detach())
+    assert quiet.isfinite().all()
+    with pytest.raises(netc.CompileError) as caught:
+        model.onnx(seed=0)
+    assert caught.value.diagnostics[0].code == "onnx-unsupported"

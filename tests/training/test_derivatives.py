@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 import netc
+from netc.compiler.errors.run_errors import RunError
 from netc.training.stop_signals import Interrupted
 from tests.training.runs import resume, train
 from tests.training.test_ranks import assert_close, begin
@@ -192,3 +193,9 @@ def test_two_processes(text: str, tmp_path: Path) -> None:
     data = HEAT_DATA if text != FORCES else make_columns(positions=6, known_energy=1, known_forces=6)
     np.savez(tmp_path / "data.npz", **data)  # type: ignore[arg-type]
     assert_close(begin(tmp_path, 1, "one"), begin(tmp_path, 2, "two"))
+
+
+def test_a_compiled_loss_has_no_derivative(tmp_path: Path) -> None:
+    text = HEAT.replace("ACCUMULATE", "").replace("VALIDATE", "")
+    with pytest.raises(RunError, match=r"torch\.compile supports no derivative of a derivative"):
+        train(tmp_path / "run", text, HEAT_DATA, compile=True)

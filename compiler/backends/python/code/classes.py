@@ -15,7 +15,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.trees import rewrite_downward, shape_key, walk_tree
 
 from ....ir.choices import Key
-from ....ir.graph import Graph
+from ....ir.graph import CallNode, Graph
 from ..identifiers import are_consecutive
 from .class_tree import FlagRef
 from .framework import Framework
@@ -201,8 +201,7 @@ class ClassBody:
     @property
     def decorators(self) -> list[str]:
         """The decorators of the method: one if it computes a tensor by which the model differentiates."""
-        made = (*self.graph.inputs, *(value for node in self.graph.nodes for value in node.outputs))
-        return [self.framework.differentiating] if any(value.differentiated for value in made) else []
+        return [self.framework.differentiating] if _differentiates(self.graph) else []
 
     def rewrite_code(self, change: Callable[[Code], Code | None]) -> None:
         """Apply `change` to all code, as `tree.rewrite` does."""
@@ -291,3 +290,11 @@ class ClassRef(Code):
     """A reference to an emitted class by identity, because its name is decided last."""
 
     cls: ClassDef
+
+
+def _differentiates(graph: Graph) -> bool:
+    """Whether a tensor of a graph, or of a loop at run time in it, is one by which the model differentiates."""
+    made = (*graph.inputs, *(value for node in graph.nodes for value in node.outputs))
+    # The stages of a loop are written in the method around it.
+    loops = (node.graph for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
+    return any(value.differentiated for value in made) or any(map(_differentiates, loops))
