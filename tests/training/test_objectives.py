@@ -15,6 +15,7 @@ from torch import Tensor
 import netc
 from netc.training.objective import Objective
 from netc.training.stop_signals import Interrupted
+from tests.parity import agree
 from tests.training.plain_derivatives import DERIVATIVES
 from tests.training.plain_more_objectives import MORE
 from tests.training.plain_objectives import RECIPES as OBJECTIVES
@@ -126,6 +127,12 @@ def assert_trained_as_plain(name: str, spec: Path, folder: Path) -> None:
     for key, value in plain.state_dict().items():
         torch.testing.assert_close(trained[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
         assert key not in trains or not torch.equal(value, start[key])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", RECIPES)
+def test_onnx_computes_the_model(name: str) -> None:
+    agree(netc.compile_file(SPECS / f"{name}.net", model=RECIPES[name].section), limits={"chosen": 32, "rejected": 32})
 
 
 @pytest.mark.long
