@@ -16,7 +16,7 @@ from ....ir.graph import CallNode, Graph, Program
 from ....ir.verify import verify_program
 from ....ops.operator import Operator
 from ..code.framework import Framework
-from .differentiated_tensors import require_gradients
+from .differentiated_tensors import merge_gradients, require_gradients
 from .hoisting import hoist_constants
 from .lowered_operators import lower_operators
 from .model_casts import insert_casts
@@ -30,6 +30,7 @@ def lower_program(program: Program, has_kernel: Callable[[type[Operator]], bool]
     # Before the operators are lowered: operators of two levels of one block must be equal to be hoisted as one.
     unify_level_symbols(order)
     lower_operators(order, program.facts)
+    merge_gradients(order)
     require_gradients(order)
     hoist_constants(order, framework)
     # After hoisting, so that a table that all layers share is converted once.

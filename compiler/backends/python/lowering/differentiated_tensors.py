@@ -1,7 +1,8 @@
-"""Tensors by which a model differentiates: from its origin on, such a tensor requires a gradient.
+"""Gradients, and the tensors by which a model differentiates: from its origin on, such a tensor requires a gradient.
 
 In: the graphs of a program. Out: the same graphs with a `RequireGradient` after each tensor that is marked as `differentiated`, and all its
-uses after that. Always: the framework's definitions say what it means to require a gradient.
+uses after that; and with one `Gradients` for all gradients of one tensor, because a framework computes them in one backward pass. Always:
+the framework's definitions say what it means to require a gradient.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Sequence
 from ....ir.graph import Graph, Node, OpNode
 from ....ir.graph_values import Value
 from ....ir.replace_values import replace_values
+from ....ops.differentiation import Gradient
 from ....ops.element_types import FLOATS
-from ....ops.operand import Input
+from ....ops.operand import Input, Inputs
 from ..identifiers import make_unique
 from .graph_labels import collect_labels
 from .lowered_operators import LoweredOperator
@@ -23,6 +25,32 @@ class RequireGradient(LoweredOperator):
 
     name = "require_gradient"
     x = Input(FLOATS)
+
+
+class Gradients(LoweredOperator):
+    """The gradients of the sum of a tensor by several tensors."""
+
+    name = "gradient"
+    y = Input(FLOATS)
+    xs = Inputs(FLOATS)
+
+
+def merge_gradients(order: Sequence[Graph]) -> None:
+    """Merge the gradients of each tensor where the first of them is: a tensor is computed after all tensors that it depends on."""
+    for graph in order:
+        guarded = {label for choice in graph.choices for label in choice.labels}
+        groups: dict[int, list[OpNode]] = {}
+        for node in graph.nodes:
+            if isinstance(node, OpNode) and isinstance(node.op, Gradient) and node.label not in guarded:
+                groups.setdefault(id(node.inputs[0]), []).append(node)
+        for first, *others in (group for group in groups.values() if len(group) > 1):
+            by_tensor = {id(node.inputs[1]): node for node in (first, *others)}
+            distinct = list(by_tensor.values())
+            inputs = (first.inputs[0], *(node.inputs[1] for node in distinct))
+            merged = OpNode(Gradients(), inputs, tuple(node.outputs[0] for node in distinct), first.label, first.span, ())
+            merged.frame = first.frame
+            replace_values(graph, {id(n.outputs[0]): by_tensor[id(n.inputs[1])].outputs[0] for n in (first, *others)})
+            graph.nodes = [merged if node is first else node for node in graph.nodes if all(node is not other for other in others)]
 
 
 def require_gradients(order: Sequence[Graph]) -> None:

@@ -6,8 +6,8 @@ The tensor by which is differentiated requires a gradient from its origin on (..
 from __future__ import annotations
 
 from ....ops.differentiation import Gradient
-from ...python.code.python_expressions import Code, Lit, Subscript, call_function, call_method
-from ...python.lowering.differentiated_tensors import RequireGradient
+from ...python.code.python_expressions import Code, Lit, Subscript, TupleCode, call_function, call_method
+from ...python.lowering.differentiated_tensors import Gradients, RequireGradient
 from ..torch_emitters import TorchSite, function
 
 
@@ -15,6 +15,12 @@ from ..torch_emitters import TorchSite, function
 def emit_gradient(op: Gradient, site: TorchSite) -> Code:
     total = call_method(site.y, "sum") if site.given.y.rank else site.y
     return Subscript(call_function("torch.autograd.grad", total, site.x, create_graph=True), (Lit(0),))
+
+
+@function(Gradients)
+def emit_gradients(op: Gradients, site: TorchSite) -> Code:
+    total = call_method(site.y, "sum") if site.given.y.rank else site.y
+    return call_function("torch.autograd.grad", total, TupleCode(site.inputs[1:]), create_graph=True)
 
 
 @function(RequireGradient)
