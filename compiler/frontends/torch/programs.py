@@ -51,7 +51,7 @@ from .placeholders import find_constants, find_stored_tensors, find_user_inputs,
 from .reader import CallReader
 from .size_guards import find_compared_sizes
 from .sympy_sizes import SizeConverter, collect_asserted_conditions, collect_compared_conditions, collect_range_conditions
-from .transforms import trace_transforms
+from .traced_regions import trace_transforms
 from .two_modes import merge_modes
 from .view_changes import rewrite_view_changes
 
