@@ -26,6 +26,8 @@ from .parameter_patterns import EVERY_PARAMETER, Pattern, read_patterns
 from .setting_values import convert_none_options, describe_found, is_count
 
 Problems = list[tuple[Problem, Span]]
+MOST_STEPS = 10_000
+"""The most steps of one loss in a turn: the training file has a list of all of them."""
 EXAMPLE = 'write `minimize judging "judge.*"`'
 
 
@@ -65,8 +67,8 @@ def _read_rule(stage: SettingStage, problems: Problems) -> MinimizeRule | None:
     loss, *places = stage.positional
     patterns = tuple(pattern for place in places for pattern in read_patterns(MINIMIZE, place, problems))
     steps = next((a for a in stage.named if a.name == "steps"), None)
-    if steps is not None and not is_count(steps.value):
-        need = f"must be an integer of at least 1, {describe_found(steps.value)}"
+    if steps is not None and not (is_count(steps.value) and steps.value <= MOST_STEPS):
+        need = f"must be an integer from 1 to {MOST_STEPS:,}, {describe_found(steps.value)}"
         problems.append((WrongSetting("steps", need), steps.span))
         steps = None
     options = convert_none_options(tuple(a for a in stage.named if a.name != "steps"))
