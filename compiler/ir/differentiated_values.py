@@ -20,9 +20,11 @@ from .graph_values import Value
 from .walk import collect_graphs
 
 
-def has_gradients(main: Graph) -> bool:
-    """Whether a graph, or a graph that it calls, differentiates."""
-    return any(isinstance(node, OpNode) and isinstance(node.op, Gradient) for graph in collect_graphs(main) for node in graph.nodes)
+def has_gradients(main: Graph, outside: Graph | None = None) -> bool:
+    """Whether a graph, or a graph that it calls, differentiates, but for the graphs that `outside` calls."""
+    left_out = set() if outside is None else {id(graph) for graph in collect_graphs(outside)}
+    graphs = (graph for graph in collect_graphs(main) if id(graph) not in left_out)
+    return any(isinstance(node, OpNode) and isinstance(node.op, Gradient) for graph in graphs for node in graph.nodes)
 
 
 def mark_differentiated(main: Graph) -> tuple[list[Value], list[OpNode]]:

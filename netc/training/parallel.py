@@ -32,6 +32,7 @@ from .tensor_parallel import shard_operations, split_layers
 def parallelize_objective(objective: Objective, engine: Engine, ranks: Ranks, sample: Callable[[], MicroBatch]) -> list[str]:
     """Apply the engine's options to the objective's modules. Return notes on options that could not be applied. `sample` makes a batch of a
     few samples."""
+    _refuse_derivatives(objective, engine, ranks)
     # Layers are split first. DDP and FSDP come last, because they wrap what the other options have changed.
     notes: list[str] = []
     mesh = ranks.make_mesh() if ranks.tensor > 1 else None
@@ -44,7 +45,6 @@ def parallelize_objective(objective: Objective, engine: Engine, ranks: Ranks, sa
     if engine.checkpoint_activations:
         notes += recompute_activations(objective.model)
     if engine.compile:
-        _refuse_compiled_derivatives(objective)
         compile_model(objective.model)
     if ranks.world > 1 and objective.recipe.minimized:
         _refuse_sharded_turns(engine, ranks)
@@ -86,12 +86,19 @@ def _wrap_in_ddp(objective: Objective, ranks: Ranks, sample: Callable[[], MicroB
         objective.set_parallel_module(nn.parallel.DistributedDataParallel(objective.model, device_ids=devices))
 
 
-def _refuse_compiled_derivatives(objective: Objective) -> None:
-    """Refuse to compile a loss with derivatives: torch.compile has no second derivatives."""
+def _refuse_derivatives(objective: Objective, engine: Engine, ranks: Ranks) -> None:
+    """Refuse a `gradient` where PyTorch computes no derivative of a derivative: in compiled modules, and of distributed parameters."""
+    section = objective.training_section
+    main, model = section.program.main, section.model_call.graph
     # It raises an error: https://github.com/pytorch/pytorch/issues/91469
-    if has_gradients(objective.training_section.program.main):
+    if engine.compile and has_gradients(main):
         why = "the loss or the model has a `gradient`, and torch.compile supports no derivative of a derivative"
         raise RunError(NoDevice(why, "leave out `--compile`"))
+    # FSDP frees the parameters after the model's outputs, before the loss differentiates them.
+    if (engine.strategy == "fsdp" and has_gradients(main, model)) or (ranks.tensor > 1 and has_gradients(main)):
+        option = "--tp" if ranks.tensor > 1 else "--strategy fsdp"
+        why = f"the loss has a `gradient`, which needs whole parameters, and with `{option}`, each process has parts of them"
+        raise RunError(NoDevice(why, "leave it out: with `--strategy ddp`, each process has all parameters"))
 
 
 def _refuse_sharded_turns(engine: Engine, ranks: Ranks) -> None:

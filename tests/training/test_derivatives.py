@@ -14,7 +14,7 @@ import netc
 from netc.compiler.errors.run_errors import RunError
 from netc.training.stop_signals import Interrupted
 from tests.training.runs import resume, train
-from tests.training.test_ranks import assert_close, begin
+from tests.training.test_ranks import assert_close, begin, start
 from tests.training.test_resume import assert_same_run, stopping_at
 from tests.training.test_source import module_of
 
@@ -190,9 +190,23 @@ def test_resumed_with_a_validation(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", [HEAT.replace("ACCUMULATE", "").replace("VALIDATE", ""), FORCES])
 def test_two_processes(text: str, tmp_path: Path) -> None:
     (tmp_path / "spec.net").write_text(text, encoding="utf-8")
+    strategy = "ddp" if text != FORCES else "fsdp"
     data = HEAT_DATA if text != FORCES else make_columns(positions=6, known_energy=1, known_forces=6)
     np.savez(tmp_path / "data.npz", **data)  # type: ignore[arg-type]
-    assert_close(begin(tmp_path, 1, "one"), begin(tmp_path, 2, "two"))
+    assert_close(begin(tmp_path, 1, "one"), begin(tmp_path, 2, "two", "--strategy", strategy))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("text", "option"), [("heat", "--strategy fsdp"), ("heat", "--tp 2"), ("forces", "--tp 2")])
+def test_a_loss_with_derivatives_needs_whole_parameters(text: str, option: str, tmp_path: Path) -> None:
+    section = FORCES if text == "forces" else HEAT.replace("ACCUMULATE", "").replace("VALIDATE", "")
+    (tmp_path / "spec.net").write_text(section, encoding="utf-8")
+    data = HEAT_DATA if text != "forces" else make_columns(positions=6, known_energy=1, known_forces=6)
+    np.savez(tmp_path / "data.npz", **data)  # type: ignore[arg-type]
+    processes = start(tmp_path, 2, "spec.net", "--data", "data.npz", "-o", "run", *option.split())
+    said = [process.communicate(timeout=600)[0].decode() for process in processes]
+    assert [process.returncode for process in processes] == [1, 1]
+    assert f"with `{option.removesuffix(' 2')}`, each process has parts of them" in said[0]
 
 
 def test_a_compiled_loss_has_no_derivative(tmp_path: Path) -> None:

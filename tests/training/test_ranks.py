@@ -192,3 +192,26 @@ def test_measures_of_two_processes(tmp_path: Path) -> None:
     entries = [json.loads(line) for line in (one / "metrics.jsonl").read_text().splitlines()]
     assert {"f1", "auroc", "log_loss", "top_5"} <= entries[-1]["validation"].keys()
     assert_close(one, two, 1e-5, 1e-4)
+
+
+LARGE = """
+tokens = input [T] int64
+hidden = tokens -> embedding 50 16 as words -> dense 16 gelu
+logits = hidden @ (words.weight -> transpose 0 1)
+if training { out hidden } else { out logits }
+train {
+  target = input [T] int64
+  loss = (hidden, words.weight, target) -> linear_cross_entropy
+  optimizer adam lr=1e-2
+  batch 16 accumulate=2
+  epochs 2
+}
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_a_loss_that_computes_scores_in_chunks(strategy: str, tmp_path: Path) -> None:
+    write_data(tmp_path, 40)
+    (tmp_path / "spec.net").write_text(LARGE)
+    assert_close(begin(tmp_path, 1, "one"), begin(tmp_path, 2, "two", "--strategy", strategy))
