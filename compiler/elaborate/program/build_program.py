@@ -70,11 +70,8 @@ def build_program(
         from .float_conversions import write_conversions
 
         write_conversions(graph, session.precision, session.untyped)
-    differentiated, lost = mark_differentiated(graph)
-    for node in lost:
-        session.report_problem(NoDependence(), node.span)
-    for value in differentiated:
-        value.differentiated = True
+    if not session.has_failed:  # after an error, a stage may lack its tensor
+        _mark_differentiated(graph, session)
     program = _make_program(graph, model.results, selected, model.body, session)
     if not session.has_failed:
         # The expectations of a derived model are about its own parameters, not its base's.
@@ -82,6 +79,15 @@ def build_program(
         check_expectations(selected, program, params, outer, model.elaborator)
         warn_of_batches(model.body, graph, session)
     return program
+
+
+def _mark_differentiated(graph: Graph, session: ElaborationSession) -> None:
+    """Mark the tensors by which the model differentiates, and report gradients of nothing."""
+    differentiated, lost = mark_differentiated(graph)
+    for node in lost:
+        session.report_problem(NoDependence(), node.span)
+    for value in differentiated:
+        value.differentiated = True
 
 
 def elaborate_model(
