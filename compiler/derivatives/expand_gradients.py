@@ -23,8 +23,9 @@ from ..ir.graph import CallNode, Graph, Node, OpNode, Program
 from ..ir.graph_values import Value
 from ..ir.inline_calls import can_inline, inline_call
 from ..ir.replace_values import replace_values
-from ..ir.walk import collect_graphs
+from ..ir.walk import collect_graphs, find_needed_nodes
 from ..ops.differentiation import Gradient
+from ..ops.parameter_of import ParameterOf
 from .graph_stages import GraphStages
 from .product_rules import RULES, is_constant
 
@@ -44,10 +45,18 @@ def expand_gradients(program: Program) -> Program:
     main = copy_graphs(program.main)[-1]
     _inline_calls(main)
     expander = _GradientExpander(program, main)
+    _drop_unneeded(main)
     while (node := next((n for n in main.nodes if isinstance(n, OpNode) and isinstance(n.op, Gradient)), None)) is not None:
         expander.expand_gradient(node)
     main.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in main.nodes)
     return Program(main, program.facts, program.symbols, program.conditions, program.dims)
+
+
+def _drop_unneeded(main: Graph) -> None:
+    """Drop the nodes that no output needs: the gradients of a loss are among them, which no rule has to cover."""
+    paths = [node.op.path for node in main.nodes if isinstance(node, OpNode) and isinstance(node.op, ParameterOf)]
+    owners = [node for node in main.nodes if any(path == node.label or path.startswith(f"{node.label}.") for path in paths)]
+    main.nodes = list(find_needed_nodes(main.nodes, [*main.outputs, *(value for node in owners for value in node.outputs)]))
 
 
 def _inline_calls(main: Graph) -> None:

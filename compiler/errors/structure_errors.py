@@ -38,11 +38,15 @@ class NoDependence(Problem):
     """A `gradient` of a tensor that is not computed from the other one."""
 
     code: ClassVar[str] = "gradient-of-nothing"
+    of_parameter: bool = False
 
     def format_message(self) -> str:
-        return "the first tensor of `gradient` does not depend on the second"
+        what = "the second tensor of `gradient` is a parameter of a stage, which it cannot differentiate by"
+        return what if self.of_parameter else "the first tensor of `gradient` does not depend on the second"
 
     def format_help(self) -> tuple[str, ...]:
+        if self.of_parameter:
+            return ("declare the parameter, `w = param [4, 3] as w`, and pass it to the stage: `dense 4 weight=w`",)
         return ("write the tensor that is computed first: `gradient(energy, positions)`; after `detach`, nothing depends on a tensor",)
 
 

@@ -13,6 +13,7 @@ computed from it needs a gradient. Inputs of the main graph are not marked: the 
 from __future__ import annotations
 
 from ..ops.differentiation import Gradient
+from ..ops.parameter_of import ParameterOf
 from ..ops.regularization import Detach
 from .flat_graph import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from .graph import Graph, OpNode
@@ -27,25 +28,30 @@ def has_gradients(main: Graph, outside: Graph | None = None) -> bool:
     return any(isinstance(node, OpNode) and isinstance(node.op, Gradient) for graph in graphs for node in graph.nodes)
 
 
-def mark_differentiated(main: Graph) -> tuple[list[Value], list[OpNode]]:
-    """Mark the values. Return the inputs by which the graph differentiates, and the nodes that would compute a gradient of nothing."""
-    if not has_gradients(main):
+def mark_differentiated(main: Graph, outside: Graph | None = None) -> tuple[list[Value], list[tuple[OpNode, bool]]]:
+    """Mark the values. Return the inputs by which the graph differentiates, and the nodes that would compute a gradient of nothing, each
+    with whether it differentiates by a parameter of a stage. Gradients in the graph `outside` are left out."""
+    if not has_gradients(main, outside):
         return [], []
+    left_out = set() if outside is None else {id(node) for graph in collect_graphs(outside) for node in graph.nodes}
     sources: dict[int, tuple[int, ...]] = {}
     origins: dict[int, Value] = dict(enumerate(main.inputs))
-    lost: list[OpNode] = []
+    lost: list[tuple[OpNode, bool]] = []
+    parameters: set[int] = set()
     wanted: set[int] = set()
     for item in FlatGraph(main):
         match item:
             case FlatNode(node=node, inputs=inputs, outputs=outputs):
-                if isinstance(node.op, Gradient):
+                if isinstance(node.op, Gradient) and id(node) not in left_out:
                     y, x = inputs
                     if not _depends_on(y, x, sources):
-                        lost.append(node)
+                        lost.append((node, x in parameters))
                     wanted.add(x)
+                parameters.update(outputs if isinstance(node.op, ParameterOf) else ())
                 origins |= zip(outputs, node.outputs, strict=True)
-                # A gradient depends on its tensors by the stages between them.
-                sources |= dict.fromkeys(outputs, () if isinstance(node.op, Detach) else inputs)
+                # A gradient depends on its tensors by the stages between them. Integers and booleans have no gradient.
+                stops = isinstance(node.op, Detach) or not any(value.type.dtype.is_float for value in node.outputs)
+                sources |= dict.fromkeys(outputs, () if stops else inputs)
             case FlatScan(node=call, inputs=inputs, step_inputs=step_inputs):
                 origins |= zip(step_inputs, call.graph.inputs, strict=False)
                 sources |= {key: (outer,) for key, outer in zip(step_inputs, inputs, strict=True)}

@@ -123,3 +123,24 @@ def test_loops_and_shared_stages_are_left_to_autograd(text: str) -> None:
     with pytest.raises(netc.CompileError) as caught:
         model.onnx(seed=0)
     assert caught.value.diagnostics[0].code == "onnx-unsupported"
+
+
+def test_a_gradient_that_no_output_needs_is_not_written() -> None:
+    """As in a model whose loss alone needs it."""
+    model = netc.compile("x = input 3; scores = x -> dense 4; moved = x + sign(gradient((scores -> sort -> square), x)); out scores")
+    inputs = make_inputs(model)
+    assert len(model.onnx(seed=0).graph.node) == 1
+    torch.testing.assert_close(torch.as_tensor(model.session(seed=0)(inputs[0].numpy())), model.module(seed=0)(*inputs).detach())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = input 3; y = x > 0 -> cast float32; gradient(y, x)", "does not depend on the second"),
+        ("x = input 3; y = x -> argmax axis=1 -> cast float32; gradient(y, x)", "does not depend on the second"),
+        ("x = input 3; y = x -> dense 4 as first; gradient(y, first.weight)", "is a parameter of a stage"),
+    ],
+)
+def test_a_gradient_of_nothing_is_an_error(text: str, message: str) -> None:
+    with pytest.raises(netc.CompileError, match=message):
+        netc.compile(text)

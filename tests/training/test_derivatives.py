@@ -213,3 +213,20 @@ def test_a_compiled_loss_has_no_derivative(tmp_path: Path) -> None:
     text = HEAT.replace("ACCUMULATE", "").replace("VALIDATE", "")
     with pytest.raises(RunError, match=r"torch\.compile supports no derivative of a derivative"):
         train(tmp_path / "run", text, HEAT_DATA, compile=True)
+
+
+def test_a_model_with_a_gradient_of_its_input_is_validated(tmp_path: Path) -> None:
+    """By the run and by the printed file, whose class also works within `no_grad`."""
+    text = FORCES.replace("steps 50", "steps 4\n  validate 0.3")
+    data = make_columns(positions=6, known_energy=1, known_forces=6)
+    result = train(tmp_path / "run", text, data)
+    made = module_of(text, tmp_path)
+    (cls,) = (value for value in vars(made).values() if isinstance(value, type) and issubclass(value, nn.Module))
+    module = cls()
+    module.load_state_dict(load_file(tmp_path / "run" / "last.safetensors"))
+    positions = torch.from_numpy(data["positions"])
+    with torch.no_grad():
+        _, forces = module(positions)
+    assert not forces.requires_grad
+    torch.testing.assert_close(forces, module(positions)[1].detach())
+    assert set(result.results) == {"loss"}

@@ -84,8 +84,8 @@ def build_program(
 def _mark_differentiated(graph: Graph, session: ElaborationSession) -> None:
     """Mark the tensors by which the model differentiates, and report gradients of nothing."""
     differentiated, lost = mark_differentiated(graph)
-    for node in lost:
-        session.report_problem(NoDependence(), node.span)
+    for node, of_parameter in lost:
+        session.report_problem(NoDependence(of_parameter), node.span)
     for value in differentiated:
         value.differentiated = True
 

@@ -214,9 +214,11 @@ def _build_objective(
     if main is None:
         return None
     main = write_out_symbols(main, collect_symbol_values(model), (model,))
-    differentiated, lost = mark_differentiated(main)
-    for node in lost:
-        session.report_problem(NoDependence(), node.span)
+    for value in mark_differentiated(model)[0]:
+        value.differentiated = True
+    differentiated, lost = mark_differentiated(main, model)
+    for node, of_parameter in lost:
+        session.report_problem(NoDependence(of_parameter), node.span)
     write_conversions(main, session.precision, session.untyped)
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
