@@ -46,6 +46,8 @@ CASES = [
     "x = input [T, 8]; gradient(((x, x, x) -> attention -> square -> sum), x)",
     "x = input [T, 3]; y = input 3; gradient(((x -> exp) * (y -> unsqueeze 1) -> sum), y)",
     "x = input 3; a = gradient((x -> sin), x); b = gradient(a, x); c = gradient(b, x); gradient(c, x)",
+    "x = input 3; y = x -> dense 2; slope = gradient(y, x); out slope, gradient(slope, x)",
+    "q = input 2; p = input 2; h = (q -> square -> sum 1) + (p -> square -> sum 1); gradient(gradient(h, p), q)",
 ]
 REFUSED = {
     "x = input [3, 8, 8]; gradient((x -> conv 4 3x3 -> sum axis=[1, 2, 3]), x)": "no derivative of `conv`",

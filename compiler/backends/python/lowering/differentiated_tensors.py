@@ -14,7 +14,9 @@ from ....ir.graph_values import Value
 from ....ir.replace_values import replace_values
 from ....ops.differentiation import Gradient
 from ....ops.element_types import FLOATS
+from ....ops.kinds import FLAG
 from ....ops.operand import Input, Inputs
+from ....ops.operator import Arg
 from ..identifiers import make_unique
 from .graph_labels import collect_labels
 from .lowered_operators import LoweredOperator
@@ -28,11 +30,13 @@ class RequireGradient(LoweredOperator):
 
 
 class Gradients(LoweredOperator):
-    """The gradients of the sum of a tensor by several tensors."""
+    """The gradients of the sum of a tensor by several tensors. `may_be_constant`: the tensor is a gradient itself, which does not depend on
+    its tensor if the function is linear."""
 
     name = "gradient"
     y = Input(FLOATS)
     xs = Inputs(FLOATS)
+    may_be_constant = Arg(FLAG, default=False)
 
 
 def merge_gradients(order: Sequence[Graph]) -> None:
@@ -43,14 +47,29 @@ def merge_gradients(order: Sequence[Graph]) -> None:
         for node in graph.nodes:
             if isinstance(node, OpNode) and isinstance(node.op, Gradient) and node.label not in guarded:
                 groups.setdefault(id(node.inputs[0]), []).append(node)
-        for first, *others in (group for group in groups.values() if len(group) > 1):
+        of_gradients = _find_values_of_gradients(graph)
+        for first, *others in groups.values():
+            may_be_constant = id(first.inputs[0]) in of_gradients
+            if not (others or may_be_constant):
+                continue
             by_tensor = {id(node.inputs[1]): node for node in (first, *others)}
             distinct = list(by_tensor.values())
             inputs = (first.inputs[0], *(node.inputs[1] for node in distinct))
-            merged = OpNode(Gradients(), inputs, tuple(node.outputs[0] for node in distinct), first.label, first.span, ())
+            merged = OpNode(
+                Gradients(may_be_constant=may_be_constant), inputs, tuple(node.outputs[0] for node in distinct), first.label, first.span, ()
+            )
             merged.frame = first.frame
             replace_values(graph, {id(n.outputs[0]): by_tensor[id(n.inputs[1])].outputs[0] for n in (first, *others)})
             graph.nodes = [merged if node is first else node for node in graph.nodes if all(node is not other for other in others)]
+
+
+def _find_values_of_gradients(graph: Graph) -> set[int]:
+    """Find the values that are computed from a gradient, by their ids."""
+    found: set[int] = set()
+    for node in graph.nodes:
+        if any(id(value) in found for value in node.inputs) or (isinstance(node, OpNode) and isinstance(node.op, Gradient)):
+            found.update(id(value) for value in node.outputs)
+    return found
 
 
 def require_gradients(order: Sequence[Graph]) -> None:

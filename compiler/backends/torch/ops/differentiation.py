@@ -19,8 +19,12 @@ def emit_gradient(op: Gradient, site: TorchSite) -> Code:
 
 @function(Gradients)
 def emit_gradients(op: Gradients, site: TorchSite) -> Code:
+    tensors = TupleCode(site.inputs[1:])
+    if op.may_be_constant:
+        gradients = call_function("differentiate", site.y, tensors)
+        return gradients if len(site.results) > 1 else Subscript(gradients, (Lit(0),))
     total = call_method(site.y, "sum") if site.given.y.rank else site.y
-    return call_function("torch.autograd.grad", total, TupleCode(site.inputs[1:]), create_graph=True)
+    return call_function("torch.autograd.grad", total, tensors, create_graph=True)
 
 
 @function(RequireGradient)
