@@ -271,6 +271,13 @@ def _pad(s: GraphStages, node: OpNode, g: Value, axis: int, start: Any, count: i
     return {0: s.apply("pad", g, padding=tuple(around))}
 
 
+def _pad_constant(s: GraphStages, node: OpNode, g: Value) -> Gradients:
+    padding = node.op.args["padding"]
+    if node.op.args["mode"] != "constant" or not all(isinstance(amount, int) for amount in padding):
+        return {}
+    return {0: s.apply("pad", g, padding=tuple(-amount for amount in padding))}
+
+
 def _pass(s: GraphStages, node: OpNode, g: Value) -> Gradients:
     return {0: g}
 
@@ -309,6 +316,7 @@ RULES: dict[str, Rule] = {
     "concat": _concat,
     "select": _select,
     "slice": _slice,
+    "pad": _pad_constant,
     "cast": _cast,
     ByMode.name: _by_mode,
 }

@@ -24,6 +24,8 @@ CASES = [
     "x = input 4; a = (x, x * 2, x -> sin) -> concat axis=1; gradient((a -> square -> sum 1), x)",
     """x = input [5, 4]; a = x -> select axis=1 index=-2; b = x -> slice axis=2 start=1 stop=3
     out gradient(a * a, x), gradient(b * b * b, x)""",
+    "x = input 4; a = gradient((x -> slice axis=1 start=1 -> exp), x); gradient((a -> select axis=1 index=2), x)",
+    "x = input 4; gradient((x -> pad [1, -2] -> exp), x)",
     "x = input 4; gradient((where(x > 0.7, x * x, 3 * x) -> sum 1), x)",
     "x = input 4; gradient(where(x > 0.7, x * x, 2) + where(x > 0.5, x * x, 2, reverse=true), x)",
     "x = input 4; out gradient((x -> norm axis=1), x), gradient((x * 0 -> norm axis=1), x)",
