@@ -1,0 +1,23 @@
+"""The time of a step of an objective: the training file that netc prints, and a loop that a person writes in plain PyTorch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from statistics import median
+
+from bench.module_training import interquartile_mean
+from bench.process import ROOT, Sandbox
+from bench.result_table import Row
+
+ROUNDS = {"gan": 40, "wgan_gp": 40, "heat": 40, "dqn": 40}
+LIMIT = 1.05
+
+
+def measure(sandbox: Sandbox) -> Iterator[Row]:
+    for objective, rounds in ROUNDS.items():
+        said = sandbox.ask((str(ROOT / "bench" / "objective_step.py"), objective, str(rounds), str(ROOT / "specs" / "training")))
+        turns: list[tuple[float, float]] = json.loads(said)
+        netc, peer = (median(turn[side] for turn in turns) for side in (0, 1))
+        figures = f"{netc * 1000:.2f} ms, plain loop {peer * 1000:.2f} ms"
+        yield Row(f"step of {objective}", figures, interquartile_mean([ours / theirs for ours, theirs in turns]), LIMIT)
