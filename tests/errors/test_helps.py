@@ -96,5 +96,5 @@ def _check_random(numbers: range) -> None:
 
 
 def _is_own_mistake(one: Diagnostic, text: str) -> bool:
-    """Whether it is about a word that was in the text before, such as `0fn` or `²`: an error ahead of it had hidden it."""
-    return one.code in ("bad-number", "stray-character") and one.span.text in text
+    """Whether it is about a word that was in the text before, such as `0fn`, `²` or ` -1`: an error ahead of it had hidden it."""
+    return (one.code in ("bad-number", "stray-character") or "negative positional argument" in one.message) and one.span.text in text
