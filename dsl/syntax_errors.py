@@ -222,12 +222,16 @@ def _explain_unbracketed_source(stop: Stop) -> Diagnostic | None:
     text = stop.source.text[source.start : end]
     written = f"({text})"
     help = f"put it in parentheses: `{written}`" if len(written) <= _LONGEST_HELP and "\n" not in written else "put it in parentheses"
+    inside = [token.text for token in stop.tokens[index:] if token.start < end]
+    # A parenthesis within a brace that is never closed would be a further error.
+    is_closed = sum(inside.count(bracket) for bracket in "([{") == sum(inside.count(bracket) for bracket in ")]}")
+    edits = (Edit(stop.span_between(source.start, source.start), "("), Edit(stop.span_between(end, end), ")")) if is_closed else ()
     return errors.syntax_error(
         stop.span_between(source.start, source.end),
         f"{'a' if kind == 'TABLE' else 'an'} `{source.text}` in arithmetic needs parentheses",
         f"its {'formula' if kind == 'TABLE' else 'conditions'} would take the rest of the line",
         help=(help,),
-        edits=(Edit(stop.span_between(source.start, source.start), "("), Edit(stop.span_between(end, end), ")")),
+        edits=edits,
     )
 
 
