@@ -151,7 +151,7 @@ def _report_early_end() -> Iterator[None]:
             write_status(f"stopped at step {stopped.step}; to continue: netc train --resume {quote(str(stopped.folder))}")
         raise click.exceptions.Exit(stopped.exit_code) from None
     except ValueError as error:
-        from ..training.loop import RefusedBatch
+        from ..training.training_failures import RefusedBatch
 
         if not is_first() and not isinstance(error, RefusedBatch):  # the first process reports what is wrong for all
             raise click.exceptions.Exit(FAILED) from None

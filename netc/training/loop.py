@@ -11,13 +11,12 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
 
 from netc.compiler.errors.run_errors import BatchRefused, BatchTooSmall, LossNotFinite, RunError
-from netc.dsl.source import Span
 
 from ..errors import CompileError
 from ..files.file_problems import make_diagnostic
@@ -39,31 +38,17 @@ from .ranks import Ranks
 from .recipe import Recipe
 from .run_files import BEST, LAST
 from .run_folder import RunFolder
+from .selected_parameters import select_parameters
 from .source.clauses import Machine
 from .step import NotFinite, StepHooks
 from .step_plan import plan_steps
 from .stop_signals import Interrupted, StopRequest
 from .tally import Tally, to_numbers
+from .training_failures import NotFiniteLoss, RefusedBatch, ValidationStopped
 from .training_report import Report
 
 MIN_SAVE_INTERVAL = 10.0
 """The seconds between two checkpoints at the ends of epochs. Otherwise a run with epochs of milliseconds would mostly write files."""
-
-
-class NotFiniteLoss(CompileError):
-    """The loss is NaN or infinite, at this step: `diagnostics` has the first stage whose output is not finite."""
-
-    def __init__(self, problem: LossNotFinite, span: Span) -> None:
-        super().__init__((make_diagnostic(problem, span),))
-        self.step = problem.step
-
-
-class RefusedBatch(CompileError):
-    """PyTorch refuses to compute a stage for the values of a batch of this process; others may have other values."""
-
-
-class ValidationStopped(Exception):
-    """The process was asked to stop during a validation."""
 
 
 class Trainer:
@@ -104,7 +89,7 @@ class Trainer:
         self.precision = Precision(engine.precision, ranks.device)
         self.schedule = make_schedule(objective.file, optimizer, recipe, self.plan.steps)
         self.step_hooks = StepHooks(objective, self.precision, ranks)
-        self.parameters = self._select_parameters(is_new)
+        self.parameters = select_parameters(objective.file, self.model, is_new)
         objective.file.define_names(run=self.step_hooks, compute_totals=self.step_hooks.wrap_totals(objective.file.compute_totals))
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.state = TrainingState(self.model, optimizer, average, ranks.world == 1 or bool(recipe.minimized))
@@ -133,18 +118,6 @@ class Trainer:
         except REFUSALS as error:
             self._raise_if_located(error, [self.last_micro_batch], "the first pass over the training samples")
             raise
-
-    def _select_parameters(self, is_new: bool) -> dict[str, Any]:
-        """Select the parameters of clauses, as arguments of the file's `train_step`: those that each loss trains, and those that follow
-        others."""
-        file, selected = self.objective.file, dict[str, Any]()
-        if file.has_function("select_trained"):
-            selected["trained"] = file.select_trained(self.model)
-        if file.has_function("pair_followers"):
-            selected["followers"] = file.pair_followers(self.model)
-            if is_new:  # a resumed run has the parameters in its checkpoint
-                file.start_followers(selected["followers"])
-        return selected
 
     def _parallelize_objective(self, example: Callable[[], MicroBatch]) -> list[str]:
         """Divide the work among the processes, which may need to compute an example. Return notes on options that could not be applied."""

@@ -15,9 +15,10 @@ from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
 from netc.training.locate_data import DataRequest
-from netc.training.loop import RefusedBatch, Trainer
+from netc.training.loop import Trainer
 from netc.training.objective import Objective
 from netc.training.run_folder import RunFolder
+from netc.training.training_failures import RefusedBatch
 from netc.training.training_session import RunRequest, prepare_training
 
 IGNORED = "(scores, target) -> cross_entropy ignore_index=2"

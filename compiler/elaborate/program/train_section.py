@@ -15,7 +15,7 @@ symbols, because its module has no parameters to pass them as. A name in a secti
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from netc.dsl import ast
@@ -26,11 +26,7 @@ from netc.dsl.source import Span
 from ...errors.binding_errors import ReservedName
 from ...errors.structure_errors import NoDependence
 from ...errors.training_errors import (
-    LossNotFloat,
-    LossNotMinimized,
-    LossNotScalar,
     ModelOfItself,
-    NoLoss,
     NoOutInTraining,
     ParameterOfBoth,
     TrainedStage,
@@ -40,7 +36,7 @@ from ...ir.differentiated_values import mark_differentiated
 from ...ir.graph import CallNode, Graph, Node, OpNode, Program
 from ...ir.graph_values import Value, flatten_parts
 from ...ir.substitute_symbols import write_out_symbols
-from ...ir.training_program import LOSS, MINIMIZE, MODEL, RESERVED_METRIC_NAMES, Setting, Training, Word
+from ...ir.training_program import MODEL, RESERVED_METRIC_NAMES, Training
 from ...ir.walk import collect_graphs, collect_symbol_values, find_needed_nodes
 from ...types.tensor_types import FLOAT32
 from ..elaboration_session import ElaborationSession
@@ -57,6 +53,7 @@ from .casts import Casts
 from .float_conversions import write_conversions
 from .model_parameters import bind_parameters, reject_unknown
 from .model_selection import SelectedModel
+from .section_results import collect_results, find_losses
 from .section_settings import drop_mistaken_settings, evaluate_settings
 from .sections import SelectedSection, statements_of
 
@@ -201,8 +198,8 @@ def _build_objective(
         if computed:
             body.elaborator.statements.run_body(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
         settings = evaluate_settings(statements, scope, body.elaborator)
-        losses = _find_losses(settings, scope, session)
-        outputs = _collect_results(section, scope, losses, spans, session)
+        losses = find_losses(settings, scope, session)
+        outputs = collect_results(section, scope, losses, spans, session)
     # Weights of the objective would not be in the model's state dict, and so would be lost after training.
     for node in [n for g in collect_graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
         session.report_problem(TrainedStage(node.op.name), node.span)
@@ -259,53 +256,6 @@ def _metric_as_assign(statement: ast.Statement) -> ast.Statement:
     if isinstance(statement, ast.Metric):
         return ast.Assign(statement.span, (statement.name,), False, statement.value)
     return statement
-
-
-def _find_losses(settings: Iterable[Setting], scope: Scope, session: ElaborationSession) -> dict[str, Span | None]:
-    """The names of the losses in the order of their `minimize` settings, with the place where a setting names each. Without such a setting,
-    it is `loss`."""
-    named = [a for s in settings if s.word == MINIMIZE for a in s.stages[0].positional[:1] if isinstance(a.value, Word)]
-    losses: dict[str, Span | None] = {}
-    for argument in named:
-        losses.setdefault(str(argument.value), argument.span)
-    if losses and LOSS in scope.names and LOSS not in losses:
-        session.report_problem(LossNotMinimized(tuple(losses)), scope.names[LOSS].span or named[0].span)
-    return losses or {LOSS: None}
-
-
-def _collect_results(
-    section: SelectedSection,
-    scope: Scope,
-    losses: Mapping[str, Span | None],
-    metrics: Mapping[str, Span],
-    session: ElaborationSession,
-) -> dict[str, Value] | None:
-    """The losses and the metrics, each one number."""
-    for name, place in losses.items():
-        if name not in scope.names:
-            session.report_problem(NoLoss(name if place else ""), place or section.span)
-    if any(name not in scope.names for name in losses):
-        return None
-    names = tuple(dict.fromkeys((*losses, *metrics)))
-    results: dict[str, Value] = {}
-    for name in names:
-        flow = scope.names[name].value
-        values = tensors_of(flow) if isinstance(flow, (Value, TensorTuple)) else None
-        if flow is UNKNOWN or values is None:
-            continue
-        span = scope.names[name].span or section.span
-        with session.catch_failures(()):
-            results[name] = _require_scalar(name, values, name in losses, span)
-    return results if len(results) == len(names) else None
-
-
-def _require_scalar(name: str, values: list[Value], is_loss: bool, span: Span) -> Value:
-    value = values[0]
-    if len(values) != 1 or value.type.rank:
-        raise Failure(LossNotScalar(name, value.type), span, ((value.span, f"{value.type}"),))
-    if is_loss and value.type.dtype.kind != "float":
-        raise Failure(LossNotFloat(value.type, name), span)
-    return value
 
 
 def _model_graph(section: SelectedSection, model: ModelBody, frame: GraphFrame) -> Graph:
