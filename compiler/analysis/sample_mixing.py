@@ -13,16 +13,17 @@ rows that `index_select` picks.
 
 from __future__ import annotations
 
-from ..ir.flat_graph import FlatGraph, FlatNode
+from ..ir.flat_graph import FlatGraph, FlatItem, FlatNode, FlatScan, FlatScanEnd
 from ..ir.graph import Graph, OpNode
 from ..types.tensor_types import TensorType
 from .sample_dependence import count_batch_axes
 
 
 def find_mixing(graph: Graph) -> OpNode | None:
-    """Find the first operator that mixes samples. The inputs of the graph, and all values computed from them, differ between samples."""
+    """Find the first operator that mixes samples on the way to an output. The inputs of the graph, and all values computed from them,
+    differ between samples."""
     varying = set(range(len(graph.inputs)))
-    for item in FlatGraph(graph):
+    for item in _list_needed(FlatGraph(graph)):
         if not isinstance(item, FlatNode):
             varying.update(item.step_inputs if hasattr(item, "step_inputs") else item.outputs)
             continue
@@ -32,6 +33,24 @@ def find_mixing(graph: Graph) -> OpNode | None:
             if _is_mixing(item.node, known):
                 return item.node
     return None
+
+
+def _list_needed(graph: FlatGraph) -> list[FlatItem]:
+    """List the items that the outputs depend on: a model may have results that one metric does not use."""
+    items = list(graph)
+    needed, kept = set(graph.output_keys()), list[FlatItem]()
+    for item in reversed(items):
+        match item:
+            case FlatNode(inputs=inputs, outputs=outputs):
+                if needed.isdisjoint(outputs):
+                    continue
+                needed.update(inputs)
+            case FlatScan(inputs=inputs):
+                needed.update(inputs)
+            case FlatScanEnd(step_outputs=step_outputs):
+                needed.update(step_outputs)
+        kept.append(item)
+    return kept[::-1]
 
 
 def _is_mixing(node: OpNode, inputs: list[TensorType]) -> bool:

@@ -230,3 +230,21 @@ def test_a_model_with_a_gradient_of_its_input_is_validated(tmp_path: Path) -> No
     assert not forces.requires_grad
     torch.testing.assert_close(forces, module(positions)[1].detach())
     assert set(result.results) == {"loss"}
+
+
+def test_a_metric_that_does_not_use_a_gradient_is_a_mean() -> None:
+    """The sum over the samples, of which the model takes a gradient, is not on the way to the metric."""
+    text = """
+    x = input 12
+    label = input [] int64
+    shared net = dense 3
+    scores = x -> net
+    moved = x + 0.1 * sign(gradient(((scores, label) -> cross_entropy reduction=sum), x)) -> detach
+    moved_scores = moved -> net
+    out scores
+    train {
+      loss = (moved_scores, label) -> cross_entropy
+      metric clean = scores -> square -> mean
+    }
+    """
+    assert netc.compile(text).training().means.averaged == {}
