@@ -43,8 +43,8 @@ def require_gradient(x: Tensor) -> Tensor:
 
 
 def differentiate(y: Tensor, tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The gradients of the sum of a tensor that is itself a gradient. They are zero where it is constant, as the slope of
-    a linear function is."""
+    """The gradients of the sum of a tensor that is itself a gradient. They are zero where it is constant, as the slope
+    of a linear function is."""
     if not y.requires_grad:
         return tuple(torch.zeros_like(x) for x in tensors)
     return torch.autograd.grad(y.sum(), tensors, create_graph=True, materialize_grads=True)
