@@ -78,6 +78,7 @@ CASES: list[tuple[Callable[..., Any], list[Shape], list[tuple[int, ...]]]] = [
 
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("case", range(len(CASES)))
+@pytest.mark.sample(5)
 def test_a_spec_accepts_the_sizes_of_the_program(case: int, strict: bool, tmp_path: Path) -> None:
     function, shapes, axes = CASES[case]
     dims = (tuple(dict.fromkeys(numbers, AUTO) for numbers in axes),)

@@ -67,6 +67,7 @@ def make_batches(recipe: Recipe, objective: Objective) -> list[dict[str, Tensor]
 
 
 @pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.sample(6)
 def test_losses_and_gradients(name: str) -> None:
     recipe, objective = RECIPES[name], make_objective(name)
     batch = make_batches(recipe, objective)[7]
@@ -88,6 +89,7 @@ def test_losses_and_gradients(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.sample(4)
 def test_weights_after_fifty_steps(name: str, tmp_path: Path) -> None:
     assert_trained_as_plain(name, SPECS / f"{name}.net", tmp_path)
 

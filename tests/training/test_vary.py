@@ -69,6 +69,7 @@ CASES = {
 
 @pytest.mark.parametrize("line", CASES)
 @pytest.mark.parametrize("accumulate", ["", "accumulate=3"])
+@pytest.mark.sample(8)
 def test_the_loss_has_the_value_of_the_step(line: str, accumulate: str, tmp_path: Path) -> None:
     result = train(tmp_path / "run", make_text(line, "", accumulate), DATA)
     lines = [json.loads(text) for text in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
