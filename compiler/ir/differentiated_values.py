@@ -57,9 +57,10 @@ def mark_differentiated(main: Graph, outside: Graph | None = None) -> tuple[list
                 sources |= {key: (outer,) for key, outer in zip(step_inputs, inputs, strict=True)}
             case FlatScanEnd(step_outputs=step_outputs, outputs=outputs):
                 sources |= dict.fromkeys(outputs, step_outputs)
-    for key in wanted:
-        origins[key].differentiated = key >= len(main.inputs)
-    return [value for key, value in enumerate(main.inputs) if key in wanted], lost
+    given = range(len(main.inputs))
+    for key in wanted.difference(given):
+        origins[key].differentiated = True
+    return [main.inputs[key] for key in given if key in wanted], lost
 
 
 def _depends_on(key: int, source: int, sources: dict[int, tuple[int, ...]]) -> bool:

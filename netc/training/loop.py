@@ -195,7 +195,7 @@ class Trainer:
         """Run one step. Return whether a process was asked to stop."""
         self.step_hooks.stop = stop
         varied = self._compute_varied_inputs(self.step)
-        micro_batches = [micro_batch | varied for micro_batch in micro_batches]
+        micro_batches = [micro_batch | varied for micro_batch in micro_batches] if varied else micro_batches
         try:
             totals, counts = self.objective.file.train_step(
                 self.objective.module,

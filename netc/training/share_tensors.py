@@ -22,7 +22,7 @@ _SHOWN = 3
 
 
 def share_tensors(module: nn.Module, other: nn.Module) -> None:
-    """Replace the parameters and buffers of a module by those of another one. Raises `ValueError` if keys, shapes or types differ."""
+    """Let the parameters and buffers of a module use the memory of another module. Raises `ValueError` if keys, shapes or types differ."""
     _check_same_keys(module, other)
     # A parameter that is tied has several keys, and must stay one parameter: its gradients add up.
     parameters: dict[int, nn.Parameter] = {}

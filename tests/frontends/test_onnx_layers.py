@@ -118,7 +118,7 @@ def test_operator_sets_before_7_say_at_which_axis_a_tensor_begins(axis: int) -> 
 @pytest.mark.parametrize("positions", [None, [[2, 0, 1], [0, 0, 3]]], ids=["in order", "chosen"])
 @pytest.mark.parametrize("rank", [3, 4])
 def test_rotary_embedding(rank: int, positions: list[list[int]] | None) -> None:
-    """The angles are those of the positions if there are any, else of each sample; NumPy is the judge."""
+    """The positions determine the angles if there are any, else the sample's own place does; NumPy is the judge."""
     generator = np.random.default_rng(0)
     x = generator.standard_normal((2, 3, 5, 4)).transpose(0, 2, 1, 3).astype(np.float32)  # [N, heads, T, features]
     angles = generator.standard_normal((4, 2) if positions else (2, 3, 2)).astype(np.float32)

@@ -174,7 +174,7 @@ def test_parts_that_are_empty_are_joined_to_nothing() -> None:
 
 @pytest.mark.parametrize(("divisor", "count"), [(4, 0), (-4, 1)])
 def test_remainders_have_the_sign_of_their_divisor(divisor: int, count: int) -> None:
-    """Those of a positive number need no other remainder to be indices."""
+    """Remainders by a positive number are indices without a further remainder."""
     nodes = [node("Mod", ["i", "d"], ["j"]), node("Gather", ["x", "j"], ["y"], axis=1)]
     given = model(nodes, {"x": ["N", 4, 5], "i": ["K"]}, ["y"], {"d": np.array(divisor)}, types={"i": INT64})
     compiled = equal(given, X, np.array([7, -3, 0, 4, -9]))

@@ -139,7 +139,7 @@ class Worker:
 
 
 def judged(mutants: list[Mutant], plan: Plan, scratch: Path, count: int) -> Iterator[tuple[int, Verdict]]:
-    """Every mutant with its verdict, in the order in which they were drawn: those of a run that is stopped are a sample too."""
+    """Every mutant with its verdict, in the order in which they were drawn: a stopped run is a sample too."""
     reached = {i: len(plan.covering(i, m.path)) for i, m in enumerate(mutants)}
     waiting = list(enumerate(mutants))[::-1]
     changed = {m.path for m in mutants}

@@ -105,7 +105,7 @@ def test_weights_after_fifty_steps_in_parts(name: str, tmp_path: Path) -> None:
 
 
 def assert_trained_as_plain(name: str, spec: Path, folder: Path) -> None:
-    """The weights after 50 steps of `netc.train` are those of the plain loop."""
+    """`netc.train` and the plain loop have equal weights after 50 steps."""
     recipe, objective = RECIPES[name], make_objective(name)
     start = objective.model.state_dict()
     torch.save(start, folder / "start.pt")

@@ -94,7 +94,7 @@ _CALLS: Mapping[str, tuple[Callable[..., Any], Callable[..., Dim] | None]] = {
 _FINEST = 2**10
 """The greatest denominator of a number that a condition may have."""
 _LARGEST_POWER = 64
-"""An exponent beyond it may ask for numbers without end."""
+"""The greatest exponent. With a larger one, or with a power of a power, the text of a guard could ask for numbers without end."""
 
 
 def read_guard(text: str, sizes: Mapping[str, Dim]) -> Guard:
@@ -155,8 +155,8 @@ def _read_term(node: ast.expr, sizes: Mapping[str, Dim]) -> _Term:
 
 
 def _combine_terms(op: ast.operator, a: _Term, b: _Term) -> _Term:
-    if isinstance(op, ast.Pow) and (b.symbols or (isinstance(b.dim, int) and b.dim > _LARGEST_POWER)):
-        raise UnreadGuard("a power of sizes")
+    if isinstance(op, ast.Pow) and (a.dim is None or b.symbols or not isinstance(b.dim, int) or abs(b.dim) > _LARGEST_POWER):
+        raise UnreadGuard("a power of a power, or of a size")
     compute, combine = _BINARY[type(op)]
     dim: Dim | None = None
     divisor: Dim = 1

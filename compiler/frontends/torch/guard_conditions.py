@@ -33,7 +33,7 @@ _FAR = tuple(size + step for power in range(10, 21, 2) for size in (1 << power, 
 _FEW = 16
 """How many sizes a spec may exclude one by one."""
 _NEAR, _COMBINED = 6, 4096
-"""How many small sizes of each dimension are combined with those of the others, and how many combinations are tried."""
+"""The number of small sizes of each dimension that are combined with sizes of the others, and the number of combinations tried."""
 
 
 class GuardConditions(Record):

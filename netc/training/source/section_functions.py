@@ -15,11 +15,11 @@ from netc.compiler.backends.python.identifiers import make_unique, make_variable
 from netc.compiler.backends.python.printing.line_layout import WIDTH
 from netc.compiler.backends.python.unsupported_python import MissingSize
 from netc.compiler.backends.torch.torch_source import Parts, write_function, write_parts
-from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
+from netc.compiler.ir.differentiated_values import has_gradients
+from netc.compiler.ir.graph import Graph, Node, Program
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import MODEL, Training
-from netc.compiler.ir.walk import collect_graphs, find_needed_nodes
-from netc.compiler.ops.differentiation import Gradient
+from netc.compiler.ir.walk import find_needed_nodes
 from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.record import Record
 
@@ -76,7 +76,7 @@ class _FunctionEmitter:
         arguments = [outputs.get(id(v)) or known.get(id(v)) or emit_column(v) for v in inputs]
         several = len(program.main.outputs) > 1
         head = ["def compute_totals(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:", '    """Compute the totals of a batch."""']
-        lines = [*self._emit_enabling(nodes), *head, *self._emit_required_gradients(), *prepared, *call_lines]
+        lines = [*self._emit_enabling(), *head, *self._emit_required_gradients(), *prepared, *call_lines]
         if not any(self.means.is_scaled):
             lines += format_call("    return " if several else "    return (", "compute_sums", arguments, "" if several else ",)")
         else:
@@ -99,11 +99,10 @@ class _FunctionEmitter:
         others = [n for n in self.means.totals.main.nodes if n.label != MODEL]
         return find_needed_nodes(others, list(self.training.model_call.inputs))
 
-    def _emit_enabling(self, nodes: Sequence[Node]) -> list[str]:
+    def _emit_enabling(self) -> list[str]:
         """Emit the decorator that a section with `gradient` needs in a validation, which computes without gradients."""
-        graphs = [graph for node in nodes if isinstance(node, CallNode) for graph in collect_graphs(node.graph)]
-        ops = [node.op for node in (*nodes, *(n for graph in graphs for n in graph.nodes)) if isinstance(node, OpNode)]
-        return ["@torch.enable_grad()"] if any(isinstance(op, Gradient) for op in ops) else []
+        is_needed = has_gradients(self.means.totals.main, self.training.model_call.graph)
+        return ["@torch.enable_grad()"] if is_needed else []
 
     def _emit_required_gradients(self) -> list[str]:
         """Emit the line that lets the inputs by which the section differentiates require gradients."""
