@@ -8,7 +8,7 @@ decides.
     >>> section = "t = input 1; loss = (y, t) -> mse_loss; metric accuracy = loss; optimizer sgd; keep best accuracy"
     >>> training = analyze_training(SourceFile("<text>", f"y = input 3 -> dense 1; train {{ {section} }}"), Choice()).training
     >>> read_keep(training, [setting for setting in training.settings if setting.word == "keep"], ())[0]
-    KeepRule(metric='accuracy', higher=True, is_last=False)
+    KeepRule(metric='accuracy', higher=True, is_last=False, is_chosen=True)
 """
 
 from __future__ import annotations
@@ -26,16 +26,21 @@ from .setting_values import format_value
 
 DIRECTIONS = ("min", "max")
 LAST = "last"
+FOLLOWS_NOTHING = "follows the metric of `keep`, and with several losses, `keep` has none by default"
+CHOOSE = "write `keep best NAME`, where NAME is a loss or a metric"
+"""The problem of a setting that follows the metric of `keep` in a section with several losses, and its remedy."""
 HIGHER = ("accuracy", "precision", "recall", "f1", "auc", "auroc", "r2", "iou", "psnr", "bleu")
 """Words in the names of metrics of which a higher value is better."""
 
 
 class KeepRule(Record):
-    """How to choose the best weights: by which metric, and whether higher is better. `is_last`: the last weights are kept."""
+    """How to choose the best weights: by which metric, and whether higher is better. `is_last`: the last weights are kept. `is_chosen` is
+    False if there are several losses and none is named: then `stop` and `reduce_lr_on_plateau` have no metric to follow."""
 
     metric: str
     higher: bool
     is_last: bool = False
+    is_chosen: bool = True
 
 
 def read_keep(
@@ -73,5 +78,7 @@ def read_keep(
     if directions:
         higher = directions[0].value == "max"
     # Of losses that are minimized in turn, none says which weights are the best: the generator's falls as the judge's rises.
-    is_last = bool(last) or (len(losses) > 1 and not measures)
-    return KeepRule(chosen, higher, is_last), problems
+    is_chosen = len(losses) == 1 or bool(measures)
+    if not is_chosen and words and not last:
+        report("needs the name of a loss or a metric, as there are several losses", words[0].span, CHOOSE)
+    return KeepRule(chosen, higher, bool(last) or not is_chosen, is_chosen), problems

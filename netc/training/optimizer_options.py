@@ -29,6 +29,7 @@ from netc.dsl.source import Span
 
 from ..files.file_problems import make_diagnostic
 from ..reference.foreign_names import UNUSABLE
+from .keep_rule import CHOOSE, FOLLOWS_NOTHING
 from .named_setting import NamedSetting
 from .optimizers import NAMED_SCHEDULES, Schedule, fill_step_counts, list_keyword_options, list_optimizers, list_schedulers, normalize_name
 from .option_kinds import OptionKinds
@@ -104,6 +105,8 @@ def _check_schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
             yield WrongSetting(stage.name, "takes one number of steps"), stage.positional[1].span
         if name == PLATEAU and len(recipe.schedule) > 1:
             yield WrongSetting(stage.name, "follows a metric, and cannot be part of a schedule with `->`"), stage.span
+        if name == PLATEAU and not recipe.keep.is_chosen:
+            yield WrongSetting(stage.name, FOLLOWS_NOTHING, CHOOSE), stage.span
         if index < len(recipe.schedule) - 1 and not stage.positional:
             remedy = f"write `{stage.name} 1000 -> ...`"
             yield WrongSetting(stage.name, "needs its number of steps, as another schedule follows", remedy), stage.span

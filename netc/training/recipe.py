@@ -45,11 +45,11 @@ from .setting_values import (
     describe_found,
     find_wrong_bounds,
     is_count,
-    is_distance,
     is_int,
     is_number,
     is_positive,
 )
+from .stop_rule import StopRule, read_stop
 from .vary_rules import VaryRule, read_varied
 
 OPTIMIZER, LEARNING_RATE = "adamw", 1e-3
@@ -89,14 +89,6 @@ class Stratify(Record):
     """The input of the data whose classes have the same shares in training and validation."""
 
     input: str
-    span: Span
-
-
-class StopRule(Record):
-    """When to stop early: after `patience` validations in a row that do not improve the metric of `keep` by more than `min_delta`."""
-
-    patience: int
-    min_delta: float
     span: Span
 
 
@@ -195,7 +187,7 @@ class _RecipeReader:
             freeze=tuple(self._read_freeze()),
             keep=keep,
             measures=measures,
-            stop=self._read_stop(),
+            stop=read_stop(self.find_stage("stop"), keep, self.problems),
             data=data,
             validate=self._read_data("validate"),
             validation=self._read_validation(),
@@ -293,22 +285,6 @@ class _RecipeReader:
         for setting in self.by_word.get("freeze", ()):
             for argument in setting.stages[0].positional:
                 yield from read_patterns("freeze", argument, self.problems)
-
-    def _read_stop(self) -> StopRule | None:
-        stage = self.find_stage("stop")
-        if stage is None:
-            return None
-        for argument in stage.named:
-            if argument.name not in ("patience", "min_delta"):
-                self.report_problem("stop", f"has no argument `{argument.name}`", argument.name_span, "it has `patience` and `min_delta`")
-        if stage.positional or all(argument.name != "patience" for argument in stage.named):
-            need = "takes the number of validations without an improvement, and watches the metric of `keep`"
-            count = next((argument.value for argument in stage.positional if is_count(argument.value)), 5)
-            self.report_problem("stop", need, stage.span, f"write `stop patience={count}`")
-            return None
-        patience = self._read_option(stage, "patience", 1, is_count, "must be an integer of at least 1")
-        min_delta = self._read_option(stage, "min_delta", 0.0, is_distance, "must be a number of at least 0")
-        return StopRule(patience, float(min_delta), stage.span)
 
     def _read_data(self, word: str) -> DataRule | None:
         stage = self.find_stage(word)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 import netc
+from netc.errors import CompileError
 from netc.training.stop_signals import Interrupted
 from tests.training.runs import resume, train
 from tests.training.test_ranks import assert_close, begin
@@ -145,6 +146,31 @@ def test_parameters_that_follow_others(follow: str, decay: float, every: int, tm
     for name, network in (("online", online), ("target", target), ("predictor", predictor)):
         for key, value in network.state_dict().items():
             torch.testing.assert_close(trained[f"{name}.{key}"], value, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("validate 0.2; stop patience=2", "`stop` follows the metric of `keep`, and with several losses, `keep` has none"),
+        ("validate 0.2; keep last; stop patience=2", "`stop` follows the metric of `keep`"),
+        ("schedule reduce_lr_on_plateau", "`reduce_lr_on_plateau` follows the metric of `keep`"),
+        ("keep best", "`keep` needs the name of a loss or a metric"),
+        ("keep min", "`keep` needs the name of a loss or a metric"),
+    ],
+)
+def test_what_follows_a_metric_needs_its_name(settings: str, expected: str, tmp_path: Path) -> None:
+    text = GAN.replace("batch 12 ACCUMULATE", settings)
+    data = {"real": np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)}
+    with pytest.raises(CompileError, match=expected):
+        train(tmp_path / "run", text, data)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("settings", ["stop patience=1", "schedule reduce_lr_on_plateau"])
+def test_metrics_that_are_named_are_followed(settings: str, tmp_path: Path) -> None:
+    text = GAN.replace("batch 12 ACCUMULATE", f"validate 0.2; {settings}; keep best size min").replace("steps 50", "epochs 3")
+    data = {"real": np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)}
+    assert "size" in train(tmp_path / "run", text, data).summary()
 
 
 TURNS = GAN.replace("ACCUMULATE", "").replace("batch 12", "batch 8").replace("relu -> dense 1)", "relu -> batch_norm -> dense 1)")
