@@ -119,9 +119,18 @@ class BatchLoader:
         epoch, index = divmod(number, self.per_epoch)
         known, order = self._epoch
         if known != epoch:  # shuffling a million samples takes longer than a step
-            order = self.file.shuffle_samples(torch.from_numpy(self.indices), epoch).numpy()
+            order = order_samples(self.file, self.indices, epoch, self.columns.sizes)
             self._epoch = epoch, order
         return order[index * self.recipe.batch : (index + 1) * self.recipe.batch]
+
+
+def order_samples(file: SectionFile, indices: Indices, epoch: int, sizes: tuple[int, ...]) -> Indices:
+    """Return the samples of an epoch in their order. `sizes`: the numbers of samples in each of several data."""
+    samples = torch.from_numpy(indices)
+    # data of the caller's, in place of several data of the section, has no weights
+    is_mixed = file.has_function("mix_samples") and bool(sizes)
+    order: Indices = (file.mix_samples(samples, epoch, sizes) if is_mixed else file.shuffle_samples(samples, epoch)).numpy()
+    return order
 
 
 def arrays_to_tensors(arrays: dict[str, Array], device: torch.device) -> MicroBatch:

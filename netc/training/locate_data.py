@@ -45,12 +45,29 @@ class DataRequest(Record):
 
 
 class DataToOpen(Record):
-    """Data to open: its location, the columns of inputs, and the span for diagnostics. `display_path` is the path in messages."""
+    """Data to open: its location, the columns of inputs, and the span for diagnostics. `display_path` is the path in messages. `others`:
+    the further data of the section, which follow it."""
 
     location: DataLocation | Source
     columns: Mapping[str, ColumnSpec]
     span: Span
     display_path: str
+    others: tuple[DataToOpen, ...] = ()
+
+    @property
+    def parts(self) -> tuple[DataToOpen, ...]:
+        """This data and the others."""
+        return (self, *self.others)
+
+    @property
+    def display_paths(self) -> str:
+        """The paths of all parts in messages."""
+        return ", ".join(part.display_path for part in self.parts)
+
+    @property
+    def description(self) -> str:
+        """The formats and paths of all parts."""
+        return ", ".join(str(part.location) if isinstance(part.location, DataLocation) else part.display_path for part in self.parts)
 
 
 class DataRejected(Exception):
@@ -78,11 +95,20 @@ def locate_training_data(training: Training, recipe: Recipe, data_request: DataR
         why = "no data are given"
         remedy = '`--data train.npz`, or `data npz "train.npz"` in the train section'
         raise DataRejected(make_diagnostic(CannotReadData("data", why, remedy), training.span))
+    first, *others = [_locate_source(rule, columns, recipe, data_request) for rule in recipe.sources]
+    return replace(first, others=tuple(others))
+
+
+def _locate_source(rule: DataRule, columns: Mapping[str, ColumnSpec], recipe: Recipe, data_request: DataRequest) -> DataToOpen:
+    """Locate one of the section's data. Data after the first one has its columns, unless its line names others."""
+    own = {**columns, **rule.columns, **data_request.columns}
+    if rule is not recipe.data:
+        return _locate_rule_data(_with_known_options(rule, recipe, data_request), own, data_request)
     try:
-        options = {**_resolve_options(recipe.data, data_request), **parse_options(recipe.data.format, data_request.options)}
+        options = {**_resolve_options(rule, data_request), **parse_options(rule.format, data_request.options)}
     except DataError as error:
-        raise reject_data(recipe.data.path, error, recipe.data.span) from error
-    return _locate_rule_data(replace(recipe.data, options=options), columns, data_request)
+        raise reject_data(rule.path, error, rule.span) from error
+    return _locate_rule_data(replace(rule, options=options), own, data_request)
 
 
 def _unknown_input(name: str, names: list[str]) -> WrongSetting:
@@ -108,7 +134,7 @@ def locate_validation_data(training: Training, recipe: Recipe, data_request: Dat
 
 
 def _with_known_options(rule: DataRule, recipe: Recipe, data_request: DataRequest) -> DataRule:
-    """Add the caller's data options to a `validate` rule, as far as its format has them, and the tokenizer of the training data."""
+    """Add the caller's data options to the rule of other data, as far as its format has them, and the tokenizer of the first data."""
     known = {name: word for name, word in data_request.options.items() if FORMATS[rule.format].find_option(name) is not None}
     inherited = _inherit_paths(rule.format, recipe, data_request)
     try:

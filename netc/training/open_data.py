@@ -14,6 +14,7 @@ import numpy as np
 from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.errors.data_errors import InputWithoutSamples, SizesRefused
 from netc.compiler.errors.recipe_errors import WrongSetting
+from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record, replace
@@ -23,9 +24,9 @@ from ..files.file_problems import make_diagnostic
 from .data.class_balance import compute_weights
 from .data.class_labels import check_classes
 from .data.class_names import get_label_names
-from .data.data_columns import InputColumns, find_input_columns, locate_problems, map_column_types
+from .data.data_columns import InputColumns, find_input_columns, find_missing_columns, locate_problems, map_column_types
 from .data.data_formats import DataLocation, open_source
-from .data.data_source import Array, DataError, Indices
+from .data.data_source import Array, DataError, Indices, Source
 from .data.encodings import (
     EMPTY,
     ColumnEncoding,
@@ -37,6 +38,7 @@ from .data.encodings import (
     note_unseen_others,
 )
 from .data.fills import find_fills
+from .data.joined_source import JoinedSource, match_names
 from .data.table_rules import LocatedProblem
 from .data.value_checks import check_finite
 from .data_inputs import list_data_inputs
@@ -72,9 +74,8 @@ def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> 
     try:
         wanted = locate_training_data(training, recipe, data_request)
         if isinstance(wanted.location, DataLocation):
-            described, format, options = str(wanted.location), wanted.location.format, wanted.location.options
-        else:
-            described = type(data_request.data).__name__
+            format, options = wanted.location.format, wanted.location.options
+        described = wanted.description
         prepared = _match_columns(training, recipe, wanted)
         train_indices, validation_indices = _split_data(prepared.columns, recipe, data_request, training.span)
         prepared = _fill_columns(training, recipe, prepared, train_indices)
@@ -94,7 +95,7 @@ def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> 
         if other is not None:
             prepared = _match_columns(training, recipe, other, encodings)
             if data is not None:
-                _check_same_classes(data[0], prepared.columns, other)
+                _check_same_classes(_pair_classes(data[0], prepared.columns), other, "the training data's")
             # the weights of classes come from the training data
             constants = {} if data is None else data[0].constants
             validation = replace(prepared.columns, constants=constants), np.arange(len(prepared.columns))
@@ -116,23 +117,53 @@ def _match_columns(
 ) -> _MatchedColumns:
     """Open the columns. Without `encodings`, find them in the data."""
     inputs = list_data_inputs(training, recipe)
+    source = _open_sources(inputs, wanted)
     try:
-        location = wanted.location
-        source = open_source(location, map_column_types(inputs, wanted.columns)) if isinstance(location, DataLocation) else location
-        if not len(source):
-            raise DataError("there are no samples in it")
         rule_problems: list[LocatedProblem] = []
         if encodings is None:
             encodings, rule_problems = find_encodings(source, inputs, wanted.columns, recipe.table_rules)
         else:
             encodings = complete_encodings(source, inputs, wanted.columns, encodings)
         batched = [value for value in inputs if value.type.is_batch]
-        columns, problems = find_input_columns(EncodedSource(source, encodings), batched, wanted.columns, wanted.display_path)
+        columns, problems = find_input_columns(EncodedSource(source, encodings), batched, wanted.columns, wanted.display_paths)
         problems |= {value.name: InputWithoutSamples(value.name, value.type.shape) for value in inputs if not value.type.is_batch}
     except DataError as error:
-        raise reject_data(wanted.display_path, error, wanted.span) from error
+        raise reject_data(wanted.display_paths, error, wanted.span) from error
+    if isinstance(source, JoinedSource):
+        columns = replace(columns, sizes=source.sizes)
     located = [*(make_diagnostic(problem, span) for problem, span in rule_problems), *locate_problems(inputs, problems)]
     return _MatchedColumns(columns, tuple(located))
+
+
+def _open_sources(inputs: list[Value], wanted: DataToOpen) -> Source:
+    """Open the data. Several of them become one source, with the columns under the names of the first."""
+    sources = [_open_part(inputs, part) for part in wanted.parts]
+    if len(sources) == 1:
+        return sources[0]
+    names = []
+    for part, source in zip(wanted.parts, sources, strict=True):
+        try:
+            names.append(match_names([value.name for value in inputs], wanted.columns, part.columns))
+        except DataError as error:
+            raise reject_data(part.display_path, error, part.span) from error
+        labels, first_labels = get_label_names(source), get_label_names(sources[0])
+        pairs = [(sources[0].classes, source.classes), *((first_labels[name], labels[name]) for name in first_labels if name in labels)]
+        _check_same_classes(pairs, part, "the first data's")
+        problems = find_missing_columns(source, inputs, part.columns, part.display_path)
+        if problems:
+            raise DataRejected(*locate_problems(inputs, problems))
+    return JoinedSource(sources, names)
+
+
+def _open_part(inputs: list[Value], part: DataToOpen) -> Source:
+    location = part.location
+    try:
+        source = open_source(location, map_column_types(inputs, part.columns)) if isinstance(location, DataLocation) else location
+        if not len(source):
+            raise DataError("there are no samples in it")
+    except DataError as error:
+        raise reject_data(part.display_path, error, part.span) from error
+    return source
 
 
 def _fill_columns(training: Training, recipe: Recipe, matched: _MatchedColumns, train_indices: Indices) -> _MatchedColumns:
@@ -180,7 +211,8 @@ def _check_data(
             del usable[value.name]
     if not problems:
         problems += _check_sizes(training, recipe, columns, wanted)
-    order = order_first_epoch(recipe, train_indices)
+    _check_shares(recipe, columns, train_indices, wanted)
+    order = order_first_epoch(recipe, train_indices, columns.sizes)
     # All samples at once: the split depends on the seed, and what is reported must not.
     order = order if validation_indices is None else np.concatenate([order, validation_indices])
     part = replace(columns, columns=usable, shapes={name: columns.shapes[name] for name in usable})
@@ -196,8 +228,17 @@ def _check_sizes(training: Training, recipe: Recipe, columns: InputColumns, want
         constants = {rule.input: rule.shape for rule in recipe.balances} | {rule.input: () for rule in recipe.varied}
         check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in {**columns.shapes, **drawn}.items()} | constants)
     except ValueError as error:
-        return [make_diagnostic(SizesRefused(wanted.display_path, str(error)), wanted.span)]
+        return [make_diagnostic(SizesRefused(wanted.display_paths, str(error)), wanted.span)]
     return []
+
+
+def _check_shares(recipe: Recipe, columns: InputColumns, train_indices: Indices, wanted: DataToOpen) -> None:
+    """Check that each of several data with weights has a sample for training."""
+    numbers = np.searchsorted(np.cumsum(columns.sizes), train_indices, side="right")
+    for number, part in enumerate(wanted.parts):
+        if recipe.weights and columns.sizes and not (numbers == number).any():
+            error = DataError("all of its samples are for validation, and its weight needs one for training", "validate on a smaller share")
+            raise reject_data(part.display_path, error, part.span)
 
 
 def _split_data(columns: InputColumns, recipe: Recipe, data_request: DataRequest, span: Span) -> tuple[Indices, Indices | None]:
@@ -244,18 +285,25 @@ def _note_small_share(count: int, share: float) -> Iterator[str]:
         yield f"1 sample is kept for validation, because a share of {share:g} of {count} is less: the results say little"
 
 
-def _check_same_classes(data: InputColumns, validation: InputColumns, wanted: DataToOpen) -> None:
-    """Check that the classes of training and validation agree: otherwise the numbers of the labels have different meanings."""
+ClassNames = tuple[str, ...]
+
+
+def _pair_classes(data: InputColumns, validation: InputColumns) -> list[tuple[ClassNames, ClassNames]]:
+    """Pair the names of classes in two data."""
     train_names, validation_names = (get_label_names(columns.source) for columns in (data, validation))
-    pairs = [(data.source.classes, validation.source.classes)]
-    pairs += [(train_names[name], validation_names[name]) for name in data.names if name in train_names and name in validation_names]
-    different = next(((ours, others) for ours, others in pairs if ours != others and ours and others), None)
+    both = [name for name in data.names if name in train_names and name in validation_names]
+    return [(data.source.classes, validation.source.classes), *((train_names[name], validation_names[name]) for name in both)]
+
+
+def _check_same_classes(pairs: list[tuple[ClassNames, ClassNames]], wanted: DataToOpen, others: str) -> None:
+    """Check that the classes of two data agree: otherwise the numbers of the labels have different meanings."""
+    different = next(((ours, theirs) for ours, theirs in pairs if ours != theirs and ours and theirs), None)
     if different is None:
         return
-    train_classes, validation_classes = different
-    extra, absent = sorted({*validation_classes} - {*train_classes}), sorted({*train_classes} - {*validation_classes})
+    known, new = different
+    extra, absent = sorted({*new} - {*known}), sorted({*known} - {*new})
     differences = [f"`{name}` is a class here alone" for name in extra[:1]] + [f"`{name}` is missing" for name in absent[:1]]
     if not differences:
-        number = next(i for i, (ours, other) in enumerate(zip(train_classes, validation_classes, strict=True)) if ours != other)
-        differences = [f"they have another order, and the class {number} is `{validation_classes[number]}`"]
-    raise reject_data(wanted.display_path, DataError("its classes differ from the training data's: " + ", ".join(differences)), wanted.span)
+        number = next(i for i, (ours, other) in enumerate(zip(known, new, strict=True)) if ours != other)
+        differences = [f"they have another order, and the class {number} is `{new[number]}`"]
+    raise reject_data(wanted.display_path, DataError(f"its classes differ from {others}: " + ", ".join(differences)), wanted.span)

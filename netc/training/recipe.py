@@ -31,7 +31,7 @@ from ..files.file_problems import make_diagnostic
 from .augmentation import Augmentation, read_augmentations
 from .balance_rules import BalanceRule, read_balances
 from .data.data_columns import ColumnSpec
-from .data.rules import read_data_arguments
+from .data.rules import WEIGHT, read_data_arguments
 from .data.table_rules import NO_RULES, TableRules, read_table_rules
 from .follow_rules import FollowRule, read_follows
 from .keep_rule import KeepRule, read_keep
@@ -67,13 +67,15 @@ class GroupRule(Record):
 
 
 class DataRule(Record):
-    """The origin of data: a format and a path. `columns` maps inputs to columns, `options` are options of the format."""
+    """The origin of data: a format and a path. `columns` maps inputs to columns, `options` are options of the format. `weight`: the share
+    of an epoch's samples, relative to the other data; None if the line has none."""
 
     format: str
     path: str
     columns: dict[str, ColumnSpec]
     span: Span
     options: dict[str, Any] = {}
+    weight: float | None = None
 
 
 class Draw(Record):
@@ -111,7 +113,7 @@ class Recipe(Record):
     keep: KeepRule
     measures: tuple[MeasureRule, ...]
     stop: StopRule | None
-    data: DataRule | None
+    sources: tuple[DataRule, ...]
     validate: DataRule | None
     validation: float
     stratify: Stratify | None
@@ -128,6 +130,17 @@ class Recipe(Record):
     def frozen(self) -> tuple[Pattern, ...]:
         """The patterns of parameters that no step of the optimizer changes."""
         return (*self.freeze, *(rule.follower for rule in self.follows))
+
+    @property
+    def data(self) -> DataRule | None:
+        """The first data of the section. Its columns and paths of options are the defaults of all other data."""
+        return next(iter(self.sources), None)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The weights of the data, 1 where a line has none; empty if no line has one."""
+        weights = tuple(rule.weight for rule in self.sources)
+        return tuple(1.0 if weight is None else weight for weight in weights) if any(weights) else ()
 
     @property
     def validates(self) -> bool:
@@ -156,7 +169,7 @@ class _RecipeReader:
             self.by_word.setdefault(setting.word, []).append(setting)
 
     def read_recipe(self) -> Recipe:
-        batch, data, draws = self.find_stage("batch"), self._read_data("data"), tuple(self._read_draws())
+        batch, draws, sources = self.find_stage("batch"), tuple(self._read_draws()), tuple(self._read_sources())
         if "steps" in self.by_word and "epochs" in self.by_word:
             self.report_problem("steps", "and `epochs` both say how long", self.by_word["steps"][0].word_span, "set one of them")
         clip = self.find_stage("clip")
@@ -188,11 +201,11 @@ class _RecipeReader:
             keep=keep,
             measures=measures,
             stop=read_stop(self.find_stage("stop"), keep, self.problems),
-            data=data,
-            validate=self._read_data("validate"),
+            sources=sources,
+            validate=self._read_validation_data(),
             validation=self._read_validation(),
             stratify=self._read_stratify(
-                {} if data is None else data.columns, drawn | {rule.input for rule in balances} | {rule.input for rule in varied}
+                sources[0].columns if sources else {}, drawn | {rule.input for rule in balances} | {rule.input for rule in varied}
             ),
             draws=draws,
             augmentations=self._read_augmentations(),
@@ -286,17 +299,30 @@ class _RecipeReader:
             for argument in setting.stages[0].positional:
                 yield from read_patterns("freeze", argument, self.problems)
 
-    def _read_data(self, word: str) -> DataRule | None:
-        stage = self.find_stage(word)
-        if stage is None or (word == "validate" and not stage.name):
-            return None
+    def _read_sources(self) -> Iterator[DataRule]:
+        settings = self.by_word.get("data", ())
+        for setting in settings:
+            rule = self._read_data("data", setting.stages[0])
+            if rule is None:
+                continue
+            if rule.weight is not None and len(settings) == 1:
+                remedy = "add another `data` line, or remove the weight"
+                self.report_problem("weight", "is a share of several data, and there is only one", rule.span, remedy)
+            yield rule
+
+    def _read_validation_data(self) -> DataRule | None:
+        stage = self.find_stage("validate")
+        return None if stage is None or not stage.name else self._read_data("validate", stage)
+
+    def _read_data(self, word: str, stage: SettingStage) -> DataRule | None:
         if not stage.name or len(stage.positional) != 1 or not isinstance(stage.positional[0].value, str):
             self.report_problem(word, "takes a format and a path", stage.span, f'write `{word} npz "data.npz"`')
             return None
         inputs = {value.name for value in self.training.program.main.inputs}
         columns, options, problems = read_data_arguments(word, stage, inputs)
         self.problems += problems
-        return None if problems else DataRule(stage.name, str(stage.positional[0].value), columns, stage.span, options)
+        weight = options.pop(WEIGHT, None)
+        return None if problems else DataRule(stage.name, str(stage.positional[0].value), columns, stage.span, options, weight)
 
     def _read_draws(self) -> Iterator[Draw]:
         types = {value.name: value.type for value in self.training.program.main.inputs}

@@ -79,7 +79,7 @@ REMEDIES = {
     ),
 }
 """Help for other words; `{value}` is the first argument."""
-REPEATABLE = ("group", "minimize", "follow", "freeze", "keep", "measure", "draw", "augment", "fill", "category", "balance", "vary")
+REPEATABLE = ("group", "minimize", "follow", "freeze", "keep", "measure", "data", "draw", "augment", "fill", "category", "balance", "vary")
 CHAINED = ("schedule", "vary")
 """The settings that may have several stages, joined by `->`."""
 TAKES_NEGATIVE = ("draw", "augment", "fill")

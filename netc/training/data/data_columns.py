@@ -56,7 +56,8 @@ class ColumnSelection(Record):
 
 class InputColumns(Record):
     """A source, with the columns, the type and the sample shape of each input. `path` names the source in messages. `constants` are inputs
-    that are the same for all samples, such as the weights of classes; reading samples does not return them."""
+    that are the same for all samples, such as the weights of classes; reading samples does not return them. `sizes`: the numbers of samples
+    in each of several data."""
 
     source: Source
     columns: dict[str, ColumnSelection]
@@ -64,6 +65,7 @@ class InputColumns(Record):
     shapes: dict[str, tuple[int, ...]]
     path: str
     constants: dict[str, Array] = {}
+    sizes: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.source)
@@ -159,6 +161,12 @@ def find_input_columns(
         elif problem is not None:
             problems[value.name] = problem
     return InputColumns(source, selections, {v.name: v.type for v in inputs}, shapes, path), problems
+
+
+def find_missing_columns(source: Source, inputs: list[Value], specs: Mapping[str, ColumnSpec], path: str) -> dict[str, Problem]:
+    """Find the inputs whose columns a source does not have."""
+    selections = [(value, _select_columns(source, specs.get(value.name, value.name))) for value in inputs if value.type.is_batch]
+    return {value.name: _missing_column(value, missing, specs, path, source) for value, missing in selections if isinstance(missing, str)}
 
 
 def map_column_types(inputs: list[Value], specs: Mapping[str, ColumnSpec]) -> dict[str, TensorType]:

@@ -1,7 +1,7 @@
 """The arguments of `data` and `validate` in a spec: columns of inputs, and options of the format.
 
 In: the format and the arguments. Out: columns by input, options by name, and problems with their spans. Always: an argument with the name
-of an input names its column; any other argument is an option of the format. For example, in
+of an input names its column; any other argument is an option of the format, except `weight` of `data`. For example, in
 `data csv("train.tsv", header=false, x=[0, 1])`, `header` is an option and `x` an input with two columns.
 """
 
@@ -15,10 +15,13 @@ from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.training_program import SettingArgument, SettingStage
 from netc.dsl.source import Span
 
+from ..setting_values import describe_found, is_distance, is_positive
 from .data_columns import ColumnSpec
 from .data_formats import FORMATS, Format, suggest_format, suggest_option
 
 LocatedProblem = tuple[Problem, Span]
+WEIGHT = "weight"
+"""The argument of `data` for its share of the samples. It is no option of a format."""
 
 
 def read_data_arguments(
@@ -59,6 +62,11 @@ def _read_columns(argument: SettingArgument, columns: dict[str, ColumnSpec]) -> 
 
 
 def _read_option(word: str, name: str, format: Format, argument: SettingArgument, options: dict[str, Any]) -> LocatedProblem | None:
+    if argument.name == WEIGHT and word == "data":
+        if not (is_positive(argument.value) and is_distance(argument.value)):
+            return WrongSetting(WEIGHT, f"must be a positive number, {describe_found(argument.value)}"), argument.span
+        options[WEIGHT] = float(argument.value)
+        return None
     option = format.find_option(argument.name)
     if option is None:
         what = f"has neither an input nor an option `{argument.name}`"

@@ -82,7 +82,9 @@ RESERVED_NAMES = frozenset((*_USED_NAMES.split(), *ABSTRACT_TYPES))
 LOWER_IS_BETTER = {"> best": "< best", "> watched": "< watched", "- MIN_DELTA": "+ MIN_DELTA", "-math.inf": "math.inf"}
 """The replacements in the template, which is written for a metric of which more is better."""
 MARKER = "# --- the file "
-SETTINGS_FUNCTIONS = frozenset({"make_optimizer", "make_schedule", "shuffle_samples", "split_samples", "split_samples_by_class"})
+SETTINGS_FUNCTIONS = frozenset(
+    {"make_optimizer", "make_schedule", "shuffle_samples", "mix_samples", "split_samples", "split_samples_by_class"}
+)
 """The functions that depend only on the settings, not on the model."""
 RUN_FUNCTIONS = SETTINGS_FUNCTIONS | {
     "draw_inputs",

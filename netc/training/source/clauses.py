@@ -46,6 +46,7 @@ CONSTANTS = (
     ClauseConstant("PATIENCE", lambda recipe: recipe.stop.patience if recipe.stop is not None else None),
     ClauseConstant("MIN_DELTA", lambda recipe: (recipe.stop.min_delta or None) if recipe.stop is not None else None),
     ClauseConstant("STRATIFY", lambda recipe: recipe.stratify.input if recipe.stratify is not None and recipe.validation else None),
+    ClauseConstant("WEIGHTS", lambda recipe: recipe.weights or None),
     ClauseConstant("SEED", lambda recipe: recipe.seed),
 )
 
@@ -84,6 +85,7 @@ def select_tags(recipe: Recipe, means: MeanDecomposition, is_random: bool, is_fi
         "augment": bool(recipe.augmentations),
         "balance": bool(recipe.balances),
         "varied": bool(recipe.varied),
+        "sources": len(recipe.sources) > 1,
         "standardize": is_fitted,
         "schedule": bool(recipe.schedule) and not plateau,
         "plateau": plateau,

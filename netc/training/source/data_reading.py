@@ -45,10 +45,28 @@ class ReadOptions(Record):
 
 def emit_paths(recipe: Recipe) -> list[str]:
     """Emit the lines that set the paths of the data."""
-    lines = _emit_path("DATA", recipe.data, DATA)
+    lines = _emit_path("DATA", recipe.data, DATA) if len(recipe.sources) < 2 else _emit_source_paths(recipe)
     if recipe.validate is not None:
         return [*lines, *_emit_path("VALIDATION", recipe.validate, VALIDATION)]
     return [*lines, *([f"VALIDATION = {to_literal(recipe.validation)}"] if recipe.validation else [])]
+
+
+def _emit_source_paths(recipe: Recipe) -> list[str]:
+    """Emit the paths of several data. A format that the file does not read has the same comment for all of them."""
+    lines = [_emit_path("DATA", rule, f"train{number}.npz") for number, rule in enumerate(recipe.sources, 1)]
+    paths = [line[-1].removeprefix("DATA = ") for line in lines]
+    comments = dict.fromkeys(comment for line in lines for comment in line[:-1])
+    return [*sorted(comments, key=lambda comment: not comment.startswith("# The section")), f"DATA = ({', '.join(paths)})"]
+
+
+def _check_sources(recipe: Recipe) -> None:
+    """Raise `CompileError` for several data that one function cannot load."""
+    first = _make_read_options(recipe.data, {})
+    inherited = {} if recipe.data is None else recipe.data.columns
+    different = next((rule for rule in recipe.sources[1:] if _make_read_options(rule, inherited) != first), None)
+    if different is not None:
+        need = "of a training file must all have the same format, options and columns"
+        raise CompileError((make_diagnostic(WrongSetting("data", need, "convert them, or train with `netc train`"), different.span),))
 
 
 def _emit_path(name: str, rule: DataRule | None, instead: str) -> list[str]:
@@ -71,6 +89,7 @@ def name_validation_loader(recipe: Recipe) -> str:
 def emit_loaders(training: Training, recipe: Recipe) -> list[str]:
     """Emit the functions that load data. Raises `CompileError` for rules that the file cannot follow."""
     _check_rules(recipe)
+    _check_sources(recipe)
     loaders = [_emit_loader("load_data", _make_read_options(recipe.data, {}), training, recipe)]
     if recipe.validate is not None and name_validation_loader(recipe) != "load_data":
         loaders.append(_emit_loader("load_validation_data", _make_validation_options(recipe), training, recipe))
@@ -119,14 +138,19 @@ def _make_table_way(way: ReadOptions, training: Training, recipe: Recipe) -> Tab
     is_held = recipe.validate is not None and data.format == "csv"
     model_inputs = list_model_inputs(training)
     read = f"read_table(DATA{emit_options(data.options)})" if is_held else ""
+    if len(recipe.sources) > 1:
+        read = f"read_tables(DATA{emit_options(data.options)})"
     table_way = TableWay(way.options, way.columns, recipe.table_rules, model_inputs, read)
     if not recipe.validation:
         return table_way
     inputs = list_data_inputs(training, recipe)
+    table = "training" if read else "table"
     if recipe.stratify is None:
-        return replace(table_way, samples="split_samples(len(next(iter(table.values()))))[0]")
+        return replace(table_way, samples=f"split_samples(len(next(iter({table}.values()))))[0]")
     classes = next(value for value in inputs if value.name == recipe.stratify.input)
-    return replace(table_way, samples=f"split_samples_by_class(torch.from_numpy({emit_input(table_way, classes)}))[0]")
+    return replace(
+        table_way, samples=f"split_samples_by_class(torch.from_numpy({emit_input(replace(table_way, table=table), classes)}))[0]"
+    )
 
 
 def _emit_array(column: ColumnSpec) -> str:

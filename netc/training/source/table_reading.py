@@ -31,8 +31,13 @@ READ_TABLE = '''def read_table(path: str, separator: str = ",", header: bool = T
     if header:
         return {name.strip(): np.array(cells) for name, *cells in zip(*rows, strict=True)}
     return {str(i): np.array(cells) for i, cells in enumerate(zip(*rows, strict=True))}'''
+READ_TABLES = '''def read_tables(paths: Iterable[str], separator: str = ",", header: bool = True) -> dict[str, np.ndarray]:
+    """Read tables with the same columns, one after the other."""
+    tables = [read_table(path, separator, header) for path in paths]
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0] if all(name in table for table in tables)}'''
 FUNCTIONS = (
     READ_TABLE,
+    READ_TABLES,
     """MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none"}
 BOOLEANS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0}""",
     '''def parse_number(cell: str) -> float:
@@ -94,7 +99,8 @@ BOOLEANS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0
 
 class TableWay(Record):
     """How to read a table: its options, the columns by input, the rules, and the inputs of the model. `training` is the call that reads the
-    training table, empty if it is the same; `samples` selects the training samples in it, for the numbers of `fill`."""
+    training table, empty if it is the same; `samples` selects the training samples in it, for the numbers of `fill`. `table`: the name of
+    the table whose cells are read."""
 
     options: dict[str, Any]
     columns: Mapping[str, ColumnSpec]
@@ -102,6 +108,7 @@ class TableWay(Record):
     model_inputs: frozenset[str]
     training: str = ""
     samples: str = ""
+    table: str = "table"
 
 
 def emit_table_reading(way: TableWay, inputs: list[Value]) -> list[str]:
@@ -113,7 +120,8 @@ def emit_table_reading(way: TableWay, inputs: list[Value]) -> list[str]:
     text = "\n".join(entries) + way.samples
     lines = ['    """Load the columns of a table, `[samples, ...]`."""', f"    table = read_table(path{emit_options(way.options)})"]
     if way.training and "training[" in text:
-        lines.append(f"    training = table if path == DATA else {way.training}")
+        is_shared = way.training.startswith("read_table(")
+        lines.append(f"    training = table if path == DATA else {way.training}" if is_shared else f"    training = {way.training}")
     if "samples]" in text:
         lines.append(f"    samples = {way.samples}")
     return [*lines, "    return {", *entries]
@@ -135,7 +143,7 @@ def emit_input(way: TableWay, value: Value) -> str:
         return f"np.stack([{', '.join(_emit_column(way, value, name, quote_string(name)) for name in names)}], 1)"
     _check_pattern_rules(way, names)
     column = _emit_column(way, value, "", "name")
-    return f"np.stack([{column} for name in match_columns(table, {to_literal(names)})], 1)"
+    return f"np.stack([{column} for name in match_columns({way.table}, {to_literal(names)})], 1)"
 
 
 MATCH_COLUMNS = '''def match_columns(table: Iterable[str], names: tuple[str, ...]) -> list[str]:
@@ -158,7 +166,7 @@ def _check_pattern_rules(way: TableWay, names: tuple[str, ...]) -> None:
 
 def _emit_column(way: TableWay, value: Value, name: str, key: str) -> str:
     """Emit one column; `key` is the expression for its name."""
-    cells, training = f"table[{key}]", f"{'training' if way.training else 'table'}[{key}]"
+    cells, training = f"{way.table}[{key}]", f"{'training' if way.training else 'table'}[{key}]"
     category = way.rules.find_category(name)
     if category is not None:
         return _emit_category(category, cells, training)

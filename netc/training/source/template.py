@@ -46,6 +46,7 @@ TRAINED: dict[str, tuple[str, ...]]
 FOLLOWED: tuple[tuple[str, str, float, int], ...]
 GROUPS: list[tuple[str, dict[str, Any]]]
 SEED: int
+WEIGHTS: tuple[float, ...]
 REPORT_EVERY: int
 DATA: str
 VALIDATION: Any
@@ -167,11 +168,35 @@ def shuffle_samples(samples: Tensor, epoch: int) -> Tensor:
     return samples[torch.from_numpy(generator.permutation(len(samples)))]
 
 
+def mix_samples(samples: Tensor, epoch: int, sizes: Sequence[int]) -> Tensor:  # if: weights
+    """Choose as many samples as there are, with the share of each file that WEIGHTS says, and shuffle them. `sizes` are the numbers of
+    samples in each file. A file continues in each epoch where it stopped in the one before, so that all of its samples are used equally."""
+    files = torch.bucketize(samples, torch.tensor(sizes).cumsum(0), right=True)
+    weights = torch.tensor(WEIGHTS, dtype=torch.float64)
+    counts = round_shares(weights / weights.sum() * len(samples), len(samples))
+    chosen = []
+    for file, count in enumerate(counts.tolist()):
+        own, start = samples[files == file], epoch * count
+        if not len(own):
+            raise ValueError(f"file {file + 1} has no samples for training")
+        rounds = range(start // len(own), -(-(start + count) // len(own)))
+        order = torch.cat([own[:0], *(shuffle_samples(own, number) for number in rounds)])
+        chosen.append(order[start % len(own) :][:count])
+    return shuffle_samples(torch.cat(chosen), epoch)
+
+
 def split_samples(count: int) -> tuple[Tensor, Tensor]:
     """Split the samples into training and validation samples, at random."""
     validation_count = min(max(1, round(count * VALIDATION)), count - 1)
     shuffled = shuffle_samples(torch.arange(count), 2**63)  # no epoch has this number
     return shuffled[validation_count:].sort().values, shuffled[:validation_count].sort().values
+
+
+def round_shares(shares: Tensor, total: int) -> Tensor:
+    """Round shares to integers with this sum: the shares with the largest fractions up, and the others down."""
+    counts = shares.long()
+    counts[(counts - shares).argsort(stable=True)[: total - int(counts.sum())]] += 1
+    return counts
 
 
 def split_samples_by_class(classes: Tensor) -> tuple[Tensor, Tensor]:  # if: stratify
@@ -181,10 +206,7 @@ def split_samples_by_class(classes: Tensor) -> tuple[Tensor, Tensor]:  # if: str
     shuffled = shuffle_samples(torch.arange(count), 2**63)  # no epoch has this number
     numbers = classes[shuffled].unique(return_inverse=True)[1]
     sizes = numbers.bincount()
-    exact = sizes.double() * validation_count / count
-    validation_sizes = exact.long()
-    rest = validation_count - int(validation_sizes.sum())
-    validation_sizes[(validation_sizes - exact).argsort(stable=True)[:rest]] += 1  # the largest fractions
+    validation_sizes = round_shares(sizes.double() * validation_count / count, validation_count)
     pairs = list(zip(shuffled[numbers.argsort(stable=True)].split(sizes.tolist()), validation_sizes.tolist(), strict=True))
     train_samples = torch.cat([samples[size:] for samples, size in pairs])
     validation_samples = torch.cat([samples[:size] for samples, size in pairs])
@@ -442,7 +464,17 @@ def format_metrics(metrics: dict[str, Tensor] | dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.6g}" for name, value in metrics.items())
 
 
-def train(model: nn.Module, data: Batch) -> Trained:
+def load_files(paths: Iterable[str]) -> tuple[Batch, list[int]]:
+    """Load files. Return their samples, one file after the other, and the number of samples in each."""
+    parts = [load_data(path) for path in paths]
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}, [len(part[INPUT]) for part in parts]
+
+
+def train(
+    model: nn.Module,
+    data: Batch,
+    sizes: list[int],  # if: weights
+) -> Trained:
     """Train the model. Return a model with the moving averages of its parameters."""  # if: ema
     """Train the model."""  # if: not ema
     train_samples = torch.arange(len(data[INPUT]))  # if: not share
@@ -475,7 +507,8 @@ def train(model: nn.Module, data: Batch) -> Trained:
         history = []  # if: history
         for batch in iterate_batches(
             data,
-            shuffle_samples(train_samples, epoch),
+            shuffle_samples(train_samples, epoch),  # if: not weights
+            mix_samples(train_samples, epoch, sizes),  # if: weights
             weights,  # if: balance
             step,  # if: draws or augment
             augment_batch,  # if: augment
@@ -522,8 +555,20 @@ def train(model: nn.Module, data: Batch) -> Trained:
 def main() -> None:
     torch.manual_seed(SEED)
     model = Model().to(DEVICE)
-    average = train(model, load_data(DATA))  # if: ema
-    train(model, load_data(DATA))  # if: not ema
+    data, sizes = load_files(DATA)  # if: weights
+    data, _ = load_files(DATA)  # if: sources and not weights
+    average = train(  # if: ema
+        model,
+        load_data(DATA),  # if: not sources
+        data,  # if: sources
+        sizes,  # if: weights
+    )
+    train(  # if: not ema
+        model,
+        load_data(DATA),  # if: not sources
+        data,  # if: sources
+        sizes,  # if: weights
+    )
     torch.save(average.state_dict(), FILE)
 
 
