@@ -56,7 +56,16 @@ def check_options(recipe: Recipe) -> list[Diagnostic]:
 
 
 def _check_optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
-    named = recipe.optimizer
+    named, classes = recipe.optimizer, list_optimizers()
+    yield from _check_optimizer_setting(named)
+    is_known = normalize_name(named.name) in classes.keys() - UNUSABLE.keys()
+    for rule in recipe.groups:
+        if rule.optimizer is not None or is_known:
+            yield from _check_optimizer_setting(rule.optimizer or NamedSetting(named.name, named.span, (), rule.options))
+
+
+def _check_optimizer_setting(named: NamedSetting) -> Iterable[tuple[Problem, Span]]:
+    """Check the name of an optimizer and its arguments."""
     if not named.name:
         return  # reported when the settings were read
     classes = list_optimizers()
@@ -74,10 +83,7 @@ def _check_optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
         yield WrongSetting(named.name, "takes its arguments by name", f"write `lr={argument.value}`"), argument.span
     known = list_keyword_options(cls, 1)
     yield from check_arguments(named.name, named.options, known)
-    for rule in recipe.groups:
-        yield from check_arguments(named.name, rule.options, known)
-    for options in (named.options, *(rule.options for rule in recipe.groups)):
-        yield from check_values(cls, named, options, known, partial(_try_optimizer, cls))
+    yield from check_values(cls, named, named.options, known, partial(_try_optimizer, cls))
 
 
 def _check_schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -54,10 +54,21 @@ def resolve_optimizer(recipe: Recipe) -> tuple[type[torch.optim.Optimizer], dict
     return list_optimizers()[normalize_name(recipe.optimizer.name)], options
 
 
-def choose_kernel(recipe: Recipe, meshes: int = 0) -> dict[str, bool]:
-    """Choose among PyTorch's implementations of the optimizer, unless the recipe does: the fused one if there is one. `meshes` is the
+UsedOptimizers = Mapping[str, tuple[type[torch.optim.Optimizer], dict[str, Any]]]
+"""Optimizers by their normalized names, with arguments."""
+
+
+def list_used_optimizers(recipe: Recipe) -> UsedOptimizers:
+    """List the optimizers of a section by their normalized names, with the arguments for all of their parameters: the section's own, and
+    those that groups of parameters have."""
+    classes = list_optimizers()
+    others = [normalize_name(rule.optimizer.name) for rule in recipe.groups if rule.optimizer is not None]
+    return {**{name: (classes[name], {}) for name in others}, normalize_name(recipe.optimizer.name): resolve_optimizer(recipe)}
+
+
+def choose_kernel(cls: type[torch.optim.Optimizer], options: Mapping[str, Any], meshes: int = 0) -> dict[str, bool]:
+    """Choose among PyTorch's implementations of an optimizer, unless its arguments do: the fused one if there is one. `meshes` is the
     number of meshes of processes over which the parameters are distributed."""
-    cls, options = resolve_optimizer(recipe)
     known = list_keyword_options(cls, 1)
     if {"fused", "foreach", "capturable", "differentiable"} & options.keys():
         return {}

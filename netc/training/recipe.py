@@ -60,10 +60,11 @@ SEEDS = 2**63
 
 
 class GroupRule(Record):
-    """Options for the parameters whose names match `pattern`."""
+    """Options for the parameters whose names match `pattern`, and the optimizer that updates them, None for the section's."""
 
     pattern: Pattern
     options: tuple[SettingArgument, ...]
+    optimizer: NamedSetting | None = None
 
 
 class DataRule(Record):
@@ -187,7 +188,10 @@ class _RecipeReader:
         self.problems += [*problems, *keep_problems, *balance_problems, *vary_problems, *minimize_problems, *follow_problems]
         return Recipe(
             optimizer=NamedSetting(optimizer[0].name, optimizer[0].span, optimizer[0].positional, plain),
-            groups=(*self._read_groups(), *(GroupRule(p, rule.options) for rule in minimized for p in rule.patterns if rule.options)),
+            groups=(
+                *self._read_groups(),
+                *(self._make_group(p, rule.options) for rule in minimized for p in rule.patterns if rule.options),
+            ),
             no_decay=() if no_decay is None else read_patterns("no_decay", no_decay, self.problems),
             schedule=self.read_named("schedule") or (),
             epochs=self._read_integer("epochs", EPOCHS),
@@ -292,7 +296,19 @@ class _RecipeReader:
                 self.report_problem("group", "takes a pattern and options", stage.span, 'write `group "head.*" lr=1e-2`')
             for argument in stage.positional:
                 for pattern in read_patterns("group", argument, self.problems):
-                    yield GroupRule(pattern, convert_none_options(stage.named))
+                    yield self._make_group(pattern, convert_none_options(stage.named))
+
+    def _make_group(self, pattern: Pattern, options: tuple[SettingArgument, ...]) -> GroupRule:
+        """Make the rule of a group. `optimizer=` among the options is no argument of the optimizer, but its name."""
+        others = tuple(option for option in options if option.name != "optimizer")
+        named = next((option for option in options if option.name == "optimizer"), None)
+        if named is None:
+            return GroupRule(pattern, options)
+        if not isinstance(named.value, str):
+            need = f"must be the name of an optimizer, {describe_found(named.value)}"
+            self.report_problem("optimizer", need, named.span, "write `optimizer=sgd`")
+            return GroupRule(pattern, others)
+        return GroupRule(pattern, others, NamedSetting(str(named.value), named.span, (), others))
 
     def _read_freeze(self) -> Iterator[Pattern]:
         for setting in self.by_word.get("freeze", ()):

@@ -16,7 +16,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from netc.compiler.analysis.state_dict import collect_parameters
-from netc.compiler.errors.recipe_errors import WrongSetting
+from netc.compiler.errors.recipe_errors import UnknownOption, WrongSetting
 from netc.compiler.errors.training_errors import NothingTrained
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode
 from netc.compiler.ir.graph_values import Value
@@ -26,13 +26,24 @@ from netc.dsl.diagnostics import Diagnostic
 
 from ..files.file_problems import make_diagnostic
 from .follow_rules import FOLLOW
+from .named_setting import NamedSetting
 from .optimizer_options import find_refusal
-from .optimizers import SchedulerCall, compute_stage_lengths, make_schedule, resolve_schedules
+from .optimizers import (
+    SchedulerCall,
+    compute_stage_lengths,
+    list_keyword_options,
+    list_used_optimizers,
+    make_schedule,
+    normalize_name,
+    resolve_schedules,
+)
 from .parameter_patterns import Pattern
 from .recipe import USUAL_REMEDY, Recipe
 from .section_file import SectionFile
 from .source import emit_settings_file
 
+MATRICES_REMEDY = 'it is for matrices: give other parameters another optimizer, such as `group "*bias" optimizer=adamw lr=1e-3`'
+"""The help for Muon, which no model with biases or normalization can have for all parameters."""
 STEPS = 10
 """The steps of a schedule if their number is not known."""
 
@@ -106,11 +117,14 @@ def check_construction(training: Training, recipe: Recipe, steps: int | None) ->
     file, model = SectionFile(emit_settings_file(recipe)), _ShapeModule(_list_shapes(training))
     why = find_refusal(lambda given: file.make_optimizer(model), {})
     if why:
-        yield _refusal_diagnostic(recipe.optimizer.name, why, recipe.optimizer.span, USUAL_REMEDY)
-        return
-    if not recipe.schedule:
+        refused = _find_refused_optimizer(recipe, file, model)
+        remedy = MATRICES_REMEDY if normalize_name(refused.name) == "muon" else USUAL_REMEDY
+        yield _refusal_diagnostic(refused.name, why, refused.span, remedy)
         return
     optimizer = file.make_optimizer(model)
+    yield from _check_combined_groups(recipe, optimizer)
+    if not recipe.schedule:
+        return
     why = find_refusal(lambda given: make_schedule(file, optimizer, recipe, steps or STEPS), {})
     if why:
         yield _refusal_diagnostic(recipe.schedule[0].name, why, recipe.schedule[0].span)
@@ -120,6 +134,33 @@ def check_construction(training: Training, recipe: Recipe, steps: int | None) ->
             cycle_length = _find_cycle_length(call)
             if cycle_length is not None and cycle_length < length:
                 yield make_diagnostic(WrongSetting(stage.name, f"is {cycle_length} steps long, and there are {length}"), stage.span)
+
+
+def _find_refused_optimizer(recipe: Recipe, file: SectionFile, model: nn.Module) -> NamedSetting:
+    """Find the optimizer that PyTorch refuses for its parameters."""
+    optimizers, named = list_used_optimizers(recipe), (recipe.optimizer, *(rule.optimizer for rule in recipe.groups))
+    if len(optimizers) == 1:
+        return recipe.optimizer
+    groups = file.make_parameter_groups(model)
+    for setting in (setting for setting in named if setting is not None):
+        name = normalize_name(setting.name)
+        cls, options = optimizers[name]
+        own = [group for group in groups if group["optimizer"] == name]
+        if own and find_refusal(lambda given, cls=cls, own=own: cls(own, **given), options):  # type: ignore[misc]
+            return setting
+    return recipe.optimizer
+
+
+def _check_combined_groups(recipe: Recipe, optimizer: torch.optim.Optimizer) -> Iterator[Diagnostic]:
+    """Report arguments that reach parameters whose optimizer does not have them, where a group changes the optimizer of another one."""
+    known = {name: list_keyword_options(cls, 1) for name, (cls, _) in list_used_optimizers(recipe).items()}
+    if len(known) == 1:
+        return
+    for option in (option for rule in recipe.groups for option in rule.options):
+        owners = [group["optimizer"] for group in optimizer.param_groups if option.name in group]
+        owner = next((name for name in owners if option.name not in known[name]), None)
+        if owner is not None:
+            yield make_diagnostic(UnknownOption(owner, option.name, (), known[owner]), option.name_span)
 
 
 def _refusal_diagnostic(name: str, why: str, span: object, remedy: str = "") -> Diagnostic:

@@ -46,7 +46,6 @@ from ...errors import CompileError, raise_as_compile_error
 from ...files.file_problems import make_diagnostic
 from ..cautions import check_validates
 from ..data_inputs import list_data_inputs
-from ..optimizers import choose_kernel
 from ..recipe import Recipe, read_recipe
 from .class_weights import emit_balance
 from .clauses import Machine, read_constants, select_tags
@@ -70,13 +69,14 @@ IMPORTS = {
     r"\bAny\b": "from typing import Any",
     r"\bfnmatch\(": "from fnmatch import fnmatchcase as fnmatch",
     r"\bnp\.": "import numpy as np",
+    r"\bpartial\(": "from functools import partial",
     r"\btv_tensors\.[A-Z]": "from torchvision import tv_tensors",
     r"\bv2\.[A-Z]\w*\(": "from torchvision.transforms import v2",
 }
 """The imports of a file in addition to torch, by a pattern of the text that needs each."""
 ABSTRACT_TYPES = ("Callable", "Iterable", "Iterator", "Sequence")
 """The names that a file may import from `collections.abc`."""
-_USED_NAMES = "Any tv_tensors v2 StepSums Batch np fnmatch copy csv itertools math blake2b Counter UTC datetime timedelta"
+_USED_NAMES = "Any tv_tensors v2 StepSums Batch np fnmatch copy csv itertools math blake2b partial Counter UTC datetime timedelta"
 RESERVED_NAMES = frozenset((*_USED_NAMES.split(), *ABSTRACT_TYPES))
 """Names that the file itself uses, so that no class of the model gets them."""
 LOWER_IS_BETTER = {"> best": "< best", "> watched": "< watched", "- MIN_DELTA": "+ MIN_DELTA", "-math.inf": "math.inf"}
@@ -162,7 +162,7 @@ def emit_run_file(section: TrainSection, machine: Machine | None) -> str:
 def emit_settings_file(recipe: Recipe, meshes: int = 0) -> str:
     """Emit the functions that depend only on the settings: optimizer, schedule, and the order of samples. `meshes` is the number of meshes
     of processes over which the parameters are distributed."""
-    generated = {"make_optimizer": emit_optimizer(recipe, choose_kernel(recipe, meshes)), "make_schedule": emit_schedule(recipe)}
+    generated = {"make_optimizer": emit_optimizer(recipe, meshes), "make_schedule": emit_schedule(recipe)}
     tags = {name.lower() for name in read_constants(recipe)}
     texts = [emit_constants(recipe, "cpu"), *_fold_template(tags, {}, generated, SETTINGS_FUNCTIONS)]
     return "\n\n\n".join(["\n".join([*_list_imports(texts), "import torch", "from torch import Tensor, nn"]), *texts])
@@ -195,7 +195,7 @@ def _select_functions(section: TrainSection, machine: Machine | None, roots: Set
         {"modes"} if "compute_sums" in section.computed.modules else set()
     )
     generated = {
-        "make_optimizer": emit_optimizer(recipe, choose_kernel(recipe)),
+        "make_optimizer": emit_optimizer(recipe),
         "make_schedule": emit_schedule(recipe),
         # A run reads the data itself, in every format and with every rule.
         "load_data": emit_loaders(section.training, recipe) if "" in roots else [],

@@ -8,18 +8,19 @@ executes these functions.
     >>> from netc.training.recipe import read_recipe
     >>> text = "y = input 3 -> dense 1; train { t = input 1; loss = (y, t) -> mse_loss; optimizer sgd lr=0.1 }"
     >>> recipe, _ = read_recipe(analyze_training(SourceFile("<text>", text), Choice()).training)
-    >>> print(emit_optimizer(recipe, {})[0])
+    >>> print(emit_optimizer(recipe)[0])
     def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:
-        return torch.optim.SGD(model.parameters(), lr=0.1)
+        return torch.optim.SGD(model.parameters(), lr=0.1, fused=True)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from ..optimizers import follows_metric, resolve_optimizer, resolve_schedules
-from ..recipe import Recipe
+from ..optimizers import UsedOptimizers, choose_kernel, follows_metric, list_used_optimizers, normalize_name, resolve_schedules
+from ..parameter_patterns import EVERY_PARAMETER
+from ..recipe import GroupRule, Recipe
 from .clauses import read_constants
 from .data_reading import emit_paths
 from .lines import Expression, format_call, format_keywords, quote_string, to_literal
@@ -39,7 +40,9 @@ def emit_constants(recipe: Recipe, device: str | None = None) -> str:
 def _emit_groups(recipe: Recipe) -> list[str]:
     """Emit the table of options by pattern, in which later entries win."""
     # In a spec the first group that matches wins, so the order is reversed; `no_decay` wins over all groups.
-    rules: list[tuple[str, dict[str, Any]]] = [(r.pattern.text, {o.name: o.value for o in r.options}) for r in reversed(recipe.groups)]
+    rules = [(rule.pattern.text, _list_options(rule)) for rule in reversed(recipe.groups)]
+    if any(rule.optimizer is not None for rule in recipe.groups):
+        rules.insert(0, (EVERY_PARAMETER, {"optimizer": normalize_name(recipe.optimizer.name)}))
     rules += [(pattern.text, {"weight_decay": 0.0}) for pattern in recipe.no_decay]
     if not rules:
         return []
@@ -50,14 +53,36 @@ def _emit_groups(recipe: Recipe) -> list[str]:
     return ["GROUPS: list[tuple[str, dict[str, Any]]] = [", *lines, "]"]
 
 
-def emit_optimizer(recipe: Recipe, kernel: Mapping[str, bool]) -> list[str]:
-    """Emit the function that makes the optimizer. `kernel` has the options that choose among PyTorch's implementations (`fused=True`)."""
-    cls, options = resolve_optimizer(recipe)
+def _list_options(rule: GroupRule) -> dict[str, Any]:
+    optimizer = {} if rule.optimizer is None else {"optimizer": normalize_name(rule.optimizer.name)}
+    return optimizer | {option.name: option.value for option in rule.options}
+
+
+def emit_optimizer(recipe: Recipe, meshes: int = 0) -> list[str]:
+    """Emit the function that makes the optimizer. `meshes` is the number of meshes of processes over which the parameters are
+    distributed."""
     lines = ["def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:", *(["    freeze_parameters(model)"] if recipe.frozen else [])]
+    optimizers = list_used_optimizers(recipe)
+    if len(optimizers) > 1:
+        return ["\n".join([*lines, *_emit_combination(optimizers, meshes)])]
     trained = "[p for p in model.parameters() if p.requires_grad]" if recipe.frozen else "model.parameters()"
     trained = "make_parameter_groups(model)" if recipe.groups or recipe.no_decay else trained
-    lines += format_call("    return ", f"torch.optim.{cls.__name__}", [trained, *format_keywords({**options, **kernel})])
-    return ["\n".join(lines)]
+    ((cls, options),) = optimizers.values()
+    keywords = format_keywords({**options, **choose_kernel(cls, options, meshes)})
+    return ["\n".join([*lines, *format_call("    return ", f"torch.optim.{cls.__name__}", [trained, *keywords])])]
+
+
+def _emit_combination(optimizers: UsedOptimizers, meshes: int) -> Iterator[str]:
+    """Emit the body of the function for several optimizers, of which only those with parameters are made."""
+    yield "    groups = make_parameter_groups(model)"
+    yield "    classes = {"
+    for name, (cls, options) in optimizers.items():
+        keywords = format_keywords({**options, **choose_kernel(cls, options, meshes)})
+        made = f"partial({', '.join([f'torch.optim.{cls.__name__}', *keywords])})" if keywords else f"torch.optim.{cls.__name__}"
+        yield f"        {quote_string(name)}: {made},"
+    yield "    }"
+    yield '    names = dict.fromkeys(group["optimizer"] for group in groups)'
+    yield '    return CombinedOptimizer([classes[name]([group for group in groups if group["optimizer"] == name]) for name in names])'
 
 
 def emit_schedule(recipe: Recipe) -> list[str]:

@@ -153,6 +153,30 @@ def update_followers(followers: list[Follower], step: int) -> None:
             follower.lerp_(followed, 1 - decay)
 
 
+class CombinedOptimizer(torch.optim.Optimizer):
+    """Several optimizers as one. Each updates its own groups of parameters."""
+
+    def __init__(self, optimizers: list[torch.optim.Optimizer]) -> None:
+        super().__init__([group for optimizer in optimizers for group in optimizer.param_groups], {})
+        self.optimizers = optimizers
+        self.share_state()
+
+    def share_state(self) -> None:
+        """Give the optimizers the groups of this one, whose learning rates a schedule changes, and its state, which a checkpoint has."""
+        groups = iter(self.param_groups)
+        for optimizer in self.optimizers:
+            optimizer.state = self.state
+            optimizer.param_groups = [next(groups) for _ in optimizer.param_groups]
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        self.share_state()
+
+    def step(self, closure: Any = None) -> Any:
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+
 # generated: make_optimizer
 
 

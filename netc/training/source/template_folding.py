@@ -109,5 +109,5 @@ def select_reachable(blocks: list[str], roots: Set[str]) -> list[str]:
 
 
 def _find_defined_name(block: str) -> str:
-    match = re.search(r"^(?:def (\w+)|(\w+)(?::.*)? = )", block, re.MULTILINE)
+    match = re.search(r"^(?:(?:def|class) (\w+)|(\w+)(?::.*)? = )", block, re.MULTILINE)
     return (match[1] or match[2]) if match else ""
