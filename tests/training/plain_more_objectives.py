@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.training.plain_objectives import SAMPLES, SIZES, Batch, Plain, Recipe, Siamese, Turn, adam, make_block
+from tests.training.plain_objectives import SAMPLES, SIZES, Batch, Plain, Recipe, Siamese, Turn, adam, make_block, make_views
 
 Arrays = dict[str, np.ndarray]
 
@@ -91,6 +92,42 @@ class MeanTeacher(Siamese):
         return {"loss": error + weight * disagreement, "error": error, "disagreement": disagreement}
 
 
+class Dino(Siamese):
+    """Caron et al. (2021), Algorithm 1, without the multi-crop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.student, self.teacher = make_scorer(), make_scorer()
+        self.center = nn.Parameter(torch.zeros(5))
+        self.scores = torch.zeros(0)
+
+    def begin_step(self, step: int) -> None:
+        if step == 0:
+            self.teacher.load_state_dict(self.student.state_dict())
+
+    def end_step(self, step: int) -> None:
+        self.center.data = 0.9 * self.center.data + 0.1 * self.scores.mean(0)
+        for teacher, student in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
+            teacher.data = 0.996 * teacher.data + (1 - 0.996) * student.data
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        views = self.add_noise(batch)
+        guesses = [self.student(view) for view in views]
+        with torch.no_grad():
+            scores = [self.teacher(view) for view in views]
+            self.scores = torch.cat(scores)
+            targets = [F.softmax((score - self.center) / 0.04, dim=-1) for score in scores]
+            distance = sum(((score - self.center) ** 2).sum(1).mean() for score in scores)
+        errors = [-(t * F.log_softmax(s / 0.1, dim=-1)).sum(1).mean() for t, s in zip(targets, guesses[::-1], strict=True)]
+        # `end_step` updates the center, so that its distance, a quarter of which is in the loss, has no gradient here
+        return {"loss": sum(errors) / 2 + distance / 4}
+
+
+def make_scorer() -> nn.Sequential:
+    backbone = nn.Sequential(nn.Linear(6, 8), nn.GELU(), nn.Linear(8, 8), nn.GELU())
+    return nn.Sequential(OrderedDict(backbone=backbone, head=nn.Linear(8, 5, bias=False)))
+
+
 def make_texts(generator: np.random.Generator) -> Arrays:
     """The first two positions are a prompt, and some texts end early."""
     columns = {}
@@ -117,6 +154,7 @@ MORE = {
         (Turn("loss", "", 2e-3),),
         cosine=True,
     ),
+    "dino": Recipe(make_views, Dino, SIZES | {"scores": 5}, torch.optim.AdamW, frozen=("teacher.", "center")),
     "dpo": Recipe(make_texts, Dpo, {"width": 8, "vocabulary": 11}, torch.optim.AdamW, frozen=("reference.",)),
     "mean_teacher": Recipe(
         make_partial_labels,
