@@ -1,12 +1,14 @@
 """A process that measures itself: `python objective_step.py OBJECTIVE ROUNDS SPECS` makes training steps of netc's training file and of a
 plain loop, by turns.
 
-In: a key of LOOPS, the number of rounds, and the folder of the specs. Out: a line of JSON, for each round the seconds of CPU time of some
-steps of both. Always: both have networks of the same sizes, the same batch and the same optimizer, in one process on one thread.
+In: a key of LOOPS, the number of rounds, and the folder of the specs. Out: a line of JSON: `turns` has the seconds of CPU time of some steps
+of both for each round, and `peaks` the most bytes of tensors that a step of both holds at once. Always: both have networks of the same sizes, the same batch and the same optimizer, in one process on one thread.
 """
 
 from __future__ import annotations
 
+import ctypes
+import itertools
 import json
 import math
 import sys
@@ -91,8 +93,22 @@ def make_heat(batch: Batch) -> Step:
     return step
 
 
+class QNetwork(nn.Module):
+    """The network as PyTorch's tutorial of deep Q-learning writes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer1, self.layer2, self.layer3 = nn.Linear(4, WIDTH), nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.layer1(x))
+        x = F.relu(self.layer2(x))
+        values: Tensor = self.layer3(x)
+        return values
+
+
 def make_dqn(batch: Batch) -> Step:
-    online, target = make_mlp(4, WIDTH, WIDTH, 2), make_mlp(4, WIDTH, WIDTH, 2)
+    online, target = QNetwork(), QNetwork()
     optimizer = adam(online)
 
     def step(number: int) -> None:
@@ -135,15 +151,36 @@ def make_ours(name: str, specs: str, batch: Batch) -> Step:
 
 
 def main(name: str, rounds: int, specs: str) -> None:
+    keep_freed_memory()
     torch.set_num_threads(1)
     torch.manual_seed(0)
     batch = make_batch()
     steps = [make_ours(name, specs, batch), LOOPS[name](batch)]
-    turns = [[measure(steps[side]) for side in ((0, 1) if turn % 2 else (1, 0))][:: 1 if turn % 2 else -1] for turn in range(-2, rounds)]
-    print(json.dumps(turns[2:]))
+    turns = [
+        [measure_time(steps[side]) for side in ((0, 1) if turn % 2 else (1, 0))][:: 1 if turn % 2 else -1] for turn in range(-2, rounds)
+    ]
+    print(json.dumps({"turns": turns[2:], "peaks": [measure_memory(step) for step in steps]}))
 
 
-def measure(step: Step) -> float:
+def keep_freed_memory() -> None:
+    """Let the C library keep freed memory. Otherwise the order of unrelated allocations decides which buffers it returns to the system in each
+    step, so that two equal loops differ by 8 %."""
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        for option in (-1, -2, -3):  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD
+            library.mallopt(option, 1 << 28)
+
+
+def measure_memory(step: Step) -> int:
+    """The most bytes of tensors that a step holds at once, beyond the tensors from before it."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profile:
+        for number in range(STEPS):
+            step(number)
+    events = [event for event in profile.profiler.kineto_results.events() if event.name() == "[memory]"]  # type: ignore[union-attr]
+    return max(itertools.accumulate(event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())))
+
+
+def measure_time(step: Step) -> float:
     """The seconds of CPU time of a step, as a mean over some."""
     before = time.thread_time()
     for number in range(STEPS):

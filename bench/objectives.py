@@ -1,4 +1,4 @@
-"""The time of a step of an objective: the training file that netc prints, and a loop that a person writes in plain PyTorch."""
+"""The time and the memory of a step of an objective: the training file that netc prints, and a loop that a person writes in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ LIMIT = 1.05
 def measure(sandbox: Sandbox) -> Iterator[Row]:
     for objective, rounds in ROUNDS.items():
         said = sandbox.ask((str(ROOT / "bench" / "objective_step.py"), objective, str(rounds), str(ROOT / "specs" / "training")))
-        turns: list[tuple[float, float]] = json.loads(said)
+        result = json.loads(said)
+        turns: list[tuple[float, float]] = result["turns"]
         netc, peer = (median(turn[side] for turn in turns) for side in (0, 1))
         figures = f"{netc * 1000:.2f} ms, plain loop {peer * 1000:.2f} ms"
         yield Row(f"step of {objective}", figures, interquartile_mean([ours / theirs for ours, theirs in turns]), LIMIT)
+        ours, theirs = result["peaks"]
+        yield Row(f"memory of {objective}", f"{ours / 2**20:.1f} MB, plain loop {theirs / 2**20:.1f} MB", ours / theirs, LIMIT)
