@@ -1,8 +1,9 @@
 """A process that measures itself: `python objective_step.py OBJECTIVE ROUNDS SPECS` makes training steps of netc's training file and of a
 plain loop, by turns.
 
-In: a key of LOOPS, the number of rounds, and the folder of the specs. Out: a line of JSON: `turns` has the seconds of CPU time of some steps
-of both for each round, and `peaks` the most bytes of tensors that a step of both holds at once. Always: both have networks of the same sizes, the same batch and the same optimizer, in one process on one thread.
+In: a key of LOOPS, the number of rounds, and the folder of the specs. Out: a line of JSON. `turns` has, for each round, the seconds of CPU
+time of some steps of both; `peaks` the most bytes of tensors that a step of each holds at once. Always: both have networks of the same
+sizes, the same batch and the same optimizer, in one process on one thread.
 """
 
 from __future__ import annotations
@@ -156,15 +157,17 @@ def main(name: str, rounds: int, specs: str) -> None:
     torch.manual_seed(0)
     batch = make_batch()
     steps = [make_ours(name, specs, batch), LOOPS[name](batch)]
-    turns = [
-        [measure_time(steps[side]) for side in ((0, 1) if turn % 2 else (1, 0))][:: 1 if turn % 2 else -1] for turn in range(-2, rounds)
-    ]
+    turns = []
+    for turn in range(-2, rounds):
+        order = (0, 1) if turn % 2 else (1, 0)
+        times = {side: measure_time(steps[side]) for side in order}
+        turns.append((times[0], times[1]))
     print(json.dumps({"turns": turns[2:], "peaks": [measure_memory(step) for step in steps]}))
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep freed memory. Otherwise the order of unrelated allocations decides which buffers it returns to the system in each
-    step, so that two equal loops differ by 8 %."""
+    """Let the C library keep freed memory. Otherwise the order of unrelated allocations decides which buffers it returns to the system in
+    each step, and two equal loops differ by 8 %."""
     if sys.platform == "linux":
         library = ctypes.CDLL(None)
         for option in (-1, -2, -3):  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD

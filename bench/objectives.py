@@ -1,4 +1,4 @@
-"""The time and the memory of a step of an objective: the training file that netc prints, and a loop that a person writes in plain PyTorch."""
+"""The time and the memory of a step of an objective: the training file that netc prints, and a plain loop that a person writes."""
 
 from __future__ import annotations
 
