@@ -25,7 +25,7 @@ from ..types.tensor_types import TensorType
 from ..types.traced_ints import Origin, strip_formulas
 from .definition_graphs import elaborate_definition
 
-Key = tuple[Operator, tuple[TensorType, ...], tuple[TensorType, ...]]
+Key = tuple[Operator, tuple[TensorType, ...], tuple[TensorType, ...], str]
 
 
 def expand_program(program: Program, is_primitive: Callable[[type[Operator]], bool]) -> Program:
@@ -64,11 +64,12 @@ class Definitions:
         self._facts = facts
         self._known: dict[Key, Graph] = {}
 
-    def get_definition(self, node: OpNode) -> Graph:
-        """The definition of an operator. Raises `MissingDefinition` if it has none."""
-        key = (_plain_operator(node.op), _plain_types(node.inputs), _plain_types(node.outputs))
+    def get_definition(self, node: OpNode, text: str = "") -> Graph:
+        """The definition of an operator, or another `text` for it. Raises `MissingDefinition` if there is none."""
+        op, inputs, outputs = _plain_operator(node.op), _plain_types(node.inputs), _plain_types(node.outputs)
+        key = (op, inputs, outputs, text)
         if key not in self._known:
-            self._known[key] = elaborate_definition(*key, self._facts)
+            self._known[key] = elaborate_definition(op, inputs, outputs, self._facts, text)
         return self._known[key]
 
 

@@ -25,9 +25,12 @@ from ..ir.inline_calls import can_inline, inline_call
 from ..ir.replace_values import replace_values
 from ..ir.walk import collect_graphs, find_needed_nodes
 from ..ops.differentiation import Gradient
+from ..ops.operator import OperatorError
 from ..ops.parameter_of import ParameterOf
+from .differentiable_forms import find_form
 from .graph_stages import GraphStages
-from .product_rules import RULES, is_constant
+from .product_rules import CONSTANT, JOINT_RULES, RULES
+from .rule_parts import Gradients
 
 
 class NoClosedForm(Exception):
@@ -89,28 +92,38 @@ class _GradientExpander:
         replace_values(self.main, {id(node.outputs[0]): result})
 
     def _expand_definitions(self, y: Value, x: Value) -> None:
-        """Replace the operators without a rule between two tensors by their definitions."""
-        while True:
-            on_path = self._find_path(self.main.nodes, y, x)
-            found = next((n for n in on_path if isinstance(n, OpNode) and n.op.name not in RULES and not is_constant(n.op.name)), None)
-            if found is None:
-                return
-            if not has_definition_for(found.op, found.inputs, self.program.facts) or found.specs:
-                raise NoClosedForm(f"netc knows no derivative of `{found.op.name}`", found.span)
-            call = make_call(found, self.definitions.get_definition(found))
-            index = next(i for i, node in enumerate(self.main.nodes) if node is found)
-            self.main.nodes[index] = call
+        """Replace the stages without a rule between two tensors by others that have one."""
+        while (node := next(filter(self._has_no_rule, self._find_path(self.main.nodes, y, x)), None)) is not None:
+            call = node if isinstance(node, CallNode) else self._make_definition_call(node)
             if not can_inline(call):
-                raise NoClosedForm(f"netc knows no derivative of `{found.op.name}`", found.span)
+                name = "a shared stage" if isinstance(node, CallNode) and node.scan is None else "a loop"
+                of = f", which `{node.op.name}` is" if isinstance(node, OpNode) else ""
+                raise NoClosedForm(f"{name} has no derivative in closed form{of}", node.span)
+            index = next(i for i, other in enumerate(self.main.nodes) if other is node)
+            self.main.nodes[index] = call
             inline_call(self.main, call)
 
+    def _has_no_rule(self, node: Node) -> bool:
+        if isinstance(node, CallNode):
+            return True
+        return bool(find_form(node)) or (node.op.name not in RULES and node.op.name not in JOINT_RULES)
+
+    def _make_definition_call(self, node: OpNode) -> CallNode:
+        text = find_form(node)
+        if not text and not has_definition_for(node.op, node.inputs, self.program.facts):
+            raise NoClosedForm(f"netc knows no derivative of `{node.op.name}`", node.span)
+        if node.shared is not None or node.tie is not None:
+            # The parameters that the definition reads are those of another stage.
+            raise NoClosedForm(f"netc knows no derivative of `{node.op.name}` with parameters of another stage", node.span)
+        return make_call(node, self.definitions.get_definition(node, text))
+
     def _find_path(self, nodes: Sequence[Node], y: Value, x: Value) -> list[Node]:
-        """Find the nodes that compute `y` from `x`, in order."""
+        """Find the nodes that compute `y` from `x`, in order. Only floats have gradients."""
         dependent = {id(x)}
         for node in nodes:
-            constant = isinstance(node, OpNode) and is_constant(node.op.name)
+            constant = isinstance(node, OpNode) and node.op.name in CONSTANT
             if not constant and any(id(value) in dependent for value in node.inputs):
-                dependent.update(id(value) for value in node.outputs)
+                dependent.update(id(value) for value in node.outputs if value.type.dtype.is_float)
         needed, path = {id(y)}, list[Node]()
         for node in reversed(nodes):
             if any(id(value) in needed and id(value) in dependent and value is not x for value in node.outputs):
@@ -123,12 +136,11 @@ class _GradientExpander:
         wanted = {id(x), *(id(value) for node in path for value in node.outputs)}
         gradients = {id(y): stages.fill_like(y, 1.0)}
         for node in reversed(path):
-            if not isinstance(node, OpNode):
-                raise NoClosedForm("a loop or a shared stage has no derivative in closed form", node.span)
-            gradient = gradients.get(id(node.outputs[0]))
-            if gradient is None:
+            assert isinstance(node, OpNode)
+            by_result = [gradients.get(id(value)) for value in node.outputs]
+            if not any(by_result):
                 continue
-            by_input = RULES[node.op.name](stages, node, gradient)
+            by_input = _apply_rule(stages, node, by_result)
             for index in _list_wanted(node, wanted):
                 if index not in by_input:
                     raise NoClosedForm(f"netc knows no derivative of `{node.op.name}` with these inputs", node.span)
@@ -137,6 +149,20 @@ class _GradientExpander:
                     continue
                 gradients[id(value)] = stages.apply("add", gradients[id(value)], new) if id(value) in gradients else new
         return gradients.get(id(x)) or stages.fill_like(x, 0.0)
+
+
+def _apply_rule(stages: GraphStages, node: OpNode, by_result: Sequence[Value | None]) -> Gradients:
+    """Apply the rule of a node. Not all of its results may have gradients."""
+    try:
+        if node.op.name in JOINT_RULES:
+            filled = [g or stages.fill_like(value, 0.0) for g, value in zip(by_result, node.outputs, strict=True)]
+            return JOINT_RULES[node.op.name](stages, node, filled)
+        gradient = by_result[0]
+        assert gradient is not None
+        return RULES[node.op.name](stages, node, gradient)
+    except OperatorError:
+        # A stage of the derivative may need to know more about the sizes than the stage itself.
+        raise NoClosedForm(f"netc knows no derivative of `{node.op.name}` with these inputs", node.span) from None
 
 
 def _list_wanted(node: OpNode, wanted: Iterable[int]) -> list[int]:

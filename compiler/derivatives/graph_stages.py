@@ -17,13 +17,13 @@ from typing import Any
 
 from netc.dsl.source import Span
 
-from ..dims import Facts
+from ..dims import Dim, Facts
 from ..ir.graph import Node, OpNode
 from ..ir.graph_values import Value
 from ..ops.constants import TableOperator
-from ..ops.formula import Const
+from ..ops.formula import Const, Formula
 from ..ops.operator import Operator
-from ..types.tensor_types import Shape
+from ..types.tensor_types import INT64, Shape
 
 
 class GraphStages:
@@ -55,6 +55,28 @@ class GraphStages:
     def expand(self, x: Value, shape: Shape) -> Value:
         """Repeat a tensor along axes of size 1, and along new ones in front."""
         return x if x.type.shape == shape else self.apply("expand", x, shape=shape)
+
+    def make_table(self, formula: Formula, shape: Shape, like: Value | None = None) -> Value:
+        """Make a tensor by a formula of its indices: integers, or the element type of another tensor."""
+        dtype = INT64 if like is None else like.type.dtype
+        return self.apply_operator(TableOperator(indices=("i", "j")[: len(shape)], shape=shape, dtype=dtype, formula=formula))
+
+    def place(self, x: Value, axis: int, start: Dim, size: Dim) -> Value:
+        """Put a part of an axis where it was, among zeros, along an axis of the given size. What does not fit is cut off."""
+        ends = (start, size - start - x.type.shape[axis])
+        if ends == (0, 0):
+            return x
+        return self.apply("pad", x, padding=(*(0, 0) * (x.type.rank - 1 - axis), *ends))
+
+    def resize(self, x: Value, axis: int, size: Dim) -> Value:
+        """Give an axis another size: append zeros, or cut off the end."""
+        return self.place(x, axis, 0, size)
+
+    def flatten_rows(self, x: Value) -> Value:
+        """Make a matrix of all vectors along the last axis."""
+        if x.type.rank == 1:
+            return self.apply("unsqueeze", x, axis=0)
+        return self.apply("flatten", x, start=0, end=-2) if x.type.rank > 2 else x
 
     def reshape(self, x: Value, shape: Shape) -> Value:
         return x if x.type.shape == shape else self.apply("reshape", x, shape=shape)

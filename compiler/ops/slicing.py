@@ -43,8 +43,8 @@ class Slice(Layout):
         x = inputs.x
         axis = normalize_axis(self.name, self.axis, x)
         facts, size = inputs.facts, x.shape[axis]
-        start = self._find_offset(self.start, size, inputs, "start")
-        stop = size if self.stop is None else self._find_offset(self.stop, size, inputs, "stop")
+        start = self.find_offset(self.start, size, inputs, "start")
+        stop = size if self.stop is None else self.find_offset(self.stop, size, inputs, "stop")
         length = stop - start
         more = facts.is_at_least(length, 0)
         # As in Python, a slice that ends before it starts is empty.
@@ -53,7 +53,7 @@ class Slice(Layout):
         place = "stop" if self.stop is not None else "start"
         return (x.with_shape(_not_empty(self.name, (*x.shape[:axis], length, *x.shape[axis + 1 :]), place)),)
 
-    def _find_offset(self, end: Dim, size: Dim, inputs: OpInputs, place: str) -> Dim:
+    def find_offset(self, end: Dim, size: Dim, inputs: OpInputs, place: str) -> Dim:
         """Return the distance of `end` from the front, limited to the axis, by Python's rule for slices."""
         facts = inputs.facts
         positive = facts.is_at_least(end, 0)

@@ -61,6 +61,16 @@ def evaluated(
     return [values[key].detach() for key in flat.output_keys()], [value.detach() for value in values.values()]
 
 
+def attached_outputs(
+    program: Program, state: State, tensors: Sequence[torch.Tensor], sizes: Mapping[str, int]
+) -> list[torch.Tensor]:
+    """The model's results with the graph that autograd keeps, for tensors that require gradients."""
+    flat = FlatGraph(program.main)
+    values = dict(enumerate(tensors))
+    _run(list(flat), values, state, sizes)
+    return [values[key] for key in flat.output_keys()]
+
+
 def _run(items: Sequence[FlatItem], values: dict[int, torch.Tensor], state: State, sizes: Mapping[str, int]) -> None:
     """Adds to the `values` what the items make."""
     at = 0
