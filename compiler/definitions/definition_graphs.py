@@ -169,8 +169,10 @@ class _DefinitionElaborator:
         self.graph.nodes.append(self.parameters[-1])
         # The label is taken: the parameter must keep it as its key in the state dict.
         self.frame.labels.used[spec.name] = self.body.span
-        self.scope.bind_name(spec.name, self._add_cast(value, FLOAT32) if _is_half(spec.dtype) else value)
-        self.scope.bind_name(spec.name + GIVEN, True)
+        # `out_proj.weight` of a submodule is `out_proj_weight` in the text.
+        name = spec.name.replace(".", "_")
+        self.scope.bind_name(name, self._add_cast(value, FLOAT32) if _is_half(spec.dtype) else value)
+        self.scope.bind_name(name + GIVEN, True)
 
     def run_text(self) -> list[Value]:
         """Run the text. Its errors are mistakes of the definition: the operator's rule has accepted the inputs."""

@@ -99,7 +99,9 @@ def _hypot(s: GraphStages, node: OpNode, g: Value) -> Gradients:
 
 def _atan2(s: GraphStages, node: OpNode, g: Value) -> Gradients:
     a, b = node.inputs
-    share = s.apply("div", g, s.apply("add", s.apply("square", a), s.apply("square", b)))
+    length = s.apply("add", s.apply("square", a), s.apply("square", b))
+    # PyTorch's gradient at the origin is 0.
+    share = s.apply("where", s.apply("eq", length, other=0.0), s.apply("div", g, length), other=0.0, reverse=True)
     return _pair(s, node, s.apply("mul", share, b), s.scale(s.apply("mul", share, a), -1))
 
 

@@ -15,7 +15,10 @@ from collections.abc import Callable
 from math import prod
 
 from ..ir.graph import OpNode
+from .attention_forms import write_multihead_attention
+from .cell_forms import CELL_FORMS
 from .loss_forms import LOSS_FORMS
+from .resampling_forms import write_adaptive_avg_pool, write_upsample
 from .rule_parts import list_axes
 
 Form = str | Callable[[OpNode], str]
@@ -160,19 +163,6 @@ def _diff(node: OpNode) -> str:
     return "\n".join([*lines, f"identity(y{len(lines) - 1})"])
 
 
-def _adaptive_avg_pool(node: OpNode) -> str:
-    """Means of blocks, where the windows do not overlap."""
-    sizes = node.inputs[0].type.shape[2:]
-    counts = node.op.result_sizes(node.inputs[0].type)  # type: ignore[attr-defined]
-    shape, axes = ["x.shape[0]", "x.shape[1]"], list[int]()
-    for axis, (size, count) in enumerate(zip(sizes, counts, strict=True), start=2):
-        if count != 1 and not (isinstance(size, int) and size % count == 0):
-            return ""
-        axes.append(len(shape) + 1)
-        shape += [str(count), f"x.shape[{axis}] // {count}"]
-    return f"x -> reshape [{', '.join(shape)}] -> mean axis={axes}"
-
-
 def _choose(call: str) -> str:
     return f"(_, places) = x -> detach -> {call}\nvalues = x -> gather index=places axis=axis\nout values, places"
 
@@ -190,31 +180,16 @@ def _lp_pool(node: OpNode) -> str:
     count = prod(window.taps for window in node.op.make_windows(node.inputs[0].type))  # type: ignore[attr-defined]
     return f"""
         means = x ** p -> avg_pool kernel stride=stride ceil_mode=ceil_mode
-        (sign(means) * relu(abs(means)) * {count}) ** (1 / p)
+        (sign(means) * relu(abs(means)) * {count}) ** (1.0 / p)
     """
 
 
-_INPUT_PART = "(x, weight_ih, bias_ih) -> dense (weight_ih.shape[0])"
-_STATE_PART = "(state, weight_hh, bias_hh) -> dense (weight_hh.shape[0])"
-
-
-def _make_cell_form(text: str) -> Callable[[OpNode], str]:
-    """The sums of a recurrent cell are `inner` and `outer`. A state that is not given is 0."""
-
-    def write(node: OpNode) -> str:
-        shape = "[*x.shape[:-1], hidden]" if node.inputs[0].type.rank == 1 else "[x.shape[0], hidden]"
-        bias = node.op.args["bias"]
-        parts = [part if bias else part.replace(", bias_ih", "").replace(", bias_hh", "") for part in (_INPUT_PART, _STATE_PART)]
-        zeros = f"zeros = table (i) [1] = 0.0 -> cast x.dtype -> expand {'[hidden]' if node.inputs[0].type.rank == 1 else shape}"
-        states = "state = if given(h) { h } else { zeros }"
-        cells = "cell = if given(c) { c } else { zeros }" if node.op.name == "lstm_cell" else ""
-        return "\n".join([zeros, states, cells, f"outer = {parts[0]}", f"inner = {parts[1]}", text])
-
-    return write
-
+# Above 0 the exponential may overflow, and 0 times infinity is no gradient.
+_EXPONENTIAL = "expm1(clamp(x, max=0){})"
 
 FORMS: dict[str, Form] = {
     **LOSS_FORMS,
+    **CELL_FORMS,
     "batch_norm": _batch_norm,
     "instance_norm": _instance_norm,
     "local_response_norm": """
@@ -222,32 +197,28 @@ FORMS: dict[str, Form] = {
         means = rows -> avg_pool [size, 1] stride=1 -> reshape x.shape
         x / (means * alpha + k) ** beta
     """,
+    "elu": f"where(x > 0, x, alpha * {_EXPONENTIAL.format('')})",
+    "celu": f"where(x > 0, x, alpha * {_EXPONENTIAL.format(' / alpha')})",
+    "selu": f"1.0507009873554805 * where(x > 0, x, 1.6732632423543772 * {_EXPONENTIAL.format('')})",
+    "relu6": "x -> hardtanh 0 6",
+    "hardsigmoid": "(x + 3 -> hardtanh 0 6) / 6",
+    "hardswish": "x * (x + 3 -> hardtanh 0 6) / 6",
     "conv": _conv,
     "pad": _pad,
     "lp_pool": _lp_pool,
-    "adaptive_avg_pool": _adaptive_avg_pool,
+    "adaptive_avg_pool": write_adaptive_avg_pool,
+    "upsample": write_upsample,
+    "multihead_attention": write_multihead_attention,
     "max_pool": _make_pool_form("max_pool kernel stride=stride ceil_mode=ceil_mode padding=padding dilation=dilation"),
     "adaptive_max_pool": _make_pool_form("adaptive_max_pool size"),
-    "global_max_pool": "x -> max axis=[axis for axis in 2..x.rank]",
+    # Over two axes, so that equal elements get equal shares.
+    "global_max_pool": "x -> unsqueeze (-1) -> max axis=[axis for axis in 2..x.rank + 1]",
     "max": _max,
     "min": _max,
     "sort": _choose("sort axis=axis descending=descending stable=stable"),
     "topk": _choose("topk k axis=axis largest=largest sorted=sorted"),
     "cummax": _choose("cummax axis=axis"),
     "cummin": _choose("cummin axis=axis"),
-    "rnn_cell": _make_cell_form('outer + inner -> if nonlinearity == "relu" { relu } else { tanh }'),
-    "gru_cell": _make_cell_form("""
-        (r, z, n) = outer -> chunk 3 axis=-1
-        (r2, z2, n2) = inner -> chunk 3 axis=-1
-        update = sigmoid(z + z2)
-        fresh = tanh(n + sigmoid(r + r2) * n2)
-        fresh + update * (state - fresh)
-    """),
-    "lstm_cell": _make_cell_form("""
-        (i, f, g, o) = outer + inner -> chunk 4 axis=-1
-        kept = sigmoid(f) * cell + sigmoid(i) * tanh(g)
-        out sigmoid(o) * tanh(kept), kept
-    """),
     "prod": _prod,
     "cumprod": _cumprod,
     "diff": _diff,

@@ -62,7 +62,7 @@ _NLL_LOSS = f"""
     if reduction == "mean" {{ (losses -> sum) / (used -> sum) }} else {{ losses -> if reduction == "sum" {{ sum }} }}
 """
 _KL_DIV = """
-    positive = where(target == 0, 1, target)
+    positive = (target, target == 0) -> masked_fill 1
     losses = if log_target { exp(target) * (target - x) } else { target * (log(positive) - x) }
     losses -> if reduction == "mean" { mean } else if reduction == "sum" { sum } else if reduction == "batchmean" {
       sum -> div (x.shape[0] if x.rank > 0 else 1)
@@ -114,7 +114,11 @@ LOSS_FORMS: dict[str, str | Callable[[OpNode], str]] = {
         {_reduce("if full { errors + where(target > 1, rest, 0) } else { errors }")}
     """,
     "gaussian_nll_loss": _gaussian_nll_loss,
-    "hinge_embedding_loss": _reduce("where(target == 1, 0, clamp(margin - x, min=0)) + where(target == -1, 0, x)"),
+    "hinge_embedding_loss": f"""
+        near = (x, target == -1) -> masked_fill 0
+        far = (clamp(margin - x, min=0), target == 1) -> masked_fill 0
+        {_reduce("near + far")}
+    """,
     "margin_ranking_loss": _reduce("clamp(margin - target * (x1 - x2), min=0)"),
     "soft_margin_loss": _reduce("softplus(-(target * x))"),
     "cosine_embedding_loss": _COSINE_EMBEDDING_LOSS,

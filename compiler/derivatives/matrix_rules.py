@@ -11,7 +11,7 @@ from typing import Any, cast
 from ..ir.graph import OpNode
 from ..ir.graph_values import Value
 from ..ops.equation import Equation
-from ..ops.formula import Const, IndexFormula, ListFormula
+from ..ops.formula import Const, IndexFormula, ItemFormula, ListFormula
 from ..ops.linear_algebra import Einsum
 from ..ops.spectral import Rfft
 from .graph_stages import GraphStages
@@ -112,7 +112,8 @@ def _irfft(s: GraphStages, node: OpNode, g: Value) -> Gradients:
     if not isinstance(length, int) or not isinstance(count, int):
         return {}
     weights = tuple(1.0 if i == 0 or 2 * i == length else 2.0 for i in range(count))
-    table = s.make_table(ListFormula(tuple(Const(weight) for weight in weights), IndexFormula(0)), (count,), like=x)
+    weight = ItemFormula(ListFormula(tuple(Const(weight) for weight in weights)), (IndexFormula(0),))
+    table = s.make_table(weight, (count,), like=x)
     column = s.reshape(table, (count, *(1 for _ in range(back.type.rank - axis - 1))))
     return _resize(s, node, s.apply("mul", back, column), axis)
 

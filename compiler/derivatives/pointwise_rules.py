@@ -12,7 +12,7 @@ from math import log, pi, sqrt
 from ..ir.graph import OpNode
 from ..ir.graph_values import Value
 from .graph_stages import GraphStages
-from .rule_parts import Gradients, Rule, make_mask
+from .rule_parts import Gradients, Rule
 
 Factor = Callable[[GraphStages, Value, Value], Value]
 
@@ -55,7 +55,6 @@ _FACTORS: dict[str, Factor] = {
     "acosh": lambda s, x, y: s.apply("rsqrt", s.apply("sub", s.apply("square", x), other=1.0)),
     "atanh": lambda s, x, y: s.apply("reciprocal", _one_minus_square(s, x)),
     "sigmoid": lambda s, x, y: s.apply("mul", y, s.apply("sub", y, other=1.0, reverse=True)),
-    "relu": lambda s, x, y: make_mask(s, "gt", y, 0.0),
     "abs": lambda s, x, y: s.apply("sign", x),
     "erf": lambda s, x, y: s.scale(_bell(s, x), 2 / sqrt(pi)),
     "erfc": lambda s, x, y: s.scale(_bell(s, x), -2 / sqrt(pi)),
@@ -69,6 +68,15 @@ def _make_factor_rule(factor: Factor) -> Rule:
     return lambda s, node, g: {0: s.apply("mul", g, factor(s, node.inputs[0], node.outputs[0]))}
 
 
+def _keep(s: GraphStages, g: Value, comparison: str, x: Value, number: float) -> Value:
+    """The gradient where the comparison holds, and 0 elsewhere, even if the gradient is infinite there."""
+    return s.apply("where", s.apply(comparison, x, other=number), g, other=0.0)
+
+
+def _relu(s: GraphStages, node: OpNode, g: Value) -> Gradients:
+    return {0: _keep(s, g, "gt", node.outputs[0], 0.0)}
+
+
 def _softplus(s: GraphStages, node: OpNode, g: Value) -> Gradients:
     scaled = s.scale(node.inputs[0], float(node.op.args["beta"]))
     slope = s.apply("mul", g, s.apply("sigmoid", scaled))
@@ -77,25 +85,23 @@ def _softplus(s: GraphStages, node: OpNode, g: Value) -> Gradients:
 
 
 def _clamp(s: GraphStages, node: OpNode, g: Value) -> Gradients:
-    x = node.inputs[0]
     for name, comparison in (("min", "ge"), ("max", "le")):
         if node.op.args[name] is not None:
-            g = s.apply("mul", g, make_mask(s, comparison, x, node.op.args[name]))
+            g = _keep(s, g, comparison, node.inputs[0], node.op.args[name])
     return {0: g}
 
 
 def _hardtanh(s: GraphStages, node: OpNode, g: Value) -> Gradients:
     x = node.inputs[0]
-    inside = s.apply("mul", make_mask(s, "gt", x, node.op.args["min_val"]), make_mask(s, "lt", x, node.op.args["max_val"]))
-    return {0: s.apply("mul", g, inside)}
+    return {0: _keep(s, _keep(s, g, "gt", x, node.op.args["min_val"]), "lt", x, node.op.args["max_val"])}
 
 
 def _shrink(s: GraphStages, node: OpNode, g: Value) -> Gradients:
-    return {0: s.apply("mul", g, make_mask(s, "gt", s.apply("abs", node.inputs[0]), node.op.args["lambd"]))}
+    return {0: _keep(s, g, "gt", s.apply("abs", node.inputs[0]), node.op.args["lambd"])}
 
 
 def _threshold(s: GraphStages, node: OpNode, g: Value) -> Gradients:
-    return {0: s.apply("mul", g, make_mask(s, "gt", node.inputs[0], node.op.args["threshold"]))}
+    return {0: _keep(s, g, "gt", node.inputs[0], node.op.args["threshold"])}
 
 
 def _rrelu(s: GraphStages, node: OpNode, g: Value) -> Gradients:
@@ -119,6 +125,7 @@ POINTWISE_RULES: dict[str, Rule] = {
     **{name: _make_factor_rule(factor) for name, factor in _FACTORS.items()},
     **dict.fromkeys(("identity", "dropout", "channel_dropout", "alpha_dropout", "drop_path"), _pass),
     **dict.fromkeys(("hardshrink", "softshrink"), _shrink),
+    "relu": _relu,
     "softplus": _softplus,
     "clamp": _clamp,
     "hardtanh": _hardtanh,

@@ -183,10 +183,10 @@ class Upsample(Operator):
         if isinstance(size, int):
             return int(size * scale)
         # Rounded down by `//`, so that the size is a formula with a normal form.
-        numerator, denominator = self._scale_fraction(size, scale).as_integer_ratio()
+        numerator, denominator = self.scale_fraction(size, scale).as_integer_ratio()
         return size * numerator // denominator
 
-    def _scale_fraction(self, size: SymDim, scale: int | float) -> Fraction:
+    def scale_fraction(self, size: SymDim, scale: int | float) -> Fraction:
         """Return the factor of a symbolic size, before rounding down.
 
         PyTorch multiplies in float64, by the number nearest to 0.7. The product is usually the same as with 7/10, but sometimes just below
