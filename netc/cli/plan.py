@@ -105,7 +105,8 @@ def command(
     strategy = strategy or ("ddp" if tensor == 1 else "fsdp")
     with raise_as_usage_error():
         plan = make_plan(profile, device, ParallelLayout(devices, tensor, strategy, dtype, DTYPES[dtype], split_share=share), batch)
-    for line in format_plan(plan, "" if splits is None else splits.format_summary(tensor)):
+    objective = f"`{training.losses[0]}` alone, the first of {len(training.losses)} losses" if len(training.losses) > 1 else ""
+    for line in format_plan(plan, "" if splits is None else splits.format_summary(tensor), objective):
         write_text(line)
 
 
@@ -168,8 +169,9 @@ def _make_memory_row(name: str, value: float) -> tuple[str, str, str]:
     return (name, format_bytes(round(value)), "") if value else (name, "-", _WHY_NONE.get(name, ""))
 
 
-def format_plan(plan: DevicePlan, split: str = "") -> list[str]:
-    """Return the plan as lines of text. `split` names the layers that `--tp` divides."""
+def format_plan(plan: DevicePlan, split: str = "", objective: str = "") -> list[str]:
+    """Return the plan as lines of text. `split` names the layers that `--tp` divides, `objective` the loss that was followed, if the section
+    has several."""
     layout, device, memory = plan.layout, plan.device, plan.memory
     title = [f"{layout.devices} x {device.name}", layout.strategy, *([f"tp {layout.tensor}"] if layout.tensor > 1 else []), layout.dtype]
     parts = [
@@ -199,6 +201,7 @@ def format_plan(plan: DevicePlan, split: str = "") -> list[str]:
     if plan.fits:
         rows.append(("samples a day", f"at most {plan.samples_per_day:,.0f}"))
         rows += [("tokens a day", f"at most {plan.tokens_per_day:,.0f}")] if plan.profile.tokens else []
+    rows += [("loss", objective)] if objective else []
     rows += [("split", split)] if split else []
     rows += [("source", device.source)] if device.source else []
     return [", ".join(title), "", *table, "", *align_columns(rows[0], rows[1:], (False, False))]

@@ -5,6 +5,7 @@ FSDP is followed on a process group that sends nothing, in which this process is
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -22,6 +23,7 @@ from torch.distributed._tools.fsdp2_mem_tracker import FSDPMemTracker
 from torch.distributed._tools.mem_tracker import MemTracker
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import fully_shard
+from torch.profiler import ProfilerActivity, profile
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from netc.analysis import Choice, Spec
@@ -163,6 +165,37 @@ def test_parameters_state_and_operations(measured: StepProfile) -> None:
     assert measured.exchanged == 6 * 256 * 4
 
 
+PENALTY = """x = input 3; y = x -> dense 4 tanh bias=false -> dense 1 bias=false
+train { slope = gradient(y, x); loss = slope -> square -> mean; optimizer sgd lr=0.1 }"""
+
+
+def test_a_gradient_in_the_loss_counts_both_backward_passes() -> None:
+    training = Spec(SourceFile("a.net", PENALTY), Choice()).elaborate_training(None)
+    first, second = 3 * 4, 4 * 1  # the products of a sample in the two layers
+    forward = backward = first + second
+    # The loss depends on the first weight twice: by the gradient, and by the `tanh` that the gradient passes through.
+    second_backward = (2 * first + second) + 2 * first
+    assert profile_step(training).flops == 2 * (forward + backward + second_backward)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["heat", "score", "forces", "wgan_gp"])
+def test_memory_of_gradients_in_the_loss(name: str, tmp_path: Path) -> None:
+    """PyTorch's profiler is the judge: it follows the allocator in a real step."""
+    training = Spec(SourceFile("a.net", (SPECS / "training" / f"{name}.net").read_text(encoding="utf-8")), Choice()).elaborate_training(None)
+    objective = Objective(training)
+    inputs = make_inputs(objective, 500, torch.float32)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:
+        objective(inputs)[0].backward()
+    trace.export_chrome_trace(str(tmp_path / "trace.json"))
+    events = json.loads((tmp_path / "trace.json").read_text(encoding="utf-8"))["traceEvents"]
+    steps = sorted((e["ts"], e["args"]["Total Allocated"], e["args"]["Bytes"]) for e in events if e.get("name") == "[memory]")
+    real = max(total for _, total, _ in steps) - (steps[0][1] - steps[0][2])
+    planned = estimate_memory(profile_step(training), ParallelLayout(1, 1, "ddp", "float32", 4), 500)
+    held = sum(tensor.nbytes for tensor in inputs.values())
+    assert planned.activations + planned.gradients - held == pytest.approx(real, rel=0.01)
+
+
 @pytest.mark.slow
 def test_the_largest_batch_is_the_largest_that_fits(measured: StepProfile) -> None:
     for layout in (
@@ -274,6 +307,8 @@ def test_the_command(tmp_path: Path) -> None:
         refused = plan(tmp_path, "layers.net", *words)
         assert refused.returncode == 2
         assert message in refused.stderr
+    several = plan(tmp_path, str(SPECS / "training" / "wgan_gp.net"), "--device-type", "t4")
+    assert "`critic_loss` alone, the first of 2 losses" in several.stdout
     text = "tokens = input [T] int64; logits = tokens -> embedding 9 4 -> dense 9\ntrain { loss = logits -> mean }"
     refused = plan(tmp_path, "-e", text, "--device-type", "t4")
     assert refused.returncode == 2

@@ -152,7 +152,7 @@ def _profile_run(training: Training, dtype: torch.dtype, recompute: bool, count:
                 lambda _, __, output: outputs.append(_count_bytes(t for t in tree_leaves(output) if isinstance(t, Tensor)))
             )
         inputs = make_inputs(objective, count, dtype)
-        with LiveMemoryTracker(objective, blocks, inputs, recompute) as tracker, FlopCounterMode(display=False) as flop_counter:
+        with LiveMemoryTracker(objective, blocks, inputs, recompute) as tracker, _FlopCounter() as flop_counter:
             loss = objective.results(objective.totals(inputs), objective.counts(inputs))[training.losses[0]]
             loss.backward()  # type: ignore[no-untyped-call]
         # The tokens of a sample are the elements of its largest input of integers, without counting one label for each sample.
@@ -213,6 +213,23 @@ def make_inputs(objective: Objective, count: int, dtype: torch.dtype) -> dict[st
 def _count_bytes(tensors: Any) -> int:
     """Return the bytes of tensors, counting each storage once."""
     return sum({id(s): s.nbytes() for s in (t.untyped_storage() for t in list(tensors))}.values())
+
+
+class _NoModules:
+    """Stands for the module tracker of `FlopCounterMode`, whose hooks fail within `torch.autograd.grad`, which a `gradient` in a loss calls.
+    All operations are in one group."""
+
+    parents = frozenset(("Global",))
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self) -> None: ...
+
+
+class _FlopCounter(FlopCounterMode):
+    def __init__(self) -> None:
+        super().__init__(display=False)
+        self.mod_tracker: Any = _NoModules()
 
 
 class LiveMemoryTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
