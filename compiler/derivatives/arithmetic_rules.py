@@ -1,7 +1,7 @@
 """Rules for operators of two tensors, element by element.
 
-    >>> sorted(ARITHMETIC_RULES)[:3]
-    ['add', 'atan2', 'div']
+>>> sorted(ARITHMETIC_RULES)[:3]
+['add', 'atan2', 'div']
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Multi-head attention as other operators, for its derivative.
 
-    >>> import netc
-    >>> (node,) = netc.compile("input [5, 8] -> multihead_attention 2").program.main.nodes
-    >>> print(write_multihead_attention(node).splitlines()[-1])
-    out (attended, out_proj_weight, out_proj_bias) -> dense (query.shape[-1])
+>>> import netc
+>>> (node,) = netc.compile("input [5, 8] -> multihead_attention 2").program.main.nodes
+>>> print(write_multihead_attention(node).splitlines()[-1])
+out (attended, out_proj_weight, out_proj_bias) -> dense (query.shape[-1])
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The cells of recurrent networks as other operators, for their derivatives.
 
-    >>> sorted(CELL_FORMS)
-    ['gru_cell', 'lstm_cell', 'rnn_cell']
+>>> sorted(CELL_FORMS)
+['gru_cell', 'lstm_cell', 'rnn_cell']
 """
 
 from __future__ import annotations

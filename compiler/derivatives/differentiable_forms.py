@@ -59,14 +59,18 @@ def _conv(node: OpNode) -> str:
         return ""
     windows = node.op.make_windows(node.inputs[0].type)  # type: ignore[attr-defined]
     padding = [amount for window in reversed(windows) for amount in (window.before, window.after)]
-    return f"""
+    return (
+        f"""
         padded = x -> pad {padding} mode=padding_mode
         (padded, weight) -> conv channels kernel stride=stride dilation=dilation groups=groups
-    """ if node.op.args["bias"] is False else f"""
+    """
+        if node.op.args["bias"] is False
+        else f"""
         padded = x -> pad {padding} mode=padding_mode
         kernel_and_bias = if given(bias) {{ (padded, weight, bias) }} else {{ (padded, weight) }}
         kernel_and_bias -> conv channels kernel stride=stride dilation=dilation groups=groups
     """
+    )
 
 
 _SOURCES = {

@@ -97,9 +97,8 @@ class _GradientExpander:
         while (node := next(filter(self._has_no_rule, self._find_path(self.main.nodes, y, x)), None)) is not None:
             call = node if isinstance(node, CallNode) else self._make_definition_call(node)
             if not can_inline(call):
-                name = "a shared stage" if isinstance(node, CallNode) and node.scan is None else "a loop"
-                of = f", which `{node.op.name}` is" if isinstance(node, OpNode) else ""
-                raise NoClosedForm(f"{name} has no derivative in closed form{of}", node.span)
+                stage = "a loop" if call.scan is not None else "a shared stage"
+                raise NoClosedForm(f"{stage} has no derivative in closed form", node.span)
             index = next(i for i, other in enumerate(self.main.nodes) if other is node)
             self.main.nodes[index] = call
             inline_call(self.main, call)
@@ -116,7 +115,11 @@ class _GradientExpander:
         if node.shared is not None or node.tie is not None:
             # The parameters that the definition reads are those of another stage.
             raise NoClosedForm(f"netc knows no derivative of `{node.op.name}` with parameters of another stage", node.span)
-        return make_call(node, self.definitions.get_definition(node, text))
+        definition = self.definitions.get_definition(node, text)
+        calls = (inner for graph in collect_graphs(definition) for inner in graph.nodes if isinstance(inner, CallNode))
+        if any(call.scan is not None for call in calls):
+            raise NoClosedForm(f"`{node.op.name}` is a loop, which has no derivative in closed form", node.span)
+        return make_call(node, definition)
 
     def _find_path(self, nodes: Sequence[Node], y: Value, x: Value) -> list[Node]:
         """Find the nodes that compute `y` from `x`, in order. Only floats have gradients."""

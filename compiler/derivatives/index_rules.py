@@ -1,7 +1,7 @@
 """Rules for look-ups by indices. The adjoint of reading is adding, and the adjoint of adding is reading.
 
-    >>> sorted(INDEX_RULES)[:3]
-    ['embedding', 'gather', 'index_add']
+>>> sorted(INDEX_RULES)[:3]
+['embedding', 'gather', 'index_add']
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Losses as other operators, for their derivatives.
 
-    >>> print(LOSS_FORMS["soft_margin_loss"])
-    losses = softplus(-(target * x))
-    losses -> if reduction == "mean" { mean } else if reduction == "sum" { sum }
+>>> print(LOSS_FORMS["soft_margin_loss"])
+losses = softplus(-(target * x))
+losses -> if reduction == "mean" { mean } else if reduction == "sum" { sum }
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rules for products of matrices and for Fourier transforms, which are such products.
 
-    >>> sorted(MATRIX_RULES)[:3]
-    ['cross', 'dense', 'einsum']
+>>> sorted(MATRIX_RULES)[:3]
+['cross', 'dense', 'einsum']
 """
 
 from __future__ import annotations

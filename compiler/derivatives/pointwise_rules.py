@@ -1,7 +1,7 @@
 """Rules for operators that work on each element: functions, activations, comparisons with a number.
 
-    >>> sorted(POINTWISE_RULES)[:3]
-    ['abs', 'acos', 'acosh']
+>>> sorted(POINTWISE_RULES)[:3]
+['abs', 'acos', 'acosh']
 """
 
 from __future__ import annotations

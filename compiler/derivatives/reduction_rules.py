@@ -1,7 +1,7 @@
 """Rules for reductions, and for what sums along an axis.
 
-    >>> sorted(REDUCTION_RULES)[:3]
-    ['cumsum', 'log_softmax', 'logsumexp']
+>>> sorted(REDUCTION_RULES)[:3]
+['cumsum', 'log_softmax', 'logsumexp']
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Resizing as products with matrices, one along each axis, for its derivative.
 
-    >>> import netc
-    >>> (node,) = netc.compile("input 3x8 -> adaptive_avg_pool 4").program.main.nodes
-    >>> write_adaptive_avg_pool(node)
-    'x -> reshape [x.shape[0], x.shape[1], 4, x.shape[2] // 4] -> mean axis=[3]'
+>>> import netc
+>>> (node,) = netc.compile("input 3x8 -> adaptive_avg_pool 4").program.main.nodes
+>>> write_adaptive_avg_pool(node)
+'x -> reshape [x.shape[0], x.shape[1], 4, x.shape[2] // 4] -> mean axis=[3]'
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rules for operators that move, repeat or drop elements.
 
-    >>> sorted(SHAPE_RULES)[:3]
-    ['channel_shuffle', 'concat', 'diag_embed']
+>>> sorted(SHAPE_RULES)[:3]
+['channel_shuffle', 'concat', 'diag_embed']
 """
 
 from __future__ import annotations

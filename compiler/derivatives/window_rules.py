@@ -1,7 +1,7 @@
 """Rules for convolutions and pools of windows. The adjoint of a convolution is the transposed one with the same kernel.
 
-    >>> sorted(WINDOW_RULES)
-    ['avg_pool', 'conv', 'conv_transpose']
+>>> sorted(WINDOW_RULES)
+['avg_pool', 'conv', 'conv_transpose']
 """
 
 from __future__ import annotations

@@ -182,7 +182,9 @@ def test_a_gradient_in_the_loss_counts_both_backward_passes() -> None:
 @pytest.mark.parametrize("name", ["heat", "score", "forces", "wgan_gp"])
 def test_memory_of_gradients_in_the_loss(name: str, tmp_path: Path) -> None:
     """PyTorch's profiler is the judge: it follows the allocator in a real step."""
-    training = Spec(SourceFile("a.net", (SPECS / "training" / f"{name}.net").read_text(encoding="utf-8")), Choice()).elaborate_training(None)
+    training = Spec(SourceFile("a.net", (SPECS / "training" / f"{name}.net").read_text(encoding="utf-8")), Choice()).elaborate_training(
+        None
+    )
     objective = Objective(training)
     inputs = make_inputs(objective, 500, torch.float32)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as trace:

@@ -61,9 +61,7 @@ def evaluated(
     return [values[key].detach() for key in flat.output_keys()], [value.detach() for value in values.values()]
 
 
-def attached_outputs(
-    program: Program, state: State, tensors: Sequence[torch.Tensor], sizes: Mapping[str, int]
-) -> list[torch.Tensor]:
+def attached_outputs(program: Program, state: State, tensors: Sequence[torch.Tensor], sizes: Mapping[str, int]) -> list[torch.Tensor]:
     """The model's results with the graph that autograd keeps, for tensors that require gradients."""
     flat = FlatGraph(program.main)
     values = dict(enumerate(tensors))
