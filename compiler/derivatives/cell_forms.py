@@ -18,10 +18,10 @@ def _make_cell_form(text: str) -> Callable[[OpNode], str]:
     """The sums of a recurrent cell are `inner` and `outer`. A state that is not given is 0."""
 
     def write(node: OpNode) -> str:
-        shape = "[*x.shape[:-1], hidden]" if node.inputs[0].type.rank == 1 else "[x.shape[0], hidden]"
+        shape = "[hidden]" if node.inputs[0].type.rank == 1 else "[x.shape[0], hidden]"
         bias = node.op.args["bias"]
         parts = [part if bias else part.replace(", bias_ih", "").replace(", bias_hh", "") for part in (_INPUT_PART, _STATE_PART)]
-        zeros = f"zeros = table (i) [1] = 0.0 -> cast x.dtype -> expand {'[hidden]' if node.inputs[0].type.rank == 1 else shape}"
+        zeros = f"zeros = table (i) [1] = 0.0 -> cast x.dtype -> expand {shape}"
         states = "state = if given(h) { h } else { zeros }"
         cells = "cell = if given(c) { c } else { zeros }" if node.op.name == "lstm_cell" else ""
         return "\n".join([zeros, states, cells, f"outer = {parts[0]}", f"inner = {parts[1]}", text])

@@ -59,18 +59,11 @@ def _conv(node: OpNode) -> str:
         return ""
     windows = node.op.make_windows(node.inputs[0].type)  # type: ignore[attr-defined]
     padding = [amount for window in reversed(windows) for amount in (window.before, window.after)]
-    return (
-        f"""
+    return f"""
         padded = x -> pad {padding} mode=padding_mode
-        (padded, weight) -> conv channels kernel stride=stride dilation=dilation groups=groups
+        tensors = if given(bias) {{ (padded, weight, bias) }} else {{ (padded, weight) }}
+        tensors -> conv channels kernel stride=stride dilation=dilation groups=groups
     """
-        if node.op.args["bias"] is False
-        else f"""
-        padded = x -> pad {padding} mode=padding_mode
-        kernel_and_bias = if given(bias) {{ (padded, weight, bias) }} else {{ (padded, weight) }}
-        kernel_and_bias -> conv channels kernel stride=stride dilation=dilation groups=groups
-    """
-    )
 
 
 _SOURCES = {
@@ -114,31 +107,24 @@ def _max(node: OpNode) -> str:
 def _prod(node: OpNode) -> str:
     """Multiply halves, then quarters and so on: a quotient of the product would be undefined at zero."""
     x, axis = node.inputs[0].type, node.op.args["axis"]
-    axes = list_axes(axis, x.rank)
-    sizes = [x.shape[a] for a in axes]
-    if not all(isinstance(size, int) for size in sizes) or not axes:
+    if not x.rank:
+        return "identity(x)"
+    if axis is None:
+        sizes, place, start = x.shape, 0, "y0 = x -> flatten start=0"
+    else:
+        (place,) = list_axes(axis, x.rank)
+        sizes, start = x.shape[place : place + 1], "y0 = x"
+    if not all(isinstance(size, int) for size in sizes):
         return ""
-    size = 1
-    for one in sizes:
-        size *= int(str(one))
-    at = axes[0]
-    lines = ["y0 = x" if axis is not None else "y0 = x -> flatten start=0"]
+    lines, size = [start], prod(int(str(size)) for size in sizes)
     while size > 1:
-        half, name = size // 2, f"y{len(lines)}"
-        parts = [f"(y{len(lines) - 1} -> slice {at} {start} {stop})" for start, stop in ((0, half), (half, 2 * half), (2 * half, size))]
-        product = f"{parts[0]} * {parts[1]}"
-        lines.append(f"{name} = ({product}, {parts[2]}) -> concat {at}" if size % 2 else f"{name} = {product}")
+        half, before = size // 2, f"y{len(lines) - 1}"
+        first, second, rest = (f"({before} -> slice {place} {i} {j})" for i, j in ((0, half), (half, 2 * half), (2 * half, size)))
+        lines.append(f"y{len(lines)} = " + (f"({first} * {second}, {rest}) -> concat {place}" if size % 2 else f"{first} * {second}"))
         size -= half
-    shape = list(node.outputs[0].type.shape)
-    return "\n".join([*lines, f"y{len(lines) - 1} -> reshape {_write_shape(shape, node)}"])
-
-
-def _write_shape(shape: list[object], node: OpNode) -> str:
-    """The shape of the result, whose axes are those of the input, some of them reduced."""
-    axis, x = node.op.args["axis"], node.inputs[0].type
-    axes = list_axes(axis, x.rank)
-    kept = [1 if a in axes else f"x.shape[{a}]" for a in range(x.rank) if a not in axes or node.op.args["keepdim"]]
-    return "[" + ", ".join(str(size) for size in kept) + "]"
+    kept = [1 if axis is None or a == place else f"x.shape[{a}]" for a in range(x.rank)]
+    shape = kept if node.op.args["keepdim"] else [size for size in kept if size != 1]
+    return "\n".join([*lines, f"y{len(lines) - 1} -> reshape [{', '.join(map(str, shape))}]"])
 
 
 def _cumprod(node: OpNode) -> str:

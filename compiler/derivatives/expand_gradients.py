@@ -16,7 +16,7 @@ from copy import copy
 
 from netc.dsl.source import Span
 
-from ..definitions import Definitions
+from ..definitions import Definitions, WrongDefinition
 from ..definitions.expand_definitions import has_definition_for, make_call
 from ..ir.copy_graph import copy_graphs
 from ..ir.differentiated_values import has_gradients
@@ -30,6 +30,7 @@ from ..ops.operator import NAMED, OperatorError
 from ..ops.parameter_of import ParameterOf
 from .differentiable_forms import find_form
 from .graph_stages import GraphStages
+from .missing_derivatives import explain_missing
 from .product_rules import CONSTANT, JOINT_RULES, RULES
 from .rule_parts import Gradients
 
@@ -111,11 +112,17 @@ class _GradientExpander:
     def _make_definition_call(self, node: OpNode) -> CallNode:
         text = find_form(node)
         if not text and not has_definition_for(node.op, node.inputs, self.program.facts):
-            raise NoClosedForm(f"netc knows no derivative of `{node.op.name}`", node.span)
+            raise NoClosedForm(explain_missing(node.op.name), node.span)
         if node.shared is not None or node.tie is not None:
             # The parameters that the definition reads are those of another stage.
             raise NoClosedForm(f"netc knows no derivative of `{node.op.name}` with parameters of another stage", node.span)
-        definition = self.definitions.get_definition(node, text)
+        try:
+            definition = self.definitions.get_definition(node, text)
+        except WrongDefinition:
+            if not text:
+                raise
+            # A form may need to know more about the inputs than the operator itself.
+            raise NoClosedForm(explain_missing(node.op.name, has_rule=True), node.span) from None
         calls = (inner for graph in collect_graphs(definition) for inner in graph.nodes if isinstance(inner, CallNode))
         if any(call.scan is not None for call in calls):
             raise NoClosedForm(f"`{node.op.name}` is a loop, which has no derivative in closed form", node.span)
@@ -147,7 +154,7 @@ class _GradientExpander:
             by_input = _apply_rule(stages, node, by_result)
             for index in _list_wanted(node, wanted):
                 if index not in by_input:
-                    raise NoClosedForm(f"netc knows no derivative of `{node.op.name}` with these inputs", node.span)
+                    raise NoClosedForm(explain_missing(node.op.name, has_rule=True), node.span)
                 value, new = node.inputs[index], by_input[index]
                 if new is None:
                     continue
@@ -168,7 +175,7 @@ def _apply_rule(stages: GraphStages, node: OpNode, by_result: Sequence[Value | N
             gradients = RULES[node.op.name](stages, ordered, gradient)
     except OperatorError:
         # A stage of the derivative may need to know more about the sizes than the stage itself.
-        raise NoClosedForm(f"netc knows no derivative of `{node.op.name}` with these inputs", node.span) from None
+        raise NoClosedForm(explain_missing(node.op.name, has_rule=True), node.span) from None
     return {places[index]: value for index, value in gradients.items()}
 
 

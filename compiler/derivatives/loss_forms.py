@@ -91,7 +91,10 @@ _MULTI_MARGIN_LOSS = f"""
     errors = margin + x - (x -> gather index=labels axis=-1)
     shares = (target -> one_hot (x.shape[-1])) == 1
     powers = if p == 1 {{ relu(errors) }} else {{ square(relu(errors)) }}
-    weighed = if given(weight) {{ powers * (weight -> index_select index=(target -> flatten start=0) axis=0 -> reshape labels.shape) }} else {{ powers }}
+    weighed = if given(weight) {{
+      weights = weight -> index_select index=(target -> flatten start=0) axis=0
+      powers * (weights -> reshape labels.shape)
+    }} else {{ powers }}
     {_reduce("(weighed, shares) -> masked_fill 0 -> mean axis=-1")}
 """
 

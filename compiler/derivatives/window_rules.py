@@ -111,7 +111,7 @@ def _avg_pool(s: GraphStages, node: OpNode, g: Value) -> Gradients:
     return {0: s.reshape(_spread(s, share, kernel, padded, image, 1), x.type.shape)}
 
 
-def _pad_to_windows(window: Window, size: Dim, count: Dim) -> tuple[int, Dim]:
+def _pad_to_windows(window: Window, size: Dim, count: Dim) -> tuple[int, int]:
     """The padding before and after an axis. With `ceil_mode`, the last window may reach beyond the usual padding."""
     beyond = (count - 1) * window.stride + window.taps - window.before - size
     return window.before, max(beyond, window.after) if isinstance(beyond, int) else window.after

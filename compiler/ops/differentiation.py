@@ -19,7 +19,7 @@ class Gradient(Operator):
     If each sample of `y` depends on the same sample of `x` alone, it is the gradient of each sample. Use it for forces, which are
     gradients of an energy, for the derivatives of a physics-informed network, or for a gradient penalty. The gradient may itself be part
     of a loss, or of another gradient. An ONNX model has the derivative written out: netc refuses it if a stage between `x` and `y` has none
-    in closed form, such as `conv`.
+    in closed form, such as `lstm`.
     """
 
     name = "gradient"

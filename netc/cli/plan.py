@@ -170,8 +170,8 @@ def _make_memory_row(name: str, value: float) -> tuple[str, str, str]:
 
 
 def format_plan(plan: DevicePlan, split: str = "", objective: str = "") -> list[str]:
-    """Return the plan as lines of text. `split` names the layers that `--tp` divides, `objective` the loss that was followed, if the section
-    has several."""
+    """Return the plan as lines of text. `split` names the layers that `--tp` divides, and `objective` the loss that was followed, if the
+    section has several."""
     layout, device, memory = plan.layout, plan.device, plan.memory
     title = [f"{layout.devices} x {device.name}", layout.strategy, *([f"tp {layout.tensor}"] if layout.tensor > 1 else []), layout.dtype]
     parts = [

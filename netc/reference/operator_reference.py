@@ -17,6 +17,7 @@ from textwrap import indent
 from typing import Any
 
 from netc.compiler.backends.backend_registry import list_backends
+from netc.compiler.derivatives.missing_derivatives import describe_limit
 from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.ops import Operator
 from netc.compiler.ops.element_types import ANY
@@ -101,6 +102,7 @@ def format_page(operator: type[Operator], level: int = 1) -> str:
     # an empty target is composed of several; with None, the target has no operators of its own
     parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
     parts += [" ".join(backend.differences(operator)) for backend in list_backends()]
+    parts.append(describe_limit(operator.name))
     parts += _format_definition(operator)
     parts += [format_example(text) for text in operator.examples]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -216,7 +216,7 @@ def _count_bytes(tensors: Any) -> int:
 
 
 class _NoModules:
-    """Stands for the module tracker of `FlopCounterMode`, whose hooks fail within `torch.autograd.grad`, which a `gradient` in a loss calls.
+    """Stands for the module tracker of `FlopCounterMode`, whose hooks fail within `torch.autograd.grad`. A `gradient` in a loss calls it.
     All operations are in one group."""
 
     parents = frozenset(("Global",))
