@@ -26,7 +26,8 @@ from ..ir.inline_calls import can_inline, inline_call
 from ..ir.replace_values import replace_values
 from ..ir.walk import collect_graphs, find_needed_nodes
 from ..ops.differentiation import Gradient
-from ..ops.operator import NAMED, OperatorError
+from ..ops.operand import NAMED
+from ..ops.operator import OperatorError
 from ..ops.parameter_of import ParameterOf
 from .differentiable_forms import find_form
 from .graph_stages import GraphStages

@@ -40,6 +40,13 @@ first, state = stream(stream.begin(), input=x[:, :2])
 second, state = stream(state, input=x[:, 2:])
 torch.testing.assert_close(torch.cat([first["output"], second["output"]], dim=1), wanted)
 
+# its derivative in ONNX follows from the definition
+slope = netc.compile("x = input [T, 8]; gradient((x -> wave a=2 -> learned_wave as act), x)")
+close = torch.randn(3, 5, 8, requires_grad=True)
+(exact,) = torch.autograd.grad(wave(wave(close, 2), alpha).sum(), close)
+found = slope.session(weights={"act.alpha": alpha})(close.detach().numpy())
+torch.testing.assert_close(torch.from_numpy(found), exact, rtol=1e-3, atol=1e-4)
+
 # `a * x`, `sin`, `** 2`, `/ a` and `+`: five operations for each of 8 features
 assert str(model.summary().totals.flops) == "120*T", model.summary().totals.flops
 # the exported model imports as the operators of the definition, and is proved to be the same
