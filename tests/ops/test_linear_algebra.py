@@ -26,7 +26,7 @@ def inferred(op: Operator, *shapes: Shape) -> Shape | None:
 def actual(function: object, *shapes: Shape) -> Shape | None:
     try:
         return tuple(function(*(torch.ones([int(d) for d in s]) for s in shapes)).shape)  # type: ignore[operator,arg-type]
-    except (RuntimeError, IndexError):
+    except (RuntimeError, IndexError, ValueError):  # a ValueError of opt_einsum, which PyTorch uses where it is installed
         return None
 
 
