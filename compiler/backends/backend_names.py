@@ -3,7 +3,7 @@
 Always: this imports nothing, since the help and the options of every command use it. The order is the order in help and documentation.
 
     >>> list(ARTIFACTS), OPSET in OPSETS
-    (['torch', 'onnx', 'net'], True)
+    (['torch', 'onnx', 'net', 'flax'], True)
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ ARTIFACTS = {
     "torch": "PyTorch source",
     "onnx": "an ONNX model",
     "net": "a spec",
+    "flax": "Flax source",
 }
 """The noun for each backend's artifact in messages. A backend is a folder here that has the name of the target."""
 

@@ -31,6 +31,7 @@ from .classes.class_variants import merge_variants
 from .classes.shared_modules import Sharing, get_source_key
 from .classes.unify import Unifier, make_instance_call
 from .code.classes import ClassBody, ClassDef, ClassRef
+from .code.class_tree import NameCode
 from .code.framework import Framework
 from .code.python_expressions import CallCode, Lit
 from .code.simplify import simplify_code
@@ -71,7 +72,8 @@ def build_classes(main: Graph, facts: Facts, name: str, framework: Framework, em
 def find_used_definitions(classes: Sequence[ClassDef], framework: Framework) -> list[str]:
     """Return the names of the definitions that the classes use, and of those that these call, in their order."""
     codes = (code for cls in classes for code in (*cls.body.list_constructor_code(), *(step.code for step in cls.body.steps)))
-    called = {p.function for code in codes for p in walk_tree(code) if isinstance(p, CallCode)}
+    parts = [p for code in codes for p in walk_tree(code)]
+    called = {p.function for p in parts if isinstance(p, CallCode)} | {p.text for p in parts if isinstance(p, NameCode)}
     called |= {name for cls in classes for name in cls.body.decorators}
     texts = framework.definitions
     used = [name for name in texts if name in called]

@@ -39,9 +39,10 @@ _STANDARD = {
     r"\bzlib\.": "import zlib",
     r"\bOrderedDict\(": "from collections import OrderedDict",
     r"\bCallable\[": "from collections.abc import Callable",
+    r"\bSequence\[": "from collections.abc import Sequence",
     r"\bpartial\(": "from functools import partial",
     r"\bwraps\(": "from functools import wraps",
-    r"[:,] Any\b": "from typing import Any",
+    r"[:,\[] Any\b": "from typing import Any",
 }
 """The imports from the standard library, by the pattern in the text that needs them."""
 

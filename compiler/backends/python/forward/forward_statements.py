@@ -65,9 +65,13 @@ def group_by_mode(groups: list[list[str]], modes: list[bool | None], test: str, 
         training, evaluation = (first, second) if mode else (second, first)
         lines = [f"{STEP * depth}if {test}:", *_indent_groups(training)] if training else []
         if evaluation:
-            lines += [STEP * depth + ("else:" if training else f"if not {test}:"), *_indent_groups(evaluation)]
+            lines += [STEP * depth + ("else:" if training else f"if {_negate(test)}:"), *_indent_groups(evaluation)]
         arranged.append(lines)
     return arranged
+
+
+def _negate(test: str) -> str:
+    return test.removeprefix("not ") if test.startswith("not ") else f"not {test}"
 
 
 def _indent_groups(groups: list[list[str]]) -> list[str]:

@@ -15,7 +15,7 @@ from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ..code.class_tree import ListComp, MemberRef, Starred, ValueRef
 from ..code.classes import ClassBody, ScanCode, Step, StepInfo
-from ..code.python_expressions import AttributeCode, CallCode, Code, Method, NestedResults, TupleCode
+from ..code.python_expressions import AttributeCode, CallCode, Code, Method, NestedResults, Subscript, TupleCode
 from .cse import LetExpander, merge_equal_steps
 
 RETURN = StepInfo("return", kind="return")
@@ -176,7 +176,7 @@ def _inline_plain(steps: Sequence[Step]) -> list[Step]:
 
 def _needs_no_line(step: Step) -> bool:
     match step.code:
-        case MemberRef() | AttributeCode(MemberRef()):  # a parameter or a constant: `self.scale`, `self.steps.value`
+        case MemberRef() | AttributeCode(MemberRef()) | Subscript(MemberRef()):  # a parameter or a constant: `self.scale`, `self.steps.value`
             return True
         case ValueRef():
             return step.traits == JOIN and not step.guards

@@ -1,17 +1,10 @@
-"""Writes functions of two numbers in PyTorch: `torch.hypot(x, y)`."""
+"""Writes functions of two numbers in PyTorch: `torch.fmod(x, y)`."""
 
 from __future__ import annotations
 
-from ....ops.arithmetic import Pair
-from ....ops.binary import Atan2, Fmod, Hypot, Lerp, Logaddexp
+from ....ops.binary import Fmod, Lerp
 from ...python.code.python_expressions import Code, call_function, to_code
 from ..torch_emitters import TorchSite, function
-from .arithmetic import emit_pair
-
-
-@function(Atan2, Hypot, Logaddexp, target="torch.{}")
-def emit_by_name(op: Pair, site: TorchSite) -> Code:
-    return emit_pair(op, site)
 
 
 @function(Fmod, target="torch.fmod")

@@ -1,62 +1,15 @@
-"""Writes functions of each element in PyTorch: `torch.exp(x)`, `-x`."""
+"""Writes functions of each element in PyTorch: `torch.exp(x)`."""
 
 from __future__ import annotations
 
-from ....ops.elementwise import (
-    Abs,
-    Ceil,
-    Erf,
-    Exp,
-    Exp2,
-    Expm1,
-    Floor,
-    Log,
-    Log1p,
-    Log2,
-    Log10,
-    LogicalNot,
-    NanToNum,
-    Neg,
-    Reciprocal,
-    Round,
-    Rsqrt,
-    Sign,
-    Sqrt,
-    Square,
-    Trunc,
-)
+from ....ops.elementwise import NanToNum
 from ....ops.operator import Operator
-from ...python.code.python_expressions import Code, Default, Prefix, call_function
+from ...python.code.python_expressions import Code, Default, call_function
+from ...python.operator_forms import ELEMENTWISE
 from ..torch_emitters import TorchSite, function
 
 
-@function(Neg, target="torch.neg")
-def emit_neg(op: Neg, site: TorchSite) -> Code:
-    return Prefix(op.prefix_symbol, site.x)
-
-
-@function(
-    Abs,
-    Ceil,
-    Erf,
-    Exp,
-    Exp2,
-    Expm1,
-    Floor,
-    Log,
-    Log1p,
-    Log2,
-    Log10,
-    LogicalNot,
-    Reciprocal,
-    Round,
-    Rsqrt,
-    Sign,
-    Sqrt,
-    Square,
-    Trunc,
-    target="torch.{}",
-)
+@function(*ELEMENTWISE, target="torch.{}")
 def emit_by_name(op: Operator, site: TorchSite) -> Code:
     return call_function(f"torch.{op.name}", site.x)
 

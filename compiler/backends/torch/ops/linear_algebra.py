@@ -1,15 +1,10 @@
-"""Writes linear algebra in PyTorch: `x @ y`, `torch.einsum("bij,bjk->bik", x, y)`."""
+"""Writes linear algebra in PyTorch: `torch.einsum("bij,bjk->bik", x, y)`."""
 
 from __future__ import annotations
 
-from ....ops.linear_algebra import Cdist, CosineSimilarity, Cross, Einsum, Matmul, Outer
-from ...python.code.python_expressions import Code, Default, Infix, call_function
+from ....ops.linear_algebra import Cdist, CosineSimilarity, Cross, Einsum, Outer
+from ...python.code.python_expressions import Code, Default, call_function
 from ..torch_emitters import TorchSite, function
-
-
-@function(Matmul, target="torch.matmul")
-def emit_matmul(op: Matmul, site: TorchSite) -> Code:
-    return Infix(op.symbol, site.x, site.other)
 
 
 @function(Einsum, target="torch.einsum")

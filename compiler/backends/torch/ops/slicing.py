@@ -5,35 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dims import Dim
-from ....ops.axes import normalize_axis
-from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
-from ...python.code.python_expressions import Code, Default, Subscript, TupleCode, call_function, call_method, construct_module, to_code
-from ...python.code.python_expressions import SliceCode as SliceCode
+from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Tile
+from ...python.code.python_expressions import Code, Default, TupleCode, call_function, call_method, construct_module, to_code
+from ...python.operator_forms import emit_select
 from ..torch_emitters import TorchSite, function, module
 
 _PADS = {"reflect": "nn.ReflectionPad", "replicate": "nn.ReplicationPad", "circular": "nn.CircularPad"}
-
-
-def emit_item(code: Code, axis: int, item: Code) -> Code:
-    """Write `code[:, :, item]`."""
-    return Subscript(code, (*(SliceCode(),) * axis, item))
 
 
 def _emit_one_or_all(values: Sequence[int]) -> Code:
     return to_code(values[0]) if len(values) == 1 else to_code(tuple(values))
 
 
-@function(Slice, target="x[:, start:stop:step]")
-def emit_slice(op: Slice, site: TorchSite) -> Code:
-    axis = normalize_axis(op.name, op.axis, site.given.x)
-    ends: list[Code | None] = [None if end is None else to_code(end, hint) for end, hint in ((op.start, "start"), (op.stop, "stop"))]
-    start = None if op.start == 0 else ends[0]
-    return emit_item(site.x, axis, SliceCode(start, ends[1], None if op.step == 1 else to_code(op.step, "step")))
-
-
-@function(Select, target="torch.select, x[:, index]")
-def emit_select(op: Select, site: TorchSite) -> Code:
-    return emit_item(site.x, normalize_axis(op.name, op.axis, site.given.x), to_code(op.index, "index"))
+function(Select, target="torch.select, x[:, index]")(emit_select)
 
 
 @function(Pad, target="torch.nn.functional.pad")

@@ -1,0 +1,38 @@
+"""Turns a graph into Flax NNX source, without importing jax, and into a live module.
+
+>>> import netc
+>>> print(netc.compile("input 3 -> dense 2 as fc").source("flax").splitlines()[-1].strip())
+return self.fc(input)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..backend import Backend, BackendInput
+
+if TYPE_CHECKING:
+    from ...ops.operator import Operator
+
+
+class FlaxBackend(Backend):
+    """Writes a Python module that depends on jax and flax alone."""
+
+    name = "flax"
+    title = "Flax"
+    suffix = ".py"
+
+    def text(self, given: BackendInput) -> str:
+        from .flax_source import WRITER
+
+        return WRITER.write_source(given.program, given.name)
+
+    def operator_target(self, operator: type[Operator]) -> str:
+        from . import ops
+        from .flax_emitters import EMITTERS
+
+        assert ops, "importing the package fills the tables"
+        return EMITTERS.names.get(operator, "")
+
+
+BACKEND = FlaxBackend()

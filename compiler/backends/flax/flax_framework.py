@@ -1,0 +1,156 @@
+"""Describes Flax NNX to the writer of Python: names, containers, registration.
+
+Always: neither jax nor flax is imported. Lists that depend on the installed version are written here, and a test compares them with it.
+
+    >>> from ...types.tensor_types import DTYPES
+    >>> get_jax_dtype(DTYPES["bfloat16"]).text, get_jax_dtype(DTYPES["int64"]).text
+    ('jnp.bfloat16', 'int')
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import reduce
+from pathlib import Path
+
+from ...types.tensor_types import FLOAT32, DType
+from ..python.code.class_tree import DictCode, ListCode, NameCode, PassedOn
+from ..python.code.framework import Containers, Framework, MemberKind, Pairs, Registration, Widths
+from ..python.code.python_expressions import (
+    AttributeCode,
+    CallCode,
+    Code,
+    Default,
+    FrameworkValue,
+    KeywordCode,
+    Lit,
+    Subscript,
+    TupleCode,
+    call_function,
+    call_method,
+)
+from ..python.library_text import read_definitions
+
+_IMPORTED = "jax jnp np nnx partial Callable Any rngs load"
+DEFINITIONS = read_definitions(Path(__file__).with_name("flax_library.py"))
+"""The definitions that emitted files may contain, by name."""
+
+_OF_MODULES = """
+    eval iter_children iter_modules perturb set_attributes sow train deterministic use_running_average _abc_impl _check_valid_context
+    _check_value _graph_node_clear _graph_node_create_empty _graph_node_flatten _graph_node_init _graph_node_pop_key _graph_node_set_key
+    _object__nodes _object__state _pytree__flatten _pytree__flatten_with_paths _pytree__has_int_keys _pytree__is_pytree _pytree__nodes
+    _pytree__state _pytree__unflatten _setattr
+"""
+_OF_CONTAINERS = "clear get items keys pop popitem setdefault update values names _MutableMapping__marker _is_protocol"
+"""The additional attributes of `nnx.Dict` and of `Sequential`."""
+RNGS = PassedOn("rngs")
+"""The random numbers that constructors take."""
+ELLIPSIS = NameCode("...")
+
+
+def _make_named_row(members: Pairs) -> Code:
+    if all(label.isidentifier() for label, _ in members):
+        return CallCode("Sequential", (), tuple(KeywordCode(label, code) for label, code in members))
+    return call_function("Sequential", DictCode(tuple(members)))
+
+
+def get_submodule(module: Code, path: str) -> Code:
+    """Access the module at a path. Modules under a number are items of a sequence, a list or a dictionary."""
+    return reduce(_access_label, path.split("."), module)
+
+
+def _access_label(module: Code, label: str, how: MemberKind = "module") -> Code:
+    if label.isidentifier():
+        return AttributeCode(module, label)
+    return Subscript(module, (Lit(int(label)) if label.isdecimal() and label == str(int(label)) else Lit(label),))
+
+
+def _wrap_value(how: MemberKind, code: Code, trained: bool) -> Code:
+    if how == "parameter":
+        return call_function("nnx.Param" if trained else "Buffer", code)
+    return call_function("Buffer", code) if how == "buffer" else code
+
+
+def read_variable(variable: Code) -> Code:
+    """The array of a parameter or buffer: `self.scale[...]`."""
+    return Subscript(variable, (ELLIPSIS,))
+
+
+def _compute_row_norms(parameter: Code, source: Code) -> tuple[Code, Code]:
+    return read_variable(parameter), call_function("row_norms", read_variable(source))
+
+
+_REGISTRATION = Registration(
+    wrap_value=_wrap_value,
+    register=lambda label, how, code: None,
+    by_label=_access_label,
+    forget=lambda module, label: NameCode("pass"),
+    freeze=lambda module: call_function("freeze", module),
+    norms=_compute_row_norms,
+    start_buffers=lambda module, parameter: call_method(module, "start", read_variable(parameter)),
+    calls_base=False,
+)
+
+
+def move_axis(tensor: Code, axis: int, to: int) -> Code:
+    """Move an axis to another place, where it is not there already."""
+    return tensor if axis == to else call_function("jnp.moveaxis", tensor, axis, to)
+
+
+FLAX = Framework(
+    title="Flax",
+    imports=(
+        (r"\bjax\.", "import jax"),
+        (r"\bjnp\.", "import jax.numpy as jnp"),
+        (r"\bnp\.", "import numpy as np"),
+        (r"\bnnx\.", "from flax import nnx"),
+    ),
+    imported=frozenset([*_IMPORTED.split(), *DEFINITIONS]),
+    attributes=frozenset(_OF_MODULES.split()),
+    container_attributes=frozenset(_OF_CONTAINERS.split()),
+    definitions=DEFINITIONS,
+    method="__call__",
+    tensor="jax.Array",
+    module="nnx.Module",
+    shape="{}.shape",
+    training="not self.deterministic",
+    all_modules="nnx.iter_modules(self)",
+    registration=_REGISTRATION,
+    containers=Containers(
+        row="Sequential",
+        list_class="nnx.List",
+        dict_class="nnx.Dict",
+        named=_make_named_row,
+        listed=lambda members: call_function("nnx.List", ListCode(members)),
+        keyed=lambda members: call_function("nnx.Dict", *([DictCode(tuple(members))] if members else [])),
+        parameters=lambda members: call_function("nnx.Dict", DictCode(tuple(members))),
+    ),
+    by_path=get_submodule,
+    widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_channels", "out_features"),
+    identity="identity",
+    unstack=lambda tensor, axis: move_axis(tensor, axis, 0),
+    stack=lambda tensors, axis: call_function("jnp.stack", tensors, axis=axis),
+    passed_on={"rngs": "nnx.Rngs"},
+)
+
+
+def get_jax_dtype(dtype: DType) -> FrameworkValue:
+    """Return `jnp.float32` for the element type. 64-bit integers are JAX's default integers, which `jax_enable_x64` makes 64 bits wide."""
+    return FrameworkValue({"int64": "int", "bool": "bool"}.get(dtype.name, f"jnp.{dtype.name}"), "jax.typing.DTypeLike")
+
+
+def shape_code(sizes: tuple[object, ...]) -> Code:
+    """Write a shape as a tuple."""
+    return TupleCode(tuple(size if isinstance(size, Code) else Lit(size, "size") for size in sizes))  # type: ignore[arg-type]
+
+
+def make_dtype_keyword(dtype: DType) -> Default:
+    """Make the value of `dtype=`, which is left out where it is the default of the definitions."""
+    return Default(get_jax_dtype(dtype), get_jax_dtype(FLOAT32))
+
+
+def collapse_sizes(numbers: Iterable[int]) -> int | tuple[int, ...]:
+    """Return one number where all axes have the same."""
+    sizes = tuple(numbers)
+    return sizes[0] if len(set(sizes)) == 1 else sizes

@@ -1,0 +1,102 @@
+"""Writes reductions and cumulative operators in Flax: `x.mean(axis=(2, 3), keepdims=True)`."""
+
+from __future__ import annotations
+
+from ....ops.cumulative import Cummax, Cummin, CumulativeExtreme, Diff, Logcumsumexp
+from ....ops.pooling import GlobalAvgPool, GlobalMaxPool
+from ....ops.reduction import (
+    All,
+    Any,
+    Argmax,
+    Argmin,
+    Cumprod,
+    Cumsum,
+    Cumulative,
+    Logsumexp,
+    Max,
+    Mean,
+    Min,
+    MinMaxReduction,
+    Norm,
+    Normalize,
+    Prod,
+    Reduction,
+    Spread,
+    Std,
+    Sum,
+    Var,
+)
+from ...python.code.python_expressions import Code, Default, TupleCode, call_function, call_method, to_code
+from ..flax_emitters import FlaxSite, function, layer_function
+
+
+def _list_axis_keywords(op: Reduction) -> dict[str, object]:
+    """Return `axis=` and `keepdims=`, as far as they are needed."""
+    written = op.explicit_axes()
+    keepdims = {"keepdims": Default(op.keepdim, False)}
+    if written is None:
+        return keepdims
+    return {"axis": to_code(written[0] if len(written) == 1 else written, "axis"), **keepdims}
+
+
+@function(Mean, Sum, Prod, Argmax, Argmin, All, Any, target="jax.numpy.{}")
+def emit_reduction(op: Reduction, site: FlaxSite) -> Code:
+    return call_method(site.x, op.name, **_list_axis_keywords(op))
+
+
+@function(Max, Min, target="jax.numpy.{}")
+def emit_extreme(op: MinMaxReduction, site: FlaxSite) -> Code:
+    values = call_method(site.x, op.name, **_list_axis_keywords(op))
+    if len(site.results) < 2:
+        return values
+    return TupleCode((values, call_method(site.x, f"arg{op.name}", **_list_axis_keywords(op))))
+
+
+@function(Var, Std, target="jax.numpy.{}")
+def emit_spread(op: Spread, site: FlaxSite) -> Code:
+    return call_method(site.x, op.name, **_list_axis_keywords(op), ddof=Default(op.correction, 0))
+
+
+@function(Norm, target="jax.numpy.linalg.vector_norm")
+def emit_norm(op: Norm, site: FlaxSite) -> Code:
+    return call_function("vector_norm", site.x, ord=Default(op.p, 2), **_list_axis_keywords(op))
+
+
+@layer_function(Normalize, target="jax.numpy.linalg.vector_norm")
+def emit_normalize(op: Normalize, site: FlaxSite) -> Code:
+    return call_function("normalize", site.x, ord=Default(op.p, 2), axis=Default(op.axis, 1), eps=Default(op.eps, 1e-12))
+
+
+@function(Logsumexp, target="jax.nn.logsumexp")
+def emit_logsumexp(op: Logsumexp, site: FlaxSite) -> Code:
+    return call_function("nnx.logsumexp", site.x, **_list_axis_keywords(op))
+
+
+@function(Cumsum, Cumprod, target="jax.numpy.{}")
+def emit_cumulative(op: Cumulative, site: FlaxSite) -> Code:
+    return call_method(site.x, op.name, axis=op.axis)
+
+
+@function(Logcumsumexp, target="jax.lax.cumlogsumexp")
+def emit_logcumsumexp(op: Logcumsumexp, site: FlaxSite) -> Code:
+    return call_function("jax.lax.cumlogsumexp", site.x, axis=op.axis % max(site.given.x.rank, 1))
+
+
+@function(Cummax, Cummin, target="jax.lax.{}")
+def emit_cumulative_extreme(op: CumulativeExtreme, site: FlaxSite) -> Code:
+    axis = op.axis % max(site.given.x.rank, 1)
+    if len(site.results) == 1:
+        return call_function(f"jax.lax.{op.name}", site.x, axis=axis)
+    return call_function("cumulative_extreme", site.x, axis, op.name == "cummax")
+
+
+@function(Diff, target="jax.numpy.diff")
+def emit_diff(op: Diff, site: FlaxSite) -> Code:
+    return call_function("jnp.diff", site.x, n=Default(op.n, 1), axis=Default(op.axis, -1))
+
+
+@function(GlobalAvgPool, GlobalMaxPool, target={GlobalAvgPool: "jax.numpy.mean", GlobalMaxPool: "jax.numpy.max"})
+def emit_global_pool(op: GlobalAvgPool | GlobalMaxPool, site: FlaxSite) -> Code:
+    axes = tuple(range(2, site.given.x.rank))
+    name = "mean" if isinstance(op, GlobalAvgPool) else "max"
+    return call_method(site.x, name, axis=to_code(axes[0] if len(axes) == 1 else axes))
