@@ -48,6 +48,7 @@ class Emitters:
     `modules`: the constructor's expression, in which parameters are named as `Operator.parameters` names them. `invocations`: how the
     module is called, where that is not with all inputs; such a module is never a member of a sequence. `functions`: the expression in the
     method, of the site's inputs. `given`: the same where the weight is one of the inputs, of `SelfMember()` too if there are buffers.
+    `members`: whether an operator that has both forms is made in the constructor, for example because it draws random numbers.
     `names`: the operator's name in the target, for the documentation. `imports`: the modules of plugins that the emitted source imports.
     `initialization` decides how the modules of graphs are initialized, the main graph last. `decorator` is the function of `netc.plugins`
     that registers the emitters of plugins, if there is one.
@@ -60,6 +61,7 @@ class Emitters:
         self.invocations: dict[type[Operator], Emitter] = {}
         self.functions: dict[type[Operator], Emitter] = {}
         self.given: dict[type[Operator], Emitter] = {}
+        self.members: dict[type[Operator], Callable[[Any], bool]] = {}
         self.names: dict[type[Operator], str] = {}
         self.imports: dict[type[Operator], str] = {}
 

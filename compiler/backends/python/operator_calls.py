@@ -85,7 +85,7 @@ class OperatorForms:
             raise UnsupportedInPython(SourceUnsupported(f"`{node.op.name}`", self.framework.title, reason), node)
         if kind not in self.emitters.modules and (node.specs or kind not in functions):
             raise UnsupportedInPython(self._missing_form(node), node)
-        return bool(node.specs) or kind not in functions
+        return bool(node.specs) or kind not in functions or (kind in self.emitters.members and self.emitters.members[kind](node.op))
 
     def _missing_form(self, node: OpNode) -> MissingForm:
         kind = type(node.op)

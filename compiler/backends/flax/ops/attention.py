@@ -1,0 +1,110 @@
+"""Writes attention and rotary position embedding in Flax, by the definitions of flax_library.py."""
+
+from __future__ import annotations
+
+from ....ops.attention import Attention
+from ....ops.multihead import MultiheadAttention
+from ....ops.rotary import Rotary
+from ....types.traced_ints import has_origin
+from ...python.code.class_tree import NameCode
+from ...python.code.python_expressions import (
+    AttributeCode,
+    Code,
+    Default,
+    Lit,
+    SelfMember,
+    SliceCode,
+    Subscript,
+    TupleCode,
+    call_function,
+    construct_module,
+    to_code,
+)
+from ...python.lowering.lowered_operators import CausalMultiheadAttention, OpenRotaryAngles, Rotate, RotaryAngles
+from ..flax_emitters import EMITTERS, FlaxSite, function, invocation, module
+from ..flax_framework import RNGS, make_dtype_keyword
+
+
+def _list_options(op: Attention, site: FlaxSite) -> dict[str, object]:
+    mask = {"mask": _emit_mask(site)} if "mask" in site.given else {}
+    return {**mask, "is_causal": Default(op.causal, False), "scale": Default(op.scale, None)}
+
+
+def _emit_mask(site: FlaxSite) -> Code:
+    """Add a batch axis to a mask for each head."""
+    rank, mask_rank = site.given.q.rank, site.given.mask.rank
+    return Subscript(site.mask, (Lit(None),)) if (rank, mask_rank) == (4, 3) else site.mask
+
+
+@function(Attention, target="jax.nn.softmax and matrix products")
+def emit_attention(op: Attention, site: FlaxSite) -> Code:
+    return call_function("attention", site.q, site.k, site.v, **_list_options(op, site))
+
+
+@module(Attention)
+def emit_attention_module(op: Attention, site: FlaxSite) -> Code:
+    return construct_module("Attention", {"dropout": op.dropout}, rngs=RNGS)
+
+
+@invocation(Attention)
+def emit_attention_call(op: Attention, site: FlaxSite) -> Code:
+    return call_function(SelfMember(), site.q, site.k, site.v, **_list_options(op, site))
+
+
+# Dropout needs random numbers of its own, so attention with it is a module.
+EMITTERS.members[Attention] = lambda op: bool(op.dropout) or has_origin(op.dropout)
+
+
+@module(MultiheadAttention, CausalMultiheadAttention, target="MultiheadAttention, with the parameters of the checkpoint")
+def emit_multihead_attention(op: MultiheadAttention, site: FlaxSite) -> Code:
+    features, keys, values = op.feature_sizes(site.given)
+    others = {} if op.is_joint(site.given) else {"kdim": to_code(keys, "kdim"), "vdim": to_code(values, "vdim")}
+    return construct_module(
+        "MultiheadAttention",
+        {"embed_dim": features, "num_heads": op.heads},
+        dropout=Default(op.dropout, 0.0),
+        bias=Default(op.bias, True),
+        add_bias_kv=Default(op.add_bias_kv, False),
+        add_zero_attn=Default(op.add_zero_attn, False),
+        **others,
+        dtype=make_dtype_keyword(site.given.query.dtype),
+        rngs=RNGS,
+    )
+
+
+@invocation(MultiheadAttention, CausalMultiheadAttention)
+def emit_multihead_attention_call(op: MultiheadAttention, site: FlaxSite) -> Code:
+    options: dict[str, object] = {}
+    if "padding" in site.given:
+        options["key_padding_mask"] = site.padding
+    if "attn_mask" in site.given:
+        options["attn_mask"] = site.attn_mask
+    tensors = (site.query, site[op.key_input(site.given)], site[op.value_input(site.given)])
+    weights = Default(len(site.results) > 1, False)
+    return call_function(
+        SelfMember(), *tensors, **options, need_weights=weights, average_attn_weights=Default(op.average_attn_weights, True)
+    )
+
+
+EMITTERS.name_expanded(Rotary, target="jax.numpy.cos and sin")
+
+
+@function(RotaryAngles, OpenRotaryAngles)
+def emit_rotary_angles(op: RotaryAngles, site: FlaxSite) -> Code:
+    if "positions" not in site.given:
+        positions: Code = call_function("jnp.arange", to_code(op.length, "length"))
+    else:
+        positions = Subscript(site.positions, (SliceCode(), *(Lit(None),) * op.between)) if op.between else site.positions
+    sizes = (to_code(op.dims, "dims"), to_code(op.base, "base"))
+    return call_function("rotary_angles", positions, *sizes, AttributeCode(site.x, "dtype"))
+
+
+@function(Rotate)
+def emit_rotate(op: Rotate, site: FlaxSite) -> Code:
+    function = "apply_rotary_interleaved" if op.interleaved else "apply_rotary"
+    if op.dims is None:
+        return call_function(function, site.x, site.cos, site.sin)
+    rotated, rest = (
+        Subscript(site.x, (NameCode("..."), piece)) for piece in (SliceCode(None, to_code(op.dims)), SliceCode(to_code(op.dims)))
+    )
+    return call_function("jnp.concatenate", TupleCode((call_function(function, rotated, site.cos, site.sin), rest)), axis=-1)
