@@ -7,6 +7,7 @@ imports of an emitted file, its lines fit there, and two empty lines separate it
 from __future__ import annotations
 
 import base64
+import itertools
 import math
 import zlib
 from collections.abc import Callable, Sequence
@@ -857,6 +858,8 @@ class MultiheadAttention(nnx.Module):
 class RecurrentCell(nnx.Module):
     """The parameters of one step of a recurrent layer, with `gates` rows for each number of the state."""
 
+    gates = 1
+
     def __init__(
         self,
         input_size: int,
@@ -865,11 +868,10 @@ class RecurrentCell(nnx.Module):
         nonlinearity: str = "tanh",
         dtype: jax.typing.DTypeLike = jnp.float32,
         *,
-        gates: int,
         rngs: nnx.Rngs,
     ) -> None:
         self.hidden_size, self.nonlinearity = hidden_size, nonlinearity
-        bound, rows = hidden_size**-0.5, gates * hidden_size
+        bound, rows = hidden_size**-0.5, self.gates * hidden_size
         init = uniform_between(-bound, bound)
         self.weight_ih = nnx.Param(init(rngs.params(), (rows, input_size), dtype))
         self.weight_hh = nnx.Param(init(rngs.params(), (rows, hidden_size), dtype))
@@ -895,6 +897,8 @@ class RNNCell(RecurrentCell):
 class GRUCell(RecurrentCell):
     """x: [N, input_size], h: [N, hidden_size] -> [N, hidden_size]."""
 
+    gates = 3
+
     def __call__(self, x: jax.Array, h: jax.Array | None = None) -> jax.Array:
         h = self.first(x, h)
         a, b = self.sums(x, h)
@@ -906,6 +910,8 @@ class GRUCell(RecurrentCell):
 
 class LSTMCell(RecurrentCell):
     """x: [N, input_size], h and c: [N, hidden_size] -> two tensors [N, hidden_size]."""
+
+    gates = 4
 
     def __call__(
         self, x: jax.Array, h: jax.Array | None = None, c: jax.Array | None = None
@@ -1259,3 +1265,578 @@ def grouped_linear(x: jax.Array, index: jax.Array, weight: jax.Array) -> jax.Arr
         return jnp.where((index == number)[..., None], x @ matrix.T, total), None
 
     return jax.lax.scan(add, start, (jnp.arange(len(weight)), weight))[0]
+
+
+def reduce_loss(losses: jax.Array, reduction: str) -> jax.Array:
+    """The mean or the sum of losses, or all of them."""
+    return losses.mean() if reduction == "mean" else losses.sum() if reduction == "sum" else losses
+
+
+def nll_loss(
+    x: jax.Array,
+    target: jax.Array,
+    weight: jax.Array | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+) -> jax.Array:
+    """The negative log likelihood of classes. x: [N, C, ...], target: [N, ...] -> [] or, unreduced, [N, ...]."""
+    axis = min(x.ndim - 1, 1)
+    kept = target != ignore_index
+    labels = jnp.where(kept, target, 0)
+    scales = jnp.where(kept, 1 if weight is None else weight[labels], 0).astype(x.dtype)
+    losses = -jnp.take_along_axis(x, jnp.expand_dims(labels, axis), axis).squeeze(axis) * scales
+    losses = jnp.where(kept, losses, 0)
+    return losses.sum() / scales.sum() if reduction == "mean" else reduce_loss(losses, reduction)
+
+
+def cross_entropy(
+    x: jax.Array,
+    target: jax.Array,
+    weight: jax.Array | None = None,
+    ignore_index: int = -100,
+    label_smoothing: float = 0.0,
+    reduction: str = "mean",
+) -> jax.Array:
+    """The cross entropy of classes or of their probabilities. x: [N, C, ...], target: [N, ...] or [N, C, ...]."""
+    axis = min(x.ndim - 1, 1)
+    logs = jax.nn.log_softmax(x, axis)
+    weighed = logs if weight is None else logs * weight.reshape(-1, *[1] * (x.ndim - 1 - axis))
+    if target.ndim == x.ndim:
+        smoothed = target * (1 - label_smoothing) + label_smoothing / x.shape[axis]
+        return reduce_loss(-(weighed * smoothed).sum(axis), reduction)
+    known = nll_loss(logs, target, weight, ignore_index, reduction)
+    if not label_smoothing:
+        return known
+    spread = jnp.where(target == ignore_index, 0, -weighed.sum(axis))
+    if reduction != "none":
+        spread = spread.sum()
+    if reduction == "mean":
+        spread = spread / -nll_loss(jnp.ones_like(x), target, weight, ignore_index, "sum")
+    return known * (1 - label_smoothing) + spread * label_smoothing / x.shape[axis]
+
+
+def binary_cross_entropy(
+    x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean"
+) -> jax.Array:
+    """The cross entropy of probabilities, whose logarithms are at least -100."""
+    logs = jnp.maximum(jnp.log(x), -100), jnp.maximum(jnp.log1p(-x), -100)
+    losses = -(target * logs[0] + (1 - target) * logs[1])
+    return reduce_loss(losses if weight is None else losses * weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    x: jax.Array,
+    target: jax.Array,
+    weight: jax.Array | None = None,
+    pos_weight: jax.Array | None = None,
+    reduction: str = "mean",
+) -> jax.Array:
+    """The cross entropy of the probabilities `sigmoid(x)`."""
+    scale = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
+    losses = (1 - target) * x + scale * jax.nn.softplus(-x)
+    return reduce_loss(losses if weight is None else losses * weight, reduction)
+
+
+def kl_div(x: jax.Array, target: jax.Array, log_target: bool = False, reduction: str = "mean") -> jax.Array:
+    """The Kullback-Leibler divergence of probabilities whose logarithms are `x`."""
+    losses = jnp.exp(target) * (target - x) if log_target else jax.scipy.special.xlogy(target, target) - target * x
+    return losses.sum() / len(x) if reduction == "batchmean" else reduce_loss(losses, reduction)
+
+
+def weighted_loss(losses: jax.Array, weight: jax.Array | None, reduction: str) -> jax.Array:
+    """The losses times weights. Their mean is divided by the sum of the weights."""
+    if weight is None:
+        return reduce_loss(losses, reduction)
+    total = losses * weight
+    return total.sum() / jnp.broadcast_to(weight, total.shape).sum() if reduction == "mean" else reduce_loss(total, reduction)
+
+
+def l1_loss(
+    x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean"
+) -> jax.Array:
+    """The absolute difference."""
+    return weighted_loss(jnp.abs(x - target), weight, reduction)
+
+
+def mse_loss(
+    x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean"
+) -> jax.Array:
+    """The squared difference."""
+    return weighted_loss(jnp.square(x - target), weight, reduction)
+
+
+def smooth_l1_loss(x: jax.Array, target: jax.Array, beta: float = 1.0, reduction: str = "mean") -> jax.Array:
+    """The squared difference below `beta`, and the absolute one above."""
+    size = jnp.abs(x - target)
+    if beta == 0:
+        return reduce_loss(size, reduction)
+    return reduce_loss(jnp.where(size < beta, 0.5 * size**2 / beta, size - 0.5 * beta), reduction)
+
+
+def huber_loss(
+    x: jax.Array, target: jax.Array, weight: jax.Array | None = None, delta: float = 1.0, reduction: str = "mean"
+) -> jax.Array:
+    """Half the squared difference up to `delta`, and `delta` times the absolute one above."""
+    size = jnp.abs(x - target)
+    return weighted_loss(jnp.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)), weight, reduction)
+
+
+def poisson_nll_loss(
+    x: jax.Array,
+    target: jax.Array,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-8,
+    reduction: str = "mean",
+) -> jax.Array:
+    """The negative log likelihood of counts."""
+    losses = jnp.exp(x) - target * x if log_input else x - target * jnp.log(x + eps)
+    if full:
+        safe = jnp.where(target > 1, target, 1)
+        stirling = safe * jnp.log(safe) - safe + 0.5 * jnp.log(2 * math.pi * safe)
+        losses = losses + jnp.where(target > 1, stirling, 0)
+    return reduce_loss(losses, reduction)
+
+
+def gaussian_nll_loss(
+    x: jax.Array,
+    target: jax.Array,
+    var: jax.Array | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> jax.Array:
+    """The negative log likelihood of a normal distribution, with a variance for each number or each sample."""
+    var = jnp.asarray(var, x.dtype)
+    if 0 < var.ndim < x.ndim:
+        var = var[..., None]
+    limited = var + jax.lax.stop_gradient(jnp.maximum(var, eps) - var)
+    losses = 0.5 * (jnp.log(limited) + jnp.square(x - target) / limited)
+    return reduce_loss(losses + (0.5 * math.log(2 * math.pi) if full else 0), reduction)
+
+
+def hinge_embedding_loss(
+    x: jax.Array, target: jax.Array, margin: float = 1.0, reduction: str = "mean"
+) -> jax.Array:
+    """The distance of equal pairs, and how far others are below the margin."""
+    apart = jnp.where(target == 1, 0, jax.nn.relu(margin - x))
+    return reduce_loss(apart + jnp.where(target == -1, 0, x), reduction)
+
+
+def margin_ranking_loss(
+    x1: jax.Array, x2: jax.Array, target: jax.Array, margin: float = 0, reduction: str = "mean"
+) -> jax.Array:
+    """How far the first is not above (1) or below (-1) the second by the margin."""
+    return reduce_loss(jax.nn.relu(-target * (x1 - x2) + margin), reduction)
+
+
+def soft_margin_loss(x: jax.Array, target: jax.Array, reduction: str = "mean") -> jax.Array:
+    """The logistic loss of two classes, 1 and -1."""
+    return reduce_loss(jax.nn.softplus(-target * x), reduction)
+
+
+def cosine_embedding_loss(
+    x1: jax.Array, x2: jax.Array, target: jax.Array, margin: float = 0, reduction: str = "mean"
+) -> jax.Array:
+    """One minus the cosine of equal pairs, and how far others are above the margin."""
+    norms = (jnp.square(x1).sum(-1) + 1e-12) * (jnp.square(x2).sum(-1) + 1e-12)
+    cosine = (x1 * x2).sum(-1) / jnp.sqrt(norms)
+    zero = jnp.zeros_like(cosine)
+    losses = jnp.where(target == 1, 1 - cosine, zero) + jnp.where(target == -1, jax.nn.relu(cosine - margin), zero)
+    return reduce_loss(losses, reduction)
+
+
+def triplet_margin_loss(
+    anchor: jax.Array,
+    positive: jax.Array,
+    negative: jax.Array,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> jax.Array:
+    """How far the positive is not nearer to the anchor than the negative by the margin."""
+
+    def distance(a: jax.Array, b: jax.Array) -> jax.Array:
+        return vector_norm(a - b + eps, p, -1)
+
+    far = distance(anchor, negative)
+    if swap:
+        far = jnp.minimum(far, distance(positive, negative))
+    return reduce_loss(jax.nn.relu(margin + distance(anchor, positive) - far), reduction)
+
+
+def multi_margin_loss(
+    x: jax.Array,
+    target: jax.Array,
+    weight: jax.Array | None = None,
+    p: int = 1,
+    margin: float = 1.0,
+    reduction: str = "mean",
+) -> jax.Array:
+    """How far the class is not above all others by the margin. x: [N, C] or [C]."""
+    own = jnp.take_along_axis(x, target[..., None], -1)
+    gaps = jax.nn.relu(margin - own + x) ** p
+    gaps = gaps if weight is None else gaps * weight[target][..., None]
+    others = jnp.arange(x.shape[-1]) != target[..., None]
+    return reduce_loss(jnp.where(others, gaps, 0).sum(-1) / x.shape[-1], reduction)
+
+
+def multilabel_margin_loss(x: jax.Array, target: jax.Array, reduction: str = "mean") -> jax.Array:
+    """How far classes are not above all others by 1. `target` lists them, up to a negative number. x: [N, C] or [C]."""
+    listed = jnp.cumprod(target >= 0, axis=-1).astype(bool)
+    labels = jnp.where(listed, target, 0)
+    own = jnp.take_along_axis(x, labels, -1)
+    is_target = (jax.nn.one_hot(labels, x.shape[-1], dtype=int) * listed[..., None]).sum(-2) > 0
+    gaps = jax.nn.relu(1 - own[..., :, None] + x[..., None, :])
+    used = listed[..., :, None] & ~is_target[..., None, :]
+    return reduce_loss(jnp.where(used, gaps, 0).sum((-2, -1)) / x.shape[-1], reduction)
+
+
+def multilabel_soft_margin_loss(
+    x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean"
+) -> jax.Array:
+    """The mean over classes of the cross entropy of `sigmoid(x)`."""
+    losses = -(target * jax.nn.log_sigmoid(x) + (1 - target) * jax.nn.log_sigmoid(-x))
+    return reduce_loss((losses if weight is None else losses * weight).mean(-1), reduction)
+
+
+def ctc_loss(
+    log_probs: jax.Array,
+    targets: jax.Array,
+    input_lengths: jax.Array,
+    target_lengths: jax.Array,
+    blank: int = 0,
+    zero_infinity: bool = False,
+    reduction: str = "mean",
+) -> jax.Array:
+    """The negative log likelihood of sequences, summed over all alignments.
+
+    log_probs: [T, N, C], targets: [N, S] or all in a row, lengths: [N] -> [] or, unreduced, [N].
+    """
+    if log_probs.ndim == 2:
+        options = (blank, zero_infinity, "none")
+        lengths = input_lengths.reshape(1), target_lengths.reshape(1)
+        losses = ctc_loss(log_probs[:, None], targets.reshape(1, -1), *lengths, *options)[0]
+        return losses / jnp.maximum(target_lengths.reshape(()), 1) if reduction == "mean" else losses
+    if targets.ndim == 1:
+        starts = jnp.cumsum(target_lengths) - target_lengths
+        places = starts[:, None] + jnp.arange(targets.shape[0])
+        targets = targets[jnp.minimum(places, targets.shape[0] - 1)]
+    n, size = targets.shape
+    labels = jnp.full((n, 2 * size + 1), blank).at[:, 1::2].set(targets)
+    skips = (labels != blank) & (labels != jnp.pad(labels, ((0, 0), (2, 0)), constant_values=-1)[:, :-2])
+    # A large number instead of infinity, whose gradient is NaN.
+    low = jnp.asarray(-1e30, log_probs.dtype)
+
+    def step(scores: jax.Array, inputs: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        logs, time = inputs
+        one = jnp.pad(scores, ((0, 0), (1, 0)), constant_values=low)[:, :-1]
+        two = jnp.where(skips, jnp.pad(scores, ((0, 0), (2, 0)), constant_values=low)[:, :-2], low)
+        total = jax.nn.logsumexp(jnp.stack((scores, one, two)), axis=0) + jnp.take_along_axis(logs, labels, 1)
+        return jnp.where((time < input_lengths)[:, None], jnp.maximum(total, low), scores), None
+
+    start = jnp.full((n, 2 * size + 1), low).at[:, 0].set(0.0)
+    start = jnp.where(jnp.arange(2 * size + 1) < 2, jnp.take_along_axis(log_probs[0], labels, 1), start.at[:, 0].set(low))
+    scores, _ = jax.lax.scan(step, start, (log_probs[1:], jnp.arange(1, len(log_probs))))
+    ends = 2 * target_lengths[:, None] - jnp.arange(2)
+    last = jnp.take_along_axis(scores, jnp.maximum(ends, 0), 1)
+    losses = -jax.nn.logsumexp(jnp.where(ends >= 0, last, low), axis=1)
+    losses = jnp.where(losses > 1e29, 0.0 if zero_infinity else jnp.inf, losses)
+    return (losses / jnp.maximum(target_lengths, 1)).mean() if reduction == "mean" else reduce_loss(losses, reduction)
+
+
+def cdist(x: jax.Array, other: jax.Array, p: float = 2) -> jax.Array:
+    """The distances of all pairs of rows: [..., n, k], [..., m, k] -> [..., n, m]."""
+    return vector_norm(x[..., :, None, :] - other[..., None, :, :], p, -1)
+
+
+def pixel_shuffle(x: jax.Array, upscale_factor: int) -> jax.Array:
+    """Channels to space: [N, C * r * r, H, W] -> [N, C, H * r, W * r]."""
+    r, (n, _, height, width) = upscale_factor, x.shape
+    blocks = x.reshape(n, -1, r, r, height, width).transpose(0, 1, 4, 2, 5, 3)
+    return blocks.reshape(n, -1, height * r, width * r)
+
+
+def pixel_unshuffle(x: jax.Array, downscale_factor: int) -> jax.Array:
+    """Space to channels: [N, C, H * r, W * r] -> [N, C * r * r, H, W]."""
+    r, (n, channels, height, width) = downscale_factor, x.shape
+    blocks = x.reshape(n, channels, height // r, r, width // r, r).transpose(0, 1, 3, 5, 2, 4)
+    return blocks.reshape(n, channels * r * r, height // r, width // r)
+
+
+def channel_shuffle(x: jax.Array, groups: int) -> jax.Array:
+    """The channels of groups in turn: [N, C, ...] -> the same shape."""
+    return x.reshape(x.shape[0], groups, -1, *x.shape[2:]).swapaxes(1, 2).reshape(x.shape)
+
+
+def unfold(x: jax.Array, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> jax.Array:
+    """The elements of each window as a column: [..., C, H, W] -> [..., C * taps, windows]."""
+    images = x.reshape(-1, *x.shape[-3:])
+    strides, dilations = each_axis(stride, 2), each_axis(dilation, 2)
+    padded = jnp.pad(images, ((0, 0), (0, 0), *((p, p) for p in each_axis(padding, 2))))
+    sides = zip(padded.shape[2:], kernel_size, strides, dilations, strict=True)
+    windows = gather_windows(padded, [slide(*side) for side in sides])
+    columns = windows.transpose(0, 1, 4, 2, 3).reshape(len(images), -1, math.prod(windows.shape[2:4]))
+    return columns.reshape(*x.shape[:-3], *columns.shape[1:])
+
+
+def fold(
+    x: jax.Array, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> jax.Array:
+    """The sums of overlapping windows, which `unfold` takes apart: [..., C * taps, windows] -> [..., C, H, W]."""
+    channels = x.shape[-2] // math.prod(kernel_size)
+    zeros = jnp.zeros((*x.shape[:-2], channels, *output_size), jnp.promote_types(x.dtype, jnp.float16))
+    back = jax.linear_transpose(lambda image: unfold(image, kernel_size, dilation, padding, stride), zeros)
+    return back(x.astype(zeros.dtype))[0].astype(x.dtype)
+
+
+def sliding_window(x: jax.Array, axis: int, size: int, step: int) -> jax.Array:
+    """Windows along an axis, with their elements along a new last axis."""
+    axis = axis % x.ndim
+    return jnp.moveaxis(jnp.take(x, slide(x.shape[axis], size, step), axis=axis), axis + 1, -1)
+
+
+def cubic(x: Any, a: float) -> Any:
+    """The kernel of cubic interpolation."""
+    near, far = ((a + 2) * x - (a + 3)) * x * x + 1, ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+def resize_weights(size: int, count: int, ratio: float, mode: str, align_corners: bool, antialias: bool) -> Any:
+    """How much each element of an axis is worth for each element of the resampled axis: [count, size]."""
+    place = np.arange(count, dtype=np.float64)
+    if mode == "area":
+        index, sizes = adaptive_windows(size, count)
+        weights = np.zeros((count, size))
+        used = np.arange(index.shape[1]) < sizes[:, None]
+        np.add.at(weights, (np.arange(count)[:, None], index), used / sizes[:, None])
+        return weights
+    if mode in ("nearest", "nearest-exact"):
+        scaled = np.float32(ratio) * (place.astype(np.float32) + np.float32(0.5 if mode == "nearest-exact" else 0))
+        return np.eye(size)[np.minimum(np.floor(scaled).astype(int), size - 1)]
+    if align_corners:
+        center = place * ((size - 1) / (count - 1) if count > 1 else 0)
+    else:
+        center = (place + 0.5) * ratio - 0.5
+    if antialias:
+        scale = max(ratio, 1.0)
+        distance = np.abs(np.arange(size) - center[:, None]) / scale
+        if mode == "lanczos":
+            weights = np.where(distance < 3, np.sinc(distance) * np.sinc(distance / 3), 0.0)
+        else:
+            weights = np.maximum(1 - distance, 0) if mode != "bicubic" else cubic(distance, -0.5)
+        return weights / weights.sum(1, keepdims=True)
+    if mode != "bicubic":
+        center = np.clip(center, 0, size - 1)
+    taps = np.floor(center)[:, None] + (np.arange(-1, 3) if mode == "bicubic" else np.arange(2))
+    distance = np.abs(taps - center[:, None])
+    values = cubic(distance, -0.75) if mode == "bicubic" else np.maximum(1 - distance, 0)
+    weights = np.zeros((count, size))
+    np.add.at(weights, (np.arange(count)[:, None], np.clip(taps, 0, size - 1).astype(int)), values)
+    return weights
+
+
+def interpolate(
+    x: jax.Array,
+    size: tuple[int, ...],
+    ratios: tuple[float | None, ...],
+    mode: str = "nearest",
+    align_corners: bool = False,
+    antialias: bool = False,
+) -> jax.Array:
+    """Resamples the spatial axes. `ratios` are the steps between elements, if not the ratios of the sizes."""
+    for axis, (count, ratio) in enumerate(zip(size, ratios, strict=True), start=2):
+        step = x.shape[axis] / count if ratio is None else ratio
+        weights = resize_weights(x.shape[axis], count, step, mode, align_corners, antialias)
+        if mode.startswith("nearest"):
+            x = jnp.take(x, weights.argmax(1), axis=axis)
+        else:
+            y = jnp.tensordot(x, jnp.asarray(weights, x.dtype), (axis, 1), precision="highest")
+            x = jnp.moveaxis(y, -1, axis)
+    return x
+
+
+def sample_grid(size: int, place: jax.Array, padding_mode: str, align_corners: bool) -> jax.Array:
+    """The place in pixels of a place from -1 to 1, if it may be outside, by the rule of the padding."""
+    place = (place + 1) * ((size - 1) / 2 if align_corners else size / 2) - (0 if align_corners else 0.5)
+    return reflect_place(size, place, padding_mode, align_corners)
+
+
+def reflect_place(size: int, place: jax.Array, padding_mode: str, align_corners: bool) -> jax.Array:
+    """A place in pixels within the image, by the rule of the padding."""
+    if padding_mode == "reflection":
+        low, span = (0.0, size - 1) if align_corners else (-0.5, size)
+        turned = jnp.abs(place - low) % (2 * span) if span else jnp.zeros_like(place)
+        place = jnp.minimum(turned, 2 * span - turned) + low
+    return place if padding_mode == "zeros" else jnp.clip(place, 0, size - 1)
+
+
+def grid_sample(
+    x: jax.Array,
+    grid: jax.Array,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool = False,
+) -> jax.Array:
+    """The values of images at places from -1 to 1: x: [N, C, ...], grid: [N, ..., axes] -> [N, C, ...]."""
+    sizes, rule = x.shape[2:], (padding_mode, align_corners)
+    places = [grid[..., axis] for axis in reversed(range(len(sizes)))]
+    inner = ("zeros", align_corners) if mode == "bicubic" else rule
+    places = [sample_grid(size, place, *inner) for size, place in zip(sizes, places, strict=True)]
+    taps: list[list[tuple[jax.Array, jax.Array]]] = []
+    for place in places:
+        floor = jnp.floor(place)
+        part = place - floor
+        if mode == "nearest":
+            taps.append([(jnp.round(place), jnp.ones_like(place))])
+        elif mode == "bilinear":
+            taps.append([(floor, 1 - part), (floor + 1, part)])
+        else:
+            a, near, far = -0.75, (part, 1 - part), (1 + part, 2 - part)
+            inside = [((a + 2) * t - (a + 3)) * t * t + 1 for t in near]
+            outside = [((a * t - 5 * a) * t + 8 * a) * t - 4 * a for t in far]
+            weights = [outside[0], inside[0], inside[1], outside[1]]
+            taps.append([(floor + i - 1, weight) for i, weight in enumerate(weights)])
+    total = jnp.zeros((*x.shape[:2], *grid.shape[1:-1]), x.dtype)
+    rows = jnp.arange(len(x)).reshape(-1, *[1] * (grid.ndim - 2))
+    for choice in itertools.product(*taps):
+        index, weight = [], jnp.ones_like(places[0])
+        for (tap, share), size in zip(choice, sizes, strict=True):
+            tap = reflect_place(size, tap, *rule) if mode == "bicubic" else tap
+            weight = weight * jnp.where((tap >= 0) & (tap <= size - 1), share, 0)
+            index.append(jnp.clip(tap, 0, size - 1).astype(int))
+        total = total + weight[:, None] * jnp.moveaxis(x[(rows, slice(None), *index)], -1, 1)
+    return total
+
+
+def to_complex(x: jax.Array) -> jax.Array:
+    """Pairs along the last axis as complex numbers."""
+    return jax.lax.complex(x[..., 0], x[..., 1])
+
+
+def to_pairs(x: jax.Array) -> jax.Array:
+    """Complex numbers as pairs along a last axis."""
+    return jnp.stack((x.real, x.imag), axis=-1)
+
+
+def short_time_window(n_fft: int, win_length: int | None, window: jax.Array | None, like: jax.Array) -> jax.Array:
+    """The weights of a window, in the middle of `n_fft` numbers."""
+    size = win_length or n_fft
+    weights = jnp.ones(size, like.dtype) if window is None else window
+    return jnp.pad(weights, ((n_fft - size) // 2, n_fft - size - (n_fft - size) // 2))
+
+
+def stft(
+    x: jax.Array,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: jax.Array | None = None,
+    center: bool = True,
+    normalized: bool = False,
+    onesided: bool = True,
+    pad_mode: str = "reflect",
+) -> jax.Array:
+    """The Fourier transforms of windows: [..., T] -> [..., frequencies, windows, 2]."""
+    modes = {"replicate": "edge", "circular": "wrap"}
+    if center:
+        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(n_fft // 2, n_fft // 2)], mode=modes.get(pad_mode, pad_mode))
+    frames = x[..., slide(x.shape[-1], n_fft, hop_length or n_fft // 4)]
+    frames = frames * short_time_window(n_fft, win_length, window, x)
+    spectrum = jnp.fft.rfft(frames) if onesided else jnp.fft.fft(frames)
+    return to_pairs((spectrum * (n_fft**-0.5 if normalized else 1)).swapaxes(-1, -2))
+
+
+def istft(
+    x: jax.Array,
+    n_fft: int,
+    hop_length: int | None = None,
+    win_length: int | None = None,
+    window: jax.Array | None = None,
+    center: bool = True,
+    normalized: bool = False,
+    onesided: bool = True,
+    length: int | None = None,
+) -> jax.Array:
+    """The signal whose windows have these transforms: [..., frequencies, windows, 2] -> [..., T]."""
+    spectrum = to_complex(x).swapaxes(-1, -2) * (n_fft**0.5 if normalized else 1)
+    frames = jnp.fft.irfft(spectrum, n_fft) if onesided else jnp.fft.ifft(spectrum).real
+    weights = short_time_window(n_fft, win_length, window, frames)
+    places = np.arange(frames.shape[-2])[:, None] * (hop_length or n_fft // 4) + np.arange(n_fft)
+    total = int(places[-1, -1]) + 1
+    signal = jnp.zeros((*frames.shape[:-2], total), frames.dtype).at[..., places].add(frames * weights)
+    envelope = jnp.zeros(total, frames.dtype).at[places].add(weights**2)
+    start = n_fft // 2 if center else 0
+    end = start + length if length is not None else total - start
+    covered = slice(start, min(end, total))
+    y = signal[..., covered] / envelope[covered]
+    return jnp.pad(y, [(0, 0)] * (y.ndim - 1) + [(0, end - covered.stop)])
+
+
+def sample_linear(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+    """The values of images between their pixels, by linear interpolation; outside they are 0.
+
+    x: [N, C, H, W], rows: [N, P], columns: [N, P] -> [N, C, P].
+    """
+    height, width = x.shape[-2:]
+    total = jnp.zeros((*x.shape[:2], rows.shape[1]), x.dtype)
+    for i, j in itertools.product((0, 1), (0, 1)):
+        row, column = jnp.floor(rows) + i, jnp.floor(columns) + j
+        weight = (1 - jnp.abs(rows - row)) * (1 - jnp.abs(columns - column))
+        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        index = jnp.where(inside, row.astype(int) * width + column.astype(int), 0)
+        values = jnp.take_along_axis(x.reshape(*x.shape[:2], -1), index[:, None], axis=2)
+        total = total + jnp.where(inside[:, None], weight[:, None] * values, 0)
+    return total
+
+
+class DeformConv(nnx.Module):
+    """A convolution whose taps are moved by offsets, and weighted by a mask if there is one.
+
+    x: [N, C, H, W], offset: [N, 2 * G * taps, h, w], mask: [N, G * taps, h, w] -> [N, D, h, w].
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: tuple[int, int],
+        stride: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] = 0,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        dtype: jax.typing.DTypeLike = jnp.float32,
+        *,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.kernel_size, self.groups = kernel_size, groups
+        self.stride, self.padding, self.dilation = (each_axis(n, 2) for n in (stride, padding, dilation))
+        shape = (out_channels, in_channels // groups, *kernel_size)
+        bound = math.prod(shape[1:]) ** -0.5
+        init = uniform_between(-bound, bound)
+        self.weight = nnx.Param(init(rngs.params(), shape, dtype))
+        self.bias = nnx.Param(init(rngs.params(), (out_channels,), dtype)) if bias else None
+
+    def positions(self, offset: jax.Array, axis: int) -> jax.Array:
+        """Where the taps are along one axis of the image: [N, G, taps, h, w]."""
+        rows, columns = self.kernel_size
+        taps = np.indices((rows, columns))[axis].reshape(-1, 1, 1) * self.dilation[axis]
+        steps = np.arange(offset.shape[2 + axis]) * self.stride[axis] - self.padding[axis]
+        start = taps + (steps if axis else steps[:, None])
+        return offset.reshape(len(offset), -1, rows * columns, 2, *offset.shape[2:])[:, :, :, axis] + start
+
+    def __call__(self, x: jax.Array, offset: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        rows, columns = self.positions(offset, 0), self.positions(offset, 1)
+        n, g, taps, height, width = rows.shape
+        images = x.reshape(n * g, -1, *x.shape[2:])
+        values = sample_linear(images, rows.reshape(n * g, -1), columns.reshape(n * g, -1))
+        values = values.reshape(n, g, -1, taps, height * width)
+        if mask is not None:
+            values = values * mask.reshape(n, g, 1, taps, height * width)
+        values = values.reshape(n, self.groups, -1, height * width)
+        weight = self.weight[...].reshape(self.groups, len(self.weight) // self.groups, -1)
+        y = (weight @ values).reshape(n, -1, height, width)
+        return y if self.bias is None else y + self.bias[...][:, None, None]

@@ -38,12 +38,13 @@ from ...ops.elementwise import (
     Trunc,
 )
 from ...ops.linear_algebra import Matmul
+from ...ops.loss import Loss
 from ...ops.operator import Operator
 from ...ops.slicing import Select, Slice
 from ...ops.special import Digamma, Erfc, Erfinv, Lgamma
 from ...ops.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan
 from ...types.tensor_types import BOOL
-from .code.python_expressions import Code, Freedom, Infix, Prefix, SliceCode, Subscript, to_code
+from .code.python_expressions import Code, Default, Freedom, Infix, Prefix, SliceCode, Subscript, call_function, to_code
 from .emitters import Emitters
 from .operator_calls import OperatorSite
 
@@ -115,3 +116,11 @@ def emit_slice(op: Slice, site: OperatorSite) -> Code:
 
 def emit_select(op: Select, site: OperatorSite) -> Code:
     return emit_item(site.x, normalize_axis(op.name, op.axis, site.given.x), to_code(op.index, "index"))
+
+
+def call_loss(function: str, op: Loss, site: OperatorSite) -> Code:
+    """Call a loss with required inputs by position, and optional ones by name."""
+    inputs = [site[name] if name in site.given else to_code(op.args[name], name) for name, operand in op.operands.items() if operand.required]
+    tensors = {name: Default(site.get(name), None) for name, operand in op.operands.items() if operand.optional}
+    options = {name: Default(op.args[name], arg.default) for name, arg in op.signature.items() if name not in op.operands}
+    return call_function(function, *inputs, **tensors, **options)

@@ -35,6 +35,7 @@ from .unsupported_python import LackingWord, UnsupportedInPython
 
 _STANDARD = {
     r"\bbase64\.": "import base64",
+    r"\bitertools\.": "import itertools",
     r"\bmath\.": "import math",
     r"\bzlib\.": "import zlib",
     r"\bOrderedDict\(": "from collections import OrderedDict",
@@ -42,7 +43,7 @@ _STANDARD = {
     r"\bSequence\[": "from collections.abc import Sequence",
     r"\bpartial\(": "from functools import partial",
     r"\bwraps\(": "from functools import wraps",
-    r"[:,\[] Any\b": "from typing import Any",
+    r"(?:[:,[]|->) ?Any\b": "from typing import Any",
 }
 """The imports from the standard library, by the pattern in the text that needs them."""
 

@@ -19,6 +19,7 @@ from ....ops.probability_loss import BinaryCrossEntropy, BinaryCrossEntropyWithL
 from ....ops.regression_loss import GaussianNllLoss, HuberLoss, L1Loss, MseLoss, PoissonNllLoss, SmoothL1Loss
 from ....ops.sequence_loss import CtcLoss
 from ...python.code.python_expressions import Code, Default, call_function, to_code
+from ...python.operator_forms import call_loss
 from ..torch_emitters import TorchSite, function
 from .parameters import to_float
 
@@ -49,11 +50,7 @@ _NAMES = {cls: f"torch.nn.functional.{cls.name}, torch.nn.{module}" for cls, mod
 
 @function(*_LOSSES, target=_NAMES)
 def emit_loss(op: Loss, site: TorchSite) -> Code:
-    """Write required inputs by position, and optional ones by name."""
-    inputs = [site[name] for name, operand in op.operands.items() if operand.required]
-    tensors = {name: Default(site.get(name), None) for name, operand in op.operands.items() if operand.optional}
-    options = {name: Default(op.args[name], arg.default) for name, arg in op.signature.items()}
-    return call_function(f"F.{op.name}", *inputs, **tensors, **options)
+    return call_loss(f"F.{op.name}", op, site)
 
 
 @function(GaussianNllLoss, target="torch.nn.functional.gaussian_nll_loss, torch.nn.GaussianNLLLoss")
@@ -68,6 +65,4 @@ def emit_gaussian_nll_loss(op: GaussianNllLoss, site: TorchSite) -> Code:
 def emit_linear_cross_entropy(op: LinearCrossEntropy, site: TorchSite) -> Code:
     """Write a call of the function in library.py. PyTorch's own exists since 2.13, its options differ between versions, and under autocast
     its result has 8 bits."""
-    tensors = {name: Default(site.get(name), None) for name, operand in op.operands.items() if operand.optional}
-    options = {name: Default(op.args[name], arg.default) for name, arg in op.signature.items()}
-    return call_function("linear_cross_entropy", site.x, site.linear_weight, site.target, **tensors, **options)
+    return call_loss("linear_cross_entropy", op, site)

@@ -1,0 +1,149 @@
+"""Writes changes between space and channels, resampling, spectra and products in Flax, by the definitions of flax_library.py."""
+
+from __future__ import annotations
+
+from ....dims import Dim
+from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, SlidingWindow, Unfold
+from ....ops.linear_algebra import Cdist, Cross, Einsum, Outer
+from ....ops.resampling import GridSample, Upsample
+from ....ops.short_time import Istft, ShortTime, Stft
+from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
+from ....ops.vision import DeformConv
+from ...python.code.python_expressions import Code, Default, TupleCode, call_function, construct_module, to_code
+from ..flax_emitters import FlaxSite, function, layer_function, module
+from ..flax_framework import RNGS, collapse_sizes, make_dtype_keyword, shape_code
+
+
+@layer_function(PixelShuffle, target="reshape and transpose")
+def emit_pixel_shuffle(op: PixelShuffle, site: FlaxSite) -> Code:
+    return call_function("pixel_shuffle", site.x, upscale_factor=op.r)
+
+
+@layer_function(PixelUnshuffle, target="reshape and transpose")
+def emit_pixel_unshuffle(op: PixelUnshuffle, site: FlaxSite) -> Code:
+    return call_function("pixel_unshuffle", site.x, downscale_factor=op.r)
+
+
+@layer_function(ChannelShuffle, target="reshape and swapaxes")
+def emit_channel_shuffle(op: ChannelShuffle, site: FlaxSite) -> Code:
+    return call_function("channel_shuffle", site.x, groups=op.groups)
+
+
+def _list_fold_keywords(op: Unfold | Fold) -> dict[str, object]:
+    defaults = {"dilation": 1, "padding": 0, "stride": 1}
+    rest = {name: Default(collapse_sizes(op.expand_pair(name)), usual) for name, usual in defaults.items()}
+    return {"kernel_size": to_code(tuple(op.expand_pair("kernel")), "kernel_size"), **rest}
+
+
+@layer_function(Unfold, target="jax.numpy.take")
+def emit_unfold(op: Unfold, site: FlaxSite) -> Code:
+    return call_function("unfold", site.x, **_list_fold_keywords(op))
+
+
+@layer_function(Fold, target="jax.linear_transpose")
+def emit_fold(op: Fold, site: FlaxSite) -> Code:
+    image: tuple[Dim, ...] = op.image_size()
+    return call_function("fold", site.x, output_size=shape_code(image), **_list_fold_keywords(op))
+
+
+@function(SlidingWindow, target="jax.numpy.take")
+def emit_sliding_window(op: SlidingWindow, site: FlaxSite) -> Code:
+    return call_function("sliding_window", site.x, op.axis, to_code(op.size, "size"), to_code(op.step, "step"))
+
+
+@function(Upsample, target="jax.numpy.tensordot, with the weights of PyTorch")
+def emit_upsample(op: Upsample, site: FlaxSite) -> Code:
+    x = site.given.x
+    stretches = op.make_stretches(x)
+    uses_scale = op.scale is not None and not op.recompute_scale_factor and not op.align_corners
+    ratios = tuple(1 / s.scale if uses_scale and s.scale is not None else None for s in stretches)
+    return call_function(
+        "interpolate",
+        site.x,
+        shape_code(site.results[0].shape[2:]),
+        ratios,
+        mode=Default({"nearest_exact": "nearest-exact"}.get(op.mode, op.mode), "nearest"),
+        align_corners=Default(bool(op.align_corners), False),
+        antialias=Default(op.antialias, False),
+    )
+
+
+@function(GridSample, target="jax.numpy.ndarray.at")
+def emit_grid_sample(op: GridSample, site: FlaxSite) -> Code:
+    keywords = {"mode": Default(op.mode, "bilinear"), "padding_mode": Default(op.padding_mode, "zeros")}
+    return call_function("grid_sample", site.x, site.grid, **keywords, align_corners=Default(op.align_corners, False))
+
+
+def _list_fourier_keywords(op: Fourier, axis: int) -> dict[str, object]:
+    return {"n": Default(op.n, None), "axis": Default(axis, -1), "norm": Default(op.norm, "backward")}
+
+
+@function(Rfft, target="jax.numpy.fft.rfft")
+def emit_rfft(op: Rfft, site: FlaxSite) -> Code:
+    return call_function("to_pairs", call_function("jnp.fft.rfft", site.x, **_list_fourier_keywords(op, op.axis)))
+
+
+@function(Irfft, Fft, Ifft, target="jax.numpy.fft.{}")
+def emit_complex_transform(op: Irfft | Fft | Ifft, site: FlaxSite) -> Code:
+    axis = op.axis + 1 if op.axis < 0 else op.axis
+    spectrum = call_function(f"jnp.fft.{op.name}", call_function("to_complex", site.x), **_list_fourier_keywords(op, axis))
+    return spectrum if isinstance(op, Irfft) else call_function("to_pairs", spectrum)
+
+
+def _list_short_time_keywords(op: ShortTime, site: FlaxSite) -> dict[str, object]:
+    return {
+        "hop_length": Default(op.hop_length, None),
+        "win_length": Default(op.win_length, None),
+        "window": Default(site.get("window"), None),
+        "center": Default(op.center, True),
+        "normalized": Default(op.normalized, False),
+        "onesided": Default(op.onesided, True),
+    }
+
+
+@function(Stft, target="jax.numpy.fft.rfft, of windows")
+def emit_stft(op: Stft, site: FlaxSite) -> Code:
+    return call_function("stft", site.x, op.n_fft, **_list_short_time_keywords(op, site), pad_mode=Default(op.pad_mode, "reflect"))
+
+
+@function(Istft, target="jax.numpy.fft.irfft, of windows")
+def emit_istft(op: Istft, site: FlaxSite) -> Code:
+    return call_function("istft", site.x, op.n_fft, **_list_short_time_keywords(op, site), length=Default(op.length, None))
+
+
+@function(Einsum, target="jax.numpy.einsum")
+def emit_einsum(op: Einsum, site: FlaxSite) -> Code:
+    return call_function("jnp.einsum", op.equation, *site.inputs)
+
+
+@function(Outer, target="jax.numpy.outer")
+def emit_outer(op: Outer, site: FlaxSite) -> Code:
+    return call_function("jnp.outer", site.x, site.other)
+
+
+@function(Cross, target="jax.numpy.cross")
+def emit_cross(op: Cross, site: FlaxSite) -> Code:
+    return call_function("jnp.cross", site.x, site.other, axis=Default(op.axis, -1))
+
+
+@function(Cdist, target="jax.numpy.linalg.vector_norm")
+def emit_cdist(op: Cdist, site: FlaxSite) -> Code:
+    return call_function("cdist", site.x, site.other, p=Default(op.p, 2))
+
+
+@module(DeformConv, target="jax.numpy.take_along_axis")
+def emit_deform_conv(op: DeformConv, site: FlaxSite) -> Code:
+    x = site.given.x
+    windows = op.make_windows(x)
+    return construct_module(
+        "DeformConv",
+        {"in_channels": x.shape[1], "out_channels": op.channels},
+        kernel_size=TupleCode(tuple(to_code(w.taps) for w in windows)),
+        stride=Default(collapse_sizes(w.stride for w in windows), 1),
+        padding=Default(collapse_sizes(w.before for w in windows), 0),
+        dilation=Default(collapse_sizes(w.dilation for w in windows), 1),
+        groups=Default(op.groups, 1),
+        bias=Default(op.bias, True),
+        dtype=make_dtype_keyword(x.dtype),
+        rngs=RNGS,
+    )
