@@ -14,8 +14,10 @@ from collections.abc import Iterable
 from functools import reduce
 from pathlib import Path
 
+from ...ops.normalization import BatchNorm, InstanceNorm, SpectralNormalize
+from ...ops.regularization import AlphaDropout, ChannelDropout, Dropping, DropPath, Rrelu
 from ...types.tensor_types import FLOAT32, DType
-from ..python.code.class_tree import DictCode, ListCode, NameCode, PassedOn
+from ..python.code.class_tree import DictCode, FrozenCode, ListCode, NameCode, PassedOn
 from ..python.code.framework import Containers, Framework, MemberKind, Pairs, Registration, Widths
 from ..python.code.python_expressions import (
     AttributeCode,
@@ -53,6 +55,14 @@ def _make_named_row(members: Pairs) -> Code:
     if all(label.isidentifier() for label, _ in members):
         return CallCode("Sequential", (), tuple(KeywordCode(label, code) for label, code in members))
     return call_function("Sequential", DictCode(tuple(members)))
+
+
+def _make_parameter_dict(members: Pairs) -> Code:
+    wrapped = [
+        (key, _wrap_value("parameter", code.module if isinstance(code, FrozenCode) else code, not isinstance(code, FrozenCode)))
+        for key, code in members
+    ]
+    return call_function("nnx.Dict", DictCode(tuple(wrapped)))
 
 
 def get_submodule(module: Code, path: str) -> Code:
@@ -98,6 +108,10 @@ def move_axis(tensor: Code, axis: int, to: int) -> Code:
     return tensor if axis == to else call_function("jnp.moveaxis", tensor, axis, to)
 
 
+_CHANGING = (Dropping, AlphaDropout, ChannelDropout, DropPath, Rrelu, BatchNorm, InstanceNorm, SpectralNormalize)
+"""Operators that draw random numbers or keep statistics in training. `jax.lax.scan` takes no function with such modules."""
+
+
 FLAX = Framework(
     title="Flax",
     imports=(
@@ -124,13 +138,16 @@ FLAX = Framework(
         named=_make_named_row,
         listed=lambda members: call_function("nnx.List", ListCode(members)),
         keyed=lambda members: call_function("nnx.Dict", *([DictCode(tuple(members))] if members else [])),
-        parameters=lambda members: call_function("nnx.Dict", DictCode(tuple(members))),
+        parameters=_make_parameter_dict,
     ),
     by_path=get_submodule,
     widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_channels", "out_features"),
     identity="identity",
     unstack=lambda tensor, axis: move_axis(tensor, axis, 0),
     stack=lambda tensors, axis: call_function("jnp.stack", tensors, axis=axis),
+    scan="jax.lax.scan",
+    place_first=lambda tensor, axis: move_axis(tensor, 0, axis),
+    changes_state=lambda op: isinstance(op, _CHANGING),
     passed_on={"rngs": "nnx.Rngs"},
 )
 

@@ -1543,6 +1543,8 @@ def ctc_loss(
     ends = 2 * target_lengths[:, None] - jnp.arange(2)
     last = jnp.take_along_axis(scores, jnp.maximum(ends, 0), 1)
     losses = -jax.nn.logsumexp(jnp.where(ends >= 0, last, low), axis=1)
+    empty = jnp.where(target_lengths == 0, 0.0, jnp.inf).astype(losses.dtype)
+    losses = jnp.where(input_lengths == 0, empty, losses)
     losses = jnp.where(losses > 1e29, 0.0 if zero_infinity else jnp.inf, losses)
     return (losses / jnp.maximum(target_lengths, 1)).mean() if reduction == "mean" else reduce_loss(losses, reduction)
 

@@ -8,12 +8,16 @@ return nnx.relu(input)
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from netc.dsl.record import replace
 
-from ...ir.graph import Program
+from ...derivatives import NoClosedForm, expand_gradients
+from ...errors.target_errors import SourceUnsupported
+from ...ir.graph import Graph, Program
 from ..python.python_source import Parts, SourceWriter
+from ..python.unsupported_python import UnsupportedInPython
 from . import ops
 from .flax_emitters import EMITTERS
 from .flax_framework import DEFINITIONS, FLAX
@@ -23,6 +27,19 @@ assert ops, "importing the package fills the tables"
 
 class FlaxWriter(SourceWriter):
     """Adds `load` to files whose model has a tensor to load."""
+
+    @contextmanager
+    def _lower_program(self, program: Program) -> Iterator[Graph]:
+        """Write gradients by a tensor out first: `jax.grad` takes a function, where the spec has two tensors."""
+        try:
+            expanded = expand_gradients(program)
+        except NoClosedForm as error:
+            problem = SourceUnsupported("`gradient`", self.framework.title, f"{error}", "differentiate the model by `jax.grad`")
+            unsupported = UnsupportedInPython(problem, program.main)
+            unsupported.span = error.span
+            raise unsupported from None
+        with super()._lower_program(expanded) as main:
+            yield main
 
     def write_parts(self, program: Program, name: str, used_names: frozenset[str] = frozenset()) -> Parts:
         parts = super().write_parts(program, name, used_names)

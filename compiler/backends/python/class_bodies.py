@@ -15,6 +15,7 @@ from netc.dsl.trees import rewrite_downward, walk_tree
 from ...analysis.dependent_parameters import ParameterReference, find_source_parameters
 from ...ir.choices import iterate_choices, joined_tuples
 from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule, has_operator
+from ...ir.walk import collect_graphs
 from ...ir.graph_values import Parts, Value, ValueTuple, flatten_parts
 from ...ops.mode import ByMode
 from .classes.forward_sizes import ForwardSizes
@@ -219,8 +220,13 @@ class _BodyBuilder:
         steps, self.body.steps = (*self.body.steps, result), outer
         states, parts_ = tuple(places[: scan.states]), tuple(places[scan.states :])
         starts, scanned = tuple(inputs[: scan.states]), tuple(inputs[scan.states : scan.own_count])
-        code = ScanCode(starts, scanned, steps, states, parts_, scan.axes, scan.stacked, scan.reverse)
+        code = ScanCode(starts, scanned, steps, states, parts_, scan.axes, scan.stacked, scan.reverse, self._is_pure(graph))
         self._add_step(code, StepInfo("scan", parametric=True, call=True), node.outputs)
+
+    def _is_pure(self, graph: Graph) -> bool:
+        """Whether the framework has a function for scans, and no module in the graph changes when it is called."""
+        nodes = (node for inner in collect_graphs(graph) for node in inner.nodes if isinstance(node, OpNode))
+        return bool(self.framework.scan) and not any(self.framework.changes_state(node.op) for node in nodes)
 
     # --- members ---------------------------------------------------------------------------------------------------------
 

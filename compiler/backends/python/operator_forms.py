@@ -120,7 +120,9 @@ def emit_select(op: Select, site: OperatorSite) -> Code:
 
 def call_loss(function: str, op: Loss, site: OperatorSite) -> Code:
     """Call a loss with required inputs by position, and optional ones by name."""
-    inputs = [site[name] if name in site.given else to_code(op.args[name], name) for name, operand in op.operands.items() if operand.required]
+    inputs = [
+        site[name] if name in site.given else to_code(op.args[name], name) for name, operand in op.operands.items() if not operand.optional
+    ]
     tensors = {name: Default(site.get(name), None) for name, operand in op.operands.items() if operand.optional}
     options = {name: Default(op.args[name], arg.default) for name, arg in op.signature.items() if name not in op.operands}
     return call_function(function, *inputs, **tensors, **options)

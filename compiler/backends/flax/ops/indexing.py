@@ -133,7 +133,8 @@ def emit_argsort(op: Argsort, site: FlaxSite) -> Code:
 
 @function(Bucketize, target="jax.numpy.searchsorted")
 def emit_bucketize(op: Bucketize, site: FlaxSite) -> Code:
-    return call_function("jnp.searchsorted", site.boundaries, site.x, side=Default("right" if op.right else "left", "left"))
+    places = call_function("jnp.searchsorted", site.boundaries, site.x, side=Default("right" if op.right else "left", "left"))
+    return call_method(places, "astype", NameCode("int"))
 
 
 @function(Diagonal, target="jax.numpy.diagonal")

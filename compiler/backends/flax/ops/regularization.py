@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ....ops.differentiation import Gradient
 from ....ops.regularization import AlphaDropout, ChannelDropout, Detach, Dropout, DropPath, Identity, Rrelu
 from ...python.code.class_tree import NameCode
 from ...python.code.python_expressions import Code, Default, call_function, construct_module
-from ..flax_emitters import FlaxSite, function, module
+from ...python.lowering.differentiated_tensors import RequireGradient
+from ..flax_emitters import EMITTERS, FlaxSite, function, module
 from ..flax_framework import RNGS
 
 
@@ -22,6 +24,11 @@ def emit_identity(op: Identity, site: FlaxSite) -> Code:
 @function(Detach, target="jax.lax.stop_gradient")
 def emit_detach(op: Detach, site: FlaxSite) -> Code:
     return call_function("jax.lax.stop_gradient", site.x)
+
+
+@function(RequireGradient)
+def emit_require_gradient(op: RequireGradient, site: FlaxSite) -> Code:
+    return site.x
 
 
 # Only modules from here on: they follow `train()` and `eval()`, and have random numbers of their own.
@@ -44,3 +51,6 @@ def emit_alpha_dropout(op: AlphaDropout, site: FlaxSite) -> Code:
 @module(Rrelu, target="jax.random.uniform")
 def emit_rrelu(op: Rrelu, site: FlaxSite) -> Code:
     return construct_module("RReLU", {}, lower=Default(op.lower, 1 / 8), upper=Default(op.upper, 1 / 3), rngs=RNGS)
+
+
+EMITTERS.name_expanded(Gradient, target="the derivatives of each operator")

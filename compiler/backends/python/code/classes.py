@@ -122,6 +122,8 @@ class ScanCode(Code):
     axes: tuple[int, ...]
     stacked: tuple[int, ...]
     reverse: bool
+    is_function: bool = False
+    """The steps are a function that `Framework.scan` calls, rather than a loop."""
 
     @property
     def inner_tensors(self) -> tuple[int, ...]:
@@ -201,7 +203,7 @@ class ClassBody:
     @property
     def decorators(self) -> list[str]:
         """The decorators of the method: one if it computes a tensor by which the model differentiates."""
-        return [self.framework.differentiating] if _differentiates(self.graph) else []
+        return [self.framework.differentiating] if self.framework.differentiating and _differentiates(self.graph) else []
 
     def rewrite_code(self, change: Callable[[Code], Code | None]) -> None:
         """Apply `change` to all code, as `tree.rewrite` does."""

@@ -13,6 +13,7 @@ from typing import Any, Literal, NoReturn
 
 from netc.dsl.record import Record
 
+from ....ops.operator import Operator
 from .. import identifiers
 from ..unsupported_python import LackingWord
 from .python_expressions import Code
@@ -96,7 +97,8 @@ class Framework(Record):
     another in it that is several levels below. `identity` is the module that never does anything. `unstack`: what a tensor is at each
     position of an axis, to be iterated over; `stack`: the tensor made of a list of those. `passed_on`: the arguments that a constructor
     passes on to what it makes, if any of that takes them, with their annotations. `differentiating`: the decorator of a method that
-    computes gradients.
+    computes gradients. `scan`: the function that runs a function of a state and a slice along the first axes of tensors; without one, a
+    scan is a loop. `place_first`: a result of it, whose first axis moves to another place. `changes_state`: whether an operator's module changes when it is called, which the function must not do.
     """
 
     title: str
@@ -120,6 +122,9 @@ class Framework(Record):
     stack: Callable[[Code, int], Code]
     passed_on: Mapping[str, str] = {}
     differentiating: str = ""
+    scan: str = ""
+    place_first: Callable[[Code, int], Code] = lambda tensor, axis: tensor
+    changes_state: Callable[[Operator], bool] = lambda op: False
 
     def make_variable_name(self, name: str) -> str:
         """`name` as a variable."""

@@ -131,7 +131,7 @@ class _ForwardWriter:
 
     def _add_lines(self, lines: list[str]) -> None:
         indent = STEP * len(self.guards)
-        self.groups.append([indent + line for line in lines])
+        self.groups.append([indent + line if line else line for line in lines])
         self.modes.append(self.mode)
 
     def _enter_branches(self, guards: Guards) -> None:
@@ -257,10 +257,10 @@ class _ForwardWriter:
         states = [self.variables.bind_named(self.names[t], t, inside.uses.total[t] + 1) for t in code.states]
         self._release_tensors(code.scanned)  # not before: the states are set ahead of the line that reads these
         moved = [(a, b) for a, b in zip(states, starts, strict=True) if a != b]
-        if moved:
+        if moved and not code.is_function:
             self._add_lines(layout_statement(f"{', '.join(a for a, _ in moved)} = ", Doc(", ".join(b for _, b in moved)), self.depth))
         lists = {o: self._make_temporary("outputs") for o in step.outputs[count:] if self.uses.total[o]}
-        for name in lists.values():
+        for name in lists.values() if not code.is_function else ():
             self._add_lines([f"{STEP * self.depth}{name} = []"])
         # The slice of `x` in an iteration is `x_t`, unless the spec has a name of its own for it.
         scanned_names = {self.variables.name_of[t] for c in code.scanned for t in list_references(c)}
@@ -268,23 +268,69 @@ class _ForwardWriter:
         parts = [self.variables.bind_named(name, t, inside.uses.total[t]) for name, t in zip(wanted, code.parts, strict=True)]
         for tensor in code.states:
             self.variables.take_uses(tensor)  # their names are taken, even if nothing in the loop uses them
-        rows = [f"reversed({s})" for s in scanned] if code.reverse else scanned
-        over = Doc(rows[0], ":") if len(rows) == 1 else Doc("zip", LayoutBracket("(", [Doc(r) for r in rows], ")"), ":")
-        head = layout_statement(f"for {', '.join(parts)} in ", over, self.depth)
-        body = inside.write_loop_lines(states, [lists.get(o, "") for o in step.outputs[count:]])
-        self._add_lines([*head, *body])
+        collected_names = [lists.get(o, "") for o in step.outputs[count:]]
+        if code.is_function:
+            self._add_lines(self._write_scan_function(inside, states, parts, starts, scanned, collected_names, code.reverse))
+        else:
+            rows = [f"reversed({s})" for s in scanned] if code.reverse else scanned
+            over = Doc(rows[0], ":") if len(rows) == 1 else Doc("zip", LayoutBracket("(", [Doc(r) for r in rows], ")"), ":")
+            head = layout_statement(f"for {', '.join(parts)} in ", over, self.depth)
+            self._add_lines([*head, *inside.write_loop_lines(states, collected_names)])
         self.variables.remaining_uses.update(before)
         self.variables.remaining_uses.update(dict.fromkeys(code.inner_tensors, 0))
         for name, output in zip(states, step.outputs[:count], strict=True):
             self.variables.bind_name(name, output, self.uses.total[output])
         for output, axis in zip(step.outputs[count:], code.stacked, strict=True):
             if output in lists:
-                collected = NameCode(f"{lists[output]}[::-1]" if code.reverse else lists[output])
-                stacked = layout_statement(
-                    f"{self._choose_target(output, index)} = ", make_doc(self.body.framework.stack(collected, axis)), self.depth
-                )
+                collected = NameCode(f"{lists[output]}[::-1]" if code.reverse and not code.is_function else lists[output])
+                stack = self.body.framework.place_first if code.is_function else self.body.framework.stack
+                stacked = layout_statement(f"{self._choose_target(output, index)} = ", make_doc(stack(collected, axis)), self.depth)
                 self._add_lines(stacked)
                 self.stack_lines = self.groups[-1]
+
+    def _write_scan_function(
+        self,
+        inside: _ForwardWriter,
+        states: Sequence[str],
+        parts: Sequence[str],
+        starts: Sequence[str],
+        scanned: Sequence[str],
+        lists: Sequence[str],
+        reverse: bool,
+    ) -> list[str]:
+        """Write a function of the states and a slice, and the call of the framework's scan: `h, outputs = scan(step, h, x)`."""
+        name = self._make_temporary("step")
+        carried = states[0] if len(states) == 1 else self._make_temporary("carry")
+        sliced = parts[0] if len(parts) == 1 else self._make_temporary("slices")
+        tensor = self.body.framework.tensor
+        kinds = [tensor if len(names) == 1 else f"tuple[{tensor}, ...]" if names else "None" for names in (states, parts)]
+        outputs = [name for name in lists if name]
+        result = tensor if len(outputs) == 1 else f"tuple[{tensor}, ...]" if outputs else "None"
+        arguments = [Doc(f"{carried}: {kinds[0]}"), Doc(f"{sliced}: {kinds[1]}")]
+        signature = Doc(LayoutBracket("(", arguments, ")"), f" -> tuple[{kinds[0]}, {result}]:")
+        lines = [*([""] if self.groups else []), *layout_statement(f"def {name}", signature, self.depth)]
+        for variable, names in ((carried, states), (sliced, parts)):
+            lines += [f"{STEP * (self.depth + 1)}{', '.join(names)} = {variable}"] if len(names) > 1 else []
+        lines += inside.write_function_lines(len(states), [bool(name) for name in lists])
+        given = [name, _join_names(starts), _join_names(scanned), *(["reverse=True"] if reverse else [])]
+        call = Doc(self.body.framework.scan, LayoutBracket("(", [Doc(argument) for argument in given], ")"))
+        targets = f"{_join_names(states, target=True)}, {_join_names(outputs, target=True)}"
+        return [*lines, "", *layout_statement(f"{targets} = ", call, self.depth)]
+
+    def write_function_lines(self, states: int, kept: Sequence[bool]) -> list[str]:
+        """Return the lines of a function of a scan, which returns the new states and the results of the step that are `kept`."""
+        for index, step in enumerate(self.steps[:-1]):
+            if self.uses.alive[index] and not self.nested[index]:
+                self._write_step(step, index)
+        self.mode = None
+        result = self.steps[-1].code
+        assert isinstance(result, TupleCode)
+        items = [simplify_code(self._resolve_code(c)) for c in result.items]
+        outputs = [code for code, is_kept in zip(items[states:], kept, strict=True) if is_kept]
+        pair = make_doc(_join_codes(items[:states])) + Doc(", ") + make_doc(_join_codes(outputs))
+        self._add_lines(layout_statement("return ", pair, self.depth))
+        groups = group_by_mode(self.groups, self.modes, self.body.framework.training, self.depth)
+        return [line for group in roll_equal_statements(groups, self.depth) for line in group]
 
     def _release_tensors(self, parts: Iterable[Code]) -> None:
         """Count down the uses of tensors that a loop takes, each of which counts twice."""
@@ -391,3 +437,16 @@ class _ForwardWriter:
         name = self._make_temporary(variable)
         inner = rewrite_downward(element, lambda p: NameCode(name) if p == NameCode(variable) else self._resolve_part(p))
         return ListComp(inner, name, self._resolve_code(iterable))
+
+
+def _join_names(names: Sequence[str], target: bool = False) -> str:
+    """Write one name, or several as a tuple."""
+    if not names:
+        return "_" if target else "None"
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
+
+
+def _join_codes(codes: Sequence[Code]) -> Code:
+    if not codes:
+        return NameCode("None")
+    return codes[0] if len(codes) == 1 else TupleCode(tuple(codes))
