@@ -20,6 +20,7 @@ from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.backend import DEFAULT_OPTIONS, GraphOptions
 from netc.compiler.backends.backend_registry import get_or_raise
+from netc.compiler.backends.flax import BACKEND as FLAX
 from netc.compiler.backends.onnx import BACKEND as ONNX
 from netc.compiler.backends.onnx import list_dtypes
 from netc.compiler.backends.torch import BACKEND as PYTORCH
@@ -34,6 +35,7 @@ from .inputs.backend_input import Weights, make_backend_input, warn_about_weight
 if TYPE_CHECKING:
     import onnx
     import torch
+    from flax import nnx
 
     from netc.compiler.analysis.state_dict import ParameterInfo
     from netc.compiler.backends.backend import BackendInput
@@ -151,6 +153,18 @@ class Model:
         model = self.in_type(dtype, keep_io)
         with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed)) as inputs:
             return PYTORCH.module(inputs)
+
+    def flax(
+        self, weights: Weights | None = None, seed: int | None = None, *, dtype: object = None, keep_io: bool = False
+    ) -> nnx.Module:
+        """Execute `source("flax")`, and return an instance of its class, in training mode. Call `eval()` for evaluation.
+
+        Without weights, the seed draws the parameters, as for `onnx`; it is 0 by default. Raises `WeightsError` for weights that cannot be
+        read or do not fit, and `CompileError` if a stage has no form in Flax, or if flax is not installed.
+        """
+        model = self.in_type(dtype, keep_io)
+        with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed)) as inputs:
+            return FLAX.module(inputs)
 
     def onnx(
         self,

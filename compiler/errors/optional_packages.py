@@ -11,6 +11,8 @@ from __future__ import annotations
 
 DISTRIBUTIONS = {
     "PIL": "pillow",
+    "flax": "flax",
+    "jax": "jax",
     "huggingface_hub": "huggingface_hub",
     "lsprotocol": "lsprotocol",
     "httptools": "httptools",

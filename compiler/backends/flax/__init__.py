@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from ..backend import Backend, BackendInput
 
 if TYPE_CHECKING:
+    from flax import nnx
+
     from ...ops.operator import Operator
 
 
@@ -33,6 +35,12 @@ class FlaxBackend(Backend):
 
         assert ops, "importing the package fills the tables"
         return EMITTERS.names.get(operator, "")
+
+    def module(self, given: BackendInput) -> nnx.Module:
+        """Execute the source and instantiate its class. Without weights, seed 0 draws the parameters."""
+        from .live_flax import make_module
+
+        return make_module(given.program, given.name, None if given.weights is None else given.open_arrays())
 
 
 BACKEND = FlaxBackend()

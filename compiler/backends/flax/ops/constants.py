@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....ops.constants import TableOperator
 from ...python.array_tables import ArrayTable, bind_elements
 from ...python.code.class_tree import NameCode
-from ...python.code.python_expressions import Code, SelfMember, call_function, call_method, to_code
+from ...python.code.python_expressions import AttributeCode, Code, SelfMember, call_function, call_method, to_code
 from ...python.lowering.lowered_operators import CausalMask, ConvertedTable, ExactTable, WindowMask
 from ..flax_emitters import FlaxSite, function, invocation, module
 from ..flax_framework import FLAX, get_jax_dtype, read_variable
@@ -28,6 +28,7 @@ def emit_static_table(op: TableOperator, site: FlaxSite) -> Code:
 
 
 @function(TableOperator)
+@invocation(TableOperator)
 def emit_table(op: TableOperator, site: FlaxSite) -> Code:
     if not op.is_static:
         return _write_table(op)
@@ -66,10 +67,4 @@ def emit_causal_mask(op: CausalMask, site: FlaxSite) -> Code:
     if like is None:
         return hidden
     minus_infinity = call_function("jnp.where", hidden, to_code(float("-inf")), 0.0)
-    return call_method(minus_infinity, "astype", emit_dtype_of(like))
-
-
-def emit_dtype_of(tensor: Code) -> Code:
-    from ...python.code.python_expressions import AttributeCode
-
-    return AttributeCode(tensor, "dtype")
+    return call_method(minus_infinity, "astype", AttributeCode(like, "dtype"))

@@ -10,7 +10,7 @@ from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Tile
 from ....ops.sorting import Argsort, Bucketize, Sort, Topk
 from ....types.tensor_types import BOOL
 from ...python.code.class_tree import NameCode
-from ...python.code.python_expressions import Code, Default, TupleCode, call_function, call_method, to_code
+from ...python.code.python_expressions import Code, Default, ItemCode, TupleCode, call_function, call_method, to_code
 from ..flax_emitters import FlaxSite, function
 from ..flax_framework import get_jax_dtype
 
@@ -106,13 +106,7 @@ def emit_repeat_interleave(op: RepeatInterleave, site: FlaxSite) -> Code:
 def emit_topk(op: Topk, site: FlaxSite) -> Code:
     axis, largest = Default(op.axis, -1), Default(op.largest, True)
     both = call_function("top_k", site.x, to_code(op.k, "k"), axis=axis, largest=largest)
-    return both if len(site.results) == 2 else _take_first(both)
-
-
-def _take_first(both: Code) -> Code:
-    from ...python.code.python_expressions import ItemCode
-
-    return ItemCode(both, (to_code(0),), 2)
+    return both if len(site.results) == 2 else ItemCode(both, (to_code(0),), 2)
 
 
 @function(Sort, target="jax.numpy.sort")

@@ -6,9 +6,8 @@ from ....ops.constants import ParamOperator
 from ....ops.operator import Init
 from ....ops.parameter_of import ParameterOf
 from ...python.code.class_tree import ParameterRef
-from ...python.code.python_expressions import AttributeCode, Code, Method, SelfMember, call_function, to_code
-from ...python.code.python_expressions import CallCode as CallCode
-from ..flax_emitters import FlaxSite, function, module
+from ...python.code.python_expressions import AttributeCode, CallCode, Code, Method, SelfMember, call_function, to_code
+from ..flax_emitters import FlaxSite, function, invocation, module
 from ..flax_framework import RNGS, get_jax_dtype, get_submodule, read_variable, shape_code
 from ..flax_initializers import write_initializer
 
@@ -25,6 +24,7 @@ def emit_parameter(op: ParamOperator, site: FlaxSite) -> Code:
 
 
 @function(ParamOperator)
+@invocation(ParamOperator)
 def emit_parameter_access(op: ParamOperator, site: FlaxSite) -> Code:
     spec = site.node.specs[0] if site.node.specs else None
     is_variable = spec is None or spec.trainable or spec.persistent

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ....errors.target_errors import SourceUnsupported
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, LpPool, MaxPool
 from ....ops.unpooling import FractionalMaxPool, MaxUnpool
 from ....ops.windows import Window
 from ...python.code.python_expressions import Code, Default, ItemCode, TupleCode, call_function, to_code
+from ...python.unsupported_python import UnsupportedInPython
 from ..flax_emitters import FlaxSite, function, layer_function
 from ..flax_framework import collapse_sizes
 
@@ -66,9 +68,6 @@ def emit_max_unpool(op: MaxUnpool, site: FlaxSite) -> Code:
 @function(FractionalMaxPool, target="jax.numpy.take")
 def emit_fractional_max_pool(op: FractionalMaxPool, site: FlaxSite) -> Code:
     if "samples" not in site.given:
-        from ...python.unsupported_python import UnsupportedInPython
-        from ....errors.target_errors import SourceUnsupported
-
         advice = "pass `samples`, such as random numbers that are an input of the model"
         raise UnsupportedInPython(SourceUnsupported("`fractional_max_pool`", "Flax", "it draws its own samples", advice), site.node)
     kernel = tuple(taps for taps, _ in op.window_sides(site.given.x))

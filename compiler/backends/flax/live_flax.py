@@ -1,0 +1,46 @@
+"""Makes a live module of Flax from the source of a program, and runs it on arrays.
+
+In: a program, and arrays by the names of parameters. Out: the module that the source defines, with these values, in evaluation mode if it
+has a mode. Always: the text that is executed is the text that `source("flax")` returns.
+"""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+from ...errors.target_errors import PackageNotInstalled, UnsupportedByTarget
+from ...ir.graph import Program
+from ...types.numpy_types import Array
+from .flax_source import WRITER
+
+
+def make_module(program: Program, name: str, arrays: Mapping[str, Array] | None, seed: int = 0) -> Any:
+    """Make the module. Without `arrays`, the seed draws its parameters."""
+    text, main = WRITER.write_source_and_name(program, name)
+    try:
+        from flax import nnx
+    except ImportError as error:
+        raise UnsupportedByTarget(PackageNotInstalled("flax", str(error.name))) from None
+    space = ModuleType(f"<netc {name}.flax>")
+    linecache.cache[space.__name__] = (len(text), None, text.splitlines(keepends=True), space.__name__)
+    exec(compile(text, space.__name__, "exec"), vars(space))
+    model_class: Any = getattr(space, main)
+    takes_rngs = "rngs" in model_class.__init__.__code__.co_varnames if "__init__" in vars(model_class) else False
+    module = model_class(rngs=nnx.Rngs(seed)) if takes_rngs else model_class()
+    if arrays is not None and hasattr(space, "load"):
+        fill_module(module, arrays)
+    return module
+
+
+def fill_module(module: Any, arrays: Mapping[str, Array]) -> None:
+    """Set the variables of a module to the arrays under their names."""
+    from flax import nnx
+
+    for names, part in nnx.iter_modules(module):
+        for name, variable in vars(part).items():
+            key = ".".join(map(str, (*names, name)))
+            if isinstance(variable, nnx.Variable) and key in arrays:
+                variable[...] = arrays[key]
