@@ -72,13 +72,14 @@ class SourceUnsupported(Problem):
 
 
 class PackageNotInstalled(Problem):
-    """The emitted source imports a package that is not installed. `module` is the name as in `import`."""
+    """The emitted source imports a package that is not installed. `module` is the name as in `import`, `target` the source's title."""
 
     code: ClassVar[str] = "package-not-installed"
     module: str
+    target: str = "PyTorch"
 
     def format_message(self) -> str:
-        return f"the PyTorch source of the model imports `{self.module}`, which is not installed"
+        return f"the {self.target} source of the model imports `{self.module}`, which is not installed"
 
     def format_help(self) -> tuple[str, ...]:
         return (f"run `{format_install_command(self.module)}`",)

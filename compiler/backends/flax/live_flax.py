@@ -23,7 +23,7 @@ def make_module(program: Program, name: str, arrays: Mapping[str, Array] | None,
     try:
         from flax import nnx
     except ImportError as error:
-        raise UnsupportedByTarget(PackageNotInstalled("flax", str(error.name))) from None
+        raise UnsupportedByTarget(PackageNotInstalled(str(error.name).partition(".")[0], "Flax")) from None
     space = ModuleType(f"<netc {name}.flax>")
     linecache.cache[space.__name__] = (len(text), None, text.splitlines(keepends=True), space.__name__)
     exec(compile(text, space.__name__, "exec"), vars(space))

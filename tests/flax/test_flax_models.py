@@ -1,0 +1,191 @@
+"""Models in Flax with PyTorch's checkpoint, and the transformations of JAX and NNX on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import torch
+
+import netc
+
+pytest.importorskip("flax")
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from tests.flax.flax_models import Pair, distance, execute, flatten, gradients, to_jax
+
+TEXT: dict[str, Any] = {"width": 32, "depth": 2, "heads": 4, "vocabulary": 50}
+MODELS: list[tuple[str, str, Mapping[str, object], tuple[int, ...]]] = [
+    ("specs/vision/resnet.net", "resnet18", {}, (2, 3, 64, 64)),
+    ("specs/vision/convnext.net", "convnext_tiny", {}, (1, 3, 64, 64)),
+    ("specs/vision/vit.net", "network", {"width": 32, "depth": 2, "heads": 4, "patch": 16, "size": 64}, (2, 3, 64, 64)),
+    ("specs/text/llama.net", "network", TEXT | {"shared_heads": 2, "hidden": 64}, (2, 9)),
+    ("specs/text/gpt2.net", "network", TEXT, (2, 9)),
+    ("specs/text/bert.net", "network", TEXT, (2, 9)),  # its inputs are tokens, their types and a mask
+]
+
+
+def draw(shape: tuple[int, ...]) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(shape, generator=generator) if len(shape) > 2 else torch.randint(0, 2, shape, generator=generator)
+
+
+LONG = ("specs/vision/convnext.net", "specs/vision/resnet.net")
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "params", "shape"),
+    [pytest.param(*model, id=model[0], marks=pytest.mark.long if model[0] in LONG else ()) for model in MODELS],
+)
+def test_a_model_computes_the_same_from_the_checkpoint(path: str, name: str, params: Mapping[str, object], shape: tuple[int, ...]) -> None:
+    """Under `nnx.jit`, without 64-bit types."""
+    model = netc.compile_file(path, model=name, params=params)
+    with jax.enable_x64(False):
+        pair = Pair(model, noise=0.01)
+        inputs = [draw(shape) for _ in model.inputs]
+        with torch.no_grad():
+            wanted = pair.torch(*inputs)
+        found = nnx.jit(lambda module, *arrays: module(*arrays))(pair.flax, *map(to_jax, inputs))
+        assert max(map(distance, flatten(wanted), flatten(found))) <= 1e-5
+
+
+SMALL = "x = input 3x8x8; x -> conv 4 3x3 -> batch_norm relu -> conv 4 3x3 -> global_avg_pool -> dense 2"
+DROPPED = "input 64 -> dropout 0.5 -> dense 64 -> dropout 0.5"
+
+
+def test_gradients_of_a_model_are_pytorch_s() -> None:
+    pair = Pair(netc.compile(SMALL), training=True)
+    found = gradients(pair, [draw((4, 3, 8, 8))], lambda y: (y**2).sum())
+    # The bias before a batch norm has no gradient but rounding.
+    assert max(error for name, error in found.items() if name != "conv1.bias") <= 1e-5
+
+
+@pytest.mark.parametrize("momentum", ["0.1", "none"])
+def test_running_statistics_after_two_steps_are_pytorch_s(momentum: str) -> None:
+    pair = Pair(netc.compile(f"input 4x6 -> batch_norm momentum={momentum}"), training=True)
+    for seed in range(2):
+        x = torch.randn((3, 4, 6), generator=torch.Generator().manual_seed(seed))
+        assert distance(pair.torch(x), pair.flax(to_jax(x))) <= 1e-5
+    state = {".".join(map(str, path)): value for path, value in nnx.to_flat_state(nnx.state(pair.flax, nnx.BatchStat))}
+    assert {name.rpartition(".")[2] for name in state} == {"running_mean", "running_var", "num_batches_tracked"}
+    for name, value in state.items():
+        assert distance(pair.torch.state_dict()[name], value[...]) <= 1e-6
+    pair.torch.eval()
+    pair.flax.eval()
+    assert distance(pair.torch(x), pair.flax(to_jax(x))) <= 1e-5
+
+
+def test_a_training_step_under_jit_updates_statistics() -> None:
+    pair = Pair(netc.compile(SMALL), training=True)
+    x = to_jax(draw((4, 3, 8, 8)))
+
+    @nnx.jit
+    def step(model: nnx.Module, x: jax.Array) -> Any:
+        return nnx.grad(lambda model: (model(x) ** 2).sum())(model)
+
+    step(pair.flax, x)
+    assert int(pair.flax.batch_norm1.num_batches_tracked[...]) == 1
+
+
+def test_dropout_is_decided_by_the_seed() -> None:
+    text = netc.compile(DROPPED).source("flax")
+    x = jnp.ones((4, 64))
+    (first, _), (same, _), (other, _) = (execute(text, seed) for seed in (0, 0, 1))
+    wanted = first(x)
+    np.testing.assert_array_equal(same(x), wanted)
+    assert not np.array_equal(first(x), wanted), "each call draws anew"
+    assert not np.array_equal(other(x), wanted)
+    first.eval()
+    np.testing.assert_array_equal(first(x), first(x))
+
+
+def test_stochastic_depth_drops_samples() -> None:
+    model, _ = execute(netc.compile("x = input 8; x -> drop_path 0.5").source("flax"))
+    y = np.asarray(model(jnp.ones((64, 8))))
+    assert set(y.ravel()) == {0.0, 2.0}
+    assert all(len(set(row)) == 1 for row in y)
+
+
+def test_attention_drops_weights_in_training_only() -> None:
+    model, _ = execute(netc.compile("x = input [2, 5, 4]; (x, x, x) -> attention dropout=0.5").source("flax"))
+    x = jnp.ones((1, 2, 5, 4))
+    assert not np.allclose(model(x), 1)
+    model.eval()
+    np.testing.assert_allclose(model(x), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("text", ["x = input [T, 4]; x -> lstm 5", "x = input [T, 4]; x -> gru 5"])
+def test_a_recurrent_layer_is_a_scan(text: str) -> None:
+    pair = Pair(netc.compile(text))
+    assert "jax.lax.scan(step" in pair.text
+    x = draw((2, 6, 4))
+    assert max(gradients(pair, [x], lambda y: (y**2).sum()).values()) <= 1e-5
+    jaxprs = [str(jax.make_jaxpr(lambda x: pair.flax(x))(to_jax(draw((2, steps, 4))))) for steps in (3, 30)]
+    assert len(jaxprs[0].splitlines()) == len(jaxprs[1].splitlines()), "the length of a sequence does not lengthen the program"
+
+
+def test_a_scan_whose_steps_draw_is_a_loop() -> None:
+    text = "x = input [T, 4]; z = input 4; x -> scan (h = z) axis=1 { h = h + in -> dense 4 as cell -> dropout 0.5 }"
+    source = netc.compile(text).source("flax")
+    assert "for x_t in jnp.moveaxis(x, 1, 0):" in source
+    model, _ = execute(source)
+    assert nnx.jit(lambda model, x, z: model(x, z))(model, jnp.ones((2, 3, 4)), jnp.ones((2, 4))).shape == (2, 3, 4)
+
+
+def test_split_merge_and_vmap() -> None:
+    pair = Pair(netc.compile(SMALL))
+    x = to_jax(draw((4, 3, 8, 8)))
+    wanted = pair.flax(x)
+    graph, params, rest = nnx.split(pair.flax, nnx.Param, ...)
+    np.testing.assert_allclose(nnx.merge(graph, params, rest)(x), wanted, rtol=1e-6)
+    pure = jax.jit(lambda params, x: nnx.merge(graph, params, rest)(x))
+    np.testing.assert_allclose(pure(params, x), wanted, rtol=1e-5)
+    found = jax.vmap(lambda one: pair.flax(one[None])[0])(x)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    halves = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), params)
+    assert nnx.merge(graph, halves, rest)(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16
+
+
+def test_model_flax_has_the_weights_of_the_seed() -> None:
+    model = netc.compile("input 3 -> dense 8 relu -> batch_norm -> dense 2")
+    module = model.flax(seed=5)
+    module.eval()
+    x = np.ones((2, 3), np.float32)
+    np.testing.assert_allclose(module(jnp.asarray(x)), model.session(seed=5)(x), rtol=1e-5)
+
+
+def test_tied_weights_are_one_variable() -> None:
+    text = "x = input [T] int64; e = x -> embedding 10 4 as embed; e -> dense 10 bias=false weight=embed.weight as head"
+    model = netc.compile(text)
+    pair = Pair(model)
+    x = torch.randint(0, 10, (2, 5))
+    assert distance(pair.torch(x), pair.flax(to_jax(x))) <= 1e-6
+
+
+def test_a_frozen_layer_has_no_trained_parameters() -> None:
+    pair = Pair(netc.compile("input 4 -> dense 4 trainable=false as fixed -> dense 2 as head"))
+    names = {".".join(map(str, path)) for path, _ in nnx.to_flat_state(nnx.state(pair.flax, nnx.Param))}
+    assert names == {"head.weight", "head.bias"}
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown", "shape"])
+def test_load_refuses_a_file_that_does_not_fit(tmp_path: Any, change: str) -> None:
+    from safetensors.numpy import save_file
+
+    pair = Pair(netc.compile("input 3 -> dense 2 as fc"))
+    tensors = {"fc.weight": np.ones((2, 3), np.float32), "fc.bias": np.ones(2, np.float32)}
+    if change == "missing":
+        del tensors["fc.bias"]
+    elif change == "unknown":
+        tensors["fc.scale"] = np.ones(2, np.float32)
+    else:
+        tensors["fc.bias"] = np.ones(1, np.float32)
+    path = tmp_path / "model.safetensors"
+    save_file(tensors, path)
+    with pytest.raises((KeyError, ValueError), match=r"fc\.(bias|scale)"):
+        pair.space["load"](pair.flax, str(path))

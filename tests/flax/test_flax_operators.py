@@ -1,0 +1,58 @@
+"""Every operator in Flax: outputs against PyTorch, and the table of operators that have no form in Flax."""
+
+from __future__ import annotations
+
+import pytest
+
+import netc
+from netc.compiler.ops import Operator
+from tests.case_families import FAMILIES
+from tests.case_ids import case_id
+
+pytest.importorskip("flax")
+
+from tests.flax.flax_models import agree
+
+REFUSED = {
+    "match": "`match` has no Flax form",
+    "roi_align": "`roi_align` has no Flax form",
+}
+"""Operators without a form in Flax, with the message. `match` solves an assignment by SciPy, which XLA cannot trace; the samples of
+`roi_align` are counted by the values of boxes."""
+REFUSED_USES = {
+    "x = input 3x9x9; x -> fractional_max_pool 2 5": "it draws its own samples",
+    "x = input [3, 8, 8]; gradient((x -> conv 4 3x3 -> sum axis=[1, 2, 3]), x)": "no derivative of `conv`",
+}
+EXAMPLES = [(name, index, text) for name, cls in sorted(Operator.registry.items()) for index, text in enumerate(cls.examples)]
+CASES = [(family, text) for family, module in FAMILIES.items() for text in module.CASES]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(text, id=f"example of {name}: {case_id(text)}", marks=pytest.mark.long if index else ())
+        for name, index, text in EXAMPLES
+        if name not in REFUSED
+    ],
+)
+def test_an_example_agrees_with_pytorch(text: str) -> None:
+    """`make test` runs the first example of each operator."""
+    agree(text)
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_what_flax_lacks_is_an_error(name: str) -> None:
+    with pytest.raises(netc.CompileError, match=REFUSED[name]) as caught:
+        netc.compile(Operator.registry[name].examples[0]).source("flax")
+    assert [d.code for d in caught.value.diagnostics] == ["missing-form"]
+
+
+@pytest.mark.parametrize("text", REFUSED_USES)
+def test_a_use_that_flax_lacks_is_an_error(text: str) -> None:
+    with pytest.raises(netc.CompileError, match=REFUSED_USES[text]) as caught:
+        netc.compile(text).source("flax")
+    assert [d.code for d in caught.value.diagnostics] == ["source-unsupported"]
+
+
+def test_nearly_all_operators_have_a_form() -> None:
+    assert len(REFUSED) <= 0.05 * len(Operator.registry)
