@@ -1,4 +1,4 @@
-"""`netc run`: run a spec or an ONNX model on arrays, in ONNX Runtime, and show the outputs.
+"""`netc run`: run a spec or an ONNX model on arrays, in ONNX Runtime or JAX, and show the outputs.
 
 $ netc run --random -e 'input 2 -> relu'
 output: float32 [1, 2]
@@ -35,11 +35,10 @@ from .shared_options import (
 from .terminal import to_printable, write_note, write_status, write_text
 
 if TYPE_CHECKING:
-    from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.types.numpy_types import Array
 
     from ..inputs.checkpoint import Checkpoint
-    from .runnable import RunTarget
+    from .runnable import RunSession, RunTarget
 
 
 @click.command("run")
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=parse_pairs, help="Read an input from this file.")
 @click.option("--random", is_flag=True, help="Fill the other inputs with random numbers from --seed; integers are 0 or 1.")
 @device_option("Device to run on.")
+@click.option("--backend", type=click.Choice(["onnx", "flax"]), default="onnx", help="Run a spec in ONNX Runtime or JAX.", show_default=True)
 @click.option("-o", "--output", metavar="OUT.npz", type=FileName(), help="Write the outputs to this file.")
 @precision_options
 @spec_options
@@ -57,6 +57,7 @@ def command(
     files: dict[str, str],
     random: bool,
     device: str,
+    backend: str,
     output: str | None,
     model: str | None,
     params: dict[str, object],
@@ -68,6 +69,8 @@ def command(
     seed: int | None,
 ) -> None:
     """Without --weights, the parameters are random numbers from --seed, which is 0 by default."""
+    from netc.compiler.backends.onnx.runtime import OnnxSession
+
     from . import runnable
 
     path = require_one_source(file, text)
@@ -76,13 +79,18 @@ def command(
     refuse_overwriting(output, path, *list_weight_paths(weights), *files.values())
     if output is not None:
         check_writable(output)
+    if backend == "flax" and device != DEVICES[0]:
+        raise click.UsageError("JAX chooses its device itself: set the variable JAX_PLATFORMS instead of --device")
     if path is not None and has_suffix(BACKEND, path):
+        if backend == "flax":
+            raise click.UsageError("an ONNX model runs in ONNX Runtime: `--backend flax` is for specs")
         if model is not None or params or weights is not None or allow_paths or dtype is not None:
             raise click.UsageError("an ONNX model is already compiled: --model, --set, --allow-path, --dtype and --weights are for specs")
         target = runnable.open_onnx(path, dims, device)
     else:
-        target = runnable.open_spec(path, text, make_choice(model, params, dims, allow_paths, dtype, keep_io), weights, seed, device)
-    if device != DEVICES[0]:
+        open_spec = runnable.open_flax_spec if backend == "flax" else runnable.open_spec
+        target = open_spec(path, text, make_choice(model, params, dims, allow_paths, dtype, keep_io), weights, seed, device)
+    if device != DEVICES[0] and isinstance(target.session, OnnxSession):
         write_status(target.session.placement().format_sentence(device))
     results = _run_session(target.session, _read_inputs(target, files, random, seed or 0))
     write_text("\n".join(_format_array(name, array) for name, array in results.items()))
@@ -115,7 +123,7 @@ def _read_inputs(target: RunTarget, files: dict[str, str], random: bool, seed: i
     return arrays
 
 
-def _run_session(session: OnnxSession, arrays: dict[str, Array]) -> dict[str, Array]:
+def _run_session(session: RunSession, arrays: dict[str, Array]) -> dict[str, Array]:
     try:
         results: Any = session(**arrays)
     except ValueError as error:

@@ -7,9 +7,9 @@ that says what to change. Nothing in a file of arrays is executed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from zipfile import ZipFile
 
 import numpy as np
@@ -29,6 +29,9 @@ from .program import compile_spec, has_random_parameters
 from .spec_sources import make_reader
 
 if TYPE_CHECKING:
+    from netc.compiler.ir.graph import Program
+    from netc.compiler.ir.ports import Port
+
     from ..analysis import Choice
     from ..inputs.checkpoint import Checkpoint
 
@@ -36,29 +39,52 @@ S = TypeVar("S")
 Shapes = dict[str, tuple[int, ...]]
 
 
+class RunSession(Protocol):
+    """A model that runs, called with arrays by the names of its inputs."""
+
+    @property
+    def inputs(self) -> Mapping[str, Port]: ...
+
+    @property
+    def outputs(self) -> Iterable[str]: ...
+
+    def __call__(self, /, *arrays: object, **named: object) -> Array | dict[str, Array]: ...
+
+
 class RunTarget(Record):
     """A session. `shapes` returns a shape for each input; `has_random_parameters`: the parameters are random, and nobody asked for that."""
 
-    session: OnnxSession
+    session: RunSession
     shapes: Callable[[], Shapes]
     has_random_parameters: bool = False
+
+
+def open_flax_spec(
+    path: str | None, text: str | None, choice: Choice, weights: Checkpoint | None, seed: int | None, device: str
+) -> RunTarget:
+    """Compile a spec and open it in JAX. Without weights, the seed draws the same parameters as for ONNX Runtime."""
+    from netc.compiler.backends.flax.live_flax import FlaxSession
+
+    model = compile_spec(make_reader(path, text), choice)
+    session = FlaxSession(model.program, model.flax(weights, seed or 0), list(model.outputs))
+    return RunTarget(session, lambda: _choose_shapes(model.program), has_random_parameters(model, weights is not None or seed is not None))
+
+
+def _choose_shapes(program: Program) -> Shapes:
+    try:
+        return choose_input_shapes(program)
+    except NoSizes as error:
+        raise CommandFailed(str(error), "fix them: `--dim NAME=SIZE`") from None
 
 
 def open_spec(path: str | None, text: str | None, choice: Choice, weights: Checkpoint | None, seed: int | None, device: str) -> RunTarget:
     """Compile a spec and open it in ONNX Runtime."""
     model = compile_spec(make_reader(path, text), choice)
-
-    def choose_shapes() -> Shapes:
-        try:
-            return choose_input_shapes(model.program)
-        except NoSizes as error:
-            raise CommandFailed(str(error), "fix them: `--dim NAME=SIZE`") from None
-
     check_device(device)
     # the hints for a message are about kernels that only the CPU lacks
     dtypes = list_dtypes(model.program) if device == "cpu" else frozenset[str]()
     session = start_session(lambda: model.session(weights, seed, device), "the model", dtypes)
-    return RunTarget(session, choose_shapes, has_random_parameters(model, weights is not None or seed is not None))
+    return RunTarget(session, lambda: _choose_shapes(model.program), has_random_parameters(model, weights is not None or seed is not None))
 
 
 def open_onnx(path: str, dims: dict[str, int], device: str) -> RunTarget:

@@ -40,7 +40,8 @@ class FlaxBackend(Backend):
         """Execute the source and instantiate its class. Without weights, seed 0 draws the parameters."""
         from .live_flax import make_module
 
-        return make_module(given.program, given.name, None if given.weights is None else given.open_arrays())
+        module: nnx.Module = make_module(given.program, given.name, None if given.weights is None else given.open_arrays())
+        return module
 
 
 BACKEND = FlaxBackend()

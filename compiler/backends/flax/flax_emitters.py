@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ...ops.operator import Operator
 from ..python.code.class_tree import NameCode, StrictLiteral
@@ -22,7 +23,7 @@ def layer_function(*operators: type[Operator], target: Names = "") -> Callable[[
     """Register a function of one tensor, which may also be a layer of a sequence: `nnx.relu`, `partial(max_pool, kernel_size=(2, 2))`."""
 
     def register(emitter: Emitter) -> Emitter:
-        def emit_layer(op: Operator, site: FlaxSite) -> Code | None:
+        def emit_layer(op: Operator, site: FlaxSite) -> Any:
             match emitter(op, site):
                 case CallCode(str() as name, (Ref(0),), keywords) if all(map(_is_default, keywords)):
                     return NameCode(name)

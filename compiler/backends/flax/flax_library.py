@@ -19,7 +19,7 @@ import numpy as np
 from flax import nnx
 
 
-class Buffer(nnx.Variable):
+class Buffer(nnx.Variable[Any]):
     """A tensor of the checkpoint that is not trained."""
 
 
@@ -53,7 +53,7 @@ def freeze(module: nnx.Module) -> nnx.Module:
     return module
 
 
-def draw(variable: nnx.Variable, init: jax.nn.initializers.Initializer, rngs: nnx.Rngs) -> None:
+def draw(variable: nnx.Variable[Any], init: Callable[..., jax.Array], rngs: nnx.Rngs) -> None:
     """Draws the first value of a parameter again."""
     variable[...] = init(rngs.params(), variable.shape, variable.dtype)
 
@@ -63,7 +63,7 @@ def row_norms(weight: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.square(weight).sum(axis=tuple(range(1, weight.ndim)), keepdims=True))
 
 
-def uniform_between(low: float, high: float) -> jax.nn.initializers.Initializer:
+def uniform_between(low: float, high: float) -> Callable[..., jax.Array]:
     """Draws numbers between two numbers."""
 
     def init(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32, **_: Any) -> jax.Array:
@@ -72,7 +72,7 @@ def uniform_between(low: float, high: float) -> jax.nn.initializers.Initializer:
     return init
 
 
-def shifted_normal(mean: float, stddev: float) -> jax.nn.initializers.Initializer:
+def shifted_normal(mean: float, stddev: float) -> Callable[..., jax.Array]:
     """Draws from the normal distribution with this mean."""
 
     def init(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32, **_: Any) -> jax.Array:
@@ -81,7 +81,7 @@ def shifted_normal(mean: float, stddev: float) -> jax.nn.initializers.Initialize
     return init
 
 
-def truncated_normal(mean: float, stddev: float, low: float, high: float) -> jax.nn.initializers.Initializer:
+def truncated_normal(mean: float, stddev: float, low: float, high: float) -> Callable[..., jax.Array]:
     """Draws from the normal distribution between two numbers."""
 
     def init(key: jax.Array, shape: Sequence[int], dtype: Any = jnp.float32, **_: Any) -> jax.Array:
@@ -140,8 +140,8 @@ class Linear(nnx.Module):
         out_features: int,
         bias: bool = True,
         dtype: jax.typing.DTypeLike = jnp.float32,
-        weight_init: jax.nn.initializers.Initializer | None = None,
-        bias_init: jax.nn.initializers.Initializer | None = None,
+        weight_init: Callable[..., jax.Array] | None = None,
+        bias_init: Callable[..., jax.Array] | None = None,
         *,
         rngs: nnx.Rngs,
     ) -> None:
@@ -203,7 +203,7 @@ class Embedding(nnx.Module):
         max_norm: float | None = None,
         norm_type: float = 2.0,
         dtype: jax.typing.DTypeLike = jnp.float32,
-        weight_init: jax.nn.initializers.Initializer | None = None,
+        weight_init: Callable[..., jax.Array] | None = None,
         *,
         rngs: nnx.Rngs,
     ) -> None:
@@ -304,8 +304,8 @@ class Conv(nnx.Module):
         bias: bool = True,
         padding_mode: str = "zeros",
         dtype: jax.typing.DTypeLike = jnp.float32,
-        weight_init: jax.nn.initializers.Initializer | None = None,
-        bias_init: jax.nn.initializers.Initializer | None = None,
+        weight_init: Callable[..., jax.Array] | None = None,
+        bias_init: Callable[..., jax.Array] | None = None,
         *,
         rngs: nnx.Rngs,
     ) -> None:
@@ -343,7 +343,9 @@ def conv(
         pads = [(amount, amount) for amount in each_axis(padding, axes)]
     if padding_mode != "zeros":
         modes = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-        x, pads = jnp.pad(x, ((0, 0), (0, 0), *pads), mode=modes[padding_mode]), [(0, 0)] * axes
+        x = x[(..., *(slice(max(-p, 0), n - max(-q, 0)) for (p, q), n in zip(pads, x.shape[2:], strict=True)))]
+        wider = [(max(p, 0), max(q, 0)) for p, q in pads]
+        x, pads = jnp.pad(x, ((0, 0), (0, 0), *wider), mode=modes[padding_mode]), [(0, 0)] * axes
     layout = ("NC" + "DHW"[-axes:], "OI" + "DHW"[-axes:], "NC" + "DHW"[-axes:])
     y = jax.lax.conv_general_dilated(
         x, weight, strides, pads, rhs_dilation=dilations, dimension_numbers=layout, feature_group_count=groups
@@ -369,8 +371,8 @@ class ConvTranspose(nnx.Module):
         bias: bool = True,
         dilation: int | tuple[int, ...] = 1,
         dtype: jax.typing.DTypeLike = jnp.float32,
-        weight_init: jax.nn.initializers.Initializer | None = None,
-        bias_init: jax.nn.initializers.Initializer | None = None,
+        weight_init: Callable[..., jax.Array] | None = None,
+        bias_init: Callable[..., jax.Array] | None = None,
         *,
         rngs: nnx.Rngs,
     ) -> None:
@@ -456,7 +458,7 @@ class BatchNorm(nnx.Module):
         return normalize_channels(x, mean, var, self.weight, self.bias, self.eps)
 
 
-def update_average(average: nnx.Variable, value: jax.Array, rate: float | jax.Array) -> None:
+def update_average(average: nnx.Variable[Any], value: jax.Array, rate: float | jax.Array) -> None:
     """Moves a running average towards a value, which gets no gradient."""
     value = jax.lax.stop_gradient(value).astype(average.dtype)
     average[...] = (average[...] + rate * (value - average[...])).astype(average.dtype)
@@ -752,9 +754,9 @@ def attention(
 
     q: [..., H, L, D], k: [..., h, S, D], v: [..., h, S, E] -> [..., H, L, E].
     """
-    if q.ndim > 2 and k.shape[-3] != q.shape[-3]:
+    if q.ndim > 2 and k.shape[-3] < q.shape[-3]:
         k = jnp.repeat(k, q.shape[-3] // k.shape[-3], axis=-3)
-    if q.ndim > 2 and v.shape[-3] != q.shape[-3]:
+    if q.ndim > 2 and v.shape[-3] < q.shape[-3]:
         v = jnp.repeat(v, q.shape[-3] // v.shape[-3], axis=-3)
     scores = q @ k.swapaxes(-1, -2) * (q.shape[-1] ** -0.5 if scale is None else scale)
     scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
@@ -1160,7 +1162,7 @@ def unpacked(values: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return np.frombuffer(content, jnp.dtype(dtype)).reshape(shape)
 
 
-def vector_norm(x: jax.Array, ord: float = 2, axis: Any = None, keepdims: bool = False) -> jax.Array:
+def vector_norm(x: jax.Array, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> jax.Array:
     """The norm of vectors. Its gradient at zero is zero."""
     if ord == 2:
         total = jnp.square(x).sum(axis, keepdims=keepdims)
@@ -1168,7 +1170,7 @@ def vector_norm(x: jax.Array, ord: float = 2, axis: Any = None, keepdims: bool =
     return jnp.linalg.vector_norm(x, ord=ord, axis=axis, keepdims=keepdims)
 
 
-def normalize(x: jax.Array, ord: float = 2, axis: int = 1, eps: float = 1e-12) -> jax.Array:
+def normalize(x: jax.Array, ord: Any = 2, axis: int = 1, eps: float = 1e-12) -> jax.Array:
     """Vectors divided by their norms."""
     return x / jnp.maximum(vector_norm(x, ord, axis, keepdims=True), eps)
 
@@ -1178,7 +1180,7 @@ def cumulative_extreme(x: jax.Array, axis: int, largest: bool) -> tuple[jax.Arra
     index = jnp.broadcast_to(jnp.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - 1 - axis)), x.shape)
 
     def choose(a: tuple[jax.Array, jax.Array], b: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        better = b[0] >= a[0] if largest else b[0] <= a[0]
+        better = (b[0] >= a[0] if largest else b[0] <= a[0]) | (b[0] != b[0])  # NaN stays
         return jnp.where(better, b[0], a[0]), jnp.where(better, b[1], a[1])
 
     return jax.lax.associative_scan(choose, (x, index), axis=axis)
@@ -1193,7 +1195,9 @@ def along_axis(index: jax.Array, axis: int) -> tuple[jax.Array, ...]:
 
 def gather(x: jax.Array, index: jax.Array, axis: int) -> jax.Array:
     """The elements at the index along one axis: the other axes of `index` may be shorter than those of `x`."""
-    return x[along_axis(index, axis)] if x.ndim else jnp.broadcast_to(x, index.shape)
+    if not x.ndim or not index.ndim:
+        return jnp.broadcast_to(x.reshape(-1)[index], index.shape)
+    return x[along_axis(index, axis)]
 
 
 def scatter(x: jax.Array, index: jax.Array, value: Any, axis: int, method: str = "set") -> jax.Array:
@@ -1555,17 +1559,17 @@ def cdist(x: jax.Array, other: jax.Array, p: float = 2) -> jax.Array:
 
 
 def pixel_shuffle(x: jax.Array, upscale_factor: int) -> jax.Array:
-    """Channels to space: [N, C * r * r, H, W] -> [N, C, H * r, W * r]."""
-    r, (n, _, height, width) = upscale_factor, x.shape
-    blocks = x.reshape(n, -1, r, r, height, width).transpose(0, 1, 4, 2, 5, 3)
-    return blocks.reshape(n, -1, height * r, width * r)
+    """Channels to space: [..., C * r * r, H, W] -> [..., C, H * r, W * r]."""
+    r, (height, width) = upscale_factor, x.shape[-2:]
+    blocks = x.reshape(-1, r, r, height, width).transpose(0, 3, 1, 4, 2)
+    return blocks.reshape(*x.shape[:-3], x.shape[-3] // r**2, height * r, width * r)
 
 
 def pixel_unshuffle(x: jax.Array, downscale_factor: int) -> jax.Array:
-    """Space to channels: [N, C, H * r, W * r] -> [N, C * r * r, H, W]."""
-    r, (n, channels, height, width) = downscale_factor, x.shape
-    blocks = x.reshape(n, channels, height // r, r, width // r, r).transpose(0, 1, 3, 5, 2, 4)
-    return blocks.reshape(n, channels * r * r, height // r, width // r)
+    """Space to channels: [..., C, H * r, W * r] -> [..., C * r * r, H, W]."""
+    r, (height, width) = downscale_factor, x.shape[-2:]
+    blocks = x.reshape(-1, height // r, r, width // r, r).transpose(0, 2, 4, 1, 3)
+    return blocks.reshape(*x.shape[:-3], x.shape[-3] * r**2, height // r, width // r)
 
 
 def channel_shuffle(x: jax.Array, groups: int) -> jax.Array:

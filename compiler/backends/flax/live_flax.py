@@ -7,12 +7,16 @@ has a mode. Always: the text that is executed is the text that `source("flax")` 
 from __future__ import annotations
 
 import linecache
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
+from ...analysis.input_shapes import check_sizes
 from ...errors.target_errors import PackageNotInstalled, UnsupportedByTarget
 from ...ir.graph import Program
+from ...ir.graph_values import Value
+from ...ir.ports import make_input_ports
 from ...types.numpy_types import Array
 from .flax_source import WRITER
 
@@ -44,3 +48,27 @@ def fill_module(module: Any, arrays: Mapping[str, Array]) -> None:
             key = ".".join(map(str, (*names, name)))
             if isinstance(variable, nnx.Variable) and key in arrays:
                 variable[...] = arrays[key]
+
+
+class FlaxSession:
+    """A module of a program in evaluation mode, compiled by XLA. Called with arrays by position or by name."""
+
+    def __init__(self, program: Program, module: Any, outputs: Sequence[str]) -> None:
+        from flax import nnx
+
+        self.inputs = {port.name: port for port in make_input_ports(program)}
+        self.outputs = tuple(outputs)
+        self.program, self.module = program, module
+        module.eval()
+        self._call = nnx.jit(lambda module, *arrays: module(*arrays))
+
+    def __call__(self, /, *arrays: Any, **named: Any) -> Array | dict[str, Array]:
+        import numpy as np
+
+        given = dict(zip(self.inputs, arrays, strict=False)) | named
+        check_sizes(self.program, {name: np.shape(given[name]) for name in self.inputs})
+        left = iter([given[name] for name in self.inputs])
+        grouped = [next(left) if isinstance(one, Value) else tuple(islice(left, len(one.values))) for one in self.program.main.grouped_inputs]
+        results = self._call(self.module, *grouped)
+        found = [np.asarray(array) for array in (results if isinstance(results, (tuple, list)) else (results,))]
+        return found[0] if len(found) == 1 else dict(zip(self.outputs, found, strict=True))

@@ -3,7 +3,7 @@ are the operator's own in most frameworks.
 
     >>> from .emitters import Emitters
     >>> emitters = Emitters(lambda order, modules: None)
-    >>> register_syntax(emitters, "numpy.{}")
+    >>> add_syntax(emitters, "numpy.{}")
     >>> emitters.names[Add], emitters.names[Slice]
     ('numpy.add', 'x[:, start:stop:step]')
 """
@@ -64,7 +64,7 @@ FLOAT_NEUTRAL = ("*", "/", "**", "-")
 """The operations whose neutral number changes no float. `x + 0` makes 0.0 of -0.0, and `x // 1` is rounded."""
 
 
-def register_syntax(emitters: Emitters, target: str) -> None:
+def add_syntax(emitters: Emitters, target: str) -> None:
     """Register the operators that are Python's own. `target`: the name of a function in the framework, with `{}` for the operator's."""
     emitters.function(*INFIX, target=target)(emit_binary)
     emitters.function(*BITWISE, target=target)(emit_logic)

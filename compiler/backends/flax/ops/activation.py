@@ -31,9 +31,9 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.operator import Operator
-from ...python.code.python_expressions import Code, Default, Infix, Prefix, call_function, construct_module, to_code
+from ...python.code.python_expressions import Code, Default, Infix, Prefix, call_function, call_method, construct_module, to_code
 from ..flax_emitters import FlaxSite, function, given, layer_function, module
-from ..flax_framework import make_dtype_keyword
+from ..flax_framework import get_jax_dtype, make_dtype_keyword
 
 _PLAIN: dict[type[Operator], str] = {
     Celu: "nnx.celu",
@@ -65,7 +65,12 @@ def _get_full_name(name: str) -> str:
 @layer_function(*_PLAIN, target={cls: _get_full_name(name) for cls, name in _PLAIN.items()})
 def emit_plain(op: Operator, site: FlaxSite) -> Code:
     options = {name: Default(op.args[name], _DEFAULTS[name]) for name in op.signature}
-    return call_function(_PLAIN[type(op)], site.x, **options)
+    x, result = site.given.x.dtype, site.results[0].dtype
+    if isinstance(op, Relu6) and x.is_integer:
+        return call_function("jnp.clip", site.x, min=0, max=6)
+    # Functions of jax.nn take floats only.
+    tensor = call_method(site.x, "astype", get_jax_dtype(result)) if result.is_float and not x.is_float else site.x
+    return call_function(_PLAIN[type(op)], tensor, **options)
 
 
 @layer_function(Gelu, target="jax.nn.gelu")
@@ -75,7 +80,8 @@ def emit_gelu(op: Gelu, site: FlaxSite) -> Code:
 
 @layer_function(Hardtanh, target="jax.numpy.clip")
 def emit_hardtanh(op: Hardtanh, site: FlaxSite) -> Code:
-    return call_function("jnp.clip", site.x, min=op.min_val, max=op.max_val)
+    low, high = (int(n) if site.given.x.dtype.is_integer else n for n in (op.min_val, op.max_val))
+    return call_function("jnp.clip", site.x, min=low, max=high)
 
 
 @function(Softmin, target="jax.nn.softmax")

@@ -11,7 +11,7 @@ from ....ops.operator import Operator
 from ....ops.slicing import Select
 from ....ops.special import Digamma, Erfc, Erfinv, Lgamma
 from ...python.code.python_expressions import Code, Default, Infix, call_function, to_code
-from ...python.operator_forms import ELEMENTWISE, PAIRS, emit_binary, emit_select, list_sides, register_syntax
+from ...python.operator_forms import ELEMENTWISE, PAIRS, emit_binary, emit_select, list_sides, add_syntax
 from ..flax_emitters import EMITTERS, FlaxSite, function, layer_function
 
 _OTHERS: dict[type[Operator], str] = {
@@ -25,7 +25,7 @@ _OTHERS: dict[type[Operator], str] = {
 """The functions that jax.numpy lacks."""
 _NAMES = {cls: _OTHERS.get(cls, f"jax.numpy.{cls.name}") for cls in (*ELEMENTWISE, *PAIRS)}
 
-register_syntax(EMITTERS, "jax.numpy.{}")
+add_syntax(EMITTERS, "jax.numpy.{}")
 function(FloorDiv, target="jax.numpy.floor_divide")(emit_binary)
 function(Select, target="x[:, index]")(emit_select)
 

@@ -9,7 +9,7 @@ from ...python.code.python_expressions import Code
 from ...python.operator_forms import call_loss
 from ..flax_emitters import EMITTERS, FlaxSite
 
-_TARGETS = {CrossEntropy: "jax.nn.log_softmax"}
+_TARGETS: dict[type[Loss], str] = {CrossEntropy: "jax.nn.log_softmax"}
 
 
 def emit_loss(op: Loss, site: FlaxSite) -> Code:

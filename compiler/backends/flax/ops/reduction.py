@@ -33,7 +33,7 @@ from ..flax_emitters import FlaxSite, function, layer_function
 def _list_axis_keywords(op: Reduction) -> dict[str, object]:
     """Return `axis=` and `keepdims=`, as far as they are needed."""
     written = op.explicit_axes()
-    keepdims = {"keepdims": Default(op.keepdim, False)}
+    keepdims: dict[str, object] = {"keepdims": Default(op.keepdim, False)}
     if written is None:
         return keepdims
     return {"axis": to_code(written[0] if len(written) == 1 else written, "axis"), **keepdims}
@@ -79,13 +79,15 @@ def emit_cumulative(op: Cumulative, site: FlaxSite) -> Code:
 
 @function(Logcumsumexp, target="jax.lax.cumlogsumexp")
 def emit_logcumsumexp(op: Logcumsumexp, site: FlaxSite) -> Code:
+    if not site.given.x.rank:
+        return site.x
     return call_function("jax.lax.cumlogsumexp", site.x, axis=op.axis % max(site.given.x.rank, 1))
 
 
 @function(Cummax, Cummin, target="jax.lax.{}")
 def emit_cumulative_extreme(op: CumulativeExtreme, site: FlaxSite) -> Code:
     axis = op.axis % max(site.given.x.rank, 1)
-    if len(site.results) == 1:
+    if len(site.results) == 1 and site.given.x.rank:
         return call_function(f"jax.lax.{op.name}", site.x, axis=axis)
     return call_function("cumulative_extreme", site.x, axis, op.name == "cummax")
 

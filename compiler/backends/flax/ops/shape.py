@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from ....dims import Dim, SymDim
 from ....ops.axes import normalize_axis
@@ -39,7 +40,7 @@ def emit_reshape(op: Reshape | Flatten | Unflatten, site: FlaxSite) -> Code:
 
 
 @module(Flatten)
-def emit_flatten_layer(op: Flatten, site: FlaxSite) -> Code | None:
+def emit_flatten_layer(op: Flatten, site: FlaxSite) -> Any:
     return NameCode("flatten") if op.start == 1 and op.joined_range(site.given.x)[1] == site.given.x.rank - 1 else None
 
 

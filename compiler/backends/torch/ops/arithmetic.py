@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ....ops.arithmetic import Clamp, FloorDiv, Pair
 from ...python.code.python_expressions import Code, Default, call_function, call_method, to_code
-from ...python.operator_forms import PAIRS, emit_binary, register_syntax
+from ...python.operator_forms import PAIRS, emit_binary, add_syntax
 from ..torch_emitters import EMITTERS, TorchSite, function
 
-register_syntax(EMITTERS, "torch.{}")
+add_syntax(EMITTERS, "torch.{}")
 
 
 @function(*PAIRS, target="torch.{}")
