@@ -851,6 +851,7 @@ class MultiheadAttention(nnx.Module):
             scores = scores + jnp.pad(mask, [(0, 0)] * (mask.ndim - 1) + [(0, k.shape[2] - count)])
         shares = jax.nn.softmax(scores)
         shares = shares if self.dropout is None else self.dropout(shares)
+        shares = shares.astype(v.dtype)
         y = self.out_proj((shares @ v).swapaxes(1, 2).reshape(n, length, features))
         if need_weights:
             return y, shares.mean(1) if average_attn_weights else shares
@@ -1081,6 +1082,7 @@ def lp_pool(
     ceil_mode: bool = False,
 ) -> jax.Array:
     """The norm of each window: [N, C, ...] -> [N, C, ...]."""
+    x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.float32)
     mean = avg_pool(x**norm_type, kernel_size, stride, 0, ceil_mode)
     sums = mean * math.prod(kernel_size)
     return (jnp.sign(sums) * jax.nn.relu(abs(sums))) ** (1 / norm_type)
@@ -1232,7 +1234,10 @@ def index_add(x: jax.Array, index: jax.Array, source: jax.Array, axis: int, alph
     """The tensor with `alpha * source` added at the index along one axis."""
     if not x.ndim:
         return x + alpha * source.sum()
-    return x.at[(slice(None),) * axis + (index,)].add((alpha * source).astype(x.dtype))
+    where = (slice(None),) * axis + (index.reshape(-1),)
+    if x.dtype == bool:
+        return x.at[where].max(source & bool(alpha))
+    return x.at[where].add((alpha * source).astype(x.dtype))
 
 
 def pad(x: jax.Array, pads: tuple[tuple[int, int], ...], value: float) -> jax.Array:
@@ -1623,7 +1628,9 @@ def resize_weights(size: int, count: int, ratio: float, mode: str, align_corners
         scaled = np.float32(ratio) * (place.astype(np.float32) + np.float32(0.5 if mode == "nearest-exact" else 0))
         return np.eye(size)[np.minimum(np.floor(scaled).astype(int), size - 1)]
     if align_corners:
-        center = place * ((size - 1) / (count - 1) if count > 1 else 0)
+        ratio = (size - 1) / (count - 1) if count > 1 else 0.0
+    if align_corners and not antialias:
+        center = place * ratio
     else:
         center = (place + 0.5) * ratio - 0.5
     if antialias:

@@ -26,13 +26,15 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
+from ....types.tensor_types import INT64
 from ...python.code.python_expressions import Code, Default, TupleCode, call_function, call_method, to_code
 from ..flax_emitters import FlaxSite, function, layer_function
+from ..flax_framework import get_jax_dtype
 
 
-def _list_axis_keywords(op: Reduction) -> dict[str, object]:
-    """Return `axis=` and `keepdims=`, as far as they are needed."""
-    written = op.explicit_axes()
+def _list_axis_keywords(op: Reduction, site: FlaxSite) -> dict[str, object]:
+    """Return `axis=` and `keepdims=`, as far as they are needed. A scalar has no axis, where PyTorch accepts 0."""
+    written = op.explicit_axes() if site.given.x.rank else None
     keepdims: dict[str, object] = {"keepdims": Default(op.keepdim, False)}
     if written is None:
         return keepdims
@@ -41,40 +43,49 @@ def _list_axis_keywords(op: Reduction) -> dict[str, object]:
 
 @function(Mean, Sum, Prod, Argmax, Argmin, All, Any, target="jax.numpy.{}")
 def emit_reduction(op: Reduction, site: FlaxSite) -> Code:
-    return call_method(site.x, op.name, **_list_axis_keywords(op))
+    return _convert_result(call_method(site.x, op.name, **_list_axis_keywords(op, site)), site)
+
+
+def _convert_result(code: Code, site: FlaxSite) -> Code:
+    """Convert sums of integers to the default integers, and `all` of bytes to bytes, as PyTorch does."""
+    x, result = site.given.x.dtype, site.results[0].dtype
+    widens = x.is_integer and result != x and result == INT64
+    return call_method(code, "astype", get_jax_dtype(result)) if widens or result.name == "uint8" else code
 
 
 @function(Max, Min, target="jax.numpy.{}")
 def emit_extreme(op: MinMaxReduction, site: FlaxSite) -> Code:
-    values = call_method(site.x, op.name, **_list_axis_keywords(op))
+    values = call_method(site.x, op.name, **_list_axis_keywords(op, site))
     if len(site.results) < 2:
         return values
-    return TupleCode((values, call_method(site.x, f"arg{op.name}", **_list_axis_keywords(op))))
+    return TupleCode((values, call_method(site.x, f"arg{op.name}", **_list_axis_keywords(op, site))))
 
 
 @function(Var, Std, target="jax.numpy.{}")
 def emit_spread(op: Spread, site: FlaxSite) -> Code:
-    return call_method(site.x, op.name, **_list_axis_keywords(op), ddof=Default(op.correction, 0))
+    return call_method(site.x, op.name, **_list_axis_keywords(op, site), ddof=Default(op.correction, 0))
 
 
 @function(Norm, target="jax.numpy.linalg.vector_norm")
 def emit_norm(op: Norm, site: FlaxSite) -> Code:
-    return call_function("vector_norm", site.x, ord=Default(op.p, 2), **_list_axis_keywords(op))
+    return call_function("vector_norm", site.x, ord=Default(op.p, 2), **_list_axis_keywords(op, site))
 
 
 @layer_function(Normalize, target="jax.numpy.linalg.vector_norm")
 def emit_normalize(op: Normalize, site: FlaxSite) -> Code:
+    if not site.given.x.rank:
+        return call_method(call_function("normalize", call_method(site.x, "reshape", 1), axis=0, eps=Default(op.eps, 1e-12)), "reshape", ())
     return call_function("normalize", site.x, ord=Default(op.p, 2), axis=Default(op.axis, 1), eps=Default(op.eps, 1e-12))
 
 
 @function(Logsumexp, target="jax.nn.logsumexp")
 def emit_logsumexp(op: Logsumexp, site: FlaxSite) -> Code:
-    return call_function("nnx.logsumexp", site.x, **_list_axis_keywords(op))
+    return call_function("nnx.logsumexp", site.x, **_list_axis_keywords(op, site))
 
 
 @function(Cumsum, Cumprod, target="jax.numpy.{}")
 def emit_cumulative(op: Cumulative, site: FlaxSite) -> Code:
-    return call_method(site.x, op.name, axis=op.axis)
+    return site.x if not site.given.x.rank else _convert_result(call_method(site.x, op.name, axis=op.axis), site)
 
 
 @function(Logcumsumexp, target="jax.lax.cumlogsumexp")
