@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -34,7 +35,9 @@ class Pair:
             for parameter in self.torch.parameters():
                 parameter += noise * torch.randn(parameter.shape, generator=generator)
         self.flax, self.space = execute(self.text)
-        state = {name: value.contiguous() for name, value in self.torch.state_dict().items()}
+        # A safetensors file has a tied weight once.
+        by_place = {value.data_ptr() or name: (name, value.contiguous()) for name, value in reversed(self.torch.state_dict().items())}
+        state = dict(by_place.values())
         if state:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder, "model.safetensors")
@@ -62,7 +65,7 @@ def execute(text: str, seed: int = 0) -> tuple[Any, dict[str, Any]]:
     space: dict[str, Any] = {"__name__": "spec"}
     exec(compile(text, "spec.py", "exec"), space)
     main = [value for value in space.values() if isinstance(value, type) and value.__module__ == "spec"][-1]
-    takes_rngs = "rngs" in main.__init__.__code__.co_varnames
+    takes_rngs = "rngs" in inspect.signature(main.__init__).parameters
     return main(rngs=nnx.Rngs(seed)) if takes_rngs else main(), space
 
 

@@ -6,6 +6,7 @@ has a mode. Always: the text that is executed is the text that `source("flax")` 
 
 from __future__ import annotations
 
+import inspect
 import linecache
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -32,7 +33,7 @@ def make_module(program: Program, name: str, arrays: Mapping[str, Array] | None,
     linecache.cache[space.__name__] = (len(text), None, text.splitlines(keepends=True), space.__name__)
     exec(compile(text, space.__name__, "exec"), vars(space))
     model_class: Any = getattr(space, main)
-    takes_rngs = "rngs" in model_class.__init__.__code__.co_varnames if "__init__" in vars(model_class) else False
+    takes_rngs = "rngs" in inspect.signature(model_class.__init__).parameters
     module = model_class(rngs=nnx.Rngs(seed)) if takes_rngs else model_class()
     if arrays is not None and hasattr(space, "load"):
         fill_module(module, arrays)
