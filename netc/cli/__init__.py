@@ -28,7 +28,7 @@ _ARTIFACTS = tuple(ARTIFACTS.values())
 COMMANDS = {
     "new": "Start a project: a spec, data, a train section and a README.",
     "check": "Check specs: files, or all `*.net` files in a folder. `-` reads standard input.",
-    "compile": f"Compile a spec to {' or '.join((', '.join(_ARTIFACTS[:-1]), _ARTIFACTS[-1]))}.",
+    "compile": f"Write {' or '.join((', '.join(_ARTIFACTS[:-1]), _ARTIFACTS[-1]))}.",
     "import": "Write a spec for an existing model, and prove that both agree.",
     "train": "Train a network with the `train` section of its spec.",
     "tokenizer": "Train a tokenizer on texts.",

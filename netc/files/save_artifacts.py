@@ -23,7 +23,7 @@ def require_backend(path: str) -> Backend:
     """Return the backend that the ending of a path names. Raises `WrongOutput` if there is none."""
     backend = find_backend(path)
     if backend is None:
-        known = " nor in ".join(f"`{known_backend.suffix}`" for known_backend in list_backends())
+        known = " nor in ".join(dict.fromkeys(f"`{known_backend.suffix}`" for known_backend in list_backends()))
         raise WrongOutput(f"the name of the output, `{path}`, ends neither in {known}")
     return backend
 

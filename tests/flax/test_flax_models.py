@@ -15,8 +15,11 @@ pytest.importorskip("flax")
 import jax
 import jax.numpy as jnp
 import numpy as np
+from click.testing import CliRunner
 from flax import nnx
 
+from netc.cli import cli
+from netc.compiler.backends.flax.flax_framework import FLAX
 from tests.flax.flax_models import Pair, distance, execute, flatten, gradients, to_jax
 
 TEXT: dict[str, Any] = {"width": 32, "depth": 2, "heads": 4, "vocabulary": 50}
@@ -171,6 +174,26 @@ def test_a_frozen_layer_has_no_trained_parameters() -> None:
     pair = Pair(netc.compile("input 4 -> dense 4 trainable=false as fixed -> dense 2 as head"))
     names = {".".join(map(str, path)) for path, _ in nnx.to_flat_state(nnx.state(pair.flax, nnx.Param))}
     assert names == {"head.weight", "head.bias"}
+
+
+def test_the_names_that_modules_have_are_flax_s() -> None:
+    """What a later version of flax adds must be added to the list."""
+    own = {name for name in dir(nnx.Module) if not name.startswith("__")} - {"_abc_impl"}
+    assert own <= FLAX.attributes
+    assert {name for name in dir(nnx.Dict) if not name.startswith("__")} - own - {"_abc_impl"} <= FLAX.container_attributes
+
+
+def test_a_label_that_is_a_method_of_every_module_is_an_error() -> None:
+    with pytest.raises(netc.CompileError, match="the label `train` cannot be written in Flax"):
+        netc.compile("input 4 -> dense 4 as train").source("flax")
+
+
+def test_a_spec_runs_in_jax() -> None:
+    """With the numbers of ONNX Runtime."""
+    command = ["run", "--random", "-e", "input 2 -> dense 3 relu", "--backend"]
+    onnx, flax = (CliRunner().invoke(cli, [*command, backend]) for backend in ("onnx", "flax"))
+    assert (onnx.exit_code, flax.exit_code, flax.stdout) == (0, 0, onnx.stdout)
+    assert "output: float32 [1, 3]" in flax.stdout
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "shape"])

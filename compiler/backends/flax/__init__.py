@@ -1,8 +1,8 @@
 """Turns a graph into Flax NNX source, without importing jax, and into a live module.
 
 >>> import netc
->>> print(netc.compile("input 3 -> dense 2 as fc").source("flax").splitlines()[-1].strip())
-return self.fc(input)
+>>> print(netc.compile("input 3 -> relu").source("flax").splitlines()[-1].strip())
+return nnx.relu(input)
 """
 
 from __future__ import annotations

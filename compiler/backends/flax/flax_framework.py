@@ -33,6 +33,7 @@ from ..python.code.python_expressions import (
     call_method,
 )
 from ..python.library_text import read_definitions
+from ..python.unsupported_python import LackingWord
 
 _IMPORTED = "jax jnp np nnx partial Callable Any rngs load"
 DEFINITIONS = read_definitions(Path(__file__).with_name("flax_library.py"))
@@ -70,10 +71,17 @@ def get_submodule(module: Code, path: str) -> Code:
     return reduce(_access_label, path.split("."), module)
 
 
-def _access_label(module: Code, label: str, how: MemberKind = "module") -> Code:
+def _access_label(module: Code, label: str) -> Code:
     if label.isidentifier():
         return AttributeCode(module, label)
     return Subscript(module, (Lit(int(label)) if label.isdecimal() and label == str(int(label)) else Lit(label),))
+
+
+def _access_reserved(module: Code, label: str, how: MemberKind) -> Code:
+    """Access a member that is no attribute: under a number. A word such as `train` is a method of every module."""
+    if label.isidentifier():
+        raise LackingWord(f"the label `{label}`")
+    return _access_label(module, label)
 
 
 def _wrap_value(how: MemberKind, code: Code, trained: bool) -> Code:
@@ -94,7 +102,7 @@ def _compute_row_norms(parameter: Code, source: Code) -> tuple[Code, Code]:
 _REGISTRATION = Registration(
     wrap_value=_wrap_value,
     register=lambda label, how, code: None,
-    by_label=_access_label,
+    by_label=_access_reserved,
     forget=lambda module, label: NameCode("pass"),
     freeze=lambda module: call_function("freeze", module),
     norms=_compute_row_norms,

@@ -1,6 +1,6 @@
 """Writes how Flax draws parameters: by the functions of `nnx.initializers`, as arguments of the layers that take them.
 
-A weight has PyTorch's layout, `[out, in, ...]`, so the functions are told which axes these are.
+A weight has PyTorch's layout, `[out, in, ...]`, so `in_axis` and `out_axis` are arguments.
 
 >>> from ...ops.learned_tensors import normal_init
 >>> from ..python.printing.python_printer import print_code
