@@ -26,7 +26,7 @@ from ..python.code.python_expressions import CallCode, Code, KeywordCode, Lit, c
 from ..python.constructor.initialization_rules import access_parameter
 from ..python.emitters import Modules
 
-_LAYERS = ("Linear", "Conv", "ConvTranspose", "Embedding")
+_LAYERS = ("Linear", "Conv", "ConvTranspose", "Embedding", "PaddedEmbedding")
 """The layers whose constructors take initializers."""
 _AXES = {"in_axis": 1, "out_axis": 0}
 _GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2), "selu": 0.75}

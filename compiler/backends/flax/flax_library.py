@@ -190,7 +190,27 @@ def bilinear(a: jax.Array, b: jax.Array, weight: jax.Array, bias: jax.Array | No
 
 
 class Embedding(nnx.Module):
-    """The rows of a table by their numbers. The row `padding_idx` is zero, and is not trained.
+    """The rows of a table by their numbers: indices: [...] -> [..., embedding_dim]."""
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        dtype: jax.typing.DTypeLike = jnp.float32,
+        weight_init: Callable[..., jax.Array] | None = None,
+        *,
+        rngs: nnx.Rngs,
+    ) -> None:
+        init = weight_init or nnx.initializers.normal(1.0)
+        self.weight = nnx.Param(init(rngs.params(), (num_embeddings, embedding_dim), dtype))
+
+    def __call__(self, indices: jax.Array) -> jax.Array:
+        return self.weight[...][indices]
+
+
+class PaddedEmbedding(nnx.Module):
+    """The rows of a table by their numbers. The row `padding_idx` is zero, and is not trained. Rows are scaled down to
+    the norm `max_norm`.
 
     indices: [...] -> [..., embedding_dim].
     """

@@ -34,7 +34,9 @@ def emit_bilinear_function(op: Bilinear, site: FlaxSite) -> Code:
 
 @module(Embedding, target="Embedding, with the weight of the checkpoint")
 def emit_embedding(op: Embedding, site: FlaxSite) -> Code:
-    return construct_module("Embedding", _list_sizes(op), **_list_options(op), dtype=make_dtype_keyword(op.dtype), rngs=RNGS)
+    if op.padding_idx is None and op.max_norm is None:
+        return construct_module("Embedding", _list_sizes(op), dtype=make_dtype_keyword(op.dtype), rngs=RNGS)
+    return construct_module("PaddedEmbedding", _list_sizes(op), **_list_options(op), dtype=make_dtype_keyword(op.dtype), rngs=RNGS)
 
 
 @given(Embedding)
