@@ -28,8 +28,8 @@ def load(model: nnx.Module, path: str) -> None:
     from safetensors.flax import load_file
 
     variables = {}
-    for names, module in nnx.iter_modules(model):
-        for name, value in vars(module).items():
+    for names, module in nnx.iter_graph(model):
+        for name, value in vars(module).items() if isinstance(module, nnx.Module) else ():
             if isinstance(value, nnx.Variable):
                 variables[".".join(map(str, (*names, name)))] = value
     tensors = load_file(path)
@@ -46,8 +46,8 @@ def load(model: nnx.Module, path: str) -> None:
 
 def freeze(module: nnx.Module) -> nnx.Module:
     """The module with parameters that are not trained."""
-    for _, part in nnx.iter_modules(module):
-        for name, value in list(vars(part).items()):
+    for _, part in list(nnx.iter_graph(module)):
+        for name, value in list(vars(part).items()) if isinstance(part, nnx.Module) else ():
             if isinstance(value, nnx.Param):
                 setattr(part, name, Buffer(value[...]))
     return module

@@ -44,8 +44,8 @@ def fill_module(module: Any, arrays: Mapping[str, Array]) -> None:
     """Set the variables of a module to the arrays under their names."""
     from flax import nnx
 
-    for names, part in nnx.iter_modules(module):
-        for name, variable in vars(part).items():
+    for names, part in nnx.iter_graph(module):
+        for name, variable in vars(part).items() if isinstance(part, nnx.Module) else ():
             key = ".".join(map(str, (*names, name)))
             if isinstance(variable, nnx.Variable) and key in arrays:
                 variable[...] = arrays[key]
