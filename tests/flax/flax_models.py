@@ -109,3 +109,41 @@ def gradients(pair: Pair, inputs: Sequence[torch.Tensor], loss: Callable[[Any], 
     by_name = {".".join(map(str, path)): value for path, value in nnx.to_flat_state(nnx.state(found))}
     assert by_name.keys() == wanted.keys()
     return {name: distance(wanted[name], by_name[name][...]) for name in wanted}
+
+
+def input_gradients(text: str) -> list[tuple[Any, Any]]:
+    """PyTorch's gradient and Flax's, of a weighted sum of the results, by each input that has one in PyTorch."""
+    model = netc.compile(text)
+    pair = Pair(model)
+    sizes = sizes_of(model)[0]
+    arrays = inputs_for(model, sizes)
+    fed = [tensor(arrays[name], type_) for name, type_ in model.inputs.items()]
+    trained = [index for index, one in enumerate(fed) if one.is_floating_point() and index not in UNTRAINED.get(text, ())]
+    for index in trained:
+        fed[index].requires_grad_()
+    results = [one for one in flatten(pair.torch(*arguments(model, fed))) if one.requires_grad]
+    weights = [torch.randn(one.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64) for one in results]
+    if not results:
+        return []
+    total = sum((one.double() * weight).sum() for one, weight in zip(results, weights, strict=True))
+    wanted = torch.autograd.grad(total, [fed[index] for index in trained], allow_unused=True)
+    constants = [to_jax(one.detach()) for one in fed]
+
+    def compute(values: list[Any]) -> Any:
+        given = list(constants)
+        for index, value in zip(trained, values, strict=True):
+            given[index] = value
+        left = iter(given)
+        grouped = [tuple(next(left) for _ in one) if isinstance(one, tuple) else next(left) for one in arguments(model, fed)]
+        floats = [one for one in flatten(pair.flax(*grouped)) if jnp.issubdtype(one.dtype, jnp.floating)]
+        return sum((one * weight.numpy()).sum() for one, weight in zip(floats, weights, strict=True))
+
+    found = jax.grad(compute)([constants[index] for index in trained])
+    return [(torch.zeros(right.shape) if left is None else left, right) for left, right in zip(wanted, found, strict=True)]
+
+
+UNTRAINED: dict[str, tuple[int, ...]] = {
+    "x = input 3x9x9; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 5": (1,),
+    "x = input 8 -> dense 3; y = input 3; (x, y) -> soft_margin_loss": (1,),
+}
+"""Inputs for which PyTorch refuses a gradient, by number."""

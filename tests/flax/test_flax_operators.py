@@ -13,7 +13,9 @@ from tests.case_ids import case_id
 
 pytest.importorskip("flax")
 
-from tests.flax.flax_models import agree
+import numpy as np
+
+from tests.flax.flax_models import agree, input_gradients, to_numpy
 
 REFUSED = {
     "match": "`match` has no Flax form",
@@ -40,6 +42,18 @@ CASES = [(family, text) for family, module in FAMILIES.items() for text in modul
 def test_an_example_agrees_with_pytorch(text: str) -> None:
     """`make test` runs a quarter of the first examples, drawn by a hash of their texts; `make long` runs all examples."""
     agree(text)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "text", [pytest.param(text, id=f"{name}: {case_id(text)}") for name, index, text in EXAMPLES if not index and name not in REFUSED]
+)
+def test_gradients_of_an_example_are_pytorch_s(text: str) -> None:
+    """By all inputs, in evaluation mode."""
+    for wanted, found in input_gradients(text):
+        left, right = to_numpy(wanted), to_numpy(found)
+        scale = float(np.abs(left).max(initial=1e-3))
+        np.testing.assert_allclose(right, left, rtol=1e-4, atol=2e-5 * scale)
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
