@@ -154,9 +154,7 @@ class Model:
         with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed)) as inputs:
             return PYTORCH.module(inputs)
 
-    def flax(
-        self, weights: Weights | None = None, seed: int | None = None, *, dtype: object = None, keep_io: bool = False
-    ) -> nnx.Module:
+    def flax(self, weights: Weights | None = None, seed: int | None = None, *, dtype: object = None, keep_io: bool = False) -> nnx.Module:
         """Execute `source("flax")`, and return an instance of its class, in training mode. Call `eval()` for evaluation.
 
         Without weights, the seed draws the parameters, as for `onnx`; it is 0 by default. Raises `WeightsError` for weights that cannot be

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netc.compiler.backends.backend import Backend, BackendInput, GraphOptions
+    from netc.compiler.ir.training_program import Training
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
 OUTPUT_NAMES = " or ".join(dict.fromkeys(f"NAME{backend.suffix}" for backend in BACKENDS))
 EXAMPLE_LANGUAGES = ("python", "javascript", "c++")
 TARGET_HELP = f"Kind of output; by default, the ending of OUT decides. `{SECTION}` writes the train section as a Python file."
+TRAIN_HELP = "With --target flax or torch: write the train section as a Python file that trains the network."
 TEXT_TARGETS = tuple(f"--target {backend.name}" for backend in BACKENDS if not backend.is_binary)
 FOR_HELP = f"Write a folder: with --stream, one from which {RUNTIMES[0]} generates text; for {SERVERS[0]}, the model in a model repository."
 HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard output."
@@ -76,7 +78,8 @@ HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard outp
 @source_options
 @click.option("-o", "--output", metavar="OUT", type=FileName(), help=f"Write here: {OUTPUT_NAMES}, or `-` for standard output.")
 @click.option("--target", type=click.Choice((*NAMES, SECTION)), help=TARGET_HELP)
-@section_option(f"With --target {SECTION}: select a train section of the file.")
+@click.option("--train", is_flag=True, help=TRAIN_HELP)
+@section_option(f"With --train or --target {SECTION}: select a train section of the file.")
 @click.option("--stream", metavar="T", help="Write the form that takes the sequence in pieces along this dimension, and carries a state.")
 @click.option("--for", "runtime", type=click.Choice((*RUNTIMES, *SERVERS)), help=FOR_HELP)
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
@@ -124,7 +127,7 @@ def command(
     if options.emit is not None:
         check_for_stage(options.emit, options.output, {"--model": model, "--set": params, "--dim": dims, "--dtype": dtype})
         _write_stage(options.emit, read, choice, options)
-    elif options.target == SECTION:
+    elif options.writes_section:
         _write_train_section(read, choice, options)
     elif options.runtime in SERVERS:
         _write_repository_entry(read, choice, weights, seed, options)
@@ -253,8 +256,7 @@ def _choose_backend(target: str | None, output: str | None) -> Backend:
 def _write_train_section(read: Reader, choice: Choice, options: CompileOptions) -> None:
     output = "-" if options.output is None else options.output
     if output != "-" and not output.endswith(".py"):
-        raise click.UsageError(f"--target {SECTION} makes a Python file: give -o NAME.py")
-    from ..training.source import emit_training_file
+        raise click.UsageError("a train section becomes a Python file: give -o NAME.py")
     from ..training.training_session import check_section
 
     analysis = read_and_analyze_training(read, choice, options.section)
@@ -263,7 +265,17 @@ def _write_train_section(read: Reader, choice: Choice, options: CompileOptions) 
     if analysis.training is None or any(d.severity == "error" for d in problems):
         report_and_exit(diagnostics)
     report_diagnostics(diagnostics, "text", sys.stderr)
-    write_bytes(output, emit_training_file(analysis.training).encode("utf-8", "backslashreplace"))
+    write_bytes(output, _emit_train_section(analysis.training, options.target).encode("utf-8", "backslashreplace"))
+
+
+def _emit_train_section(training: Training, target: str | None) -> str:
+    if target == "flax":
+        from ..training.source.flax_file import emit_flax_file
+
+        return emit_flax_file(training)
+    from ..training.source import emit_training_file
+
+    return emit_training_file(training)
 
 
 def _write_stage(stage: str, read: Reader, choice: Choice, options: CompileOptions) -> None:

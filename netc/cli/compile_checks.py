@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 BACKENDS = list_backends()
 SECTION = "train"
+TRAINED = ("torch", "flax")
+"""The targets of `--train`. `--target train` is short for `--target torch --train`."""
 """The target that is made of a train section rather than of a model: `netc.training.source`."""
 
 
@@ -33,6 +35,7 @@ class CompileOptions(Record):
 
     output: str | None
     target: str | None
+    train: bool
     section: str | None
     stream: str | None
     runtime: str | None
@@ -43,6 +46,11 @@ class CompileOptions(Record):
     verbose: bool
     graph: dict[str, Any]
     has_weights: bool
+
+    @property
+    def writes_section(self) -> bool:
+        """Whether the output is made of the train section."""
+        return self.train or self.target == SECTION
 
 
 def check_options(options: CompileOptions) -> None:
@@ -56,14 +64,16 @@ def check_options(options: CompileOptions) -> None:
 
 def _check_kind(options: CompileOptions) -> None:
     """Check that one kind of output is asked for: a target, a stage, a stream or a train section."""
-    if options.stream is not None and (options.emit is not None or options.target == SECTION):
+    if options.stream is not None and (options.emit is not None or options.writes_section):
         raise click.UsageError("--stream is for a file or a text of a target")
     if options.emit is not None and (options.target is not None or options.has_weights):
         raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")
-    if options.target == SECTION and options.has_weights:
+    if options.writes_section and options.has_weights:
         raise click.UsageError(f"--target {SECTION} writes a text, which holds no weights: it takes neither --weights nor --seed")
-    if options.section is not None and options.target != SECTION:
-        raise click.UsageError(f"--section is for --target {SECTION}")
+    if options.section is not None and not options.writes_section:
+        raise click.UsageError(f"--section is for --train and --target {SECTION}")
+    if options.train and options.target not in (*TRAINED, SECTION):
+        raise click.UsageError(f"--train goes with --target {' or --target '.join(TRAINED)}")
 
 
 def _check_graph_options(options: CompileOptions) -> None:
@@ -71,12 +81,12 @@ def _check_graph_options(options: CompileOptions) -> None:
     graph, emit = options.graph, options.emit
     if graph and emit not in (None, *(backend.name for backend in BACKENDS if backend.takes_options)):
         raise click.UsageError(f"{_format_subject(graph)} for graphs of ONNX, not for --emit {emit}")
-    if graph and options.target == SECTION:
+    if graph and options.writes_section:
         raise click.UsageError(f"{_format_subject(graph)} for graphs of ONNX, not for --target {SECTION}")
 
 
 def _check_quantization(options: CompileOptions) -> None:
-    writes_model = options.target != SECTION and options.emit is None and options.stream is None
+    writes_model = not options.writes_section and options.emit is None and options.stream is None
     if options.quantize is not None and not writes_model:
         raise click.UsageError(f"--quantize is for an ONNX model: it goes without --emit, --stream and --target {SECTION}")
     if options.quantize is None and options.calibration is not None:
@@ -87,7 +97,7 @@ def _check_runtime(options: CompileOptions) -> None:
     runtime, output = options.runtime, options.output
     if runtime is None:
         return
-    if runtime in SERVERS and (options.stream is not None or options.emit is not None or options.target == SECTION):
+    if runtime in SERVERS and (options.stream is not None or options.emit is not None or options.writes_section):
         raise click.UsageError(f"--for {runtime} writes a complete model: it goes without --stream, --emit and --target {SECTION}")
     if runtime in SERVERS and options.example is not None:
         raise click.UsageError(f"--for {runtime} writes a repository of models: it goes without --example")

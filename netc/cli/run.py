@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 @click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=parse_pairs, help="Read an input from this file.")
 @click.option("--random", is_flag=True, help="Fill the other inputs with random numbers from --seed; integers are 0 or 1.")
 @device_option("Device to run on.")
-@click.option("--backend", type=click.Choice(["onnx", "flax"]), default="onnx", help="Run a spec in ONNX Runtime or JAX.", show_default=True)
+@click.option(
+    "--backend", type=click.Choice(["onnx", "flax"]), default="onnx", help="Run a spec in ONNX Runtime or JAX.", show_default=True
+)
 @click.option("-o", "--output", metavar="OUT.npz", type=FileName(), help="Write the outputs to this file.")
 @precision_options
 @spec_options

@@ -32,11 +32,10 @@ from .source import (
     emit_run_file,
     emit_settings_file,
     emit_training_file,
-    extract_model_program,
-    list_standardized,
     may_draw_numbers,
 )
 from .source.clauses import Machine
+from .source.file_assembly import extract_model_program, list_standardized
 from .source.section_functions import emit_functions
 from .training_session import check_section
 

@@ -47,7 +47,7 @@ from .run_files import CONFIG, CURVES, PICTURE
 from .run_folder import RunFolder
 from .run_lock import lock_folder
 from .shardable_layers import require_sharding_plan
-from .source import extract_model_program
+from .source.file_assembly import extract_model_program
 from .training_report import Report
 from .training_session import PreparedTraining, RunRequest, check_parts, collect_versions, prepare_training
 

@@ -15,7 +15,7 @@ from functools import reduce
 from pathlib import Path
 
 from ...ops.normalization import BatchNorm, InstanceNorm, SpectralNormalize
-from ...ops.regularization import AlphaDropout, ChannelDropout, Dropping, DropPath, Rrelu
+from ...ops.regularization import AlphaDropout, ChannelDropout, DropPath, Dropping, Rrelu
 from ...types.tensor_types import FLOAT32, DType
 from ..python.code.class_tree import DictCode, FrozenCode, ListCode, NameCode, PassedOn
 from ..python.code.framework import Containers, Framework, MemberKind, Pairs, Registration, Widths
@@ -126,7 +126,9 @@ FLAX = Framework(
         (r"\bjax\.", "import jax"),
         (r"\bjnp\.", "import jax.numpy as jnp"),
         (r"\bnp\.", "import numpy as np"),
+        (r"\boptax\.", "import optax"),
         (r"\bnnx\.", "from flax import nnx"),
+        (r"\bsave_file\(", "from safetensors.flax import save_file"),
     ),
     imported=frozenset([*_IMPORTED.split(), *DEFINITIONS]),
     attributes=frozenset(_OF_MODULES.split()),

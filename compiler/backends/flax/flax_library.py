@@ -367,9 +367,7 @@ def conv(
         wider = [(max(p, 0), max(q, 0)) for p, q in pads]
         x, pads = jnp.pad(x, ((0, 0), (0, 0), *wider), mode=modes[padding_mode]), [(0, 0)] * axes
     layout = ("NC" + "DHW"[-axes:], "OI" + "DHW"[-axes:], "NC" + "DHW"[-axes:])
-    y = jax.lax.conv_general_dilated(
-        x, weight, strides, pads, rhs_dilation=dilations, dimension_numbers=layout, feature_group_count=groups
-    )
+    y = jax.lax.conv_general_dilated(x, weight, strides, pads, rhs_dilation=dilations, dimension_numbers=layout, feature_group_count=groups)
     return y if bias is None else y + bias.reshape(-1, *[1] * axes)
 
 
@@ -639,9 +637,7 @@ class Standardize(nnx.Module):
     x: [N, ...], with the features along `axis`, or without `features` [N] -> the same shape.
     """
 
-    def __init__(
-        self, features: int | None = None, axis: int = 1, dtype: jax.typing.DTypeLike = jnp.float32
-    ) -> None:
+    def __init__(self, features: int | None = None, axis: int = 1, dtype: jax.typing.DTypeLike = jnp.float32) -> None:
         self.axis = axis
         shape = () if features is None else (features,)
         self.mean = Buffer(jnp.zeros(shape, dtype))
@@ -699,9 +695,7 @@ class SpectralNormalize(nnx.Module):
 class PReLU(nnx.Module):
     """A ReLU that multiplies negative numbers by a trained slope, one for all or one for each channel."""
 
-    def __init__(
-        self, num_parameters: int = 1, init: float = 0.25, dtype: jax.typing.DTypeLike = jnp.float32
-    ) -> None:
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, dtype: jax.typing.DTypeLike = jnp.float32) -> None:
         self.weight = nnx.Param(jnp.full(num_parameters, init, dtype))
 
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -854,8 +848,7 @@ class MultiheadAttention(nnx.Module):
         count = k.shape[1]
         if self.bias_k is not None:
             k, v = (
-                jnp.concatenate((x, jnp.broadcast_to(b[...], (n, 1, features))), axis=1)
-                for x, b in ((k, self.bias_k), (v, self.bias_v))
+                jnp.concatenate((x, jnp.broadcast_to(b[...], (n, 1, features))), axis=1) for x, b in ((k, self.bias_k), (v, self.bias_v))
             )
         if self.add_zero_attn:
             k, v = (jnp.pad(x, ((0, 0), (0, 1), (0, 0))) for x in (k, v))
@@ -936,9 +929,7 @@ class LSTMCell(RecurrentCell):
 
     gates = 4
 
-    def __call__(
-        self, x: jax.Array, h: jax.Array | None = None, c: jax.Array | None = None
-    ) -> tuple[jax.Array, jax.Array]:
+    def __call__(self, x: jax.Array, h: jax.Array | None = None, c: jax.Array | None = None) -> tuple[jax.Array, jax.Array]:
         h, c = self.first(x, h), self.first(x, c)
         a, b = self.sums(x, h)
         i, f, g, o = jnp.split(a + b, 4, axis=-1)
@@ -946,9 +937,7 @@ class LSTMCell(RecurrentCell):
         return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
 
-def rotary_angles(
-    positions: jax.Array, dims: int, base: float, dtype: jax.typing.DTypeLike
-) -> tuple[jax.Array, jax.Array]:
+def rotary_angles(positions: jax.Array, dims: int, base: float, dtype: jax.typing.DTypeLike) -> tuple[jax.Array, jax.Array]:
     """The cosines and sines of rotary position embedding: the angle of the i-th pair of features grows by
     `base ** (-2 i / dims)` from one position to the next. They are computed in float32 and given as `dtype`.
 
@@ -1232,9 +1221,7 @@ def scatter(x: jax.Array, index: jax.Array, value: Any, axis: int, method: str =
     return getattr(x.at[along_axis(index, axis)], method)(value)
 
 
-def scatter_reduce(
-    x: jax.Array, index: jax.Array, src: jax.Array, axis: int, reduce: str, include_self: bool = True
-) -> jax.Array:
+def scatter_reduce(x: jax.Array, index: jax.Array, src: jax.Array, axis: int, reduce: str, include_self: bool = True) -> jax.Array:
     """The sums, products, means or extremes of the values at each index along one axis."""
     method = {"sum": "add", "mean": "add", "prod": "multiply", "amax": "max", "amin": "min"}[reduce]
     if not include_self:
@@ -1344,9 +1331,7 @@ def cross_entropy(
     return known * (1 - label_smoothing) + spread * label_smoothing / x.shape[axis]
 
 
-def binary_cross_entropy(
-    x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean"
-) -> jax.Array:
+def binary_cross_entropy(x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean") -> jax.Array:
     """The cross entropy of probabilities, whose logarithms are at least -100."""
     logs = jnp.maximum(jnp.log(x), -100), jnp.maximum(jnp.log1p(-x), -100)
     losses = -(target * logs[0] + (1 - target) * logs[1])
@@ -1380,16 +1365,12 @@ def weighted_loss(losses: jax.Array, weight: jax.Array | None, reduction: str) -
     return total.sum() / jnp.broadcast_to(weight, total.shape).sum() if reduction == "mean" else reduce_loss(total, reduction)
 
 
-def l1_loss(
-    x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean"
-) -> jax.Array:
+def l1_loss(x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean") -> jax.Array:
     """The absolute difference."""
     return weighted_loss(jnp.abs(x - target), weight, reduction)
 
 
-def mse_loss(
-    x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean"
-) -> jax.Array:
+def mse_loss(x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean") -> jax.Array:
     """The squared difference."""
     return weighted_loss(jnp.square(x - target), weight, reduction)
 
@@ -1402,9 +1383,7 @@ def smooth_l1_loss(x: jax.Array, target: jax.Array, beta: float = 1.0, reduction
     return reduce_loss(jnp.where(size < beta, 0.5 * size**2 / beta, size - 0.5 * beta), reduction)
 
 
-def huber_loss(
-    x: jax.Array, target: jax.Array, weight: jax.Array | None = None, delta: float = 1.0, reduction: str = "mean"
-) -> jax.Array:
+def huber_loss(x: jax.Array, target: jax.Array, weight: jax.Array | None = None, delta: float = 1.0, reduction: str = "mean") -> jax.Array:
     """Half the squared difference up to `delta`, and `delta` times the absolute one above."""
     size = jnp.abs(x - target)
     return weighted_loss(jnp.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)), weight, reduction)
@@ -1444,17 +1423,13 @@ def gaussian_nll_loss(
     return reduce_loss(losses + (0.5 * math.log(2 * math.pi) if full else 0), reduction)
 
 
-def hinge_embedding_loss(
-    x: jax.Array, target: jax.Array, margin: float = 1.0, reduction: str = "mean"
-) -> jax.Array:
+def hinge_embedding_loss(x: jax.Array, target: jax.Array, margin: float = 1.0, reduction: str = "mean") -> jax.Array:
     """The distance of equal pairs, and how far others are below the margin."""
     apart = jnp.where(target == 1, 0, jax.nn.relu(margin - x))
     return reduce_loss(apart + jnp.where(target == -1, 0, x), reduction)
 
 
-def margin_ranking_loss(
-    x1: jax.Array, x2: jax.Array, target: jax.Array, margin: float = 0, reduction: str = "mean"
-) -> jax.Array:
+def margin_ranking_loss(x1: jax.Array, x2: jax.Array, target: jax.Array, margin: float = 0, reduction: str = "mean") -> jax.Array:
     """How far the first is not above (1) or below (-1) the second by the margin."""
     return reduce_loss(jax.nn.relu(-target * (x1 - x2) + margin), reduction)
 
@@ -1464,9 +1439,7 @@ def soft_margin_loss(x: jax.Array, target: jax.Array, reduction: str = "mean") -
     return reduce_loss(jax.nn.softplus(-target * x), reduction)
 
 
-def cosine_embedding_loss(
-    x1: jax.Array, x2: jax.Array, target: jax.Array, margin: float = 0, reduction: str = "mean"
-) -> jax.Array:
+def cosine_embedding_loss(x1: jax.Array, x2: jax.Array, target: jax.Array, margin: float = 0, reduction: str = "mean") -> jax.Array:
     """One minus the cosine of equal pairs, and how far others are above the margin."""
     norms = (jnp.square(x1).sum(-1) + 1e-12) * (jnp.square(x2).sum(-1) + 1e-12)
     cosine = (x1 * x2).sum(-1) / jnp.sqrt(norms)
@@ -1523,9 +1496,7 @@ def multilabel_margin_loss(x: jax.Array, target: jax.Array, reduction: str = "me
     return reduce_loss(jnp.where(used, gaps, 0).sum((-2, -1)) / x.shape[-1], reduction)
 
 
-def multilabel_soft_margin_loss(
-    x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean"
-) -> jax.Array:
+def multilabel_soft_margin_loss(x: jax.Array, target: jax.Array, weight: jax.Array | None = None, reduction: str = "mean") -> jax.Array:
     """The mean over classes of the cross entropy of `sigmoid(x)`."""
     losses = -(target * jax.nn.log_sigmoid(x) + (1 - target) * jax.nn.log_sigmoid(-x))
     return reduce_loss((losses if weight is None else losses * weight).mean(-1), reduction)
@@ -1613,9 +1584,7 @@ def unfold(x: jax.Array, kernel_size: Any, dilation: Any = 1, padding: Any = 0, 
     return columns.reshape(*x.shape[:-3], *columns.shape[1:])
 
 
-def fold(
-    x: jax.Array, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> jax.Array:
+def fold(x: jax.Array, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> jax.Array:
     """The sums of overlapping windows, which `unfold` takes apart: [..., C * taps, windows] -> [..., C, H, W]."""
     channels = x.shape[-2] // math.prod(kernel_size)
     zeros = jnp.zeros((*x.shape[:-2], channels, *output_size), jnp.promote_types(x.dtype, jnp.float16))

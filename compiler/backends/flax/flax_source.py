@@ -44,13 +44,18 @@ class FlaxWriter(SourceWriter):
     def write_parts(self, program: Program, name: str, used_names: frozenset[str] = frozenset()) -> Parts:
         parts = super().write_parts(program, name, used_names)
         # What registers members is written with the texts, so the definitions that it calls are found in these.
-        used = [name for name in DEFINITIONS if DEFINITIONS[name] in parts.definitions or _calls(parts.texts, name)]
-        for name in used:
-            used += [other for other in DEFINITIONS if other not in used and _calls((DEFINITIONS[name],), other)]
-        definitions = tuple(text for name, text in DEFINITIONS.items() if name in used and name != "load")
+        definitions = list_called_definitions((*parts.definitions, *parts.texts))
         holds = any(re.search(r"\bnnx\.Param\(|\bBuffer\(|\bnnx\.BatchStat\(", text) for text in (*definitions, *parts.texts))
         texts = (*parts.texts, DEFINITIONS["load"]) if holds else parts.texts
         return replace(parts, definitions=definitions, texts=texts)
+
+
+def list_called_definitions(texts: Sequence[str]) -> tuple[str, ...]:
+    """List the definitions that texts contain or call, and those that these call, without `load`."""
+    used = [name for name in DEFINITIONS if DEFINITIONS[name] in texts or _calls(texts, name)]
+    for name in used:
+        used += [other for other in DEFINITIONS if other not in used and _calls((DEFINITIONS[name],), other)]
+    return tuple(text for name, text in DEFINITIONS.items() if name in used and name != "load")
 
 
 def _calls(texts: Sequence[str], name: str) -> bool:

@@ -15,12 +15,12 @@ from zlib import compress
 
 from ...ops.constants import TableOperator
 from ...ops.formula import (
+    FUNCTIONS,
     LOGIC,
     BinaryFormula,
     CallFormula,
     Const,
     Formula,
-    FUNCTIONS,
     IndexFormula,
     ItemFormula,
     StoredList,
@@ -31,7 +31,20 @@ from ...ops.formula import (
 )
 from ...ops.formula_bounds import is_real, kind_of
 from ...ops.formula_values import fold_formula, list_values
-from .code.python_expressions import Code, Infix, LetCode, Lit, Local, Prefix, SliceCode, Subscript, TupleCode, call_function, call_method, to_code
+from .code.python_expressions import (
+    Code,
+    Infix,
+    LetCode,
+    Lit,
+    Local,
+    Prefix,
+    SliceCode,
+    Subscript,
+    TupleCode,
+    call_function,
+    call_method,
+    to_code,
+)
 
 FEW = 64
 """The largest number of elements of a file that are written out."""

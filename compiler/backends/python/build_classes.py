@@ -30,8 +30,8 @@ from .classes.class_symbols import ClassSymbols
 from .classes.class_variants import merge_variants
 from .classes.shared_modules import Sharing, get_source_key
 from .classes.unify import Unifier, make_instance_call
-from .code.classes import ClassBody, ClassDef, ClassRef
 from .code.class_tree import NameCode
+from .code.classes import ClassBody, ClassDef, ClassRef
 from .code.framework import Framework
 from .code.python_expressions import CallCode, Lit
 from .code.simplify import simplify_code

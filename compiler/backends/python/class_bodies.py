@@ -15,8 +15,8 @@ from netc.dsl.trees import rewrite_downward, walk_tree
 from ...analysis.dependent_parameters import ParameterReference, find_source_parameters
 from ...ir.choices import iterate_choices, joined_tuples
 from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule, has_operator
-from ...ir.walk import collect_graphs
 from ...ir.graph_values import Parts, Value, ValueTuple, flatten_parts
+from ...ir.walk import collect_graphs
 from ...ops.mode import ByMode
 from .classes.forward_sizes import ForwardSizes
 from .classes.shared_modules import Sharing

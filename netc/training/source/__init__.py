@@ -14,6 +14,8 @@ functions; names and strings of the spec become literals in it, never code.
     sampled_inputs.py       emits the function that draws inputs
     varied_inputs.py        emits the function that computes inputs from the step
     printed_transforms.py   emits the transforms of `augment`
+    file_assembly.py        assembles the file of a template
+    flax_file.py            the same for Flax and optax
 
     >>> from netc.analysis import Choice, analyze_training
     >>> from netc.dsl.source import SourceFile
@@ -25,21 +27,16 @@ functions; names and strings of the spec become literals in it, never code.
 
 from __future__ import annotations
 
-import copy
 import re
-from collections.abc import Iterator, Mapping, Set
-from functools import cache
-from importlib.resources import files
+from collections.abc import Iterator, Set
 from typing import NamedTuple
 
 from netc.compiler.analysis.means import MeanDecomposition, decompose_objective
-from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.torch.torch_source import write_file, write_parts
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.walk import collect_graphs
-from netc.compiler.ops.normalization import Standardize
 from netc.dsl.diagnostics import Diagnostic
 
 from ...errors import CompileError, raise_as_compile_error
@@ -50,38 +47,14 @@ from ..recipe import Recipe, read_recipe
 from .class_weights import emit_balance
 from .clauses import Machine, read_constants, select_tags
 from .data_reading import emit_loaders, name_validation_loader
+from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, extract_model_program, fold_blocks, list_imports, list_standardized
 from .lines import quote_string, to_literal
 from .printed_settings import emit_constants, emit_optimizer, emit_schedule
 from .printed_transforms import emit_augmentations
 from .sampled_inputs import emit_draws
 from .section_functions import SectionFunctions, emit_functions
-from .template_folding import fold_template, rename_words, select_reachable
 from .varied_inputs import emit_varied
 
-IMPORTS = {
-    r"\bblake2b\(": "from hashlib import blake2b",
-    r"\bcopy\.": "import copy",
-    r"\bcsv\.": "import csv",
-    r"\bitertools\.": "import itertools",
-    r"\bmath\.": "import math",
-    r"\bCounter\(": "from collections import Counter",
-    r"\bdatetime\.": "from datetime import UTC, datetime, timedelta",
-    r"\bAny\b": "from typing import Any",
-    r"\bfnmatch\(": "from fnmatch import fnmatchcase as fnmatch",
-    r"\bnp\.": "import numpy as np",
-    r"\bpartial\(": "from functools import partial",
-    r"\btv_tensors\.[A-Z]": "from torchvision import tv_tensors",
-    r"\bv2\.[A-Z]\w*\(": "from torchvision.transforms import v2",
-}
-"""The imports of a file in addition to torch, by a pattern of the text that needs each."""
-ABSTRACT_TYPES = ("Callable", "Iterable", "Iterator", "Sequence")
-"""The names that a file may import from `collections.abc`."""
-_USED_NAMES = "Any tv_tensors v2 StepSums Batch np fnmatch copy csv itertools math blake2b partial Counter UTC datetime timedelta"
-RESERVED_NAMES = frozenset((*_USED_NAMES.split(), *ABSTRACT_TYPES))
-"""Names that the file itself uses, so that no class of the model gets them."""
-LOWER_IS_BETTER = {"> best": "< best", "> watched": "< watched", "- MIN_DELTA": "+ MIN_DELTA", "-math.inf": "math.inf"}
-"""The replacements in the template, which is written for a metric of which more is better."""
-MARKER = "# --- the file "
 SETTINGS_FUNCTIONS = frozenset(
     {"make_optimizer", "make_schedule", "shuffle_samples", "mix_samples", "split_samples", "split_samples_by_class"}
 )
@@ -133,12 +106,6 @@ def emit_training_file(training: Training) -> str:
     return _assemble_file(training, texts, outside)
 
 
-def list_standardized(training: Training) -> tuple[str, ...]:
-    """List the stages `standardize` of the model by their names, each after the stages before it."""
-    keys = collect_parameters(extract_model_program(training))
-    return tuple(key.removesuffix(".mean") for key, info in keys.items() if isinstance(info.op, Standardize) and key.endswith(".mean"))
-
-
 def _check_measures(recipe: Recipe) -> Iterator[Diagnostic]:
     """Report measures, which need scikit-learn: a file without them would report and keep other results."""
     for rule in recipe.measures:
@@ -164,27 +131,12 @@ def emit_settings_file(recipe: Recipe, meshes: int = 0) -> str:
     of processes over which the parameters are distributed."""
     generated = {"make_optimizer": emit_optimizer(recipe, meshes), "make_schedule": emit_schedule(recipe)}
     tags = {name.lower() for name in read_constants(recipe)}
-    texts = [emit_constants(recipe, "cpu"), *_fold_template(tags, {}, generated, SETTINGS_FUNCTIONS)]
-    return "\n\n\n".join(["\n".join([*_list_imports(texts), "import torch", "from torch import Tensor, nn"]), *texts])
-
-
-def extract_model_program(training: Training) -> Program:
-    """Return the program of the model alone. Its outputs include the tensors that the section uses by name."""
-    program = training.program
-    graph = copy.copy(training.model_call.graph)
-    graph.kind = "model"
-    return Program(graph, program.facts, program.symbols, program.conditions, program.dims)
+    texts = [emit_constants(recipe, "cpu"), *fold_blocks(tags, {}, generated, SETTINGS_FUNCTIONS)]
+    return "\n\n\n".join(["\n".join([*list_imports(texts), "import torch", "from torch import Tensor, nn"]), *texts])
 
 
 def _assemble_file(training: Training, texts: list[str], outside: tuple[str, ...]) -> str:
-    return write_file(training.program, training.model or training.name, "\n\n\n".join(texts), outside, _list_imports(texts))
-
-
-def _list_imports(texts: list[str]) -> list[str]:
-    text = "\n\n\n".join(texts)
-    imports = [line for pattern, line in IMPORTS.items() if re.search(pattern, text)]
-    used = [name for name in ABSTRACT_TYPES if re.search(rf"\b{name}\[", text)]
-    return imports + ([f"from collections.abc import {', '.join(used)}"] if used else [])
+    return write_file(training.program, training.model or training.name, "\n\n\n".join(texts), outside, list_imports(texts))
 
 
 def _select_functions(section: TrainSection, machine: Machine | None, roots: Set[str]) -> list[str]:
@@ -205,22 +157,7 @@ def _select_functions(section: TrainSection, machine: Machine | None, roots: Set
         "balance_classes": emit_balance(recipe) if recipe.balances else [],
         "vary_inputs": [emit_varied(recipe)] if recipe.varied else [],
     }
-    return _fold_template(tags, _map_names(section, tags, machine), generated, roots)
-
-
-def _fold_template(tags: Set[str], names: Mapping[str, str], generated: Mapping[str, list[str]], roots: Set[str]) -> list[str]:
-    texts: list[str] = []
-    for block in _read_template_blocks():
-        name = block.removeprefix("# generated: ")
-        texts += [rename_words(fold_template(block, frozenset(tags)), names)] if name == block else generated.get(name, [])
-    return select_reachable([text for text in texts if text], roots)
-
-
-@cache
-def _read_template_blocks() -> tuple[str, ...]:
-    """Read the blocks of the template: functions and statements separated by two empty lines."""
-    text = files(__package__).joinpath("template.py").read_text(encoding="utf-8")
-    return tuple(text[text.index("\n", text.index(MARKER)) :].strip().split("\n\n\n"))
+    return fold_blocks(tags, _map_names(section, tags, machine), generated, roots)
 
 
 def _map_names(section: TrainSection, tags: Set[str], machine: Machine | None) -> dict[str, str]:

@@ -21,6 +21,7 @@ from ..data_inputs import list_data_inputs
 from ..model_inputs import list_model_inputs
 from ..recipe import DataRule, Recipe
 from .lines import quote_string, to_literal
+from .section_words import TORCH_WORDS, SectionWords
 from .table_reading import FUNCTIONS, MATCH_COLUMNS, TableWay, emit_input, emit_options, emit_table_reading
 
 DATA, VALIDATION = "train.npz", "validation.npz"
@@ -86,13 +87,13 @@ def name_validation_loader(recipe: Recipe) -> str:
     return "load_data" if _make_validation_options(recipe) == _make_read_options(recipe.data, {}) else "load_validation_data"
 
 
-def emit_loaders(training: Training, recipe: Recipe) -> list[str]:
+def emit_loaders(training: Training, recipe: Recipe, words: SectionWords = TORCH_WORDS) -> list[str]:
     """Emit the functions that load data. Raises `CompileError` for rules that the file cannot follow."""
     _check_rules(recipe)
     _check_sources(recipe)
-    loaders = [_emit_loader("load_data", _make_read_options(recipe.data, {}), training, recipe)]
+    loaders = [_emit_loader("load_data", _make_read_options(recipe.data, {}), training, recipe, words)]
     if recipe.validate is not None and name_validation_loader(recipe) != "load_data":
-        loaders.append(_emit_loader("load_validation_data", _make_validation_options(recipe), training, recipe))
+        loaders.append(_emit_loader("load_validation_data", _make_validation_options(recipe), training, recipe, words))
     return [CONCATENATE_COLUMNS, MATCH_COLUMNS, *FUNCTIONS, *loaders]
 
 
@@ -120,19 +121,19 @@ def _make_read_options(rule: DataRule | None, inherited: Mapping[str, ColumnSpec
     return ReadOptions(rule.format, options, {**inherited, **rule.columns})
 
 
-def _emit_loader(name: str, way: ReadOptions, training: Training, recipe: Recipe) -> str:
+def _emit_loader(name: str, way: ReadOptions, training: Training, recipe: Recipe, words: SectionWords) -> str:
     inputs = list_data_inputs(training, recipe)
     lines = [f"def {name}(path: str) -> Batch:"]
     if way.format == "csv":
-        return "\n".join([*lines, *emit_table_reading(_make_table_way(way, training, recipe), inputs), "    }"])
+        return "\n".join([*lines, *emit_table_reading(_make_table_way(way, training, recipe, words), inputs), "    }"])
     lines += ['    """Load the columns of an npz file, `[samples, ...]`."""', "    arrays = np.load(path)", "    return {"]
     for value in inputs:
         array = _emit_array(way.columns.get(value.name, value.name))
-        lines.append(f"        {quote_string(value.name)}: torch.from_numpy({array}).to(torch.{value.type.dtype.name}),")
+        lines.append(f"        {quote_string(value.name)}: {words.convert(array, value.type.dtype.name)},")
     return "\n".join([*lines, "    }"])
 
 
-def _make_table_way(way: ReadOptions, training: Training, recipe: Recipe) -> TableWay:
+def _make_table_way(way: ReadOptions, training: Training, recipe: Recipe, words: SectionWords) -> TableWay:
     """Say how a table is encoded: categories and fills come from the training table, also for a table of validation data."""
     data = _make_read_options(recipe.data, {})
     is_held = recipe.validate is not None and data.format == "csv"
@@ -140,7 +141,7 @@ def _make_table_way(way: ReadOptions, training: Training, recipe: Recipe) -> Tab
     read = f"read_table(DATA{emit_options(data.options)})" if is_held else ""
     if len(recipe.sources) > 1:
         read = f"read_tables(DATA{emit_options(data.options)})"
-    table_way = TableWay(way.options, way.columns, recipe.table_rules, model_inputs, read)
+    table_way = TableWay(way.options, way.columns, recipe.table_rules, model_inputs, read, words=words)
     if not recipe.validation:
         return table_way
     inputs = list_data_inputs(training, recipe)
@@ -148,9 +149,7 @@ def _make_table_way(way: ReadOptions, training: Training, recipe: Recipe) -> Tab
     if recipe.stratify is None:
         return replace(table_way, samples=f"split_samples(len(next(iter({table}.values()))))[0]")
     classes = next(value for value in inputs if value.name == recipe.stratify.input)
-    return replace(
-        table_way, samples=f"split_samples_by_class(torch.from_numpy({emit_input(replace(table_way, table=table), classes)}))[0]"
-    )
+    return replace(table_way, samples=f"split_samples_by_class({words.wrap(emit_input(replace(table_way, table=table), classes))})[0]")
 
 
 def _emit_array(column: ColumnSpec) -> str:

@@ -12,9 +12,10 @@ from ..data_inputs import list_data_inputs
 from ..recipe import Draw, Recipe
 from .batch_columns import emit_dim
 from .lines import quote_string, to_literal
+from .section_words import TORCH_WORDS, SectionWords
 
 
-def emit_draws(training: Training, recipe: Recipe) -> str:
+def emit_draws(training: Training, recipe: Recipe, words: SectionWords = TORCH_WORDS) -> str:
     """Emit `draw_inputs(batch, number)`, which draws inputs for the samples of a batch. The values depend only on the seed and the number
     of the batch, so they are the same for any number of micro-batches and processes."""
     data_inputs = list_data_inputs(training, recipe)
@@ -29,8 +30,8 @@ def emit_draws(training: Training, recipe: Recipe) -> str:
         shape = ", ".join(emit_dim(data_inputs, size) for size in types[draw.input].shape)
         array = _emit_draw(draw, f"({shape},)" if "," not in shape else f"({shape})")
         dtype = types[draw.input].dtype.name
-        converted = "" if dtype == _DTYPES[draw.distribution] else f".to(torch.{dtype})"
-        lines.append(f"        {quote_string(draw.input)}: torch.from_numpy({array}){converted},")
+        converted = words.wrap(array) if dtype == _DTYPES[draw.distribution] else words.convert(array, dtype)
+        lines.append(f"        {quote_string(draw.input)}: {converted},")
     return "\n".join([*lines, "    }"])
 
 

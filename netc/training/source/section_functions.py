@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from netc.compiler.analysis.means import MeanDecomposition
 from netc.compiler.backends.python.identifiers import make_unique, make_variable_name
 from netc.compiler.backends.python.printing.line_layout import WIDTH
+from netc.compiler.backends.python.python_source import Parts
 from netc.compiler.backends.python.unsupported_python import MissingSize
-from netc.compiler.backends.torch.torch_source import Parts, write_function, write_parts
 from netc.compiler.ir.differentiated_values import has_gradients
 from netc.compiler.ir.graph import Graph, Node, Program
 from netc.compiler.ir.graph_values import Value
@@ -25,6 +25,7 @@ from netc.dsl.record import Record
 
 from .batch_columns import emit_column, emit_dim, emit_size
 from .lines import format_call, join_names, quote_string, to_literal
+from .section_words import TORCH_WORDS, SectionWords
 
 RESERVED = ("model", "batch", "sums", "compute_sums", "prepare_inputs")
 """The names in `compute_totals` that are not values of the spec."""
@@ -40,9 +41,9 @@ class SectionFunctions(Record):
     outside: tuple[str, ...]
 
 
-def emit_functions(training: Training, means: MeanDecomposition) -> SectionFunctions:
-    """Emit all functions of a section."""
-    emitter = _FunctionEmitter(training, means)
+def emit_functions(training: Training, means: MeanDecomposition, words: SectionWords = TORCH_WORDS) -> SectionFunctions:
+    """Emit all functions of a section, in the words of a framework."""
+    emitter = _FunctionEmitter(training, means, words)
     emitter.emit_totals()
     emitter.emit_counts()
     emitter.emit_metrics()
@@ -50,8 +51,8 @@ def emit_functions(training: Training, means: MeanDecomposition) -> SectionFunct
 
 
 class _FunctionEmitter:
-    def __init__(self, training: Training, means: MeanDecomposition) -> None:
-        self.training, self.means = training, means
+    def __init__(self, training: Training, means: MeanDecomposition, words: SectionWords) -> None:
+        self.training, self.means, self.words = training, means, words
         self.main = training.program.main
         self.data = {id(v): v.name for v in self.main.inputs}
         self.texts: list[str] = []
@@ -75,7 +76,8 @@ class _FunctionEmitter:
         outputs, call_lines = self._emit_model_call(inputs, known)
         arguments = [outputs.get(id(v)) or known.get(id(v)) or emit_column(v) for v in inputs]
         several = len(program.main.outputs) > 1
-        head = ["def compute_totals(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:", '    """Compute the totals of a batch."""']
+        types = f"(model: {self.words.module}, batch: Batch) -> tuple[{self.words.tensor}, ...]"
+        head = [f"def compute_totals{types}:", '    """Compute the totals of a batch."""']
         lines = [*self._emit_enabling(), *head, *self._emit_required_gradients(), *prepared, *call_lines]
         if not any(self.means.is_scaled):
             lines += format_call("    return " if several else "    return (", "compute_sums", arguments, "" if several else ",)")
@@ -159,7 +161,7 @@ class _FunctionEmitter:
         for count, is_size in zip(means.counts, means.is_size, strict=True):
             divisors.append(emit_dim(self.main.inputs, count) if is_size else counted[int(count)])  # type: ignore[arg-type]
         head = [
-            "def compute_counts(batch: Batch) -> tuple[Tensor | int, ...]:",
+            f"def compute_counts(batch: Batch) -> tuple[{self.words.tensor} | int, ...]:",
             '    """Count what each total is divided by. The counts depend only on the data."""',
         ]
         # Most means of a section are over the same samples.
@@ -179,7 +181,9 @@ class _FunctionEmitter:
         doc = f'    """Compute {join_names(names)} from the totals and counts of one batch, or of several added up."""'
         if len(doc) > WIDTH:
             doc = doc.replace(join_names(names), "losses and metrics")
-        head = ["def compute_metrics(totals: Iterable[Tensor], counts: Iterable[Tensor | int]) -> dict[str, Tensor]:", doc]
+        tensor = self.words.tensor
+        types = f"(totals: Iterable[{tensor}], counts: Iterable[{tensor} | int]) -> dict[str, {tensor}]"
+        head = [f"def compute_metrics{types}:", doc]
         if finish is None:
             lines = [f"    return {{name: total / count for name, total, count in zip({to_literal(names)}, totals, counts, strict=True)}}"]
             if len(lines[0]) > WIDTH:
@@ -206,17 +210,21 @@ class _FunctionEmitter:
         results = program.main.outputs if outputs is None else outputs
         inputs = list(program.main.inputs) if keep else _find_inputs(nodes, results)
         try:
-            emitted, main = _emit_program(_cut_program(program, nodes, inputs, name, results), name, doc), inputs
+            emitted, main = self._emit_program(_cut_program(program, nodes, inputs, name, results), name, doc), inputs
         except MissingSize:  # the nodes need a size that can only be read off other inputs of the program
             main = [*inputs, *(v for v in program.main.inputs if all(v is not i for i in inputs))]
-            emitted = _emit_program(_cut_program(program, nodes, main, name, results), name, doc)
+            emitted = self._emit_program(_cut_program(program, nodes, main, name, results), name, doc)
         self.definitions += emitted.definitions
         self.outside += emitted.outside
         self.texts += emitted.texts
         if emitted.main != name:
             self.modules.append(name)
-            self.texts.append(f"{name} = {emitted.main}().to(DEVICE)")
+            self.texts.append(f"{name} = {self.words.instance.format(emitted.main)}")
         return main
+
+    def _emit_program(self, program: Program, name: str, doc: str) -> Parts:
+        writer = self.words.writer
+        return writer.write_function(program, name, doc) or writer.write_parts(program, name)
 
 
 def _find_inputs(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Value]:
@@ -234,7 +242,3 @@ def _cut_program(program: Program, nodes: list[Node], inputs: list[Value], name:
     graph.output_names = list(main.output_names) if outputs is main.outputs else [v.name or f"input{i}" for i, v in enumerate(outputs)]
     graph.size = main.size
     return Program(graph, program.facts, program.symbols, program.conditions, program.dims)
-
-
-def _emit_program(program: Program, name: str, doc: str) -> Parts:
-    return write_function(program, name, doc) or write_parts(program, name)

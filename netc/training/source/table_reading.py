@@ -23,6 +23,7 @@ from ...files.file_problems import make_diagnostic
 from ..data.data_columns import ColumnSpec
 from ..data.table_rules import NONE, CategoryRule, FillRule, TableRules
 from .lines import quote_string, to_literal
+from .section_words import TORCH_WORDS, SectionWords
 
 READ_TABLE = '''def read_table(path: str, separator: str = ",", header: bool = True) -> dict[str, np.ndarray]:
     """Read a table. The columns are texts, by name, or by number without a header."""
@@ -109,13 +110,13 @@ class TableWay(Record):
     training: str = ""
     samples: str = ""
     table: str = "table"
+    words: SectionWords = TORCH_WORDS
 
 
 def emit_table_reading(way: TableWay, inputs: list[Value]) -> list[str]:
     """Emit the body of a function that loads a table, up to the result."""
     entries = [
-        f"        {quote_string(value.name)}: torch.from_numpy({emit_input(way, value)}).to(torch.{value.type.dtype.name}),"
-        for value in inputs
+        f"        {quote_string(value.name)}: {way.words.convert(emit_input(way, value), value.type.dtype.name)}," for value in inputs
     ]
     text = "\n".join(entries) + way.samples
     lines = ['    """Load the columns of a table, `[samples, ...]`."""', f"    table = read_table(path{emit_options(way.options)})"]

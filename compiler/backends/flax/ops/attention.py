@@ -20,7 +20,7 @@ from ...python.code.python_expressions import (
     construct_module,
     to_code,
 )
-from ...python.lowering.lowered_operators import CausalMultiheadAttention, OpenRotaryAngles, Rotate, RotaryAngles
+from ...python.lowering.lowered_operators import CausalMultiheadAttention, OpenRotaryAngles, RotaryAngles, Rotate
 from ..flax_emitters import EMITTERS, FlaxSite, function, invocation, module
 from ..flax_framework import RNGS, make_dtype_keyword
 

@@ -49,7 +49,9 @@ def emit_pair(op: Pair, site: FlaxSite) -> Code:
 
 @layer_function(NanToNum, target="jax.numpy.nan_to_num")
 def emit_nan_to_num(op: NanToNum, site: FlaxSite) -> Code:
-    return call_function("jnp.nan_to_num", site.x, nan=Default(op.nan, 0.0), posinf=Default(op.posinf, None), neginf=Default(op.neginf, None))
+    return call_function(
+        "jnp.nan_to_num", site.x, nan=Default(op.nan, 0.0), posinf=Default(op.posinf, None), neginf=Default(op.neginf, None)
+    )
 
 
 @layer_function(Clamp, target="jax.numpy.clip")

@@ -8,7 +8,6 @@ from ....ops.experts import GroupedLinear
 from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, convert_fill_value
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Tile
 from ....ops.sorting import Argsort, Bucketize, Sort, Topk
-from ....types.tensor_types import BOOL
 from ...python.code.class_tree import NameCode
 from ...python.code.python_expressions import Code, Default, ItemCode, TupleCode, call_function, call_method, to_code
 from ..flax_emitters import FlaxSite, function
@@ -144,5 +143,3 @@ def emit_diag_embed(op: DiagEmbed, site: FlaxSite) -> Code:
 @function(GroupedLinear, target="jax.numpy.einsum, of the weight of each row")
 def emit_grouped_linear(op: GroupedLinear, site: FlaxSite) -> Code:
     return call_function("grouped_linear", site.x, site.index, site.weight)
-
-

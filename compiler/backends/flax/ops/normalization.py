@@ -20,9 +20,7 @@ def emit_instance_norm(op: InstanceNorm, site: FlaxSite) -> Code:
     return _construct_tracking("InstanceNorm", op, site, op.momentum, affine=False, tracks=False)
 
 
-def _construct_tracking(
-    name: str, op: BatchNorm | InstanceNorm, site: FlaxSite, momentum: object, *, affine: bool, tracks: bool
-) -> Code:
+def _construct_tracking(name: str, op: BatchNorm | InstanceNorm, site: FlaxSite, momentum: object, *, affine: bool, tracks: bool) -> Code:
     return construct_module(
         name,
         {"num_features": site.given.x.shape[1]},

@@ -176,7 +176,9 @@ def _inline_plain(steps: Sequence[Step]) -> list[Step]:
 
 def _needs_no_line(step: Step) -> bool:
     match step.code:
-        case MemberRef() | AttributeCode(MemberRef()) | Subscript(MemberRef()):  # a parameter or a constant: `self.scale`, `self.steps.value`
+        case (
+            MemberRef() | AttributeCode(MemberRef()) | Subscript(MemberRef())
+        ):  # a parameter or a constant: `self.scale`, `self.steps.value`
             return True
         case ValueRef():
             return step.traits == JOIN and not step.guards

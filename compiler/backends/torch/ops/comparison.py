@@ -6,6 +6,7 @@ from ....ops.comparison import Where
 from ...python.code.python_expressions import Code, call_function, to_code
 from ..torch_emitters import TorchSite, function
 
+
 @function(Where, target="torch.where")
 def emit_where(op: Where, site: TorchSite) -> Code:
     if not op.scalars:

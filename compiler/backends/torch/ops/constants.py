@@ -56,9 +56,9 @@ from ...python.code.python_expressions import (
     to_code,
 )
 from ...python.lowering.lowered_operators import ConvertedTable, ExactTable
+from ...python.operator_forms import FLOAT_NEUTRAL
 from ..torch_emitters import TorchSite, function, invocation, module
 from ..torch_framework import DEVICE, get_torch_dtype, make_dtype_keyword
-from ...python.operator_forms import FLOAT_NEUTRAL
 from .parameters import emit_fill_value, to_float
 from .shape import emit_cast_to, emit_model_type
 

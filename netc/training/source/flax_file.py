@@ -1,0 +1,133 @@
+"""Emit a train section as a training file in Flax NNX and optax: `netc compile FILE --target flax --train`.
+
+In: a checked `Training`. Out: Python text that needs jax, flax, optax, safetensors and NumPy: the model's classes, loss and metrics, and a
+plain loop over an npz file or a text table. Always: samples, batches, sampled inputs and the steps of the optimizer are those of the file
+of PyTorch. From the same parameters, the losses of both differ by rounding only, unless the model draws random numbers. A clause that this
+file does not have is a `CompileError` at its setting.
+
+    flax_template.py     every clause, as one plain file with tags
+    optax_settings.py    emits the optimizer and the schedule
+
+    >>> from netc.analysis import Choice, analyze_training
+    >>> from netc.dsl.source import SourceFile
+    >>> text = "y = input 3 -> dense 1; train { t = input 1; loss = (y, t) -> mse_loss; optimizer sgd lr=0.1 }"
+    >>> source = emit_flax_file(analyze_training(SourceFile("<text>", text), Choice()).training)
+    >>> [line.strip() for line in source.splitlines() if "mse_loss(" in line or "self.dense1 = " in line]
+    ['self.dense1 = Linear(3, 1, rngs=rngs)', 'return mse_loss(y, t, reduction="sum")']
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from netc.compiler.analysis.means import decompose_objective
+from netc.compiler.backends.flax.flax_framework import DEFINITIONS
+from netc.compiler.backends.flax.flax_source import WRITER, list_called_definitions
+from netc.compiler.errors.recipe_errors import WrongSetting
+from netc.compiler.ir.differentiated_values import has_gradients
+from netc.compiler.ir.training_program import Training
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.source import Span
+
+from ...errors import CompileError, raise_as_compile_error
+from ...files.file_problems import make_diagnostic
+from ..cautions import check_validates
+from ..data_inputs import list_data_inputs
+from ..optimizers import follows_metric
+from ..recipe import Recipe, read_recipe
+from .clauses import select_tags
+from .data_reading import emit_loaders, name_validation_loader
+from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, extract_model_program, fold_blocks, list_imports, list_standardized
+from .lines import quote_string
+from .optax_settings import emit_optax_optimizer
+from .printed_settings import emit_constants
+from .sampled_inputs import emit_draws
+from .section_functions import emit_functions
+from .section_words import SectionWords
+
+FLAX_WORDS = SectionWords(
+    WRITER,
+    "jax.Array",
+    "nnx.Module",
+    "{}()",
+    lambda array, dtype: f"np.asarray({array}).astype({'jnp' if dtype == 'bfloat16' else 'np'}.{'bool_' if dtype == 'bool' else dtype})",
+    lambda array: array,
+)
+TEMPLATE = "flax_template.py"
+RESERVED = RESERVED_NAMES | {"optax", "save_file"}
+
+
+def emit_flax_file(training: Training) -> str:
+    """Emit the file of a section that `check_section` has accepted. Raises `CompileError` for what the file cannot express."""
+    recipe, means = read_recipe(training)[0], decompose_objective(training)
+    problems = [*check_validates(recipe, recipe.validates), *_list_lacking(training, recipe)]
+    if problems:
+        raise CompileError(tuple(problems))
+    name = training.model or training.name
+    with raise_as_compile_error(training.program):
+        model = WRITER.write_parts(extract_model_program(training), name, RESERVED)
+        computed = emit_functions(training, means, FLAX_WORDS)
+    tags = select_tags(recipe, means, False, False, None)
+    generated = {
+        "make_optimizer": [emit_optax_optimizer(recipe)],
+        "load_data": emit_loaders(training, recipe, FLAX_WORDS),
+        "draw_inputs": [emit_draws(training, recipe, FLAX_WORDS)] if recipe.draws else [],
+    }
+    names = _map_names(
+        training, recipe, model.main, takes_rngs="rngs: nnx.Rngs" in model.texts[-1 - (model.texts[-1] == DEFINITIONS["load"])]
+    )
+    functions = fold_blocks(tags, names | ({} if "ema" in tags else {"average": "model"}), generated, {""}, TEMPLATE)
+    texts = [_emit_constants(recipe), *model.texts, *computed.texts, *functions]
+    texts = [*list_called_definitions([*model.definitions, *computed.definitions, *texts]), *texts]
+    outside = tuple(dict.fromkeys((*model.outside, *computed.outside)))
+    imports = [line for line in list_imports(texts) if line != "import numpy as np"]  # which the framework imports too
+    return WRITER.write_file(training.program, name, "\n\n\n".join(texts), outside, imports)
+
+
+def _emit_constants(recipe: Recipe) -> str:
+    """Emit the constants: the file of PyTorch has the same ones, and its device and type of tensors in addition."""
+    lines = emit_constants(recipe, "cpu").split("\n")
+    dropped = ("DEVICE = ", "Batch = ", "CLIP_NORM = ", "CLIP_VALUE = ")
+    return "\n".join([*(line for line in lines if line and not line.startswith(dropped)), "", "Batch = dict[str, Any]"])
+
+
+def _map_names(training: Training, recipe: Recipe, model: str, takes_rngs: bool) -> dict[str, str]:
+    """Map names of the template to the section's own text."""
+    stem = re.sub(r"\W", "_", training.model or training.name)
+    names = {
+        "INPUT": quote_string(list_data_inputs(training, recipe)[0].name),
+        "METRIC": quote_string(recipe.keep.metric),
+        "FILE": quote_string(f"{stem}.safetensors"),
+        "BEST_FILE": quote_string(f"{stem}_best.safetensors"),
+        "Model(*rngs)": f"{model}({'rngs=nnx.Rngs(SEED)' if takes_rngs else ''})",
+        "load_validation_data": name_validation_loader(recipe),
+    }
+    names |= {"steps": "STEPS"} if recipe.steps is not None else {"epochs": "EPOCHS"}
+    names |= {} if recipe.validate is not None else {"validation_data": "data"}
+    return names | ({} if recipe.keep.higher else LOWER_IS_BETTER)
+
+
+def _list_lacking(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report the clauses that the file does not have."""
+    settings = {setting.word: setting.word_span for setting in reversed(training.settings)}
+    words = ("minimize", "follow", "vary", "balance", "augment", "measure")
+    lacking: list[tuple[str, Span]] = [(word, settings[word]) for word in words if word in settings]
+    if recipe.accumulate > 1:
+        lacking.append(("accumulate", settings["batch"]))
+    if follows_metric(recipe):
+        lacking.append(("reduce_lr_on_plateau", settings["schedule"]))
+    if len(recipe.sources) > 1:
+        lacking.append(("data", recipe.sources[1].span))
+    for what, span in lacking:
+        need = "with several files" if what == "data" else ""
+        yield _report_lacking(f"{what} {need}".strip(), span)
+    if list_standardized(training):
+        yield _report_lacking("standardize", training.loss_span)
+    if has_gradients(training.program.main):
+        yield _report_lacking("gradient", training.loss_span)
+
+
+def _report_lacking(what: str, span: Span) -> Diagnostic:
+    need = "is not part of the training file of Flax yet"
+    return make_diagnostic(WrongSetting(what, need, "train with `netc train`, or write the PyTorch file by `--target train`"), span)

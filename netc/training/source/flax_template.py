@@ -1,0 +1,253 @@
+"""The training file of Flax as one Python module, for `netc compile --target flax --train`: the clauses of a section in JAX and optax.
+
+The tags are as in template.py, whose words this file uses: the same section has the same constants and the same order of samples. What a
+file of Flax cannot say is listed in flax_file.py.
+"""
+
+# Values that one section has as arrays are numbers in another, and jax may not be installed.
+# mypy: ignore-errors
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatchcase as fnmatch
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from safetensors.flax import save_file
+
+Batch = dict[str, Any]
+STEPS: int
+EPOCHS: int
+BATCH: int
+EMA: float
+FROZEN: tuple[str, ...]
+PATIENCE: int
+MIN_DELTA: float
+GROUPS: list[tuple[str, dict[str, Any]]]
+SEED: int
+REPORT_EVERY: int
+DATA: Any
+VALIDATION: Any
+INPUT: str
+STRATIFY: str
+METRIC: str
+FILE: str
+BEST_FILE: str
+Model: Any
+rngs: tuple[Any, ...]
+compute_totals: Callable[[nnx.Module, Batch], tuple[jax.Array, ...]]
+compute_counts: Callable[[Batch], tuple[jax.Array | int, ...]]
+compute_metrics: Callable[[Iterable[Any], Iterable[Any]], dict[str, jax.Array]]
+draw_inputs: Callable[[Batch, int], Batch]
+load_data: Callable[[str], Batch]
+load_validation_data: Callable[[str], Batch]
+make_optimizer: Callable[[nnx.Module, int], nnx.Optimizer]
+
+# --- the file --------------------------------------------------------------------------------------------------------------
+
+
+def name_parameters(parameters: Any) -> Any:
+    """Return the names of parameters, such as `dense1.weight`, as a tree of the same structure."""
+
+    def join(path: tuple[Any, ...], _: Any) -> str:
+        return ".".join(str(key.key) for key in path if isinstance(key, jax.tree_util.DictKey))
+
+    return jax.tree_util.tree_map_with_path(join, parameters)
+
+
+def find_options(name: str) -> dict[str, Any]:
+    """Return the options in GROUPS whose patterns match the name of a parameter. Later patterns win."""
+    options: dict[str, Any] = {}
+    for pattern, values in GROUPS:
+        if fnmatch(name, pattern):
+            options |= values
+    return options
+
+
+def is_frozen(parameters: Any) -> Any:
+    """Whether a pattern in FROZEN matches the name of each parameter."""
+    return jax.tree.map(lambda name: any(fnmatch(name, pattern) for pattern in FROZEN), name_parameters(parameters))
+
+
+def label_parameters(parameters: Any) -> Any:
+    """Return the options of each parameter as text. Parameters with the same options are one group."""
+    return jax.tree.map(lambda name: repr(find_options(name)), name_parameters(parameters))
+
+
+# generated: make_optimizer
+
+
+# generated: load_data
+
+
+def shuffle_samples(samples: np.ndarray, epoch: int) -> np.ndarray:
+    """Shuffle the samples. The order depends only on the seed and the epoch."""
+    generator = np.random.Generator(np.random.Philox(key=np.array([SEED, epoch], np.uint64)))
+    return samples[generator.permutation(len(samples))]
+
+
+def split_samples(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split the samples into training and validation samples, at random."""
+    validation_count = min(max(1, round(count * VALIDATION)), count - 1)
+    shuffled = shuffle_samples(np.arange(count), 2**63)  # no epoch has this number
+    return np.sort(shuffled[validation_count:]), np.sort(shuffled[:validation_count])
+
+
+def split_samples_by_class(classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split the samples into training and validation samples, at random, with the same share of each class."""
+    count = len(classes)
+    validation_count = min(max(1, round(count * VALIDATION)), count - 1)
+    shuffled = shuffle_samples(np.arange(count), 2**63)  # no epoch has this number
+    numbers = np.unique(classes[shuffled], return_inverse=True)[1]
+    shares = np.bincount(numbers) * validation_count / count
+    sizes = shares.astype(int)
+    sizes[np.argsort(sizes - shares, kind="stable")[: validation_count - sizes.sum()]] += 1  # the largest fractions
+    parts = [shuffled[numbers == number] for number in range(len(sizes))]
+    train_samples = np.concatenate([part[size:] for part, size in zip(parts, sizes, strict=True)])
+    validation_samples = np.concatenate([part[:size] for part, size in zip(parts, sizes, strict=True)])
+    return np.sort(train_samples), np.sort(validation_samples)
+
+
+# generated: draw_inputs
+
+
+def iterate_batches(
+    data: Batch,
+    samples: np.ndarray,
+    start: int = 0,  # if: draws
+) -> Iterator[Batch]:
+    """Yield the samples in batches of arrays `[N, ...]`. To train on other data, replace this function."""
+    for first in range(0, len(samples), BATCH):
+        batch = {name: column[samples[first : first + BATCH]] for name, column in data.items()}
+        yield batch | draw_inputs(batch, start + first // BATCH)  # if: draws
+        yield batch  # if: not draws
+
+
+def sum_rows(rows: Iterable[Iterable[Any]]) -> list[Any]:
+    """Add up rows of numbers, column by column."""
+    return [sum(column) for column in zip(*rows, strict=True)]
+
+
+StepSums = tuple[Any, Any]
+
+
+@nnx.jit
+def train_step(model: nnx.Module, optimizer: nnx.Optimizer, batch: Batch) -> StepSums:
+    """Make one optimizer step. Return the totals and counts of the batch."""
+    counts = compute_counts(batch)
+
+    def compute_loss(model: nnx.Module) -> tuple[jax.Array, Any]:
+        totals = compute_totals(model, batch)
+        return compute_metrics(totals, counts)["loss"], totals
+
+    gradients, totals = nnx.grad(compute_loss, has_aux=True)(model)
+    optimizer.update(model, gradients)
+    return totals, counts
+
+
+@nnx.jit
+def compute_sums_of_batch(model: nnx.Module, batch: Batch) -> StepSums:
+    """Compute the totals and counts of a batch, without a step."""
+    return compute_totals(model, batch), compute_counts(batch)
+
+
+@nnx.jit
+def update_average(average: nnx.Module, model: nnx.Module) -> None:
+    """Update the exponential moving average of the parameters and running statistics."""
+
+    def blend(averaged: jax.Array, current: jax.Array) -> jax.Array:
+        return averaged + (1 - EMA) * (current - averaged) if jnp.issubdtype(current.dtype, jnp.floating) else current
+
+    kinds = (nnx.Param, nnx.BatchStat)
+    nnx.update(average, jax.tree.map(blend, nnx.state(average, kinds), nnx.state(model, kinds)))
+
+
+def evaluate(model: nnx.Module, data: Batch, samples: np.ndarray) -> dict[str, float]:
+    """Compute loss and metrics over the samples in evaluation mode."""
+    model.eval()
+    batches = iterate_batches(
+        data,
+        samples,
+        2**61,  # if: draws
+    )
+    rows = [compute_sums_of_batch(model, batch) for batch in batches]
+    model.train()
+    totals, counts = ([np.asarray(value, np.float64) for value in sum_rows(column)] for column in zip(*rows, strict=True))
+    return {name: float(value) for name, value in compute_metrics(totals, counts).items()}
+
+
+def update_patience(metric: float, watched: float, waited: int) -> tuple[float, int]:
+    """Return the metric to improve on, and the number of validations in a row that did not improve it."""
+    return (metric, 0) if metric - MIN_DELTA > watched else (watched, waited + 1)  # if: min_delta
+    return (metric, 0) if metric > watched else (watched, waited + 1)  # if: not min_delta
+
+
+def format_metrics(metrics: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {float(value):.6g}" for name, value in metrics.items())
+
+
+def save(model: nnx.Module, path: str) -> None:
+    """Write the parameters and buffers of a model under their names into a safetensors file."""
+    tensors = {}
+    for names, module in nnx.iter_modules(model):
+        for name, value in vars(module).items():
+            if isinstance(value, nnx.Variable) and not isinstance(value, nnx.RngState):
+                tensors[".".join(map(str, (*names, name)))] = value[...]
+    save_file(tensors, path)
+
+
+def train(model: nnx.Module, data: Batch) -> nnx.Module:
+    """Train the model. Return a model with the moving averages of its parameters."""  # if: ema
+    """Train the model."""  # if: not ema
+    train_samples = np.arange(len(data[INPUT]))  # if: not share
+    train_samples, validation_samples = split_samples(len(data[INPUT]))  # if: share and not stratify
+    train_samples, validation_samples = split_samples_by_class(data[STRATIFY])  # if: share and stratify
+    validation_data = load_validation_data(VALIDATION)  # if: held
+    validation_samples = np.arange(len(validation_data[INPUT]))  # if: held
+    steps_per_epoch = -(-len(train_samples) // BATCH)
+    epochs = -(-STEPS // steps_per_epoch)  # if: steps
+    steps = EPOCHS * steps_per_epoch  # if: not steps
+    optimizer = make_optimizer(model, steps)
+    average = nnx.clone(model)  # if: ema
+    model.train()
+    best = -math.inf  # if: validates and not last
+    watched, waited = -math.inf, 0  # if: patience
+    step = 0
+    for epoch in range(epochs):
+        for batch in iterate_batches(
+            data,
+            shuffle_samples(train_samples, epoch),
+            step,  # if: draws
+        ):
+            step_sums = train_step(model, optimizer, batch)
+            update_average(average, model)  # if: ema
+            step += 1
+            if step % REPORT_EVERY == 0:
+                print(f"step {step}: {format_metrics(compute_metrics(*step_sums))}")
+            if step == STEPS:  # if: steps
+                break
+        metrics = evaluate(average, validation_data, validation_samples)  # if: validates
+        print(f"epoch {epoch + 1}: {format_metrics(metrics)}")  # if: validates
+        if metrics[METRIC] > best:  # if: validates and not last
+            best = metrics[METRIC]
+            save(average, BEST_FILE)
+        watched, waited = update_patience(metrics[METRIC], watched, waited)  # if: patience
+        if waited == PATIENCE:  # if: patience
+            print(f"stopped early: {PATIENCE} validations without a better result")
+            break
+    return average
+
+
+def main() -> None:
+    model = Model(*rngs)
+    average = train(model, load_data(DATA))
+    save(average, FILE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The words of a framework in a training file: its tensors and modules, and the writer of its source.
+
+>>> TORCH_WORDS.convert('arrays["x"]', "float32")
+'torch.from_numpy(arrays["x"]).to(torch.float32)'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from netc.compiler.backends.python.python_source import SourceWriter
+from netc.compiler.backends.torch.torch_source import WRITER
+from netc.dsl.record import Record
+
+
+class SectionWords(Record):
+    """`tensor` and `module` are types; `instance` makes a module of a section from the name of its class; `convert` turns the text of a
+    NumPy array into a tensor of an element type, and `wrap` into a tensor of its own type."""
+
+    writer: SourceWriter
+    tensor: str
+    module: str
+    instance: str
+    convert: Callable[[str, str], str]
+    wrap: Callable[[str], str]
+
+
+TORCH_WORDS = SectionWords(
+    WRITER,
+    "Tensor",
+    "nn.Module",
+    "{}().to(DEVICE)",
+    lambda array, dtype: f"torch.from_numpy({array}).to(torch.{dtype})",
+    lambda array: f"torch.from_numpy({array})",
+)

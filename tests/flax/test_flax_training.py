@@ -1,0 +1,191 @@
+"""`netc compile --target flax --train`: from the same parameters, the file of Flax and optax trains as the file of PyTorch does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from safetensors.numpy import load_file
+from safetensors.torch import save_file
+
+import netc
+from netc.analysis import Choice, analyze_training
+from netc.cli import cli
+from netc.dsl.source import SourceFile
+from netc.errors import CompileError
+from netc.training.source import emit_training_file
+from netc.training.source.flax_file import emit_flax_file
+from tests.training.section_texts import DIGITS
+
+jax = pytest.importorskip("jax", reason="jax is not installed")
+pytest.importorskip("optax", reason="optax is not installed")
+nnx = pytest.importorskip("flax.nnx", reason="flax is not installed")
+
+PLAIN = DIGITS.replace(" accumulate=3", "")
+TABLE = """
+p = input 2
+town = input [] int64
+s = (p, town -> embedding 3 4) -> concat axis=1 -> dense 5 tanh -> dense 3
+train {
+  kind = input [] int64
+  noise = input [2]
+  loss = (s, kind) -> cross_entropy label_smoothing=0.1
+  metric size = p * noise -> square -> mean
+  data csv "t.csv" p=[u, v]
+  fill median
+  draw noise normal
+  validate 0.25 stratify=kind
+  OPTIMIZER
+  batch 8
+  steps 22
+  ema 0.8
+  stop patience=2 min_delta=0.001
+  keep last
+}
+"""
+OPTIMIZERS = {
+    "adam": 'optimizer adam lr=0.01 weight_decay=0.1 betas=[0.8, 0.99]; clip 0.2 value=0.1; freeze "embedding1.*"',
+    "sgd": 'optimizer sgd lr=0.1 momentum=0.9 nesterov=true weight_decay=0.01; group "dense1.*" momentum=0.5; schedule linear to=0.1',
+    "rmsprop": 'optimizer rmsprop lr=0.01 alpha=0.9 weight_decay=0.02 no_decay=["*.bias"]; schedule warmup 4 -> constant 3 -> cosine',
+    "centered": "optimizer rmsprop centered=true",
+    "adamw": 'optimizer adamw eps=1e-6; group "dense2.*" lr=0.01 betas=[0.5, 0.9]; group "*.bias" lr=0.001',
+}
+
+
+def execute(text: str, name: str) -> Any:
+    module = ModuleType(name)
+    exec(compile(text, name, "exec"), module.__dict__)
+    return module
+
+
+def write_table() -> None:
+    generator = np.random.default_rng(0)
+    rows = [
+        f"{u:.4f},{v:.4f},{['Ulm', 'Bonn', 'Rom'][i % 3]},{'abc'[int(u > 0) + int(v > 1)]}"
+        for i, (u, v) in enumerate(generator.normal(size=(40, 2)))
+    ]
+    rows[3] = "," + rows[3].split(",", 1)[1]
+    Path("t.csv").write_text("u,v,town,kind\n" + "\n".join(rows) + "\n", encoding="utf-8")
+
+
+def train_both(text: str, data: str) -> tuple[Any, Any, list[list[float]]]:
+    """Train the files of PyTorch and of Flax from the same parameters. Return both modules, and the losses of all steps of both."""
+    training = analyze_training(SourceFile("<text>", text), Choice()).training
+    assert training is not None
+    objective = netc.compile(text).training(seed=5)
+    state = objective.model.state_dict()
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, "start.safetensors")
+    torch_file, flax_file = execute(emit_training_file(training), "torch_file"), execute(emit_flax_file(training), "flax_file")
+    torch_file.DEVICE = "cpu"
+    losses: list[list[float]] = [[], []]
+    for file, found in zip((torch_file, flax_file), losses, strict=True):
+        record(file, found)
+    torch_model = type(objective.model).__name__
+    model = vars(torch_file)[torch_model]()
+    model.load_state_dict(state)
+    torch_file.trained = torch_file.train(model, torch_file.load_data(data)) or model
+    other = vars(flax_file)[torch_model](rngs=nnx.Rngs(0))
+    flax_file.load(other, "start.safetensors")
+    flax_file.trained = flax_file.train(other, flax_file.load_data(data))
+    return torch_file, flax_file, losses
+
+
+def record(file: Any, losses: list[float]) -> None:
+    train_step = file.train_step
+
+    def step(*arguments: Any) -> Any:
+        sums = train_step(*arguments)
+        losses.append(float(file.compute_metrics(*sums)["loss"]))
+        return sums
+
+    file.train_step = step
+
+
+def assert_same(files: tuple[Any, Any, list[list[float]]], weights: float) -> None:
+    torch_file, flax_file, (expected, losses) = files
+    assert len(losses) == len(expected) >= 10
+    np.testing.assert_allclose(losses[:10], expected[:10], rtol=1e-5, atol=1e-6)
+    flax_file.save(flax_file.trained, "trained.safetensors")
+    arrays = load_file("trained.safetensors")
+    for name, tensor in torch_file.trained.state_dict().items():
+        if name != "num_batches_tracked":
+            np.testing.assert_allclose(arrays[name], tensor.detach().numpy(), rtol=weights, atol=weights, err_msg=name)
+
+
+def test_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Batch statistics, a schedule, groups, clipping, a validation and the best weights, to the accuracy of PyTorch's file."""
+    datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed")
+    monkeypatch.chdir(tmp_path)
+    images, labels = datasets.load_digits(return_X_y=True)
+    np.savez("train.npz", image=images.reshape(-1, 1, 8, 8)[:800].astype(np.float32), target=labels[:800])
+    files = train_both(PLAIN.replace("epochs 3", "epochs 6").replace("clip 0.05", "clip 1.0"), "train.npz")
+    assert_same(files, 0.02)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch 6:")]
+    accuracies = [float(line.rpartition("accuracy ")[2]) for line in lines]
+    assert len(accuracies) == 2
+    assert min(accuracies) > 0.8
+    assert abs(accuracies[0] - accuracies[1]) < 0.02
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_optimizers_and_clauses(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table with categories and a gap, sampled inputs, averages, early stopping, and each optimizer with its arguments."""
+    monkeypatch.chdir(tmp_path)
+    write_table()
+    assert_same(train_both(TABLE.replace("OPTIMIZER", OPTIMIZERS[name]), "t.csv"), 1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("optimizer adagrad", "`adagrad` is an optimizer that the training file of Flax does not have"),
+        ("optimizer adam amsgrad=true", "`amsgrad` of `adam` is an argument that optax's counterpart does not have"),
+        ("optimizer sgd dampening=0.5 momentum=0.9", "`dampening` of `sgd`"),
+        ("optimizer adam; schedule step step_size=3", "`step` is a schedule that the training file of Flax does not have"),
+        ('optimizer adam; group "*.bias" optimizer=sgd', "`optimizer` of a group is another one than the section's"),
+        ("optimizer adam; schedule reduce_lr_on_plateau", "`reduce_lr_on_plateau` is not part of the training file of Flax"),
+    ],
+)
+def test_settings_that_optax_lacks(settings: str, said: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        emit_flax_file(analyze_training(SourceFile("<text>", TABLE.replace("OPTIMIZER", settings)), Choice()).training)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("batch 8 accumulate=2", "`accumulate`"),
+        ("vary weight warmup 10", "`vary`"),
+        ('follow "dense2.*" "dense1.*" 0.9', "`follow`"),
+        ('data npz "a.npz"; data npz "b.npz"', "`data with several files`"),
+    ],
+)
+def test_clauses_that_the_file_lacks(settings: str, said: str) -> None:
+    text = f"""
+    x = input 3; y = x -> dense 3 -> dense 3
+    train {{ t = input 3; weight = input [] batch=false; loss = weight * ((y, t) -> mse_loss); {settings} }}
+    """
+    with pytest.raises(CompileError) as caught:
+        emit_flax_file(analyze_training(SourceFile("<text>", text), Choice()).training)
+    assert said in str(caught.value)
+    assert "is not part of the training file of Flax" in str(caught.value)
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("digits.net").write_text(PLAIN, encoding="utf-8")
+    done = CliRunner().invoke(cli, ["compile", "digits.net", "--target", "flax", "--train", "-o", "train.py"])
+    assert done.exit_code == 0, done.output
+    training = analyze_training(SourceFile("digits.net", PLAIN), Choice()).training
+    assert Path("train.py").read_text(encoding="utf-8") == emit_flax_file(training)
+    both = [CliRunner().invoke(cli, ["compile", "digits.net", "--target", *words]).output for words in (["train"], ["torch", "--train"])]
+    assert both[0] == both[1]
+    assert "import torch" in both[0]
+    wrong = CliRunner().invoke(cli, ["compile", "digits.net", "--target", "onnx", "--train", "-o", "train.py"])
+    assert wrong.exit_code == 2
+    assert "--train goes with --target torch or --target flax" in wrong.output
