@@ -6,6 +6,7 @@ The reference computes; its random weights go through a .safetensors file, as a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -25,6 +26,8 @@ from tests.parity import executed
 
 SPECS = Path(__file__).parents[2] / "specs"
 TOLERANCE = 1e-4
+FLAX_TOLERANCE = 1e-5
+HAS_FLAX = all(find_spec(package) is not None for package in ("jax", "flax"))
 
 PUBLISHED = ("vision/", "text/")
 """The specs whose references are published: they are initialized alike. Papers seldom say how."""
@@ -101,7 +104,18 @@ def check(
     worst = close("module", results(ours.module(weights=path).eval(), batches), wanted, tolerance)
     worst = max(worst, close("source", results(executed(ours, load_file(path)), batches), wanted, tolerance))
     worst = max(worst, close("ONNX", results(exported(ours, path), batches), wanted, tolerance))
-    note(spec, ours, reference, left_out, worst)
+    in_jax = close("Flax", results_in_jax(ours, path, batches), wanted, max(FLAX_TOLERANCE, tolerance / 10)) if HAS_FLAX else None
+    note(spec, ours, reference, left_out, worst, in_jax)
+
+
+def results_in_jax(ours: netc.Model, weights: Path, batches: Sequence[Inputs]) -> list[object]:
+    """What the module of Flax gives for each batch, with the weights of the reference's file."""
+    import jax
+
+    with jax.default_matmul_precision("highest"):
+        module = ours.flax(weights=weights)
+        module.eval()
+        return [module(*(jax.numpy.asarray(tensor.numpy()) for tensor in inputs.values())) for inputs in batches]
 
 
 def same_initial_values(ours: netc.Model, wanted: Mapping[str, Drawn]) -> None:

@@ -30,8 +30,15 @@ NOTED: list[dict[str, Any]] = []
 LeftOut = Callable[[str], bool]
 
 
-def note(spec: str, model: netc.Model, reference: torch.nn.Module, left_out: LeftOut, difference: float | None = None) -> None:
-    """Of a published model. Without a difference, names and shapes have been compared only.
+def note(
+    spec: str,
+    model: netc.Model,
+    reference: torch.nn.Module,
+    left_out: LeftOut,
+    difference: float | None = None,
+    in_jax: float | None = None,
+) -> None:
+    """Of a published model. Without a difference, names and shapes have been compared only. `in_jax` is the difference of its Flax module.
 
     `left_out` must say in its docstring why it leaves out what it does, if it does.
     """
@@ -50,6 +57,7 @@ def note(spec: str, model: netc.Model, reference: torch.nn.Module, left_out: Lef
             "reference": f"{_TOLD.get(library, library)} {kind.__name__}",
             "lines": source.lines(reference, model.name),
             "difference": difference and _rounded(difference),
+            "in_jax": in_jax and _rounded(in_jax),
             "left_out": _groups(names),
             "why": " ".join(why.split()) if names else "",
         }
