@@ -44,6 +44,7 @@ class Proof(Record):
         training: The largest difference of outputs and buffers in a training step, if the spec has the origin's behavior in training.
         skipped: Why ONNX Runtime is not among the targets: it has no kernels for the model's element types.
         judge: What computed the origin's outputs, if its own runtime cannot.
+        not_in_jax: Why JAX is not among the targets, if it was tried.
     """
 
     sizes: tuple[Mapping[str, int], ...]
@@ -53,6 +54,7 @@ class Proof(Record):
     training: float | None = None
     skipped: str = ""
     judge: str = ""
+    not_in_jax: str = ""
 
 
 Sizes = tuple[Mapping[str, int], Mapping[str, tuple[int, ...]]]
