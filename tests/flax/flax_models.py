@@ -55,7 +55,7 @@ class Pair:
         for (name, type_), left, right in zip(self.model.outputs.items(), wanted, results, strict=True):
             # With 64-bit types, JAX computes floats of integers in float64.
             types = {type_.dtype.name, "float64"} if type_.dtype.name == "float32" else {type_.dtype.name}
-            assert right.shape == tuple(left.shape) and str(right.dtype) in types, name
+            assert (right.shape, str(right.dtype) in types) == (tuple(left.shape), True), name
             allowed = TOLERANCES.get(type_.dtype.name, 0.0) if tolerance is None else tolerance
             np.testing.assert_allclose(to_numpy(right), to_numpy(left), rtol=allowed, atol=allowed, err_msg=name)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...ops.operator import Operator
 from ..python.code.class_tree import NameCode, StrictLiteral
-from ..python.code.python_expressions import CallCode, Code, KeywordCode, Lit, Ref
+from ..python.code.python_expressions import CallCode, KeywordCode, Lit, Ref
 from ..python.emitters import Emitter, Emitters, Names
 from ..python.operator_calls import OperatorSite
 from .flax_initializers import make_initialization

@@ -1618,10 +1618,7 @@ def resize_weights(size: int, count: int, ratio: float, mode: str, align_corners
         return np.eye(size)[np.minimum(np.floor(scaled).astype(int), size - 1)]
     if align_corners:
         ratio = (size - 1) / (count - 1) if count > 1 else 0.0
-    if align_corners and not antialias:
-        center = place * ratio
-    else:
-        center = (place + 0.5) * ratio - 0.5
+    center = place * ratio if align_corners and not antialias else (place + 0.5) * ratio - 0.5
     if antialias:
         scale = max(ratio, 1.0)
         distance = np.abs(np.arange(size) - center[:, None]) / scale

@@ -69,7 +69,8 @@ class FlaxSession:
         given = dict(zip(self.inputs, arrays, strict=False)) | named
         check_sizes(self.program, {name: np.shape(given[name]) for name in self.inputs})
         left = iter([given[name] for name in self.inputs])
-        grouped = [next(left) if isinstance(one, Value) else tuple(islice(left, len(one.values))) for one in self.program.main.grouped_inputs]
+        groups = self.program.main.grouped_inputs
+        grouped = [next(left) if isinstance(one, Value) else tuple(islice(left, len(one.values))) for one in groups]
         results = self._call(self.module, *grouped)
         found = [np.asarray(array) for array in (results if isinstance(results, (tuple, list)) else (results,))]
         return found[0] if len(found) == 1 else dict(zip(self.outputs, found, strict=True))

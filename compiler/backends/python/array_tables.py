@@ -120,14 +120,23 @@ class ArrayTable:
             case BinaryFormula(op, left, right) if op in LOGIC:
                 return self._call(f"logical_{op}", self._write_boolean(left), self._write_boolean(right))
             case BinaryFormula(op, left, right):
-                a, b = self._write_number(left), self._write_number(right)
-                if self.real and not self._is_tensor(left) and not self._is_tensor(right) and op in ("**", "/", "//", "%"):
-                    a = self._call("float64", a)  # Python's numbers would become complex, or raise an error
-                elif self.real and op == "**" and self._is_integer(left) and self._is_integer(right):
-                    a = self._call("float64", a)  # NumPy refuses negative powers of integers
-                return Infix(op, a, b)
+                return self._write_arithmetic(op, left, right)
             case ItemFormula():
                 return self._write_items(formula)
+            case CallFormula():
+                return self._write_call(formula)
+        raise TypeError(f"not a formula: {formula!r}")
+
+    def _write_arithmetic(self, op: str, left: Formula, right: Formula) -> Code:
+        a, b = self._write_number(left), self._write_number(right)
+        if self.real and not self._is_tensor(left) and not self._is_tensor(right) and op in ("**", "/", "//", "%"):
+            a = self._call("float64", a)  # Python's numbers would become complex, or raise an error
+        elif self.real and op == "**" and self._is_integer(left) and self._is_integer(right):
+            a = self._call("float64", a)  # NumPy refuses negative powers of integers
+        return Infix(op, a, b)
+
+    def _write_call(self, formula: CallFormula) -> Code:
+        match formula:
             case CallFormula("where", (test, then, otherwise)):
                 truth = self._is_truth(formula)
                 sides = (self._write(side) if truth else self._write_number(side) for side in (then, otherwise))
@@ -163,11 +172,11 @@ class ArrayTable:
             items = self._call("array", Lit(list_values(formula.list), "values"))
             shape = list_shape(formula.list) or ()
         axes = [index.number for index in formula.indices if isinstance(index, IndexFormula)]
-        if len(axes) == len(formula.indices) == len(self.op.shape) == len(shape) and axes == sorted(axes):
-            if shape == self.op.shape and all(self.uses[axis] == 1 for axis in axes):
-                self.uses.clear()
-                self.inline = True
-                return items
+        is_whole = len(axes) == len(formula.indices) == len(self.op.shape) and axes == sorted(axes) and shape == self.op.shape
+        if is_whole and all(self.uses[axis] == 1 for axis in axes):
+            self.uses.clear()
+            self.inline = True
+            return items
         return Subscript(items, tuple(map(self._write_number, formula.indices)))
 
 

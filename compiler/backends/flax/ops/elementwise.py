@@ -11,7 +11,7 @@ from ....ops.operator import Operator
 from ....ops.slicing import Select
 from ....ops.special import Digamma, Erfc, Erfinv, Lgamma
 from ...python.code.python_expressions import Code, Default, Infix, call_function, to_code
-from ...python.operator_forms import ELEMENTWISE, PAIRS, emit_binary, emit_select, list_sides, add_syntax
+from ...python.operator_forms import ELEMENTWISE, PAIRS, add_syntax, emit_binary, emit_select, list_sides
 from ..flax_emitters import EMITTERS, FlaxSite, function, layer_function
 
 _OTHERS: dict[type[Operator], str] = {

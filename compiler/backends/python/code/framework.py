@@ -98,7 +98,8 @@ class Framework(Record):
     position of an axis, to be iterated over; `stack`: the tensor made of a list of those. `passed_on`: the arguments that a constructor
     passes on to what it makes, if any of that takes them, with their annotations. `differentiating`: the decorator of a method that
     computes gradients. `scan`: the function that runs a function of a state and a slice along the first axes of tensors; without one, a
-    scan is a loop. `place_first`: a result of it, whose first axis moves to another place. `changes_state`: whether an operator's module changes when it is called, which the function must not do.
+    scan is a loop. `place_first`: a result of it, whose first axis moves to another place. `changes_state`: whether an operator's module
+    changes when it is called, which the function must not do.
     """
 
     title: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.arithmetic import Clamp, FloorDiv, Pair
 from ...python.code.python_expressions import Code, Default, call_function, call_method, to_code
-from ...python.operator_forms import PAIRS, emit_binary, add_syntax
+from ...python.operator_forms import PAIRS, add_syntax, emit_binary
 from ..torch_emitters import EMITTERS, TorchSite, function
 
 add_syntax(EMITTERS, "torch.{}")
