@@ -10,7 +10,9 @@ import pickle
 import re
 import subprocess
 import sys
+import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import pytest
 import torch
 
 import netc
+from netc.compiler.backends.torch.live import live_module
 from netc.compiler.backends.torch.live.live_module import make_live_module
 from netc.compiler.backends.torch.torch_source import choose_class_name, write_source
 from tests.parity import inputs_for, run_module, sizes_of, tensor
@@ -238,3 +241,17 @@ def test_other_failures_are_as_they_were() -> None:
 def test_what_pytorch_computes_is_computed() -> None:
     module = netc.compile("input 3x8x8 -> conv 4 3 -> global_avg_pool").module()
     assert module(torch.zeros(1, 3, 9, 9)).shape == (1, 4)
+
+
+def test_threads_that_make_the_same_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of them gets a module whose text is still being executed: here, executing it takes long."""
+
+    def compile_slowly(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.05)
+        return compile(*arguments, **options)
+
+    monkeypatch.setattr(live_module, "compile", compile_slowly, raising=False)
+    model = netc.compile("input 5 -> dense 3 as made_by_threads")
+    with ThreadPoolExecutor(4) as threads:
+        modules = list(threads.map(lambda seed: model.module(seed=seed), range(4)))
+    assert len({type(module) for module in modules}) == 1

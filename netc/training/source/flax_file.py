@@ -12,7 +12,7 @@ file does not have is a `CompileError` at its setting.
     >>> from netc.dsl.source import SourceFile
     >>> text = "y = input 3 -> dense 1; train { t = input 1; loss = (y, t) -> mse_loss; optimizer sgd lr=0.1 }"
     >>> source = emit_flax_file(analyze_training(SourceFile("<text>", text), Choice()).training)
-    >>> [line.strip() for line in source.splitlines() if "mse_loss(" in line or "self.dense1 = " in line]
+    >>> [line.strip() for line in source.splitlines() if "return mse_loss(" in line or "self.dense1 = " in line]
     ['self.dense1 = Linear(3, 1, rngs=rngs)', 'return mse_loss(y, t, reduction="sum")']
 """
 

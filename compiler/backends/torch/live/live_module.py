@@ -20,6 +20,7 @@ import linecache
 import sys
 from collections import defaultdict
 from hashlib import sha256
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
@@ -58,11 +59,17 @@ def make_live_module(text: str, class_name: str, name: str = "", program: Progra
 
 def load_source(emitted: EmittedSource) -> ModuleType:
     """Import the text as a module. The same text gives the same module."""
-    text = emitted.text
-    title = f"netc_live_{emitted.compute_digest()[:16]}"
     # The title has a digest of the text, so equal titles mean equal text.
-    if title in sys.modules:
-        return sys.modules[title]
+    title = f"netc_live_{emitted.compute_digest()[:16]}"
+    with _LOADING:  # another thread must not get a module whose text is still being executed
+        return sys.modules[title] if title in sys.modules else _execute_source(emitted, title)
+
+
+_LOADING = RLock()
+
+
+def _execute_source(emitted: EmittedSource, title: str) -> ModuleType:
+    text = emitted.text
     filename = _choose_filename(emitted.name, text)
     module = ModuleType(title)
     module.__file__ = filename
