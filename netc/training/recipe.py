@@ -16,12 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from netc.compiler.dims import free_symbols
 from netc.compiler.errors.problem import Problem
 from netc.compiler.errors.recipe_errors import WrongSetting
-from netc.compiler.ir.training_program import Setting, SettingArgument, SettingStage, Training, Word
-from netc.compiler.types.tensor_types import BATCH as BATCH_SYMBOL
-from netc.compiler.types.tensor_types import TensorType
+from netc.compiler.ir.training_program import Setting, SettingArgument, SettingStage, Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record
@@ -33,6 +30,7 @@ from .balance_rules import BalanceRule, read_balances
 from .data.data_columns import ColumnSpec
 from .data.rules import WEIGHT, read_data_arguments
 from .data.table_rules import NO_RULES, TableRules, read_table_rules
+from .draw_rules import Draw, read_draws
 from .follow_rules import FollowRule, read_follows
 from .keep_rule import KeepRule, read_keep
 from .measure_rules import MeasureRule, read_measures
@@ -40,10 +38,8 @@ from .minimize_rules import MinimizeRule, read_minimized
 from .named_setting import NamedSetting
 from .parameter_patterns import Pattern, read_patterns
 from .setting_values import (
-    DISTRIBUTIONS,
     convert_none_options,
     describe_found,
-    find_wrong_bounds,
     is_count,
     is_int,
     is_number,
@@ -77,15 +73,6 @@ class DataRule(Record):
     span: Span
     options: dict[str, Any] = {}
     weight: float | None = None
-
-
-class Draw(Record):
-    """An input that is drawn for each step: `normal`, `uniform` from `low` to `high`, or `integers` from `low` to below `high`."""
-
-    input: str
-    distribution: str
-    low: float = 0.0
-    high: float = 1.0
 
 
 class Stratify(Record):
@@ -170,7 +157,8 @@ class _RecipeReader:
             self.by_word.setdefault(setting.word, []).append(setting)
 
     def read_recipe(self) -> Recipe:
-        batch, draws, sources = self.find_stage("batch"), tuple(self._read_draws()), tuple(self._read_sources())
+        batch, sources = self.find_stage("batch"), tuple(self._read_sources())
+        draws, draw_problems = read_draws(self.training, self.by_word.get("draw", ()))
         if "steps" in self.by_word and "epochs" in self.by_word:
             self.report_problem("steps", "and `epochs` both say how long", self.by_word["steps"][0].word_span, "set one of them")
         clip = self.find_stage("clip")
@@ -185,7 +173,15 @@ class _RecipeReader:
         varied, vary_problems = read_varied(self.training, drawn | {rule.input for rule in balances})
         minimized, minimize_problems = read_minimized(self.training.settings)
         follows, follow_problems = read_follows(self.training.settings)
-        self.problems += [*problems, *keep_problems, *balance_problems, *vary_problems, *minimize_problems, *follow_problems]
+        self.problems += [
+            *draw_problems,
+            *problems,
+            *keep_problems,
+            *balance_problems,
+            *vary_problems,
+            *minimize_problems,
+            *follow_problems,
+        ]
         return Recipe(
             optimizer=NamedSetting(optimizer[0].name, optimizer[0].span, optimizer[0].positional, plain),
             groups=(
@@ -340,51 +336,12 @@ class _RecipeReader:
         weight = options.pop(WEIGHT, None)
         return None if problems else DataRule(stage.name, str(stage.positional[0].value), columns, stage.span, options, weight)
 
-    def _read_draws(self) -> Iterator[Draw]:
-        types = {value.name: value.type for value in self.training.program.main.inputs}
-        for setting in self.by_word.get("draw", ()):
-            stage = setting.stages[0]
-            words = [a for a in stage.positional if isinstance(a.value, Word)]
-            numbers = [a.value for a in stage.positional if not isinstance(a.value, Word)]
-            if len(words) != 2 or stage.named:
-                self.report_problem("draw", "takes an input and a distribution", stage.span, "write `draw noise normal`")
-                continue
-            (name, distribution) = words
-            if name.value not in types:
-                known = ", ".join(f"`{n}`" for n in types)
-                self.report_problem("draw", f"takes an input, and `{name.value}` is none", name.span, f"the inputs are {known}")
-            elif distribution.value not in DISTRIBUTIONS:
-                known = ", ".join(f"`{n}`" for n in DISTRIBUTIONS)
-                self.report_problem(
-                    "draw", f"has no distribution `{distribution.value}`", distribution.span, f"the distributions are {known}"
-                )
-            # `integers` for an input of floats, or another distribution for an input of integers
-            elif types[str(name.value)].dtype.is_float == (distribution.value == "integers"):
-                needed = "integers" if distribution.value == "integers" else "floats"
-                self.report_problem(
-                    str(distribution.value), f"draws {needed}, and `{name.value}` is {types[str(name.value)].dtype.name}", stage.span
-                )
-            elif wrong := find_wrong_bounds(str(distribution.value), numbers, types[str(name.value)].dtype, str(name.value)):
-                self.report_problem(str(distribution.value), wrong[0], stage.span, wrong[1])
-            elif unknown := self._find_unread_sizes(types[str(name.value)]):
-                need = f"needs the sizes of `{name.value}`, and no input from the data has an axis of size `{unknown[0]}`"
-                self.report_problem("draw", need, name.span, "give the axis the size of an axis of another input")
-            else:
-                yield Draw(str(name.value), str(distribution.value), *numbers)
-
     def _read_augmentations(self) -> tuple[Augmentation, ...]:
         drawn = {a.value for s in self.by_word.get("draw", ()) for a in s.stages[0].positional}
         data_inputs = [value for value in self.training.program.main.inputs if value.name not in drawn]
         augmentations, problems = read_augmentations(self.by_word.get("augment", ()), data_inputs)
         self.problems += problems
         return augmentations
-
-    def _find_unread_sizes(self, drawn: TensorType) -> list[str]:
-        """Return the symbols in the sizes of a drawn input that no input from the data has as the size of an axis."""
-        names = {a.value for s in self.by_word["draw"] for a in s.stages[0].positional}
-        data_types = [value.type for value in self.training.program.main.inputs if value.name not in names]
-        known = {BATCH_SYMBOL, *(str(size) for type_ in data_types for size in type_.shape)}
-        return sorted({name for size in drawn.shape for name in free_symbols(size)} - known)
 
     def _read_validation(self) -> float:
         stage = self.find_stage("validate")

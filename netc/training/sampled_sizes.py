@@ -13,7 +13,7 @@ from netc.compiler.dims import SymDim, evaluate_dim, free_symbols
 from netc.compiler.types.tensor_types import BATCH, TensorType
 
 from .data.data_columns import InputColumns
-from .recipe import Draw
+from .draw_rules import Draw
 
 
 def infer_drawn_shapes(draws: tuple[Draw, ...], types: Mapping[str, TensorType], columns: InputColumns) -> dict[str, tuple[int, ...]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from netc.compiler.ir.training_program import Training
 
 from ..data_inputs import list_data_inputs
-from ..recipe import Draw, Recipe
+from ..draw_rules import Draw
+from ..recipe import Recipe
 from .batch_columns import emit_dim
 from .lines import quote_string, to_literal
 from .section_words import TORCH_WORDS, SectionWords
