@@ -5,10 +5,10 @@ value of the distribution, and each of its sizes is a number or the size of an a
 
     >>> from netc.analysis import Choice, analyze_training
     >>> from netc.dsl.source import SourceFile
-    >>> section = "noise = input 3; loss = (y, noise) -> mse_loss; draw noise uniform -1 1; optimizer sgd lr=0.1"
+    >>> section = "noise = input 3; loss = (y, noise) -> mse_loss; draw noise uniform 0 2; optimizer sgd lr=0.1"
     >>> training = analyze_training(SourceFile("<text>", f"y = input 3 -> dense 3; train {{ {section} }}"), Choice()).training
     >>> read_draws(training, [setting for setting in training.settings if setting.word == "draw"])
-    ((Draw(input='noise', distribution='uniform', low=-1, high=1),), [])
+    ((Draw(input='noise', distribution='uniform', low=0, high=2),), [])
 """
 
 from __future__ import annotations
