@@ -36,8 +36,11 @@ from ..python.library_text import read_definitions
 from ..python.unsupported_python import LackingWord
 
 _IMPORTED = "jax jnp np nnx partial Callable Any rngs load"
-DEFINITIONS = read_definitions(Path(__file__).with_name("flax_library.py"))
-"""The definitions that emitted files may contain, by name."""
+_FILES = "variables linear convolution normalization attention pooling indexing losses resampling spectra deformation"
+DEFINITIONS = {
+    name: text for file in _FILES.split() for name, text in read_definitions(Path(__file__).parent / "library" / f"flax_{file}.py").items()
+}
+"""The definitions that emitted files may contain, by name, in the order in which a file has them."""
 
 _OF_MODULES = """
     eval iter_children iter_modules perturb set_attributes sow train deterministic use_running_average _abc_impl _check_valid_context

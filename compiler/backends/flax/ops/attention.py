@@ -1,4 +1,4 @@
-"""Writes attention and rotary position embedding in Flax, by the definitions of flax_library.py."""
+"""Writes attention and rotary position embedding in Flax, by the definitions of ../library."""
 
 from __future__ import annotations
 

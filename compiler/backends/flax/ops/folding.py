@@ -1,4 +1,4 @@
-"""Writes changes between space and channels, resampling, spectra and products in Flax, by the definitions of flax_library.py."""
+"""Writes changes between space and channels, resampling, spectra and products in Flax, by the definitions of ../library."""
 
 from __future__ import annotations
 

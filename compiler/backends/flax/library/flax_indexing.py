@@ -1,0 +1,127 @@
+"""Look-ups, sorting and reductions by index: definitions for the files of Flax."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def unpacked(values: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """A constant whose bytes are the text, compressed."""
+    content = zlib.decompress(base64.b64decode(values))
+    return np.frombuffer(content, jnp.dtype(dtype)).reshape(shape)
+
+
+def vector_norm(x: jax.Array, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> jax.Array:
+    """The norm of vectors. Its gradient at zero is zero."""
+    if ord == 2:
+        total = jnp.square(x).sum(axis, keepdims=keepdims)
+        return jnp.where(total == 0, 0, jnp.sqrt(jnp.where(total == 0, 1, total)))
+    return jnp.linalg.vector_norm(x, ord=ord, axis=axis, keepdims=keepdims)
+
+
+def normalize(x: jax.Array, ord: Any = 2, axis: int = 1, eps: float = 1e-12) -> jax.Array:
+    """Vectors divided by their norms."""
+    return x / jnp.maximum(vector_norm(x, ord, axis, keepdims=True), eps)
+
+
+def cumulative_extreme(x: jax.Array, axis: int, largest: bool) -> tuple[jax.Array, jax.Array]:
+    """The largest or smallest element so far, and its index: of equal ones, the last."""
+    index = jnp.broadcast_to(jnp.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - 1 - axis)), x.shape)
+
+    def choose(a: tuple[jax.Array, jax.Array], b: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        better = (b[0] >= a[0] if largest else b[0] <= a[0]) | (b[0] != b[0])  # NaN stays
+        return jnp.where(better, b[0], a[0]), jnp.where(better, b[1], a[1])
+
+    return jax.lax.associative_scan(choose, (x, index), axis=axis)
+
+
+def along_axis(index: jax.Array, axis: int) -> tuple[jax.Array, ...]:
+    """The index along one axis, and each place's own along the others."""
+    places = list(jnp.indices(index.shape, sparse=True))
+    places[axis] = index
+    return tuple(places)
+
+
+def gather(x: jax.Array, index: jax.Array, axis: int) -> jax.Array:
+    """The elements at the index along one axis: the other axes of `index` may be shorter than those of `x`."""
+    if not x.ndim or not index.ndim:
+        return jnp.broadcast_to(x.reshape(-1)[index], index.shape)
+    return x[along_axis(index, axis)]
+
+
+def scatter(x: jax.Array, index: jax.Array, value: Any, axis: int, method: str = "set") -> jax.Array:
+    """The tensor with values at the index along one axis."""
+    if not x.ndim:
+        x, index = x.reshape(1), index.reshape(-1)
+        return scatter(x, index, jnp.reshape(value, -1) if jnp.ndim(value) else value, 0, method).reshape(())
+    if jnp.ndim(value):
+        value = value[tuple(slice(size) for size in index.shape)]
+    return getattr(x.at[along_axis(index, axis)], method)(value)
+
+
+def scatter_reduce(x: jax.Array, index: jax.Array, src: jax.Array, axis: int, reduce: str, include_self: bool = True) -> jax.Array:
+    """The sums, products, means or extremes of the values at each index along one axis."""
+    method = {"sum": "add", "mean": "add", "prod": "multiply", "amax": "max", "amin": "min"}[reduce]
+    if not include_self:
+        is_float = jnp.issubdtype(x.dtype, jnp.floating)
+        info = jnp.finfo(x.dtype) if is_float else jnp.iinfo(x.dtype)
+        low, high = (-jnp.inf, jnp.inf) if is_float else (info.min, info.max)
+        x = scatter(x, index, {"add": 0, "multiply": 1, "max": low, "min": high}[method], axis)
+    total = scatter(x, index, src, axis, method)
+    if reduce != "mean":
+        return total
+    counts = scatter(jnp.full_like(x, int(include_self)), index, jnp.ones_like(src), axis, "add")
+    counts = jnp.maximum(counts, 1)
+    return total / counts if jnp.issubdtype(x.dtype, jnp.floating) else total // counts
+
+
+def index_add(x: jax.Array, index: jax.Array, source: jax.Array, axis: int, alpha: float = 1) -> jax.Array:
+    """The tensor with `alpha * source` added at the index along one axis."""
+    if not x.ndim:
+        return x + alpha * source.sum()
+    where = (slice(None),) * axis + (index.reshape(-1),)
+    if x.dtype == bool:
+        return x.at[where].max(source & bool(alpha))
+    return x.at[where].add((alpha * source).astype(x.dtype))
+
+
+def pad(x: jax.Array, pads: tuple[tuple[int, int], ...], value: float) -> jax.Array:
+    """The tensor with a value at its ends, or without its ends where the amounts are negative."""
+    return jax.lax.pad(x, np.array(value, x.dtype), [(before, after, 0) for before, after in pads])
+
+
+def top_k(x: jax.Array, k: int, axis: int = -1, largest: bool = True) -> tuple[jax.Array, jax.Array]:
+    """The largest or smallest elements along an axis, and their indices."""
+    if not x.ndim:
+        return x, jnp.zeros((), int)
+    indices = jnp.argsort(x, axis=axis, descending=largest)
+    indices = jax.lax.slice_in_dim(indices, 0, k, axis=axis)
+    return jnp.take_along_axis(x, indices, axis=axis), indices
+
+
+def diag_embed(x: jax.Array, offset: int = 0, axis1: int = -2, axis2: int = -1) -> jax.Array:
+    """Matrices with the last axis on a diagonal."""
+    size = x.shape[-1] + abs(offset)
+    rows = jnp.arange(x.shape[-1]) + max(-offset, 0)
+    matrices = jnp.zeros((*x.shape[:-1], size, size), x.dtype).at[..., rows, rows + offset].set(x)
+    return jnp.moveaxis(matrices, (-2, -1), (axis1, axis2))
+
+
+def grouped_linear(x: jax.Array, index: jax.Array, weight: jax.Array) -> jax.Array:
+    """Multiplies each row by the matrix of its group, one group after the other.
+
+    x: [..., features], index: [...], weight: [groups, units, features] -> [..., units].
+    """
+    start = jnp.zeros((*x.shape[:-1], weight.shape[1]), jnp.promote_types(x.dtype, weight.dtype))
+
+    def add(total: jax.Array, group: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        number, matrix = group
+        return jnp.where((index == number)[..., None], x @ matrix.T, total), None
+
+    return jax.lax.scan(add, start, (jnp.arange(len(weight)), weight))[0]
