@@ -212,3 +212,27 @@ def test_load_refuses_a_file_that_does_not_fit(tmp_path: Any, change: str) -> No
     save_file(tensors, path)
     with pytest.raises((KeyError, ValueError), match=r"fc\.(bias|scale)"):
         pair.space["load"](pair.flax, str(path))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = input 3; y = x -> dense 2; if training { out y, x } else { out y }",
+        "x = input 3; if training { x * 2 } else { x }",
+        "block b { h = in -> dense 3; if training { h + 1 } else { h } }; input 3 -> repeat 2 as layers { b }",
+    ],
+)
+def test_a_network_that_differs_in_training(text: str) -> None:
+    """A module without dropout or batch norm has a mode too, which `train` and `eval` change in all modules."""
+    model = netc.compile(text)
+    reference, module = model.module(seed=0), model.flax(weights=model.module(seed=0).state_dict())
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    for mode in ("train", "eval", "train"):
+        getattr(reference, mode)()
+        getattr(module, mode)()
+        with torch.no_grad():
+            wanted = reference(torch.from_numpy(x))
+        found = nnx.jit(lambda module, x: module(x))(module, x)
+        pairs = zip(flatten(found), wanted if isinstance(wanted, tuple) else (wanted,), strict=True)
+        for right, left in pairs:
+            np.testing.assert_allclose(np.asarray(right), left.numpy(), rtol=1e-5, atol=1e-6)

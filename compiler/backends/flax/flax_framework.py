@@ -162,6 +162,7 @@ FLAX = Framework(
     place_first=lambda tensor, axis: move_axis(tensor, 0, axis),
     changes_state=lambda op: isinstance(op, _CHANGING),
     passed_on={"rngs": "nnx.Rngs"},
+    starts_mode="deterministic = False",
 )
 
 

@@ -207,9 +207,18 @@ def _write_class(cls: ClassDef, channels: ChannelAxes) -> list[str]:
     if body.chain is not None:
         return lines + constructor
     if constructor:
-        lines += [*constructor, ""]
+        constructor = [*constructor, ""]
     decorators = [f"    @{name}" for name in body.decorators]
-    return [*lines, *decorators, *write_forward(body, attributes, access, expressions)]
+    method = write_forward(body, attributes, access, expressions)
+    return [*lines, *_start_mode(body, method), *constructor, *decorators, *method]
+
+
+def _start_mode(body: ClassBody, method: list[str]) -> list[str]:
+    """Write the attribute for the mode, if the method reads it and modules of the framework do not have it."""
+    framework = body.framework
+    attribute = framework.starts_mode.partition(" ")[0]
+    reads_mode = bool(attribute) and any(f"self.{attribute}" in line for line in method)
+    return [f"    {framework.starts_mode}", ""] if reads_mode else []
 
 
 def _choose_base_class(body: ClassBody) -> str:

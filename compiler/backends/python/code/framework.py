@@ -99,7 +99,8 @@ class Framework(Record):
     passes on to what it makes, if any of that takes them, with their annotations. `differentiating`: the decorator of a method that
     computes gradients. `scan`: the function that runs a function of a state and a slice along the first axes of tensors; without one, a
     scan is a loop. `place_first`: a result of it, whose first axis moves to another place. `changes_state`: whether an operator's module
-    changes when it is called, which the function must not do.
+    changes when it is called, which the function must not do. `starts_mode`: the statement in a class that reads the mode, where modules
+    have none by themselves.
     """
 
     title: str
@@ -126,6 +127,7 @@ class Framework(Record):
     scan: str = ""
     place_first: Callable[[Code, int], Code] = lambda tensor, axis: tensor
     changes_state: Callable[[Operator], bool] = lambda op: False
+    starts_mode: str = ""
 
     def make_variable_name(self, name: str) -> str:
         """`name` as a variable."""
