@@ -47,6 +47,7 @@ def pytest_collection() -> Iterator[None]:
     """Modules and tests live as long as the process: to look for garbage among them again and again is a tenth of the time of all tests."""
     gc.disable()
     use_one_thread()
+    keep_order_of_einsum()
     try:
         return (yield)
     finally:
@@ -113,6 +114,13 @@ def forget_live_modules() -> None:
     for cls in [cls for cls in copyreg.dispatch_table if cls.__module__.startswith("netc_live_")]:
         del copyreg.dispatch_table[cls]
     gc.collect()
+
+
+def keep_order_of_einsum() -> None:
+    """flax installs opt_einsum, by which PyTorch multiplies three tensors in another order: with infinities, another one gives NaN."""
+    import torch
+
+    torch.backends.opt_einsum.enabled = False
 
 
 def use_one_thread() -> None:
