@@ -68,7 +68,7 @@ _KL_DIV = """
       sum -> div (x.shape[0] if x.rank > 0 else 1)
     }
 """
-# Logarithms are at least -100, and those of 0 have no gradient here.
+# Logarithms are at least -100, and the logarithm of 0 has no gradient here.
 _BINARY_CROSS_ENTROPY = f"""
     logs = where(x > 0, clamp(log(where(x > 0, x, 1)), min=-100), -100)
     other_logs = where(x < 1, clamp(log1p(-where(x < 1, x, 0)), min=-100), -100)

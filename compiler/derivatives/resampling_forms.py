@@ -31,7 +31,7 @@ def write_adaptive_avg_pool(node: OpNode) -> str:
 
 
 def write_upsample(node: OpNode) -> str:
-    """The formulas of torch.nn.functional.interpolate. Those of `antialias` are left out."""
+    """The formulas of torch.nn.functional.interpolate. The formulas for `antialias` are left out."""
     op = cast(Upsample, node.op)
     if op.antialias:
         return ""

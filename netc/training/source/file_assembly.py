@@ -62,7 +62,7 @@ def extract_model_program(training: Training) -> Program:
 
 
 def list_imports(texts: list[str]) -> list[str]:
-    """List the imports that texts need in addition to those of the framework."""
+    """List the imports that texts need in addition to the framework's."""
     text = "\n\n\n".join(texts)
     imports = [line for pattern, line in IMPORTS.items() if re.search(pattern, text)]
     used = [name for name in ABSTRACT_TYPES if re.search(rf"\b{name}\[", text)]
