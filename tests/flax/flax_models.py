@@ -123,7 +123,7 @@ def input_gradients(text: str) -> list[tuple[Any, Any]]:
         fed[index].requires_grad_()
     results = [one for one in flatten(pair.torch(*arguments(model, fed))) if one.requires_grad]
     weights = [torch.randn(one.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64) for one in results]
-    if not results:
+    if not results or not trained:
         return []
     total = sum((one.double() * weight).sum() for one, weight in zip(results, weights, strict=True))
     wanted = torch.autograd.grad(total, [fed[index] for index in trained], allow_unused=True)
