@@ -27,7 +27,10 @@ import pytest
 from tests.docs.test_readme import masked, played, shorten
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [*(DOCS / f"{name}.md" for name in ("tutorial", "comparison", "bench", "journey", "jax")), *sorted((DOCS / "guides").glob("*.md"))]
+PAGES = [
+    *(DOCS / f"{name}.md" for name in ("tutorial", "comparison", "bench", "journey", "jax", "targets")),
+    *sorted((DOCS / "guides").glob("*.md")),
+]
 FENCE = re.compile(
     r"^```(?P<kind>\w+)(?: file=(?P<file>\S+)| needs=(?P<needs>\w+)| (?P<output>output))?(?P<varying> varying)?"
     r"(?P<background> background)?(?P<shown> shown)?\n"
