@@ -1,7 +1,8 @@
 """Options of all tests.
 
 `--update` rewrites golden files, whose diff must then be read. `--quick` runs one case of each test, and none that is
-marked `slow`. Of a test that is marked `sample(n)`, `make test` runs the first `n` cases, and `make long` the others.
+marked `slow`. Of a test that is marked `sample(n)`, `make test` runs the first `n` cases, and `make long` the others; of one that is marked
+`share(n)`, one case in `n`, drawn by a hash of its name, so that a new case does not change which others run.
 
 Every graph that a test makes is verified, in this process and in those that it starts: NETC_DEBUG is set for all of them.
 
@@ -20,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 # Two processes share two cores, and no tensor here is worth a second thread. Before PyTorch and ONNX Runtime are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -71,6 +73,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         collected[test] += 1
         if collected[test] > sample.args[0]:
             item.add_marker("long")
+    share = item.get_closest_marker("share")
+    if share is not None and crc32(item.nodeid.encode()) % share.args[0]:
+        item.add_marker("long")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -77,6 +77,7 @@ def unpacked(n: int) -> str:
 TEXTS = [sections, unpacked, models, derived, duplicates, blocks, lets, statements, iterations, comments]
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_check_is_linear(text: Callable[[int], str]) -> None:
     check(text(10))()  # what is loaded once

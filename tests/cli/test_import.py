@@ -220,6 +220,7 @@ def test_spec_and_weights_in_one_file(folder: Path, weights: str) -> None:
     assert not (folder / "net.net").exists()
 
 
+@pytest.mark.long
 def test_a_file_of_constants_is_not_overwritten(folder: Path) -> None:
     lines = ["", "class Table(nn.Module):", "    def __init__(self):", "        super().__init__()"]
     lines += ["        torch.manual_seed(0)", "        self.register_buffer('t', torch.randn(400), persistent=False)"]
@@ -238,6 +239,7 @@ def test_a_file_of_constants_is_not_overwritten(folder: Path) -> None:
     assert netc.compile_file("net.net").module()(x).shape == (3, 400)
 
 
+@pytest.mark.long
 def test_a_view_that_pytorch_cannot_trace_shows_no_traceback(folder: Path) -> None:
     """In a process of its own: PyTorch's loggers write past the runner."""
     lines = ["import torch", "from torch import nn", "class Spectral(nn.Module):", "    def __init__(self):", "        super().__init__()"]

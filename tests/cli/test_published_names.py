@@ -24,6 +24,7 @@ def netc(*words: str) -> Result:
     return CliRunner().invoke(cli, words, prog_name="netc")
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "words",
     [

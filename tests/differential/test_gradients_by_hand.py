@@ -109,6 +109,7 @@ def differentiate(peer: Peer, x: torch.Tensor, state: State) -> list[torch.Tenso
     return [y.detach(), first.detach(), torch.zeros_like(x) if second is None else second]
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("case", [*CONVOLUTIONS, *NORMALIZATIONS, *OTHERS])
 def test_first_and_second_derivative(case: str) -> None:
     """For batches of 1, 2 and 5, and numbers at which elements are equal."""

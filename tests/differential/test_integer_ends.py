@@ -26,6 +26,7 @@ def _check(text: str) -> bool:
     return True
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("name", sorted(Operator.registry))
 def test_first_case(name: str) -> None:
     """The first two texts of the operator that take integers alone."""

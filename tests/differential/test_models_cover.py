@@ -80,6 +80,7 @@ def test_operators(texts: list[str]) -> None:
     assert len({word for text in texts for word in re.findall(r"\b[a-z]\w+", text)} & set(Operator.registry)) >= 80
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_sizes(texts: list[str]) -> None:
     arrows = Counter(text.count("->") for text in texts)

@@ -25,6 +25,7 @@ def list_emitted_types(text: str) -> set[str]:
         return set()
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("name", [name for name, named in NAMED.items() if named])
 def test_named_nodes_occur(name: str) -> None:
     operator = Operator.registry[name]

@@ -29,6 +29,7 @@ PARAMETERS = [
 REFUSED = [(family, text, code) for family, module in FAMILIES.items() for text, code in module.REFUSED]
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("text", PARAMETERS)
 def test_agrees(text: str) -> None:
     """With numbers of mean 0 and deviation 1 and with some of hard_numbers.py; definitions compute the same. The source says nothing that
@@ -56,6 +57,7 @@ def test_onnx_says_what_it_lacks(name: str) -> None:
     assert [d.code for d in caught.value.diagnostics] == ["onnx-unsupported"]
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize(
     ("text", "code"), [pytest.param(text, code, id=f"{family} refused: {case_id(text)}") for family, text, code in REFUSED]
 )

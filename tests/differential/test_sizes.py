@@ -23,6 +23,7 @@ FIRST = {name: text for name in sorted(Operator.registry) if (text := _first_of(
 OTHERS = [text for text in dict.fromkeys(TEXTS) if text not in FIRST.values()]
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("text", FIRST.values(), ids=FIRST.keys())
 def test_first_case(text: str) -> None:
     check_sizes_of(text, (0, 1, 2, 3, 5))

@@ -28,6 +28,7 @@ NETWORKS: list[tuple[str, str | None]] = [
 ]
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize(("path", "model"), NETWORKS, ids=[path for path, _ in NETWORKS])
 @pytest.mark.parametrize("depth", [None, 0, 2])
 def test_published_networks(path: str, model: str | None, depth: int | None) -> None:
@@ -36,6 +37,7 @@ def test_published_networks(path: str, model: str | None, depth: int | None) -> 
         assert problems(draw_level(page.level)) == [], page.title
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("seed", range(40))
 def test_graphs_drawn_at_random(seed: int) -> None:
     assert problems(draw_level(_level(random.Random(seed), 3))) == []

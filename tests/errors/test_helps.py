@@ -52,6 +52,7 @@ def with_edits(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     return [d for d in diagnostics if any(edit.span.file.name == "a.net" for edit in d.edits)]
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("name", TEXTS)
 def test_helps(name: str) -> None:
     path, text = TEXTS[name]

@@ -44,6 +44,7 @@ def find_with_scipy(statistic: Any, *samples: Any) -> tuple[float, float]:
     return found.confidence_interval.low, found.confidence_interval.high
 
 
+@pytest.mark.long
 def test_classes() -> None:
     truth, probabilities = draw_classes()
     intervals = find_intervals(make_target(CLASSES, truth, probabilities, NAMES), 200)
@@ -54,6 +55,7 @@ def test_classes() -> None:
     assert intervals["log_loss"] == pytest.approx(expected, abs=0.04)
 
 
+@pytest.mark.long
 def test_values() -> None:
     generator = np.random.default_rng(1)
     truth = generator.normal(1e6, 5, COUNT)
@@ -65,6 +67,7 @@ def test_values() -> None:
     assert intervals["r2"] == pytest.approx(expected, abs=0.03)
 
 
+@pytest.mark.long
 def test_points_of_a_sample_stay_together() -> None:
     """Each label four times is no more evidence than once."""
     truth, probabilities = draw_classes()

@@ -38,7 +38,7 @@ def draw(shape: tuple[int, ...]) -> torch.Tensor:
     return torch.randn(shape, generator=generator) if len(shape) > 2 else torch.randint(0, 2, shape, generator=generator)
 
 
-LONG = ("specs/vision/convnext.net", "specs/vision/resnet.net", "specs/vision/vit.net")
+LONG = ("specs/text/bert.net", "specs/text/gpt2.net", "specs/vision/convnext.net", "specs/vision/resnet.net", "specs/vision/vit.net")
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,7 @@ SMALL = "x = input 3x8x8; x -> conv 4 3x3 -> batch_norm relu -> conv 4 3x3 -> gl
 DROPPED = "input 64 -> dropout 0.5 -> dense 64 -> dropout 0.5"
 
 
+@pytest.mark.long
 def test_gradients_of_a_model_are_pytorch_s() -> None:
     pair = Pair(netc.compile(SMALL), training=True)
     found = gradients(pair, [draw((4, 3, 8, 8))], lambda y: (y**2).sum())
@@ -95,6 +96,7 @@ def test_a_training_step_under_jit_updates_statistics() -> None:
     assert int(pair.flax.batch_norm1.num_batches_tracked[...]) == 1
 
 
+@pytest.mark.long
 def test_dropout_is_decided_by_the_seed() -> None:
     text = netc.compile(DROPPED).source("flax")
     x = jnp.ones((4, 64))
@@ -107,6 +109,7 @@ def test_dropout_is_decided_by_the_seed() -> None:
     np.testing.assert_array_equal(first(x), first(x))
 
 
+@pytest.mark.long
 def test_stochastic_depth_drops_samples() -> None:
     model, _ = execute(netc.compile("x = input 8; x -> drop_path 0.5").source("flax"))
     y = np.asarray(model(jnp.ones((64, 8))))
@@ -114,6 +117,7 @@ def test_stochastic_depth_drops_samples() -> None:
     assert all(len(set(row)) == 1 for row in y)
 
 
+@pytest.mark.long
 def test_attention_drops_weights_in_training_only() -> None:
     model, _ = execute(netc.compile("x = input [2, 5, 4]; (x, x, x) -> attention dropout=0.5").source("flax"))
     x = jnp.ones((1, 2, 5, 4))
@@ -122,6 +126,7 @@ def test_attention_drops_weights_in_training_only() -> None:
     np.testing.assert_allclose(model(x), 1, rtol=1e-6)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("text", ["x = input [T, 4]; x -> lstm 5", "x = input [T, 4]; x -> gru 5"])
 def test_a_recurrent_layer_is_a_scan(text: str) -> None:
     pair = Pair(netc.compile(text))
@@ -132,6 +137,7 @@ def test_a_recurrent_layer_is_a_scan(text: str) -> None:
     assert len(jaxprs[0].splitlines()) == len(jaxprs[1].splitlines()), "the length of a sequence does not lengthen the program"
 
 
+@pytest.mark.long
 def test_a_scan_whose_steps_draw_is_a_loop() -> None:
     text = "x = input [T, 4]; z = input 4; x -> scan (h = z) axis=1 { h = h + in -> dense 4 as cell -> dropout 0.5 }"
     source = netc.compile(text).source("flax")
@@ -140,6 +146,7 @@ def test_a_scan_whose_steps_draw_is_a_loop() -> None:
     assert nnx.jit(lambda model, x, z: model(x, z))(model, jnp.ones((2, 3, 4)), jnp.ones((2, 4))).shape == (2, 3, 4)
 
 
+@pytest.mark.long
 def test_split_merge_and_vmap() -> None:
     pair = Pair(netc.compile(SMALL))
     x = to_jax(draw((4, 3, 8, 8)))
@@ -162,6 +169,7 @@ def test_model_flax_has_the_weights_of_the_seed() -> None:
     np.testing.assert_allclose(module(jnp.asarray(x)), model.session(seed=5)(x), rtol=1e-5)
 
 
+@pytest.mark.long
 def test_tied_weights_are_one_variable() -> None:
     text = "x = input [T] int64; e = x -> embedding 10 4 as embed; e -> dense 10 bias=false weight=embed.weight as head"
     model = netc.compile(text)
@@ -214,6 +222,7 @@ def test_load_refuses_a_file_that_does_not_fit(tmp_path: Any, change: str) -> No
         pair.space["load"](pair.flax, str(path))
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "text",
     [

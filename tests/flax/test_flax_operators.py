@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zlib import crc32
-
 import pytest
 
 import netc
@@ -31,16 +29,16 @@ EXAMPLES = [(name, index, text) for name, cls in sorted(Operator.registry.items(
 CASES = [(family, text) for family, module in FAMILIES.items() for text in module.CASES]
 
 
+@pytest.mark.share(8)
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(text, id=f"example of {name}: {case_id(text)}", marks=pytest.mark.long if index or crc32(text.encode()) % 4 else ())
+        pytest.param(text, id=f"example of {name}: {case_id(text)}", marks=pytest.mark.long if index else ())
         for name, index, text in EXAMPLES
         if name not in REFUSED
     ],
 )
 def test_an_example_agrees_with_pytorch(text: str) -> None:
-    """`make test` runs a quarter of the first examples, drawn by a hash of their texts; `make long` runs all examples."""
     agree(text)
 
 

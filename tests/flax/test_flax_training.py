@@ -116,6 +116,7 @@ def assert_same(files: tuple[Any, Any, list[list[float]]], weights: float) -> No
             np.testing.assert_allclose(arrays[name], tensor.detach().numpy(), rtol=weights, atol=weights, err_msg=name)
 
 
+@pytest.mark.long
 def test_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Batch statistics, a schedule, groups, clipping, a validation and the best weights, to the accuracy of PyTorch's file."""
     datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed")
@@ -131,6 +132,7 @@ def test_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert abs(accuracies[0] - accuracies[1]) < 0.02
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_and_clauses(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table with categories and a gap, sampled inputs, averages, early stopping, and each optimizer with its arguments."""

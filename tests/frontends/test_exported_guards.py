@@ -137,6 +137,7 @@ def test_a_program_without_examples(tmp_path: Path) -> None:
     assert "* 3" in _import_file(tmp_path / "net.pt2").text
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "module",
     [

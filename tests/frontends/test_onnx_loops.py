@@ -280,6 +280,7 @@ CASES = [
 ]
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize(("kind", "direction", "starts", "options"), CASES)
 def test_recurrent_layers_that_are_written_out(kind: str, direction: str, starts: bool, options: dict[str, Any]) -> None:
     made = same(recurrent(kind, direction, starts=starts, **options), limits={"lengths": 5}, sizes={"T": (4, 7)})

@@ -14,6 +14,7 @@ from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_model
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("where", ["half_pixel", "pytorch_half_pixel", "half_pixel_symmetric", "asymmetric", "align_corners"])
 @pytest.mark.parametrize("rounding", ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"])
 @pytest.mark.parametrize("amounts", [[1, 1, 2, 1.5], [2, 3, 7, 8], [2, 3, 9, 1]], ids=str)
@@ -31,6 +32,7 @@ def test_nearest_elements_of_an_axis_whose_size_is_not_known() -> None:
         from_model(model([resize], {"x": ["N", 3, "H", 4]}, ["y"], {"s": np.array([1, 1, 2, 2], np.float32)}))
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("where", ["half_pixel", "pytorch_half_pixel", "half_pixel_symmetric", "asymmetric", "align_corners"])
 @pytest.mark.parametrize(
     "mode",

@@ -143,6 +143,7 @@ def test_axis_0_of_an_input_of_another_length_is_no_batch() -> None:
     assert "is not the batch, since the first input has 5 samples: it is fixed at 2" in model.spec()
 
 
+@pytest.mark.long
 def test_a_loop_over_time_is_not_tried_with_thousands_of_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """torch.export writes the loop out, for longer and longer examples."""
     monkeypatch.chdir(tmp_path)
@@ -250,6 +251,7 @@ BRANCHES: dict[str, Callable[[Any, Tensor], Tensor]] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("function", BRANCHES.values(), ids=BRANCHES.keys())
 def test_a_branch_that_the_example_does_not_take(function: Callable[[Any, Tensor], Tensor]) -> None:
     """At every size, the spec computes the module's result or refuses the size."""

@@ -95,6 +95,7 @@ def nested(a: nn.Module, b: nn.Module, x: Tensor) -> Tensor:
     return g + h
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("train", [False, True])
 @pytest.mark.parametrize("name", MODULES)
 def test_gradients(name: str, train: bool) -> None:

@@ -160,6 +160,7 @@ def test_elements_taken_along_an_axis(function: Any) -> None:
     agree(Function(function), torch.randn(2, 6))
 
 
+@pytest.mark.long
 def test_all_functions_of_vectors() -> None:
     torch.manual_seed(0)
     agree(Together(VECTORS.values()), *[torch.randn(n, 6) * 2 + 1 for n in (2, 3)])

@@ -145,6 +145,7 @@ class Applied(nn.Module):
         return x if self.after is None else self.after(x)
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("layer", [nn.Linear(4, 4), nn.LayerNorm(4), nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))])
 @pytest.mark.parametrize(
     "parts",

@@ -162,6 +162,7 @@ def write_diagonal(x: Tensor) -> Any:
 FUNCTIONS: list[Function] = [value for name, value in list(globals().items()) if name.startswith(("write_", "read_", "keep_", "change_"))]
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("dims", [None, SIZES], ids=["static", "symbolic"])
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_changes_through_views(function: Function, dims: Any) -> None:

@@ -74,6 +74,7 @@ DECODERS: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.share(5)
 @pytest.mark.parametrize("name", DECODERS)
 def test_decoder(name: str, tmp_path: Path) -> None:
     """The scores of all positions, in PyTorch and in ONNX Runtime."""

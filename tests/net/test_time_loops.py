@@ -137,6 +137,7 @@ def test_a_module_that_is_used_elsewhere_too_stays_shared() -> None:
     assert "scan (" in found
 
 
+@pytest.mark.long
 def test_a_step_by_hand_with_parameters_and_arithmetic() -> None:
     """A selective state space, as it is written to be read."""
 
@@ -174,6 +175,7 @@ def test_the_positions_before_and_after() -> None:
     assert lines(found)[-1].endswith("-> concat 1")
 
 
+@pytest.mark.long
 def test_results_that_are_written_into_a_tensor() -> None:
     """As the attention of RWKV: what the last step computes for the next one is read by nothing."""
 

@@ -156,6 +156,7 @@ HUGE = ["9007199254740993", "4611686018427387904 * i", "9223372036854775807", "-
 """Integers that float64 rounds, and that overflow."""
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("op", [*ARITHMETIC, "==", "!=", "<", "<=", "and", "or", "min", "max"])
 def test_an_operator_on_all_kinds_of_operands(op: str) -> None:
     for left, right in product(OPERANDS + HUGE, repeat=2):

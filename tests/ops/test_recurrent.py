@@ -36,6 +36,7 @@ def uses() -> list[tuple[Recurrent, nn.RNNBase]]:
 USES = uses()
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize(("op", "module"), USES, ids=[repr(op) for op, _ in USES])
 def test_parameters_and_results_are_those_of_the_module(op: Recurrent, module: nn.RNNBase) -> None:
     given = OpInputs((TensorType(FLOAT32, (2, 3, 5)),), NOTHING, ("x",))

@@ -100,6 +100,7 @@ def test_every_file_is_there_and_no_other(wheel: ZipFile) -> None:
     assert {name for name in wheel.namelist() if ".dist-info/" not in name} == expected
 
 
+@pytest.mark.long
 def test_metadata(wheel: ZipFile) -> None:
     name = next(n for n in wheel.namelist() if n.endswith(".dist-info/METADATA"))
     metadata = message_from_bytes(wheel.read(name))

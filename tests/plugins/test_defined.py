@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.plugins.conftest import Run
 
 COMPARED = """
@@ -78,6 +80,7 @@ except netc.CompileError as error:
 """
 
 
+@pytest.mark.long
 def test_definition_is_enough_for_every_part(folder: Path, python: Run) -> None:
     done = python("-c", COMPARED)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr

@@ -125,6 +125,7 @@ def answers_of(lines: list[str]) -> tuple[dict[int, bool], str]:
     return answers, errors.get(0, "")
 
 
+@pytest.mark.long
 @settings(max_examples=examples(150), phases=[Phase.generate])  # a smaller seed is no simpler text
 @given(st.integers(0, 2**62))
 def test_proofs_are_true_for_small_sizes(seed: int) -> None:

@@ -40,6 +40,7 @@ def get_probabilities(answer: Any) -> list[float]:
     return [value for name, value in sorted(answer.json().items()) if name.startswith("probability_")]
 
 
+@pytest.mark.long
 def test_requests_that_arrive_together_are_one_run(serve: Serve, trees: Path) -> None:
     client = serve(trees, max_batch=64, max_wait=10_000 / 100)
     rows = make_rows(32)

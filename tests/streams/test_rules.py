@@ -127,6 +127,7 @@ RULES = {
 }  # fmt: skip
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("name", RULES)
 def test_pieces_give_what_the_whole_gives(name: str) -> None:
     same_in_pieces(netc.compile(RULES[name]), targets=("module",))

@@ -61,6 +61,7 @@ def test_any_number_of_tensors_is_one_class() -> None:
     assert "def forward(self, x: Tensor, others: tuple[Tensor, ...]) -> Tensor:" in netc.compile(SAMPLES["many"]).source()
 
 
+@pytest.mark.long
 def test_what_has_no_tensors_takes_one_for_its_device() -> None:
     text = netc.compile(SAMPLES["none"]).source()
     assert "def forward(self, length: int, like: Tensor) -> Tensor:" in text

@@ -122,6 +122,7 @@ KERNELS = (
 EXAMPLES = [example for operator in Operator.registry.values() for example in operator.examples]
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_every_operator_follows(text: str) -> None:
     """Where all floating-point inputs and parameters are float32, and PyTorch has a kernel."""

@@ -58,6 +58,7 @@ def assert_equal(found: list[Tensor], wanted: list[Tensor]) -> None:
     assert all(torch.equal(left, right) for left, right in zip(found, wanted, strict=True))
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
 @named()
 def test_half_precision(name: str, dtype: torch.dtype) -> None:
@@ -79,6 +80,7 @@ def test_double_precision(name: str) -> None:
         torch.testing.assert_close(left.float(), right, rtol=1e-4, atol=1e-4 * float(right.abs().max()))
 
 
+@pytest.mark.share(4)
 @named()
 def test_meta(name: str) -> None:
     """The shapes and types of the results, without numbers; where rows are chosen by numbers, PyTorch is to assume all."""
@@ -88,6 +90,7 @@ def test_meta(name: str) -> None:
     assert [(y.shape, y.dtype, y.device.type) for y in found] == [(y.shape, y.dtype, "meta") for y in wanted]
 
 
+@pytest.mark.share(4)
 @named()
 def test_copies(name: str) -> None:
     module, inputs, wanted = made(name)

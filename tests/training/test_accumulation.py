@@ -68,6 +68,7 @@ def reference(name: str, model: torch.nn.Module, batch: dict[str, Tensor]) -> Te
     return ignored if name == "ignored labels" else ignored + 0.5 * (scores * scores).mean() - 0.25
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("samples", [24, 21])
 @pytest.mark.parametrize("accumulate", [1, 4, 24])

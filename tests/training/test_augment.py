@@ -218,6 +218,7 @@ TRANSFORMS = sorted(
 )
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("name", TRANSFORMS)
 def test_numbers_of_a_thread_are_those_of_the_default_generator(name: str) -> None:
     """For each transform of the installed torchvision: all its draws are found."""

@@ -89,6 +89,7 @@ def trainer(lines: str, samples: int, batch: int, accumulate: int, folder: Path,
     return Trainer(objective, prepared.recipe, prepared.data, prepared.validation, RunFolder(folder), lambda report: None)
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("line", CASES)
 @pytest.mark.parametrize("accumulate", [1, 4, UNEVEN])
 def test_parts_have_the_loss_and_the_gradient_of_the_large_batch(line: str, accumulate: int, tmp_path: Path) -> None:
@@ -106,6 +107,7 @@ def test_parts_have_the_loss_and_the_gradient_of_the_large_batch(line: str, accu
     assert results["loss"] == pytest.approx(loss.item(), rel=1e-5)
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("line", CASES)
 @pytest.mark.parametrize("accumulate", [1, 4])
 def test_the_written_file_has_the_same_gradient(line: str, accumulate: int, tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def test_a_run_stops_early(stopped: Path, tmp_path: Path) -> None:
     assert (stopped / "best.safetensors").read_bytes() != (stopped / "last.safetensors").read_bytes()
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(("from_end", "validation"), [(0, False), (1, False), (1, True), (2, False), (2, True)])
 def test_a_resumed_run_stops_at_the_same_step(from_end: int, validation: bool, stopped: Path, tmp_path: Path) -> None:
     steps = 5 * (len(list_losses(stopped)) - from_end)

@@ -38,6 +38,7 @@ def train(folder: Path, name: str, cells: list[str], **parts: str) -> str:
     return ""
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_rule_for_empty_categories(tmp_path: Path, name: str) -> None:
     cells = ["Ulm", "Bonn", ""]
@@ -47,6 +48,7 @@ def test_the_rule_for_empty_categories(tmp_path: Path, name: str) -> None:
     assert set(re.findall(r"`(category .*?)`", also)) == {rule}
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_number_for_empty_cells(tmp_path: Path, name: str) -> None:
     cells = ["1", "2", ""]
@@ -54,6 +56,7 @@ def test_the_number_for_empty_cells(tmp_path: Path, name: str) -> None:
     assert train(tmp_path, name, cells, rule=f"\n  {rule}") == ""
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("a,b", "x")])  # `a,b_` is two columns, and `x_` is not near to `x`
 def test_a_name_that_is_almost_right(tmp_path: Path, name: str) -> None:
     (column,) = re.findall(r"or `x=(.*)` after the path", train(tmp_path, name, ["1", "2"], column=f'"{name}_"'))
@@ -103,6 +106,7 @@ train {
 """
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("cells", ["abcde", "12345", "01721", "01210"])
 def test_the_number_of_classes(tmp_path: Path, cells: str, loss: str) -> None:

@@ -22,6 +22,7 @@ def one_binding(name: str) -> str:
     return found[-1 - NAMES.index(name) % len(found)]
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_the_number_that_it_is_bound_to(name: str) -> None:
     use, fed = USES[name], batch()
@@ -78,6 +79,7 @@ def test_a_float_of_the_model_is_what_it_is_in_the_model(rate: float) -> None:
         assert [one.p for one in model.modules() if isinstance(one, torch.nn.Dropout)] == [rate, rate, rate / 2, rate]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_random_sections(tmp_path: Path) -> None:
     found = [train.check(Random(f"0 {n}"), str(tmp_path / "s")) for n in range(12)]

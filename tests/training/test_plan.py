@@ -178,6 +178,7 @@ def test_a_gradient_in_the_loss_counts_both_backward_passes() -> None:
     assert profile_step(training).flops == 2 * (forward + backward + second_backward)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["heat", "score", "forces", "wgan_gp"])
 def test_memory_of_gradients_in_the_loss(name: str, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("step", [1, 4, 7, 18])
 def test_interrupted_in_the_middle_of_an_epoch(step: int, whole: Path, tmp_path: Path) -> None:
     with pytest.raises(Interrupted) as caught:

@@ -125,6 +125,7 @@ def test_names_and_types_of_other_data() -> None:
     assert_same_run(Path("one"), Path("two"))
 
 
+@pytest.mark.long
 def test_the_file_of_several_data(folder: Path) -> None:
     """The printed file loads and mixes the files as `netc train` does."""
     save("a.npz", 40, 0)
@@ -133,6 +134,7 @@ def test_the_file_of_several_data(folder: Path) -> None:
     assert_file_trains_alike(path)
 
 
+@pytest.mark.long
 def test_the_file_of_several_tables(folder: Path) -> None:
     """Categories, medians and the split by class are of all tables."""
     names = np.array(["Ulm", "Bonn", "Köln"])

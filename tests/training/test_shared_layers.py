@@ -83,6 +83,7 @@ def draw_input(kind: torch.dtype, shape: tuple[int, ...]) -> Tensor:
     return torch.randint(50, shape, generator=generator) if kind == torch.int64 else torch.randn(shape, generator=generator)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("name", SHARED)
 def test_two_devices_compute_what_one_does(name: str, devices: Callable[[Callable[[DeviceMesh], Any]], list[Any]]) -> None:
     text, count = SHARED[name]

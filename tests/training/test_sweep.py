@@ -49,6 +49,7 @@ def lines(run: str) -> str:
     return Path(run, "metrics.jsonl").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_each_is_the_run_that_it_is_alone() -> None:
     done = sweep("--set", "width=4,5", "--set", "rate=0.1,0.01", "--json")
     assert done.exit_code == 0

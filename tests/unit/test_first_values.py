@@ -109,6 +109,7 @@ def test_other_types(name: str) -> None:
     assert weight.astype(np.float64).std() == pytest.approx(200**-0.5 / 3**0.5, rel=0.02)
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("name", ["float64", "float32", "float16", "bfloat16"])
 def test_normal_numbers_have_the_distribution(name: str) -> None:
     """The largest difference of the cumulated frequencies is below the limit for a sample of this size (Kolmogorov and Smirnov, one in a

@@ -28,6 +28,7 @@ FURTHER = [
 ]
 
 
+@pytest.mark.share(4)
 @pytest.mark.parametrize("text", [*EXAMPLES, *FURTHER])
 def test_as_pytorch_counts(text: str) -> None:
     model = netc.compile(text)

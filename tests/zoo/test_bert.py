@@ -52,6 +52,7 @@ def test_small_bert(tmp_path: Path) -> None:
     check("text/bert.net", "network", reference, texts(96, (1, 7), (3, 16)), tmp_path, call=both, params=SMALL["bert"].params)
 
 
+@pytest.mark.long
 def test_small_roberta(tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = transformers.RobertaConfig(**SIZES, max_position_embeddings=34, type_vocab_size=1, layer_norm_eps=1e-5)

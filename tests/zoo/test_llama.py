@@ -43,6 +43,7 @@ def logits(reference: torch.nn.Module, inputs: Inputs) -> object:
     return reference(input_ids=inputs["tokens"]).logits
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("base", [10_000, 500_000])
 def test_small_llama(base: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
@@ -52,6 +53,7 @@ def test_small_llama(base: int, tmp_path: Path) -> None:
     check("text/llama.net", "network", reference, tokens(96, (1, 7), (3, 24)), tmp_path, call=logits, params=params)
 
 
+@pytest.mark.long
 def test_small_mistral(tmp_path: Path) -> None:
     """The longer texts go beyond the window, the shorter do not fill it."""
     torch.manual_seed(0)
@@ -59,6 +61,7 @@ def test_small_mistral(tmp_path: Path) -> None:
     check("text/mistral.net", "network", reference, tokens(96, (1, 5), (3, 24)), tmp_path, call=logits, params=SMALL["mistral"].params)
 
 
+@pytest.mark.long
 def test_small_mixtral(tmp_path: Path) -> None:
     """Of 4 experts, each token takes 2. PyTorch counts the multiply-adds of the slow implementation only."""
     torch.manual_seed(0)
@@ -94,5 +97,6 @@ def test_published_mixtral(name: str) -> None:
     same_parameters("text/mixtral.net", name, reference)
 
 
+@pytest.mark.long
 def test_published_mistral() -> None:
     same_on_meta("text/mistral.net", "mistral_7b", "Mistral", {})

@@ -15,6 +15,7 @@ SPEC = "vision/vit.net"
 NAMES = ("vit_b_16", "vit_b_32", "vit_l_16", "vit_l_32", "vit_h_14")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [32, 48])
 def test_small(size: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
