@@ -47,12 +47,16 @@ def draw_model(cls: type[torch.nn.Module], name: str) -> torch.nn.Module:
 
 
 def import_model(module: torch.nn.Module) -> nnx.Module:
-    """The Flax module that netc writes for a model of images."""
-    return netc.from_torch(module, {"pixel_values": torch.zeros(2, 3, 224, 224)}, verify=False).flax()
+    """The Flax module that netc writes for a model of images, in evaluation mode, as bonsai's are."""
+    flax = netc.from_torch(module, {"pixel_values": torch.zeros(2, 3, 224, 224)}, verify=False).flax()
+    flax.eval()
+    return flax
 
 
 class Replacement(nnx.Module):
     """netc's module behind the calls of bonsai: images have their channels last, and some results are in a dictionary."""
+
+    config = None
 
     def __init__(self, module: torch.nn.Module, *, channels_last: bool, named: bool) -> None:
         self.module = import_model(module)
@@ -67,8 +71,6 @@ def publish(class_name: str, reference: str) -> Mapping[str, Any]:
     """The names of bonsai's module `modeling` of a classifier of images."""
 
     class Published:
-        config = None
-
         @staticmethod
         def from_pretrained(name: str) -> Replacement:
             return Replacement(draw_model(getattr(transformers, reference), name), channels_last=True, named=False)
