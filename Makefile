@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long train-long quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
+.PHONY: help install demo import editors test long thorough train-long quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,7 +48,10 @@ test: $(READY) ## run the tests
 	$(BIN)/python -m pytest
 
 long: $(READY) ## run the tests that `make test` leaves out: larger models, and torch.compile and torch.export of all models
-	$(BIN)/python -m pytest -m "long and not zoo"
+	$(BIN)/python -m pytest -m "long and not zoo and not rest"
+
+thorough: $(READY) ## run all cases of the families of which `make long` runs a share
+	$(BIN)/python -m pytest -m "rest"
 
 train-long: $(READY) ## run the long tests of training: several processes, resumed runs, compiled models
 	$(BIN)/python -m pytest tests/training -m "long or not long"

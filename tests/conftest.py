@@ -2,7 +2,8 @@
 
 `--update` rewrites golden files, whose diff must then be read. `--quick` runs one case of each test, and none that is
 marked `slow`. Of a test that is marked `sample(n)`, `make test` runs the first `n` cases, and `make long` the others; of one that is marked
-`share(n)`, one case in `n`, drawn by a hash of its name, so that a new case does not change which others run.
+`share(n)`, one case in `n`, drawn by a hash of its name, so that a new case does not change which others run. Of a test that is marked
+`thorough(n)`, `make long` runs one case in `n`, and `make thorough` all.
 
 Every graph that a test makes is verified, in this process and in those that it starts: NETC_DEBUG is set for all of them.
 
@@ -73,9 +74,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         collected[test] += 1
         if collected[test] > sample.args[0]:
             item.add_marker("long")
-    share = item.get_closest_marker("share")
-    if share is not None and crc32(item.nodeid.encode()) % share.args[0]:
-        item.add_marker("long")
+    for name, rest in (("share", "long"), ("thorough", "rest")):
+        marker = item.get_closest_marker(name)
+        if marker is not None and crc32(f"{name} {item.nodeid}".encode()) % marker.args[0]:
+            item.add_marker(rest)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

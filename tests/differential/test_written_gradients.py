@@ -108,6 +108,7 @@ def test_examples(text: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.thorough(3)
 @pytest.mark.parametrize("text", [pytest.param(text, id=case_id(text)) for text in dict.fromkeys((*EXAMPLES, *CASES))])
 def test_all_cases(text: str) -> None:
     """By the first and the second derivative."""

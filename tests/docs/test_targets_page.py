@@ -29,7 +29,7 @@ def write_row(tag: str, cells: list[str]) -> str:
 
 def write_table(model: netc.Model) -> str:
     classes = {target: split_classes(model.source(target)) for target in FRAMEWORKS}
-    rows = [[f"```python part\n{classes[target][name]}\n```" for target in FRAMEWORKS] for name in classes["torch"]]
+    rows = [[f"```python shown\n{classes[target][name]}\n```" for target in FRAMEWORKS] for name in classes["torch"]]
     return f'<table markdown="1">\n{write_row("th", list(FRAMEWORKS.values()))}{"".join(write_row("td", row) for row in rows)}</table>'
 
 

@@ -80,7 +80,7 @@ def test_random_texts() -> None:
 
 @pytest.mark.long
 def test_many_random_texts() -> None:
-    _check_random(range(MANGLED, 20 * MANGLED))
+    _check_random(range(MANGLED, 8 * MANGLED))
 
 
 def _check_random(numbers: range) -> None:

@@ -28,6 +28,7 @@ results as the data say. Every case with such a part is refused, and no other: s
 CASES = [(family, text) for family, module in FAMILIES.items() for text in module.CASES]
 
 
+@pytest.mark.thorough(3)
 @pytest.mark.parametrize("text", [pytest.param(text, id=f"{family}: {case_id(text)}") for family, text in CASES])
 def test_comes_back(text: str, tmp_path: Path) -> None:
     model = netc.compile(text)
