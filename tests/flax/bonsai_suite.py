@@ -54,7 +54,7 @@ def import_model(module: torch.nn.Module) -> nnx.Module:
 
 
 class Replacement(nnx.Module):
-    """netc's module after the calls of bonsai: images have their channels last, and some results are in a dictionary."""
+    """netc's module with the calls of bonsai: images have their channels last, and some results are in a dictionary."""
 
     config = None
 
