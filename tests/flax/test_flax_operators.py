@@ -42,6 +42,10 @@ def test_an_example_agrees_with_pytorch(text: str) -> None:
     agree(text)
 
 
+def test_a_table_whose_index_is_used_twice_agrees_with_pytorch() -> None:
+    agree("x = input [T]; m = table (i) [T] = (i < 3) + (i < 2) * 2; x + m")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     "text", [pytest.param(text, id=f"{name}: {case_id(text)}") for name, index, text in EXAMPLES if not index and name not in REFUSED]

@@ -10,6 +10,7 @@ FOLDERS = ("bench", "compiler", "dsl", "netc", "playground")
 FAMILIES = Path("compiler/ops")
 MIRRORS = {
     FAMILIES,
+    Path("compiler/backends/python/array_ops"),
     Path("compiler/backends/flax/ops"),
     Path("compiler/backends/onnx/ops"),
     Path("compiler/backends/torch/ops"),

@@ -10,36 +10,36 @@ Always: neither jax nor flax is imported. Lists that depend on the installed ver
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import reduce
 from pathlib import Path
 
 from ...ops.normalization import BatchNorm, InstanceNorm, SpectralNormalize
 from ...ops.regularization import AlphaDropout, ChannelDropout, DropPath, Dropping, Rrelu
-from ...types.tensor_types import FLOAT32, DType
+from ...types.tensor_types import DType
 from ..python.code.class_tree import DictCode, FrozenCode, ListCode, NameCode, PassedOn
 from ..python.code.framework import Containers, Framework, MemberKind, Pairs, Registration, Widths
 from ..python.code.python_expressions import (
     AttributeCode,
     CallCode,
     Code,
-    Default,
     FrameworkValue,
     KeywordCode,
     Lit,
     Subscript,
-    TupleCode,
     call_function,
     call_method,
 )
-from ..python.library_text import read_definitions
+from ..python.library_text import merge_definitions
 from ..python.unsupported_python import LackingWord
 
 _IMPORTED = "jax jnp np nnx partial Callable Any rngs load"
-_FILES = "variables linear convolution normalization attention pooling indexing losses resampling spectra deformation"
-DEFINITIONS = {
-    name: text for file in _FILES.split() for name, text in read_definitions(Path(__file__).parent / "library" / f"flax_{file}.py").items()
+_FAMILIES = "variables linear convolution normalization attention rotary pooling indexing losses resampling spectra deformation"
+_WORDS = {
+    **{"xp": "jnp", "nn": "jax.nn", "np": "np", "Array": "jax.Array", "Int": "int", "Bool": "bool"},
+    **{"xp.stop_gradient": "jax.lax.stop_gradient", "xp.logsumexp": "jax.nn.logsumexp"},
 }
+"""JAX's words for those of the shared definitions."""
+DEFINITIONS = merge_definitions(_FAMILIES.split(), _WORDS, Path(__file__).parent / "library", "flax")
 """The definitions that emitted files may contain, by name, in the order in which a file has them."""
 
 _OF_MODULES = """
@@ -169,19 +169,3 @@ FLAX = Framework(
 def get_jax_dtype(dtype: DType) -> FrameworkValue:
     """Return `jnp.float32` for the element type. 64-bit integers are JAX's default integers, which `jax_enable_x64` makes 64 bits wide."""
     return FrameworkValue({"int64": "int", "bool": "bool"}.get(dtype.name, f"jnp.{dtype.name}"), "jax.typing.DTypeLike")
-
-
-def shape_code(sizes: tuple[object, ...]) -> Code:
-    """Write a shape as a tuple."""
-    return TupleCode(tuple(size if isinstance(size, Code) else Lit(size, "size") for size in sizes))  # type: ignore[arg-type]
-
-
-def make_dtype_keyword(dtype: DType) -> Default:
-    """Make the value of `dtype=`, which is left out where it is the default of the definitions."""
-    return Default(get_jax_dtype(dtype), get_jax_dtype(FLOAT32))
-
-
-def collapse_sizes(numbers: Iterable[int]) -> int | tuple[int, ...]:
-    """Return one number where all axes have the same."""
-    sizes = tuple(numbers)
-    return sizes[0] if len(set(sizes)) == 1 else sizes

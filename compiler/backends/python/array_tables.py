@@ -31,6 +31,7 @@ from ...ops.formula import (
 )
 from ...ops.formula_bounds import is_real, kind_of
 from ...ops.formula_values import fold_formula, list_values
+from .code.class_tree import NameCode
 from .code.python_expressions import (
     Code,
     Infix,
@@ -53,12 +54,13 @@ FEW = 64
 class ArrayTable:
     """The code of one table. `real`: it is computed by NumPy. `modules`: the names of NumPy and of the framework's functions."""
 
-    def __init__(self, op: TableOperator, numpy: str, own: str, reserved: frozenset[str]) -> None:
+    def __init__(self, op: TableOperator, numpy: str, own: str, integer: Code, reserved: frozenset[str]) -> None:
         self.op, self.reserved = op, reserved
         self.formula = fold_formula(op.formula, traced=True)
         self.real = is_real(self.formula, op.shape)
         self.stored = any(isinstance(p, ItemFormula) and isinstance(p.list, StoredList) for p in iterate_parts(self.formula))
         self.module = numpy if self.real or self.stored else own
+        self.integer = NameCode("int") if self.module == numpy else integer
         self.uses = Counter(p.number for p in iterate_parts(self.formula) if isinstance(p, IndexFormula))
         self.inline = sum(self.uses.values()) == 1
         self.shape = TupleCode(tuple(to_code(size, "size") for size in op.shape))
@@ -101,7 +103,7 @@ class ArrayTable:
 
     def _write_number(self, formula: Formula) -> Code:
         code = self._write(formula)
-        return call_method(code, "astype", Local("int")) if self._is_truth(formula) and self._is_tensor(formula) else code
+        return call_method(code, "astype", self.integer) if self._is_truth(formula) and self._is_tensor(formula) else code
 
     def _write_boolean(self, formula: Formula) -> Code:
         code = self._write(formula)

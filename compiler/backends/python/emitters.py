@@ -18,8 +18,9 @@ from typing import Any, Protocol, TypeVar
 
 from ...ir.graph import Graph, OpNode
 from ...ops.operator import Operator
+from .code.class_tree import NameCode, StrictLiteral
 from .code.classes import ModuleRule
-from .code.python_expressions import Code
+from .code.python_expressions import CallCode, Code, KeywordCode, Lit, Ref
 
 Emitter = Callable[[Any, Any], Code]
 E = TypeVar("E", bound=Emitter)
@@ -74,6 +75,23 @@ class Emitters:
     def function(self, *operators: type[Operator], target: Names = "") -> Callable[[E], E]:
         return self._register(self.functions, operators, target)
 
+    def layer_function(self, *operators: type[Operator], target: Names = "") -> Callable[[E], E]:
+        """Register a function of one tensor, which may also be a layer of a sequence: `nnx.relu`, `partial(max_pool, kernel_size=2)`."""
+
+        def register(emitter: E) -> E:
+            def emit_layer(op: Operator, site: Any) -> Any:
+                match emitter(op, site):
+                    case CallCode(str() as name, (Ref(0),), keywords) if all(map(_is_default, keywords)):
+                        return NameCode(name)
+                    case CallCode(str() as name, (Ref(0),), keywords):
+                        return CallCode("partial", (NameCode(name),), keywords)
+                return None
+
+            self.modules.update(dict.fromkeys(operators, emit_layer))
+            return self.function(*operators, target=target)(emitter)
+
+        return register
+
     def given_weight(self, *operators: type[Operator]) -> Callable[[E], E]:
         return self._register(self.given, operators, "")
 
@@ -98,3 +116,9 @@ class Emitters:
             return emitter
 
         return put
+
+
+def _is_default(keyword: KeywordCode) -> bool:
+    """Whether the call leaves the keyword out."""
+    value = keyword.value
+    return keyword.has_default and isinstance(value, Lit) and StrictLiteral(value.value) == StrictLiteral(keyword.default)

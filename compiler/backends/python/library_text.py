@@ -1,9 +1,13 @@
-"""Reads the definitions of a backend's library as text, which emitted files contain. Always: the library is not imported."""
+"""Reads the definitions of a backend's library as text, which emitted files contain. Always: the library is not imported.
+
+>>> read_shared_definitions("rotary", {"xp": "jnp", "Array": "jax.Array"})["apply_rotary"].splitlines()[0]
+'def apply_rotary(x: jax.Array, cos: jax.Array, sin: jax.Array) -> jax.Array:'
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -15,3 +19,25 @@ def read_definitions(library: Path) -> Mapping[str, str]:
     """The texts of the classes and functions of a file by name. Two empty lines separate them."""
     blocks = library.read_text(encoding="utf-8").rstrip().split("\n\n\n")
     return {match.group(1): block for block in blocks if (match := _NAME.match(block))}
+
+
+_SHARED = Path(__file__).parent / "array_library"
+
+
+def merge_definitions(families: Iterable[str], words: Mapping[str, str], library: Path, prefix: str) -> dict[str, str]:
+    """The definitions of a framework with NumPy's names, in the order of the families: the shared ones in the framework's words, then the
+    files `<prefix>_<family>.py` of its own library. A definition of its own takes the place of a shared one with its name."""
+    merged: dict[str, str] = {}
+    for family in families:
+        merged |= read_shared_definitions(family, words)
+        own = library / f"{prefix}_{family}.py"
+        merged |= read_definitions(own) if own.exists() else {}
+    return merged
+
+
+def read_shared_definitions(family: str, words: Mapping[str, str]) -> dict[str, str]:
+    """The shared definitions of a family, with a framework's words, such as `jnp` for `xp`."""
+    file = _SHARED / f"array_{family}.py"
+    pattern = re.compile(rf"(?<![\w.])({'|'.join(map(re.escape, sorted(words, key=len, reverse=True)))})\b")
+    texts = read_definitions(file) if file.exists() else {}
+    return {name: pattern.sub(lambda match: words[match[1]], text) for name, text in texts.items()}

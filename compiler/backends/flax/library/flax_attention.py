@@ -224,21 +224,3 @@ def rotary_angles(positions: jax.Array, dims: int, base: float, dtype: jax.typin
     frequencies = 1 / base ** (np.arange(0, dims, 2) / dims)
     angles = positions[..., None] * frequencies.astype(np.promote_types(dtype, np.float32))
     return jnp.cos(angles).astype(dtype), jnp.sin(angles).astype(dtype)
-
-
-def apply_rotary(x: jax.Array, cos: jax.Array, sin: jax.Array) -> jax.Array:
-    """Rotates the pairs of features i and i + D/2 by the angles with these cosines and sines.
-
-    x: [..., T, D], cos: [..., T, D/2], sin: [..., T, D/2] -> [..., T, D].
-    """
-    first, second = jnp.split(x, 2, axis=-1)
-    return jnp.concatenate((first * cos - second * sin, second * cos + first * sin), axis=-1)
-
-
-def apply_rotary_interleaved(x: jax.Array, cos: jax.Array, sin: jax.Array) -> jax.Array:
-    """Rotates the pairs of features 2 i and 2 i + 1 by the angles with these cosines and sines.
-
-    x: [..., T, D], cos: [..., T, D/2], sin: [..., T, D/2] -> [..., T, D].
-    """
-    first, second = x[..., ::2], x[..., 1::2]
-    return jnp.stack((first * cos - second * sin, second * cos + first * sin), axis=-1).reshape(x.shape)

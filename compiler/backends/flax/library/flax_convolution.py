@@ -10,11 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from .flax_variables import uniform_between
-
-
-def each_axis(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
-    """One number for each axis."""
-    return (value,) * axes if isinstance(value, int) else tuple(value)
+from ...python.array_library.array_convolution import each_axis
 
 
 class Conv(nnx.Module):

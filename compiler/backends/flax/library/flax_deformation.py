@@ -10,25 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from .flax_convolution import each_axis
 from .flax_variables import uniform_between
-
-
-def sample_linear(x: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
-    """The values of images between their pixels, by linear interpolation; outside they are 0.
-
-    x: [N, C, H, W], rows: [N, P], columns: [N, P] -> [N, C, P].
-    """
-    height, width = x.shape[-2:]
-    total = jnp.zeros((*x.shape[:2], rows.shape[1]), x.dtype)
-    for i, j in itertools.product((0, 1), (0, 1)):
-        row, column = jnp.floor(rows) + i, jnp.floor(columns) + j
-        weight = (1 - jnp.abs(rows - row)) * (1 - jnp.abs(columns - column))
-        inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        index = jnp.where(inside, row.astype(int) * width + column.astype(int), 0)
-        values = jnp.take_along_axis(x.reshape(*x.shape[:2], -1), index[:, None], axis=2)
-        total = total + jnp.where(inside[:, None], weight[:, None] * values, 0)
-    return total
+from ...python.array_library.array_convolution import each_axis
+from ...python.array_library.array_deformation import sample_linear
 
 
 class DeformConv(nnx.Module):

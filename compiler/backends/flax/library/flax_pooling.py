@@ -10,36 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .flax_convolution import each_axis
-
-
-def window_pads(x: jax.Array, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> list[Any]:
-    """The padding of each spatial axis before and after. With `ceil_mode`, the last window may extend over the end."""
-    pads = []
-    for size, k, s, p, d in zip(x.shape[2:], kernel, stride, padding, dilation, strict=True):
-        span = d * (k - 1) + 1
-        count = (size + 2 * p - span) // s + 1
-        if ceil_mode:
-            count = -(-(size + 2 * p - span) // s) + 1
-            count -= (count - 1) * s >= size + p
-        pads.append((p, max((count - 1) * s + span - size - p, 0)))
-    return pads
-
-
-def gather_windows(x: jax.Array, indices: Sequence[Any]) -> jax.Array:
-    """The elements at the indices [windows, taps] of each spatial axis: [N, C, ...] -> [N, C, *windows, taps]."""
-    axes = len(indices)
-    for axis, index in enumerate(indices):
-        x = jnp.take(x, index, axis=2 + 2 * axis)
-    order = (0, 1, *range(2, 2 + 2 * axes, 2), *range(3, 3 + 2 * axes, 2))
-    y = x.transpose(order)
-    return y.reshape(*y.shape[: 2 + axes], -1)
-
-
-def slide(size: int, kernel: int, stride: int, dilation: int = 1) -> Any:
-    """The indices of the elements in each window: [windows, kernel]."""
-    starts = np.arange(0, size - dilation * (kernel - 1), stride)
-    return starts[:, None] + dilation * np.arange(kernel)
+from ...python.array_library.array_convolution import each_axis
+from ...python.array_library.array_pooling import pick_largest, window_pads
 
 
 def max_pool(
@@ -67,111 +39,11 @@ def max_pool(
     )
 
 
-def max_pool_with_indices(
-    x: jax.Array,
-    kernel_size: tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
-    dilation: int | tuple[int, ...] = 1,
-    ceil_mode: bool = False,
-) -> tuple[jax.Array, jax.Array]:
-    """The maximum of each window, and its index within the spatial axes."""
-    axes = x.ndim - 2
-    strides = each_axis(kernel_size if stride is None else stride, axes)
-    dilations = each_axis(dilation, axes)
-    pads = ((0, 0), (0, 0), *window_pads(x, kernel_size, strides, each_axis(padding, axes), dilations, ceil_mode))
-    low = -np.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
-    padded = jnp.pad(x, pads, constant_values=low)
-    sides = zip(padded.shape[2:], kernel_size, strides, dilations, strict=True)
-    places = jnp.pad(jnp.arange(math.prod(x.shape[2:])).reshape(1, 1, *x.shape[2:]), pads)
-    return pick_largest(padded, places, [slide(*side) for side in sides])
-
-
-def pick_largest(x: jax.Array, places: jax.Array, indices: Sequence[Any]) -> tuple[jax.Array, jax.Array]:
-    """The largest element of each window, and its place."""
-    windows = gather_windows(x, indices)
-    best = windows.argmax(-1, keepdims=True)
-    at = jnp.broadcast_to(gather_windows(places, indices), windows.shape)
-    return tuple(jnp.take_along_axis(values, best, axis=-1)[..., 0] for values in (windows, at))
-
-
 def sum_windows(x: jax.Array, kernel_size: Any, strides: Any, pads: Any) -> jax.Array:
     """The sum of each window: [N, C, ...] -> [N, C, ...]."""
     zero = np.zeros((), x.dtype)
     pads = ((0, 0), (0, 0), *pads)
     return jax.lax.reduce_window(x, zero, jax.lax.add, (1, 1, *kernel_size), (1, 1, *strides), pads)
-
-
-def avg_pool(
-    x: jax.Array,
-    kernel_size: tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-    divisor_override: int | None = None,
-) -> jax.Array:
-    """The mean of each window: [N, C, ...] -> [N, C, ...]."""
-    axes = x.ndim - 2
-    strides, amounts = each_axis(kernel_size if stride is None else stride, axes), each_axis(padding, axes)
-    pads = window_pads(x, kernel_size, strides, amounts, (1,) * axes, ceil_mode)
-    total = sum_windows(x, kernel_size, strides, pads)
-    if divisor_override is not None:
-        divisor: Any = divisor_override
-    else:
-        ones = jnp.ones((1, 1, *x.shape[2:]), x.dtype)
-        if count_include_pad:
-            ones = jnp.pad(ones, ((0, 0), (0, 0), *((p, p) for p in amounts)), constant_values=1)
-            pads = [(0, max(after - p, 0)) for (_, after), p in zip(pads, amounts, strict=True)]
-        divisor = sum_windows(ones, kernel_size, strides, pads)
-    if jnp.issubdtype(x.dtype, jnp.floating):
-        return total / divisor
-    return jnp.sign(total) * jnp.sign(divisor) * (abs(total) // abs(divisor))
-
-
-def lp_pool(
-    x: jax.Array,
-    norm_type: float,
-    kernel_size: tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    ceil_mode: bool = False,
-) -> jax.Array:
-    """The norm of each window: [N, C, ...] -> [N, C, ...]."""
-    x = x if jnp.issubdtype(x.dtype, jnp.floating) else x.astype(jnp.float32)
-    mean = avg_pool(x**norm_type, kernel_size, stride, 0, ceil_mode)
-    sums = mean * math.prod(kernel_size)
-    return (jnp.sign(sums) * jax.nn.relu(abs(sums))) ** (1 / norm_type)
-
-
-def adaptive_windows(size: int, count: int) -> Any:
-    """The indices of the elements of `count` windows that cover an axis, the last one repeated, and the windows' sizes."""
-    starts = np.arange(count) * size // count
-    ends = -(-(np.arange(count) + 1) * size // count)
-    longest = int((ends - starts).max())
-    return np.minimum(starts[:, None] + np.arange(longest), ends[:, None] - 1), ends - starts
-
-
-def adaptive_avg_pool(x: jax.Array, output_size: tuple[int, ...]) -> jax.Array:
-    """The means of windows that cover the spatial axes: [N, C, ...] -> [N, C, *output_size]."""
-    for axis, count in enumerate(output_size, start=2):
-        index, sizes = adaptive_windows(x.shape[axis], count)
-        used = np.arange(index.shape[1]) < sizes[:, None]
-        weights = jnp.asarray(used / sizes[:, None], x.dtype)
-        shape = (*weights.shape, *[1] * (x.ndim - axis - 1))
-        x = (jnp.take(x, index, axis=axis) * weights.reshape(shape)).sum(axis + 1)
-    return x
-
-
-def adaptive_max_pool(x: jax.Array, output_size: tuple[int, ...]) -> jax.Array:
-    """The maxima of windows that cover the spatial axes: [N, C, ...] -> [N, C, *output_size]."""
-    return adaptive_max_pool_with_indices(x, output_size)[0]
-
-
-def adaptive_max_pool_with_indices(x: jax.Array, output_size: tuple[int, ...]) -> tuple[jax.Array, jax.Array]:
-    """The maxima of windows that cover the spatial axes, and their indices within these."""
-    indices = [adaptive_windows(size, count)[0] for size, count in zip(x.shape[2:], output_size, strict=True)]
-    places = jnp.arange(math.prod(x.shape[2:])).reshape(1, 1, *x.shape[2:])
-    return pick_largest(x, places, indices)
 
 
 def max_unpool(

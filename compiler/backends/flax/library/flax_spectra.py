@@ -6,24 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .flax_pooling import slide
+from ...python.array_library.array_pooling import slide
+from ...python.array_library.array_spectra import short_time_window, to_pairs
 
 
 def to_complex(x: jax.Array) -> jax.Array:
     """Pairs along the last axis as complex numbers."""
     return jax.lax.complex(x[..., 0], x[..., 1])
-
-
-def to_pairs(x: jax.Array) -> jax.Array:
-    """Complex numbers as pairs along a last axis."""
-    return jnp.stack((x.real, x.imag), axis=-1)
-
-
-def short_time_window(n_fft: int, win_length: int | None, window: jax.Array | None, like: jax.Array) -> jax.Array:
-    """The weights of a window, in the middle of `n_fft` numbers."""
-    size = win_length or n_fft
-    weights = jnp.ones(size, like.dtype) if window is None else window
-    return jnp.pad(weights, ((n_fft - size) // 2, n_fft - size - (n_fft - size) // 2))
 
 
 def stft(

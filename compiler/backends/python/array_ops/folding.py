@@ -1,4 +1,4 @@
-"""Writes changes between space and channels, resampling, spectra and products in Flax, by the definitions of ../library."""
+"""Writes changes between space and channels, resampling, spectra and products, by the definitions of the framework's library."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from ....ops.resampling import GridSample, Upsample
 from ....ops.short_time import Istft, ShortTime, Stft
 from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
 from ....ops.vision import DeformConv
-from ...python.code.python_expressions import Code, Default, TupleCode, call_function, construct_module, to_code
-from ..flax_emitters import FlaxSite, function, layer_function, module
-from ..flax_framework import RNGS, collapse_sizes, make_dtype_keyword, shape_code
+from ..code.python_expressions import Code, Default, TupleCode, call_function, construct_module, to_code
+from .array_emitters import ARRAY, ArraySite, collapse_sizes, shape_code
 
 
-@layer_function(PixelShuffle, target="reshape and transpose")
-def emit_pixel_shuffle(op: PixelShuffle, site: FlaxSite) -> Code:
+@ARRAY.layer_function(PixelShuffle, target="reshape and transpose")
+def emit_pixel_shuffle(op: PixelShuffle, site: ArraySite) -> Code:
     return call_function("pixel_shuffle", site.x, upscale_factor=op.r)
 
 
-@layer_function(PixelUnshuffle, target="reshape and transpose")
-def emit_pixel_unshuffle(op: PixelUnshuffle, site: FlaxSite) -> Code:
+@ARRAY.layer_function(PixelUnshuffle, target="reshape and transpose")
+def emit_pixel_unshuffle(op: PixelUnshuffle, site: ArraySite) -> Code:
     return call_function("pixel_unshuffle", site.x, downscale_factor=op.r)
 
 
-@layer_function(ChannelShuffle, target="reshape and swapaxes")
-def emit_channel_shuffle(op: ChannelShuffle, site: FlaxSite) -> Code:
+@ARRAY.layer_function(ChannelShuffle, target="reshape and swapaxes")
+def emit_channel_shuffle(op: ChannelShuffle, site: ArraySite) -> Code:
     return call_function("channel_shuffle", site.x, groups=op.groups)
 
 
@@ -35,24 +34,24 @@ def _list_fold_keywords(op: Unfold | Fold) -> dict[str, object]:
     return {"kernel_size": to_code(tuple(op.expand_pair("kernel")), "kernel_size"), **rest}
 
 
-@layer_function(Unfold, target="jax.numpy.take")
-def emit_unfold(op: Unfold, site: FlaxSite) -> Code:
+@ARRAY.layer_function(Unfold, target="{array}.take")
+def emit_unfold(op: Unfold, site: ArraySite) -> Code:
     return call_function("unfold", site.x, **_list_fold_keywords(op))
 
 
-@layer_function(Fold, target="jax.linear_transpose")
-def emit_fold(op: Fold, site: FlaxSite) -> Code:
+@ARRAY.layer_function(Fold, target="the sum of windows")
+def emit_fold(op: Fold, site: ArraySite) -> Code:
     image: tuple[Dim, ...] = op.image_size()
     return call_function("fold", site.x, output_size=shape_code(image), **_list_fold_keywords(op))
 
 
-@function(SlidingWindow, target="jax.numpy.take")
-def emit_sliding_window(op: SlidingWindow, site: FlaxSite) -> Code:
+@ARRAY.function(SlidingWindow, target="{array}.take")
+def emit_sliding_window(op: SlidingWindow, site: ArraySite) -> Code:
     return call_function("sliding_window", site.x, op.axis, to_code(op.size, "size"), to_code(op.step, "step"))
 
 
-@function(Upsample, target="jax.numpy.tensordot, with the weights of PyTorch")
-def emit_upsample(op: Upsample, site: FlaxSite) -> Code:
+@ARRAY.function(Upsample, target="{array}.tensordot, with the weights of PyTorch")
+def emit_upsample(op: Upsample, site: ArraySite) -> Code:
     x = site.given.x
     stretches = op.make_stretches(x)
     uses_scale = op.scale is not None and not op.recompute_scale_factor and not op.align_corners
@@ -68,8 +67,8 @@ def emit_upsample(op: Upsample, site: FlaxSite) -> Code:
     )
 
 
-@function(GridSample, target="jax.numpy.ndarray.at")
-def emit_grid_sample(op: GridSample, site: FlaxSite) -> Code:
+@ARRAY.function(GridSample, target="{array}.ndarray.at")
+def emit_grid_sample(op: GridSample, site: ArraySite) -> Code:
     keywords = {"mode": Default(op.mode, "bilinear"), "padding_mode": Default(op.padding_mode, "zeros")}
     return call_function("grid_sample", site.x, site.grid, **keywords, align_corners=Default(op.align_corners, False))
 
@@ -78,19 +77,19 @@ def _list_fourier_keywords(op: Fourier, axis: int) -> dict[str, object]:
     return {"n": Default(op.n, None), "axis": Default(axis, -1), "norm": Default(op.norm, "backward")}
 
 
-@function(Rfft, target="jax.numpy.fft.rfft")
-def emit_rfft(op: Rfft, site: FlaxSite) -> Code:
-    return call_function("to_pairs", call_function("jnp.fft.rfft", site.x, **_list_fourier_keywords(op, op.axis)))
+@ARRAY.function(Rfft, target="{array}.fft.rfft")
+def emit_rfft(op: Rfft, site: ArraySite) -> Code:
+    return call_function("to_pairs", site.words.call("fft.rfft", site.x, **_list_fourier_keywords(op, op.axis)))
 
 
-@function(Irfft, Fft, Ifft, target="jax.numpy.fft.{}")
-def emit_complex_transform(op: Irfft | Fft | Ifft, site: FlaxSite) -> Code:
+@ARRAY.function(Irfft, Fft, Ifft, target="{array}.fft.{}")
+def emit_complex_transform(op: Irfft | Fft | Ifft, site: ArraySite) -> Code:
     axis = op.axis + 1 if op.axis < 0 else op.axis
-    spectrum = call_function(f"jnp.fft.{op.name}", call_function("to_complex", site.x), **_list_fourier_keywords(op, axis))
+    spectrum = site.words.call(f"fft.{op.name}", call_function("to_complex", site.x), **_list_fourier_keywords(op, axis))
     return spectrum if isinstance(op, Irfft) else call_function("to_pairs", spectrum)
 
 
-def _list_short_time_keywords(op: ShortTime, site: FlaxSite) -> dict[str, object]:
+def _list_short_time_keywords(op: ShortTime, site: ArraySite) -> dict[str, object]:
     return {
         "hop_length": Default(op.hop_length, None),
         "win_length": Default(op.win_length, None),
@@ -101,38 +100,38 @@ def _list_short_time_keywords(op: ShortTime, site: FlaxSite) -> dict[str, object
     }
 
 
-@function(Stft, target="jax.numpy.fft.rfft, of windows")
-def emit_stft(op: Stft, site: FlaxSite) -> Code:
+@ARRAY.function(Stft, target="{array}.fft.rfft, of windows")
+def emit_stft(op: Stft, site: ArraySite) -> Code:
     return call_function("stft", site.x, op.n_fft, **_list_short_time_keywords(op, site), pad_mode=Default(op.pad_mode, "reflect"))
 
 
-@function(Istft, target="jax.numpy.fft.irfft, of windows")
-def emit_istft(op: Istft, site: FlaxSite) -> Code:
+@ARRAY.function(Istft, target="{array}.fft.irfft, of windows")
+def emit_istft(op: Istft, site: ArraySite) -> Code:
     return call_function("istft", site.x, op.n_fft, **_list_short_time_keywords(op, site), length=Default(op.length, None))
 
 
-@function(Einsum, target="jax.numpy.einsum")
-def emit_einsum(op: Einsum, site: FlaxSite) -> Code:
-    return call_function("jnp.einsum", op.equation, *site.inputs)
+@ARRAY.function(Einsum, target="{array}.einsum")
+def emit_einsum(op: Einsum, site: ArraySite) -> Code:
+    return site.words.call("einsum", op.equation, *site.inputs)
 
 
-@function(Outer, target="jax.numpy.outer")
-def emit_outer(op: Outer, site: FlaxSite) -> Code:
-    return call_function("jnp.outer", site.x, site.other)
+@ARRAY.function(Outer, target="{array}.outer")
+def emit_outer(op: Outer, site: ArraySite) -> Code:
+    return site.words.call("outer", site.x, site.other)
 
 
-@function(Cross, target="jax.numpy.cross")
-def emit_cross(op: Cross, site: FlaxSite) -> Code:
-    return call_function("jnp.cross", site.x, site.other, axis=Default(op.axis, -1))
+@ARRAY.function(Cross, target="{array}.cross")
+def emit_cross(op: Cross, site: ArraySite) -> Code:
+    return site.words.call("cross", site.x, site.other, axis=Default(op.axis, -1))
 
 
-@function(Cdist, target="jax.numpy.linalg.vector_norm")
-def emit_cdist(op: Cdist, site: FlaxSite) -> Code:
+@ARRAY.function(Cdist, target="{array}.linalg.vector_norm")
+def emit_cdist(op: Cdist, site: ArraySite) -> Code:
     return call_function("cdist", site.x, site.other, p=Default(op.p, 2))
 
 
-@module(DeformConv, target="jax.numpy.take_along_axis")
-def emit_deform_conv(op: DeformConv, site: FlaxSite) -> Code:
+@ARRAY.module(DeformConv, target="{array}.take_along_axis")
+def emit_deform_conv(op: DeformConv, site: ArraySite) -> Code:
     x = site.given.x
     windows = op.make_windows(x)
     return construct_module(
@@ -144,6 +143,6 @@ def emit_deform_conv(op: DeformConv, site: FlaxSite) -> Code:
         dilation=Default(collapse_sizes(w.dilation for w in windows), 1),
         groups=Default(op.groups, 1),
         bias=Default(op.bias, True),
-        dtype=make_dtype_keyword(x.dtype),
-        rngs=RNGS,
+        dtype=site.words.make_dtype_keyword(x.dtype),
+        **site.words.draws,
     )

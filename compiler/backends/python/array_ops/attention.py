@@ -1,4 +1,4 @@
-"""Writes attention and rotary position embedding in Flax, by the definitions of ../library."""
+"""Writes attention and rotary position embedding, by the definitions of the framework's library."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from ....ops.attention import Attention
 from ....ops.multihead import MultiheadAttention
 from ....ops.rotary import Rotary
 from ....types.traced_ints import has_origin
-from ...python.code.class_tree import NameCode
-from ...python.code.python_expressions import (
+from ..code.class_tree import NameCode
+from ..code.python_expressions import (
     AttributeCode,
     Code,
     Default,
@@ -20,43 +20,42 @@ from ...python.code.python_expressions import (
     construct_module,
     to_code,
 )
-from ...python.lowering.lowered_operators import CausalMultiheadAttention, OpenRotaryAngles, RotaryAngles, Rotate
-from ..flax_emitters import EMITTERS, FlaxSite, function, invocation, module
-from ..flax_framework import RNGS, make_dtype_keyword
+from ..lowering.lowered_operators import CausalMultiheadAttention, OpenRotaryAngles, RotaryAngles, Rotate
+from .array_emitters import ARRAY, ArraySite
 
 
-def _list_options(op: Attention, site: FlaxSite) -> dict[str, object]:
+def _list_options(op: Attention, site: ArraySite) -> dict[str, object]:
     mask = {"mask": _emit_mask(site)} if "mask" in site.given else {}
     return {**mask, "is_causal": Default(op.causal, False), "scale": Default(op.scale, None)}
 
 
-def _emit_mask(site: FlaxSite) -> Code:
+def _emit_mask(site: ArraySite) -> Code:
     """Add a batch axis to a mask for each head."""
     rank, mask_rank = site.given.q.rank, site.given.mask.rank
     return Subscript(site.mask, (Lit(None),)) if (rank, mask_rank) == (4, 3) else site.mask
 
 
-@function(Attention, target="jax.nn.softmax and matrix products")
-def emit_attention(op: Attention, site: FlaxSite) -> Code:
+@ARRAY.function(Attention, target="{nn}.softmax and matrix products")
+def emit_attention(op: Attention, site: ArraySite) -> Code:
     return call_function("attention", site.q, site.k, site.v, **_list_options(op, site))
 
 
-@module(Attention)
-def emit_attention_module(op: Attention, site: FlaxSite) -> Code:
-    return construct_module("Attention", {"dropout": op.dropout}, rngs=RNGS)
+@ARRAY.module(Attention)
+def emit_attention_module(op: Attention, site: ArraySite) -> Code:
+    return construct_module("Attention", {"dropout": op.dropout}, **site.words.draws)
 
 
-@invocation(Attention)
-def emit_attention_call(op: Attention, site: FlaxSite) -> Code:
+@ARRAY.invocation(Attention)
+def emit_attention_call(op: Attention, site: ArraySite) -> Code:
     return call_function(SelfMember(), site.q, site.k, site.v, **_list_options(op, site))
 
 
 # Dropout needs random numbers of its own, so attention with it is a module.
-EMITTERS.members[Attention] = lambda op: bool(op.dropout) or has_origin(op.dropout)
+ARRAY.members[Attention] = lambda op: bool(op.dropout) or has_origin(op.dropout)
 
 
-@module(MultiheadAttention, CausalMultiheadAttention, target="MultiheadAttention, with the parameters of the checkpoint")
-def emit_multihead_attention(op: MultiheadAttention, site: FlaxSite) -> Code:
+@ARRAY.module(MultiheadAttention, CausalMultiheadAttention, target="MultiheadAttention, with the parameters of the checkpoint")
+def emit_multihead_attention(op: MultiheadAttention, site: ArraySite) -> Code:
     features, keys, values = op.feature_sizes(site.given)
     others = {} if op.is_joint(site.given) else {"kdim": to_code(keys, "kdim"), "vdim": to_code(values, "vdim")}
     return construct_module(
@@ -67,13 +66,13 @@ def emit_multihead_attention(op: MultiheadAttention, site: FlaxSite) -> Code:
         add_bias_kv=Default(op.add_bias_kv, False),
         add_zero_attn=Default(op.add_zero_attn, False),
         **others,
-        dtype=make_dtype_keyword(site.given.query.dtype),
-        rngs=RNGS,
+        dtype=site.words.make_dtype_keyword(site.given.query.dtype),
+        **site.words.draws,
     )
 
 
-@invocation(MultiheadAttention, CausalMultiheadAttention)
-def emit_multihead_attention_call(op: MultiheadAttention, site: FlaxSite) -> Code:
+@ARRAY.invocation(MultiheadAttention, CausalMultiheadAttention)
+def emit_multihead_attention_call(op: MultiheadAttention, site: ArraySite) -> Code:
     options: dict[str, object] = {}
     if "padding" in site.given:
         options["key_padding_mask"] = site.padding
@@ -86,25 +85,25 @@ def emit_multihead_attention_call(op: MultiheadAttention, site: FlaxSite) -> Cod
     )
 
 
-EMITTERS.name_expanded(Rotary, target="jax.numpy.cos and sin")
+ARRAY.name_expanded(Rotary, target="{array}.cos and sin")
 
 
-@function(RotaryAngles, OpenRotaryAngles)
-def emit_rotary_angles(op: RotaryAngles, site: FlaxSite) -> Code:
+@ARRAY.function(RotaryAngles, OpenRotaryAngles)
+def emit_rotary_angles(op: RotaryAngles, site: ArraySite) -> Code:
     if "positions" not in site.given:
-        positions: Code = call_function("jnp.arange", to_code(op.length, "length"))
+        positions: Code = site.words.call("arange", to_code(op.length, "length"))
     else:
         positions = Subscript(site.positions, (SliceCode(), *(Lit(None),) * op.between)) if op.between else site.positions
     sizes = (to_code(op.dims, "dims"), to_code(op.base, "base"))
     return call_function("rotary_angles", positions, *sizes, AttributeCode(site.x, "dtype"))
 
 
-@function(Rotate)
-def emit_rotate(op: Rotate, site: FlaxSite) -> Code:
+@ARRAY.function(Rotate)
+def emit_rotate(op: Rotate, site: ArraySite) -> Code:
     function = "apply_rotary_interleaved" if op.interleaved else "apply_rotary"
     if op.dims is None:
         return call_function(function, site.x, site.cos, site.sin)
     rotated, rest = (
         Subscript(site.x, (NameCode("..."), piece)) for piece in (SliceCode(None, to_code(op.dims)), SliceCode(to_code(op.dims)))
     )
-    return call_function("jnp.concatenate", TupleCode((call_function(function, rotated, site.cos, site.sin), rest)), axis=-1)
+    return site.words.call("concatenate", TupleCode((call_function(function, rotated, site.cos, site.sin), rest)), axis=-1)

@@ -1,12 +1,11 @@
-"""Writes convolutions in Flax: `Conv(3, 64, kernel_size=(7, 7), rngs=rngs)`."""
+"""Writes convolutions: `Conv(3, 64, kernel_size=(7, 7), rngs=rngs)`."""
 
 from __future__ import annotations
 
 from ....ops.convolution import Conv, ConvTranspose
 from ....ops.windows import Window
-from ...python.code.python_expressions import Code, Default, call_function, construct_module, to_code
-from ..flax_emitters import FlaxSite, given, module
-from ..flax_framework import RNGS, collapse_sizes, make_dtype_keyword
+from ..code.python_expressions import Code, Default, call_function, construct_module, to_code
+from .array_emitters import ARRAY, ArraySite, collapse_sizes
 
 
 def _list_conv_keywords(op: Conv, windows: tuple[Window, ...]) -> dict[str, object]:
@@ -19,7 +18,7 @@ def _list_conv_keywords(op: Conv, windows: tuple[Window, ...]) -> dict[str, obje
     }
 
 
-def _list_transpose_keywords(op: ConvTranspose, site: FlaxSite) -> dict[str, object]:
+def _list_transpose_keywords(op: ConvTranspose, site: ArraySite) -> dict[str, object]:
     windows = op.make_windows(site.given.x)
     return {
         "stride": Default(collapse_sizes(w.stride for w in windows), 1),
@@ -30,7 +29,7 @@ def _list_transpose_keywords(op: ConvTranspose, site: FlaxSite) -> dict[str, obj
     }
 
 
-def _construct(name: str, op: Conv | ConvTranspose, site: FlaxSite, keywords: dict[str, object]) -> Code:
+def _construct(name: str, op: Conv | ConvTranspose, site: ArraySite, keywords: dict[str, object]) -> Code:
     x = site.given.x
     return construct_module(
         name,
@@ -38,27 +37,27 @@ def _construct(name: str, op: Conv | ConvTranspose, site: FlaxSite, keywords: di
         kernel_size=to_code(tuple(w.taps for w in op.make_windows(x)), "kernel_size"),
         **keywords,
         bias=Default(op.bias, True),
-        dtype=make_dtype_keyword(x.dtype),
-        rngs=RNGS,
+        dtype=site.words.make_dtype_keyword(x.dtype),
+        **site.words.draws,
     )
 
 
-@module(Conv, target="jax.lax.conv_general_dilated")
-def emit_conv(op: Conv, site: FlaxSite) -> Code:
+@ARRAY.module(Conv, target="{array}.conv_general")
+def emit_conv(op: Conv, site: ArraySite) -> Code:
     return _construct("Conv", op, site, _list_conv_keywords(op, op.make_windows(site.given.x)))
 
 
-@given(Conv)
-def emit_conv_function(op: Conv, site: FlaxSite) -> Code:
+@ARRAY.given(Conv)
+def emit_conv_function(op: Conv, site: ArraySite) -> Code:
     keywords = _list_conv_keywords(op, op.make_windows(site.given.x))
     return call_function("conv", site.x, site.weight, *site.present("bias"), **keywords)
 
 
-@module(ConvTranspose, target="jax.lax.conv_general_dilated")
-def emit_conv_transpose(op: ConvTranspose, site: FlaxSite) -> Code:
+@ARRAY.module(ConvTranspose, target="{array}.conv_general")
+def emit_conv_transpose(op: ConvTranspose, site: ArraySite) -> Code:
     return _construct("ConvTranspose", op, site, _list_transpose_keywords(op, site))
 
 
-@given(ConvTranspose)
-def emit_conv_transpose_function(op: ConvTranspose, site: FlaxSite) -> Code:
+@ARRAY.given(ConvTranspose)
+def emit_conv_transpose_function(op: ConvTranspose, site: ArraySite) -> Code:
     return call_function("conv_transpose", site.x, site.weight, *site.present("bias"), **_list_transpose_keywords(op, site))

@@ -1,4 +1,4 @@
-"""Writes reductions and cumulative operators in Flax: `x.mean(axis=(2, 3), keepdims=True)`."""
+"""Writes reductions and cumulative operators: `x.mean(axis=(2, 3), keepdims=True)`."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ from ....ops.reduction import (
     Var,
 )
 from ....types.tensor_types import INT64
-from ...python.code.python_expressions import Code, Default, TupleCode, call_function, call_method, to_code
-from ..flax_emitters import FlaxSite, function, layer_function
-from ..flax_framework import get_jax_dtype
+from ..code.python_expressions import Code, Default, TupleCode, call_function, call_method, to_code
+from .array_emitters import ARRAY, ArraySite
 
 
-def _list_axis_keywords(op: Reduction, site: FlaxSite) -> dict[str, object]:
+def _list_axis_keywords(op: Reduction, site: ArraySite) -> dict[str, object]:
     """Return `axis=` and `keepdims=`, as far as they are needed. A scalar has no axis, where PyTorch accepts 0."""
     written = op.explicit_axes() if site.given.x.rank else None
     keepdims: dict[str, object] = {"keepdims": Default(op.keepdim, False)}
@@ -41,75 +40,75 @@ def _list_axis_keywords(op: Reduction, site: FlaxSite) -> dict[str, object]:
     return {"axis": to_code(written[0] if len(written) == 1 else written, "axis"), **keepdims}
 
 
-@function(Mean, Sum, Prod, Argmax, Argmin, All, Any, target="jax.numpy.{}")
-def emit_reduction(op: Reduction, site: FlaxSite) -> Code:
+@ARRAY.function(Mean, Sum, Prod, Argmax, Argmin, All, Any, target="{array}.{}")
+def emit_reduction(op: Reduction, site: ArraySite) -> Code:
     return _convert_result(call_method(site.x, op.name, **_list_axis_keywords(op, site)), site)
 
 
-def _convert_result(code: Code, site: FlaxSite) -> Code:
+def _convert_result(code: Code, site: ArraySite) -> Code:
     """Convert sums of integers to the default integers, and `all` of bytes to bytes, as PyTorch does."""
     x, result = site.given.x.dtype, site.results[0].dtype
     widens = x.is_integer and result != x and result == INT64
-    return call_method(code, "astype", get_jax_dtype(result)) if widens or result.name == "uint8" else code
+    return call_method(code, "astype", site.words.get_dtype(result)) if widens or result.name == "uint8" else code
 
 
-@function(Max, Min, target="jax.numpy.{}")
-def emit_extreme(op: MinMaxReduction, site: FlaxSite) -> Code:
+@ARRAY.function(Max, Min, target="{array}.{}")
+def emit_extreme(op: MinMaxReduction, site: ArraySite) -> Code:
     values = call_method(site.x, op.name, **_list_axis_keywords(op, site))
     if len(site.results) < 2:
         return values
     return TupleCode((values, call_method(site.x, f"arg{op.name}", **_list_axis_keywords(op, site))))
 
 
-@function(Var, Std, target="jax.numpy.{}")
-def emit_spread(op: Spread, site: FlaxSite) -> Code:
+@ARRAY.function(Var, Std, target="{array}.{}")
+def emit_spread(op: Spread, site: ArraySite) -> Code:
     return call_method(site.x, op.name, **_list_axis_keywords(op, site), ddof=Default(op.correction, 0))
 
 
-@function(Norm, target="jax.numpy.linalg.vector_norm")
-def emit_norm(op: Norm, site: FlaxSite) -> Code:
+@ARRAY.function(Norm, target="{array}.linalg.vector_norm")
+def emit_norm(op: Norm, site: ArraySite) -> Code:
     return call_function("vector_norm", site.x, ord=Default(op.p, 2), **_list_axis_keywords(op, site))
 
 
-@layer_function(Normalize, target="jax.numpy.linalg.vector_norm")
-def emit_normalize(op: Normalize, site: FlaxSite) -> Code:
+@ARRAY.layer_function(Normalize, target="{array}.linalg.vector_norm")
+def emit_normalize(op: Normalize, site: ArraySite) -> Code:
     if not site.given.x.rank:
         return call_method(call_function("normalize", call_method(site.x, "reshape", 1), axis=0, eps=Default(op.eps, 1e-12)), "reshape", ())
     return call_function("normalize", site.x, ord=Default(op.p, 2), axis=Default(op.axis, 1), eps=Default(op.eps, 1e-12))
 
 
-@function(Logsumexp, target="jax.nn.logsumexp")
-def emit_logsumexp(op: Logsumexp, site: FlaxSite) -> Code:
-    return call_function("nnx.logsumexp", site.x, **_list_axis_keywords(op, site))
+@ARRAY.function(Logsumexp, target="{nn}.logsumexp")
+def emit_logsumexp(op: Logsumexp, site: ArraySite) -> Code:
+    return site.words.call_nn("logsumexp", site.x, **_list_axis_keywords(op, site))
 
 
-@function(Cumsum, Cumprod, target="jax.numpy.{}")
-def emit_cumulative(op: Cumulative, site: FlaxSite) -> Code:
+@ARRAY.function(Cumsum, Cumprod, target="{array}.{}")
+def emit_cumulative(op: Cumulative, site: ArraySite) -> Code:
     return site.x if not site.given.x.rank else _convert_result(call_method(site.x, op.name, axis=op.axis), site)
 
 
-@function(Logcumsumexp, target="jax.lax.cumlogsumexp")
-def emit_logcumsumexp(op: Logcumsumexp, site: FlaxSite) -> Code:
+@ARRAY.function(Logcumsumexp, target="{array}.logcumsumexp")
+def emit_logcumsumexp(op: Logcumsumexp, site: ArraySite) -> Code:
     if not site.given.x.rank:
         return site.x
-    return call_function("jax.lax.cumlogsumexp", site.x, axis=op.axis % max(site.given.x.rank, 1))
+    return call_function(site.words.get_function(op), site.x, axis=op.axis % max(site.given.x.rank, 1))
 
 
-@function(Cummax, Cummin, target="jax.lax.{}")
-def emit_cumulative_extreme(op: CumulativeExtreme, site: FlaxSite) -> Code:
+@ARRAY.function(Cummax, Cummin, target="{array}.{}")
+def emit_cumulative_extreme(op: CumulativeExtreme, site: ArraySite) -> Code:
     axis = op.axis % max(site.given.x.rank, 1)
     if len(site.results) == 1 and site.given.x.rank:
-        return call_function(f"jax.lax.{op.name}", site.x, axis=axis)
+        return call_function(site.words.get_function(op), site.x, axis=axis)
     return call_function("cumulative_extreme", site.x, axis, op.name == "cummax")
 
 
-@function(Diff, target="jax.numpy.diff")
-def emit_diff(op: Diff, site: FlaxSite) -> Code:
-    return call_function("jnp.diff", site.x, n=Default(op.n, 1), axis=Default(op.axis, -1))
+@ARRAY.function(Diff, target="{array}.diff")
+def emit_diff(op: Diff, site: ArraySite) -> Code:
+    return site.words.call("diff", site.x, n=Default(op.n, 1), axis=Default(op.axis, -1))
 
 
-@function(GlobalAvgPool, GlobalMaxPool, target={GlobalAvgPool: "jax.numpy.mean", GlobalMaxPool: "jax.numpy.max"})
-def emit_global_pool(op: GlobalAvgPool | GlobalMaxPool, site: FlaxSite) -> Code:
+@ARRAY.function(GlobalAvgPool, GlobalMaxPool, target={GlobalAvgPool: "{array}.mean", GlobalMaxPool: "{array}.max"})
+def emit_global_pool(op: GlobalAvgPool | GlobalMaxPool, site: ArraySite) -> Code:
     axes = tuple(range(2, site.given.x.rank))
     name = "mean" if isinstance(op, GlobalAvgPool) else "max"
     return call_method(site.x, name, axis=to_code(axes[0] if len(axes) == 1 else axes))

@@ -1,0 +1,106 @@
+"""Writes activations: `nnx.relu(x)`, and `nnx.relu` as a layer of a sequence."""
+
+from __future__ import annotations
+
+from ....ops.activation import (
+    Celu,
+    Elu,
+    Glu,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyRelu,
+    Logsigmoid,
+    LogSoftmax,
+    Mish,
+    Prelu,
+    Relu,
+    Relu6,
+    Selu,
+    Sigmoid,
+    Silu,
+    Softmax,
+    Softmin,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
+from ....ops.operator import Operator
+from ..code.python_expressions import Code, Default, Infix, Prefix, call_function, call_method, construct_module, to_code
+from .array_emitters import ARRAY, ArraySite
+
+_PLAIN: tuple[type[Operator], ...] = (
+    *(Celu, Elu, Glu, Hardsigmoid, Hardswish, LeakyRelu, Logsigmoid, LogSoftmax, Mish),
+    *(Relu, Relu6, Selu, Sigmoid, Silu, Softmax, Softsign, Tanh),
+)
+"""The activations that are one function, whose arguments have the names of the operator's."""
+_DEFAULTS = {"negative_slope": 0.01, "alpha": 1.0, "axis": -1}
+"""The defaults of the arguments, by their names."""
+
+
+@ARRAY.layer_function(*_PLAIN, target="{array}.{}")
+def emit_plain(op: Operator, site: ArraySite) -> Code:
+    options = {name: Default(op.args[name], _DEFAULTS[name]) for name in op.signature}
+    x, result = site.given.x.dtype, site.results[0].dtype
+    if isinstance(op, Relu6) and x.is_integer:
+        return site.words.call_clip(site.x, 0, 6)
+    # The functions of frameworks take floats only.
+    tensor = call_method(site.x, "astype", site.words.get_dtype(result)) if result.is_float and not x.is_float else site.x
+    return call_function(site.words.get_function(op), tensor, **options)
+
+
+@ARRAY.layer_function(Hardtanh, target="{array}.clip")
+def emit_hardtanh(op: Hardtanh, site: ArraySite) -> Code:
+    low, high = (int(n) if site.given.x.dtype.is_integer else n for n in (op.min_val, op.max_val))
+    return site.words.call_clip(site.x, low, high)
+
+
+@ARRAY.function(Softmin, target="{nn}.softmax")
+def emit_softmin(op: Softmin, site: ArraySite) -> Code:
+    return site.words.call_nn("softmax", Prefix("-", site.x), axis=Default(op.axis, -1))
+
+
+@ARRAY.layer_function(Softplus, target="{nn}.softplus")
+def emit_softplus(op: Softplus, site: ArraySite) -> Code:
+    if op.beta == 1:
+        return site.words.call_nn("softplus", site.x)
+    return Infix("/", site.words.call_nn("softplus", Infix("*", to_code(op.beta, "beta"), site.x)), to_code(op.beta, "beta"))
+
+
+@ARRAY.function(Hardshrink, target="{array}.where")
+def emit_hardshrink(op: Hardshrink, site: ArraySite) -> Code:
+    limit = to_code(op.lambd, "lambd")
+    return site.words.call("where", Infix(">", site.words.call("abs", site.x), limit), site.x, 0)
+
+
+@ARRAY.function(Softshrink, target="{array}.sign")
+def emit_softshrink(op: Softshrink, site: ArraySite) -> Code:
+    size = Infix("-", site.words.call("abs", site.x), to_code(op.lambd, "lambd"))
+    return Infix("*", site.words.call("sign", site.x), site.words.call_nn("relu", size))
+
+
+@ARRAY.function(Tanhshrink, target="x - {array}.tanh(x)")
+def emit_tanhshrink(op: Tanhshrink, site: ArraySite) -> Code:
+    return Infix("-", site.x, site.words.call("tanh", site.x))
+
+
+@ARRAY.function(Threshold, target="{array}.where")
+def emit_threshold(op: Threshold, site: ArraySite) -> Code:
+    return site.words.call("where", Infix(">", site.x, to_code(op.threshold, "threshold")), site.x, op.value)
+
+
+@ARRAY.module(Prelu, target="PReLU, with the weight of the checkpoint")
+def emit_prelu(op: Prelu, site: ArraySite) -> Code:
+    x = site.given.x
+    slope = op.init.values[0] if op.init is not None and op.init.kind == "constant" else 0.25
+    count = Default(op.count_parameters(x), 1)
+    return construct_module("PReLU", {}, num_parameters=count, init=Default(slope, 0.25), dtype=site.words.make_dtype_keyword(x.dtype))
+
+
+@ARRAY.given(Prelu)
+def emit_prelu_function(op: Prelu, site: ArraySite) -> Code:
+    return call_function("prelu", site.x, site.weight)

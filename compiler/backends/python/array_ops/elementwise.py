@@ -1,0 +1,64 @@
+"""Writes functions of each element by their names in the framework: `jnp.exp(x)`, `x + 1`."""
+
+from __future__ import annotations
+
+from ....ops.arithmetic import Clamp, FloorDiv, Pair
+from ....ops.binary import Fmod, Lerp
+from ....ops.bitwise import BitwiseLeftShift, BitwiseRightShift, Shift
+from ....ops.comparison import Where
+from ....ops.elementwise import NanToNum, Rsqrt
+from ....ops.operator import Operator
+from ....ops.slicing import Select
+from ..code.python_expressions import Code, Default, Infix, call_function, to_code
+from ..operator_forms import ELEMENTWISE, PAIRS, emit_binary, emit_select, list_sides
+from .array_emitters import ARRAY, ArraySite
+
+ARRAY.function(FloorDiv, target="{array}.floor_divide")(emit_binary)
+ARRAY.function(Select, target="x[:, index]")(emit_select)
+
+
+@ARRAY.layer_function(*ELEMENTWISE, target="{array}.{}")
+def emit_elementwise(op: Operator, site: ArraySite) -> Code:
+    # `lax.rsqrt` does not promote, unlike jax.numpy.
+    if isinstance(op, Rsqrt) and not site.given.x.dtype.is_float:
+        return Infix("/", to_code(1), site.words.call("sqrt", site.x))
+    return call_function(site.words.get_function(op), site.x)
+
+
+@ARRAY.function(*PAIRS, target="{array}.{}")
+def emit_pair(op: Pair, site: ArraySite) -> Code:
+    return call_function(site.words.get_function(op), site.x, site.other)
+
+
+@ARRAY.layer_function(NanToNum, target="{array}.nan_to_num")
+def emit_nan_to_num(op: NanToNum, site: ArraySite) -> Code:
+    return site.words.call("nan_to_num", site.x, nan=Default(op.nan, 0.0), posinf=Default(op.posinf, None), neginf=Default(op.neginf, None))
+
+
+@ARRAY.layer_function(Clamp, target="{array}.clip")
+def emit_clamp(op: Clamp, site: ArraySite) -> Code:
+    return site.words.call_clip(site.x, op.min, op.max)
+
+
+@ARRAY.function(Fmod, target="{array}.fmod")
+def emit_fmod(op: Fmod, site: ArraySite) -> Code:
+    return site.words.call("fmod", site.x, to_code(op.other, "other") if op.scalars else site.other)
+
+
+@ARRAY.function(Lerp, target="x + weight * (end - x)")
+def emit_lerp(op: Lerp, site: ArraySite) -> Code:
+    weight = to_code(op.weight, "weight") if op.scalars else site.weight
+    return Infix("+", site.x, Infix("*", weight, Infix("-", site.end, site.x)))
+
+
+@ARRAY.function(BitwiseLeftShift, BitwiseRightShift, target="{array}.{}")
+def emit_shift(op: Shift, site: ArraySite) -> Code:
+    return Infix("<<" if isinstance(op, BitwiseLeftShift) else ">>", *list_sides(op, site))
+
+
+@ARRAY.function(Where, target="{array}.where")
+def emit_where(op: Where, site: ArraySite) -> Code:
+    if not op.scalars:
+        return site.words.call("where", site.condition, site.x, site.other)
+    number = to_code(op.other, "other")
+    return site.words.call("where", site.condition, *((number, site.x) if op.number_first else (site.x, number)))
