@@ -35,8 +35,14 @@ from ..python.unsupported_python import LackingWord
 _IMPORTED = "jax jnp np nnx partial Callable Any rngs load"
 _FAMILIES = "variables linear convolution normalization attention rotary pooling indexing losses resampling spectra deformation"
 _WORDS = {
-    **{"xp": "jnp", "nn": "jax.nn", "np": "np", "Array": "jax.Array", "Int": "int", "Bool": "bool"},
-    **{"xp.stop_gradient": "jax.lax.stop_gradient", "xp.logsumexp": "jax.nn.logsumexp"},
+    "xp": "jnp",
+    "np": "np",
+    "nn": "jax.nn",
+    "xp.stop_gradient": "jax.lax.stop_gradient",
+    "xp.logsumexp": "jax.nn.logsumexp",
+    "Array": "jax.Array",
+    "Int": "int",
+    "Bool": "bool",
 }
 """JAX's words for those of the shared definitions."""
 DEFINITIONS = merge_definitions(_FAMILIES.split(), _WORDS, Path(__file__).parent / "library", "flax")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from .flax_variables import uniform_between
 from ...python.array_library.array_convolution import each_axis
+from .flax_variables import uniform_between
 
 
 class Conv(nnx.Module):

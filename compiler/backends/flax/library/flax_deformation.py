@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import jax
@@ -10,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from .flax_variables import uniform_between
 from ...python.array_library.array_convolution import each_axis
 from ...python.array_library.array_deformation import sample_linear
+from .flax_variables import uniform_between
 
 
 class DeformConv(nnx.Module):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import jax
 import jax.numpy as jnp
 
-from .flax_indexing import vector_norm
 from ...python.array_library.array_losses import reduce_loss
 
 

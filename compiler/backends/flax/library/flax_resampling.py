@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -10,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .flax_indexing import vector_norm
 from ...python.array_library.array_pooling import adaptive_windows
 from ...python.array_library.array_resampling import unfold
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Sequence
-from typing import Any
 
-from .array_words import Array, Bool, Int, nn, np, xp
+from .array_words import Array, Int, xp
 
 
 def sample_linear(x: Array, rows: Array, columns: Array) -> Array:

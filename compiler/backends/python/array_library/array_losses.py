@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Sequence
-from typing import Any
 
-from .array_words import Array, Bool, Int, nn, np, xp, vector_norm
+from .array_words import Array, Int, nn, vector_norm, xp
 
 
 def reduce_loss(losses: Array, reduction: str) -> Array:

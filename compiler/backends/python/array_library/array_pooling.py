@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .array_words import Array, Bool, Int, nn, np, xp
 from .array_convolution import each_axis
+from .array_words import Array, Int, nn, np, xp
 
 
 def window_pads(x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> list[Any]:
@@ -192,9 +192,7 @@ def max_unpool(
     return flat.reshape(*x.shape[:2], *output_size)
 
 
-def fractional_max_pool(
-    x: Array, samples: Array, kernel_size: tuple[int, ...], output_size: tuple[int, ...]
-) -> tuple[Array, Array]:
+def fractional_max_pool(x: Array, samples: Array, kernel_size: tuple[int, ...], output_size: tuple[int, ...]) -> tuple[Array, Array]:
     """The maxima of windows at places that random numbers choose, and their indices within the spatial axes.
 
     x: [N, C, ...], samples: [N, C, axes] -> two tensors [N, C, *output_size].

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from typing import Any
 
-from .array_words import Array, Bool, Int, nn, np, xp, vector_norm
 from .array_convolution import each_axis
 from .array_pooling import gather_windows, slide
+from .array_words import Array, Int, vector_norm, xp
 
 
 def cdist(x: Array, other: Array, p: float = 2) -> Array:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Sequence
-from typing import Any
-
-from .array_words import Array, Bool, Int, nn, np, xp
+from .array_words import Array, xp
 
 
 def apply_rotary(x: Array, cos: Array, sin: Array) -> Array:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Sequence
-from typing import Any
 
-from .array_words import Array, Bool, Int, nn, np, xp
 from .array_pooling import slide
+from .array_words import Array, np, xp
 
 
 def to_complex(x: Array) -> Array:
