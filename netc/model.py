@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
 
 from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.analysis.state_dict import collect_parameters
-from netc.compiler.backends.backend import DEFAULT_OPTIONS, GraphOptions
+from netc.compiler.backends.backend import DEFAULT_OPTIONS, GraphOptions, SourceOptions
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.backends.flax import BACKEND as FLAX
 from netc.compiler.backends.onnx import BACKEND as ONNX
 from netc.compiler.backends.onnx import list_dtypes
 from netc.compiler.backends.torch import BACKEND as PYTORCH
+from netc.dsl.record import replace
 
 from .errors import CompileError, raise_as_compile_error
 from .files.atomic_writing import write_bytes
-from .files.save_artifacts import refuse_options, refuse_weights, require_backend, save_artifact
+from .files.save_artifacts import refuse_options, refuse_source_options, refuse_weights, require_backend, save_artifact
 from .inputs.argument_checks import check_graph_options, check_name, check_params, check_path, check_precision
 from .inputs.argument_types import check_methods
 from .inputs.backend_input import Weights, make_backend_input, warn_about_weights
@@ -125,17 +126,27 @@ class Model:
         model.weights = self.weights
         return model
 
-    def source(self, target: str = "torch", *, dtype: object = None, keep_io: bool = False, **options: Unpack[GraphKeywords]) -> str:
+    def source(
+        self,
+        target: str = "torch",
+        *,
+        dtype: object = None,
+        keep_io: bool = False,
+        scan_layers: bool = False,
+        **options: Unpack[GraphKeywords],
+    ) -> str:
         """Return the text that the backend of a target writes.
 
         For PyTorch, it is a module that imports nothing but torch and has a class for each block. For ONNX, it is the graph as text, with
-        the options of `onnx`. Raises `ValueError` for an unknown target, and `CompileError` for a stage that the target cannot express.
+        the options of `onnx`. For Flax, `scan_layers` is as in `flax`. Raises `ValueError` for an unknown target and for options of another
+        target, and `CompileError` for a stage that the target cannot express.
         """
         backend = get_or_raise(target)
         refuse_options(backend, options)
+        refuse_source_options(backend, ["scan_layers"] if scan_layers else [])
         model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options)
         with raise_as_compile_error(model.program):
-            return backend.text(model.backend_input(options=graph_options))
+            return backend.text(replace(model.backend_input(options=graph_options), source_options=SourceOptions(scan_layers)))
 
     def spec(self) -> str:
         """Return the text of the spec. For a model that was made from a program, return an equivalent text."""
@@ -154,15 +165,26 @@ class Model:
         with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed)) as inputs:
             return PYTORCH.module(inputs)
 
-    def flax(self, weights: Weights | None = None, seed: int | None = None, *, dtype: object = None, keep_io: bool = False) -> nnx.Module:
+    def flax(
+        self,
+        weights: Weights | None = None,
+        seed: int | None = None,
+        *,
+        dtype: object = None,
+        keep_io: bool = False,
+        scan_layers: bool = False,
+    ) -> nnx.Module:
         """Execute `source("flax")`, and return an instance of its class, in training mode. Call `eval()` for evaluation.
 
-        Without weights, the seed draws the parameters, as for `onnx`; it is 0 by default. Raises `WeightsError` for weights that cannot be
+        Without weights, the seed draws the parameters, as for `onnx`; it is 0 by default. With `scan_layers`, equal layers of a `repeat`
+        are one `jax.lax.scan` with stacked parameters, so that the time to compile does not grow with their number.
+
+        Raises `WeightsError` for weights that cannot be
         read or do not fit, and `CompileError` if a stage has no form in Flax, or if flax is not installed.
         """
         model = self.in_type(dtype, keep_io)
         with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed)) as inputs:
-            return FLAX.module(inputs)
+            return FLAX.module(replace(inputs, source_options=SourceOptions(scan_layers)))
 
     def onnx(
         self,

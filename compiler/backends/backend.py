@@ -46,10 +46,16 @@ DEFAULT_OPTIONS = GraphOptions()
 """The default options."""
 
 
+class SourceOptions(Record):
+    """Options for writing the source of a module. `scan_layers`: write equal layers as one loop, with their parameters stacked."""
+
+    scan_layers: bool = False
+
+
 class BackendInput(Record):
     """A checked program and what belongs to it. `weights` opens the arrays by state-dict name, each of which is read on access. It is None
     if the caller has none. `progress` is called while a large artifact is written, with the bytes so far and all of them. `options` are
-    for backends with `takes_options`."""
+    for backends with `takes_options`, `source_options` for those with `takes_source_options`."""
 
     program: Program
     name: str
@@ -57,6 +63,7 @@ class BackendInput(Record):
     weights: Callable[[], Arrays] | None = None
     progress: Callable[[int, int], None] | None = None
     options: GraphOptions = DEFAULT_OPTIONS
+    source_options: SourceOptions = SourceOptions()
 
     def open_arrays(self) -> Arrays:
         """Open the parameters and buffers. Without `weights`, the values of seed 0."""
@@ -111,6 +118,8 @@ class Backend(Protocol):
     """The artifact contains the values of parameters."""
     takes_options: bool = False
     """The artifact is a graph, to which `GraphOptions` apply."""
+    takes_source_options: bool = False
+    """The artifact is the source of a module, to which `SourceOptions` apply."""
 
     @property
     def artifact(self) -> str:
@@ -134,8 +143,8 @@ class Backend(Protocol):
         """Return sentences about the operator's differences from PyTorch, for its documentation."""
         return ()
 
-    def notes(self, program: Program, *, verbose: bool = False) -> tuple[str, ...]:
-        """Return notes for users about the artifact of a program, without full stops. If `verbose`, also notes that concern only unusual
+    def notes(self, given: BackendInput, *, verbose: bool = False) -> tuple[str, ...]:
+        """Return notes for users about the artifact, without full stops. If `verbose`, also notes that concern only unusual
         inputs and would apply to almost every model."""
         return ()
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netc.compiler.backends.backend import has_suffix
+from netc.compiler.backends.backend import BackendInput, SourceOptions, has_suffix
 from netc.compiler.backends.backend_registry import NAMES, find_backend, get_or_raise
 from netc.dsl.record import replace
 
@@ -55,7 +55,7 @@ from .write_progress import show_write_progress
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netc.compiler.backends.backend import Backend, BackendInput, GraphOptions
+    from netc.compiler.backends.backend import Backend, GraphOptions
     from netc.compiler.ir.training_program import Training
     from netc.dsl.source import SourceFile
 
@@ -70,6 +70,7 @@ EXAMPLE_LANGUAGES = ("python", "javascript", "c++")
 TARGET_HELP = f"Kind of output; by default, the ending of OUT decides. `{SECTION}` writes the train section as a Python file."
 TRAIN_HELP = "With --target flax or torch: write the train section as a Python file that trains the network."
 TEXT_TARGETS = tuple(f"--target {backend.name}" for backend in BACKENDS if not backend.is_binary)
+SCAN_HELP = "With --target flax: write equal layers of a `repeat` as one `jax.lax.scan`, which compiles one layer for all."
 FOR_HELP = f"Write a folder: with --stream, one from which {RUNTIMES[0]} generates text; for {SERVERS[0]}, the model in a model repository."
 HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard output."
 
@@ -97,6 +98,9 @@ HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard outp
     help="Also write a program that predicts with the ONNX file of a run, and needs ONNX Runtime only.",
 )
 @click.option("--verbose", is_flag=True, help="Also report operators that differ in the target's runtime for NaN or infinite inputs.")
+@click.option(
+    "--scan-layers", is_flag=True, help="With --target flax: write equal layers as one `jax.lax.scan`, so that depth costs no compile time."
+)
 @precision_options
 @graph_options
 @spec_options
@@ -146,7 +150,7 @@ def _write_target(read: Reader, choice: Choice, weights: Checkpoint | None, seed
     if options.stream is not None:
         _write_stream(compiled, options.stream, backend, weights, seed, graph, options)
     else:
-        inputs = compiled.backend_input(weights, seed, graph)
+        inputs = replace(compiled.backend_input(weights, seed, graph), source_options=SourceOptions(options.scan_layers))
         if options.example is not None:
             check_example(inputs, options.output or "-", options.example)  # before the model is written
         _write_model(inputs, backend, options)
@@ -167,7 +171,7 @@ def _write_model(inputs: BackendInput, backend: Backend, options: CompileOptions
                 write_note(line)
         else:
             save_artifact(inputs, backend, output)
-    for line in backend.notes(inputs.program, verbose=options.verbose):
+    for line in backend.notes(inputs, verbose=options.verbose):
         write_note(line)
 
 
@@ -191,7 +195,7 @@ def _write_stream(
         # only now is it known that there is a second file, whose name nobody has typed
         refuse_overwriting(make_start_path(options.output, backend))
     paths = model_stream.save(options.output or "-", backend, weights, seed, graph)
-    for line in (*model_stream.notes(paths), *backend.notes(model_stream.step, verbose=options.verbose)):
+    for line in (*model_stream.notes(paths), *backend.notes(BackendInput(model_stream.step, compiled.name), verbose=options.verbose)):
         write_note(line)
 
 

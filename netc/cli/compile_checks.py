@@ -16,7 +16,7 @@ from netc.compiler.backends.backend_registry import NAMES, find_backend, get_or_
 from netc.dsl.record import Record
 
 from ..emit_stages import TEXT_STAGES
-from ..files.save_artifacts import refuse_all, refuse_options, refuse_weights
+from ..files.save_artifacts import refuse_all, refuse_options, refuse_source_options, refuse_weights
 from ..inputs.argument_checks import SERVERS
 from .program import raise_as_usage_error
 
@@ -44,6 +44,7 @@ class CompileOptions(Record):
     calibration: str | None
     example: str | None
     verbose: bool
+    scan_layers: bool
     graph: dict[str, Any]
     has_weights: bool
 
@@ -72,6 +73,8 @@ def _check_kind(options: CompileOptions) -> None:
         raise click.UsageError(f"--target {SECTION} writes a text, which holds no weights: it takes neither --weights nor --seed")
     if options.section is not None and not options.writes_section:
         raise click.UsageError(f"--section is for --train and --target {SECTION}")
+    if options.scan_layers and (options.stream is not None or options.emit is not None or options.writes_section):
+        raise click.UsageError("--scan-layers is for the source of a model: it goes without --stream, --emit and --train")
     if options.train and options.target not in (*TRAINED, SECTION):
         raise click.UsageError(f"--train goes with --target {' or --target '.join(TRAINED)}")
 
@@ -125,6 +128,8 @@ def check_for_target(backend: Backend, options: CompileOptions) -> None:
     from ..quantizing import check_target
 
     checks = [lambda: refuse_options(backend, _to_flags(options.graph))]
+    if options.scan_layers:
+        checks.append(lambda: refuse_source_options(backend, ["--scan-layers"]))
     if options.has_weights:
         checks.insert(0, lambda: refuse_weights(backend, "--weights and --seed are"))
     method = options.quantize

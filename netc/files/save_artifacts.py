@@ -43,6 +43,14 @@ def refuse_options(backend: Backend, options: Iterable[str]) -> None:
         raise WrongOutput(f"{backend.artifact} is no graph of ONNX: {', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for {others}")
 
 
+def refuse_source_options(backend: Backend, options: Iterable[str]) -> None:
+    """Raise `WrongOutput` if the backend takes no `SourceOptions`. `options` are the user's, as users write them."""
+    asked = [f"`{option}`" for option in options]
+    if asked and not backend.takes_source_options:
+        others = " or ".join(f"`{other.name}`" for other in list_backends() if other.takes_source_options)
+        raise WrongOutput(f"{', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for the target {others}, not for {backend.artifact}")
+
+
 def refuse_all(*checks: Callable[[], None]) -> None:
     """Raise `WrongOutput` with the messages of all failing checks, so that users see all mistakes at once."""
     messages = []

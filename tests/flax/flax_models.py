@@ -26,9 +26,9 @@ jax.config.update("jax_enable_x64", True)  # the types of the results are compar
 class Pair:
     """The module of PyTorch and the one of Flax, with the same numbers."""
 
-    def __init__(self, model: netc.Model, *, training: bool = False, noise: float = 0.0) -> None:
+    def __init__(self, model: netc.Model, *, training: bool = False, noise: float = 0.0, scan_layers: bool = False) -> None:
         """`noise`: added to the parameters, of which some models have zeros that hide everything else."""
-        self.model, self.text = model, model.source("flax")
+        self.model, self.text = model, model.source("flax", scan_layers=scan_layers)
         self.torch = model.module(seed=SEED).train(training)
         generator = torch.Generator().manual_seed(SEED)
         with torch.no_grad():
@@ -105,6 +105,9 @@ def gradients(pair: Pair, inputs: Sequence[torch.Tensor], loss: Callable[[Any], 
     pair.torch.zero_grad()
     loss(pair.torch(*inputs)).backward()
     wanted = {name: p.grad for name, p in pair.torch.named_parameters() if p.grad is not None}
+    if "stack_layers" in pair.space:
+        stacked = pair.space["stack_layers"](pair.flax, {name: to_jax(grad) for name, grad in wanted.items()})
+        wanted = {name: torch.from_numpy(np.array(grad)) for name, grad in stacked.items()}
     found = nnx.grad(lambda model: loss(model(*map(to_jax, inputs))))(pair.flax)
     by_name = {".".join(map(str, path)): value for path, value in nnx.to_flat_state(nnx.state(found))}
     assert by_name.keys() == wanted.keys()

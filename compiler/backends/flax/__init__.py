@@ -24,10 +24,17 @@ class FlaxBackend(Backend):
     title = "Flax"
     suffix = ".py"
 
-    def text(self, given: BackendInput) -> str:
-        from .flax_source import WRITER
+    takes_source_options = True
 
-        return WRITER.write_source(given.program, given.name)
+    def text(self, given: BackendInput) -> str:
+        from .flax_source import choose_writer
+
+        return choose_writer(given.source_options.scan_layers).write_source(given.program, given.name)
+
+    def notes(self, given: BackendInput, *, verbose: bool = False) -> tuple[str, ...]:
+        from .flax_source import choose_writer
+
+        return choose_writer(given.source_options.scan_layers).list_loops(given.program, given.name)
 
     def operator_target(self, operator: type[Operator]) -> str:
         from . import ops
@@ -40,7 +47,7 @@ class FlaxBackend(Backend):
         """Execute the source and instantiate its class. Without weights, seed 0 draws the parameters."""
         from .live_flax import make_module
 
-        module: nnx.Module = make_module(given.program, given.name, None if given.weights is None else given.open_arrays())
+        module: nnx.Module = make_module(given, None if given.weights is None else given.open_arrays())
         return module
 
 

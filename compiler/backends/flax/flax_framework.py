@@ -33,7 +33,7 @@ from ..python.library_text import merge_definitions
 from ..python.unsupported_python import LackingWord
 
 _IMPORTED = "jax jnp np nnx partial Callable Any rngs load"
-_FAMILIES = "variables linear convolution normalization attention rotary pooling indexing losses resampling spectra deformation"
+_FAMILIES = "variables layers linear convolution normalization attention rotary pooling indexing losses resampling spectra deformation"
 _WORDS = {
     "xp": "jnp",
     "np": "np",
@@ -158,6 +158,7 @@ FLAX = Framework(
         listed=lambda members: call_function("nnx.List", ListCode(members)),
         keyed=lambda members: call_function("nnx.Dict", *([DictCode(tuple(members))] if members else [])),
         parameters=_make_parameter_dict,
+        scanned="ScannedLayers",
     ),
     by_path=get_submodule,
     widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_channels", "out_features"),

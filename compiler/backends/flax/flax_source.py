@@ -46,8 +46,13 @@ class FlaxWriter(SourceWriter):
         # What registers members is written with the texts, so the definitions that it calls are found in these.
         definitions = list_called_definitions((*parts.definitions, *parts.texts))
         holds = any(re.search(r"\bnnx\.Param\(|\bBuffer\(|\bnnx\.BatchStat\(", text) for text in (*definitions, *parts.texts))
-        texts = (*parts.texts, DEFINITIONS["load"]) if holds else parts.texts
-        return replace(parts, definitions=definitions, texts=texts)
+        if not holds:
+            return replace(parts, definitions=definitions)
+        load = DEFINITIONS["load"]
+        if DEFINITIONS["ScannedLayers"] in definitions:
+            definitions = list_called_definitions((*definitions, "stack_layers("))
+            load = load.replace("load_file(path)", "stack_layers(model, load_file(path))")
+        return replace(parts, definitions=definitions, texts=(*parts.texts, load))
 
 
 def list_called_definitions(texts: Sequence[str]) -> tuple[str, ...]:
@@ -63,3 +68,10 @@ def _calls(texts: Sequence[str], name: str) -> bool:
 
 
 WRITER = FlaxWriter(FLAX, EMITTERS)
+SCANNING_WRITER = FlaxWriter(FLAX, EMITTERS, scans_layers=True)
+"""Writes equal layers as one loop of XLA."""
+
+
+def choose_writer(scan_layers: bool) -> FlaxWriter:
+    """Return the writer for the options of a source."""
+    return SCANNING_WRITER if scan_layers else WRITER

@@ -19,12 +19,14 @@ from ...ir.graph import Program
 from ...ir.graph_values import Value
 from ...ir.ports import make_input_ports
 from ...types.numpy_types import Array
-from .flax_source import WRITER
+from ..backend import BackendInput
+from .flax_source import choose_writer
 
 
-def make_module(program: Program, name: str, arrays: Mapping[str, Array] | None, seed: int = 0) -> Any:
+def make_module(given: BackendInput, arrays: Mapping[str, Array] | None, seed: int = 0) -> Any:
     """Make the module. Without `arrays`, the seed draws its parameters."""
-    text, main = WRITER.write_source_and_name(program, name)
+    name, writer = given.name, choose_writer(given.source_options.scan_layers)
+    text, main = writer.write_source_and_name(given.program, name)
     try:
         from flax import nnx
     except ImportError as error:
@@ -36,7 +38,7 @@ def make_module(program: Program, name: str, arrays: Mapping[str, Array] | None,
     takes_rngs = "rngs" in inspect.signature(model_class.__init__).parameters
     module = model_class(rngs=nnx.Rngs(seed)) if takes_rngs else model_class()
     if arrays is not None and hasattr(space, "load"):
-        fill_module(module, arrays)
+        fill_module(module, space.stack_layers(module, arrays) if hasattr(space, "stack_layers") else arrays)
     return module
 
 

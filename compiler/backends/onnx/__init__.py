@@ -64,16 +64,16 @@ class OnnxBackend(Backend):
 
         return kernel_differences.describe_differences(operator)
 
-    def notes(self, program: Program, *, verbose: bool = False) -> tuple[str, ...]:
+    def notes(self, given: BackendInput, *, verbose: bool = False) -> tuple[str, ...]:
         from .kernel_differences import RARE, list_affected_operators
         from .runtime_failures import FEW_KERNELS
 
-        dtype_notes = (f"the graph holds bfloat16: {FEW_KERNELS['bfloat16']}",) if "bfloat16" in list_dtypes(program) else ()
+        dtype_notes = (f"the graph holds bfloat16: {FEW_KERNELS['bfloat16']}",) if "bfloat16" in list_dtypes(given.program) else ()
         return (
             *dtype_notes,
             *(
                 _describe_difference(about, names)
-                for about, names in list_affected_operators(program).items()
+                for about, names in list_affected_operators(given.program).items()
                 if verbose or about not in RARE
             ),
         )

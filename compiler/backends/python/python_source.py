@@ -30,6 +30,7 @@ from .emitters import Emitters
 from .forward.method import write_forward
 from .forward.signature import ForwardSignature
 from .lowering import lower_program
+from .modules.scanned_layers import scan_equal_layers
 from .printing.spec_comments import escape_comment
 from .unsupported_python import LackingWord, UnsupportedInPython
 
@@ -59,10 +60,11 @@ class Parts(Record):
 
 
 class SourceWriter:
-    """Writes programs for one framework. `name` is the spec's, for a program that comes from no file."""
+    """Writes programs for one framework. `name` is the spec's, for a program that comes from no file. `scans_layers`: equal layers are one
+    module, `Containers.scanned`."""
 
-    def __init__(self, framework: Framework, emitters: Emitters) -> None:
-        self.framework, self.emitters = framework, emitters
+    def __init__(self, framework: Framework, emitters: Emitters, *, scans_layers: bool = False) -> None:
+        self.framework, self.emitters, self.scans_layers = framework, emitters, scans_layers
 
     def write_source(self, program: Program, name: str) -> str:
         """Return the module's text."""
@@ -116,8 +118,20 @@ class SourceWriter:
 
     def _build_classes(self, main: Graph, program: Program, name: str, used_names: frozenset[str] = frozenset()) -> list[ClassDef]:
         """Build the classes of a main graph that is ready to be written."""
+        return self._build_and_scan(main, program, name, used_names)[0]
+
+    def _build_and_scan(
+        self, main: Graph, program: Program, name: str, used_names: frozenset[str] = frozenset()
+    ) -> tuple[list[ClassDef], tuple[str, ...]]:
+        """Build the classes. Return them, and notes on layers that are not scanned."""
         framework = self._reserve_names({*used_names, *self._list_plugin_names(program)})
-        return build_classes(main, program.facts, get_file_stem(name), framework, self.emitters)
+        classes = build_classes(main, program.facts, get_file_stem(name), framework, self.emitters)
+        return classes, scan_equal_layers(classes) if self.scans_layers else ()
+
+    def list_loops(self, program: Program, name: str) -> tuple[str, ...]:
+        """Return a sentence for each list of layers in `write_source(program, name)` that is a loop, although equal layers are scanned."""
+        with self._lower_program(program) as main:
+            return self._build_and_scan(main, program, name)[1]
 
     @contextmanager
     def _lower_program(self, program: Program) -> Iterator[Graph]:

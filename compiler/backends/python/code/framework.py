@@ -27,7 +27,8 @@ class Containers(Record):
 
     `row` is the class that calls its members one after the other, and `named` makes such a row with a key for each member. `listed` and
     `keyed` make containers from which the method takes members by number or by key, `parameters` a container of parameters by key.
-    `list_class` and `dict_class` are the classes of `listed` and `keyed`.
+    `list_class` and `dict_class` are the classes of `listed` and `keyed`. `scanned` is the class that calls equal layers one after the
+    other as one loop, with their tensors stacked. It is empty if the framework has no such loop.
     """
 
     row: str
@@ -37,6 +38,7 @@ class Containers(Record):
     listed: Callable[[tuple[Code, ...]], Code]
     keyed: Callable[[Pairs], Code]
     parameters: Callable[[Pairs], Code]
+    scanned: str = ""
 
 
 MemberKind = Literal["module", "parameter", "buffer", "transient"]
