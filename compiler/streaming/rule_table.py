@@ -40,11 +40,16 @@ def stream_rule(*classes: type[Operator], pairs: bool = False) -> Callable[[Rule
     return register
 
 
+MIXED_AXES: dict[type[Operator], MixedAxes] = {}
+"""Which axes operators mix. Proofs about positions use it too."""
+
+
 def mixes_axes(*classes: type[Operator]) -> Callable[[MixedAxes], MixedAxes]:
     """Register which axes these operators mix. Along any other axis, a chunk gives a chunk."""
 
     def register(function: MixedAxes) -> MixedAxes:
         stream_rule(*classes)(lambda site: site.pass_through(function))
+        MIXED_AXES.update(dict.fromkeys(classes, function))
         return function
 
     return register
@@ -57,6 +62,11 @@ def has_rule(operator: type[Operator]) -> bool:
 
 def find_rule(op: Operator) -> Rule | None:
     return next((RULES[cls] for cls in type(op).__mro__ if cls in RULES), None)
+
+
+def find_mixed_axes(op: Operator) -> MixedAxes | None:
+    """Find the function that says which axes an operator mixes. None if its streaming rule is of another kind."""
+    return next((MIXED_AXES.get(cls) for cls in type(op).__mro__ if cls in RULES), None)
 
 
 def takes_pairs(op: Operator) -> bool:

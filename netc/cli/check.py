@@ -24,6 +24,7 @@ from netc.dsl.source import SourceFile
 from ..analysis import analyze_models
 from ..files.source_files import read_file
 from ..files.used_files import UsedFiles
+from .check_claims import claim_options, prove_claims, show_claims
 from .completion import SpecName
 from .report import report_diagnostics
 from .shared_options import checkpoint_options, expression_option, make_choice, precision_options, spec_options
@@ -49,6 +50,7 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 @click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--fix", is_flag=True, help="Apply the safe edits that the errors suggest, then check.")
 @click.option("--causal", metavar="T", help="Prove that no output depends on later inputs along this dimension.")
+@claim_options
 @precision_options
 @spec_options
 @checkpoint_options
@@ -62,6 +64,8 @@ def command(
     strict: bool,
     fix: bool,
     causal: str | None,
+    ignores: tuple[str, ...],
+    separates: tuple[str, ...],
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
@@ -93,6 +97,8 @@ def command(
 
         proofs = [prove_causal(a.program, causal) for a in analyses if a.program is not None]
         misfits += [d for proof in proofs for d in proof.diagnostics]
+    claims = prove_claims([a.program for a in analyses if a.program is not None], ignores, separates)
+    misfits += [d for claim in claims for d in claim.diagnostics]
     report_diagnostics([*(d for a in analyses for d in a.diagnostics), *misfits], form, sys.stdout)
     if shapes:
         _show_shapes(analyses)
@@ -100,6 +106,8 @@ def command(
         write_status("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
         if causal is not None:
             _show_memory(causal, [a.program for a in analyses if a.program is not None], proofs)
+    if form == "text":
+        show_claims(claims)
     ctx.exit(any(a.failed or (strict and a.diagnostics) for a in analyses) or bool(misfits))
 
 

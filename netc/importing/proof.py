@@ -154,7 +154,7 @@ def draw_weights(model: Model, origin: Origin, generator: np.random.Generator, n
     """Draw the weights for the comparison. No two tensors are alike, unless the origin accepts only its own weights."""
     weights = dict(origin.imported.weights)
     if origin.accepts_weights:
-        weights = {key: _perturb_weight(key, array, generator, noise) for key, array in weights.items()}
+        weights = {key: perturb_weight(key, array, generator, noise) for key, array in weights.items()}
         # Tied parameters are one tensor, so they get the same numbers.
         weights |= {key: weights[info.tied_to] for key, info in model.parameters.items() if info.tied_to in weights and key in weights}
     return weights
@@ -220,7 +220,7 @@ def _format_shape(shape: tuple[Any, ...] | None) -> str:
     return "not there" if shape is None else str(list(shape))
 
 
-def _perturb_weight(key: str, array: Array, generator: np.random.Generator, share: float) -> Array:
+def perturb_weight(key: str, array: Array, generator: np.random.Generator, share: float) -> Array:
     """Draw numbers near a weight, so that parameters that begin as ones or zeros count too.
 
     Matrices keep their variance: a deep model that amplifies its tensors amplifies rounding errors too.
@@ -228,7 +228,7 @@ def _perturb_weight(key: str, array: Array, generator: np.random.Generator, shar
     if not is_float(array):
         return array
     if array.dtype.kind != "f":  # bfloat16, which NumPy does not compute with
-        return _perturb_weight(key, array.astype(np.float32), generator, share).astype(array.dtype)
+        return perturb_weight(key, array.astype(np.float32), generator, share).astype(array.dtype)
     noise = generator.standard_normal(array.shape).astype(array.dtype)
     scale = float(np.std(array)) if array.size > 1 else 0.0
     # A variance must stay positive.

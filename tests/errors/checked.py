@@ -7,9 +7,11 @@ from pathlib import Path
 from netc.analysis import Analysis, analyze_training, check_sections, parse_spec, read_and_analyze
 from netc.cli.spec_sources import make_reader
 from netc.compiler.ir.training_program import Training
+from netc.compiler.proofs import Claim
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
 from netc.dsl.record import replace
+from netc.proving.claim_reports import report_claim
 from netc.streaming.model_stream import prove_causal
 from netc.training.locate_data import DataRequest
 from netc.training.open_data import open_data
@@ -35,6 +37,9 @@ def checked(path: Path) -> Analysis:
     if model.program is not None:
         causal = [value for option, value in words_of(text) if option == "--causal"]
         sections += [d for dimension in causal for d in prove_causal(model.program, dimension).diagnostics]
+        claims = [Claim("ignores", v) for o, v in words_of(text) if o == "--ignores"]
+        claims += [Claim("separates", v) for o, v in words_of(text) if o == "--separates"]
+        sections += [d for claim in claims for d in report_claim(model.program, claim)]
     if not sections:
         return model.require_model()
     return replace(model, diagnostics=tuple(sort_and_dedupe([*model.diagnostics, *sections])))

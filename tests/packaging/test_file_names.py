@@ -17,6 +17,7 @@ MIRRORS = {
     Path("compiler/errors"),
     Path("compiler/frontends/onnx/ops"),
     Path("compiler/frontends/torch/aten"),
+    Path("compiler/proofs/rules"),
     Path("compiler/streaming/rules"),
 }
 """Folders with one file a family of operators, named after the family."""

@@ -1,0 +1,57 @@
+"""The assumptions of a proof, which `netc check` prints with it.
+
+>>> assumptions = Assumptions()
+>>> assumptions.first = True
+>>> assumptions.describe("mask")
+('the first position of `mask` is true: an output depends on it alone',)
+"""
+
+from __future__ import annotations
+
+from netc.dsl.source import Span
+
+from ..ir.graph import OpNode
+
+
+class Assumptions:
+    """What a derivation has assumed so far, and where softmax gives NaN."""
+
+    def __init__(self) -> None:
+        self.finite = False
+        """All values are finite."""
+        self.penalty: float | None = None
+        """The finite number that hides scores; of several, the one closest to 0."""
+        self.first = False
+        """The first position is visible."""
+        self.binary = False
+        """The mask has the numbers 0 and 1."""
+        self.empty_rows: dict[Span, str] = {}
+        """The stages that give NaN for some rows, because all of their keys are hidden."""
+
+    def note_penalty(self, hiding: float) -> None:
+        """Record that a score is hidden by a number."""
+        if hiding != float("-inf"):
+            self.penalty = hiding if self.penalty is None else max(hiding, self.penalty)
+
+    def note_empty_row(self, node: OpNode) -> None:
+        self.empty_rows[node.span] = node.op.name
+
+    def describe(self, name: str) -> tuple[str, ...]:
+        """Return the assumptions as sentences about the mask `name`."""
+        texts = list[str]()
+        if self.finite:
+            texts.append("all hidden values are finite, since 0 times NaN or an infinite number is NaN")
+        if self.penalty is not None:
+            texts.append(
+                f"scores with {self.penalty:g} added are hidden: each row has a score without it, and no score is nearly that much higher "
+                "than another; `-inf` hides any score"
+            )
+        if self.binary:
+            texts.append(f"each number of `{name}` is 0 or 1")
+        if self.first:
+            texts.append(f"the first position of `{name}` is true: an output depends on it alone")
+        return tuple(texts)
+
+    def describe_risks(self) -> tuple[str, ...]:
+        """Return the stages that give NaN."""
+        return tuple(f"`{name}` gives NaN at hidden positions, where it hides all keys" for name in dict.fromkeys(self.empty_rows.values()))

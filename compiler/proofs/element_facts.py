@@ -1,0 +1,116 @@
+"""What is known of the elements of a tensor in one case: their values, and what they depend on.
+
+>>> add_facts(Fact(number(-10000.0)), Fact(depends=frozenset({0}))).penalty
+-10000.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from netc.dsl.record import Record, replace
+
+from ..ops.interval_arithmetic import UNKNOWN, Interval, apply_binary, unite_intervals
+from .position_relations import NOTHING, Labels
+
+PENALTY = -1e4
+"""A score with this number added, or a lower one, has a weight of 0: float32's exponential underflows long before."""
+_EXACT = 2**24
+"""Integers up to here are exact in float32, and arithmetic on them too."""
+
+
+class Fact(Record):
+    """`interval` holds the values, as long as they are finite. `group`: the values are the numbers of the group with this label.
+    `penalty`: a number of -1e4 or less that was added to the values. `depends`: the labels of the positions that they depend on."""
+
+    interval: Interval = UNKNOWN
+    depends: Labels = NOTHING
+    group: int | None = None
+    penalty: float | None = None
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all elements have the same known value, so that they depend on nothing."""
+        return self.interval.low == self.interval.high and not self.interval.nan
+
+    @property
+    def is_zero(self) -> bool:
+        return self.is_constant and self.interval.low == 0
+
+    @property
+    def is_infinite(self) -> bool:
+        return self.is_constant and self.interval.infinite
+
+    @property
+    def hiding(self) -> float | None:
+        """The number that makes the weight of this score 0, if there is one."""
+        if self.penalty is not None:
+            return self.penalty
+        return self.interval.high if self.interval.high <= PENALTY and not self.interval.nan else None
+
+
+def number(value: float) -> Interval:
+    """The interval of one number."""
+    return Interval(value, value, infinite=abs(value) == float("inf"))
+
+
+def settle(fact: Fact) -> Fact:
+    """Return a fact whose elements depend on nothing if they are constant."""
+    return replace(fact, depends=NOTHING) if fact.is_constant and fact.depends else fact
+
+
+def join_facts(facts: Sequence[Fact]) -> Fact:
+    """Return what holds of the elements of all facts."""
+    penalties = [fact.penalty if fact.penalty is not None else fact.hiding for fact in facts]
+    known = [p for p in penalties if p is not None]
+    groups = {fact.group for fact in facts}
+    return Fact(
+        unite_intervals(fact.interval for fact in facts),
+        unite_labels(facts),
+        groups.pop() if len(groups) == 1 else None,
+        max(known) if len(known) == len(facts) else None,
+    )
+
+
+def unite_labels(facts: Iterable[Fact]) -> Labels:
+    return NOTHING.union(*(fact.depends for fact in facts))
+
+
+def make_result(interval: Interval, facts: Sequence[Fact]) -> Fact:
+    """Return the fact of an element that is computed from one element of each fact."""
+    return settle(Fact(interval, unite_labels(facts)))
+
+
+def add_facts(a: Fact, b: Fact) -> Fact:
+    # A hidden score stays hidden, whatever ordinary score is added to it.
+    for one, other in ((a, b), (b, a)):
+        if one.is_infinite and not other.is_infinite:
+            return Fact(one.interval)
+    hiding = min((h for h in (a.hiding, b.hiding) if h is not None), default=None)
+    result = make_result(round_interval(apply_binary("+", a.interval, b.interval, integers=False)), (a, b))
+    return replace(result, penalty=hiding)
+
+
+def multiply_facts(a: Fact, b: Fact) -> Fact:
+    """Multiply. 0 times a finite number is 0."""
+    for one, other in ((a, b), (b, a)):
+        if one.is_zero and not other.is_infinite:
+            return Fact(number(0.0))
+    result = make_result(round_interval(apply_binary("*", a.interval, b.interval, integers=False)), (a, b))
+    for one, other in ((a, b), (b, a)):
+        if one.hiding is not None and other.interval.low > 0:
+            scaled = one.hiding * other.interval.low
+            return replace(result, penalty=scaled if scaled <= PENALTY else None)
+    return result
+
+
+def round_interval(interval: Interval) -> Interval:
+    """Return an interval that holds the numbers in any floating-point type. Only small integers are exact in all of them."""
+    low, high = interval.low, interval.high
+    if low == high and (abs(low) == float("inf") or (low % 1 == 0 and abs(low) <= _EXACT)):
+        return interval
+    return replace(interval, low=low - abs(low) * _SLACK - _TINY, high=high + abs(high) * _SLACK + _TINY)
+
+
+_SLACK, _TINY = 0.01, 1e-30
+"""More than rounding to any floating-point type moves a number."""

@@ -1,0 +1,150 @@
+"""Derive what each output depends on, operator by operator.
+
+In: a program and a claim. Out: a `Derivation` with the cause of each leak. Always: an operator without a rule is analyzed by its
+definition, or else by the axes that its streaming rule mixes. Otherwise, each element of its result depends on all of its inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netc.dsl.record import Record, replace
+
+from ..definitions import Definitions
+from ..definitions.expand_definitions import has_definition_for
+from ..ir.graph import CallNode, Graph, OpNode, Program, Scan
+from ..ir.graph_values import Value
+from ..streaming.rule_table import find_mixed_axes
+from ..types.tensor_types import BOOL
+from .abstract_tensors import AbstractTensor, Cause, Positions, make_axis
+from .assumptions import Assumptions
+from .claims import Claim, Setting, make_input, make_setting
+from .element_facts import Fact, unite_labels
+from .position_relations import OTHER, Groups
+from .proof_rules import find_rule
+from .rule_site import RuleSite
+
+
+class Derivation(Record):
+    """`causes` has an entry for each output: None if the claim is proved for it, or the stage that leaks. `covered` are the inputs with
+    positions. `tensors` are the abstract inputs and outputs by name."""
+
+    claim: Claim
+    setting: Setting
+    causes: Mapping[str, Cause | None]
+    covered: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    risks: tuple[str, ...]
+    inputs: Mapping[str, AbstractTensor]
+    outputs: Mapping[str, AbstractTensor]
+    first_visible: bool = False
+
+    @property
+    def is_proved(self) -> bool:
+        return not any(self.causes.values())
+
+
+def derive_claim(program: Program, claim: Claim, *, training: bool = False) -> Derivation:
+    """Derive whether a claim holds for each output, in evaluation or in training. Raises `ClaimRefused` if it says nothing about the
+    program."""
+    setting = make_setting(program, claim)
+    positions = Positions(setting.relation, len(setting.roles), program.facts)
+    assumptions = Assumptions()
+    assumptions.binary = setting.mask is not None and claim.verb == "ignores" and setting.mask.type.dtype != BOOL
+    main = program.main
+    inputs = {value.name: make_input(positions, setting, value) for value in main.inputs}
+    interpreter = _Interpreter(positions, assumptions, Definitions(program.facts), training)
+    values = main.training_outputs if training and main.training_outputs is not None else main.outputs
+    results = interpreter.run_graph(main, list(inputs.values()), values)
+    outputs = dict(zip(main.output_names, results, strict=True))
+    return Derivation(
+        claim,
+        setting,
+        {name: _find_cause(positions, tensor, value) for (name, tensor), value in zip(outputs.items(), values, strict=True)},
+        tuple(value.name for value in main.inputs if value is not setting.mask and setting.is_covered(value.type)),
+        assumptions.describe(claim.name),
+        assumptions.describe_risks(),
+        inputs,
+        outputs,
+        assumptions.first,
+    )
+
+
+def _find_cause(positions: Positions, tensor: AbstractTensor, value: Value) -> Cause | None:
+    return (tensor.cause or Cause(value.name, value.span)) if positions.measure_leak(tensor) else None
+
+
+class _Interpreter:
+    """Runs graphs on abstract tensors. `owner` is the stage of the model in whose definition the interpreter is."""
+
+    def __init__(self, positions: Positions, assumptions: Assumptions, definitions: Definitions, training: bool) -> None:
+        self.positions, self.assumptions, self.definitions, self.training = positions, assumptions, definitions, training
+
+    def run_graph(
+        self, graph: Graph, inputs: Sequence[AbstractTensor], outputs: Sequence[Value], owner: OpNode | None = None
+    ) -> list[AbstractTensor]:
+        known = {id(value): tensor for value, tensor in zip(graph.inputs, inputs, strict=True)}
+        for node in graph.nodes:
+            arguments = [known[id(value)] for value in node.inputs]
+            if isinstance(node, OpNode):
+                results = self.run_operator(node, arguments, owner or node)
+            elif node.scan is not None:
+                results = self.run_scan(node, node.scan, arguments, owner)
+            else:
+                results = self.run_graph(node.graph, arguments, node.graph.outputs, owner)
+            known.update({id(value): tensor for value, tensor in zip(node.outputs, results, strict=False)})
+        return [known[id(value)] for value in outputs]
+
+    def run_operator(self, node: OpNode, inputs: Sequence[AbstractTensor], owner: OpNode) -> list[AbstractTensor]:
+        rule, has_rule = find_rule(node.op), True
+        if rule is None and has_definition_for(node.op, node.inputs, self.positions.sizes):
+            definition = self.definitions.get_definition(node)
+            return self.run_graph(definition, inputs, definition.outputs, owner)
+        site = RuleSite(node, owner, inputs, self.positions, self.assumptions, self.training)
+        if rule is not None:
+            results = list(rule(site))
+        elif (mixed := find_mixed_axes(node.op)) is not None:
+            results = site.mix_axes([mixed(node.op, site.given, index) for index in range(len(inputs))])
+        else:
+            results, has_rule = site.forget_positions(), False
+        return [self._explain_leak(tensor, inputs, owner, has_rule) for tensor in results]
+
+    def _explain_leak(self, tensor: AbstractTensor, inputs: Sequence[AbstractTensor], owner: OpNode, has_rule: bool) -> AbstractTensor:
+        leak = self.positions.measure_leak(tensor)
+        if not leak:
+            return replace(tensor, cause=None) if tensor.cause is not None else tensor
+        # Where a leak follows a meeting of groups, which a mask could still undo, it is the cause.
+        before = next((x.cause for x in inputs if x.cause is not None and self.positions.measure_leak(x) >= leak), None)
+        return replace(tensor, cause=before or Cause(owner.op.name, owner.span, has_rule, self._is_meeting(tensor)))
+
+    def _is_meeting(self, tensor: AbstractTensor) -> bool:
+        return isinstance(self.positions.relation, Groups) and not any(OTHER in fact.depends for fact in tensor.facts.values())
+
+    def run_scan(self, node: CallNode, scan: Scan, inputs: Sequence[AbstractTensor], owner: OpNode | None) -> list[AbstractTensor]:
+        """Run a loop until what is known of its states no longer changes."""
+        graph, positions = node.graph, self.positions
+        where = Cause("scan", node.span) if owner is None else Cause(owner.op.name, owner.span)
+        scanned = [self._slice_steps(x, axis, where) for x, axis in zip(inputs[scan.states : scan.own_count], scan.axes, strict=True)]
+        states, captured = [_join_states(positions, [x]) for x in inputs[: scan.states]], list(inputs[scan.own_count :])
+        while True:
+            results = self.run_graph(graph, [*states, *scanned, *captured], graph.outputs, owner)
+            joined = [_join_states(positions, pair) for pair in zip(states, results[: scan.states], strict=True)]
+            if all(a.axes == b.axes and a.facts == b.facts for a, b in zip(states, joined, strict=True)):
+                break
+            states = joined
+        steps = make_axis(scan.length)
+        stacked = [
+            positions.move_axes(x, [*range(axis), steps, *range(axis, x.rank)])
+            for x, axis in zip(results[scan.states :], scan.stacked, strict=True)
+        ]
+        return [*states, *stacked]
+
+    def _slice_steps(self, x: AbstractTensor, axis: int, where: Cause) -> AbstractTensor:
+        """Return the slice that any of the steps gets."""
+        sliced = self.positions.remove_axes(self.positions.reduce(x, (axis,)), (axis,))
+        return replace(sliced, cause=x.cause or where) if self.positions.measure_leak(sliced) else sliced
+
+
+def _join_states(positions: Positions, tensors: Sequence[AbstractTensor]) -> AbstractTensor:
+    """Return what holds of a state before and after a step. Values are not tracked, because they may change in every step."""
+    return positions.combine(tensors, lambda facts: Fact(depends=unite_labels(facts)))

@@ -1,0 +1,216 @@
+"""Operators that compute each element from the elements at its place. Arithmetic on masks keeps what is known of hidden elements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from netc.dsl.record import replace
+
+from ...ops.activation import Relu
+from ...ops.arithmetic import Add, Clamp, Div, Maximum, Minimum, Mul, NumberOrTensor, Pair, Sub
+from ...ops.binary import Lerp
+from ...ops.bitwise import BitwiseAnd, BitwiseNot, BitwiseOr
+from ...ops.comparison import Comparison, Eq, LogicalAnd, LogicalOr, Ne, Where
+from ...ops.constants import ParamOperator, TableOperator
+from ...ops.dense import Embedding
+from ...ops.elementwise import LogicalNot, Neg
+from ...ops.formula_bounds import find_interval
+from ...ops.formula_values import fold_formula
+from ...ops.indexing import MaskedFill, OneHot, Tril, Triu
+from ...ops.interval_arithmetic import UNKNOWN, Interval, apply_function, compare_intervals, truth_interval
+from ...ops.mode import ByMode
+from ...ops.operator import Operator
+from ...ops.pointwise import Pointwise
+from ...ops.regularization import Dropping, PassingOn, Rrelu
+from ...ops.shape import Cast
+from ...types.tensor_types import BOOL, DType
+from ..abstract_tensors import AbstractTensor, make_axis
+from ..element_facts import Fact, add_facts, join_facts, make_result, multiply_facts, number, round_interval, settle
+from ..proof_rules import proof_rule
+from ..rule_site import RuleSite
+
+Compute = Callable[[Sequence[Fact]], Fact]
+
+
+@proof_rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Rrelu)
+def analyze_elementwise(site: RuleSite) -> Sequence[AbstractTensor]:
+    compute = next((COMPUTE[cls] for cls in type(site.op).__mro__ if cls in COMPUTE), None)
+    if compute is None:
+        return [site.combine_unknown(*site.inputs)]
+    operands = [*site.inputs]
+    if site.op.scalars:
+        constant = site.positions.make_constant((), _make_number(site.op.scalars[0]))
+        operands = [constant, *operands] if site.op.number_first else [*operands, constant]
+    op = site.op
+    return [site.combine(lambda facts: compute(op, facts), *operands)]
+
+
+def _make_number(scalar: Any) -> Fact:
+    # A size is known at run time only, and depends on no position.
+    return Fact(round_interval(number(float(scalar)))) if isinstance(scalar, int | float) else Fact()
+
+
+def _subtract(op: Any, facts: Sequence[Fact]) -> Fact:
+    return add_facts(facts[0], negate_fact(facts[1]))
+
+
+def negate_fact(fact: Fact) -> Fact:
+    return Fact(-fact.interval, fact.depends)
+
+
+def _divide(op: Any, facts: Sequence[Fact]) -> Fact:
+    a, b = facts
+    if b.is_constant and b.interval.low not in (0, float("inf"), float("-inf")):
+        return multiply_facts(a, Fact(round_interval(number(1 / b.interval.low))))
+    return make_result(UNKNOWN, facts)
+
+
+def _compare(op: Comparison, facts: Sequence[Fact]) -> Fact:
+    a, b = facts
+    if isinstance(op, Eq | Ne) and a.group is not None and b.group is not None:
+        # Positions of different groups have different numbers.
+        return Fact(truth_interval((a.group == b.group) == isinstance(op, Eq)))
+    answer = compare_intervals(op.symbol, a.interval, b.interval)
+    return make_result(truth_interval(answer), facts)
+
+
+def _find_truth(fact: Fact) -> bool | None:
+    return fact.interval.truth
+
+
+def _conjoin(op: Any, facts: Sequence[Fact]) -> Fact:
+    truths = [_find_truth(fact) for fact in facts]
+    return make_result(truth_interval(False if False in truths else True if all(truths) else None), facts)
+
+
+def _disjoin(op: Any, facts: Sequence[Fact]) -> Fact:
+    truths = [_find_truth(fact) for fact in facts]
+    return make_result(truth_interval(True if True in truths else False if truths == [False, False] else None), facts)
+
+
+def _invert(op: Any, facts: Sequence[Fact]) -> Fact:
+    truth = _find_truth(facts[0])
+    return make_result(truth_interval(None if truth is None else not truth), facts)
+
+
+def _take_extreme(op: Any, facts: Sequence[Fact]) -> Fact:
+    name = "max" if isinstance(op, Maximum) else "min"
+    return make_result(apply_function(name, [fact.interval for fact in facts]), facts)
+
+
+def _rectify(op: Any, facts: Sequence[Fact]) -> Fact:
+    return make_result(apply_function("max", [facts[0].interval, number(0)]), facts)
+
+
+COMPUTE: dict[type[Operator], Callable[[Any, Sequence[Fact]], Fact]] = {
+    Add: lambda op, facts: add_facts(*facts),
+    Sub: _subtract,
+    Mul: lambda op, facts: multiply_facts(*facts),
+    Div: _divide,
+    Neg: lambda op, facts: negate_fact(facts[0]),
+    Comparison: _compare,
+    LogicalAnd: _conjoin,
+    LogicalOr: _disjoin,
+    LogicalNot: _invert,
+    Maximum: _take_extreme,
+    Minimum: _take_extreme,
+    Relu: _rectify,
+}
+"""How the values of an element follow from the values of the operands. All other operators give unknown values."""
+
+
+@proof_rule(BitwiseAnd, BitwiseOr, BitwiseNot)
+def analyze_bitwise(site: RuleSite) -> Sequence[AbstractTensor]:
+    """On booleans, the bitwise operators are the logical ones."""
+    if site.results[0].dtype != BOOL or site.op.scalars:
+        return [site.combine_unknown(*site.inputs)]
+    compute = {BitwiseAnd: _conjoin, BitwiseOr: _disjoin, BitwiseNot: _invert}[type(site.op)]
+    return [site.combine(lambda facts: compute(None, facts), *site.inputs)]
+
+
+@proof_rule(Where)
+def analyze_where(site: RuleSite) -> Sequence[AbstractTensor]:
+    condition, *choices = site.inputs
+    if site.op.scalars:
+        constant = site.positions.make_constant((), _make_number(site.op.scalars[0]))
+        choices = [constant, *choices] if site.op.number_first else [*choices, constant]
+    return [site.positions.combine([condition, *choices], choose_fact)]
+
+
+def choose_fact(facts: Sequence[Fact]) -> Fact:
+    """The fact of an element that a condition chooses from two others. What is not chosen does not matter, even if it is NaN."""
+    condition, first, second = facts
+    truth = _find_truth(condition)
+    if truth is None:
+        joined = join_facts([first, second])
+        return settle(replace(joined, depends=joined.depends | condition.depends))
+    chosen = first if truth else second
+    return settle(replace(chosen, depends=chosen.depends | condition.depends))
+
+
+@proof_rule(MaskedFill)
+def analyze_masked_fill(site: RuleSite) -> Sequence[AbstractTensor]:
+    value = _make_number(site.op.value)
+    return [site.positions.combine([site.get("mask"), site.get("x")], lambda facts: choose_fact([facts[0], value, facts[1]]))]
+
+
+@proof_rule(Cast)
+def analyze_cast(site: RuleSite) -> Sequence[AbstractTensor]:
+    before, after = site.given.x.dtype, site.results[0].dtype
+    return [site.positions.combine(site.inputs, lambda facts: _cast_fact(facts[0], before, after))]
+
+
+def _cast_fact(fact: Fact, before: DType, after: DType) -> Fact:
+    if after == BOOL:
+        return make_result(truth_interval(fact.interval.truth), [fact])
+    if after.is_float:
+        return settle(Fact(round_interval(fact.interval), fact.depends, None, fact.penalty))
+    if before.is_integer and after.size >= before.size and after.kind == before.kind:
+        return fact
+    # A smaller integer type may wrap, so only small numbers keep their values.
+    small = not before.is_float and 0 <= fact.interval.low <= fact.interval.high < 2**7
+    return make_result(fact.interval if small else UNKNOWN, [fact])
+
+
+@proof_rule(Tril, Triu)
+def analyze_triangle(site: RuleSite) -> Sequence[AbstractTensor]:
+    """Some elements become 0, which does not depend on positions."""
+    zero = Fact(number(0))
+    return [site.positions.combine([site.inputs[0]], lambda facts: settle(replace(join_facts([facts[0], zero]), depends=facts[0].depends)))]
+
+
+@proof_rule(PassingOn, Dropping)
+def analyze_identity(site: RuleSite) -> Sequence[AbstractTensor]:
+    return [site.combine_unknown(*site.inputs)] if site.training and site.op.may_draw else list(site.inputs)
+
+
+@proof_rule(ByMode)
+def analyze_mode(site: RuleSite) -> Sequence[AbstractTensor]:
+    return [site.get("training" if site.training else "evaluation")]
+
+
+@proof_rule(TableOperator)
+def analyze_table(site: RuleSite) -> Sequence[AbstractTensor]:
+    interval = find_interval(fold_formula(site.op.formula), site.op.shape)
+    shown = interval if site.op.element_type == BOOL else round_interval(_make_finite(interval))
+    return [site.positions.make_constant(site.results[0].shape, Fact(shown))]
+
+
+def _make_finite(interval: Interval) -> Interval:
+    """A table of NaN or unknown infinities has unknown values."""
+    return interval if not interval.nan and (not interval.infinite or interval.low == interval.high) else UNKNOWN
+
+
+@proof_rule(ParamOperator)
+def analyze_parameter(site: RuleSite) -> Sequence[AbstractTensor]:
+    return [site.positions.make_constant(site.results[0].shape, Fact())]
+
+
+@proof_rule(Embedding, OneHot)
+def analyze_lookup(site: RuleSite) -> Sequence[AbstractTensor]:
+    """A row for each index. A table that is given as a tensor is mixed."""
+    positions, size = site.positions, site.results[0].shape[-1]
+    indices, *tables = site.inputs
+    rows = positions.move_axes(indices, [*range(indices.rank), make_axis(size)])
+    return [site.combine_unknown(rows, *(positions.forget_positions(table, (size,)) for table in tables))]

@@ -1,0 +1,68 @@
+"""Sums of products: `matmul`, `einsum`, and layers that multiply the last axis by learned weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...ops.dense import Bilinear, Dense
+from ...ops.linear_algebra import Einsum, Matmul
+from ..abstract_tensors import AbstractTensor, Axis, Positions
+from ..element_facts import multiply_facts
+from ..proof_rules import proof_rule
+from ..rule_site import RuleSite
+from .reduction import sum_facts
+
+Labels = tuple[str, ...]
+
+
+@proof_rule(Matmul)
+def analyze_matmul(site: RuleSite) -> Sequence[AbstractTensor]:
+    a, b = site.inputs
+    rows: Labels = ("m", "k") if a.rank > 1 else ("k",)
+    columns: Labels = ("k", "n") if b.rank > 1 else ("k",)
+    left, right = (*_label_batch(a.rank - len(rows)), *rows), (*_label_batch(b.rank - len(columns)), *columns)
+    wide = _label_batch(max(a.rank - len(rows), b.rank - len(columns)))
+    return [contract(site, [a, b], [left, right], (*wide, *(label for label in (*rows, *columns) if label != "k")))]
+
+
+def _label_batch(count: int) -> Labels:
+    """Label axes from the last one, so that they are aligned as broadcasting aligns them."""
+    return tuple(f".{count - index}" for index in range(count))
+
+
+@proof_rule(Einsum)
+def analyze_einsum(site: RuleSite) -> Sequence[AbstractTensor]:
+    equation = site.op.read_equation(site.given)
+    if any(len(set(labels)) < len(labels) for labels in equation.operands):  # a diagonal
+        return site.forget_positions()
+    return [contract(site, site.inputs, equation.operands, equation.result)]
+
+
+def contract(site: RuleSite, tensors: Sequence[AbstractTensor], operands: Sequence[Labels], result: Labels) -> AbstractTensor:
+    """Multiply tensors whose axes have these labels, and sum over the labels that the result lacks."""
+    summed = tuple(dict.fromkeys(label for labels in operands for label in labels if label not in result))
+    order = (*summed, *result)
+    aligned = [_order_axes(site.positions, tensor, labels, order) for tensor, labels in zip(tensors, operands, strict=True)]
+    product = aligned[0]
+    for other in aligned[1:]:
+        product = site.combine(lambda facts: multiply_facts(*facts), product, other)
+    axes = tuple(range(len(summed)))
+    return site.positions.remove_axes(site.positions.reduce(product, axes, sum_facts), axes)
+
+
+def _order_axes(positions: Positions, tensor: AbstractTensor, labels: Labels, order: Labels) -> AbstractTensor:
+    sources: list[int | Axis] = [labels.index(label) if label in labels else () for label in order]
+    return positions.move_axes(tensor, sources)
+
+
+@proof_rule(Dense, Bilinear)
+def analyze_dense(site: RuleSite) -> Sequence[AbstractTensor]:
+    """Mix the last axis. Parameters that are given as tensors are mixed as a whole."""
+    positions, result = site.positions, site.results[0]
+    parts = list[AbstractTensor]()
+    for name, x in zip(site.given.names, site.inputs, strict=True):
+        if name in ("weight", "bias"):
+            parts.append(positions.forget_positions(x, (result.shape[-1],)))
+        else:
+            parts.append(positions.replace_axis(x, x.rank - 1, result.shape[-1]))
+    return [site.combine_unknown(*parts)]

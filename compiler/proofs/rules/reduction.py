@@ -1,0 +1,93 @@
+"""Reductions along axes, and operators that weight the elements along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from netc.dsl.record import replace
+
+from ...ops.activation import Softmax
+from ...ops.axes import normalize_axis
+from ...ops.cumulative import CumulativeExtreme, Diff, Logcumsumexp
+from ...ops.interval_arithmetic import UNKNOWN, Interval, truth_interval
+from ...ops.reduction import ArgReduction, Cumulative, Logsumexp, Mean, MinMaxReduction, Quantifier, Reduction, Sum
+from ..abstract_tensors import AbstractTensor
+from ..element_facts import Fact, join_facts, make_result, number, settle, unite_labels
+from ..proof_rules import proof_rule
+from ..rule_site import RuleSite
+
+WEIGHT = Interval(0, 1)
+
+
+@proof_rule(Reduction)
+def analyze_reduction(site: RuleSite) -> Sequence[AbstractTensor]:
+    (x,), positions = site.inputs, site.positions
+    axes = site.op.reduced_axes(site.given.x)
+    reduced = positions.reduce(x, axes, _choose_join(site))
+    if not site.op.keepdim:
+        reduced = positions.remove_axes(reduced, axes)
+    # The second result of `max` and every result of `argmax` are indices, of unknown values.
+    indices = positions.combine([reduced], lambda facts: make_result(UNKNOWN, facts))
+    if isinstance(site.op, ArgReduction):
+        return [indices for _ in site.results]
+    first = positions.combine([reduced], lambda facts: _read_truth(facts[0])) if isinstance(site.op, Quantifier) else reduced
+    return [first, *(indices for _ in site.results[1:])]
+
+
+def _choose_join(site: RuleSite) -> Callable[[Sequence[Fact]], Fact]:
+    match site.op:
+        case MinMaxReduction() | Quantifier():
+            return join_picked
+        case Sum() | Mean():
+            return sum_facts
+        case Logsumexp():
+            return lambda facts: join_row(site, facts)
+    return lambda facts: Fact(UNKNOWN, unite_labels(facts))
+
+
+def _read_truth(fact: Fact) -> Fact:
+    return settle(replace(fact, interval=truth_interval(fact.interval.truth)))
+
+
+def join_picked(facts: Sequence[Fact]) -> Fact:
+    """The greatest or least of elements, or whether any or all are true."""
+    return replace(join_facts(facts), group=None)
+
+
+def sum_facts(facts: Sequence[Fact]) -> Fact:
+    """The sum of elements. A sum of zeros is 0."""
+    if all(fact.is_zero for fact in facts):
+        return Fact(number(0.0))
+    return Fact(UNKNOWN, unite_labels(facts))
+
+
+@proof_rule(Softmax)
+def analyze_softmax(site: RuleSite) -> Sequence[AbstractTensor]:
+    return [weigh_scores(site, site.inputs[0], normalize_axis(site.op.name, site.op.axis, site.given.x))]
+
+
+def weigh_scores(site: RuleSite, scores: AbstractTensor, axis: int) -> AbstractTensor:
+    """Compute a softmax. Hidden scores have a weight of 0 and do not change the other weights, if a score in the row is not hidden."""
+    row = site.positions.reduce(scores, (axis,), lambda facts: join_row(site, facts))
+
+    def weigh(facts: Sequence[Fact]) -> Fact:
+        score, total = facts
+        if score.hiding is not None and total.penalty is None:
+            return Fact(number(0.0))
+        return Fact(WEIGHT, score.depends | total.depends)
+
+    return site.positions.combine([scores, row], weigh)
+
+
+def join_row(site: RuleSite, facts: Sequence[Fact]) -> Fact:
+    """What the sum of exponentials of a row depends on. It keeps a penalty if all scores are hidden."""
+    site.note_row(facts)
+    seen = [fact for fact in facts if fact.hiding is None]
+    if seen:
+        return Fact(UNKNOWN, unite_labels(seen))
+    return replace(join_facts(facts), interval=UNKNOWN, group=None)
+
+
+@proof_rule(Cumulative, CumulativeExtreme, Logcumsumexp, Diff)
+def analyze_cumulative(site: RuleSite) -> Sequence[AbstractTensor]:
+    return site.mix_axes([frozenset({normalize_axis(site.op.name, site.op.axis, site.given.x)})])

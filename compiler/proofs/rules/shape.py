@@ -1,0 +1,141 @@
+"""Operators that move elements. Positions keep their axis as long as it is moved as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from netc.dsl.record import replace
+
+from ...ops.axes import normalize_axis
+from ...ops.joining import Concat, Division, Stack
+from ...ops.rearrange import Rearrange
+from ...ops.shape import Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
+from ...ops.slicing import Pad, Select, Slice
+from ..abstract_tensors import AbstractTensor, Factor, has_role, make_axis
+from ..element_facts import Fact, join_facts, number
+from ..position_relations import VISIBLE, Case, Hidden
+from ..proof_rules import proof_rule
+from ..rule_site import RuleSite
+
+
+@proof_rule(Permute, Transpose)
+def analyze_permute(site: RuleSite) -> Sequence[AbstractTensor]:
+    return [site.positions.move_axes(site.inputs[0], list(site.op.axis_order(site.given.x)))]
+
+
+@proof_rule(Unsqueeze)
+def analyze_unsqueeze(site: RuleSite) -> Sequence[AbstractTensor]:
+    place, (x,) = site.op.new_axis(site.given.x), site.inputs
+    return [site.positions.move_axes(x, [*range(place), (), *range(place, x.rank)])]
+
+
+@proof_rule(Squeeze)
+def analyze_squeeze(site: RuleSite) -> Sequence[AbstractTensor]:
+    (x,), positions = site.inputs, site.positions
+    dropped = site.op.dropped_axes(site.given)
+    return [positions.remove_axes(positions.reduce(x, dropped), dropped)]
+
+
+@proof_rule(Reshape, Flatten, Unflatten)
+def analyze_reshape(site: RuleSite) -> Sequence[AbstractTensor]:
+    return [site.positions.regroup(site.inputs[0], site.results[0].shape)]
+
+
+@proof_rule(Rearrange)
+def analyze_rearrange(site: RuleSite) -> Sequence[AbstractTensor]:
+    (x,), positions = site.inputs, site.positions
+    plan = site.op.make_plan(site.given)
+    if plan.split is not None:
+        x = positions.regroup(x, plan.split)
+    if plan.order is not None:
+        x = positions.move_axes(x, list(plan.order))
+    return [x if plan.merge is None else positions.regroup(x, plan.merge)]
+
+
+@proof_rule(Expand)
+def analyze_expand(site: RuleSite) -> Sequence[AbstractTensor]:
+    (x,), shape = site.inputs, site.results[0].shape
+    added = len(shape) - x.rank
+    grown: list[Any] = [make_axis(size) for size in shape[:added]]
+    for index, axis in enumerate(x.axes):
+        grown.append(index if axis else make_axis(shape[added + index]))
+    return [site.positions.move_axes(x, grown)]
+
+
+@proof_rule(Select)
+def analyze_select(site: RuleSite) -> Sequence[AbstractTensor]:
+    (x,), axis = site.inputs, normalize_axis(site.op.name, site.op.axis, site.given.x)
+    return [site.positions.remove_axes(take_position(site, x, axis, site.op.index), (axis,))]
+
+
+def take_position(site: RuleSite, x: AbstractTensor, axis: int, index: Any) -> AbstractTensor:
+    """Take one position along an axis, which then has size 1. The first one is assumed to be visible, as in BERT's pooler."""
+    positions = site.positions
+    if index != 0 or not isinstance(positions.relation, Hidden) or len(x.axes[axis]) != 1 or not has_role(x.axes[axis]):
+        return positions.reduce(x, (axis,))
+    if positions.measure_leak(positions.reduce(x, (axis,))):
+        site.assumptions.first = True
+        taken = [n for n, reference in enumerate(positions.list_references(x.axes)) if any(place[0] == axis for place in reference)]
+
+        def see_first(case: Case) -> Case:
+            return tuple(VISIBLE if n in taken else label for n, label in enumerate(case))
+
+        x = replace(x, facts={case: x.facts[see_first(case)] for case in x.facts})
+    return positions.reduce(x, (axis,))
+
+
+@proof_rule(Slice)
+def analyze_slice(site: RuleSite) -> Sequence[AbstractTensor]:
+    """A slice from the first position on keeps its positions, which are those of other slices of this kind."""
+    (x,), op, positions = site.inputs, site.op, site.positions
+    axis = normalize_axis(op.name, op.axis, site.given.x)
+    size = site.results[0].shape[axis]
+    if size == site.given.x.shape[axis]:
+        return [x]
+    if size == 1:
+        return [take_position(site, x, axis, op.start)]
+    if op.start != 0 or op.step != 1 or len(x.axes[axis]) != 1:
+        return [positions.replace_axis(x, axis, size)]
+    cut = (Factor(size, x.axes[axis][0].role),)
+    return [replace(x, axes=(*x.axes[:axis], cut, *x.axes[axis + 1 :]))]
+
+
+@proof_rule(Pad)
+def analyze_pad(site: RuleSite) -> Sequence[AbstractTensor]:
+    (x,), positions = site.inputs, site.positions
+    amounts = site.op.axis_amounts(x.rank)
+    for axis, ends in amounts.items():
+        if any(end != 0 for end in ends):
+            x = positions.replace_axis(x, axis, site.results[0].shape[axis])
+    value = site.op.value if site.op.mode == "constant" else None
+    fill = Fact(number(float(value))) if isinstance(value, int | float) else Fact()
+    return [positions.combine([x], lambda facts: _join_padding(facts[0], fill))]
+
+
+def _join_padding(fact: Fact, fill: Fact) -> Fact:
+    joined = join_facts([fact, fill])
+    # Elements that depend on positions and the padding are not told apart here.
+    return Fact(joined.interval, fact.depends)
+
+
+@proof_rule(Division)
+def analyze_division(site: RuleSite) -> Sequence[AbstractTensor]:
+    (x,), axis = site.inputs, normalize_axis(site.op.name, site.op.axis, site.given.x)
+    return [site.positions.replace_axis(x, axis, result.shape[axis]) for result in site.results]
+
+
+@proof_rule(Concat)
+def analyze_concat(site: RuleSite) -> Sequence[AbstractTensor]:
+    """Along the axis, an element of the result may be an element of any input."""
+    axis = normalize_axis(site.op.name, site.op.axis, site.given.types[0])
+    size = site.results[0].shape[axis]
+    parts = [site.positions.replace_axis(x, axis, size) for x in site.inputs]
+    return [site.positions.combine(parts, join_facts)]
+
+
+@proof_rule(Stack)
+def analyze_stack(site: RuleSite) -> Sequence[AbstractTensor]:
+    place, count = site.op.axis % site.results[0].rank, len(site.inputs)
+    parts = [site.positions.move_axes(x, [*range(place), make_axis(count), *range(place, x.rank)]) for x in site.inputs]
+    return [site.positions.combine(parts, join_facts)]

@@ -1,0 +1,1 @@
+"""Proofs about models beyond shapes, and their confirmation by running."""

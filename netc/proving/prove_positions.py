@@ -1,0 +1,111 @@
+"""Prove that hidden positions do not matter, confirm it by running, and report it.
+
+>>> import netc
+>>> model = netc.compile("x = input [T, 4]; mask = input [T] bool; x -> dense 2")
+>>> prove_positions(model, Claim("ignores", "mask")).summary
+'`net` ignores `x` where `mask` is false; 20 random changes confirm it in PyTorch and ONNX Runtime'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netc.compiler.proofs import Claim, ClaimRefused, Derivation, derive_claim
+from netc.dsl.diagnostics import Diagnostic
+from netc.dsl.record import Record
+
+from ..files.file_problems import make_diagnostic
+from ..inputs.random_inputs import NoSizes
+from .change_hidden import TRIES, Confirmation, change_hidden_values
+from .claim_reports import report_leak
+
+if TYPE_CHECKING:
+    from netc.compiler.proofs.abstract_tensors import Cause
+
+    from ..model import Model
+
+
+class ProofContradicted(AssertionError):
+    """A claim that is proved, and that running contradicts: a bug of netc."""
+
+
+class PositionProof(Record):
+    """The diagnostics of a claim that is not proved, or the sentences of a proof: `summary`, and `notes` with its assumptions."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    summary: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def prove_positions(model: Model, claim: Claim) -> PositionProof:
+    """Prove a claim about each output of a model, and run the model with other hidden values.
+
+    Args:
+        model: The model. Its weights and inputs are drawn.
+        claim: What to prove.
+
+    Returns:
+        The proof, or a diagnostic for each output without one, at the stage that leaks.
+
+    Raises:
+        ProofContradicted: Running contradicts a proof.
+    """
+    program = model.program
+    try:
+        derivation = derive_claim(program, claim)
+    except ClaimRefused as refused:
+        return PositionProof((make_diagnostic(refused.problem, refused.span),))
+    try:
+        confirmation = change_hidden_values(model, derivation)
+    except NoSizes as error:
+        confirmation = Confirmation({}, (), (str(error),))
+    diagnostics = tuple(
+        _report_output(claim, name, cause, confirmation)
+        for name, cause in derivation.causes.items()
+        if cause is not None or name in confirmation.differences
+    )
+    if diagnostics:
+        return PositionProof(diagnostics)
+    assumed = (f"assumed: {text}" for text in derivation.assumptions)
+    failed = (f"not confirmed: {text}" for text in confirmation.failures)
+    ran = " and ".join(confirmation.runtimes)
+    confirmed = f"; {TRIES} random changes confirm it in {ran}" if ran else ""
+    summary = _summarize(derivation, model.name) + confirmed
+    return PositionProof((), summary, (*_describe_training(model, claim), *derivation.risks, *assumed, *failed))
+
+
+def _report_output(claim: Claim, name: str, cause: Cause | None, confirmation: Confirmation) -> Diagnostic:
+    found = confirmation.differences.get(name)
+    if cause is None:
+        raise ProofContradicted(f"`{claim.verb} {claim.name}` is proved for `{name}`, and running contradicts it: {found}")
+    if found is None:
+        return report_leak(claim, name, cause, _describe_search(cause, confirmation))
+    shown = f"`{found.element}` is {found.before:.3g}, and then {found.after:.3g}, in {found.runtime}"
+    return report_leak(claim, name, cause, f"a counterexample: with other hidden values, {shown}")
+
+
+def _describe_search(cause: Cause, confirmation: Confirmation) -> str:
+    """Say that running found no counterexample, or why the model did not run."""
+    if not confirmation.runtimes:
+        return "not run: " + "; ".join(confirmation.failures)
+    if cause.meets:
+        return ""
+    return f"no counterexample: {TRIES} random changes of hidden values changed nothing that must stay, so perhaps only a rule is missing"
+
+
+def _summarize(derivation: Derivation, name: str) -> str:
+    claim, covered = derivation.claim, ", ".join(f"`{name}`" for name in derivation.covered)
+    if claim.verb == "ignores":
+        return f"`{name}` ignores {covered} where `{claim.name}` is {'false' if derivation.setting.has_booleans else 0}"
+    if derivation.setting.mask is None:
+        return f"`{name}` separates `{claim.name}`: each sample's outputs depend on its own {covered} only"
+    return f"`{name}` separates `{claim.name}`: outputs depend on {covered} of one group only"
+
+
+def _describe_training(model: Model, claim: Claim) -> tuple[str, ...]:
+    """Name the stage that mixes samples in training, as `batch_norm` does."""
+    if claim.name not in model.program.symbols:
+        return ()
+    causes = derive_claim(model.program, claim, training=True).causes.values()
+    operators = dict.fromkeys(cause.operator for cause in causes if cause is not None)
+    return tuple(f"in training, `{operator}` mixes what `{claim.name}` separates" for operator in operators)
