@@ -133,20 +133,23 @@ class Model:
         dtype: object = None,
         keep_io: bool = False,
         scan_layers: bool = False,
+        tp: int = 1,
         **options: Unpack[GraphKeywords],
     ) -> str:
         """Return the text that the backend of a target writes.
 
         For PyTorch, it is a module that imports nothing but torch and has a class for each block. For ONNX, it is the graph as text, with
-        the options of `onnx`. For Flax, `scan_layers` is as in `flax`. Raises `ValueError` for an unknown target and for options of another
+        the options of `onnx`. For Flax, `scan_layers` is as in `flax`, and with `tp` above 1, the text has a function that divides the
+        layers among that number of devices. Raises `ValueError` for an unknown target and for options of another
         target, and `CompileError` for a stage that the target cannot express.
         """
         backend = get_or_raise(target)
         refuse_options(backend, options)
-        refuse_source_options(backend, ["scan_layers"] if scan_layers else [])
+        refuse_source_options(backend, [name for name, is_given in (("scan_layers", scan_layers), ("tp", tp > 1)) if is_given])
         model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options)
+        inputs = replace(model.backend_input(options=graph_options), source_options=model.make_source_options(scan_layers, tp))
         with raise_as_compile_error(model.program):
-            return backend.text(replace(model.backend_input(options=graph_options), source_options=SourceOptions(scan_layers)))
+            return backend.text(inputs)
 
     def spec(self) -> str:
         """Return the text of the spec. For a model that was made from a program, return an equivalent text."""
@@ -288,6 +291,17 @@ class Model:
         if weights is None and seed is None:
             weights = self.weights
         return make_backend_input(self.program, weights, seed, self._hash, options, self._spec)
+
+    def make_source_options(self, scan_layers: bool, tp: int) -> SourceOptions:
+        """Return the options of a source. Raises `ValueError` for less than one device, and `CompileError` if `tp` devices can share no
+        layer."""
+        if tp < 1:
+            raise ValueError(f"`tp` must be at least 1, not {tp}")
+        if tp == 1:
+            return SourceOptions(scan_layers)
+        from .training.partition_specs import partition_parameters
+
+        return SourceOptions(scan_layers, tuple(partition_parameters(self.program, tp).items()))
 
     def training(
         self,

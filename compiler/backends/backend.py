@@ -47,9 +47,15 @@ DEFAULT_OPTIONS = GraphOptions()
 
 
 class SourceOptions(Record):
-    """Options for writing the source of a module. `scan_layers`: write equal layers as one loop, with their parameters stacked."""
+    """Options for writing the source of a module. `scan_layers`: write equal layers as one loop, with their parameters stacked.
+    `partition`: by a pattern of keys, the name of the devices' axis for each axis of a parameter that several devices share."""
 
     scan_layers: bool = False
+    partition: tuple[tuple[str, tuple[str | None, ...]], ...] = ()
+
+
+DEFAULT_SOURCE_OPTIONS = SourceOptions()
+"""The default options of a source."""
 
 
 class BackendInput(Record):
@@ -63,7 +69,7 @@ class BackendInput(Record):
     weights: Callable[[], Arrays] | None = None
     progress: Callable[[int, int], None] | None = None
     options: GraphOptions = DEFAULT_OPTIONS
-    source_options: SourceOptions = SourceOptions()
+    source_options: SourceOptions = DEFAULT_SOURCE_OPTIONS
 
     def open_arrays(self) -> Arrays:
         """Open the parameters and buffers. Without `weights`, the values of seed 0."""

@@ -130,13 +130,14 @@ class NoDevice(Problem):
 
 class CannotSplit(Problem):
     """A model whose layers `devices` cannot share. `what` is a clause on a layer with `number` heads or features. If there is no layer to
-    divide, it is empty, and `why` has the reasons."""
+    divide, it is empty, and `why` has the reasons. `is_training`: the command trains, so it has `--strategy` too."""
 
     code: ClassVar[str] = "cannot-split"
     devices: int
     what: str
     number: int
     why: tuple[str, ...] = ()
+    is_training: bool = True
 
     def format_message(self) -> str:
         if self.what:
@@ -151,7 +152,7 @@ class CannotSplit(Problem):
     def format_help(self) -> tuple[str, ...]:
         if self.what and (common := gcd(self.number, self.devices)) > 1:
             return (f"give a divisor of {self.number}: `--tp {common}`",)
-        return ("leave out `--tp`: `--strategy fsdp` shares the parameters of any model",)
+        return ("leave out `--tp`: `--strategy fsdp` shares the parameters of any model" if self.is_training else "leave out `--tp`",)
 
 
 class LossNotFinite(Problem):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netc.compiler.backends.backend import BackendInput, SourceOptions, has_suffix
+from netc.compiler.backends.backend import BackendInput, has_suffix
 from netc.compiler.backends.backend_registry import NAMES, find_backend, get_or_raise
 from netc.dsl.record import replace
 
@@ -71,6 +71,7 @@ TARGET_HELP = f"Kind of output; by default, the ending of OUT decides. `{SECTION
 TRAIN_HELP = "With --target flax or torch: write the train section as a Python file that trains the network."
 TEXT_TARGETS = tuple(f"--target {backend.name}" for backend in BACKENDS if not backend.is_binary)
 SCAN_HELP = "With --target flax: write equal layers of a `repeat` as one `jax.lax.scan`, which compiles one layer for all."
+TP_HELP = "With --target flax: write how K devices share the layers (tensor parallelism), and a function that places a module on them."
 FOR_HELP = f"Write a folder: with --stream, one from which {RUNTIMES[0]} generates text; for {SERVERS[0]}, the model in a model repository."
 HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard output."
 
@@ -98,9 +99,8 @@ HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard outp
     help="Also write a program that predicts with the ONNX file of a run, and needs ONNX Runtime only.",
 )
 @click.option("--verbose", is_flag=True, help="Also report operators that differ in the target's runtime for NaN or infinite inputs.")
-@click.option(
-    "--scan-layers", is_flag=True, help="With --target flax: write equal layers as one `jax.lax.scan`, so that depth costs no compile time."
-)
+@click.option("--scan-layers", is_flag=True, help=SCAN_HELP)
+@click.option("--tp", type=click.IntRange(1), default=1, metavar="K", help=TP_HELP)
 @precision_options
 @graph_options
 @spec_options
@@ -150,12 +150,20 @@ def _write_target(read: Reader, choice: Choice, weights: Checkpoint | None, seed
     if options.stream is not None:
         _write_stream(compiled, options.stream, backend, weights, seed, graph, options)
     else:
-        inputs = replace(compiled.backend_input(weights, seed, graph), source_options=SourceOptions(options.scan_layers))
+        inputs = compiled.backend_input(weights, seed, graph)
+        try:
+            inputs = replace(inputs, source_options=compiled.make_source_options(options.scan_layers, options.tp))
+        except CompileError as error:
+            report_and_exit(error.diagnostics)
         if options.example is not None:
             check_example(inputs, options.output or "-", options.example)  # before the model is written
         _write_model(inputs, backend, options)
         if options.example is not None:
             write_example_file(options.output or "-", options.example)
+    if options.tp > 1:
+        from ..training.shardable_layers import require_program_plan
+
+        write_note(require_program_plan(compiled.program, options.tp).format_summary(options.tp))
     note_random_parameters(compiled, options.has_weights or not backend.holds_weights)
 
 

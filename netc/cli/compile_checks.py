@@ -45,6 +45,7 @@ class CompileOptions(Record):
     example: str | None
     verbose: bool
     scan_layers: bool
+    tp: int
     graph: dict[str, Any]
     has_weights: bool
 
@@ -52,6 +53,10 @@ class CompileOptions(Record):
     def writes_section(self) -> bool:
         """Whether the output is made of the train section."""
         return self.train or self.target == SECTION
+
+    def list_source_options(self) -> list[str]:
+        """List the options that are given for the source of a module."""
+        return [name for name, is_given in (("--scan-layers", self.scan_layers), ("--tp", self.tp > 1)) if is_given]
 
 
 def check_options(options: CompileOptions) -> None:
@@ -73,8 +78,9 @@ def _check_kind(options: CompileOptions) -> None:
         raise click.UsageError(f"--target {SECTION} writes a text, which holds no weights: it takes neither --weights nor --seed")
     if options.section is not None and not options.writes_section:
         raise click.UsageError(f"--section is for --train and --target {SECTION}")
-    if options.scan_layers and (options.stream is not None or options.emit is not None or options.writes_section):
-        raise click.UsageError("--scan-layers is for the source of a model: it goes without --stream, --emit and --train")
+    source_options = options.list_source_options()
+    if source_options and (options.stream is not None or options.emit is not None or options.writes_section):
+        raise click.UsageError(f"{source_options[0]} is for the source of a model: it goes without --stream, --emit and --train")
     if options.train and options.target not in (*TRAINED, SECTION):
         raise click.UsageError(f"--train goes with --target {' or --target '.join(TRAINED)}")
 
@@ -128,8 +134,7 @@ def check_for_target(backend: Backend, options: CompileOptions) -> None:
     from ..quantizing import check_target
 
     checks = [lambda: refuse_options(backend, _to_flags(options.graph))]
-    if options.scan_layers:
-        checks.append(lambda: refuse_source_options(backend, ["--scan-layers"]))
+    checks.append(lambda: refuse_source_options(backend, options.list_source_options()))
     if options.has_weights:
         checks.insert(0, lambda: refuse_weights(backend, "--weights and --seed are"))
     method = options.quantize

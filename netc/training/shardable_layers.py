@@ -81,14 +81,25 @@ class Sharding(Record):
 
 
 def require_sharding_plan(training: Training, devices: int) -> ShardingPlan:
-    """Return the plan. Raises `CompileError` if no layer can be split, or if there are heads and none of them can be divided."""
+    """Return the plan of a section's model. Raises `CompileError` if no layer can be split, or if there are heads and none of them can be
+    divided."""
     program = training.program
-    plan = plan_sharding(Program(training.model_call.graph, program.facts, program.symbols, program.conditions, program.dims), devices)
+    model = Program(training.model_call.graph, program.facts, program.symbols, program.conditions, program.dims)
+    return _require_plan(model, devices, training.span, is_training=True)
+
+
+def require_program_plan(model: Program, devices: int) -> ShardingPlan:
+    """Return the plan of a model that is written, not trained. Raises `CompileError` as `require_sharding_plan` does."""
+    return _require_plan(model, devices, model.main.span, is_training=False)
+
+
+def _require_plan(model: Program, devices: int, span: Span, *, is_training: bool) -> ShardingPlan:
+    plan = plan_sharding(model, devices)
     uneven = [u for u in plan.uneven if (u.what == "heads" and not plan.heads) or not plan.styles]
-    problems = [make_diagnostic(CannotSplit(devices, str(u), u.number), u.span) for u in uneven]
+    problems = [make_diagnostic(CannotSplit(devices, str(u), u.number, (), is_training), u.span) for u in uneven]
     if not problems and not plan.styles:
         why = tuple(f"`{path}`: {reason}" for path, reason in [*plan.unsplit.items()][:MAX_SHOWN])
-        problems.append(make_diagnostic(CannotSplit(devices, "", 0, why), training.span))
+        problems.append(make_diagnostic(CannotSplit(devices, "", 0, why, is_training), span))
     if problems:
         raise CompileError(tuple(problems))
     return plan

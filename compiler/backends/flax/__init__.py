@@ -29,12 +29,12 @@ class FlaxBackend(Backend):
     def text(self, given: BackendInput) -> str:
         from .flax_source import choose_writer
 
-        return choose_writer(given.source_options.scan_layers).write_source(given.program, given.name)
+        return choose_writer(given.source_options).write_source(given.program, given.name)
 
     def notes(self, given: BackendInput, *, verbose: bool = False) -> tuple[str, ...]:
         from .flax_source import choose_writer
 
-        return choose_writer(given.source_options.scan_layers).list_loops(given.program, given.name)
+        return choose_writer(given.source_options).list_loops(given.program, given.name)
 
     def operator_target(self, operator: type[Operator]) -> str:
         from . import ops

@@ -33,7 +33,9 @@ from ..python.library_text import merge_definitions
 from ..python.unsupported_python import LackingWord
 
 _IMPORTED = "jax jnp np nnx partial Callable Any rngs load"
-_FAMILIES = "variables layers linear convolution normalization attention rotary pooling indexing losses resampling spectra deformation"
+_FAMILIES = (
+    "variables layers linear convolution normalization attention rotary pooling indexing losses resampling spectra deformation sharding"
+)
 _WORDS = {
     "xp": "jnp",
     "np": "np",
@@ -137,6 +139,7 @@ FLAX = Framework(
         (r"\bnp\.", "import numpy as np"),
         (r"\boptax\.", "import optax"),
         (r"\bnnx\.", "from flax import nnx"),
+        (r"\bNamedSharding\(", "from jax.sharding import NamedSharding, PartitionSpec"),
         (r"\bsave_file\(", "from safetensors.flax import save_file"),
     ),
     imported=frozenset([*_IMPORTED.split(), *DEFINITIONS]),

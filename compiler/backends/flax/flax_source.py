@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 
 from netc.dsl.record import replace
 
 from ...derivatives import NoClosedForm, expand_gradients
 from ...errors.target_errors import SourceUnsupported
 from ...ir.graph import Graph, Program
+from ..backend import DEFAULT_SOURCE_OPTIONS, SourceOptions
+from ..python.printing.python_printer import format_literal
 from ..python.python_source import Parts, SourceWriter
 from ..python.unsupported_python import UnsupportedInPython
 from . import ops
@@ -23,10 +26,16 @@ from .flax_emitters import EMITTERS
 from .flax_framework import DEFINITIONS, FLAX
 
 assert ops, "importing the package fills the tables"
+_SHARDING_NAMES = frozenset({"NamedSharding", "PARTITION", "PartitionSpec", "fnmatchcase"})
+"""The further names of a file with `shard`."""
 
 
 class FlaxWriter(SourceWriter):
-    """Adds `load` to files whose model has a tensor to load."""
+    """Adds `load` to files whose model has a tensor to load, and `shard` to those that several devices share."""
+
+    def __init__(self, options: SourceOptions = DEFAULT_SOURCE_OPTIONS) -> None:
+        super().__init__(FLAX, EMITTERS, scans_layers=options.scan_layers)
+        self.partition = options.partition
 
     @contextmanager
     def _lower_program(self, program: Program) -> Iterator[Graph]:
@@ -42,7 +51,7 @@ class FlaxWriter(SourceWriter):
             yield main
 
     def write_parts(self, program: Program, name: str, used_names: frozenset[str] = frozenset()) -> Parts:
-        parts = super().write_parts(program, name, used_names)
+        parts = super().write_parts(program, name, used_names | _SHARDING_NAMES if self.partition else used_names)
         # What registers members is written with the texts, so the definitions that it calls are found in these.
         definitions = list_called_definitions((*parts.definitions, *parts.texts))
         holds = any(re.search(r"\bnnx\.Param\(|\bBuffer\(|\bnnx\.BatchStat\(", text) for text in (*definitions, *parts.texts))
@@ -52,26 +61,37 @@ class FlaxWriter(SourceWriter):
         if DEFINITIONS["ScannedLayers"] in definitions:
             definitions = list_called_definitions((*definitions, "stack_layers("))
             load = load.replace("load_file(path)", "stack_layers(model, load_file(path))")
-        return replace(parts, definitions=definitions, texts=(*parts.texts, load))
+        texts = (*parts.texts, load, *(self._write_sharding() if self.partition else ()))
+        return replace(parts, definitions=definitions, texts=texts)
+
+    def _write_sharding(self) -> Iterator[str]:
+        """Write the table of the axes that devices share, and the functions that place a module on them."""
+        entries = (f"    {format_literal(key)}: PartitionSpec({', '.join(map(format_literal, axes))})," for key, axes in self.partition)
+        yield "\n".join(["PARTITION = {", *entries, "}"])
+        yield DEFINITIONS["fits_key"]
+        yield DEFINITIONS["shard"]
+
+
+LAST = ("load", "fits_key", "shard")
+"""The definitions that come after the classes."""
 
 
 def list_called_definitions(texts: Sequence[str]) -> tuple[str, ...]:
-    """List the definitions that texts contain or call, and those that these call, without `load`."""
+    """List the definitions that texts contain or call, and those that these call, without the LAST ones."""
     used = [name for name in DEFINITIONS if DEFINITIONS[name] in texts or _calls(texts, name)]
     for name in used:
         used += [other for other in DEFINITIONS if other not in used and _calls((DEFINITIONS[name],), other)]
-    return tuple(text for name, text in DEFINITIONS.items() if name in used and name != "load")
+    return tuple(text for name, text in DEFINITIONS.items() if name in used and name not in LAST)
 
 
 def _calls(texts: Sequence[str], name: str) -> bool:
     return any(re.search(rf"(?<![\w.]){name}\(|\({name}\)", text) for text in texts)
 
 
-WRITER = FlaxWriter(FLAX, EMITTERS)
-SCANNING_WRITER = FlaxWriter(FLAX, EMITTERS, scans_layers=True)
-"""Writes equal layers as one loop of XLA."""
-
-
-def choose_writer(scan_layers: bool) -> FlaxWriter:
+@cache
+def choose_writer(options: SourceOptions) -> FlaxWriter:
     """Return the writer for the options of a source."""
-    return SCANNING_WRITER if scan_layers else WRITER
+    return FlaxWriter(options)
+
+
+WRITER = choose_writer(DEFAULT_SOURCE_OPTIONS)

@@ -25,7 +25,7 @@ from .flax_source import choose_writer
 
 def make_module(given: BackendInput, arrays: Mapping[str, Array] | None, seed: int = 0) -> Any:
     """Make the module. Without `arrays`, the seed draws its parameters."""
-    name, writer = given.name, choose_writer(given.source_options.scan_layers)
+    name, writer = given.name, choose_writer(given.source_options)
     text, main = writer.write_source_and_name(given.program, name)
     try:
         from flax import nnx
@@ -33,7 +33,7 @@ def make_module(given: BackendInput, arrays: Mapping[str, Array] | None, seed: i
         raise UnsupportedByTarget(PackageNotInstalled(str(error.name).partition(".")[0], "Flax")) from None
     space = ModuleType(f"<netc {name}.flax>")
     linecache.cache[space.__name__] = (len(text), None, text.splitlines(keepends=True), space.__name__)
-    exec(compile(text, space.__name__, "exec"), vars(space))
+    exec(compile(text, space.__name__, "exec", dont_inherit=True), vars(space))
     model_class: Any = getattr(space, main)
     takes_rngs = "rngs" in inspect.signature(model_class.__init__).parameters
     module = model_class(rngs=nnx.Rngs(seed)) if takes_rngs else model_class()
