@@ -379,17 +379,29 @@ class Out(Statement):
     results: tuple[Pipeline, ...]
 
 
-class ExpectCondition(Statement):
+class Expect(Statement):
+    """An assertion about the model."""
+
+
+class ExpectCondition(Expect):
     """`expect params == 25_557_032`."""
 
     condition: Expr
 
 
-class ExpectShape(Statement):
+class ExpectShape(Expect):
     """`expect output [N, 1000]`."""
 
     name: Name
     shape: Expr
+
+
+class ExpectClaim(Expect):
+    """`expect output ignores mask`. `verb` is a word of claims, and `subject` an input or a dimension."""
+
+    name: Name
+    verb: Name
+    subject: Name
 
 
 class Shared(Statement):

@@ -215,6 +215,9 @@ class Builder(PipelineBuilder):
     def build_expect_shape(self, c: Children) -> ast.ExpectShape:
         return ast.ExpectShape(self._span_between(c[0], c[2]), self._make_name(c[1]), c[2])
 
+    def build_expect_claim(self, c: Children) -> ast.ExpectClaim:
+        return ast.ExpectClaim(self._span_between(c[0], c[3]), *map(self._make_name, c[1:]))
+
     def build_shared(self, c: Children) -> ast.Shared:
         return ast.Shared(self._span_between(c[0], c[3]), self._make_name(c[1]), c[3])
 

@@ -100,3 +100,17 @@ class PatternMismatch(Problem):
 
     def format_label(self) -> str:
         return self.why
+
+
+class UnknownClaim(Problem):
+    """`expect output igores mask`."""
+
+    code: ClassVar[str] = "unknown-claim"
+    word: str
+    known: tuple[str, ...]
+
+    def format_message(self) -> str:
+        return f"`{self.word}` is no claim about an output"
+
+    def format_help(self) -> tuple[str, ...]:
+        return ("write " + ", ".join(f"`{word}`" for word in self.known[:-1]) + f" or `{self.known[-1]}`",)

@@ -299,6 +299,15 @@ class Graph:
         return [*self.single_outputs, *(tail.parts for tail in self.tails)]
 
 
+class StatedClaim(Record):
+    """`expect output ignores mask`: a claim that the text states about an output. It is checked once the program is complete."""
+
+    output: str
+    verb: str
+    name: str
+    span: Span
+
+
 class Program:
     """A checked model: its main graph and the facts about its dimensions.
 
@@ -323,3 +332,4 @@ class Program:
         self.dims = dims or {}
         self.derived: dict[type, Any] = {}
         self.text: ProgramText | None = None
+        self.claims: tuple[StatedClaim, ...] = ()

@@ -31,4 +31,15 @@ def proof_rule(*classes: type[Operator]) -> Callable[[Rule], Rule]:
 
 
 def find_rule(op: Operator) -> Rule | None:
-    return next((RULES[cls] for cls in type(op).__mro__ if cls in RULES), None)
+    """Find the rule of an operator. None if its class, or a base class of it, has a definition and no base class in between has a rule:
+    `log_softmax` is a `Pointwise` activation, but its definition says that it mixes an axis."""
+    for cls in type(op).__mro__:
+        if cls in RULES:
+            return RULES[cls]
+        if _DEFINITIONS & vars(cls).keys():
+            return None
+    return None
+
+
+_DEFINITIONS = {"definition", "write_definition"}
+"""The attributes by which a class defines its operator."""

@@ -64,7 +64,7 @@ module.exports = grammar({
     let: ($) => seq("let", choice($.identifier, $.name_pattern), "=", $._expr),
     metric: ($) => prec.dynamic(3, seq("metric", field("name", $.identifier), "=", $.pipeline)),
     out: ($) => seq("out", $.pipeline, repeat(seq(",", $.pipeline))),
-    expect: ($) => seq("expect", choice($._expr, seq($.identifier, $.list))),
+    expect: ($) => seq("expect", choice($._expr, seq($.identifier, $.list), seq($.identifier, $.identifier, $.identifier))),
     shared: ($) => seq("shared", field("name", $.identifier), "=", $._stage),
     default: ($) => seq("default", $._name, repeat1($.keyword)),
     _name: ($) => $.identifier,

@@ -6,7 +6,7 @@ masks and weights are random, masks have a visible position in each row, and wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from ..model import Model
 
-Run = Callable[[list["Array"]], list["Array"]]
+    Run = Callable[[list[Array]], list[Array]]
+
 TRIES = 20
 _GROUPS = 3
 """The number of groups that are drawn, such as documents."""
@@ -54,8 +55,13 @@ class Confirmation(Record):
     failures: tuple[str, ...]
 
 
-def change_hidden_values(model: Model, derivation: Derivation, seed: int = 0, tries: int = TRIES) -> Confirmation:
-    """Change hidden values at random, several times, in PyTorch and in ONNX Runtime.
+RUNTIMES: Mapping[str, Callable[[Model, Mapping[str, Array]], Run]] = {"PyTorch": make_torch_run, "ONNX Runtime": make_onnx_run}
+
+
+def change_hidden_values(
+    model: Model, derivation: Derivation, seed: int = 0, tries: int = TRIES, runtimes: Collection[str] = tuple(RUNTIMES)
+) -> Confirmation:
+    """Change hidden values at random, several times, in each of the runtimes.
 
     Raises `NoSizes` if no sizes satisfy the conditions of the spec.
     """
@@ -63,17 +69,16 @@ def change_hidden_values(model: Model, derivation: Derivation, seed: int = 0, tr
     weights = _draw_weights(model, generator)
     cases = list(_draw_cases(model, derivation, generator, tries))
     differences: dict[str, Difference] = {}
-    runtimes, failures = list[str](), list[str]()
-    for runtime, make in (("PyTorch", make_torch_run), ("ONNX Runtime", make_onnx_run)):
+    ran, failures = list[str](), list[str]()
+    for runtime in runtimes:
         try:
-            run: Run = make(model, weights)
-            found = _compare_runs(model, run, cases, runtime)
+            found = _compare_runs(model, RUNTIMES[runtime](model, weights), cases, runtime)
         except Exception as error:  # the runtimes raise exceptions of many kinds
             failures.append(f"{runtime} fails: {' '.join(str(error).split())[:200]}")
             continue
-        runtimes.append(runtime)
+        ran.append(runtime)
         differences = found | differences
-    return Confirmation(differences, tuple(runtimes), tuple(failures))
+    return Confirmation(differences, tuple(ran), tuple(failures))
 
 
 def _draw_weights(model: Model, generator: np.random.Generator) -> dict[str, Array]:

@@ -8,17 +8,63 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 from netc.compiler.errors.proof_errors import Leak
+from netc.compiler.errors.stream_errors import NoStream
+from netc.compiler.ir.graph import Program
 from netc.compiler.proofs import Claim, ClaimRefused, derive_claim
-from netc.dsl.diagnostics import Diagnostic
+from netc.compiler.streaming import StreamRefused, derive_stream
+from netc.dsl.diagnostics import Diagnostic, Mark
+from netc.dsl.record import replace
 
 from ..files.file_problems import make_diagnostic
 
 if TYPE_CHECKING:
-    from netc.compiler.ir.graph import Program
+    from netc.compiler.ir.graph import StatedClaim
     from netc.compiler.proofs.abstract_tensors import Cause
+
+
+def report_stated_claims(program: Program) -> list[Diagnostic]:
+    """Return a diagnostic for each `expect` with a claim that is not proved."""
+    found: list[Diagnostic] = []
+    reports: dict[tuple[str, str], dict[str, Diagnostic]] = {}
+    for stated in program.claims:
+        if stated.verb == "causal":
+            reason = _find_look_ahead(program, stated)
+        else:
+            key = (stated.verb, stated.name)
+            if key not in reports:
+                reports[key] = _report_outputs(program, stated)
+            reason = reports[key].get(stated.output)
+        if reason is not None:
+            mark = () if reason.span == stated.span else (Mark(stated.span, "expected here"),)
+            found.append(replace(reason, marks=(*reason.marks, *mark)))
+    return found
+
+
+def _report_outputs(program: Program, stated: StatedClaim) -> dict[str, Diagnostic]:
+    """Return a diagnostic for each output that a claim is not proved for."""
+    claim = Claim("ignores" if stated.verb == "ignores" else "separates", stated.name)
+    try:
+        derivation = derive_claim(program, claim)
+    except ClaimRefused as refused:
+        return dict.fromkeys(program.main.output_names, make_diagnostic(refused.problem, stated.span))
+    return {output: report_leak(claim, output, cause) for output, cause in derivation.causes.items() if cause is not None}
+
+
+def _find_look_ahead(program: Program, stated: StatedClaim) -> Diagnostic | None:
+    """Derive a stream for one output alone."""
+    main = copy(program.main)
+    main.outputs = [program.main.outputs[program.main.output_names.index(stated.output)]]
+    main.output_names = [stated.output]
+    try:
+        derive_stream(Program(main, program.facts, program.symbols, program.conditions, program.dims), stated.name)
+    except StreamRefused as refused:
+        is_unknown = refused.problem.code == NoStream.code
+        return make_diagnostic(refused.problem, stated.span if is_unknown else refused.span)
+    return None
 
 
 def report_claim(program: Program, claim: Claim) -> tuple[Diagnostic, ...]:

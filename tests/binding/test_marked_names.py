@@ -157,6 +157,7 @@ USES = {
     ("Call", "function"),
     ("Default", "operator"),
     ("ExpectShape", "name"),
+    *(("ExpectClaim", field) for field in ("name", "verb", "subject")),
     ("Setting", "word"),
     ("Use", "names"),
     *((kind, "dtype") for kind in ("InputDecl", "ParamDecl", "StoredTableDecl", "TableDecl")),

@@ -34,7 +34,6 @@ from .used_definitions import UsedDefinitions
 
 _ATOM = re.compile(r"[\w.]+|\[[^\[\]]*\]|\"[^\"]*\"|\([^()]*\)")
 """A value that needs no parentheses as an argument."""
-_EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
 
 
 class CannotBundle(Exception):
@@ -105,7 +104,7 @@ class _BundleWriter:
         edits = [*self._iterate_edits(item)]
         if isinstance(node, ast.Let) and self.text.model is None and node.name.name in self.text.params:
             edits = [Edit(node.value.span, _write_value(self.text.params[node.name.name], node.value))]
-        if isinstance(node, _EXPECTS) and self.text.params:
+        if isinstance(node, ast.Expect) and self.text.params:
             return ""  # it may hold only for the defaults
         return _apply_edits(node.span, edits)
 
@@ -130,7 +129,7 @@ class _BundleWriter:
         """Write the body, without checks that hold only for other values of its parameters."""
         base = chain[-1]
         others = len(chain) > 1 or self.text.params
-        dropped = [Edit(statement.span, "") for statement in base.body.statements if others and isinstance(statement, _EXPECTS)]
+        dropped = [Edit(statement.span, "") for statement in base.body.statements if others and isinstance(statement, ast.Expect)]
         names = self._iterate_edits(self.used.needed[id(base)])
         kept = [statement for statement in names if not any(d.span.start <= statement.span.start < d.span.end for d in dropped)]
         return _apply_edits(base.body.span, [*kept, *dropped])
@@ -140,7 +139,7 @@ class _BundleWriter:
         model = chain[0]
         if len(chain) > 1 and not self.text.params:
             item, values = self.used.needed[id(model)], self._write_values(model, {}, is_closed=True)
-            for check in (statement for statement in model.body.statements if isinstance(statement, _EXPECTS)):
+            for check in (statement for statement in model.body.statements if isinstance(statement, ast.Expect)):
                 yield _apply_edits(check.span, [*self._iterate_edits(item), *_iterate_substitutions(item, model, values, check.span)])
 
     def _write_values(self, model: ast.ModelDecl, given: Mapping[str, str], *, is_closed: bool = False) -> dict[str, str]:

@@ -77,7 +77,7 @@ class Statements(EvaluatorPart):
                 self._run_let(node, scope)
             case ast.Shared():
                 self._declare_shared_stage(node, scope)
-            case ast.ExpectCondition() | ast.ExpectShape():
+            case ast.Expect():
                 self._check_outermost(node, scope)
             case ast.Default():
                 self.recover(scope, self._run_default, node, scope)
@@ -129,7 +129,7 @@ class Statements(EvaluatorPart):
             raise Failure(ArgumentTwice(name, twice), node.span)
         self.session.set_defaults({**self.session.defaults, name: {**known, **arguments}})
 
-    def _check_outermost(self, node: ast.ExpectCondition | ast.ExpectShape, scope: Scope) -> None:
+    def _check_outermost(self, node: ast.Expect, scope: Scope) -> None:
         if not _is_outermost(scope):
             self.session.report_problem(ExpectMisplaced(), node.span, (), trace_of(scope))
 

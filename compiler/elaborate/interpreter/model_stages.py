@@ -36,8 +36,6 @@ from .block_tensors import BlockTensors, declared_tensors
 from .evaluator_protocol import EvaluatorPart, Interpreter
 from .input_statements import InputDeclarations
 
-_EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
-
 
 class ModelView(Record):
     """A model as a block. `chain` has the model, and the models that it is derived from; `inputs` and `body` are the last one's."""
@@ -191,7 +189,7 @@ def _make_view(definition: BlockDef) -> ModelView:
         chain.append(base)
     last = chain[-1].node
     # What a model expects is about the model alone, and checked with its file.
-    statements = tuple(s for s in last.body.statements if not isinstance(s, _EXPECTS))
+    statements = tuple(s for s in last.body.statements if not isinstance(s, ast.Expect))
     inputs = tuple(inputs_of(statements))
     name = definition.node.name
     if any(declared.each is not None for declared in inputs[:-1]):

@@ -20,24 +20,26 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.record import replace
 
-from ...errors.assertion_errors import ExpectFailed, UnknownOutput
+from ...errors.assertion_errors import ExpectFailed, UnknownClaim, UnknownOutput
 from ...errors.binding_errors import UnknownName
 from ...errors.structure_errors import ExpectSkipped
-from ...ir.graph import Program
+from ...ir.graph import Program, StatedClaim
 from ...types.traced_ints import strip_formulas
 from ..interpreter.elaborator import Elaborator
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
 from ..scopes.value_text import format_value
-from .model_selection import EXPECTS, SelectedModel
+from .model_selection import SelectedModel
 
 FLOPS = "flops"
+CLAIMS = ("ignores", "separates", "causal")
+"""The words of claims about an output."""
 
 
 def check_expectations(selected: SelectedModel, program: Program, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator) -> None:
     """Reports each `expect` of the model that does not hold. With parameters set none is checked, and a note says so."""
     session = elaborator.session
-    expects = [s for s in selected.body.statements if isinstance(s, EXPECTS)]
+    expects = [s for s in selected.body.statements if isinstance(s, ast.Expect)]
     if expects and params:
         session.report_problem(ExpectSkipped(), expects[0].span)
         return
@@ -55,15 +57,18 @@ def check_expectations(selected: SelectedModel, program: Program, params: Mappin
         inner.bind_name(name, value)
     for expect in expects:
         with session.catch_failures(()), _add_hints(expect), session.decisions.collect_into({}):
-            if isinstance(expect, ast.ExpectShape):
-                _check_output(expect, program, inner, elaborator)
-            elif not elaborator.expressions.evaluate_boolean(expect.condition, inner):
-                used = ", ".join(f"`{n}` is {_format_number(v)}" for n, v in measured.items() if n in expect.condition.span.text)
-                raise Failure(ExpectFailed(expect.condition.span.text, used), expect.span)
+            match expect:
+                case ast.ExpectShape():
+                    _check_output(expect, program, inner, elaborator)
+                case ast.ExpectClaim():
+                    program.claims += (_read_claim(expect, program),)
+                case ast.ExpectCondition(condition=condition) if not elaborator.expressions.evaluate_boolean(condition, inner):
+                    used = ", ".join(f"`{n}` is {_format_number(v)}" for n, v in measured.items() if n in condition.span.text)
+                    raise Failure(ExpectFailed(condition.span.text, used), expect.span)
 
 
 @contextmanager
-def _add_hints(expect: ast.ExpectCondition | ast.ExpectShape) -> Iterator[None]:
+def _add_hints(expect: ast.Expect) -> Iterator[None]:
     """Adds help to an error for an unknown name: the names there are, or the syntax for a shape."""
     try:
         yield
@@ -83,10 +88,20 @@ def _format_number(value: Any) -> str:
 
 def _check_output(expect: ast.ExpectShape, program: Program, scope: Scope, elaborator: Elaborator) -> None:
     graph = program.main
-    names = dict(zip(graph.output_names, graph.outputs, strict=True))
-    # `expect output [...]` works whatever the only output is called.
-    if len(graph.outputs) == 1:
-        names.setdefault("output", graph.outputs[0])
-    if expect.name.name not in names:
-        raise Failure(UnknownOutput(expect.name.name, tuple(graph.output_names)), expect.name.span)
-    elaborator.checks.check_shape(expect.shape, names[expect.name.name], scope)
+    outputs = dict(zip(graph.output_names, graph.outputs, strict=True))
+    elaborator.checks.check_shape(expect.shape, outputs[_find_output(expect.name, program)], scope)
+
+
+def _find_output(name: ast.Name, program: Program) -> str:
+    """The name of an output. `expect output ...` works whatever the only output is called."""
+    known = program.main.output_names
+    if name.name not in known and (name.name, len(known)) != ("output", 1):
+        raise Failure(UnknownOutput(name.name, tuple(known)), name.span)
+    return name.name if name.name in known else known[0]
+
+
+def _read_claim(expect: ast.ExpectClaim, program: Program) -> StatedClaim:
+    output = _find_output(expect.name, program)
+    if expect.verb.name not in CLAIMS:
+        raise Failure(UnknownClaim(expect.verb.name, CLAIMS), expect.verb.span)
+    return StatedClaim(output, expect.verb.name, expect.subject.name, expect.span)

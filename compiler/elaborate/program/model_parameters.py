@@ -30,7 +30,7 @@ from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import UNNEEDED, BlockDef, LazyLet, Scope, StageClosure
 from ..scopes.value_text import format_value
 from .file_scopes import find_unnamed_model
-from .model_selection import EXPECTS, SelectedModel
+from .model_selection import SelectedModel
 from .option_origin import option_span
 
 _STAGES = (OperatorRef, BlockDef, StageClosure)
@@ -138,7 +138,7 @@ def resolve_base(
         target = definition.node
         assert isinstance(target, ast.ModelDecl)
         for statement in model.body.statements:
-            if not isinstance(statement, (ast.Broken, *EXPECTS)):
+            if not isinstance(statement, (ast.Broken, ast.Expect)):
                 session.report_problem(StrayStatement(name), statement.span)
         if any(target is m for m in seen):
             raise Failure(Recursion(name, "model"), model.base.name_span)

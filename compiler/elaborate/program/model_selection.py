@@ -19,8 +19,6 @@ from .file_definitions import FileDefinitions
 from .file_scopes import find_unnamed_model
 from .option_origin import option_span
 
-EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
-
 
 class SelectedModel:
     """The model to be elaborated: its name and body. `node` is None for the file's own statements. `scope` is the scope of the model's
@@ -75,9 +73,9 @@ def _select_statements(
         session.report_problem(UnknownModel(wanted, (), ()), option_span("--model", wanted))
         return None
     # A library: nothing computes a tensor.
-    if all(isinstance(i, (ast.Let, ast.Broken, *EXPECTS)) for i in statements):
+    if all(isinstance(i, (ast.Let, ast.Broken, ast.Expect)) for i in statements):
         for statement in statements:
-            if isinstance(statement, EXPECTS):
+            if isinstance(statement, ast.Expect):
                 session.report_problem(ExpectMisplaced(lone=True), statement.span)
         return None
     span = statements[0].span.to(statements[-1].span)

@@ -192,7 +192,7 @@ def _build_objective(
     spans = {s.name.name: s.name.span for s in statements if isinstance(s, ast.Metric)}
     for name in RESERVED_METRIC_NAMES & spans.keys():
         session.report_problem(ReservedName(name, "it is a field of the metrics of a run"), spans[name])
-    computed = tuple(_metric_as_assign(s) for s in statements if not isinstance(s, (ast.Setting, ast.ExpectCondition, ast.ExpectShape)))
+    computed = tuple(_metric_as_assign(s) for s in statements if not isinstance(s, (ast.Setting, ast.Expect)))
     session.in_training = True
     with session.decisions.collect_into(frame.graph.decisions):
         if computed:

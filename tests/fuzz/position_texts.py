@@ -1,0 +1,99 @@
+"""Random specs with a mask and with documents: most of them hide something in one of many ways, rightly or not.
+
+In: a generator of random numbers. Out: a text with inputs `x`, `y` [T, 4], `mask` [T] bool and `documents` [T] int64, and a few outputs.
+Always: the same numbers give the same text.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+INPUTS = ("x = input [T, 4]", "y = input [T, 4]", "mask = input [T] bool", "documents = input [T] int64")
+FIRST = {"vector": ["x", "y"], "keys": ["(mask -> unsqueeze 1)"], "queries": ["(mask -> unsqueeze 2)"]}
+RULES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("same", "({} -> unsqueeze 1) == ({} -> unsqueeze 2)", ("documents", "documents")),
+    ("same", "({} -> unsqueeze 1) == ({} -> unsqueeze 2)", ("mask", "mask")),
+    ("same", "({}, {}) -> logical_and", ("pairs", "pairs")),
+    ("same", "({}, {}) -> logical_or", ("pairs", "pairs")),
+    ("same", "({}, {}) -> logical_xor", ("pairs", "pairs")),
+    ("same", "{} -> logical_not", ("pairs",)),
+    ("same", "table (n, i, j) [1, T, T] bool = j <= i", ()),
+    ("same", "{} -> transpose 1 2", ("pairs",)),
+    ("bias", "(1 - ({} -> cast float32)) * (-10000)", ("pairs",)),
+    ("bias", "(({} -> cast float32) - 1) * 3", ("pairs",)),
+    ("bias", "(({} -> cast float32) * 0, {}) -> masked_fill (-inf)", ("pairs", "pairs")),
+    ("vector", "{} + {}", ("vector", "vector")),
+    ("vector", "{} * {}", ("vector", "column")),
+    ("vector", "{} - {}", ("vector", "pooled")),
+    ("vector", "({}, {}) -> where other=0", ("queries", "vector")),
+    ("vector", "({}, {}) -> masked_fill 0", ("vector", "queries")),
+    ("vector", "{} -> dense 4 tanh", ("vector",)),
+    ("vector", "{} -> layer_norm", ("vector",)),
+    ("vector", "{} -> softmax axis=1", ("vector",)),
+    ("vector", "{} -> cumsum axis=1", ("vector",)),
+    ("vector", "{} -> roll 1 axis=1", ("vector",)),
+    ("vector", "{} -> pad [0, 0, 1, -1]", ("vector",)),
+    ("vector", "{} -> flip axis=1", ("vector",)),
+    ("vector", "{} -> transpose 1 2 -> conv 4 1 -> transpose 1 2", ("vector",)),
+    ("vector", "{} -> transpose 1 2 -> conv 4 3 padding=1 -> transpose 1 2", ("vector",)),
+    ("vector", "{} -> reshape [N * T, 2, 2] -> reshape [N, T, 4]", ("vector",)),
+    ("vector", "{} -> reshape [N, 4, T] -> transpose 1 2", ("vector",)),
+    ("vector", "{} -> transpose 1 2 -> reshape [N, T, 4]", ("vector",)),
+    ("vector", '{} -> rearrange "n t (h d) -> n h t d" h=2 -> rearrange "n h t d -> n t (d h)"', ("vector",)),
+    ("vector", "({}, {}, {}, {}) -> attention", ("vector", "vector", "vector", "pairs")),
+    ("vector", "({}, {}, {}, {}) -> attention", ("vector", "vector", "vector", "bias")),
+    ("vector", "{} -> multihead_attention 2 key_padding_mask=({} -> squeeze axis=2 -> logical_not)", ("vector", "queries")),
+    ("vector", "{} -> multihead_attention 2", ("vector",)),
+    ("vector", "{} @ {}", ("scores", "vector")),
+    ("vector", "{} -> expand [N, T, 4]", ("pooled",)),
+    ("column", "{} -> cast float32", ("queries",)),
+    ("column", "{} -> sum axis=2 keepdim=true -> tanh", ("vector",)),
+    ("scores", "{} @ ({} -> transpose 1 2)", ("vector", "vector")),
+    ("scores", "({}, {}) -> masked_fill (-inf)", ("scores", "pairs")),
+    ("scores", "({}, {}) -> masked_fill 0", ("scores", "pairs")),
+    ("scores", "({}, {}) -> where other=(-10000)", ("pairs", "scores")),
+    ("scores", "{} + {}", ("scores", "bias")),
+    ("scores", "{} * ({} -> cast float32)", ("scores", "pairs")),
+    ("scores", "{} -> softmax axis=2", ("scores",)),
+    ("scores", "{} -> softmax axis=1", ("scores",)),
+    ("scores", "{} -> transpose 1 2", ("scores",)),
+    ("scores", "{} -> tril", ("scores",)),
+    ("scores", "{} / ({} -> sum axis=2 keepdim=true)", ("scores", "scores")),
+    ("scores", "{} -> relu", ("scores",)),
+    ("pooled", "{} -> mean axis=1 keepdim=true", ("vector",)),
+    ("pooled", "{} -> sum axis=1 keepdim=true", ("vector",)),
+    ("pooled", "{} -> select 1 0 -> unsqueeze 1", ("vector",)),
+    ("pooled", "{} -> slice 1 stop=1", ("vector",)),
+    ("pooled", "{} / ({} -> cast float32 -> sum axis=1 keepdim=true)", ("pooled", "queries")),
+    ("pooled", "{} -> slice 1 stop=1", ("expanded",)),
+    ("pooled", "({} -> reshape [N, T * 4] -> slice 1 stop=4) -> unsqueeze 1", ("vector",)),
+)
+"""A kind of tensor, its text, and the kinds of its operands. `pairs` are masks of queries and keys, which may broadcast."""
+JOINED = {"pairs": ("same", "keys", "queries"), "expanded": ("vector",), "documents": (), "mask": ()}
+
+
+def position_text(random: Random) -> str:
+    """A random text."""
+    names = {kind: list(first) for kind, first in FIRST.items()}
+    lines = list(INPUTS)
+    for number in range(random.randint(4, 14)):
+        kind, text, operands = random.choice(RULES)
+        choices = [_choose(names, operand) for operand in operands]
+        if not all(choices):
+            continue
+        lines.append(f"v{number} = {text.format(*(random.choice(choice) for choice in choices))}")
+        names.setdefault(kind, []).append(f"v{number}")
+    outputs = [name for kind in ("vector", "scores", "pooled", "column") for name in names.get(kind, ())[-2:] if name[0] == "v"]
+    kept = outputs or ["(x + 0)"]
+    # Whatever no output needs is no mistake of these texts.
+    lines += [f"out_{number} = {name} + 0" for number, name in enumerate(kept)]
+    return "\n".join([*lines, f"out {', '.join(f'out_{number}' for number in range(len(kept)))}"])
+
+
+def _choose(names: dict[str, list[str]], kind: str) -> list[str]:
+    """The tensors that fit, the last ones more often."""
+    if kind in FIRST or kind not in JOINED:
+        found = names.get(kind, [])
+    else:
+        found = [name for one in JOINED[kind] for name in names.get(one, [])] or ([kind] if not JOINED[kind] else [])
+    return [*found, *found[-2:]]
