@@ -21,6 +21,7 @@ from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.backend import DEFAULT_OPTIONS, GraphOptions, SourceOptions
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.backends.flax import BACKEND as FLAX
+from netc.compiler.backends.mlx import BACKEND as MLX
 from netc.compiler.backends.onnx import BACKEND as ONNX
 from netc.compiler.backends.onnx import list_dtypes
 from netc.compiler.backends.torch import BACKEND as PYTORCH
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import onnx
     import torch
     from flax import nnx
+    from mlx import nn
 
     from netc.compiler.analysis.state_dict import ParameterInfo
     from netc.compiler.backends.backend import BackendInput
@@ -188,6 +190,16 @@ class Model:
         model = self.in_type(dtype, keep_io)
         with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed)) as inputs:
             return FLAX.module(replace(inputs, source_options=SourceOptions(scan_layers)))
+
+    def mlx(self, weights: Weights | None = None, seed: int | None = None, *, dtype: object = None, keep_io: bool = False) -> nn.Module:
+        """Execute `source("mlx")`, and return an instance of its class, in training mode. Call `eval()` for evaluation.
+
+        Without weights, the seed draws the parameters, as for `onnx`; it is 0 by default. Raises `WeightsError` for weights that cannot be
+        read or do not fit, and `CompileError` if a stage has no form in MLX, or if mlx is not installed.
+        """
+        model = self.in_type(dtype, keep_io)
+        with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed)) as inputs:
+            return MLX.module(inputs)
 
     def onnx(
         self,

@@ -3,7 +3,7 @@
 Always: this imports nothing, since the help and the options of every command use it. The order is the order in help and documentation.
 
     >>> list(ARTIFACTS), OPSET in OPSETS
-    (['torch', 'onnx', 'net', 'flax'], True)
+    (['torch', 'onnx', 'net', 'flax', 'mlx'], True)
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ ARTIFACTS = {
     "onnx": "an ONNX model",
     "net": "a spec",
     "flax": "Flax source",
+    "mlx": "MLX source",
 }
 """The noun for each backend's artifact in messages. A backend is a folder here that has the name of the target."""
 

@@ -15,6 +15,8 @@ DISTRIBUTIONS = {
     "jax": "jax",
     "huggingface_hub": "huggingface_hub",
     "lsprotocol": "lsprotocol",
+    "mlx": "mlx",
+    "mlx_cpu": "mlx-cpu",
     "httptools": "httptools",
     "onnx_ir": "onnx-ir",
     "prometheus_client": "prometheus-client",

@@ -72,17 +72,19 @@ class SourceUnsupported(Problem):
 
 
 class PackageNotInstalled(Problem):
-    """The emitted source imports a package that is not installed. `module` is the name as in `import`, `target` the source's title."""
+    """The emitted source imports a package that is not installed. `module` is the name as in `import`, `target` the source's title.
+    `others`: further modules to install with it."""
 
     code: ClassVar[str] = "package-not-installed"
     module: str
     target: str = "PyTorch"
+    others: tuple[str, ...] = ()
 
     def format_message(self) -> str:
         return f"the {self.target} source of the model imports `{self.module}`, which is not installed"
 
     def format_help(self) -> tuple[str, ...]:
-        return (f"run `{format_install_command(self.module)}`",)
+        return (f"run `{format_install_command(self.module, *self.others)}`",)
 
 
 class MissingForm(Problem):

@@ -1,4 +1,4 @@
-"""`netc run`: run a spec or an ONNX model on arrays, in ONNX Runtime or JAX, and show the outputs.
+"""`netc run`: run a spec or an ONNX model on arrays, in ONNX Runtime, JAX or MLX, and show the outputs.
 
 $ netc run --random -e 'input 2 -> relu'
 output: float32 [1, 2]
@@ -41,13 +41,24 @@ if TYPE_CHECKING:
     from .runnable import RunSession, RunTarget
 
 
+SESSIONS = {
+    "flax": "JAX chooses its device itself: set the variable JAX_PLATFORMS instead of --device",
+    "mlx": "MLX chooses its device itself, and has no option for it: leave out --device",
+}
+"""The backends besides ONNX Runtime, with the message for `--device`."""
+
+
 @click.command("run")
 @source_options
 @click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=parse_pairs, help="Read an input from this file.")
 @click.option("--random", is_flag=True, help="Fill the other inputs with random numbers from --seed; integers are 0 or 1.")
 @device_option("Device to run on.")
 @click.option(
-    "--backend", type=click.Choice(["onnx", "flax"]), default="onnx", help="Run a spec in ONNX Runtime or JAX.", show_default=True
+    "--backend",
+    type=click.Choice(["onnx", *SESSIONS]),
+    default="onnx",
+    help="Run a spec in ONNX Runtime, JAX or MLX.",
+    show_default=True,
 )
 @click.option("-o", "--output", metavar="OUT.npz", type=FileName(), help="Write the outputs to this file.")
 @precision_options
@@ -81,16 +92,16 @@ def command(
     refuse_overwriting(output, path, *list_weight_paths(weights), *files.values())
     if output is not None:
         check_writable(output)
-    if backend == "flax" and device != DEVICES[0]:
-        raise click.UsageError("JAX chooses its device itself: set the variable JAX_PLATFORMS instead of --device")
+    if backend in SESSIONS and device != DEVICES[0]:
+        raise click.UsageError(SESSIONS[backend])
     if path is not None and has_suffix(BACKEND, path):
-        if backend == "flax":
-            raise click.UsageError("an ONNX model runs in ONNX Runtime: `--backend flax` is for specs")
+        if backend in SESSIONS:
+            raise click.UsageError(f"an ONNX model runs in ONNX Runtime: `--backend {backend}` is for specs")
         if model is not None or params or weights is not None or allow_paths or dtype is not None:
             raise click.UsageError("an ONNX model is already compiled: --model, --set, --allow-path, --dtype and --weights are for specs")
         target = runnable.open_onnx(path, dims, device)
     else:
-        open_spec = runnable.open_flax_spec if backend == "flax" else runnable.open_spec
+        open_spec = {"flax": runnable.open_flax_spec, "mlx": runnable.open_mlx_spec}.get(backend, runnable.open_spec)
         target = open_spec(path, text, make_choice(model, params, dims, allow_paths, dtype, keep_io), weights, seed, device)
     if device != DEVICES[0] and isinstance(target.session, OnnxSession):
         write_status(target.session.placement().format_sentence(device))

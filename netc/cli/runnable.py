@@ -70,6 +70,17 @@ def open_flax_spec(
     return RunTarget(session, lambda: _choose_shapes(model.program), has_random_parameters(model, weights is not None or seed is not None))
 
 
+def open_mlx_spec(
+    path: str | None, text: str | None, choice: Choice, weights: Checkpoint | None, seed: int | None, device: str
+) -> RunTarget:
+    """Compile a spec and open it in MLX. Without weights, the seed draws the same parameters as for ONNX Runtime."""
+    from netc.compiler.backends.mlx.live_mlx import MlxSession
+
+    model = compile_spec(make_reader(path, text), choice)
+    session = MlxSession(model.program, model.mlx(weights, seed or 0), list(model.outputs))
+    return RunTarget(session, lambda: _choose_shapes(model.program), has_random_parameters(model, weights is not None or seed is not None))
+
+
 def _choose_shapes(program: Program) -> Shapes:
     try:
         return choose_input_shapes(program)

@@ -42,8 +42,19 @@ def test_an_example_agrees_with_pytorch(text: str) -> None:
     agree(text)
 
 
-def test_a_table_whose_index_is_used_twice_agrees_with_pytorch() -> None:
-    agree("x = input [T]; m = table (i) [T] = (i < 3) + (i < 2) * 2; x + m")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = input [T]; m = table (i) [T] = (i < 3) + (i < 2) * 2; x + m",
+        "x = input [3]; t = input [3]; w = input [3]; (x, t, w -> abs) -> huber_loss",
+        "x = input [] batch=false; t = input [] batch=false; (x, t) -> kl_div reduction=batchmean",
+        "x = input [2] batch=false; index = input [] int64 batch=false; src = input [] batch=false; (x, index, src) -> scatter 0",
+        "input 3x3x8 -> upsample scale=1.3 mode=bilinear antialias=true",
+    ],
+    ids=["table whose index is used twice", "weighted huber loss", "batch mean of a scalar", "scatter at a scalar", "axis that stays"],
+)
+def test_a_case_agrees_with_pytorch(text: str) -> None:
+    agree(text)
 
 
 @pytest.mark.long

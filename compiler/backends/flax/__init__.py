@@ -41,7 +41,7 @@ class FlaxBackend(Backend):
         from .flax_emitters import EMITTERS
 
         assert ops, "importing the package fills the tables"
-        return EMITTERS.names.get(operator, "")
+        return EMITTERS.describe_target(operator)
 
     def module(self, given: BackendInput) -> nnx.Module:
         """Execute the source and instantiate its class. Without weights, seed 0 draws the parameters."""

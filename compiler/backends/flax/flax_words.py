@@ -29,6 +29,7 @@ from ...ops.folding import Fold
 from ...ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LocalResponseNorm
 from ...ops.operator import Init, Operator
 from ...ops.pooling import AvgPool, LpPool, MaxPool
+from ...ops.reduction import Logsumexp
 from ...ops.regularization import Detach
 from ...ops.sorting import Topk
 from ...ops.special import Digamma, Erfc, Erfinv, Lgamma
@@ -56,6 +57,7 @@ _FUNCTIONS: dict[type[Operator], str] = {
     Logcumsumexp: "jax.lax.cumlogsumexp",
     Logsigmoid: "nnx.log_sigmoid",
     LogSoftmax: "nnx.log_softmax",
+    Logsumexp: "nnx.logsumexp",
     Mish: "jax.nn.mish",
     Relu: "nnx.relu",
     Relu6: "nnx.relu6",

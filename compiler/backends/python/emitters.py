@@ -99,6 +99,10 @@ class Emitters:
         """Name an operator that the lowering replaces by others, so that it needs no emitter."""
         self.names[operator] = target
 
+    def describe_target(self, operator: type[Operator]) -> str:
+        """Return the operator's name in the target, for its documentation. Empty if its definition is written."""
+        return self.names.get(operator, "" if operator.has_definition() else "not supported")
+
     def has_kernel(self, operator: type[Operator]) -> bool:
         """Whether an operator is written as itself, rather than by its definition."""
         return operator in self.names or self.is_written(operator)

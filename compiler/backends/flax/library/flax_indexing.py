@@ -57,9 +57,9 @@ def gather(x: jax.Array, index: jax.Array, axis: int) -> jax.Array:
 
 def scatter(x: jax.Array, index: jax.Array, value: Any, axis: int, method: str = "set") -> jax.Array:
     """The tensor with values at the index along one axis."""
-    if not x.ndim:
-        x, index = x.reshape(1), index.reshape(-1)
-        return scatter(x, index, jnp.reshape(value, -1) if jnp.ndim(value) else value, 0, method).reshape(())
+    if not x.ndim or not index.ndim:
+        value = jnp.reshape(value, -1) if jnp.ndim(value) else value
+        return scatter(x.reshape(-1), index.reshape(-1), value, 0, method).reshape(x.shape)
     if jnp.ndim(value):
         value = value[tuple(slice(size) for size in index.shape)]
     return getattr(x.at[along_axis(index, axis)], method)(value)

@@ -81,7 +81,7 @@ def kl_div(x: Array, target: Array, log_target: bool = False, reduction: str = "
         losses = xp.exp(target) * (target - x)
     else:
         losses = xp.where(target == 0, 0, target * xp.log(xp.where(target == 0, 1, target))) - target * x
-    return losses.sum() / len(x) if reduction == "batchmean" else reduce_loss(losses, reduction)
+    return losses.sum() / (len(x) if x.ndim else 1) if reduction == "batchmean" else reduce_loss(losses, reduction)
 
 
 def weighted_loss(losses: Array, weight: Array | None, reduction: str) -> Array:
@@ -113,7 +113,8 @@ def smooth_l1_loss(x: Array, target: Array, beta: float = 1.0, reduction: str = 
 def huber_loss(x: Array, target: Array, weight: Array | None = None, delta: float = 1.0, reduction: str = "mean") -> Array:
     """Half the squared difference up to `delta`, and `delta` times the absolute one above."""
     size = xp.abs(x - target)
-    return weighted_loss(xp.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta)), weight, reduction)
+    losses = xp.where(size <= delta, 0.5 * size**2, delta * (size - 0.5 * delta))
+    return reduce_loss(losses if weight is None else losses * weight, reduction)
 
 
 def poisson_nll_loss(

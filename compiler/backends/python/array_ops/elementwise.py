@@ -42,7 +42,7 @@ def emit_clamp(op: Clamp, site: ArraySite) -> Code:
 
 @ARRAY.function(Fmod, target="{array}.fmod")
 def emit_fmod(op: Fmod, site: ArraySite) -> Code:
-    return site.words.call("fmod", site.x, to_code(op.other, "other") if op.scalars else site.other)
+    return call_function(site.words.get_function(op), site.x, to_code(op.other, "other") if op.scalars else site.other)
 
 
 @ARRAY.function(Lerp, target="x + weight * (end - x)")

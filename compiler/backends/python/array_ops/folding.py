@@ -122,7 +122,7 @@ def emit_outer(op: Outer, site: ArraySite) -> Code:
 
 @ARRAY.function(Cross, target="{array}.cross")
 def emit_cross(op: Cross, site: ArraySite) -> Code:
-    return site.words.call("cross", site.x, site.other, axis=Default(op.axis, -1))
+    return call_function(site.words.get_function(op), site.x, site.other, axis=Default(op.axis, -1))
 
 
 @ARRAY.function(Cdist, target="{array}.linalg.vector_norm")

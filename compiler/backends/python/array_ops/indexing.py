@@ -9,31 +9,32 @@ from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, 
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Tile
 from ....ops.sorting import Argsort, Bucketize, Sort, Topk
 from ..code.python_expressions import Code, Default, ItemCode, TupleCode, call_function, call_method, to_code
+from ..operator_calls import OperatorSite
 from .array_emitters import ARRAY, ArraySite
 
 _MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-def _get_axis(op: Gather | Scatter | ScatterReduce | IndexAdd, site: ArraySite) -> int:
+def get_axis(op: Gather | Scatter | ScatterReduce | IndexAdd, site: OperatorSite) -> int:
     return normalize_axis(op.name, op.axis, site.given.x)
 
 
 @ARRAY.function(Gather, target="{array}.take_along_axis")
 def emit_gather(op: Gather, site: ArraySite) -> Code:
-    return call_function("gather", site.x, site.index, _get_axis(op, site))
+    return call_function("gather", site.x, site.index, get_axis(op, site))
 
 
 @ARRAY.function(Scatter, target="{array}.ndarray.at")
 def emit_scatter(op: Scatter, site: ArraySite) -> Code:
     method = Default({"add": "add", "multiply": "multiply", None: "set"}[op.reduce], "set")
     value = site.src if op.value is None else to_code(convert_fill_value(op.name, op.value, site.given.x.dtype), "value")
-    return call_function("scatter", site.x, site.index, value, _get_axis(op, site), method=method)
+    return call_function("scatter", site.x, site.index, value, get_axis(op, site), method=method)
 
 
 @ARRAY.function(ScatterReduce, target="{array}.ndarray.at")
 def emit_scatter_reduce(op: ScatterReduce, site: ArraySite) -> Code:
     keywords = {"reduce": op.reduce, "include_self": Default(op.include_self, True)}
-    return call_function("scatter_reduce", site.x, site.index, site.src, _get_axis(op, site), **keywords)
+    return call_function("scatter_reduce", site.x, site.index, site.src, get_axis(op, site), **keywords)
 
 
 @ARRAY.function(IndexSelect, target="{array}.take")
@@ -45,7 +46,7 @@ def emit_index_select(op: IndexSelect, site: ArraySite) -> Code:
 
 @ARRAY.function(IndexAdd, target="{array}.ndarray.at")
 def emit_index_add(op: IndexAdd, site: ArraySite) -> Code:
-    return call_function("index_add", site.x, site.index, site.source, _get_axis(op, site), alpha=Default(op.alpha, 1))
+    return call_function("index_add", site.x, site.index, site.source, get_axis(op, site), alpha=Default(op.alpha, 1))
 
 
 @ARRAY.function(OneHot, target="{nn}.one_hot")
@@ -64,15 +65,20 @@ def emit_masked_fill(op: MaskedFill, site: ArraySite) -> Code:
     return site.words.call("where", site.mask, to_code(value, "value"), site.x)
 
 
-@ARRAY.function(Pad, target="{array}.pad")
-def emit_pad(op: Pad, site: ArraySite) -> Code:
+def list_pad_amounts(op: Pad, site: OperatorSite) -> Code:
+    """Write the amounts before and after each axis."""
     pairs = tuple(zip(op.padding[::2], op.padding[1::2], strict=True))[::-1]
     pads = ((0, 0),) * (site.given.x.rank - len(pairs)) + pairs
-    amounts = TupleCode(tuple(TupleCode((to_code(a, "padding"), to_code(b, "padding"))) for a, b in pads))
+    return TupleCode(tuple(TupleCode((to_code(a, "padding"), to_code(b, "padding"))) for a, b in pads))
+
+
+@ARRAY.function(Pad, target="{array}.pad")
+def emit_pad(op: Pad, site: ArraySite) -> Code:
+    amounts = list_pad_amounts(op, site)
     if op.mode != "constant":
         return site.words.call("pad", site.x, amounts, mode=_MODES[op.mode])
     value = op.convert_fill_value(site.given.x.dtype)
-    if any(isinstance(amount, int) and amount < 0 for pair in pads for amount in pair):
+    if any(isinstance(amount, int) and amount < 0 for amount in op.padding):
         return call_function("pad", site.x, amounts, value)
     return site.words.call("pad", site.x, amounts, constant_values=Default(value, 0 if site.given.x.dtype.is_integer else 0.0))
 

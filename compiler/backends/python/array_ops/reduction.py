@@ -28,10 +28,11 @@ from ....ops.reduction import (
 )
 from ....types.tensor_types import INT64
 from ..code.python_expressions import Code, Default, TupleCode, call_function, call_method, to_code
+from ..operator_calls import OperatorSite
 from .array_emitters import ARRAY, ArraySite
 
 
-def _list_axis_keywords(op: Reduction, site: ArraySite) -> dict[str, object]:
+def list_axis_keywords(op: Reduction, site: OperatorSite) -> dict[str, object]:
     """Return `axis=` and `keepdims=`, as far as they are needed. A scalar has no axis, where PyTorch accepts 0."""
     written = op.explicit_axes() if site.given.x.rank else None
     keepdims: dict[str, object] = {"keepdims": Default(op.keepdim, False)}
@@ -42,7 +43,7 @@ def _list_axis_keywords(op: Reduction, site: ArraySite) -> dict[str, object]:
 
 @ARRAY.function(Mean, Sum, Prod, Argmax, Argmin, All, Any, target="{array}.{}")
 def emit_reduction(op: Reduction, site: ArraySite) -> Code:
-    return _convert_result(call_method(site.x, op.name, **_list_axis_keywords(op, site)), site)
+    return _convert_result(call_method(site.x, op.name, **list_axis_keywords(op, site)), site)
 
 
 def _convert_result(code: Code, site: ArraySite) -> Code:
@@ -54,20 +55,20 @@ def _convert_result(code: Code, site: ArraySite) -> Code:
 
 @ARRAY.function(Max, Min, target="{array}.{}")
 def emit_extreme(op: MinMaxReduction, site: ArraySite) -> Code:
-    values = call_method(site.x, op.name, **_list_axis_keywords(op, site))
+    values = call_method(site.x, op.name, **list_axis_keywords(op, site))
     if len(site.results) < 2:
         return values
-    return TupleCode((values, call_method(site.x, f"arg{op.name}", **_list_axis_keywords(op, site))))
+    return TupleCode((values, call_method(site.x, f"arg{op.name}", **list_axis_keywords(op, site))))
 
 
 @ARRAY.function(Var, Std, target="{array}.{}")
 def emit_spread(op: Spread, site: ArraySite) -> Code:
-    return call_method(site.x, op.name, **_list_axis_keywords(op, site), ddof=Default(op.correction, 0))
+    return call_method(site.x, op.name, **list_axis_keywords(op, site), ddof=Default(op.correction, 0))
 
 
 @ARRAY.function(Norm, target="{array}.linalg.vector_norm")
 def emit_norm(op: Norm, site: ArraySite) -> Code:
-    return call_function("vector_norm", site.x, ord=Default(op.p, 2), **_list_axis_keywords(op, site))
+    return call_function("vector_norm", site.x, ord=Default(op.p, 2), **list_axis_keywords(op, site))
 
 
 @ARRAY.layer_function(Normalize, target="{array}.linalg.vector_norm")
@@ -79,7 +80,7 @@ def emit_normalize(op: Normalize, site: ArraySite) -> Code:
 
 @ARRAY.function(Logsumexp, target="{nn}.logsumexp")
 def emit_logsumexp(op: Logsumexp, site: ArraySite) -> Code:
-    return site.words.call_nn("logsumexp", site.x, **_list_axis_keywords(op, site))
+    return call_function(site.words.get_function(op), site.x, **list_axis_keywords(op, site))
 
 
 @ARRAY.function(Cumsum, Cumprod, target="{array}.{}")

@@ -135,17 +135,22 @@ class _Constructor:
         for member in mapped:
             lines += self._write_draws(member)
         lines += [*self.draws, *write_rules(self.body.rules, self.taken, self.framework)]
-        norms = [
-            self.registration.norms(self._access_members(parameter), self._access_members(source)) for parameter, source in self.body.norms
-        ]
         # Ties come last: what a tied parameter was drawn as is dropped, and the module that it is tied to must exist.
-        for target, source in [*((self._access_members(a), self._access_members(b)) for a, b in self.body.ties), *norms]:
-            lines += layout_statement(f"{print_code(target)} = ", make_doc(source), 2)
+        for target, source in self.body.ties:
+            lines += self._write_tie(self._access_members(target), self._access_members(source))
+        for parameter, source in self.body.norms:
+            target, norms = self.registration.norms(self._access_members(parameter), self._access_members(source))
+            lines += layout_statement(f"{print_code(target)} = ", make_doc(norms), 2)
         for module, parameter in self.body.starts:
             lines += layout_statement(
                 "", make_doc(self.registration.start_buffers(self._access_members(module), self._access_members(parameter))), 2
             )
         return lines
+
+    def _write_tie(self, target: Code, source: Code) -> list[str]:
+        if self.registration.tie is not None:
+            return layout_statement("", make_doc(self.registration.tie(target, source)), 2)
+        return layout_statement(f"{print_code(target)} = ", make_doc(source), 2)
 
     def _write_base_call(self, mapped: list[Member]) -> list[str]:
         """Write the call of the base class's constructor."""
@@ -206,7 +211,7 @@ class _Constructor:
             lines,
             depth,
         )
-        registered = self.registration.register(member.label, member.kind, code) if self.access.is_attribute(member.label) else None
+        registered = self._write_register_call(member, code, is_frozen) if self.access.is_attribute(member.label) else None
         if registered is not None:
             return [*lines, *layout_statement("", make_doc(registered), depth)]
         construction = self.registration.wrap_value(member.kind, code, not is_frozen)
@@ -215,6 +220,11 @@ class _Constructor:
             *write_assignment(f"{self.access.format_target(member)} = ", construction, depth, self.taken, self.framework),
             *self._write_forget(member, depth),
         ]
+
+    def _write_register_call(self, member: Member, code: Code, is_frozen: bool) -> Code | None:
+        if is_frozen and self.registration.register_frozen is not None:
+            return self.registration.register_frozen(member.label, code)
+        return self.registration.register(member.label, member.kind, code)
 
     def _write_forget(self, member: Member, depth: int) -> list[str]:
         """Write the statement that keeps a buffer out of the state dict, unless its registration does."""

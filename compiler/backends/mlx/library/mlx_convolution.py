@@ -1,0 +1,136 @@
+"""Convolutions: definitions for the files of MLX."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from ...python.array_library.array_convolution import each_axis
+from ...python.array_library.array_spectra import pad_edges
+
+
+class Conv(nn.Module):
+    """A convolution with the weight [out, in / groups, *kernel_size] of the checkpoint: channels are the second axis.
+
+    x: [N, in_channels, ...] -> [N, out_channels, ...].
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] | str = 0,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        dtype: mx.Dtype = mx.float32,
+    ) -> None:
+        super().__init__()
+        self.options = (stride, padding, dilation, groups, padding_mode)
+        shape = (out_channels, in_channels // groups, *kernel_size)
+        bound = math.prod(shape[1:]) ** -0.5
+        self.weight = mx.random.uniform(-bound, bound, shape).astype(dtype)
+        self.bias = mx.random.uniform(-bound, bound, (out_channels,)).astype(dtype) if bias else None
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return conv(x, self.weight, self.bias, *self.options)
+
+
+def conv(
+    x: mx.array,
+    weight: mx.array,
+    bias: mx.array | None = None,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | tuple[int, ...] | str = 0,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+    padding_mode: str = "zeros",
+) -> mx.array:
+    """x: [N, I, ...], weight: [O, I / groups, ...] -> [N, O, ...]."""
+    axes = x.ndim - 2
+    strides, dilations = each_axis(stride, axes), each_axis(dilation, axes)
+    if isinstance(padding, str):
+        sums = [d * (k - 1) for k, d in zip(weight.shape[2:], dilations, strict=True)]
+        pads = [(total // 2, total - total // 2) for total in sums]
+    else:
+        pads = [(amount, amount) for amount in each_axis(padding, axes)]
+    if padding_mode != "zeros":
+        x = x[(..., *(slice(max(-p, 0), n - max(-q, 0)) for (p, q), n in zip(pads, x.shape[2:], strict=True)))]
+        x = pad_edges(x, [(0, 0), (0, 0), *((max(p, 0), max(q, 0)) for p, q in pads)], padding_mode)
+        pads = [(0, 0)] * axes
+    y = convolve_channels_last(x, weight, strides, pads, dilations, (1,) * axes, groups)
+    return y if bias is None else y + bias.reshape(-1, *[1] * axes)
+
+
+def convolve_channels_last(x: mx.array, weight: mx.array, strides: Any, pads: Any, dilations: Any, spread: Any, groups: int) -> mx.array:
+    """MLX's convolution, with channels as the second axis of all tensors. `spread` is the distance of inputs."""
+    options = {
+        "stride": list(strides),
+        "padding": ([before for before, _ in pads], [after for _, after in pads]),
+        "kernel_dilation": list(dilations),
+        "input_dilation": list(spread),
+    }
+    x, weight = mx.moveaxis(x, 1, -1), mx.moveaxis(weight, 1, -1)
+    if groups > 1 and x.ndim == 5:  # MLX has no groups of three axes
+        parts = zip(mx.split(x, groups, axis=-1), mx.split(weight, groups), strict=True)
+        y = mx.concatenate([mx.conv_general(part, kernel, **options) for part, kernel in parts], axis=-1)
+    else:
+        y = mx.conv_general(x, weight, **options, groups=groups)
+    return mx.moveaxis(y, -1, 1)
+
+
+class ConvTranspose(nn.Module):
+    """A transposed convolution with the weight [in, out / groups, *kernel_size] of the checkpoint.
+
+    x: [N, in_channels, ...] -> [N, out_channels, ...].
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: tuple[int, ...],
+        stride: int | tuple[int, ...] = 1,
+        padding: int | tuple[int, ...] = 0,
+        output_padding: int | tuple[int, ...] = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: int | tuple[int, ...] = 1,
+        dtype: mx.Dtype = mx.float32,
+    ) -> None:
+        super().__init__()
+        self.options = (stride, padding, output_padding, groups, dilation)
+        shape = (in_channels, out_channels // groups, *kernel_size)
+        bound = math.prod(shape[1:]) ** -0.5
+        self.weight = mx.random.uniform(-bound, bound, shape).astype(dtype)
+        self.bias = mx.random.uniform(-bound, bound, (out_channels,)).astype(dtype) if bias else None
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return conv_transpose(x, self.weight, self.bias, *self.options)
+
+
+def conv_transpose(
+    x: mx.array,
+    weight: mx.array,
+    bias: mx.array | None = None,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | tuple[int, ...] = 0,
+    output_padding: int | tuple[int, ...] = 0,
+    groups: int = 1,
+    dilation: int | tuple[int, ...] = 1,
+) -> mx.array:
+    """The gradient of a convolution by its input. x: [N, I, ...], weight: [I, O / groups, ...] -> [N, O, ...]."""
+    axes = x.ndim - 2
+    kernel = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
+    kernel = mx.flip(kernel.reshape(-1, *kernel.shape[2:]), tuple(range(2, x.ndim)))
+    dilations = each_axis(dilation, axes)
+    sides = zip(weight.shape[2:], each_axis(padding, axes), each_axis(output_padding, axes), dilations, strict=True)
+    pads = [(d * (k - 1) - p, d * (k - 1) - p + extra) for k, p, extra, d in sides]
+    y = convolve_channels_last(x, kernel, (1,) * axes, pads, dilations, each_axis(stride, axes), groups)
+    return y if bias is None else y + bias.reshape(-1, *[1] * axes)

@@ -1,0 +1,345 @@
+"""Normalization layers, and layers that change in training: definitions for the files of MLX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from .mlx_variables import register_buffer
+
+
+class BatchNorm(nn.Module):
+    """Normalizes each channel, in training by the statistics of the batch, and in evaluation by their running average.
+
+    x: [N, num_features, ...] -> the same shape.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        bias: bool = True,
+        dtype: mx.Dtype = mx.float32,
+    ) -> None:
+        super().__init__()
+        self.eps, self.momentum, self.track_running_stats = eps, momentum, track_running_stats
+        self.weight = mx.ones(num_features, dtype) if affine else None
+        self.bias = mx.zeros(num_features, dtype) if affine and bias else None
+        if track_running_stats:
+            register_statistics(self, num_features, dtype)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        if self.track_running_stats and not self.training:
+            mean, var = self.running_mean, self.running_var
+        else:
+            axes = (0, *range(2, x.ndim))
+            wide = x.astype(mx.result_type(x, mx.float32))
+            mean, var = wide.mean(axes), wide.var(axes)
+            if self.track_running_stats:
+                count = x.size // x.shape[1]
+                update_statistics(self, mean, var * (count / max(count - 1, 1)))
+        return normalize_channels(x, mean, var, self.weight, self.bias, self.eps)
+
+
+def register_statistics(module: nn.Module, num_features: int, dtype: mx.Dtype) -> None:
+    """Sets the running statistics of a module, which are not trained."""
+    register_buffer(module, "running_mean", mx.zeros(num_features, dtype))
+    register_buffer(module, "running_var", mx.ones(num_features, dtype))
+    register_buffer(module, "num_batches_tracked", mx.array(0, mx.int64))
+
+
+def update_statistics(module: nn.Module, mean: mx.array, var: mx.array) -> None:
+    """Moves the running statistics towards those of a batch, which get no gradient."""
+    module.num_batches_tracked = module.num_batches_tracked + 1
+    rate = 1 / module.num_batches_tracked if module.momentum is None else module.momentum
+    for name, value in (("running_mean", mean), ("running_var", var)):
+        average = module[name]
+        value = mx.stop_gradient(value).astype(average.dtype)
+        module[name] = (average + rate * (value - average)).astype(average.dtype)
+
+
+def normalize_channels(x: mx.array, mean: mx.array, var: mx.array, weight: mx.array | None, bias: mx.array | None, eps: float) -> mx.array:
+    """x: [N, C, ...], with a mean and a variance for each channel -> the same shape."""
+    shape = (-1, *[1] * (x.ndim - 2))
+    scale = mx.rsqrt(var + eps)
+    scale = scale if weight is None else scale * weight
+    y = (x - mean.reshape(shape)) * scale.reshape(shape)
+    return (y if bias is None else y + bias.reshape(shape)).astype(x.dtype)
+
+
+def batch_norm(x: mx.array, weight: mx.array, bias: mx.array | None = None, eps: float = 1e-5) -> mx.array:
+    """Normalizes each channel by the statistics of the batch."""
+    axes = (0, *range(2, x.ndim))
+    return normalize_channels(x, x.mean(axes), x.var(axes), weight, bias, eps)
+
+
+class InstanceNorm(nn.Module):
+    """Normalizes each channel of each sample: [N, num_features, ...] -> the same shape."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        bias: bool = True,
+        dtype: mx.Dtype = mx.float32,
+    ) -> None:
+        super().__init__()
+        self.eps, self.momentum, self.track_running_stats = eps, momentum, track_running_stats
+        self.weight = mx.ones(num_features, dtype) if affine else None
+        self.bias = mx.zeros(num_features, dtype) if affine and bias else None
+        if track_running_stats:
+            register_statistics(self, num_features, dtype)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        if self.track_running_stats and not self.training:
+            return normalize_channels(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
+        if self.track_running_stats:
+            axes, batches = tuple(range(2, x.ndim)), self.num_batches_tracked
+            update_statistics(self, x.mean(axes).mean(0), x.var(axes, ddof=1).mean(0))
+            self.num_batches_tracked = batches  # PyTorch counts the batches of batch norms only
+        return instance_norm(x, self.weight, self.bias, self.eps)
+
+
+def instance_norm(x: mx.array, weight: mx.array | None = None, bias: mx.array | None = None, eps: float = 1e-5) -> mx.array:
+    """Normalizes each channel of each sample."""
+    return group_norm(x, x.shape[1], weight, bias, eps)
+
+
+class GroupNorm(nn.Module):
+    """Normalizes groups of channels of each sample: [N, num_channels, ...] -> the same shape."""
+
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        bias: bool = True,
+        dtype: mx.Dtype = mx.float32,
+    ) -> None:
+        super().__init__()
+        self.num_groups, self.eps = num_groups, eps
+        self.weight = mx.ones(num_channels, dtype) if affine else None
+        self.bias = mx.zeros(num_channels, dtype) if affine and bias else None
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
+
+
+def group_norm(x: mx.array, num_groups: int, weight: mx.array | None = None, bias: mx.array | None = None, eps: float = 1e-5) -> mx.array:
+    """Normalizes groups of channels of each sample: [N, C, ...] -> the same shape."""
+    groups = x.reshape(x.shape[0], num_groups, -1).astype(mx.result_type(x, mx.float32))
+    centered = groups - groups.mean(-1, keepdims=True)
+    y = (centered * mx.rsqrt(mx.square(centered).mean(-1, keepdims=True) + eps)).reshape(x.shape)
+    shape = (-1, *[1] * (x.ndim - 2))
+    y = y if weight is None else y * weight.reshape(shape)
+    return (y if bias is None else y + bias.reshape(shape)).astype(x.dtype)
+
+
+class LayerNorm(nn.Module):
+    """Normalizes the last axes, whose sizes are `normalized_shape`."""
+
+    def __init__(
+        self,
+        normalized_shape: int | tuple[int, ...],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
+        bias: bool = True,
+        dtype: mx.Dtype = mx.float32,
+    ) -> None:
+        super().__init__()
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
+        self.axes, self.eps = len(shape), eps
+        self.weight = mx.ones(shape, dtype) if elementwise_affine else None
+        self.bias = mx.zeros(shape, dtype) if elementwise_affine and bias else None
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return layer_norm(x, self.weight, self.bias, self.axes, self.eps)
+
+
+def layer_norm(x: mx.array, weight: mx.array | None = None, bias: mx.array | None = None, axes: int = 1, eps: float = 1e-5) -> mx.array:
+    """Normalizes the last axes."""
+    last = tuple(range(-axes, 0))
+    wide = x.astype(mx.result_type(x, mx.float32))
+    centered = wide - wide.mean(last, keepdims=True)
+    y = centered * mx.rsqrt(mx.square(centered).mean(last, keepdims=True) + eps)
+    y = y if weight is None else y * weight
+    return (y if bias is None else y + bias).astype(x.dtype)
+
+
+class RMSNorm(nn.Module):
+    """Divides by the root mean square over the last axes, whose sizes are `normalized_shape`."""
+
+    def __init__(
+        self,
+        normalized_shape: int | tuple[int, ...],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        dtype: mx.Dtype = mx.float32,
+    ) -> None:
+        super().__init__()
+        shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
+        self.axes, self.eps = len(shape), eps
+        self.weight = mx.ones(shape, dtype) if elementwise_affine else None
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return rms_norm(x, self.weight, self.axes, self.eps)
+
+
+def rms_norm(x: mx.array, weight: mx.array | None = None, axes: int = 1, eps: float | None = None) -> mx.array:
+    """Divides by the root mean square over the last axes."""
+    wide = x.astype(mx.result_type(x, mx.float32))
+    least = mx.finfo(x.dtype).eps if eps is None else eps
+    y = wide * mx.rsqrt(mx.square(wide).mean(tuple(range(-axes, 0)), keepdims=True) + least)
+    return (y if weight is None else y * weight).astype(x.dtype)
+
+
+def local_response_norm(x: mx.array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> mx.array:
+    """Divides by the mean square of `size` channels around each: [N, C, ...] -> the same shape."""
+    squares = mx.pad(mx.square(x), [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (x.ndim - 2)])
+    sums = sum(squares[:, i : i + x.shape[1]] for i in range(size))
+    return x / (k + alpha * (sums / size)) ** beta
+
+
+class Standardize(nn.Module):
+    """Subtracts the mean of each feature and divides by its deviation. Both are measured on the training data.
+
+    x: [N, ...], with the features along `axis`, or without `features` [N] -> the same shape.
+    """
+
+    def __init__(self, features: int | None = None, axis: int = 1, dtype: mx.Dtype = mx.float32) -> None:
+        super().__init__()
+        self.axis = axis
+        shape = () if features is None else (features,)
+        register_buffer(self, "mean", mx.zeros(shape, dtype))
+        register_buffer(self, "std", mx.ones(shape, dtype))
+
+    def __call__(self, x: mx.array) -> mx.array:
+        shape = (-1, *[1] * (x.ndim - 1 - self.axis))
+        return (x - self.mean.reshape(shape)) / self.std.reshape(shape)
+
+
+class SpectralNormalize(nn.Module):
+    """Divides a weight by its greatest singular value, as two vectors estimate it. Each call in training improves the
+    vectors.
+
+    weight: [..., rows, ...], with the rows along `axis` -> the same shape.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        columns: int,
+        axis: int = 0,
+        n_power_iterations: int = 1,
+        eps: float = 1e-12,
+        dtype: mx.Dtype = mx.float32,
+    ) -> None:
+        super().__init__()
+        self.axis, self.n_power_iterations, self.eps = axis, n_power_iterations, eps
+        register_buffer(self, "_u", self.unit(mx.random.normal((rows,)).astype(dtype)))
+        register_buffer(self, "_v", self.unit(mx.random.normal((columns,)).astype(dtype)))
+
+    def unit(self, x: mx.array) -> mx.array:
+        return x / mx.maximum(mx.sqrt(mx.square(x).sum()), self.eps)
+
+    def start(self, weight: mx.array) -> None:
+        self.improve(mx.moveaxis(weight, self.axis, 0).reshape(weight.shape[self.axis], -1), 15)
+
+    def improve(self, matrix: mx.array, steps: int) -> None:
+        matrix = mx.stop_gradient(matrix)
+        for _ in range(steps):
+            self._u = self.unit(matrix @ self._v)
+            self._v = self.unit(matrix.T @ self._u)
+
+    def __call__(self, weight: mx.array) -> mx.array:
+        matrix = mx.moveaxis(weight, self.axis, 0).reshape(weight.shape[self.axis], -1)
+        if self.training:
+            self.improve(matrix, self.n_power_iterations)
+        return weight / (self._u @ (matrix @ self._v))
+
+
+class PReLU(nn.Module):
+    """A ReLU that multiplies negative numbers by a trained slope, one for all or one for each channel."""
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, dtype: mx.Dtype = mx.float32) -> None:
+        super().__init__()
+        self.weight = mx.full((num_parameters,), init, dtype)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return prelu(x, self.weight)
+
+
+def prelu(x: mx.array, weight: mx.array) -> mx.array:
+    """x: [N, C, ...], weight: [C] or [1] -> the same shape as `x`."""
+    slope = weight.reshape(-1, *[1] * (x.ndim - 2)) if x.ndim > 1 else weight.reshape(())
+    return mx.where(x > 0, x, slope * x)
+
+
+def leaky_relu(x: mx.array, negative_slope: float = 0.01) -> mx.array:
+    """Multiplies negative numbers by the slope. `nn.leaky_relu` is another function for slopes above 1."""
+    return mx.where(x > 0, x, negative_slope * x)
+
+
+def log_softmax(x: mx.array, axis: int) -> mx.array:
+    """The logarithms of `softmax`."""
+    return x - mx.logsumexp(x, axis=axis, keepdims=True)
+
+
+def hard_sigmoid(x: mx.array) -> mx.array:
+    """The line from 0 at -3 to 1 at 3."""
+    return mx.clip(x + 3, 0, 6) / 6
+
+
+class Dropout(nn.Module):
+    """Zeros elements with the probability `p` in training, and scales up the others. Along `broadcast_dims`, all
+    elements are dropped together.
+    """
+
+    def __init__(self, p: float, broadcast_dims: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.p, self.broadcast_dims = p, tuple(broadcast_dims)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        if not self.training or self.p == 0:
+            return x
+        shape = [1 if axis in self.broadcast_dims else size for axis, size in enumerate(x.shape)]
+        kept = mx.random.bernoulli(1 - self.p, shape)
+        return mx.where(kept, x / (1 - self.p), 0) if self.p < 1 else mx.zeros_like(x)
+
+
+class AlphaDropout(nn.Module):
+    """Dropout that keeps the mean and the variance of what SELU gives."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def __call__(self, x: mx.array) -> mx.array:
+        if not self.training or self.p == 0:
+            return x
+        keep, low = 1 - self.p, -1.7580993408473766
+        scale = (keep * (1 + self.p * low**2)) ** -0.5 if keep else 0.0
+        return scale * (mx.where(mx.random.bernoulli(keep, x.shape), x, low) - low * self.p)
+
+
+class RReLU(nn.Module):
+    """A ReLU that multiplies negative numbers by a slope, which training draws for each."""
+
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3) -> None:
+        super().__init__()
+        self.lower, self.upper = lower, upper
+
+    def __call__(self, x: mx.array) -> mx.array:
+        slope = (self.lower + self.upper) / 2
+        if self.training:
+            slope = mx.random.uniform(self.lower, self.upper, x.shape).astype(x.dtype)
+        return mx.where(x >= 0, x, slope * x)

@@ -1,0 +1,34 @@
+"""Writes dense layers and embeddings in MLX by its own layers, whose weights have the checkpoint's layouts: `nn.Linear(3, 8)`.
+
+`nn.quantize` and other functions of MLX know these layers.
+"""
+
+from __future__ import annotations
+
+from ....ops.dense import Dense, Embedding
+from ....types.tensor_types import FLOAT32, DType
+from ...python.array_ops.array_emitters import ArraySite
+from ...python.array_ops.dense import emit_embedding as emit_padded_embedding
+from ...python.code.python_expressions import Code, Default, call_function, construct_module, to_code
+from ..mlx_emitters import MlxSite, module
+from ..mlx_framework import get_mlx_dtype
+from ..mlx_words import WORDS
+
+
+def cast_module(code: Code, dtype: DType) -> Code:
+    """Convert the parameters of a layer of MLX, which are float32."""
+    return code if dtype == FLOAT32 else call_function("cast", code, to_code(get_mlx_dtype(dtype)))
+
+
+@module(Dense, target="mlx.nn.Linear")
+def emit_dense(op: Dense, site: MlxSite) -> Code:
+    x = site.given.x
+    sizes = {"in_features": x.shape[-1], "out_features": op.units}
+    return cast_module(construct_module("nn.Linear", sizes, bias=Default(op.bias, True)), x.dtype)
+
+
+@module(Embedding, target="mlx.nn.Embedding")
+def emit_embedding(op: Embedding, site: MlxSite) -> Code:
+    if op.padding_idx is not None or op.max_norm is not None:
+        return emit_padded_embedding(op, ArraySite(site.node, site.given, site.results, WORDS))
+    return cast_module(construct_module("nn.Embedding", {"num_embeddings": op.num, "embedding_dim": op.dim}), op.dtype)

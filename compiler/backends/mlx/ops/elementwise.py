@@ -1,0 +1,71 @@
+"""Writes limits, bits and products in MLX, where its functions differ: `mx.minimum(x, 6)`, `left_shift(x, 3)`.
+
+An operator on integers of which MLX has no kernel is an error at its stage.
+"""
+
+from __future__ import annotations
+
+from ....errors.target_errors import SourceUnsupported
+from ....ops.arithmetic import Clamp
+from ....ops.bitwise import BitwiseAnd, BitwiseLeftShift, BitwiseLogic, BitwiseOr, BitwiseRightShift, BitwiseXor, Shift
+from ....ops.linear_algebra import Einsum, Matmul
+from ....ops.reduction import Spread, Std, Var
+from ....types.tensor_types import BOOL
+from ...python.array_ops.array_emitters import ArraySite
+from ...python.array_ops.reduction import emit_spread as emit_shared_spread
+from ...python.code.python_expressions import Code, Infix, call_function, call_method, to_code
+from ...python.operator_forms import BITWISE, list_sides
+from ...python.unsupported_python import UnsupportedInPython
+from ..mlx_emitters import EMITTERS, MlxSite, function
+from ..mlx_framework import MLX, get_mlx_dtype
+from ..mlx_words import WORDS
+
+
+def refuse_use(site: MlxSite, reason: str, advice: str) -> UnsupportedInPython:
+    """Return the error for a use of an operator that MLX cannot compute."""
+    return UnsupportedInPython(SourceUnsupported(f"`{site.node.op.name}`", MLX.title, reason, advice), site.node)
+
+
+@EMITTERS.layer_function(Clamp, target="mlx.core.clip, mlx.core.maximum, mlx.core.minimum")
+def emit_clamp(op: Clamp, site: MlxSite) -> Code:
+    if op.min is None or op.max is None:
+        name, end = ("maximum", op.min) if op.max is None else ("minimum", op.max)
+        return call_function(f"mx.{name}", site.x, to_code(end, "limit"))
+    return WORDS.call_clip(site.x, op.min, op.max)
+
+
+@function(BitwiseAnd, BitwiseOr, BitwiseXor, target="mlx.core.{}")
+def emit_logic(op: BitwiseLogic, site: MlxSite) -> Code:
+    left, right = list_sides(op, site)
+    code = Infix(BITWISE[type(op)], left, right)
+    mixed = op.scalars and site.given.x.dtype == BOOL  # a boolean and a number
+    return call_method(code, "astype", get_mlx_dtype(site.results[0].dtype)) if mixed else code
+
+
+@function(BitwiseLeftShift, BitwiseRightShift, target="mlx.core.left_shift, mlx.core.right_shift")
+def emit_shift(op: Shift, site: MlxSite) -> Code:
+    left, right = list_sides(op, site)
+    if op.scalars and op.number_first:
+        left = call_function("mx.array", left, get_mlx_dtype(site.results[0].dtype))
+    return call_function("left_shift" if isinstance(op, BitwiseLeftShift) else "right_shift", left, right)
+
+
+@function(Matmul, target="mlx.core.matmul")
+def emit_matmul(op: Matmul, site: MlxSite) -> Code:
+    if not site.given.x.dtype.is_float:
+        raise refuse_use(site, "MLX multiplies matrices of floats only", "convert the tensors with `-> cast float32` before")
+    return Infix(op.symbol, site.x, site.other)
+
+
+@function(Einsum, target="mlx.core.einsum")
+def emit_einsum(op: Einsum, site: MlxSite) -> Code:
+    if not site.results[0].dtype.is_float:
+        raise refuse_use(site, "MLX multiplies matrices of floats only", "convert the tensors with `-> cast float32` before")
+    return call_function("mx.einsum", op.equation, *site.inputs)
+
+
+@function(Var, Std, target="mlx.core.{}")
+def emit_spread(op: Spread, site: MlxSite) -> Code:
+    if op.correction != int(op.correction):
+        raise refuse_use(site, "the correction is no integer", "choose an integer for `correction`")
+    return emit_shared_spread(op, ArraySite(site.node, site.given, site.results, WORDS))

@@ -1,0 +1,59 @@
+"""Writes sorting, padding and indices in MLX by the definitions of ../library: `pad_edges(x, ((0, 0), (1, 1)), "reflect")`."""
+
+from __future__ import annotations
+
+from ....ops.cumulative import Cummax, Cummin, CumulativeExtreme
+from ....ops.indexing import OneHot, Scatter, convert_fill_value
+from ....ops.slicing import Pad
+from ....ops.sorting import Argsort, Sort
+from ...python.array_ops.array_emitters import ArraySite
+from ...python.array_ops.indexing import emit_pad as emit_constant_pad
+from ...python.array_ops.indexing import get_axis, list_pad_amounts
+from ...python.code.python_expressions import Code, Default, ItemCode, call_function, to_code
+from ..mlx_emitters import MlxSite, function
+from ..mlx_framework import get_mlx_dtype
+from ..mlx_words import WORDS
+
+
+@function(OneHot, target="mlx.core.arange")
+def emit_one_hot(op: OneHot, site: MlxSite) -> Code:
+    return call_function("one_hot", site.indices, to_code(op.classes, "num_classes"), to_code(get_mlx_dtype(op.dtype)))
+
+
+@function(Scatter, target="mlx.core.array.at")
+def emit_scatter(op: Scatter, site: MlxSite) -> Code:
+    value = site.src if op.value is None else to_code(convert_fill_value(op.name, op.value, site.given.x.dtype), "value")
+    return call_function("scatter", site.x, site.index, value, get_axis(op, site), method=Default(op.reduce or "set", "set"))
+
+
+@function(Pad, target="mlx.core.pad")
+def emit_pad(op: Pad, site: MlxSite) -> Code:
+    if op.mode == "constant":
+        return emit_constant_pad(op, ArraySite(site.node, site.given, site.results, WORDS))
+    return call_function("pad_edges", site.x, list_pad_amounts(op, site), op.mode)
+
+
+@function(Sort, target="mlx.core.argsort")
+def emit_sort(op: Sort, site: MlxSite) -> Code:
+    both = call_function("top_k" if not site.given.x.rank else "sort", site.x, *_list_order(op, site))
+    return both if len(site.results) == 2 else ItemCode(both, (to_code(0),), 2)
+
+
+def _list_order(op: Sort, site: MlxSite) -> tuple[object, ...]:
+    """Return the arguments of `sort`, or of `top_k` of a scalar."""
+    return (op.axis, op.descending) if site.given.x.rank else (1,)
+
+
+@function(Argsort, target="mlx.core.argsort")
+def emit_argsort(op: Argsort, site: MlxSite) -> Code:
+    if not site.given.x.rank:
+        return call_function("mx.zeros", (), WORDS.default_integer)
+    return call_function("argsort", site.x, axis=Default(op.axis, -1), descending=Default(op.descending, False))
+
+
+@function(Cummax, Cummin, target="mlx.core.{}")
+def emit_cumulative_extreme(op: CumulativeExtreme, site: MlxSite) -> Code:
+    axis = op.axis % max(site.given.x.rank, 1)
+    if len(site.results) == 1 and site.given.x.rank:
+        return call_function(f"mx.{op.name}", site.x, axis=axis)
+    return call_function("cumulative_extreme", site.x, axis, op.name == "cummax")
