@@ -28,7 +28,7 @@ from tests.docs.test_readme import masked, played, shorten
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
-    *(DOCS / f"{name}.md" for name in ("tutorial", "comparison", "bench", "journey", "jax", "proofs", "targets")),
+    *(DOCS / f"{name}.md" for name in ("tutorial", "comparison", "bench", "journey", "jax", "mlx", "proofs", "targets")),
     *sorted((DOCS / "guides").glob("*.md")),
 ]
 FENCE = re.compile(

@@ -11,7 +11,7 @@ from pathlib import Path
 import netc
 
 PAGE = Path(__file__).parents[2] / "docs" / "targets.md"
-FRAMEWORKS = {"torch": "PyTorch", "flax": "Flax NNX"}
+FRAMEWORKS = {"torch": "PyTorch", "flax": "Flax NNX", "mlx": "MLX"}
 SPEC = re.compile(r"^```net file=digits\.net\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r"^<table.*^</table>$", re.MULTILINE | re.DOTALL)
 CLASS = re.compile(r"^class (\w+)\(.*?(?=\n\n\n|\Z)", re.MULTILINE | re.DOTALL)

@@ -62,7 +62,7 @@ class Pair:
 def execute(text: str, seed: int = 0) -> tuple[Any, dict[str, Any]]:
     """The module of a source, and the names that it defines."""
     space: dict[str, Any] = {"__name__": "spec"}
-    exec(compile(text, "spec.py", "exec"), space)
+    exec(compile(text, "spec.py", "exec", dont_inherit=True), space)
     main = [value for value in space.values() if isinstance(value, type) and value.__module__ == "spec"][-1]
     mx.random.seed(seed)
     return main(), space

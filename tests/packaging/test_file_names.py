@@ -12,6 +12,7 @@ MIRRORS = {
     FAMILIES,
     Path("compiler/backends/python/array_ops"),
     Path("compiler/backends/flax/ops"),
+    Path("compiler/backends/mlx/ops"),
     Path("compiler/backends/onnx/ops"),
     Path("compiler/backends/torch/ops"),
     Path("compiler/errors"),

@@ -14,13 +14,12 @@ from functools import cache
 
 from netc.dsl.record import replace
 
-from ...derivatives import NoClosedForm, expand_gradients
-from ...errors.target_errors import SourceUnsupported
 from ...ir.graph import Graph, Program
 from ..backend import DEFAULT_SOURCE_OPTIONS, SourceOptions
+from ..python import array_source
+from ..python.array_source import expand_derivatives
 from ..python.printing.python_printer import format_literal
 from ..python.python_source import Parts, SourceWriter
-from ..python.unsupported_python import UnsupportedInPython
 from . import ops
 from .flax_emitters import EMITTERS
 from .flax_framework import DEFINITIONS, FLAX
@@ -40,13 +39,7 @@ class FlaxWriter(SourceWriter):
     @contextmanager
     def _lower_program(self, program: Program) -> Iterator[Graph]:
         """Write gradients by a tensor out first: `jax.grad` takes a function, where the spec has two tensors."""
-        try:
-            expanded = expand_gradients(program)
-        except NoClosedForm as error:
-            problem = SourceUnsupported("`gradient`", self.framework.title, f"{error}", "differentiate the model by `jax.grad`")
-            unsupported = UnsupportedInPython(problem, program.main)
-            unsupported.span = error.span
-            raise unsupported from None
+        expanded = expand_derivatives(program, self.framework.title, "differentiate the model by `jax.grad`")
         with super()._lower_program(expanded) as main:
             yield main
 
@@ -78,14 +71,7 @@ LAST = ("load", "fits_key", "shard")
 
 def list_called_definitions(texts: Sequence[str]) -> tuple[str, ...]:
     """List the definitions that texts contain or call, and those that these call, without the LAST ones."""
-    used = [name for name in DEFINITIONS if DEFINITIONS[name] in texts or _calls(texts, name)]
-    for name in used:
-        used += [other for other in DEFINITIONS if other not in used and _calls((DEFINITIONS[name],), other)]
-    return tuple(text for name, text in DEFINITIONS.items() if name in used and name not in LAST)
-
-
-def _calls(texts: Sequence[str], name: str) -> bool:
-    return any(re.search(rf"(?<![\w.]){name}\(|\({name}\)", text) for text in texts)
+    return array_source.list_called_definitions(DEFINITIONS, texts, LAST)
 
 
 @cache

@@ -6,19 +6,14 @@ the text that is executed is the text that `source("mlx")` returns. The module c
 
 from __future__ import annotations
 
-import linecache
 import sys
 from collections.abc import Mapping, Sequence
-from itertools import islice
-from types import ModuleType
 from typing import Any
 
-from ...analysis.input_shapes import check_sizes
 from ...errors.target_errors import PackageNotInstalled, UnsupportedByTarget
 from ...ir.graph import Program
-from ...ir.graph_values import Value
-from ...ir.ports import make_input_ports
 from ...types.numpy_types import Array
+from ..python.array_session import ArraySession, execute_source
 from .mlx_source import WRITER
 
 
@@ -29,9 +24,7 @@ def make_module(program: Program, name: str, arrays: Mapping[str, Array] | None,
         import mlx.core as mx
     except ImportError:  # `mlx` without its kernels raises it too
         raise UnsupportedByTarget(PackageNotInstalled("mlx", "MLX", () if sys.platform == "darwin" else ("mlx_cpu",))) from None
-    space = ModuleType(f"<netc {name}.mlx>")
-    linecache.cache[space.__name__] = (len(text), None, text.splitlines(keepends=True), space.__name__)
-    exec(compile(text, space.__name__, "exec"), vars(space))
+    space = execute_source(text, f"{name}.mlx")
     mx.random.seed(seed)
     module: Any = getattr(space, main)()
     if arrays is not None and hasattr(space, "load"):
@@ -61,23 +54,11 @@ def to_numpy(array: Any) -> Array:
     return np.asarray(array.view(mx.uint16)).view(bfloat16) if array.dtype == mx.bfloat16 else np.asarray(array)
 
 
-class MlxSession:
+class MlxSession(ArraySession):
     """A module of a program in evaluation mode. Called with arrays by position or by name."""
 
     def __init__(self, program: Program, module: Any, outputs: Sequence[str]) -> None:
-        self.inputs = {port.name: port for port in make_input_ports(program)}
-        self.outputs = tuple(outputs)
-        self.program, self.module = program, module
+        from mlx.utils import tree_map
+
         module.eval()
-
-    def __call__(self, /, *arrays: Any, **named: Any) -> Array | dict[str, Array]:
-        import numpy as np
-
-        given = dict(zip(self.inputs, arrays, strict=False)) | named
-        check_sizes(self.program, {name: np.shape(given[name]) for name in self.inputs})
-        left = iter([to_mlx(given[name]) for name in self.inputs])
-        groups = self.program.main.grouped_inputs
-        grouped = [next(left) if isinstance(one, Value) else tuple(islice(left, len(one.values))) for one in groups]
-        results = self.module(*grouped)
-        found = [to_numpy(array) for array in (results if isinstance(results, (tuple, list)) else (results,))]
-        return found[0] if len(found) == 1 else dict(zip(self.outputs, found, strict=True))
+        super().__init__(program, outputs, lambda *arrays: tree_map(to_numpy, module(*tree_map(to_mlx, list(arrays)))))

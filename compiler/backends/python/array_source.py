@@ -25,12 +25,12 @@ def expand_derivatives(program: Program, title: str, advice: str) -> Program:
         raise unsupported from None
 
 
-def list_called_definitions(definitions: Mapping[str, str], texts: Sequence[str]) -> tuple[str, ...]:
-    """List the definitions that texts contain or call, and those that these call, without `load`."""
+def list_called_definitions(definitions: Mapping[str, str], texts: Sequence[str], last: Sequence[str] = ("load",)) -> tuple[str, ...]:
+    """List the definitions that texts contain or call, and those that these call, without the `last` ones of a file."""
     used = [name for name in definitions if definitions[name] in texts or _calls(texts, name)]
     for name in used:
         used += [other for other in definitions if other not in used and _calls((definitions[name],), other)]
-    return tuple(text for name, text in definitions.items() if name in used and name != "load")
+    return tuple(text for name, text in definitions.items() if name in used and name not in last)
 
 
 def _calls(texts: Sequence[str], name: str) -> bool:
