@@ -45,7 +45,7 @@ SESSIONS = {
     "flax": "JAX chooses its device itself: set the variable JAX_PLATFORMS instead of --device",
     "mlx": "MLX chooses its device itself, and has no option for it: leave out --device",
 }
-"""The backends besides ONNX Runtime, with the message for `--device`."""
+"""The other backends than ONNX Runtime, with the message for `--device`."""
 
 
 @click.command("run")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 import netc
 from netc.cli import cli
 from netc.compiler.backends.mlx.mlx_framework import MLX
+from netc.compiler.backends.mlx.mlx_source import WRITER
 
 pytest.importorskip("mlx.core", reason="mlx is not installed")
 
@@ -211,6 +213,16 @@ def test_the_file_imports_mlx_and_the_standard_library() -> None:
     text = netc.compile_file("specs/text/llama.net", model="network", params=TEXT | {"shared_heads": 2, "hidden": 64}).source("mlx")
     roots = {line.split()[1].partition(".")[0] for line in text.splitlines() if line.startswith(("import ", "from "))}
     assert roots - set(sys.stdlib_module_names) == {"mlx"}
+
+
+def test_every_definition_runs_with_the_imports_of_its_file() -> None:
+    """Without postponed annotations, as a file of its own."""
+    program = netc.compile("input 3 -> relu").program
+    for name, definition in MLX.definitions.items():
+        text = WRITER.write_file(program, "net", definition)
+        space: dict[str, Any] = dict.fromkeys(re.findall(r"class \w+\((\w+)\)", definition), type)
+        exec(compile(text, name, "exec", dont_inherit=True), space)
+        assert name in space
 
 
 def test_the_names_that_modules_have_are_mlx_s() -> None:

@@ -42,7 +42,7 @@ from netc.dsl.record import replace
 
 FOLDER = Path(python.__file__).parent
 WORDS = re.compile(
-    r"(?i:torch)|\bnn\.|\bF\.|\bTensor\b|self\.training|\.device\b|register_|Sequential|ModuleList|ModuleDict|\bDropPath\b|nn_init|requires_grad"
+    r"(?i:torch)|\bnn\.|\bF\.|\bTensor\b|self\.training|\.device\b|register_|Sequential|ModuleList|ModuleDict|['`(]DropPath\b|nn_init|requires_grad"
 )
 
 

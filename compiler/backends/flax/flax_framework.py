@@ -39,7 +39,7 @@ _FAMILIES = (
 _WORDS = {
     "xp": "jnp",
     "np": "np",
-    "nn": "jax.nn",
+    "fn": "jax.nn",
     "xp.stop_gradient": "jax.lax.stop_gradient",
     "xp.logsumexp": "jax.nn.logsumexp",
     "Array": "jax.Array",

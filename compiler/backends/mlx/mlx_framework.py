@@ -37,8 +37,8 @@ _FAMILIES = "variables linear convolution normalization attention rotary pooling
 _WORDS = {
     "xp": "mx",
     "np": "mx",
-    "nn": "nn",
-    "nn.log_softmax": "log_softmax",
+    "fn": "nn",
+    "fn.log_softmax": "log_softmax",
     "Array": "mx.array",
     "Int": "mx.int64",
     "Bool": "mx.bool_",
@@ -117,7 +117,7 @@ FRAMEWORK_ATTRIBUTES = frozenset(_OF_MODULES.split())
 _REGISTRATION = Registration(
     wrap_value=_wrap_value,
     register=lambda label, how, code: _register_frozen(label, code) if how == "buffer" else None,
-    register_frozen=_register_frozen,
+    hold_frozen=_register_frozen,
     by_label=_access_item,
     freeze=lambda module: call_method(module, "freeze"),
     norms=lambda parameter, source: (parameter, call_function("row_norms", source)),

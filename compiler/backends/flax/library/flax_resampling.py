@@ -71,7 +71,7 @@ def interpolate(
     """Resamples the spatial axes. `ratios` are the steps between elements, if not the ratios of the sizes."""
     for axis, (count, ratio) in enumerate(zip(size, ratios, strict=True), start=2):
         if antialias and count == x.shape[axis]:
-            continue  # PyTorch leaves the axis as it is, even if the ratio is another one
+            continue  # the axis stays as it is, even if the ratio is another one
         step = x.shape[axis] / count if ratio is None else ratio
         weights = resize_weights(x.shape[axis], count, step, mode, align_corners, antialias)
         if mode.startswith("nearest"):

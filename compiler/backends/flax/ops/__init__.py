@@ -10,6 +10,6 @@ from ..flax_words import WORDS
 
 assert array_ops, "importing the package fills the table"
 
-ARRAY.register_all(EMITTERS, WORDS)
+ARRAY.add_all(EMITTERS, WORDS)
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
@@ -153,7 +153,7 @@ class Sequential(nn.Module):
 class ModuleList(nn.Module):
     """Modules under their numbers."""
 
-    def __init__(self, modules: Iterable[nn.Module] = ()) -> None:
+    def __init__(self, modules: Sequence[nn.Module] = ()) -> None:
         super().__init__()
         for i, module in enumerate(modules):
             self[str(i)] = module
@@ -161,14 +161,14 @@ class ModuleList(nn.Module):
     def __getitem__(self, index: int | str) -> Any:
         return super().__getitem__(str(index))
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Any:
         return iter([self[name] for name in self.keys() if name.isdecimal()])
 
 
 class ModuleDict(nn.Module):
     """Modules under their names."""
 
-    def __init__(self, modules: Mapping[str, nn.Module] | None = None) -> None:
+    def __init__(self, modules: dict[str, nn.Module] | None = None) -> None:
         super().__init__()
         for name, module in (modules or {}).items():
             self[name] = module

@@ -14,6 +14,6 @@ assert array_ops, "importing the package fills the table"
 LACKING = (Digamma, Erfc, Lgamma)
 """The operators whose functions MLX does not have."""
 
-ARRAY.register_all(EMITTERS, WORDS, LACKING)
+ARRAY.add_all(EMITTERS, WORDS, LACKING)
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

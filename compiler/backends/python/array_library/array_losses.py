@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .array_words import Array, Int, nn, vector_norm, xp
+from .array_words import Array, Int, fn, vector_norm, xp
 
 
 def reduce_loss(losses: Array, reduction: str) -> Array:
@@ -39,7 +39,7 @@ def cross_entropy(
 ) -> Array:
     """The cross entropy of classes or of their probabilities. x: [N, C, ...], target: [N, ...] or [N, C, ...]."""
     axis = min(x.ndim - 1, 1)
-    logs = nn.log_softmax(x, axis)
+    logs = fn.log_softmax(x, axis)
     weighed = logs if weight is None else logs * weight.reshape(-1, *[1] * (x.ndim - 1 - axis))
     if target.ndim == x.ndim:
         smoothed = target * (1 - label_smoothing) + label_smoothing / x.shape[axis]
@@ -71,7 +71,7 @@ def binary_cross_entropy_with_logits(
 ) -> Array:
     """The cross entropy of the probabilities `sigmoid(x)`."""
     scale = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
-    losses = (1 - target) * x + scale * nn.softplus(-x)
+    losses = (1 - target) * x + scale * fn.softplus(-x)
     return reduce_loss(losses if weight is None else losses * weight, reduction)
 
 
@@ -153,18 +153,18 @@ def gaussian_nll_loss(
 
 def hinge_embedding_loss(x: Array, target: Array, margin: float = 1.0, reduction: str = "mean") -> Array:
     """The distance of equal pairs, and how far others are below the margin."""
-    apart = xp.where(target == 1, 0, nn.relu(margin - x))
+    apart = xp.where(target == 1, 0, fn.relu(margin - x))
     return reduce_loss(apart + xp.where(target == -1, 0, x), reduction)
 
 
 def margin_ranking_loss(x1: Array, x2: Array, target: Array, margin: float = 0, reduction: str = "mean") -> Array:
     """How far the first is not above (1) or below (-1) the second by the margin."""
-    return reduce_loss(nn.relu(-target * (x1 - x2) + margin), reduction)
+    return reduce_loss(fn.relu(-target * (x1 - x2) + margin), reduction)
 
 
 def soft_margin_loss(x: Array, target: Array, reduction: str = "mean") -> Array:
     """The logistic loss of two classes, 1 and -1."""
-    return reduce_loss(nn.softplus(-target * x), reduction)
+    return reduce_loss(fn.softplus(-target * x), reduction)
 
 
 def cosine_embedding_loss(x1: Array, x2: Array, target: Array, margin: float = 0, reduction: str = "mean") -> Array:
@@ -172,7 +172,7 @@ def cosine_embedding_loss(x1: Array, x2: Array, target: Array, margin: float = 0
     norms = (xp.square(x1).sum(-1) + 1e-12) * (xp.square(x2).sum(-1) + 1e-12)
     cosine = (x1 * x2).sum(-1) / xp.sqrt(norms)
     zero = xp.zeros_like(cosine)
-    losses = xp.where(target == 1, 1 - cosine, zero) + xp.where(target == -1, nn.relu(cosine - margin), zero)
+    losses = xp.where(target == 1, 1 - cosine, zero) + xp.where(target == -1, fn.relu(cosine - margin), zero)
     return reduce_loss(losses, reduction)
 
 
@@ -194,7 +194,7 @@ def triplet_margin_loss(
     far = distance(anchor, negative)
     if swap:
         far = xp.minimum(far, distance(positive, negative))
-    return reduce_loss(nn.relu(margin + distance(anchor, positive) - far), reduction)
+    return reduce_loss(fn.relu(margin + distance(anchor, positive) - far), reduction)
 
 
 def multi_margin_loss(
@@ -207,7 +207,7 @@ def multi_margin_loss(
 ) -> Array:
     """How far the class is not above all others by the margin. x: [N, C] or [C]."""
     own = xp.take_along_axis(x, target[..., None], -1)
-    gaps = nn.relu(margin - own + x) ** p
+    gaps = fn.relu(margin - own + x) ** p
     gaps = gaps if weight is None else gaps * weight[target][..., None]
     others = xp.arange(x.shape[-1]) != target[..., None]
     return reduce_loss(xp.where(others, gaps, 0).sum(-1) / x.shape[-1], reduction)
@@ -219,14 +219,14 @@ def multilabel_margin_loss(x: Array, target: Array, reduction: str = "mean") -> 
     labels = xp.where(listed, target, 0)
     own = xp.take_along_axis(x, labels, -1)
     is_target = ((labels[..., None] == xp.arange(x.shape[-1])) & listed[..., None]).any(-2)
-    gaps = nn.relu(1 - own[..., :, None] + x[..., None, :])
+    gaps = fn.relu(1 - own[..., :, None] + x[..., None, :])
     used = listed[..., :, None] & ~is_target[..., None, :]
     return reduce_loss(xp.where(used, gaps, 0).sum((-2, -1)) / x.shape[-1], reduction)
 
 
 def multilabel_soft_margin_loss(x: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
     """The mean over classes of the cross entropy of `sigmoid(x)`."""
-    losses = -(target * nn.log_sigmoid(x) + (1 - target) * nn.log_sigmoid(-x))
+    losses = -(target * fn.log_sigmoid(x) + (1 - target) * fn.log_sigmoid(-x))
     return reduce_loss((losses if weight is None else losses * weight).mean(-1), reduction)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .array_convolution import each_axis
-from .array_words import Array, Int, nn, np, xp
+from .array_words import Array, Int, fn, np, xp
 
 
 def window_pads(x: Array, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> list[Any]:
@@ -141,7 +141,7 @@ def lp_pool(
     x = x if xp.issubdtype(x.dtype, xp.floating) else x.astype(xp.float32)
     mean = avg_pool(x**norm_type, kernel_size, stride, 0, ceil_mode)
     sums = mean * math.prod(kernel_size)
-    return (xp.sign(sums) * nn.relu(abs(sums))) ** (1 / norm_type)
+    return (xp.sign(sums) * fn.relu(abs(sums))) ** (1 / norm_type)
 
 
 def adaptive_windows(size: int, count: int) -> Any:

@@ -105,7 +105,7 @@ def kernel_weight(distance: float, mode: str, a: float) -> float:
 
 
 def nearest_places(size: int, count: int, ratio: float, offset: float) -> Array:
-    """The index of the nearest element for each element of the resampled axis, computed in float32 as PyTorch does."""
+    """The index of the nearest element for each element of the resampled axis, computed in float32."""
     places = xp.floor(xp.array(ratio, xp.float32) * (xp.arange(count).astype(xp.float32) + offset))
     return xp.minimum(places.astype(Int), size - 1)
 
@@ -121,7 +121,7 @@ def interpolate(
     """Resamples the spatial axes. `ratios` are the steps between elements, if not the ratios of the sizes."""
     for axis, (count, ratio) in enumerate(zip(size, ratios, strict=True), start=2):
         if antialias and count == x.shape[axis]:
-            continue  # PyTorch leaves the axis as it is, even if the ratio is another one
+            continue  # the axis stays as it is, even if the ratio is another one
         step = x.shape[axis] / count if ratio is None else ratio
         if mode.startswith("nearest"):
             x = xp.take(x, nearest_places(x.shape[axis], count, step, 0.5 if mode == "nearest-exact" else 0.0), axis=axis)

@@ -7,7 +7,7 @@ from typing import Any
 Array = Any
 Bool: Any
 Int: Any
-nn: Any
+fn: Any
 np: Any
 xp: Any
 

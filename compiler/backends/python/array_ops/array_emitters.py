@@ -111,7 +111,7 @@ class SharedEmitters:
         """Register a function of one tensor, which may also be a layer of a sequence: `nnx.relu`, `partial(max_pool, kernel_size=2)`."""
         return self._keep("layer_function", operators, target)
 
-    def register_all(self, emitters: Emitters, words: ArrayWords, lacking: Collection[type[Operator]] = ()) -> None:
+    def add_all(self, emitters: Emitters, words: ArrayWords, lacking: Collection[type[Operator]] = ()) -> None:
         """Register the emitters in a framework's tables, without those of the operators that it lacks."""
         add_syntax(emitters, words.documented["array"] + ".{}")
         for kind, operators, names, emitter in self._entries:

@@ -50,7 +50,7 @@ def emit_sliding_window(op: SlidingWindow, site: ArraySite) -> Code:
     return call_function("sliding_window", site.x, op.axis, to_code(op.size, "size"), to_code(op.step, "step"))
 
 
-@ARRAY.function(Upsample, target="{array}.tensordot, with the weights of PyTorch")
+@ARRAY.function(Upsample, target="{array}.tensordot")
 def emit_upsample(op: Upsample, site: ArraySite) -> Code:
     x = site.given.x
     stretches = op.make_stretches(x)

@@ -33,7 +33,7 @@ from .array_emitters import ARRAY, ArraySite
 
 
 def list_axis_keywords(op: Reduction, site: OperatorSite) -> dict[str, object]:
-    """Return `axis=` and `keepdims=`, as far as they are needed. A scalar has no axis, where PyTorch accepts 0."""
+    """Return `axis=` and `keepdims=`, as far as they are needed. A scalar has no axis, although a spec may name axis 0."""
     written = op.explicit_axes() if site.given.x.rank else None
     keepdims: dict[str, object] = {"keepdims": Default(op.keepdim, False)}
     if written is None:
@@ -47,7 +47,7 @@ def emit_reduction(op: Reduction, site: ArraySite) -> Code:
 
 
 def _convert_result(code: Code, site: ArraySite) -> Code:
-    """Convert sums of integers to the default integers, and `all` of bytes to bytes, as PyTorch does."""
+    """Convert sums of integers to the default integers, and `all` of bytes to bytes: the types that the spec declares."""
     x, result = site.given.x.dtype, site.results[0].dtype
     widens = x.is_integer and result != x and result == INT64
     return call_method(code, "astype", site.words.get_dtype(result)) if widens or result.name == "uint8" else code

@@ -66,7 +66,7 @@ class Registration(Record):
     another one.
     `start_buffers(module, parameter)` is the statement that computes the buffers of a module from the first value of a parameter.
     `tie(target, source)` is the statement by which a parameter becomes another one, where an assignment does not make them one.
-    `register_frozen(label, code)` is the statement that registers a parameter that is not trained, where `wrap_value` cannot.
+    `hold_frozen(label, code)` is the statement that registers a parameter that is not trained, where `wrap_value` cannot.
     `calls_base` says whether each constructor calls the constructor of its base class.
     """
 
@@ -78,7 +78,7 @@ class Registration(Record):
     norms: Callable[[Code, Code], tuple[Code, Code]] = _refuse_word("a parameter that starts as the norms of another one")
     start_buffers: Callable[[Code, Code], Code] = _refuse_word("a module that starts from a parameter")
     tie: Callable[[Code, Code], Code] | None = None
-    register_frozen: Callable[[str, Code], Code] | None = None
+    hold_frozen: Callable[[str, Code], Code] | None = None
     calls_base: bool = True
 
 

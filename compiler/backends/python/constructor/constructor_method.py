@@ -211,7 +211,7 @@ class _Constructor:
             lines,
             depth,
         )
-        registered = self._write_register_call(member, code, is_frozen) if self.access.is_attribute(member.label) else None
+        registered = self._write_registering(member, code, is_frozen) if self.access.is_attribute(member.label) else None
         if registered is not None:
             return [*lines, *layout_statement("", make_doc(registered), depth)]
         construction = self.registration.wrap_value(member.kind, code, not is_frozen)
@@ -221,9 +221,9 @@ class _Constructor:
             *self._write_forget(member, depth),
         ]
 
-    def _write_register_call(self, member: Member, code: Code, is_frozen: bool) -> Code | None:
-        if is_frozen and self.registration.register_frozen is not None:
-            return self.registration.register_frozen(member.label, code)
+    def _write_registering(self, member: Member, code: Code, is_frozen: bool) -> Code | None:
+        if is_frozen and self.registration.hold_frozen is not None:
+            return self.registration.hold_frozen(member.label, code)
         return self.registration.register(member.label, member.kind, code)
 
     def _write_forget(self, member: Member, depth: int) -> list[str]:
