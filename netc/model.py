@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from .analysis import Spec
     from .display.model_summary import SpecSummary
+    from .proving.range_report import RangeReport
     from .quantizing import QuantizationReport
     from .streaming.model_stream import ModelStream
     from .training.objective import Objective
@@ -295,6 +296,28 @@ class Model:
         from .streaming.model_stream import ModelStream
 
         return ModelStream(self.program, dimension, self.weights)
+
+    def check_ranges(
+        self,
+        weights: Weights | None = None,
+        seed: int | None = None,
+        *,
+        calibration: str | os.PathLike[str] | Mapping[str, object] | None = None,
+    ) -> RangeReport:
+        """Return how large the numbers of each stage become, and whether float16 holds them, as `netc check --range` does.
+
+        The report has a bound that holds for all finite inputs where the weights allow one, and else the largest value on `calibration`:
+        arrays by the names of inputs, or an `.npz` file of them. `str()` of the report is a table.
+
+        Raises `WeightsError` for weights that cannot be read or do not fit, and `ValueError` for weights with NaN or infinities and for
+        calibration data that does not fit.
+        """
+        from .proving.check_ranges import check_ranges
+        from .quantizing import checked_calibration
+
+        samples = checked_calibration(calibration)
+        with warn_about_weights(self.backend_input(weights, seed)) as inputs:
+            return check_ranges(self.program, inputs.open_arrays(), samples).report
 
     def backend_input(
         self, weights: Weights | None = None, seed: int | None = None, options: GraphOptions = DEFAULT_OPTIONS

@@ -56,6 +56,19 @@ class WeightsUnreadable(Problem):
         return (self.suggestion,) if self.suggestion else ()
 
 
+class WeightsNotFinite(Problem):
+    """A parameter with NaN or infinities, of which no range can be computed."""
+
+    code: ClassVar[str] = "weights-not-finite"
+    name: str
+
+    def format_message(self) -> str:
+        return f"`{self.name}` has NaN or infinite numbers"
+
+    def format_help(self) -> tuple[str, ...]:
+        return ("use other weights: a model that computes with these returns NaN or infinities",)
+
+
 class PatternUnused(Problem):
     """A pattern or prefix of names that matches nothing. `nothing` is a phrase such as `no name in the weights`. `names` has a few existing
     names."""

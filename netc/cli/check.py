@@ -26,8 +26,9 @@ from ..files.source_files import read_file
 from ..files.used_files import UsedFiles
 from .check_claims import claim_options, prove_claims, show_claims
 from .completion import SpecName
+from .range_tables import check_program_ranges, check_range_options, show_ranges
 from .report import report_diagnostics
-from .shared_options import checkpoint_options, expression_option, make_choice, precision_options, spec_options
+from .shared_options import calibration_option, checkpoint_options, expression_option, make_choice, precision_options, spec_options
 from .spec_sources import find_spec_files, make_reader
 from .terminal import defer_garbage_collection, get_terminal_width, style_table, write_note, write_status, write_text
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from ..analysis import Analysis, Choice
     from ..inputs.checkpoint import Checkpoint
+    from ..proving.check_ranges import RangeCheck
     from ..streaming.model_stream import CausalProof
 
 FORMATS = ("text", "short", "json", "sarif", "github")
@@ -51,6 +53,8 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 @click.option("--fix", is_flag=True, help="Apply the safe edits that the errors suggest, then check.")
 @click.option("--causal", metavar="T", help="Prove that no output depends on later inputs along this dimension.")
 @claim_options
+@click.option("--range", "has_range", is_flag=True, help="Show how large the numbers of each stage become, and whether float16 holds them.")
+@calibration_option("With --range: inputs by name, to measure the stages that have no bound.")
 @precision_options
 @spec_options
 @checkpoint_options
@@ -66,6 +70,8 @@ def command(
     causal: str | None,
     ignores: tuple[str, ...],
     separates: tuple[str, ...],
+    has_range: bool,
+    calibration: str | None,
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
@@ -81,6 +87,8 @@ def command(
         raise click.UsageError(f"--shapes is a table, and --format {form} writes none; `netc summary --json` has the shapes")
     if fix and (text is not None or "-" in files):
         raise click.UsageError("--fix changes files; give files")
+
+    check_range_options(has_range, calibration, dtype)
 
     files = find_spec_files(files)
     defer_garbage_collection()
@@ -99,9 +107,15 @@ def command(
         misfits += [d for proof in proofs for d in proof.diagnostics]
     claims = prove_claims([a.program for a in analyses if a.program is not None], ignores, separates)
     misfits += [d for claim in claims for d in claim.diagnostics]
+    checks: list[RangeCheck] = []
+    if has_range and not misfits:
+        checks = [check_program_ranges(a.program, weights, calibration) for a in analyses if a.program is not None]
+        misfits += [d for check in checks for d in check.list_diagnostics()]
     report_diagnostics([*(d for a in analyses for d in a.diagnostics), *misfits], form, sys.stdout)
     if shapes:
         _show_shapes(analyses)
+    if form == "text":
+        show_ranges(checks)
     if form == "text" and not misfits and not any(a.diagnostics for a in analyses):
         write_status("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
         if causal is not None:

@@ -37,6 +37,7 @@ from .example_files import check_example, write_example_file
 from .program import compile_spec, note_random_parameters, raise_as_usage_error
 from .report import report_and_exit, report_diagnostics
 from .shared_options import (
+    calibration_option,
     graph_options,
     list_weight_paths,
     make_choice,
@@ -90,9 +91,7 @@ HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard outp
     type=click.Choice(QUANTIZATION_METHODS),
     help="Write an ONNX model with weights of 8 or 4 bits, and report what that changes.",
 )
-@click.option(
-    "--calibration", metavar="FILE.npz", type=FileName(), help="With --quantize int8: inputs by name, to fix the scales of activations."
-)
+@calibration_option("With --quantize int8: inputs by name, to fix the scales of activations.")
 @click.option(
     "--example",
     type=click.Choice(EXAMPLE_LANGUAGES),

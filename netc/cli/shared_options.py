@@ -144,6 +144,11 @@ def seed_option(help: str) -> Callable[[F], F]:
     return click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help=help)
 
 
+def calibration_option(help: str) -> Callable[[F], F]:
+    """Add `--calibration`, the data on which a model is measured."""
+    return click.option("--calibration", metavar="FILE.npz", type=FileName(), help=help)
+
+
 def section_option(help: str = "Select a train section of the file.") -> Callable[[F], F]:
     """Add `--section`."""
     return click.option("--section", metavar="NAME", help=help)

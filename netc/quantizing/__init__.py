@@ -120,7 +120,7 @@ def _write_quantized(
         # Shared weights were copied for the quantizer, and the original file stores them once.
         before = _measure_folder(folder) - separate.copied
         session = _load_session(source)
-        samples = [draw_sample(program)] if arrays is None else list(iterate_batches(program, session, arrays))
+        samples = [draw_sample(program)] if arrays is None else list(iterate_batches(program, session.inputs, arrays))
         with _explain_failures(method, samples_name, arrays or {}, samples):
             results = _compute_outputs(session, samples)
             del session  # it holds the float model in memory, which the quantizer loads again

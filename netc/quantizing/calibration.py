@@ -20,8 +20,8 @@ from ..inputs.argument_checks import check_path
 from .refusal import CannotQuantize
 
 if TYPE_CHECKING:
-    from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.ir.graph import Program
+    from netc.compiler.ir.ports import Port
     from netc.compiler.types.numpy_types import Array
 
 BATCH_SIZE = 16
@@ -48,14 +48,14 @@ def read_calibration(calibration: str | Mapping[str, Any]) -> dict[str, Array]:
         raise CannotQuantize(str(error)) from None
 
 
-def iterate_batches(program: Program, session: OnnxSession, arrays: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+def iterate_batches(program: Program, inputs: Mapping[str, Port], arrays: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
     """Yield the samples of the calibration in batches. Inputs without a batch axis are the same in all batches."""
     from netc.compiler.backends.onnx.feeds import make_feeds
 
-    names = list(session.inputs)
+    names = list(inputs)
     _check_names(names, [name for name in names if name not in arrays], "lacks")
     _check_names(names, [name for name in arrays if name not in names], "has, beyond the inputs,")
-    batched = [name for name, port in session.inputs.items() if port.shape[:1] == ("N",)]
+    batched = [name for name, port in inputs.items() if port.shape[:1] == ("N",)]
     counts = {name: arrays[name].shape[0] if arrays[name].ndim else 0 for name in batched}
     if len(set(counts.values())) > 1:
         raise CannotQuantize("the calibration has different numbers of samples: " + ", ".join(f"`{n}` has {c}" for n, c in counts.items()))
@@ -66,7 +66,7 @@ def iterate_batches(program: Program, session: OnnxSession, arrays: Mapping[str,
     for start in range(0, count, BATCH_SIZE):
         values = {name: array[start : start + BATCH_SIZE] if name in batched else array for name, array in arrays.items()}
         try:
-            feeds = make_feeds(session.inputs, values)
+            feeds = make_feeds(inputs, values)
             check_sizes(program, {name: array.shape for name, array in feeds.items()})
         except ValueError as error:
             raise CannotQuantize(f"the calibration does not fit: {error}") from None

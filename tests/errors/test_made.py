@@ -110,6 +110,24 @@ def weights_unreadable() -> Words:
     return ["compile", "-e", "input 3 -> dense 2", "-o", "out.onnx", "--weights", "weights.npz"]
 
 
+def _scaled_weights(factor: float) -> Words:
+    """A model whose second layer is large, to be checked for its ranges."""
+    put("model.net", "input 2 -> tanh -> dense 2 as hidden -> dense 1 as fc")
+    np.savez(
+        "weights.npz", **{"hidden.weight": np.eye(2), "hidden.bias": np.zeros(2), "fc.weight": np.full((1, 2), factor), "fc.bias": [0.0]}
+    )
+    np.savez("samples.npz", input=np.array([[1.0, 2.0], [-3.0, 0.5]], np.float32))
+    return ["check", "model.net", "--range", "--weights", "weights.npz", "--calibration", "samples.npz"]
+
+
+def range_overflow() -> Words:
+    return _scaled_weights(1e5)
+
+
+def weights_not_finite() -> Words:
+    return _scaled_weights(float("nan"))
+
+
 def weights_missing() -> Words:
     return ["compile", "-e", "input 3 -> dense 2", "-o", "out.onnx", "--weights", "nothing.safetensors"]
 
@@ -234,6 +252,7 @@ CASES: list[Callable[[], Words]] = [
     binary_file, cannot_import, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, missing_file_of_the_zoo,
     not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_pattern, weights_unreadable, weights_missing, onnx_unsupported,
+    range_overflow, weights_not_finite,
     no_model,
     loss_not_finite, batch_refused, batch_too_small, run_exists, run_locked, folder_not_empty, run_unreadable, run_differs, no_device,
     cannot_split,

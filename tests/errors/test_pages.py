@@ -35,6 +35,7 @@ SHOWN = {
     "package-not-installed": "it is of the machine",
     "refused-by-definition": "the operator is one of a plugin",
     "refused-by-plugin": "the operator is one of a plugin",
+    "range-overflow": "it is of a file of weights",
     "run-differs": "it is of a run of training",
     "run-exists": "it is of a run of training",
     "run-locked": "it is of a run of training",
@@ -45,6 +46,7 @@ SHOWN = {
     "spec-unsupported": "the spec is right, one target is not",
     "unreadable-file": "it is of the system",
     "weights-mismatch": "it is of a file of weights",
+    "weights-not-finite": "it is of a file of weights",
     "weights-pattern": "it is of a file of weights",
     "weights-unreadable": "it is of a file of weights",
 }

@@ -1,0 +1,186 @@
+"""Bounds of values: no number that PyTorch computes passes them.
+
+The operators get inputs whose intervals are known; each element of the result must be within its interval. The models of the zoo get inputs
+of any size, and hooks of their PyTorch modules see the results of layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from zoo.small import SMALL
+
+import netc
+from netc.compiler.ranges import BoundFinder, ParameterReader, find_bounds
+from netc.compiler.ranges.tensor_bounds import TensorBound, constant_bound, scalar_bound
+from netc.compiler.types.numpy_types import Array, to_array
+from netc.proving.measure_ranges import measure_ranges
+from netc.quantizing.calibration import draw_sample
+from tests.case_families import FAMILIES
+
+TEXTS = [text for module in FAMILIES.values() for text in module.CASES if "gradient" not in text and " for _ in " not in text]
+
+
+def interval_of(array: Array, shape: tuple[Any, ...]) -> TensorBound:
+    """The intervals of the elements of one input, the same for all positions of a symbolic axis."""
+    bound = constant_bound(array)
+    return bound.merge_axes(tuple(axis for axis, size in enumerate(shape) if not isinstance(size, int)))
+
+
+def one_hot(x: Array) -> Array:
+    """A large number where the input is largest, and 0 elsewhere."""
+    return 1e4 * (x == x.max(initial=-9))
+
+
+def hard_inputs(model: netc.Model) -> Iterator[dict[str, Array]]:
+    """Random numbers, small and large; equal numbers with a large mean; zeros; one number that is not zero."""
+    drawn = draw_sample(model.program)
+    changes = (
+        lambda x: x,
+        lambda x: 40 * x,
+        lambda x: 0 * x + 3000,
+        lambda x: x + 3000,
+        lambda x: 0 * x,
+        lambda x: 1e4 * (x == x.max(initial=-9)),
+    )
+    for change in changes:
+        yield {name: change(a).astype(a.dtype) if a.dtype.kind == "f" else a for name, a in drawn.items()}
+
+
+def run(module: nn.Module, inputs: Mapping[str, Array]) -> list[Array]:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        found = module(*(torch.from_numpy(np.array(array)) for array in inputs.values()))
+    return [to_array(y) for y in (found if isinstance(found, tuple) else (found,))]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.share(10)
+@pytest.mark.thorough(5)
+def test_operator(text: str) -> None:
+    model = netc.compile(text)
+    if any(t.dtype.name == "bfloat16" for t in model.inputs.values()):
+        pytest.skip("NumPy has no bfloat16")
+    weights = dict(model.backend_input(seed=0).open_arrays())
+    module = model.module(seed=0).eval()
+    for inputs in hard_inputs(model):
+        finder = BoundFinder(model.program, ParameterReader(model.program, weights))
+        bounds = finder.evaluate_graph(model.program.main, [interval_of(inputs[n], t.shape) for n, t in model.inputs.items()])
+        for result, bound in zip(run(module, inputs), bounds, strict=True):
+            assert_within(result, bound)
+
+
+def assert_within(result: Array, bound: TensorBound) -> None:
+    """Finite elements are between the ends. Infinities and NaN are not bounded."""
+    numbers = result.astype(np.float64)
+    low, high = (np.broadcast_to(end, result.shape) for end in (bound.low, bound.high))
+    finite = np.isfinite(numbers)
+    assert (numbers >= low)[finite].all()
+    assert (numbers <= high)[finite].all()
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("x = input 4; x -> layer_norm affine=false -> dense 1 init=ones bias=false", 4.0),
+        ("x = input 4; x -> rms_norm affine=false -> dense 1 init=ones bias=false", 4.0),
+        ("x = input 4; x -> normalize axis=-1 -> dense 1 init=ones bias=false", 2.0),
+        ("x = input 4; x -> tanh -> dense 3 init=constant(2) bias=false -> relu6", 6.0),
+        ("x = input [T, 4]; v = x -> tanh; (x -> softmax axis=-1) @ (v -> transpose 1 2) * 3", 3.0),
+        ("x = input 2xTx4; (x, x, x -> tanh) -> attention causal=true", 1.0),
+        ("x = input [T] int64; x -> embedding 5 3 init=constant(7)", 7.0),
+        ("x = input 3; sigmoid(x) * 5 + 2", 7.0),
+        ("x = input [T, 3]; x -> tanh -> mean axis=1", 1.0),
+        ("x = input 2x4x4; x -> sigmoid -> conv 1 2x2 init=ones bias=false", 8.0),
+        ("x = input [T, 3]; (y, h) = x -> scan (h = table (n, i) [N, 3] = 0.5) axis=1 { h = tanh(in + h); out h }; out y", 1.0),
+        ("x = input 3; x -> clamp (-2) 2 -> square", 4.0),
+        ("x = input [T, 3]; x -> lstm 4", 1.0),
+    ],
+)
+def test_bound_is_known(text: str, limit: float) -> None:
+    """Bounds computed by hand, which hold for inputs of any size and are reached, or nearly so."""
+    model = netc.compile(text)
+    stages = find_bounds(model.program, dict(model.backend_input(seed=0).open_arrays()))
+    *_, last = stages.values()
+    assert limit <= last.largest <= limit * 1.01
+
+
+@pytest.mark.parametrize(
+    "text", ["x = input 3; x -> relu", "x = input [T, 3]; x -> tanh -> sum axis=1", "x = input 2; y = input 2; tanh(x) / tanh(y)"]
+)
+def test_no_bound_is_made_up(text: str) -> None:
+    *_, last = find_bounds(netc.compile(text).program, {}).values()
+    assert last.largest == float("inf")
+
+
+def test_unions_and_products_of_intervals() -> None:
+    x, y = scalar_bound(-1, 2, 1), scalar_bound(-3, 0.5, 1)
+    assert ((x * y).low.item(), (x * y).high.item()) == (-6, 3)
+    assert ((x | y).low.item(), (x | y).high.item()) == (-3, 2)
+    unknown = scalar_bound(-np.inf, np.inf, 1)
+    assert (unknown * scalar_bound(0, 0, 1)).limit == 0
+    assert (unknown + -unknown).limit == np.inf
+
+
+WITHOUT_LAYERS = ("hifigan", "kan")
+"""Models whose weights are computed, so that no module has a layer of the spec."""
+QUICK = ("gpt2", "t5", "resnet", "mamba")
+small = pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.long) for n in SMALL])
+
+
+def scaled_weights(model: netc.Model, factor: float) -> dict[str, Array]:
+    """Drawn weights, each tensor times a factor of its own. Statistics of variances stay positive."""
+    generator = np.random.default_rng(3)
+    weights = dict(model.backend_input(seed=1).open_arrays())
+    for name, array in weights.items():
+        if array.dtype.kind == "f":
+            weights[name] = (array * factor ** generator.uniform(-1, 1)).astype(array.dtype)
+    # a tied parameter is its target
+    return {name: weights[model.parameters[name].tied_to or name] for name in weights}
+
+
+def hard_batches(name: str, model: netc.Model) -> Iterator[dict[str, Array]]:
+    drawn = {key: to_array(x) for key, x in zip(model.inputs, SMALL[name].inputs(model), strict=True)}
+    for change in (lambda x: 300 * x, lambda x: 0 * x + 3000, one_hot):
+        yield {key: change(a).astype(a.dtype) if a.dtype.kind == "f" else a for key, a in drawn.items()}
+
+
+@small
+@pytest.mark.parametrize("factor", [1, 8])
+def test_zoo(name: str, factor: float) -> None:
+    model = SMALL[name].compiled()
+    weights = scaled_weights(model, factor)
+    limits: dict[str, float] = {}
+    stages = find_bounds(model.program, weights)
+    for (path, _), stage in stages.items():
+        limits[path] = max(limits.get(path, 0.0), stage.largest)
+    module = model.module(weights).eval()
+    seen: dict[str, float] = {}
+
+    def record(path: str, results: object) -> None:
+        tensors = [y for y in (results if isinstance(results, tuple) else (results,)) if isinstance(y, Tensor) and y.is_floating_point()]
+        seen[path] = max(seen.get(path, 0.0), *(float(torch.where(y.isfinite(), y, 0).abs().max()) for y in tensors[:1]))
+
+    for path, layer in module.named_modules():
+        if path in limits:
+            layer.register_forward_hook(lambda _, __, results, path=path: record(path, results))
+    batches = list(hard_batches(name, model))
+    outputs = [run(module, batch) for batch in batches]
+    assert seen or name in WITHOUT_LAYERS
+    assert {path: (value, limits[path]) for path, value in seen.items() if value > limits[path]} == {}
+    # the functions between the layers, which have no hooks; the measured layers agree with the hooks
+    measures = measure_ranges(model.program, weights, batches)
+    assert measures.keys() == stages.keys()
+    assert {key: (m, stages[key]) for key, m in measures.items() if np.isfinite(m.largest) and m.largest > stages[key].largest} == {}
+    last = [largest_finite(outputs, index) for index in range(len(model.outputs))]
+    assert max(measure.largest for measure in measures.values()) >= max(last) * (1 - 1e-5)
+
+
+def largest_finite(outputs: list[list[Array]], index: int) -> float:
+    numbers = np.concatenate([batch[index].astype(np.float64).reshape(-1) for batch in outputs])
+    return float(np.abs(numbers[np.isfinite(numbers)]).max(initial=0))
