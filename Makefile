@@ -105,10 +105,11 @@ bonsai: $(READY) ## run the tests of jax-ml/bonsai with netc's modules: make bon
 	$(BIN)/python -W ignore -m tests.flax.bonsai_suite $(BONSAI)
 
 fuzz-specs: N ?= 1000
-fuzz-specs: $(READY) ## compile random specs, train sections, and specs with the same meaning: make fuzz-specs N=10_000 SEED=0
+fuzz-specs: $(READY) ## compile random specs, train sections, and specs with the same meaning, and prove claims: make fuzz-specs N=10_000 SEED=0
 	$(BIN)/python -m tests.fuzz.specs --count $(N) --seed $(SEED)
 	$(BIN)/python -m tests.fuzz.train --count $(N) --seed $(SEED)
 	$(BIN)/python -m tests.fuzz.forms --count $(N) --seed $(SEED)
+	$(BIN)/python -m tests.fuzz.position_proofs --count $(N) --seed $(SEED)
 
 fuzz-text: N ?= 10_000
 fuzz-text: $(READY) ## check and format mangled specs: make fuzz-text N=1_000_000 SEED=0

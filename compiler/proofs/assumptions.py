@@ -43,8 +43,8 @@ class Assumptions:
             texts.append("all hidden values are finite, since 0 times NaN or an infinite number is NaN")
         if self.penalty is not None:
             texts.append(
-                f"scores with {self.penalty:g} added are hidden: each row has a score without it, and no score is nearly that much higher "
-                "than another; `-inf` hides any score"
+                f"scores with {self.penalty:.3g} added are hidden: each row has a score without it, and no score is nearly that much "
+                "higher than another; `-inf` hides any score"
             )
         if self.binary:
             texts.append(f"each number of `{name}` is 0 or 1")

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from netc.dsl.record import Record, replace
 
-from ..ops.interval_arithmetic import UNKNOWN, Interval, apply_binary, unite_intervals
+from ..ops.interval_arithmetic import UNKNOWN, Interval, apply_binary, truth_interval, unite_intervals
+from ..types.tensor_types import BOOL, DType
 from .position_relations import NOTHING, Labels
 
 PENALTY = -1e4
@@ -86,9 +87,28 @@ def add_facts(a: Fact, b: Fact) -> Fact:
     for one, other in ((a, b), (b, a)):
         if one.is_infinite and not other.is_infinite:
             return Fact(one.interval)
-    hiding = min((h for h in (a.hiding, b.hiding) if h is not None), default=None)
     result = make_result(round_interval(apply_binary("+", a.interval, b.interval, integers=False)), (a, b))
-    return replace(result, penalty=hiding)
+    lowest = min((h for h in (_add_penalty(a, b), _add_penalty(b, a)) if h is not None), default=None)
+    return replace(result, penalty=lowest)
+
+
+def _add_penalty(hidden: Fact, other: Fact) -> float | None:
+    """The penalty of a hidden score after adding another one, which is an ordinary score unless its bound is known."""
+    if hidden.hiding is None:
+        return None
+    known = other.interval.high
+    penalty = hidden.hiding + (known if 0 < known < float("inf") else 0)
+    return penalty if penalty <= PENALTY else None
+
+
+def limit_to_type(fact: Fact, dtype: DType) -> Fact:
+    """Return a fact of an element type: integers wrap, and booleans are 0 or 1."""
+    if dtype == BOOL:
+        return replace(fact, interval=truth_interval(fact.interval.truth))
+    low, high = dtype.limits
+    if dtype.is_integer and not low <= fact.interval.low <= fact.interval.high <= high:
+        return replace(fact, interval=UNKNOWN, penalty=None)
+    return fact
 
 
 def multiply_facts(a: Fact, b: Fact) -> Fact:

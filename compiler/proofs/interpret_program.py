@@ -56,7 +56,9 @@ def derive_claim(program: Program, claim: Claim, *, training: bool = False) -> D
     interpreter = _Interpreter(positions, assumptions, Definitions(program.facts), training)
     values = main.training_outputs if training and main.training_outputs is not None else main.outputs
     results = interpreter.run_graph(main, list(inputs.values()), values)
-    outputs = dict(zip(main.output_names, results, strict=True))
+    # Outputs that exist in training only have no names.
+    names = [*main.output_names, *(f"output {number + 1}" for number in range(len(main.output_names), len(values)))][: len(values)]
+    outputs = dict(zip(names, results, strict=True))
     return Derivation(
         claim,
         setting,

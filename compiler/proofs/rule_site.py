@@ -12,7 +12,7 @@ from ..ops.operator import OpInputs
 from ..types.tensor_types import BOOL, TensorType
 from .abstract_tensors import AbstractTensor, Positions
 from .assumptions import Assumptions
-from .element_facts import Fact, make_result
+from .element_facts import Fact, limit_to_type, make_result
 
 
 class RuleSite:
@@ -36,7 +36,7 @@ class RuleSite:
         """Broadcast tensors and compute element by element. If arithmetic makes a constant of hidden values, they must be finite."""
 
         def compute_fact(facts: Sequence[Fact]) -> Fact:
-            result = compute(facts)
+            result = limit_to_type(compute(facts), self.results[0].dtype)
             if result.is_constant and self.results[0].dtype != BOOL and not all(fact.is_constant for fact in facts):
                 self.assumptions.finite = True
             return result

@@ -114,6 +114,7 @@ def _draw_case(
     labels = _draw_labels(derivation, tuple(evaluate_dim(size, sizes) for size in setting.shape), generator)
     # Of groups, one is kept, and the positions of all others change.
     shown = labels.astype(bool) if isinstance(setting.relation, Hidden) else labels == generator.choice(labels.reshape(-1))
+    places = shown.reshape([labels.shape[axis] for axis in setting.roles])  # without axes of size 1
     arrays = {name: draw_array(type_.dtype, shapes[name], generator) for name, type_ in model.inputs.items()}
     if setting.mask is not None:
         arrays[setting.mask.name] = labels.astype(arrays[setting.mask.name].dtype)
@@ -121,13 +122,13 @@ def _draw_case(
     roles = len(setting.roles)
     for name in derivation.covered:
         array = arrays[name]
-        marks = mark_elements(derivation.inputs[name], sizes, shown, roles)
+        marks = mark_elements(derivation.inputs[name], sizes, places, roles)
         # Of an element of several positions, one hidden position is enough; of an element of several groups, all must be others.
         stays = np.logical_and.reduce(marks) if isinstance(setting.relation, Hidden) else np.logical_or.reduce(marks)
         other = draw_array(model.inputs[name].dtype, array.shape, generator)
         larger = (other * _SPREAD).astype(array.dtype) if model.inputs[name].dtype.is_float else other
         changed[name] = np.where(stays, array, larger).astype(array.dtype)
-    outputs = [mark_elements(tensor, sizes, shown, roles) for tensor in derivation.outputs.values()]
+    outputs = [mark_elements(tensor, sizes, places, roles) for tensor in derivation.outputs.values()]
     # An element without positions belongs to all that is shown.
     kept: list[Array] = [np.asarray(np.logical_and.reduce(marks)) if marks else np.asarray(True) for marks in outputs]
     return _Case(list(arrays.values()), list(changed.values()), kept)
@@ -151,12 +152,11 @@ def mark_elements(tensor: AbstractTensor, sizes: Mapping[str, int], shown: Array
     flat = [(axis, inner) for axis, factors in enumerate(tensor.axes) for inner, _ in enumerate(factors)]
     counts = [evaluate_dim(tensor.axes[axis][inner].size, sizes) for axis, inner in flat]
     whole = tuple(prod(evaluate_dim(factor.size, sizes) for factor in axis) for axis in tensor.axes)
-    squeezed = shown.reshape(tuple(size for size in shown.shape if size != 1) if len(shown.shape) != roles else shown.shape)
     marks: list[Array] = []
     for reference in Positions.list_places(tensor.axes, roles):
         places = [flat.index(place) for place in reference]
         # A slice from the first position on has fewer positions.
-        cut = squeezed[tuple(slice(0, counts[place]) for place in places)]
+        cut = shown[tuple(slice(0, counts[place]) for place in places)]
         order = np.argsort(places)
         wide = [counts[place] if place in places else 1 for place in range(len(flat))]
         marks.append(np.broadcast_to(cut.transpose(order).reshape(wide), counts).reshape(whole))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...ops.dense import Bilinear, Dense
-from ...ops.linear_algebra import Einsum, Matmul
+from ...ops.experts import GroupedLinear
+from ...ops.linear_algebra import Cdist, Einsum, Matmul
 from ..abstract_tensors import AbstractTensor, Axis, Positions
 from ..element_facts import multiply_facts
 from ..proof_rules import proof_rule
@@ -66,3 +67,21 @@ def analyze_dense(site: RuleSite) -> Sequence[AbstractTensor]:
         else:
             parts.append(positions.replace_axis(x, x.rank - 1, result.shape[-1]))
     return [site.combine_unknown(*parts)]
+
+
+@proof_rule(Cdist)
+def analyze_cdist(site: RuleSite) -> Sequence[AbstractTensor]:
+    """A distance for each pair of rows. Rows of zeros have distances too, so this is no product."""
+    positions = site.positions
+    rows, others = (positions.reduce(x, (x.rank - 1,)) for x in site.inputs)
+    columns = positions.move_axes(others, [*range(others.rank - 2), others.rank - 1, others.rank - 2])
+    return [site.combine_unknown(rows, columns)]
+
+
+@proof_rule(GroupedLinear)
+def analyze_grouped_linear(site: RuleSite) -> Sequence[AbstractTensor]:
+    """Each row depends on itself and its index, and on all matrices."""
+    positions, units = site.positions, site.results[0].shape[-1]
+    rows = positions.replace_axis(site.get("x"), site.given.x.rank - 1, units)
+    index = positions.move_axes(site.get("index"), [*range(site.given.index.rank), ()])
+    return [site.combine_unknown(rows, index, positions.forget_positions(site.get("weight"), (units,)))]

@@ -12,7 +12,7 @@ from ...ops.joining import Concat, Division, Stack
 from ...ops.rearrange import Rearrange
 from ...ops.shape import Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ...ops.slicing import Pad, Select, Slice
-from ..abstract_tensors import AbstractTensor, Factor, has_role, make_axis
+from ..abstract_tensors import AbstractTensor, Factor, make_axis
 from ..element_facts import Fact, join_facts, number
 from ..position_relations import VISIBLE, Case, Hidden
 from ..proof_rules import proof_rule
@@ -72,17 +72,20 @@ def analyze_select(site: RuleSite) -> Sequence[AbstractTensor]:
 def take_position(site: RuleSite, x: AbstractTensor, axis: int, index: Any) -> AbstractTensor:
     """Take one position along an axis, which then has size 1. The first one is assumed to be visible, as in BERT's pooler."""
     positions = site.positions
-    if index != 0 or not isinstance(positions.relation, Hidden) or len(x.axes[axis]) != 1 or not has_role(x.axes[axis]):
+    is_last = [factor.role for factor in x.axes[axis]] == [positions.roles - 1]
+    if index != 0 or not is_last or not isinstance(positions.relation, Hidden):
         return positions.reduce(x, (axis,))
-    if positions.measure_leak(positions.reduce(x, (axis,))):
-        site.assumptions.first = True
-        taken = [n for n, reference in enumerate(positions.list_references(x.axes)) if any(place[0] == axis for place in reference)]
+    taken = [n for n, reference in enumerate(positions.list_references(x.axes)) if any(place[0] == axis for place in reference)]
 
-        def see_first(case: Case) -> Case:
-            return tuple(VISIBLE if n in taken else label for n, label in enumerate(case))
+    def see_first(case: Case) -> Case:
+        return tuple(VISIBLE if n in taken else label for n, label in enumerate(case))
 
-        x = replace(x, facts={case: x.facts[see_first(case)] for case in x.facts})
-    return positions.reduce(x, (axis,))
+    shown = positions.reduce(replace(x, facts={case: x.facts[see_first(case)] for case in x.facts}), (axis,))
+    any_position = positions.reduce(x, (axis,))
+    if positions.measure_leak(shown) >= positions.measure_leak(any_position):
+        return any_position
+    site.assumptions.first = True
+    return shown
 
 
 @proof_rule(Slice)

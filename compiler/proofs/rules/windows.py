@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...ops.convolution import Conv
-from ...ops.normalization import BatchNorm
-from ..abstract_tensors import AbstractTensor
+from ...ops.axes import normalize_axis
+from ...ops.convolution import Conv, ConvTranspose
+from ...ops.folding import PixelShuffle, PixelUnshuffle, SlidingWindow, Unfold
+from ...ops.normalization import BatchNorm, InstanceNorm
+from ...ops.pooling import _GlobalPool, _Pool
+from ...ops.resampling import GridSample
+from ...ops.unpooling import FractionalMaxPool, MaxUnpool
+from ...types.tensor_types import Shape
+from ..abstract_tensors import AbstractTensor, make_axis
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
 
@@ -27,3 +33,34 @@ def analyze_batch_norm(site: RuleSite) -> Sequence[AbstractTensor]:
     running = site.op.track_running_stats and not site.training
     mixed = frozenset[int]() if running else frozenset(range(x.rank)) - {1}
     return site.mix_axes([mixed, *(frozenset(range(type_.rank)) for type_ in parameters)])
+
+
+@proof_rule(_Pool, _GlobalPool, ConvTranspose, PixelShuffle, PixelUnshuffle, MaxUnpool, FractionalMaxPool, GridSample, InstanceNorm)
+def analyze_samples(site: RuleSite) -> Sequence[AbstractTensor]:
+    """Mix all axes of a sample. Parameters that are given as tensors are mixed as a whole."""
+    return [_mix_samples(site, result.shape) for result in site.results]
+
+
+@proof_rule(Unfold)
+def analyze_unfold(site: RuleSite) -> Sequence[AbstractTensor]:
+    """The first axis is the batch unless the input is one image."""
+    return analyze_samples(site) if site.given.x.rank == 4 else site.forget_positions()
+
+
+def _mix_samples(site: RuleSite, shape: Shape) -> AbstractTensor:
+    positions, parts = site.positions, list[AbstractTensor]()
+    for name, x in zip(site.given.names, site.inputs, strict=True):
+        if name in ("weight", "bias"):
+            parts.append(positions.forget_positions(x, ()))
+            continue
+        inner = tuple(range(1, x.rank))
+        sample = positions.remove_axes(positions.reduce(x, inner), inner)
+        parts.append(positions.move_axes(sample, [0, *(make_axis(size) for size in shape[1:])]))
+    return site.combine_unknown(*parts)
+
+
+@proof_rule(SlidingWindow)
+def analyze_sliding_window(site: RuleSite) -> Sequence[AbstractTensor]:
+    x, axis, shape = site.inputs[0], normalize_axis(site.op.name, site.op.axis, site.given.x), site.results[0].shape
+    mixed = site.positions.replace_axis(x, axis, shape[axis])
+    return [site.positions.move_axes(mixed, [*range(x.rank), make_axis(shape[-1])])]

@@ -85,8 +85,11 @@ def stream_softmax(site: StreamSite) -> Sequence[Item]:
     """Compute a softmax. Over all positions so far, later ones have a weight of 0 if their scores are hidden."""
     (x,) = site.chunks
     axis = normalize_axis(site.op.name, site.op.axis, site.given.x)
-    if x.history is None or axis == x.axis:
+    if x.history is None:
         return site.pass_through(mix_one_axis)
+    if axis == x.axis:
+        # Whether it looks ahead depends on the axis that later stages sum over, so this is not said to look ahead.
+        site.refuse("it runs over the queries, and netc has a rule for a softmax over the keys only")
     later = bound_result(site.node.op, [x.later])
     if axis == x.history and later is None:
         site.refuse_lookahead(reason="the scores of later positions are not known to be hidden")

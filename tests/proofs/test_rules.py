@@ -1,0 +1,101 @@
+"""Each rule on a small text: what is proved, and what leaks, with the stage. Running is the judge of both."""
+
+from __future__ import annotations
+
+import pytest
+
+import netc
+from netc.compiler.proofs import Claim, derive_claim
+from netc.proving.change_hidden import Confirmation, change_hidden_values
+
+MASKED = "x = input [T, 4]; mask = input [T] bool; "
+PAIRS = MASKED + "s = x @ (x -> transpose 1 2); q = mask -> unsqueeze 2; k = mask -> unsqueeze 1; "
+GROUPED = "x = input [T, 4]; d = input [T] int64; s = x @ (x -> transpose 1 2); same = (d -> unsqueeze 2) == (d -> unsqueeze 1); "
+HIDES, DOCUMENTS, SAMPLES = Claim("ignores", "mask"), Claim("separates", "d"), Claim("separates", "N")
+
+PROVED = (
+    (HIDES, MASKED + "x -> gelu -> layer_norm -> dense 3 -> log_softmax"),
+    (HIDES, MASKED + "(x, mask -> logical_not -> unsqueeze 2) -> masked_fill 2 -> cumsum axis=1"),
+    (HIDES, MASKED + "y = x * (mask -> unsqueeze 2 -> cast float32); y -> max axis=1"),
+    (HIDES, MASKED + "x -> reshape [N * T, 2, 2] -> transpose 1 2 -> reshape [N, T, 4]"),
+    (HIDES, MASKED + 'x -> rearrange "n t (h e) -> (n h) t e" h=2 -> relu -> rearrange "(n h) t e -> n t (e h)" h=2'),
+    (HIDES, MASKED + "(x -> slice 1 stop=(T - 1)) * (mask -> slice 1 stop=(T - 1) -> unsqueeze 2 -> cast float32) -> sum axis=1"),
+    (HIDES, MASKED + "x -> dense 4 -> select 1 0"),
+    (HIDES, PAIRS + "w = (s, (q, k) -> logical_and -> logical_not) -> masked_fill (-inf) -> softmax; w @ x"),
+    (HIDES, PAIRS + "((s, (q == k) -> logical_not) -> masked_fill (-inf) -> softmax) @ x"),
+    (HIDES, PAIRS + "(s + ((k -> cast float32) - 1) * 20000 -> softmax) @ x"),
+    (HIDES, PAIRS + "((k, s * 0.5) -> where other=(-20000) -> softmax) @ x"),
+    (HIDES, PAIRS + "(s, k -> logical_not) -> masked_fill (-20000) -> logsumexp axis=2"),
+    (HIDES, PAIRS + "exp(s) * (k -> cast float32) -> sum axis=2 keepdim=true -> log"),
+    (HIDES, PAIRS + "exp(s) * (k -> cast float32) -> logsumexp axis=2"),
+    (HIDES, "x = input [8, 4]; mask = input [8] bool; (x, x, x, mask -> unsqueeze 1) -> attention"),
+    (HIDES, "x = input [8, 8]; mask = input [8] bool; (x, x, x, mask -> unsqueeze 1) -> attention"),
+    (HIDES, "x = input [T, 4]; mask = input [T] int64; x * (mask -> cast float32 -> unsqueeze 2) -> sum axis=1"),
+    (HIDES, "x = input [T, 4]; y = input [S, 4]; mask = input [S] bool; (x, y, y, mask -> unsqueeze 1) -> attention"),
+    (HIDES, "x = input [H, W, 2]; mask = input [H, W] bool; (mask -> unsqueeze 3, x) -> where other=0 -> sum axis=[1, 2]"),
+    (HIDES, "x = input [T, 4]; mask = input [T] bool batch=false; (mask -> unsqueeze 1, x) -> where other=0 -> sum axis=[0, 1]"),
+    (DOCUMENTS, GROUPED + "((same, s) -> where other=(-inf) -> softmax) @ x"),
+    (DOCUMENTS, GROUPED + "((same, (d != 0) -> unsqueeze 1) -> logical_and -> cast float32) @ x"),
+    (DOCUMENTS, GROUPED + "(s * (same -> cast float32)) @ x"),
+    (SAMPLES, "x = input 3x8x8; x -> conv 4 3 padding=1 -> max_pool 2 -> conv_transpose 2 2 stride=2 -> group_norm 2 -> global_avg_pool"),
+    (SAMPLES, "x = input [T, 4]; x -> gru 3 bidirectional=true -> dense 2"),
+    (SAMPLES, "x = input [T, 4]; (x, x) -> cdist"),
+)
+LEAKS = (
+    (HIDES, MASKED + "x -> log_softmax axis=1", "log_softmax"),
+    (HIDES, MASKED + "x -> reshape [N, 4, T] -> transpose 1 2", "reshape"),
+    (HIDES, MASKED + "x -> transpose 1 2 -> reshape [N, T, 4]", "reshape"),
+    (HIDES, MASKED + "(x -> flip axis=1) * (mask -> unsqueeze 2 -> cast float32)", "flip"),
+    (HIDES, MASKED + "(x -> slice 1 start=1) + (x -> slice 1 stop=(T - 1))", "slice"),
+    (HIDES, MASKED + "x -> slice 1 start=(-1) -> squeeze axis=1", "slice"),
+    (HIDES, MASKED + "x -> pad [0, 0, 1, -1]", "pad"),
+    (HIDES, PAIRS + "((s, q -> logical_not) -> masked_fill (-inf) -> softmax axis=1) @ x", "matmul"),
+    (HIDES, PAIRS + "(s + ((k -> cast float32) - 1) * 3 -> softmax) @ x", "softmax"),
+    # The numbers cancel, so nothing is hidden.
+    (HIDES, PAIRS + "(s + ((k -> cast float32) - 1) * 10000 + (1 - (k -> cast float32)) * 9999 -> softmax) @ x", "softmax"),
+    (HIDES, PAIRS + "((s, (q, k) -> logical_or -> logical_not) -> masked_fill (-inf) -> softmax) @ x", "softmax"),
+    # 0 - 1 is 255 in this type, so hidden positions are shown.
+    (HIDES, "x = input [T, 4]; mask = input [T] uint8; m = (mask - 1) >= 0; (m -> unsqueeze 2, x) -> where other=0 -> sum axis=1", "sum"),
+    (HIDES, "x = input [H, W, 2]; mask = input [H, W] bool; x -> select 1 0 -> select 1 0", "select"),
+    (DOCUMENTS, GROUPED + "((same -> logical_not, s) -> where other=(-inf) -> softmax) @ x", "softmax"),
+    (DOCUMENTS, GROUPED + "x -> mean axis=1", "mean"),
+    (SAMPLES, "x = input 4; x - (x -> mean axis=0 keepdim=true)", "mean"),
+    (SAMPLES, "x = input 4; x -> sort axis=0", "sort"),
+)
+
+
+def judged(claim: Claim, text: str) -> tuple[dict[str, str | None], Confirmation]:
+    """The operator that leaks for each output, and what running says."""
+    model = netc.compile(text)
+    derivation = derive_claim(model.program, claim)
+    operators = {name: None if cause is None else cause.operator for name, cause in derivation.causes.items()}
+    return operators, change_hidden_values(model, derivation, runtimes=("PyTorch",))
+
+
+@pytest.mark.parametrize(("claim", "text"), PROVED)
+def test_what_is_proved_is_true(claim: Claim, text: str) -> None:
+    operators, confirmation = judged(claim, text)
+    assert set(operators.values()) == {None}
+    assert (confirmation.differences, confirmation.failures) == ({}, ())
+
+
+@pytest.mark.parametrize(("claim", "text", "operator"), LEAKS)
+def test_what_leaks_is_refused_at_its_stage(claim: Claim, text: str, operator: str) -> None:
+    operators, confirmation = judged(claim, text)
+    assert operators == {"output": operator}
+    assert set(confirmation.differences) == {"output"}
+
+
+def test_a_claim_in_training_names_the_stage_that_mixes_samples() -> None:
+    program = netc.compile("input 4 -> dense 3 -> batch_norm").program
+    causes = [derive_claim(program, SAMPLES, training=training).causes["output"] for training in (False, True)]
+    assert causes[0] is None
+    assert causes[1] is not None
+    assert causes[1].operator == "batch_norm"
+
+
+def test_rows_without_a_key_are_reported() -> None:
+    risky = PAIRS + "w = (s, (q, k) -> logical_and -> logical_not) -> masked_fill (-inf) -> softmax; w @ x"
+    safe = MASKED + "(x, x, x, (mask -> unsqueeze 1, mask -> unsqueeze 2) -> logical_and) -> attention"
+    notes = [derive_claim(netc.compile(text).program, HIDES).risks for text in (risky, safe)]
+    assert notes == [("`softmax` gives NaN at hidden positions, where it hides all keys",), ()]
