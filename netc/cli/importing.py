@@ -130,13 +130,13 @@ def command(
 
 def _import_and_prove(source: str, read_origin: Callable[[], Origin], name: str, *, verify: bool) -> tuple[Origin, ImportedSpec]:
     """Return the original and its spec. Raises `CommandFailed` if a part has no counterpart, or if the two differ."""
-    from ..importing.jax_proof import prove_in_jax
+    from ..importing.further_proofs import prove_in_further_targets
     from ..importing.output_judge import NotProved
     from ..importing.run_import import import_spec
 
     try:
         origin = read_origin()
-        return origin, prove_in_jax(import_spec(origin, verify=verify, name=name), origin)
+        return origin, prove_in_further_targets(import_spec(origin, verify=verify, name=name), origin)
     except ImportFailed as error:
         raise CommandFailed("\n  ".join((f"cannot import `{source}`:", *error.format_lines()))) from None
     except NotProved as error:

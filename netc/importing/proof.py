@@ -44,7 +44,7 @@ class Proof(Record):
         training: The largest difference of outputs and buffers in a training step, if the spec has the origin's behavior in training.
         skipped: Why ONNX Runtime is not among the targets: it has no kernels for the model's element types.
         judge: What computed the origin's outputs, if its own runtime cannot.
-        not_in_jax: Why JAX is not among the targets, if it was tried.
+        not_compared: Why an optional target is not among the targets, if it was tried.
     """
 
     sizes: tuple[Mapping[str, int], ...]
@@ -54,7 +54,7 @@ class Proof(Record):
     training: float | None = None
     skipped: str = ""
     judge: str = ""
-    not_in_jax: str = ""
+    not_compared: Mapping[str, str] = {}
 
 
 Sizes = tuple[Mapping[str, int], Mapping[str, tuple[int, ...]]]

@@ -92,8 +92,8 @@ class ImportedSpec(Record):
             differences += f", compared in float64, from which the original itself differs by {self.proof.inexact:.1g}"
         if self.proof.skipped:
             differences += f"; not compared in ONNX Runtime: {self.proof.skipped}"
-        if self.proof.not_in_jax:
-            differences += f"; not compared in JAX: {self.proof.not_in_jax}"
+        for target, reason in self.proof.not_compared.items():
+            differences += f"; not compared in {target}: {reason}"
         if self.proof.judge:
             differences += f"; {self.proof.judge}"
         return f"{lines}\n{proved}: largest difference in {differences}\nin {took}"

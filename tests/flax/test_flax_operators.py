@@ -6,7 +6,7 @@ import pytest
 
 import netc
 from netc.compiler.ops import Operator
-from tests.case_families import FAMILIES
+from tests.array_cases import CASES
 from tests.case_ids import case_id
 
 pytest.importorskip("flax")
@@ -26,7 +26,6 @@ REFUSED_USES = {
     "x = input [8, 3]; gradient((x -> gru 4 -> sum axis=[1, 2]), x)": "`gru` is a loop",
 }
 EXAMPLES = [(name, index, text) for name, cls in sorted(Operator.registry.items()) for index, text in enumerate(cls.examples)]
-CASES = [(family, text) for family, module in FAMILIES.items() for text in module.CASES]
 
 
 @pytest.mark.share(8)
@@ -42,17 +41,8 @@ def test_an_example_agrees_with_pytorch(text: str) -> None:
     agree(text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "x = input [T]; m = table (i) [T] = (i < 3) + (i < 2) * 2; x + m",
-        "x = input [3]; t = input [3]; w = input [3]; (x, t, w -> abs) -> huber_loss",
-        "x = input [] batch=false; t = input [] batch=false; (x, t) -> kl_div reduction=batchmean",
-        "x = input [2] batch=false; index = input [] int64 batch=false; src = input [] batch=false; (x, index, src) -> scatter 0",
-        "input 3x3x8 -> upsample scale=1.3 mode=bilinear antialias=true",
-    ],
-    ids=["table whose index is used twice", "weighted huber loss", "batch mean of a scalar", "scatter at a scalar", "axis that stays"],
-)
+@pytest.mark.share(4)
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in CASES.items()])
 def test_a_case_agrees_with_pytorch(text: str) -> None:
     agree(text)
 

@@ -6,6 +6,7 @@ import pytest
 
 import netc
 from netc.compiler.ops import Operator
+from tests.array_cases import CASES
 from tests.case_ids import case_id
 
 pytest.importorskip("mlx.core", reason="mlx is not installed")
@@ -17,6 +18,8 @@ REFUSED = ("digamma", "erfc", "lgamma", "match", "roi_align")
 `roi_align` are counted by the values of boxes."""
 REFUSED_USES = {
     "x = input 3x9x9; x -> fractional_max_pool 2 5": "it draws its own samples",
+    "a = input [2, 3] int64; b = input [3, 2] int64; a @ b": "MLX multiplies matrices of floats only",
+    "input [T, 3] -> std axis=1 correction=2.5": "the correction is no integer",
     "x = input [8, 3]; gradient((x -> gru 4 -> sum axis=[1, 2]), x)": "`gru` is a loop",
 }
 EXAMPLES = [(name, index, text) for name, cls in sorted(Operator.registry.items()) for index, text in enumerate(cls.examples)]
@@ -32,6 +35,12 @@ EXAMPLES = [(name, index, text) for name, cls in sorted(Operator.registry.items(
     ],
 )
 def test_an_example_agrees_with_pytorch(text: str) -> None:
+    agree(text)
+
+
+@pytest.mark.share(4)
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in CASES.items()])
+def test_a_case_agrees_with_pytorch(text: str) -> None:
     agree(text)
 
 

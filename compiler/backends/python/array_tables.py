@@ -179,7 +179,16 @@ class ArrayTable:
             self.uses.clear()
             self.inline = True
             return items
-        return Subscript(items, tuple(map(self._write_number, formula.indices)))
+        return Subscript(items, tuple(map(self._write_index, formula.indices)))
+
+    def _write_index(self, formula: Formula) -> Code:
+        """Write an index. NumPy's `floor` gives reals, which are no indices."""
+        code = self._write_number(formula)
+        return call_method(code, "astype", self.integer) if self.real and self._is_tensor(formula) and _has_call(formula) else code
+
+
+def _has_call(formula: Formula) -> bool:
+    return any(isinstance(part, CallFormula) for part in iterate_parts(formula))
 
 
 def _to_nested_tuples(values: Any) -> Any:

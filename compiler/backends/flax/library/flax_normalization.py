@@ -205,7 +205,8 @@ def local_response_norm(x: jax.Array, size: int, alpha: float = 1e-4, beta: floa
     pads = [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (x.ndim - 2)]
     window = (1, size, *[1] * (x.ndim - 2))
     sums = jax.lax.reduce_window(jnp.square(x), np.zeros((), x.dtype), jax.lax.add, window, (1,) * x.ndim, pads)
-    return x / (k + alpha * (sums / size)) ** beta
+    mean = sums / size if jnp.issubdtype(x.dtype, jnp.floating) else sums // size
+    return x / (k + alpha * mean) ** beta
 
 
 class Standardize(nnx.Module):

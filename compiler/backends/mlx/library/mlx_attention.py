@@ -44,8 +44,10 @@ def attention(
     q: [..., H, L, D], k: [..., h, S, D], v: [..., h, S, E] -> [..., H, L, E].
     """
     scale = q.shape[-1] ** -0.5 if scale is None else scale
-    square = q.shape[-2] == k.shape[-2]  # for other sizes, MLX's causal mask ends at the last key
-    if mask is None and dropout is None and q.ndim == 4 and q.size and k.size and (square or not is_causal):
+    is_plain = mask is None and dropout is None and q.ndim == k.ndim == 4 and q.size and k.size
+    heads = q.shape[0] == k.shape[0] and k.shape[:-1] == v.shape[:-1] and q.shape[1] % k.shape[1] == 0 if is_plain else False
+    # For other sizes, MLX's causal mask ends at the last key.
+    if heads and (not is_causal or q.shape[-2] == k.shape[-2]):
         return mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask="causal" if is_causal else None)
     if q.ndim > 2 and k.shape[-3] < q.shape[-3]:
         k = mx.repeat(k, q.shape[-3] // k.shape[-3], axis=-3)

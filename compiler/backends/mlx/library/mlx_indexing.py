@@ -45,7 +45,9 @@ def right_shift(x: mx.array, other: Any) -> mx.array:
     """Moves bits to the right. Beyond the width of the type, the sign is left."""
     bits = 8 * x.itemsize
     inside = (other >= 0) & (other < bits)
-    return x >> mx.where(inside, other, bits - 1).astype(x.dtype)
+    signed = mx.issubdtype(x.dtype, mx.signedinteger)
+    y = x >> mx.where(inside, other, bits - 1).astype(x.dtype)
+    return y if signed else mx.where(inside, y, 0).astype(x.dtype)
 
 
 def one_hot(indices: mx.array, num_classes: int, dtype: mx.Dtype) -> mx.array:
@@ -71,6 +73,8 @@ def normalize(x: mx.array, ord: Any = 2, axis: int = 1, eps: float = 1e-12) -> m
 
 def cumulative_extreme(x: mx.array, axis: int, largest: bool) -> tuple[mx.array, mx.array]:
     """The largest or smallest element so far, and its index: of equal ones, the last."""
+    if not x.ndim:
+        return x, mx.array(0, mx.int64)
     best = mx.cummax(x, axis=axis) if largest else mx.cummin(x, axis=axis)
     places = mx.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - 1 - axis))
     reached = mx.where((x == best) | mx.isnan(x), places, 0)

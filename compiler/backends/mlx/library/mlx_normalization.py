@@ -206,7 +206,8 @@ def local_response_norm(x: mx.array, size: int, alpha: float = 1e-4, beta: float
     """Divides by the mean square of `size` channels around each: [N, C, ...] -> the same shape."""
     squares = mx.pad(mx.square(x), [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (x.ndim - 2)])
     sums = sum(squares[:, i : i + x.shape[1]] for i in range(size))
-    return x / (k + alpha * (sums / size)) ** beta
+    mean = sums / size if mx.issubdtype(x.dtype, mx.floating) else sums // size
+    return x / (k + alpha * mean) ** beta
 
 
 class Standardize(nn.Module):

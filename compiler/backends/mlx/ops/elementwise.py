@@ -6,15 +6,15 @@ An operator on integers of which MLX has no kernel is an error at its stage.
 from __future__ import annotations
 
 from ....errors.target_errors import SourceUnsupported
-from ....ops.arithmetic import Clamp
+from ....ops.arithmetic import BinaryOperator, Clamp, FloorDiv
 from ....ops.bitwise import BitwiseAnd, BitwiseLeftShift, BitwiseLogic, BitwiseOr, BitwiseRightShift, BitwiseXor, Shift
 from ....ops.linear_algebra import Einsum, Matmul
 from ....ops.reduction import Spread, Std, Var
-from ....types.tensor_types import BOOL
+from ....types.tensor_types import BOOL, DType
 from ...python.array_ops.array_emitters import ArraySite
 from ...python.array_ops.reduction import emit_spread as emit_shared_spread
 from ...python.code.python_expressions import Code, Infix, call_function, call_method, to_code
-from ...python.operator_forms import BITWISE, list_sides
+from ...python.operator_forms import BITWISE, INFIX, emit_binary, list_sides
 from ...python.unsupported_python import UnsupportedInPython
 from ..mlx_emitters import EMITTERS, MlxSite, function
 from ..mlx_framework import MLX, get_mlx_dtype
@@ -34,19 +34,39 @@ def emit_clamp(op: Clamp, site: MlxSite) -> Code:
     return WORDS.call_clip(site.x, op.min, op.max)
 
 
+def wrap_integer(number: object, dtype: DType) -> object:
+    """Return the number that an integer type has in the place of one beyond its limits. A size stays."""
+    if not isinstance(number, int):
+        return number
+    low, high = (int(limit) for limit in dtype.limits)
+    return (number - low) % (high - low + 1) + low
+
+
+@function(*INFIX, FloorDiv, target="mlx.core.{}")
+def emit_arithmetic(op: BinaryOperator, site: MlxSite) -> Code:
+    x, result = site.given.x.dtype, site.results[0].dtype
+    if not op.scalars or not x.is_integer or wrap_integer(op.other, x) == op.other:
+        return emit_binary(op, site)
+    # MLX refuses numbers that the type does not have.
+    tensor: Code = call_method(site.x, "astype", get_mlx_dtype(result)) if result.is_float else site.x
+    number = to_code(op.other if result.is_float else wrap_integer(op.other, x), "other")
+    return Infix(op.symbol, number, tensor) if op.number_first else Infix(op.symbol, tensor, number)
+
+
 @function(BitwiseAnd, BitwiseOr, BitwiseXor, target="mlx.core.{}")
 def emit_logic(op: BitwiseLogic, site: MlxSite) -> Code:
-    left, right = list_sides(op, site)
-    code = Infix(BITWISE[type(op)], left, right)
-    mixed = op.scalars and site.given.x.dtype == BOOL  # a boolean and a number
-    return call_method(code, "astype", get_mlx_dtype(site.results[0].dtype)) if mixed else code
+    number = wrap_integer(op.other, site.given.x.dtype) if op.scalars and site.given.x.dtype != BOOL else op.other
+    left, right = (site.x, to_code(number, "other")) if op.scalars else list_sides(op, site)
+    return Infix(BITWISE[type(op)], left, right)
 
 
 @function(BitwiseLeftShift, BitwiseRightShift, target="mlx.core.left_shift, mlx.core.right_shift")
 def emit_shift(op: Shift, site: MlxSite) -> Code:
+    dtype = site.results[0].dtype
     left, right = list_sides(op, site)
-    if op.scalars and op.number_first:
-        left = call_function("mx.array", left, get_mlx_dtype(site.results[0].dtype))
+    if op.scalars:
+        number = to_code(wrap_integer(op.other, dtype), "other")
+        left, right = (call_function("mx.array", number, get_mlx_dtype(dtype)), site.x) if op.number_first else (site.x, number)
     return call_function("left_shift" if isinstance(op, BitwiseLeftShift) else "right_shift", left, right)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ....ops.activation import (
     Celu,
     Elu,
@@ -50,7 +52,15 @@ def emit_plain(op: Operator, site: ArraySite) -> Code:
         return site.words.call_clip(site.x, 0, 6)
     # The functions of frameworks take floats only.
     tensor = call_method(site.x, "astype", site.words.get_dtype(result)) if result.is_float and not x.is_float else site.x
-    return call_function(site.words.get_function(op), tensor, **options)
+    function = site.words.get_function(op)
+    if "axis" in options and not site.given.x.rank:
+        return call_as_vector(tensor, lambda vector: call_function(function, vector, axis=0))
+    return call_function(function, tensor, **options)
+
+
+def call_as_vector(scalar: Code, call: Callable[[Code], Code]) -> Code:
+    """Call a function along an axis, which a scalar does not have."""
+    return call_method(call(call_method(scalar, "reshape", 1)), "reshape", ())
 
 
 @ARRAY.layer_function(Hardtanh, target="{array}.clip")
@@ -61,6 +71,8 @@ def emit_hardtanh(op: Hardtanh, site: ArraySite) -> Code:
 
 @ARRAY.function(Softmin, target="{nn}.softmax")
 def emit_softmin(op: Softmin, site: ArraySite) -> Code:
+    if not site.given.x.rank:
+        return call_as_vector(site.x, lambda vector: site.words.call_nn("softmax", vector, axis=0))
     return site.words.call_nn("softmax", Prefix("-", site.x), axis=Default(op.axis, -1))
 
 
@@ -90,7 +102,8 @@ def emit_tanhshrink(op: Tanhshrink, site: ArraySite) -> Code:
 
 @ARRAY.function(Threshold, target="{array}.where")
 def emit_threshold(op: Threshold, site: ArraySite) -> Code:
-    return site.words.call("where", Infix(">", site.x, to_code(op.threshold, "threshold")), site.x, op.value)
+    value = int(op.value) if site.given.x.dtype.is_integer else op.value
+    return site.words.call("where", Infix(">", site.x, to_code(op.threshold, "threshold")), site.x, value)
 
 
 @ARRAY.module(Prelu, target="PReLU, with the weight of the checkpoint")

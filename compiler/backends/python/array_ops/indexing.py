@@ -41,7 +41,9 @@ def emit_scatter_reduce(op: ScatterReduce, site: ArraySite) -> Code:
 def emit_index_select(op: IndexSelect, site: ArraySite) -> Code:
     if not site.given.x.rank:
         return site.x
-    return site.words.call("take", site.x, site.index, axis=op.axis)
+    # The axis stays, with one element.
+    index = site.index if site.given.index.rank else call_method(site.index, "reshape", 1)
+    return site.words.call("take", site.x, index, axis=op.axis)
 
 
 @ARRAY.function(IndexAdd, target="{array}.ndarray.at")
@@ -78,7 +80,7 @@ def emit_pad(op: Pad, site: ArraySite) -> Code:
     if op.mode != "constant":
         return site.words.call("pad", site.x, amounts, mode=_MODES[op.mode])
     value = op.convert_fill_value(site.given.x.dtype)
-    if any(isinstance(amount, int) and amount < 0 for amount in op.padding):
+    if any(not isinstance(amount, int) or amount < 0 for amount in op.padding):
         return call_function("pad", site.x, amounts, value)
     return site.words.call("pad", site.x, amounts, constant_values=Default(value, 0 if site.given.x.dtype.is_integer else 0.0))
 

@@ -80,12 +80,13 @@ def emit_normalize(op: Normalize, site: ArraySite) -> Code:
 
 @ARRAY.function(Logsumexp, target="{nn}.logsumexp")
 def emit_logsumexp(op: Logsumexp, site: ArraySite) -> Code:
-    return call_function(site.words.get_function(op), site.x, **list_axis_keywords(op, site))
+    x = site.x if site.given.x.dtype.is_float else call_method(site.x, "astype", site.words.get_dtype(site.results[0].dtype))
+    return call_function(site.words.get_function(op), x, **list_axis_keywords(op, site))
 
 
 @ARRAY.function(Cumsum, Cumprod, target="{array}.{}")
 def emit_cumulative(op: Cumulative, site: ArraySite) -> Code:
-    return site.x if not site.given.x.rank else _convert_result(call_method(site.x, op.name, axis=op.axis), site)
+    return _convert_result(call_method(site.x, op.name, axis=op.axis) if site.given.x.rank else site.x, site)
 
 
 @ARRAY.function(Logcumsumexp, target="{array}.logcumsumexp")

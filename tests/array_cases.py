@@ -1,0 +1,35 @@
+"""Models for the frameworks with NumPy's names, Flax and MLX, in addition to the examples of operators: uses in which these differ from
+PyTorch or from each other, so that the source has to say more than the function's name."""
+
+from __future__ import annotations
+
+CASES = {
+    "table whose index is used twice": "x = input [T]; m = table (i) [T] = (i < 3) + (i < 2) * 2; x + m",
+    "table with a rounded index": "x = input [T]; m = table (i) [T] = i + [5, 6, 7][floor(min(i / 2, 2.5))]; x * m",
+    "weighted huber loss": "x = input [3]; t = input [3]; w = input [3]; (x, t, w -> abs) -> huber_loss",
+    "batch mean of a scalar": "x = input [] batch=false; t = input [] batch=false; (x, t) -> kl_div reduction=batchmean",
+    "scatter at a scalar": "x = input [2] batch=false; i = input [] int64 batch=false; s = input [] batch=false; (x, i, s) -> scatter 0",
+    "selection at a scalar": "x = input [3, 4]; index = input [] int64 batch=false; (x, index) -> index_select dim=-1",
+    "axis that stays": "input 3x3x8 -> upsample scale=1.3 mode=bilinear antialias=true",
+    "softmax of a scalar": "input [] batch=false -> softmax",
+    "softmax along the first axis": "input 6x4 -> softmax axis=0",
+    "sum of integers": "x = input [3] int32; x -> cumsum axis=-1",
+    "sum of booleans": "x = input [2, 3] bool; x -> sum axis=1",
+    "boolean and number": "x = input [9] bool; x -> bitwise_or 6",
+    "response norm of integers": "x = input [7, 4, 4] int64; x * 5 - 2 -> local_response_norm 3 alpha=0.5",
+    "logsumexp of bytes": "x = input [2, 3] uint8; x -> logsumexp axis=1",
+    "threshold of integers": "input 3 int8 -> threshold 0.5 2.7",
+    "number beyond a byte": "x = input [3] int8; x * 300",
+    "comparison with a number beyond a byte": "x = input [3] uint8; x < (-1)",
+    "quotient with a number beyond a byte": "x = input [3] int8; x / 300",
+    "shift beyond the width": "x = input [9] int32; x * 123456789 - 999 -> bitwise_left_shift 32",
+    "shift of bytes beyond the width": "x = input [9] uint8; x * 77 - 30 -> bitwise_right_shift other=-1",
+    "number on the left of bits": "x = input [9] int64; x -> bitwise_xor 5 reverse=true",
+    "more heads of keys": "q = input [1, T, 6]; k = input [4, S, 6]; v = input [4, S, 6]; (q, k, v) -> attention",
+    "other heads of values": "q = input [4, T, 6]; k = input [2, S, 6]; v = input [4, S, 5]; (q, k, v) -> attention",
+    "padding by a symbolic amount": "input 2xHxW where W >= 2 -> pad [-(W - 1) // 2, W - 1]",
+    "mean far from zero": "x = input 6x5x5; x + 10 -> group_norm 3",
+    "constant": "x = input 6; x * 0 + 3 -> layer_norm",
+    "infinity": "x = input [4]; x / 0 -> softmax",
+}
+"""By what a model is about."""
