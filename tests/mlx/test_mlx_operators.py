@@ -19,6 +19,7 @@ REFUSED = ("digamma", "erfc", "lgamma", "match", "roi_align")
 REFUSED_USES = {
     "x = input 3x9x9; x -> fractional_max_pool 2 5": "it draws its own samples",
     "a = input [2, 3] int64; b = input [3, 2] int64; a @ b": "MLX multiplies matrices of floats only",
+    "x = input [T] float64; x -> rfft": "MLX transforms float32 only",
     "input [T, 3] -> std axis=1 correction=2.5": "the correction is no integer",
     "x = input [8, 3]; gradient((x -> gru 4 -> sum axis=[1, 2]), x)": "`gru` is a loop",
 }

@@ -23,10 +23,11 @@ def pad_edges(x: Array, pads: Sequence[tuple[int, int]], mode: str) -> Array:
     for axis, (before, after) in enumerate(pads):
         size, span = x.shape[axis], max(2 * (x.shape[axis] - 1), 1)
         places = range(-before, size + after)
+        low, high = max(-before, 0), size - max(-after, 0)
         if mode == "reflect":
             index = [min(i % span, span - i % span) for i in places]
         else:
-            index = [i % size if mode == "circular" else min(max(i, 0), size - 1) for i in places]
+            index = [low + (i - low) % (high - low) if mode == "circular" else min(max(i, 0), size - 1) for i in places]
         x = xp.take(x, xp.array(index), axis=axis) if before or after else x
     return x
 

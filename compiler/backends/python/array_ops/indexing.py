@@ -77,10 +77,13 @@ def list_pad_amounts(op: Pad, site: OperatorSite) -> Code:
 @ARRAY.function(Pad, target="{array}.pad")
 def emit_pad(op: Pad, site: ArraySite) -> Code:
     amounts = list_pad_amounts(op, site)
+    crops = any(not isinstance(amount, int) or amount < 0 for amount in op.padding)
     if op.mode != "constant":
+        if crops:
+            return call_function("pad_edges", site.x, amounts, op.mode)
         return site.words.call("pad", site.x, amounts, mode=_MODES[op.mode])
     value = op.convert_fill_value(site.given.x.dtype)
-    if any(not isinstance(amount, int) or amount < 0 for amount in op.padding):
+    if crops:
         return call_function("pad", site.x, amounts, value)
     return site.words.call("pad", site.x, amounts, constant_values=Default(value, 0 if site.given.x.dtype.is_integer else 0.0))
 
