@@ -42,7 +42,7 @@ def wrap_integer(number: object, dtype: DType) -> object:
     return (number - low) % (high - low + 1) + low
 
 
-@function(*INFIX, FloorDiv, target="mlx.core.{}")
+@function(*INFIX, FloorDiv)
 def emit_arithmetic(op: BinaryOperator, site: MlxSite) -> Code:
     x, result = site.given.x.dtype, site.results[0].dtype
     if not op.scalars or not x.is_integer or wrap_integer(op.other, x) == op.other:
