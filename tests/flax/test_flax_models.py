@@ -161,6 +161,34 @@ def test_split_merge_and_vmap() -> None:
     assert nnx.merge(graph, halves, rest)(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16
 
 
+@pytest.mark.sample(2)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = input [5, 8]; x -> multihead_attention 2 causal=true",
+        "x = input [5, 4]; x -> gru 6 -> layer_norm -> dense 2",
+        "x = input 3x8x8; x -> conv 8 3x3 -> group_norm 4 -> max_pool 2 -> gelu",
+        "block layer { in + (in -> rms_norm -> dense 16 silu -> dense 8) }; input 8 -> repeat 3 as layers { layer }",
+    ],
+)
+def test_a_vmap_and_a_half_type(text: str) -> None:
+    """A vmap over samples is the batch. In bfloat16, results are bfloat16, and near those of float32."""
+    model = netc.compile(text)
+    with jax.enable_x64(False):
+        module = model.flax(seed=0)
+        module.eval()
+        x = jax.random.normal(jax.random.key(0), (4, *next(iter(model.inputs.values())).shape[1:]))
+        wanted = module(x)
+        found = jax.vmap(lambda one: module(one[None])[0])(x)
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+        graph, state = nnx.split(module)
+        halves = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), state)
+        rounded = nnx.merge(graph, halves)(x.astype(jnp.bfloat16))
+        assert rounded.dtype == jnp.bfloat16
+        scale = float(jnp.abs(wanted).max())
+        np.testing.assert_allclose(rounded.astype(jnp.float32), wanted, atol=0.03 * scale)
+
+
 def test_model_flax_has_the_weights_of_the_seed() -> None:
     model = netc.compile("input 3 -> dense 8 relu -> batch_norm -> dense 2")
     module = model.flax(seed=5)

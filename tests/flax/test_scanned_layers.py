@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax import export
 
 from tests.flax.flax_models import Pair, distance, execute, flatten, gradients, to_jax, to_numpy
 from tests.parity import sizes_of
@@ -145,8 +146,8 @@ def test_transformations() -> None:
     wanted = pair.flax(x)
     np.testing.assert_allclose(jax.vmap(lambda one: pair.flax(one[None])[0])(x), wanted, rtol=1e-5)
     graph, state = nnx.split(pair.flax)
-    exported = jax.export.export(jax.jit(lambda state, x: nnx.merge(graph, state)(x)))
-    (size,) = jax.export.symbolic_shape("N")
+    exported = export.export(jax.jit(lambda state, x: nnx.merge(graph, state)(x)))
+    (size,) = export.symbolic_shape("N")
     shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), state)
     call = exported(shapes, jax.ShapeDtypeStruct((size, 4), jnp.float32)).call
     np.testing.assert_allclose(call(state, x), wanted, rtol=1e-5)

@@ -48,7 +48,7 @@ class DeformConv(nnx.Module):
         taps = np.indices((rows, columns))[axis].reshape(-1, 1, 1) * self.dilation[axis]
         steps = np.arange(offset.shape[2 + axis]) * self.stride[axis] - self.padding[axis]
         start = taps + (steps if axis else steps[:, None])
-        return offset.reshape(len(offset), -1, rows * columns, 2, *offset.shape[2:])[:, :, :, axis] + start
+        return offset.reshape(offset.shape[0], -1, rows * columns, 2, *offset.shape[2:])[:, :, :, axis] + start
 
     def __call__(self, x: jax.Array, offset: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         rows, columns = self.positions(offset, 0), self.positions(offset, 1)

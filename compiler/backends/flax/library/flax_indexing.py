@@ -43,7 +43,9 @@ def cumulative_extreme(x: jax.Array, axis: int, largest: bool) -> tuple[jax.Arra
 
 def along_axis(index: jax.Array, axis: int) -> tuple[jax.Array, ...]:
     """The index along one axis, and each place's own along the others."""
-    places = list(jnp.indices(index.shape, sparse=True))
+    # `jnp.indices` refuses symbolic sizes.
+    shapes = [[-1 if other == own else 1 for other in range(index.ndim)] for own in range(index.ndim)]
+    places = [jnp.arange(size).reshape(shape) for size, shape in zip(index.shape, shapes, strict=True)]
     places[axis] = index
     return tuple(places)
 

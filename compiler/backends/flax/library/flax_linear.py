@@ -165,17 +165,17 @@ class EmbeddingBag(nnx.Module):
         per_sample_weights: jax.Array | None = None,
     ) -> jax.Array:
         if offsets is None:
-            bags, count = jnp.repeat(jnp.arange(len(indices)), indices.shape[1]), len(indices)
+            bags, count = jnp.repeat(jnp.arange(indices.shape[0]), indices.shape[1]), indices.shape[0]
         else:
-            count = len(offsets) - self.include_last_offset
-            bags = jnp.searchsorted(offsets[:count], jnp.arange(len(indices)), side="right") - 1
+            count = offsets.shape[0] - self.include_last_offset
+            bags = jnp.searchsorted(offsets[:count], jnp.arange(indices.shape[0]), side="right") - 1
         flat = indices.reshape(-1)
         rows = embed(flat, self.weight[...], self.padding_idx)
         if self.max_norm is not None:
             rows = limit_norms(rows, self.max_norm, self.norm_type)
         if per_sample_weights is not None:
             rows = rows * per_sample_weights.reshape(-1, 1)
-        used = jnp.ones(len(flat), bool) if self.padding_idx is None else flat != self.padding_idx
+        used = jnp.ones(flat.shape, bool) if self.padding_idx is None else flat != self.padding_idx
         counts = jax.ops.segment_sum(used.astype(rows.dtype), bags, count)[:, None]
         if self.mode == "max":
             best = jax.ops.segment_max(jnp.where(used[:, None], rows, -jnp.inf), bags, count)

@@ -11,7 +11,7 @@ from ...python.array_library.array_losses import reduce_loss
 def kl_div(x: jax.Array, target: jax.Array, log_target: bool = False, reduction: str = "mean") -> jax.Array:
     """The Kullback-Leibler divergence of probabilities whose logarithms are `x`."""
     losses = jnp.exp(target) * (target - x) if log_target else jax.scipy.special.xlogy(target, target) - target * x
-    return losses.sum() / (len(x) if x.ndim else 1) if reduction == "batchmean" else reduce_loss(losses, reduction)
+    return losses.sum() / (x.shape[0] if x.ndim else 1) if reduction == "batchmean" else reduce_loss(losses, reduction)
 
 
 def multilabel_margin_loss(x: jax.Array, target: jax.Array, reduction: str = "mean") -> jax.Array:

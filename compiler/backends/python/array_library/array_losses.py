@@ -81,7 +81,7 @@ def kl_div(x: Array, target: Array, log_target: bool = False, reduction: str = "
         losses = xp.exp(target) * (target - x)
     else:
         losses = xp.where(target == 0, 0, target * xp.log(xp.where(target == 0, 1, target))) - target * x
-    return losses.sum() / (len(x) if x.ndim else 1) if reduction == "batchmean" else reduce_loss(losses, reduction)
+    return losses.sum() / (x.shape[0] if x.ndim else 1) if reduction == "batchmean" else reduce_loss(losses, reduction)
 
 
 def weighted_loss(losses: Array, weight: Array | None, reduction: str) -> Array:

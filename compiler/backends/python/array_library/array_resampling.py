@@ -42,7 +42,7 @@ def unfold(x: Array, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stri
     padded = xp.pad(images, ((0, 0), (0, 0), *((p, p) for p in each_axis(padding, 2))))
     sides = zip(padded.shape[2:], kernel_size, strides, dilations, strict=True)
     windows = gather_windows(padded, [slide(*side) for side in sides])
-    columns = windows.transpose(0, 1, 4, 2, 3).reshape(len(images), -1, math.prod(windows.shape[2:4]))
+    columns = windows.transpose(0, 1, 4, 2, 3).reshape(images.shape[0], -1, math.prod(windows.shape[2:4]))
     return columns.reshape(*x.shape[:-3], *columns.shape[1:])
 
 
@@ -173,7 +173,7 @@ def grid_sample(
             weights = [outside[0], inside[0], inside[1], outside[1]]
             taps.append([(floor + i - 1, weight) for i, weight in enumerate(weights)])
     total = xp.zeros((*x.shape[:2], *grid.shape[1:-1]), x.dtype)
-    rows = xp.arange(len(x)).reshape(-1, *[1] * (grid.ndim - 2))
+    rows = xp.arange(x.shape[0]).reshape(-1, *[1] * (grid.ndim - 2))
     for choice in itertools.product(*taps):
         index, weight = [], xp.ones_like(places[0])
         for (tap, share), size in zip(choice, sizes, strict=True):
