@@ -236,14 +236,14 @@ def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
         problems = [d for d in problems if not d.code.startswith("unused-")]
     if elaboration.program is not None:
         _verify_if_debugging(elaboration.program)
-        problems = [*problems, *_check_claims(elaboration.program)]
+        problems = [*problems, *check_claims(elaboration.program)]
     diagnostics = tuple(sort_and_dedupe([*parsed.problems, *problems]))
     failed = any(d.severity == "error" for d in diagnostics)
     return Analysis(None if failed else elaboration.program, diagnostics, tuple(loader.sources), elaboration.index, tuple(loader.digests))
 
 
-def _check_claims(program: Program) -> list[Diagnostic]:
-    """Check the claims of `expect` statements, which most specs lack."""
+def check_claims(program: Program) -> list[Diagnostic]:
+    """Return diagnostics of claims of `expect` statements. Most specs have none, and load no proofs."""
     if not program.claims:
         return []
     from .proving.claim_reports import report_stated_claims

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from netc.compiler.errors.proof_errors import Leak
 from netc.compiler.errors.stream_errors import NoStream
 from netc.compiler.ir.graph import Program
-from netc.compiler.proofs import Claim, ClaimRefused, derive_claim
+from netc.compiler.proofs import Claim, ClaimRefused, Derivation, derive_claim
 from netc.compiler.streaming import StreamRefused, derive_stream
 from netc.dsl.diagnostics import Diagnostic, Mark
 from netc.dsl.record import replace
@@ -46,7 +46,7 @@ def report_stated_claims(program: Program) -> list[Diagnostic]:
 
 def _report_outputs(program: Program, stated: StatedClaim) -> dict[str, Diagnostic]:
     """Return a diagnostic for each output that a claim is not proved for."""
-    claim = Claim("ignores" if stated.verb == "ignores" else "separates", stated.name)
+    claim = _read_claim(stated)
     try:
         derivation = derive_claim(program, claim)
     except ClaimRefused as refused:
@@ -79,3 +79,30 @@ def report_claim(program: Program, claim: Claim) -> tuple[Diagnostic, ...]:
 def report_leak(claim: Claim, output: str, cause: Cause, evidence: str = "") -> Diagnostic:
     problem = Leak(claim.verb, claim.name, cause.operator, output, cause.has_rule, cause.meets, evidence)
     return make_diagnostic(problem, cause.span)
+
+
+def summarize_proof(derivation: Derivation, name: str) -> str:
+    """Return the sentence of a proof about the model or the output `name`."""
+    claim, covered = derivation.claim, ", ".join(f"`{name}`" for name in derivation.covered)
+    if claim.verb == "ignores":
+        return f"`{name}` ignores {covered} where `{claim.name}` is {'false' if derivation.setting.has_booleans else 0}"
+    if derivation.setting.mask is None:
+        return f"`{name}` separates `{claim.name}`: each sample's outputs depend on its own {covered} only"
+    return f"`{name}` separates `{claim.name}`: outputs depend on {covered} of one group only"
+
+
+def describe_claim(program: Program, stated: StatedClaim) -> str:
+    """Return what is proved of a claim, and under which assumptions; or the reason why it is not proved."""
+    if stated.verb == "causal":
+        problem = _find_look_ahead(program, stated)
+        return f"proved: `{stated.output}` depends on no later input along `{stated.name}`" if problem is None else problem.message
+    reason = _report_outputs(program, stated).get(stated.output)
+    if reason is not None:
+        return reason.message
+    derivation = derive_claim(program, _read_claim(stated))
+    assumed = (f"assumed: {text}" for text in derivation.assumptions)
+    return "\n\n".join((f"proved: {summarize_proof(derivation, stated.output)}", *derivation.risks, *assumed))
+
+
+def _read_claim(stated: StatedClaim) -> Claim:
+    return Claim("ignores" if stated.verb == "ignores" else "separates", stated.name)

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netc.compiler.proofs import Claim, ClaimRefused, Derivation, derive_claim
+from netc.compiler.proofs import Claim, ClaimRefused, derive_claim
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 
 from ..files.file_problems import make_diagnostic
 from ..inputs.random_inputs import NoSizes
 from .change_hidden import TRIES, Confirmation, change_hidden_values
-from .claim_reports import report_leak
+from .claim_reports import report_leak, summarize_proof
 
 if TYPE_CHECKING:
     from netc.compiler.proofs.abstract_tensors import Cause
@@ -70,7 +70,7 @@ def prove_positions(model: Model, claim: Claim) -> PositionProof:
     failed = (f"not confirmed: {text}" for text in confirmation.failures)
     ran = " and ".join(confirmation.runtimes)
     confirmed = f"; {TRIES} random changes confirm it in {ran}" if ran else ""
-    summary = _summarize(derivation, model.name) + confirmed
+    summary = summarize_proof(derivation, model.name) + confirmed
     return PositionProof((), summary, (*_describe_training(model, claim), *derivation.risks, *assumed, *failed))
 
 
@@ -91,15 +91,6 @@ def _describe_search(cause: Cause, confirmation: Confirmation) -> str:
     if cause.meets:
         return ""
     return f"no counterexample: {TRIES} random changes of hidden values changed nothing that must stay, so perhaps only a rule is missing"
-
-
-def _summarize(derivation: Derivation, name: str) -> str:
-    claim, covered = derivation.claim, ", ".join(f"`{name}`" for name in derivation.covered)
-    if claim.verb == "ignores":
-        return f"`{name}` ignores {covered} where `{claim.name}` is {'false' if derivation.setting.has_booleans else 0}"
-    if derivation.setting.mask is None:
-        return f"`{name}` separates `{claim.name}`: each sample's outputs depend on its own {covered} only"
-    return f"`{name}` separates `{claim.name}`: outputs depend on {covered} of one group only"
 
 
 def _describe_training(model: Model, claim: Claim) -> tuple[str, ...]:

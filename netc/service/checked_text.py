@@ -36,6 +36,7 @@ from netc.dsl.lexer import Token
 from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile
 
+from ..analysis import check_claims
 from ..plugin_loading import PluginError, load_for_unknown_names
 from ..reference import load_foreign_names
 from .imports import Importer, find_use, parse_used_files
@@ -192,10 +193,11 @@ class CheckedText:
         if elaboration.program is not None and os.environ.get("NETC_DEBUG"):
             verify_program(elaboration.program)
         assert elaboration.index is not None
+        claims = [] if elaboration.program is None else check_claims(elaboration.program)
         return View(
             model,
             elaboration.program,
-            tuple([tree.relocate_diagnostic(diagnostic) for diagnostic in elaboration.diagnostics]),
+            tuple([tree.relocate_diagnostic(diagnostic) for diagnostic in (*elaboration.diagnostics, *claims)]),
             elaboration.index,
         )
 

@@ -142,8 +142,22 @@ def _hover_word(checked: CheckedText, offset: int) -> Hover | None:
     """Make the hover of a word of the language: its page."""
     for token in checked.tokens:
         if token.start <= offset < max(token.end, token.start + 1) and token.text in read_word_pages():
-            return Hover(Span(checked.source, token.start, token.end), read_word_pages()[token.text])
+            claim = _describe_claim_at(checked, token.start) if token.text == "expect" else ""
+            return Hover(Span(checked.source, token.start, token.end), claim or read_word_pages()[token.text])
     return None
+
+
+def _describe_claim_at(checked: CheckedText, start: int) -> str:
+    """Say whether the claim of the `expect` at an offset is proved. Empty if it is no claim."""
+    program = checked.view.program
+    # The spans of a program are in a text that stays when the editor's text changes, so the words are compared.
+    claims = () if program is None else program.claims
+    stated = next((claim for claim in claims if checked.source.text.startswith(claim.span.text, start)), None)
+    if program is None or stated is None:
+        return ""
+    from ..proving.claim_reports import describe_claim
+
+    return describe_claim(program, stated)
 
 
 MAX_FORMULA = 60

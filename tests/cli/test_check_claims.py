@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -39,3 +40,10 @@ def test_a_claim_about_nothing_is_an_error(netc: Netc) -> None:
     ):
         done = netc("check", "-e", MASKED, option, name)
         assert (done.exit_code, code in done.stdout) == (1, True), name
+
+
+def test_a_leak_is_a_result_of_sarif(netc: Netc) -> None:
+    done = netc("check", "-e", MASKED + " -> mean axis=1; x -> mean axis=1", "--ignores", "mask", "--format", "sarif")
+    (result,) = [one for one in json.loads(done.stdout)["runs"][0]["results"] if one["ruleId"] == "leak"]
+    assert done.exit_code == 1
+    assert "a counterexample: " in json.dumps(result)

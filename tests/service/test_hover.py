@@ -134,3 +134,37 @@ def test_signature(marked: str, label: str, active: str | None) -> None:
     assert found is not None
     assert found.label.startswith(label)
     assert (None if found.active is None else found.arguments[found.active].text) == active
+
+
+CLAIMS = """\
+x = input [T, 4]
+mask = input [T] bool
+y = x * (mask -> unsqueeze 2 -> cast float32)
+z = x -> mean axis=1 keepdim=true
+out y, z
+expect y ignores mask
+expect y causal T
+expect z ignores mask
+"""
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        ("exp|ect y ignores", "proved: `y` ignores `x` where `mask` is false\n\nassumed: all hidden values are finite"),
+        ("exp|ect y causal", "proved: `y` depends on no later input along `T`"),
+        ("exp|ect z", "`mean` lets hidden positions of `mask` reach the output `z`"),
+    ],
+)
+def test_hover_of_a_claim_says_what_is_proved(at: str, text: str) -> None:
+    _, checked, offset = checked_at(CLAIMS.replace(at.replace("|", ""), at))
+    found = make_hover(checked, offset)
+    assert found is not None
+    assert found.text.startswith(text)
+
+
+def test_a_claim_that_is_not_proved_is_an_error_in_an_editor() -> None:
+    _, checked, _ = checked_at(CLAIMS + "|")
+    (problem,) = [diagnostic for diagnostic in checked.collect_diagnostics() if diagnostic.code == "leak"]
+    assert (problem.span.text, problem.span.start) == ("mean axis=1 keepdim=true", CLAIMS.index("mean axis"))
+    assert [mark.span.text for mark in problem.marks] == ["expect z ignores mask"]
