@@ -12,7 +12,7 @@ the same weights, the module, the source and the ONNX model compute the same fun
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
 
@@ -318,6 +318,25 @@ class Model:
         samples = checked_calibration(calibration)
         with warn_about_weights(self.backend_input(weights, seed)) as inputs:
             return check_ranges(self.program, inputs.open_arrays(), samples).report
+
+    def list_stages(self) -> list[str]:
+        """Return the paths of all stages, in the order of computation."""
+        from netc.compiler.ir.flat_graph import FlatGraph
+
+        return list(dict.fromkeys(item.path for item in FlatGraph(self.program.main).iterate_operators()))
+
+    def keep_in_float32(self, stages: Iterable[str]) -> Model:
+        """Return a float16 or bfloat16 model with some stages and their parameters in float32, as `netc compile --keep` does.
+
+        `stages` are paths of stages or blocks, as in the state dict: `report.kept` of `check_ranges`, or `["layers.0.feed_forward"]`.
+        Between two kept stages, tensors stay float32. Outputs keep their types. Raises `ValueError` for a path that is no stage, and for a
+        model of another element type.
+        """
+        from .proving.kept_stages import keep_stages
+
+        model = Model(keep_stages(self.program, stages), self.diagnostics, self._hash)
+        model.weights = self.weights
+        return model
 
     def backend_input(
         self, weights: Weights | None = None, seed: int | None = None, options: GraphOptions = DEFAULT_OPTIONS

@@ -47,4 +47,7 @@ class RangeOverflow(Problem):
     def format_help(self) -> tuple[str, ...]:
         if self.largest == float("inf"):
             return ("scale the numbers down before this stage, or convert them to float64",)
-        return ("compile in bfloat16, whose range is that of float32: `--dtype bfloat16`",)
+        return (
+            "keep the stage in float32: `netc compile --dtype float16 --keep auto`, with the same weights and data",
+            "or compile in bfloat16, whose range is that of float32: `--dtype bfloat16`",
+        )

@@ -7,3 +7,6 @@ from .find_bounds import ParameterReader as ParameterReader
 from .find_bounds import StageBound as StageBound
 from .find_bounds import StageKey as StageKey
 from .find_bounds import find_bounds as find_bounds
+from .keep_float32 import NoSuchStage as NoSuchStage
+from .keep_float32 import is_half as is_half
+from .keep_float32 import keep_in_float32 as keep_in_float32

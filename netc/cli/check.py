@@ -26,7 +26,7 @@ from ..files.source_files import read_file
 from ..files.used_files import UsedFiles
 from .check_claims import claim_options, prove_claims, show_claims
 from .completion import SpecName
-from .range_tables import check_program_ranges, check_range_options, show_ranges
+from .range_options import check_program_ranges, check_range_options, show_ranges
 from .report import report_diagnostics
 from .shared_options import calibration_option, checkpoint_options, expression_option, make_choice, precision_options, spec_options
 from .spec_sources import find_spec_files, make_reader

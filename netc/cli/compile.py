@@ -35,6 +35,7 @@ from .compile_checks import BACKENDS, SECTION, CompileOptions, check_for_stage, 
 from .completion import FileName
 from .example_files import check_example, write_example_file
 from .program import compile_spec, note_random_parameters, raise_as_usage_error
+from .range_options import check_keep_options, keep_chosen_stages, parse_keep
 from .report import report_and_exit, report_diagnostics
 from .shared_options import (
     calibration_option,
@@ -74,6 +75,7 @@ TEXT_TARGETS = tuple(f"--target {backend.name}" for backend in BACKENDS if not b
 SCAN_HELP = "With --target flax: write equal layers of a `repeat` as one `jax.lax.scan`, which compiles one layer for all."
 TP_HELP = "With --target flax: write how K devices share the layers (tensor parallelism), and a function that places a module on them."
 FOR_HELP = f"Write a folder: with --stream, one from which {RUNTIMES[0]} generates text; for {SERVERS[0]}, the model in a model repository."
+KEEP_HELP = "With --dtype float16: keep these stages in float32, or with `auto` the stages whose numbers float16 cannot hold."
 HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard output."
 
 
@@ -91,7 +93,8 @@ HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard outp
     type=click.Choice(QUANTIZATION_METHODS),
     help="Write an ONNX model with weights of 8 or 4 bits, and report what that changes.",
 )
-@calibration_option("With --quantize int8: inputs by name, to fix the scales of activations.")
+@calibration_option("Inputs by name: with --quantize int8, to fix the scales of activations; with --keep auto, to find large numbers.")
+@click.option("--keep", metavar="auto|STAGE,...", callback=parse_keep, help=KEEP_HELP)
 @click.option(
     "--example",
     type=click.Choice(EXAMPLE_LANGUAGES),
@@ -125,6 +128,7 @@ def command(
     read = make_reader(path, text)
     choice = make_choice(model, params, dims, allow_paths, dtype, keep_io)
     check_options(options)
+    check_keep_options(options.keep, dtype, options.writes_model, options.has_weights)
     if options.output is not None and options.runtime is None:
         check_writable(options.output)  # a folder that is missing is reported at once, not after minutes of drawing weights
     if options.emit is not None:
@@ -149,6 +153,8 @@ def _write_target(read: Reader, choice: Choice, weights: Checkpoint | None, seed
     if options.stream is not None:
         _write_stream(compiled, options.stream, backend, weights, seed, graph, options)
     else:
+        if options.keep is not None:
+            compiled = keep_chosen_stages(compiled, options.keep, weights, seed, options.calibration)
         inputs = compiled.backend_input(weights, seed, graph)
         try:
             inputs = replace(inputs, source_options=compiled.make_source_options(options.scan_layers, options.tp))

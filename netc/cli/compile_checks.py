@@ -19,6 +19,7 @@ from ..emit_stages import TEXT_STAGES
 from ..files.save_artifacts import refuse_all, refuse_options, refuse_source_options, refuse_weights
 from ..inputs.argument_checks import SERVERS
 from .program import raise_as_usage_error
+from .range_options import AUTO
 
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import Backend
@@ -42,12 +43,19 @@ class CompileOptions(Record):
     emit: str | None
     quantize: str | None
     calibration: str | None
+    keep: tuple[str, ...] | None
     example: str | None
     verbose: bool
     scan_layers: bool
     tp: int
     graph: dict[str, Any]
     has_weights: bool
+
+    @property
+    def writes_model(self) -> bool:
+        """Whether the output is the model itself, in a file or as text."""
+        others = (self.emit, self.stream, self.runtime, self.quantize)
+        return not self.writes_section and all(option is None for option in others)
 
     @property
     def writes_section(self) -> bool:
@@ -98,8 +106,8 @@ def _check_quantization(options: CompileOptions) -> None:
     writes_model = not options.writes_section and options.emit is None and options.stream is None
     if options.quantize is not None and not writes_model:
         raise click.UsageError(f"--quantize is for an ONNX model: it goes without --emit, --stream and --target {SECTION}")
-    if options.quantize is None and options.calibration is not None:
-        raise click.UsageError("--calibration is for --quantize")
+    if options.quantize is None and options.calibration is not None and options.keep != (AUTO,):
+        raise click.UsageError("--calibration is for --quantize and --keep auto")
 
 
 def _check_runtime(options: CompileOptions) -> None:
@@ -135,7 +143,8 @@ def check_for_target(backend: Backend, options: CompileOptions) -> None:
 
     checks = [lambda: refuse_options(backend, _to_flags(options.graph))]
     checks.append(lambda: refuse_source_options(backend, options.list_source_options()))
-    if options.has_weights:
+    # The ranges of `--keep auto` depend on weights, also if the target holds none.
+    if options.has_weights and options.keep != (AUTO,):
         checks.insert(0, lambda: refuse_weights(backend, "--weights and --seed are"))
     method = options.quantize
     if method is not None:

@@ -27,6 +27,7 @@ from ..errors import raise_as_compile_error
 from ..files.file_problems import make_diagnostic
 from ..quantizing.calibration import iterate_batches, read_calibration
 from ..quantizing.refusal import CannotQuantize
+from .kept_stages import find_kept_stages
 from .range_report import RangeReport, StageRange
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def check_ranges(program: Program, weights: Mapping[str, Array], calibration: Ca
             stage = replace(stage, measured=measure.largest, inner_measured=measure.inner)
         stages[bound.path] = _merge_uses(stages[bound.path], stage) if bound.path in stages else stage
         spans.setdefault(bound.path, bound.span)
-    return RangeCheck(RangeReport(tuple(stages.values()), samples), tuple(spans.values()))
+    kept = find_kept_stages(program, stages)
+    return RangeCheck(RangeReport(tuple(stages.values()), samples, kept), tuple(spans.values()))
 
 
 def _merge_uses(a: StageRange, b: StageRange) -> StageRange:

@@ -72,10 +72,11 @@ class StageRange(Record):
 
 class RangeReport(Record):
     """The ranges of all stages, in the order of computation. `samples` is the number of samples of the calibration data, 0 without data.
-    `str()` is a table."""
+    `kept` has the paths of the stages that a float16 model needs in float32, for `Model.keep_in_float32`. `str()` is a table."""
 
     stages: tuple[StageRange, ...]
     samples: int = 0
+    kept: tuple[str, ...] = ()
 
     @property
     def overflowing(self) -> tuple[StageRange, ...]:

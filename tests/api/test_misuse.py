@@ -83,6 +83,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "counts": objective.counts({"x": torch.ones(2, 4), "target": torch.ones(2, 1)}),
             "depth": 1,
             "samples": [0, 1],
+            "stages": ["dense1"],
             "step": 0,
             "batches": [{"x": torch.ones(2, 4), "target": torch.ones(2, 1)}],
         },
