@@ -27,7 +27,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 import netc
 from netc.prediction.load_generator import make_generator
 from netc.prediction.text_generator import TextGenerator
-from netc.streaming.model_stream import StreamRunner
+from netc.streaming.stream_runner import StreamRunner
 
 ROOT = Path(__file__).resolve().parents[1]
 VOCABULARY, HEAD, PROMPT, TURN = 32_000, 64, 16, 8

@@ -288,14 +288,15 @@ class Model:
                     raise
                 raise load_failure(error, list_dtypes(model.program) if device == "cpu" else ()) from error
 
-    def stream(self, dimension: str) -> ModelStream:
+    def stream(self, dimension: str, lookahead: int = 0) -> ModelStream:
         """Return the model in a form that takes its inputs in pieces along a dimension, such as `"T"`. The pieces may have any length, and
-        their outputs together are the outputs for the full input. Raises `CompileError` at an operator that looks ahead or cannot be
-        computed piece by piece.
+        their outputs together are the outputs for the full input. With `lookahead`, a number of positions, the outputs come that much
+        later, and `flush` returns the last ones. Raises `CompileError` at an operator that looks ahead further or cannot be computed piece
+        by piece.
         """
         from .streaming.model_stream import ModelStream
 
-        return ModelStream(self.program, dimension, self.weights)
+        return ModelStream(self.program, dimension, self.weights, lookahead)
 
     def check_ranges(
         self,

@@ -21,7 +21,8 @@ def in_multiples(dimension: str, size: int) -> str:
 
 
 class LooksAhead(Problem):
-    """A result that depends on inputs at later positions: at `by` positions, or at all later ones if it is None."""
+    """A result that depends on inputs at later positions: at `by` positions, or at all later ones if it is None. `allowed` is the look-ahead
+    of the stream."""
 
     code: ClassVar[str] = "looks-ahead"
     operator: str
@@ -29,9 +30,11 @@ class LooksAhead(Problem):
     by: int | None = None
     advice: str = ""
     reason: str = ""
+    allowed: int | None = None
 
     def format_message(self) -> str:
-        return f"`{self.operator}` looks ahead along `{self.dimension}`"
+        further = "" if not self.allowed else f" further than {self.allowed} positions"
+        return f"`{self.operator}` looks ahead along `{self.dimension}`{further}"
 
     def format_label(self) -> str:
         if self.by is None:
@@ -43,6 +46,8 @@ class LooksAhead(Problem):
         return (self.reason,) if self.reason else ()
 
     def format_help(self) -> tuple[str, ...]:
+        if self.allowed and self.by is not None:
+            return (f"give the outputs {self.by} positions later: `--lookahead {self.by}`",)
         return (self.advice,) if self.advice else ()
 
 

@@ -78,14 +78,23 @@ def find_interval(formula: Formula, shape: Shape) -> Interval:
     return _FormulaAnalysis(shape).get_known(formula).interval
 
 
-def interval_of_pairs(formula: Formula, shape: Shape, query: int, key: int, *, later: bool) -> Interval:
-    """Find the interval of the values where the index `key` is greater than the index `query`, or, without `later`, where it is not."""
+def interval_of_pairs(formula: Formula, shape: Shape, query: int, key: int, *, later: bool, group: int = 1, distance: int = 0) -> Interval:
+    """Find the interval of the values where the index `key` is later than the index `query`, or, without `later`, where it is not.
+
+    With `group`, both indices are multiples of that number and the rest: the interval is for keys in later groups, or without `later` in
+    the own group and earlier ones. With `distance`, the key is at least that many groups further away.
+    """
     first, second = (query, key) if later else (key, query)
-    distance = IndexFormula(second) if not later else BinaryFormula("+", Const(1), IndexFormula(second))
+    away = BinaryFormula("+", Const(distance + later), IndexFormula(second))
     # Write the later index as the earlier one plus a distance: then `j > i` holds by form, and intervals of `j - i`
     # are exact.
-    pairs = (*shape[:second], shape[second] - later, *shape[second + 1 :])  # the second index counts from the first one
-    return find_interval(substitute_indices(formula, {second: BinaryFormula("+", IndexFormula(first), distance)}), pairs)
+    numbers = {first: IndexFormula(first), second: BinaryFormula("+", IndexFormula(first), away)}
+    sizes = (*shape[:second], shape[second] - later, *shape[second + 1 :])  # the second index counts from the first one
+    if group > 1:
+        rests = {first: IndexFormula(len(shape)), second: IndexFormula(len(shape) + 1)}
+        numbers = {n: BinaryFormula("+", BinaryFormula("*", Const(group), number), rests[n]) for n, number in numbers.items()}
+        sizes = (*sizes, group, group)
+    return find_interval(substitute_indices(formula, numbers), sizes)
 
 
 def may_be_zero(formula: Formula, shape: Shape) -> bool:

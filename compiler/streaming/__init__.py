@@ -14,8 +14,9 @@ ahead. Always: the chunks give the same numbers as the full sequence. A derived 
 
 from __future__ import annotations
 
-from .derive import derive_stream
+from .derive import derive_stream, measure_lookahead
 from .items import StreamRefused
+from .lookahead import MeasuredLookahead
 from .stream_program import State, Stream
 
-__all__ = ["StreamRefused", "State", "Stream", "derive_stream"]
+__all__ = ["MeasuredLookahead", "StreamRefused", "State", "Stream", "derive_stream", "measure_lookahead"]

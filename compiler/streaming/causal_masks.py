@@ -6,11 +6,16 @@ its exponential is 0 in float32.
 
     >>> from ..ops.formula import BinaryFormula, IndexFormula
     >>> causal = BinaryFormula("<=", IndexFormula(1), IndexFormula(0))
-    >>> bound_later_scores(causal, (4, 4), 0, 1, BOOL)
+    >>> PairFormula(causal, (4, 4), 0, 1, BOOL).bound_later()
     False
 """
 
 from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+
+from netc.dsl.record import Record
 
 from ..ops.formula import Formula
 from ..ops.formula_bounds import find_interval, interval_of_pairs
@@ -21,16 +26,59 @@ HIDDEN = -1e4
 """A score that counts as hidden: float32's exponential of it is 0."""
 
 
-def bound_later_scores(formula: Formula, shape: Shape, query: int, key: int, element: DType) -> bool | float | None:
-    """Return the value of a table where the key comes after its query, as a boolean or as an upper bound. `query` and `key` are the
-    numbers of their indices."""
-    interval = interval_of_pairs(fold_formula(formula), shape, query, key, later=True)
-    if element == BOOL:
-        return interval.truth
-    if interval.high <= HIDDEN and not interval.nan:
-        return float(interval.high)
-    # 0 is exact if the interval says that the table is false there: a weight of 0, not a bound.
-    return 0.0 if interval.truth is False else None
+class PairFormula(Record):
+    """The formula of a mask over queries and keys. `query` and `key` are the numbers of their indices."""
+
+    formula: Formula
+    shape: Shape
+    query: int
+    key: int
+    element: DType
+
+    def bound_later(self, group: int = 1, distance: int = 0) -> bool | float | None:
+        """Return the value where the key comes after its query, as a boolean or as an upper bound. With `group`, where it is in a later
+        group of so many positions, and with `distance`, more than that many groups later."""
+        return self._bound(group, distance, later=True)
+
+    def hides_later(self, group: int, distance: int) -> bool:
+        """Whether every key is hidden that is more than `distance` groups after its query."""
+        return self._hides(self._bound(group, distance, later=True))
+
+    def hides_earlier(self, group: int, distance: int) -> bool:
+        """Whether every key is hidden that is more than `distance` groups before its query."""
+        return self._hides(self._bound(group, distance + 1, later=False))
+
+    def _hides(self, value: bool | float | None) -> bool:
+        return value is False if self.element == BOOL else value is not None and value <= HIDDEN
+
+    def _bound(self, group: int, distance: int, *, later: bool) -> bool | float | None:
+        interval = interval_of_pairs(
+            fold_formula(self.formula), self.shape, self.query, self.key, later=later, group=group, distance=distance
+        )
+        if self.element == BOOL:
+            return interval.truth
+        if interval.high <= HIDDEN and not interval.nan:
+            return float(interval.high)
+        # 0 is exact if the interval says that the table is false there: a weight of 0, not a bound.
+        return 0.0 if interval.truth is False else None
+
+
+MOST = 2**20
+"""The largest distance of keys that is looked for, in groups."""
+
+
+def find_least_distance(hides: Callable[[int], bool]) -> int | None:
+    """Find the least distance from which on keys are hidden, or None. `hides` is true for each distance after the first such one.
+
+    >>> find_least_distance(lambda distance: distance >= 5), find_least_distance(lambda distance: False)
+    (5, None)
+    """
+    high = 0
+    while not hides(high):
+        high = 2 * high + 1
+        if high > MOST:
+            return None
+    return bisect_left(range(high), True, key=hides)
 
 
 def find_least_element(formula: Formula, shape: Shape) -> float | None:

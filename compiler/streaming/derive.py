@@ -18,7 +18,7 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ..definitions import expand_program
-from ..dims import Dim, free_symbols, make_symbol
+from ..dims import Condition, Dim, free_symbols, make_symbol
 from ..errors.stream_errors import LooksAhead, NoStream, NotStreamed, StreamedOutput
 from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Scan, Tie
@@ -34,6 +34,7 @@ from ..types.tensor_types import BATCH, BOOL, INT64, TensorType
 from . import rules as rules
 from .causal_masks import find_least_element
 from .items import Chunk, DelayedOutput, FixedTensor, Item, StreamRefused
+from .lookahead import Lookahead, MeasuredLookahead
 from .loop_body import strip_operator, strip_type
 from .padded_streams import KEY, VALUE, PaddingMask, explain_refused_rows
 from .rule_table import find_rule, has_rule, takes_pairs
@@ -47,12 +48,24 @@ from .stream_site import StreamSite, check_tail, make_site
 Known = dict[int, Item]
 
 
-def derive_stream(program: Program, dimension: str, mask: str = "") -> Stream:
+def derive_stream(program: Program, dimension: str, mask: str = "", lookahead: int = 0) -> Stream:
     """Derive the stream of a program along one of its dimensions. Raises `StreamRefused`.
 
-    With `mask`, the step has an input of that name, `[N, P + T]`, which is 0 where a position is padding.
+    With `mask`, the step has an input of that name, `[N, P + T]`, which is 0 where a position is padding. With `lookahead`, the outputs
+    come that number of positions later, and the stream has a `flush` program, which ends it.
     """
-    return _StreamDerivation(program, dimension, mask).derive()
+    stream = _StreamDerivation(program, dimension, mask, Lookahead(lookahead)).derive()
+    if not lookahead:
+        return stream
+    ending = _StreamDerivation(program, dimension, mask, Lookahead(lookahead, ending=True)).derive()
+    return replace(stream, flush=ending.step, moved={**ending.moved, **stream.moved})
+
+
+def measure_lookahead(program: Program, dimension: str) -> MeasuredLookahead:
+    """Return the smallest look-ahead with which the program is a stream along the dimension. Raises `StreamRefused` if there is none."""
+    derivation = _StreamDerivation(program, dimension, "", Lookahead(None))
+    derivation.derive()
+    return derivation.measured
 
 
 _PADDED = {"multihead_attention": "write its queries, keys and values with `dense`, and `attention causal=true` for the heads"}
@@ -61,16 +74,18 @@ _OTHER = "a step without padding remembers this too; with it, what looks back mu
 
 
 class _StreamDerivation:
-    def __init__(self, program: Program, dimension: str, mask: str) -> None:
+    def __init__(self, program: Program, dimension: str, mask: str, lookahead: Lookahead) -> None:
         self.program = program = expand_program(program, has_rule)
         self.mask = mask
         self.main = program.main
         self.length = make_length(program, dimension)
-        self._check_dimension()
         span = self.main.span
-        step = FlatBuilder(f"{self.main.name}_step", span, collect_step_facts(program, self.length))
+        suffix = "flush" if lookahead.ending else "step"
+        step = FlatBuilder(f"{self.main.name}_{suffix}", span, collect_step_facts(program, self.length))
         start = FlatBuilder(f"{self.main.name}_start", span, program.facts)
-        self.memory = StreamMemory(self.length, step, start, program.facts, span)
+        self.memory = StreamMemory(self.length, step, start, program.facts, span, lookahead)
+        self.measured = MeasuredLookahead(0)
+        self._check_dimension()
         self.memory.names |= {v.name for v in self.main.inputs} | set(self.main.output_names)
 
     def _check_dimension(self) -> None:
@@ -86,6 +101,10 @@ class _StreamDerivation:
             self._refuse_dimension("no input has this dimension", known)
         if find_multiple(self.length.whole, name) is None:
             self._refuse_dimension("a condition says more of it than what it is a multiple of", ())
+        delay = self.memory.lookahead.positions or 0
+        if delay % self.length.rate:
+            advance = "the look-ahead must be a multiple of"
+            self._refuse_dimension(f"a piece has a multiple of {self.length.rate} positions, and {advance} it, not {delay}", ())
 
     def _refuse_dimension(self, why: str, known: tuple[str, ...]) -> None:
         raise StreamRefused(NoStream(self.length.name, why, known), self.main.span)
@@ -234,24 +253,33 @@ class _StreamDerivation:
     def _finish_output(self, name: str, item: Item, output: Value) -> Value:
         if isinstance(item, FixedTensor):
             return self.memory.bring_into_step(item)
+        lookahead = self.memory.lookahead
         if isinstance(item, DelayedOutput):
-            if item.so_far is None:
+            if item.so_far is None or lookahead.delays:
                 raise self._refuse_withheld(item)
             return item.so_far
-        if item.ahead < 0:
+        if item.ahead < 0 and not lookahead.delays:
             check_tail(item, self.length)
-        if item.over or item.ahead < 0 or item.history is not None:
+        if item.over or item.history is not None or (item.ahead < 0 and not lookahead.delays):
             raise StreamRefused(StreamedOutput(name, self.length.name, output.type), output.span)
-        return make_site(output.span, ParameterHome(name), self.memory, [item]).delay_elements(item, 0).value
+        site = make_site(output.span, ParameterHome(name), self.memory, [item])
+        needed = lookahead.find_needed(item.ahead, site.length.rate, self.length.rate)
+        if needed > self.measured.positions:
+            self.measured = MeasuredLookahead(needed, item.tail)
+        if not lookahead.allows(needed):
+            raise StreamRefused(LooksAhead(item.tail[0].operator, self.length.name, needed, allowed=lookahead.positions), item.tail[0].span)
+        return site.delay_elements(item, -site.count_delay(needed)).value
 
     def _make_stream(self, outputs: list[tuple[str, Value]]) -> Stream:
         memory, length = self.memory, self.length
         states = self._list_states([value for _, value in outputs])
         nexts = [(memory.make_name(f"next_{s.name.removeprefix('past_')}"), s) for s in states]
-        step = memory.step.finish_graph([*outputs, *((name, s.next) for name, s in nexts)])
+        # Nothing follows a flush, so it returns no states, and takes only those that its outputs need.
+        step = memory.step.finish_graph([*outputs, *((name, s.next) for name, s in nexts if not memory.lookahead.ending)])
         used = {id(v) for n in step.nodes for v in n.inputs} | {id(v) for v in step.outputs}
         fixed = [(value, item) for value, item in memory.brought.values() if id(value) in used]
-        step.inputs += [*(value for value, _ in fixed), *(s.value for s in states)]
+        taken = [s.value for s in states if id(s.value) in used or not memory.lookahead.ending or _counts_positions(s, length)]
+        step.inputs += [*(value for value, _ in fixed), *taken]
         stream_starts = [(value.name, item.start) for value, item in fixed if not memory.is_input(item.start)]
         stream_starts += [(s.name, s.start.start) for s in states if isinstance(s.start, FixedTensor)]
         start = memory.start.finish_graph(stream_starts) if stream_starts else None
@@ -272,12 +300,13 @@ class _StreamDerivation:
             "" if memory.padding is None else memory.padding.mask.name,
             length.rate,
             memory.finite_mask,
+            memory.lookahead.positions or 0,
         )
 
     def _list_states(self, outputs: list[Value]) -> list[StreamState]:
         """List the states that the outputs need. Add a counter if the number of positions is needed and no state has that length."""
         states = _needed_states(self.memory, outputs)
-        counted = any(self.length.past_name in free_symbols(d) for s in states for d in s.value.type.shape)
+        counted = any(_counts_positions(s, self.length) for s in states)
         if not counted and _uses_past_length(self.memory.step.graph, [*outputs, *(s.next for s in states)], self.length):
             states.append(self._add_counter())
         return states
@@ -300,7 +329,11 @@ class _StreamDerivation:
             kept = tuple((c, text) for c, text in program.conditions if length.name not in _find_symbols(c))
             return Program(graph, program.facts, free, kept, dims)
         dims |= {length.name: length.chunk, length.past_name: length.past}
-        return Program(graph, self.memory.step.facts, free, list_step_conditions(program, length), dims)
+        conditions = list_step_conditions(program, length)
+        if self.memory.lookahead.ending:
+            delay = self.memory.lookahead.positions or 0
+            conditions = (*conditions, (Condition(">=", length.chunk, delay), f"{length.name} >= {delay}"))
+        return Program(graph, self.memory.step.facts, free, conditions, dims)
 
 
 def _find_symbols(condition: Any) -> frozenset[str]:
@@ -344,6 +377,11 @@ def _needed_states(memory: StreamMemory, outputs: Iterable[Value]) -> list[Strea
             return [s for s in memory.states if id(s) in needed]
         needed.update(id(s) for s in new)
         wanted.update(id(s.next) for s in new)
+
+
+def _counts_positions(state: StreamState, length: StreamLength) -> bool:
+    """Whether the shape of a state has the number of positions so far."""
+    return any(length.past_name in free_symbols(d) for d in state.value.type.shape)
 
 
 def _uses_past_length(graph: Graph, outputs: list[Value], length: StreamLength) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..dims import Facts
 from ..ir.graph_values import Value
 from ..ir.unique import make_unique_name
 from ..types.tensor_types import TensorType
+from .causal_masks import PairFormula
 from .items import FixedTensor, Number
+from .lookahead import Lookahead
 from .loop_body import strip_type
 from .padded_streams import PaddingMask
 from .step_builder import FlatBuilder, ParameterHome
@@ -27,21 +30,34 @@ class StreamState:
         self.next = value
 
 
+class Window(Record):
+    """The elements before a chunk, as they are remembered, and joined with the chunk `value`."""
+
+    past: Value
+    value: Value
+    joined: Value
+
+
 class StreamMemory:
     """The two graphs under construction, the step and the start, and the states between steps."""
 
-    def __init__(self, length: StreamLength, step: FlatBuilder, start: FlatBuilder, whole_facts: Facts, span: Span) -> None:
+    def __init__(
+        self, length: StreamLength, step: FlatBuilder, start: FlatBuilder, whole_facts: Facts, span: Span, lookahead: Lookahead
+    ) -> None:
         self.length = length
         self.step = step
         self.start = start
         self.whole_facts = whole_facts
         self.span = span
+        self.lookahead = lookahead
         self.states: list[StreamState] = []
         self.brought: dict[int, tuple[Value, FixedTensor]] = {}
         """Inputs of the step that the start computes, by the ids of its values."""
         self.padding: PaddingMask | None = None
         """The mask of the step, if samples are of different lengths."""
-        self.windows: dict[tuple[int, int, int, Number | None], Value] = {}
+        self.windows: dict[tuple[int, int, int, Number | None], Window] = {}
+        self.unended: dict[int, int] = {}
+        """The ids of values in a flush that differ from another one only after the end, and the ids of these others."""
         self.names: set[str] = set()
         self.owners: dict[int, str] = {}
         """The paths of the blocks that made values of the start, by the ids of the values."""
@@ -49,6 +65,8 @@ class StreamMemory:
         """Tables in which all elements are one number, by the ids of their values in the step."""
         self.least: dict[int, float] = {}
         """Tables whose elements are all above 0: a number that is at most every element."""
+        self.pairs: dict[int, PairFormula] = {}
+        """The formulas of tables over pairs of positions, by the ids of their values in the step."""
         self.finite_mask: float | None = None
         """The largest finite number that was taken to hide a score. A user is warned, because other scores could be as low."""
 

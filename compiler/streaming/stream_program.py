@@ -38,7 +38,8 @@ class Stream(Record):
     states that do not start as a number. It is None if there is nothing to compute. `past` is the dimension of the positions before a
     chunk. `moved` has parameters with another name in the full model, by their names in the step or the start. `mask` is the input that
     marks the positions with elements. If it is empty, all positions have elements. `finite_mask` is the largest finite number that is
-    taken to hide later scores.
+    taken to hide later scores. With a `lookahead`, the outputs come that number of positions later: the first ones are before the sequence,
+    and have no meaning. `flush` is then a last step, whose last `lookahead` positions are after the end and are ignored.
     """
 
     dimension: str
@@ -51,3 +52,5 @@ class Stream(Record):
     mask: str = ""
     rate: int = 1
     finite_mask: float | None = None
+    lookahead: int = 0
+    flush: Program | None = None

@@ -27,7 +27,7 @@ from ..types.tensor_types import TensorType
 from .items import Chunk, DelayedOutput, FixedTensor, Item, Number, StreamRefused
 from .later import is_hidden
 from .step_builder import NOWHERE, ParameterHome
-from .step_states import StreamMemory, StreamState
+from .step_states import StreamMemory, StreamState, Window
 from .stream_lengths import StreamLength, substitute_sizes
 from .zeros import find_kept_number
 
@@ -152,14 +152,16 @@ class StreamSite:
         if not count:
             return x.value
         # What came before the first chunk is a part of the window, so it must be the same, too.
-        key = (id(x.value), x.axis, count, id(x.before) if isinstance(x.before, Value) else x.before)
+        before = id(x.before) if isinstance(x.before, Value) else x.before
+        # What is after the end is in no state, so a chunk with other elements there has the same past.
+        key = (self.memory.unended.get(id(x.value), id(x.value)), x.axis, count, before)
         # Two operators that look back equally far over one chunk share the state.
         window = self.memory.windows.get(key)
         if window is None:
             window = self.memory.windows[key] = self._prepend_state(x, count, what)
-        return window
+        return window.joined if window.value is x.value else self.concat_parts(x.axis, window.past, x.value)
 
-    def _prepend_state(self, x: Chunk, count: int, what: str) -> Value:
+    def _prepend_state(self, x: Chunk, count: int, what: str) -> Window:
         type = x.value.type
         shape = (*type.shape[: x.axis], count, *type.shape[x.axis + 1 :])
         number = x.before if not isinstance(x.before, Value) else None
@@ -169,7 +171,7 @@ class StreamSite:
             past = self.select_where(self.is_first_chunk(type.rank), self._slice_last(x, count), past)
         joined = self.concat_parts(x.axis, past, x.value)
         state.next = self.slice_axis(joined, x.axis, self.length.chunk, self.length.chunk + count)
-        return joined
+        return Window(past, x.value, joined)
 
     def _slice_last(self, x: Chunk, count: int) -> Value:
         """Return the last `count` elements before the first chunk. Elements before the first of the sequence are never looked at."""
@@ -195,7 +197,8 @@ class StreamSite:
 
     def align_to_start(self, x: Chunk, why: str) -> Chunk:
         """Return a chunk that begins with the first element of the sequence."""
-        check_tail(x, self.length)
+        if not self.memory.lookahead.delays:
+            check_tail(x, self.length)
         if x.ahead < 0:
             self.refuse(why + f", and the first {-x.ahead} positions have no element yet")
         return self.hold_back_front(x)
@@ -212,6 +215,21 @@ class StreamSite:
         position = BinaryFormula("+", IndexFormula(0), Const(self.length.past))
         early = self.make_condition(BinaryFormula("<", position, Const(-x.ahead)), self.length.chunk, x.value.type.rank, x.axis)
         return replace(x, value=self.select_where(early, self.make_full(x.value.type, x.axis, 1, number), x.value))
+
+    def count_delay(self, needed: int = 0) -> int:
+        """Return by how many elements of its chunks an output is delayed."""
+        return self.memory.lookahead.count_elements(needed, self.length.rate, self.memory.length.rate)
+
+    def fill_after_end(self, x: Chunk, number: Number) -> Chunk:
+        """In a flush, replace elements after the last one of the sequence by a number."""
+        absent = self.count_delay() + x.ahead - x.over
+        if not self.memory.lookahead.ending or absent <= 0:
+            return x
+        there = BinaryFormula("<", IndexFormula(0), Const(self.length.chunk - absent))
+        condition = self.make_condition(there, self.length.chunk, x.value.type.rank, x.axis)
+        value = self.select_where(condition, x.value, self.make_full(x.value.type, x.axis, 1, number))
+        self.memory.unended[id(value)] = self.memory.unended.get(id(x.value), id(x.value))
+        return replace(x, value=value)
 
     def pad_front(self, x: Chunk, count: int, number: Number) -> Chunk:
         """Pad the sequence with `count` numbers in front."""

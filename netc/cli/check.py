@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..analysis import Analysis, Choice
     from ..inputs.checkpoint import Checkpoint
     from ..proving.check_ranges import RangeCheck
-    from ..streaming.model_stream import CausalProof
+    from ..streaming.causal_proof import CausalProof
 
 FORMATS = ("text", "short", "json", "sarif", "github")
 
@@ -55,6 +55,7 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 @claim_options
 @click.option("--range", "has_range", is_flag=True, help="Show how large the numbers of each stage become, and whether float16 holds them.")
 @calibration_option("With --range: inputs by name, to measure the stages that have no bound.")
+@click.option("--lookahead", is_flag=True, help="With --causal: allow a limited look-ahead, and show the smallest that a stream needs.")
 @precision_options
 @spec_options
 @checkpoint_options
@@ -72,6 +73,7 @@ def command(
     separates: tuple[str, ...],
     has_range: bool,
     calibration: str | None,
+    lookahead: bool,
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
@@ -85,6 +87,8 @@ def command(
         raise click.UsageError("give either files or `-e TEXT`" if files else "give a FILE, `-` for standard input, or `-e TEXT`")
     if shapes and form in ("json", "sarif"):
         raise click.UsageError(f"--shapes is a table, and --format {form} writes none; `netc summary --json` has the shapes")
+    if lookahead and causal is None:
+        raise click.UsageError("--lookahead is for --causal T")
     if fix and (text is not None or "-" in files):
         raise click.UsageError("--fix changes files; give files")
 
@@ -101,9 +105,9 @@ def command(
     misfits = [d for a in analyses if a.program is not None for d in _check_fit(a.program, weights)]
     proofs: list[CausalProof] = []
     if causal is not None:
-        from ..streaming.model_stream import prove_causal
+        from ..streaming.causal_proof import prove_causal
 
-        proofs = [prove_causal(a.program, causal) for a in analyses if a.program is not None]
+        proofs = [prove_causal(a.program, causal, lookahead) for a in analyses if a.program is not None]
         misfits += [d for proof in proofs for d in proof.diagnostics]
     claims = prove_claims([a.program for a in analyses if a.program is not None], ignores, separates)
     misfits += [d for claim in claims for d in claim.diagnostics]
@@ -160,8 +164,15 @@ def _check_fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]
 
 
 def _show_memory(dimension: str, programs: list[Program], proofs: list[CausalProof]) -> None:
+    from ..streaming.causal_proof import format_causes
+
     for program, proof in zip(programs, proofs, strict=True):
-        write_status(f"`{program.main.name}` is causal along `{dimension}`: a stream remembers {proof.memory} numbers for a sample")
+        measured, memory = proof.lookahead, f"a stream remembers {proof.memory} numbers for a sample"
+        if not measured.positions:
+            write_status(f"`{program.main.name}` is causal along `{dimension}`: {memory}")
+        else:
+            write_status(f"`{program.main.name}` looks {measured.positions} positions ahead along `{dimension}`: {memory}")
+            write_note(format_causes(measured))
         if proof.limit:
             write_note(proof.limit)
 

@@ -29,7 +29,7 @@ from ..emit_stages import STAGES
 from ..errors import CompileError
 from ..files.atomic_writing import check_writable, write_bytes
 from ..files.save_artifacts import require_backend, save_artifact
-from ..inputs.argument_checks import QUANTIZATION_METHODS, RUNTIMES, SERVERS, check_graph_options
+from ..inputs.argument_checks import MAX_LOOKAHEAD, QUANTIZATION_METHODS, RUNTIMES, SERVERS, check_graph_options
 from .command_failure import CommandFailed
 from .compile_checks import BACKENDS, SECTION, CompileOptions, check_for_stage, check_for_target, check_options
 from .completion import FileName
@@ -86,6 +86,7 @@ HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard outp
 @click.option("--train", is_flag=True, help=TRAIN_HELP)
 @section_option(f"With --train or --target {SECTION}: select a train section of the file.")
 @click.option("--stream", metavar="T", help="Write the form that takes the sequence in pieces along this dimension, and carries a state.")
+@click.option("--lookahead", metavar="N", type=click.IntRange(1, MAX_LOOKAHEAD), help="With --stream: give the outputs N positions later.")
 @click.option("--for", "runtime", type=click.Choice((*RUNTIMES, *SERVERS)), help=FOR_HELP)
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
 @click.option(
@@ -197,16 +198,17 @@ def _write_stream(
     graph: GraphOptions,
     options: CompileOptions,
 ) -> None:
-    """Write the streaming step, and a second file for the part of the model that runs once before it, such as an encoder."""
-    from ..streaming.model_stream import make_start_path
+    """Write the streaming step, and further files for the parts of the model that run once: before it, such as an encoder, and after it."""
+    from ..streaming.model_stream import list_stream_files
 
     try:
-        model_stream = compiled.stream(dimension)
+        model_stream = compiled.stream(dimension, options.lookahead or 0)
     except CompileError as error:
         report_and_exit(error.diagnostics)
-    if model_stream.start is not None and options.output is not None:
-        # only now is it known that there is a second file, whose name nobody has typed
-        refuse_overwriting(make_start_path(options.output, backend))
+    if options.output is not None:
+        # only now are the other files known, whose names nobody has typed
+        for path, _ in list_stream_files(model_stream, options.output, backend)[1:]:
+            refuse_overwriting(path)
     paths = model_stream.save(options.output or "-", backend, weights, seed, graph)
     for line in (*model_stream.notes(paths), *backend.notes(BackendInput(model_stream.step, compiled.name), verbose=options.verbose)):
         write_note(line)

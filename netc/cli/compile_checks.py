@@ -39,6 +39,7 @@ class CompileOptions(Record):
     train: bool
     section: str | None
     stream: str | None
+    lookahead: int | None
     runtime: str | None
     emit: str | None
     quantize: str | None
@@ -80,6 +81,8 @@ def _check_kind(options: CompileOptions) -> None:
     """Check that one kind of output is asked for: a target, a stage, a stream or a train section."""
     if options.stream is not None and (options.emit is not None or options.writes_section):
         raise click.UsageError("--stream is for a file or a text of a target")
+    if options.lookahead is not None and (options.stream is None or options.runtime is not None):
+        raise click.UsageError("--lookahead is for --stream T, without --for")
     if options.emit is not None and (options.target is not None or options.has_weights):
         raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")
     if options.writes_section and options.has_weights:

@@ -31,6 +31,8 @@ RUNTIMES = ("onnxruntime-genai",)
 SERVERS = ("triton",)
 """The servers that `netc compile --for` writes folders for."""
 MAX_SEED = 2**63 - 1
+MAX_LOOKAHEAD = 2**31 - 1
+"""The largest look-ahead of a stream, in positions."""
 
 
 def check_seed(seed: int | None) -> int:

@@ -78,7 +78,7 @@ class RepeatedSteps:
         """Return the checks of the steps that follow one with all checks, whose inputs are `arguments`."""
         if not self._is_possible:
             return {}
-        shapes = {name: _read_shape(value) for name, value in arguments.items()}
+        shapes = {name: read_shape(value) for name, value in arguments.items()}
         return {_make_signature(pieces): GrowthChecks(self._stream.step, self._stream.past, shapes)}
 
 
@@ -92,5 +92,6 @@ def _make_signature(pieces: Mapping[str, Any]) -> Signature:
     return tuple((name, tuple(getattr(piece, "shape", ()))) for name, piece in pieces.items())
 
 
-def _read_shape(value: Any) -> tuple[int, ...]:
+def read_shape(value: Any) -> tuple[int, ...]:
+    """Return the shape of an array, a tensor or a value of ONNX Runtime."""
     return tuple(value.shape() if isinstance(value, onnxruntime.OrtValue) else value.shape)

@@ -12,7 +12,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
 from netc.dsl.record import replace
 from netc.proving.claim_reports import report_claim
-from netc.streaming.model_stream import prove_causal
+from netc.streaming.causal_proof import prove_causal
 from netc.training.locate_data import DataRequest
 from netc.training.open_data import open_data
 from netc.training.recipe import read_recipe

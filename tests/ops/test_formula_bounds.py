@@ -31,7 +31,7 @@ from netc.compiler.ops.formula import (
 from netc.compiler.ops.formula_bounds import decide_truth, find_interval, is_real, kind_of, may_be_zero
 from netc.compiler.ops.formula_values import fold_formula
 from netc.compiler.ops.interval_arithmetic import Interval, apply_binary
-from netc.compiler.streaming.causal_masks import HIDDEN, bound_later_scores
+from netc.compiler.streaming.causal_masks import HIDDEN, PairFormula
 from netc.compiler.types.tensor_types import BOOL, FLOAT32
 
 T = make_symbol("T")
@@ -207,7 +207,7 @@ def test_bounds_are_as_narrow_as_that(text: str, low: float, high: float) -> Non
 @forall(formulas(FEW), st.sampled_from([1, 2, 5]))
 def test_a_proof_about_later_keys_holds_for_all_pairs(f: Formula, size: int) -> None:
     sizes: tuple[Dim, ...] = (T, T)
-    truth, most = (bound_later_scores(f, sizes, 0, 1, element) for element in (BOOL, FLOAT32))
+    truth, most = (PairFormula(f, sizes, 0, 1, element).bound_later() for element in (BOOL, FLOAT32))
     for query, key in product(range(size), range(size)):
         with np.errstate(all="ignore"):
             value = np.asarray(value_at(f, (query, key), size, np.float64 if is_real(f, sizes) else np.int64)).item()
@@ -225,7 +225,7 @@ def test_a_proof_about_later_keys_holds_for_all_pairs(f: Formula, size: int) -> 
     ],
 )  # fmt: skip
 def test_what_is_proved_of_later_keys(text: str, truth: bool | None) -> None:
-    assert bound_later_scores(formula(text), (T, T), 0, 1, BOOL) is truth
+    assert PairFormula(formula(text), (T, T), 0, 1, BOOL).bound_later() is truth
 
 
 @forall(st.integers(-(2**62), 2**62), st.integers(-9, 9).filter(bool))

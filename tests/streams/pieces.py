@@ -61,8 +61,10 @@ def of_whole(model: netc.Model, given: Mapping[str, Any], weights: Mapping[str, 
     return dict(zip(model.outputs, made if isinstance(made, tuple) else [made], strict=True))
 
 
-def in_pieces(model: netc.Model, run: Any, given: Mapping[str, Any], cuts: list[int], dimension: str) -> dict[str, Any]:
-    """The outputs of all pieces, joined; of an output without positions, the last."""
+def in_pieces(
+    model: netc.Model, run: Any, given: Mapping[str, Any], cuts: list[int], dimension: str, flush: bool = False
+) -> dict[str, Any]:
+    """The outputs of all pieces and of the flush, joined; of an output without positions, the last."""
     axes = {name: axis_of(type_, dimension) for name, type_ in model.inputs.items()}
     state = run.begin(**{name: given[name] for name in model.inputs if axes[name] is None and name in run.begins_with})
     at, found = 0, {name: list[Any]() for name in model.outputs}
@@ -72,6 +74,8 @@ def in_pieces(model: netc.Model, run: Any, given: Mapping[str, Any], cuts: list[
         at += cut
         for name, value in results.items():
             found[name].append(torch.as_tensor(np.asarray(value)))
+    for name, value in (run.flush(state) if flush else {}).items():
+        found[name].append(torch.as_tensor(np.asarray(value)))
     joined = {n: axis_of(type_, dimension) for n, type_ in model.outputs.items()}
     return {n: found[n][-1] if axis is None else torch.cat(found[n], axis) for n, axis in joined.items()}
 
@@ -88,12 +92,13 @@ def same_in_pieces(
     change: Callable[[dict[str, Any]], None] | None = None,
     close: float = CLOSE,
     targets: tuple[str, ...] = ("module", "session"),
+    lookahead: int = 0,
 ) -> netc.ModelStream:
     """Asserts that pieces of multiples of `every` position give what the whole gives. `change` may change the inputs."""
-    stream = model.stream(dimension)
-    verify_program(stream.step)
-    if stream.start is not None:
-        verify_program(stream.start)
+    stream = model.stream(dimension, lookahead)
+    for program in (stream.step, stream.start, stream.flush):
+        if program is not None:
+            verify_program(program)
     torch.manual_seed(seed)
     weights = model.module().state_dict()
     given = drawn(model, {"N": 2, "S": 5, dimension: total, **(sizes or {})}, seed, kinds)
@@ -103,7 +108,7 @@ def same_in_pieces(
     for target in targets:
         run = getattr(stream, target)(weights)
         for cuts in lengths(total, seed, every):
-            found = in_pieces(model, run, given, cuts, dimension)
+            found = in_pieces(model, run, given, cuts, dimension, lookahead > 0)
             for name, value in whole.items():
                 assert found[name].shape == value.shape, (target, cuts, name)
                 what = f"{name} of {target}, in {cuts}: "

@@ -11,7 +11,7 @@ import torch
 
 import netc
 from netc.compiler.backends.onnx.runtime import OnnxSession
-from netc.streaming.model_stream import StreamState
+from netc.streaming.stream_runner import StreamState
 
 TEXTS = {
     "decoder": """tokens = input [T] int64 where T <= 24

@@ -15,9 +15,12 @@ from ...ops.attention import Attention
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ...ops.multihead import MultiheadAttention
 from ...ops.operator import OpInputs
+from ...types.tensor_types import BOOL
+from ..causal_masks import PairFormula
 from ..items import Chunk, DelayedOutput, FixedTensor, Item
 from ..later import is_hidden
 from ..padded_streams import KEY, VALUE, PaddingMask
+from ..pair_masks import find_reach, make_step_mask
 from ..rule_table import stream_rule
 from ..stream_site import StreamSite
 
@@ -38,6 +41,11 @@ def stream_attention(site: StreamSite) -> Sequence[Item]:
     mask = site.items[names.index("mask")] if "mask" in names else None
     if mask is None and not site.op.causal:
         site.refuse_lookahead(CAUSAL)
+    if site.memory.padding is None:
+        pairs = _find_pairs(site, mask)
+        reached = None if pairs is None else _attend_within_reach(site, pairs)
+        if reached is not None:
+            return [reached]
     q, k, v = (site.align_to_start(x, "it attends to all positions before") for x in site.items[:3] if isinstance(x, Chunk))
     if site.memory.padding is not None:
         return [_attend_with_padding(site, site.memory.padding, q, k, v)]
@@ -64,6 +72,44 @@ def _attend_each_query(site: StreamSite, along: set[str]) -> list[Item]:
         return frozenset({rank - 1} if along else {rank - 1, rank - 2})
 
     return site.pass_through(mix_axes)
+
+
+def _find_pairs(site: StreamSite, mask: Item | None) -> PairFormula | None:
+    """Return the formula that says which keys a query may see, or None if it is not known."""
+    if isinstance(mask, Chunk):
+        return site.memory.pairs.get(id(mask.value))
+    if mask is not None:
+        return None
+    query, key = IndexFormula(0), IndexFormula(1)
+    formula = BinaryFormula("<=", key, query)
+    if site.op.window is not None:
+        near = BinaryFormula(">", key, BinaryFormula("-", query, Const(site.op.window)))
+        formula = BinaryFormula("and", formula, near)
+    return PairFormula(formula, (site.length.whole, site.length.whole), 0, 1, BOOL)
+
+
+def _attend_within_reach(site: StreamSite, pairs: PairFormula) -> Chunk | None:
+    """Attend to the keys that the mask lets queries see, if these wait, or if the mask forgets keys. None otherwise: then a chunk sees all
+    keys so far."""
+    q, k, v = (site.hold_back_front(x) for x in site.items[:3] if isinstance(x, Chunk))
+    least = min(k.ahead, v.ahead)
+    reach = find_reach(pairs, site.length.rate, -q.ahead, -least)
+    waits = reach is not None and (reach.delay > 0 or least < 0)
+    if reach is None or (waits and not site.memory.lookahead.delays) or not (waits or (reach.past is not None and "mask" in site.given)):
+        return None
+    rank = len(pairs.shape)
+    if (pairs.query, pairs.key) != (rank - 2, rank - 1):
+        site.refuse("the axes of its mask are not queries and keys")
+    # Before the first position there are no keys: a number that is hidden must be finite, since 0 times NaN is NaN.
+    k, v = (site.fill_after_end(site.fill_before_start(site.delay_elements(x, least), 0), 0) for x in (k, v))
+    q = site.delay_elements(q, -reach.delay)
+    if reach.past is None:
+        keys, values = site.append_to_past(k, KEY), site.append_to_past(v, VALUE)
+    else:
+        keys, values = site.prepend_past(k, reach.past, KEY), site.prepend_past(v, reach.past, VALUE)
+    mask = make_step_mask(site, pairs, reach, -least, k.over)
+    op = site.change_arguments(causal=False, align=None, window=None)
+    return site.make_result(0, site.add_operator(op, q.value, keys, values, mask), [q])
 
 
 def _check_mask(site: StreamSite, mask: Item) -> Value:

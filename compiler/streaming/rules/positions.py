@@ -14,7 +14,7 @@ from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, substitu
 from ...ops.operator import Operator
 from ...ops.rotary import Rotary
 from ...types.tensor_types import INT64
-from ..causal_masks import bound_later_scores
+from ..causal_masks import PairFormula
 from ..items import Chunk, Item
 from ..padded_streams import PaddingMask
 from ..rule_table import stream_rule
@@ -58,7 +58,9 @@ def _make_pair_table(site: StreamSite, axis: int, history: int) -> Chunk:
     sizes = list(op.shape)
     sizes[axis], sizes[history] = length.chunk, length.past + length.chunk
     value = site.add_operator(site.change_arguments(shape=tuple(sizes), formula=shift_formula(op.formula, axis, length.past)))
-    return Chunk(value, axis, history=history, later=bound_later_scores(op.formula, op.shape, axis, history, op.element_type))
+    pairs = PairFormula(op.formula, op.shape, axis, history, op.element_type)
+    site.memory.pairs[id(value)] = pairs
+    return Chunk(value, axis, history=history, later=pairs.bound_later(length.rate))
 
 
 def shift_formula(formula: Formula, axis: int, by: Dim) -> Formula:

@@ -10,11 +10,13 @@ from math import inf
 
 from netc.dsl.record import replace
 
+from ...dims import dim_max, dim_min
 from ...ir.graph_values import Value
 from ...ops.arithmetic import Add, Maximum, Minimum, Mul
 from ...ops.axes import normalize_axis
 from ...ops.binary import Logaddexp
 from ...ops.cumulative import Cummax, Cummin, Logcumsumexp
+from ...ops.formula import BinaryFormula, Const
 from ...ops.operator import Operator
 from ...ops.recurrent import Recurrent
 from ...ops.reduction import Cumprod, Cumsum
@@ -33,18 +35,40 @@ def stream_layers(site: StreamSite) -> Sequence[Item]:
     # The backward direction begins at the last position.
     if site.op.bidirectional:
         site.refuse_lookahead("omit `bidirectional=true`")
-    x = site.align_to_start(x, "it starts at the first position")
+    if site.memory.lookahead.delays:
+        x = site.hold_back_front(x)
+    else:
+        x = site.align_to_start(x, "it starts at the first position")
     starts = site.items[1:]
     states = [
         site.add_state(x.value.type.with_shape(shape), starts[n] if n < len(starts) else 0, name)
         for n, (name, shape) in enumerate(site.op.state_shapes(site.given.x))
     ]
-    y, *after = site.add_with_results(site.node.op, [x.value, *(value for value, _ in states)], None, site.home)
+    y, *after = _run_layers(site, x, [value for value, _ in states])
     for (_, state), value in zip(states, after, strict=True):
         state.next = value
     axis, over = site.find_axis(0)
     # If the axis is longer than the stream, the layer has not seen its last elements.
-    return [Chunk(y, axis, 0, over), *(DelayedOutput(site.op.name, site.node.span, value if x.over == 0 else None) for value in after)]
+    return [
+        Chunk(y, axis, x.ahead, over),
+        *(DelayedOutput(site.op.name, site.node.span, value if x.over == 0 else None) for value in after),
+    ]
+
+
+def _run_layers(site: StreamSite, x: Chunk, states: Sequence[Value]) -> Sequence[Value]:
+    """Run the layers over the elements of the chunk that are in the sequence, and keep the states until the first one."""
+    if x.ahead >= 0:
+        return site.add_with_results(site.node.op, [x.value, *states], None, site.home)
+    length = site.length
+    end = length.past + length.chunk + x.ahead
+    # At least one element, because PyTorch refuses to run over none: the states after it are dropped below.
+    count = dim_min(length.chunk, dim_max(end, 1))
+    elements = site.slice_axis(x.value, x.axis, length.chunk - count, length.chunk)
+    y, *after = site.add_with_results(site.node.op, [elements, *states], None, site.home)
+    front = site.make_full(y.type, x.axis, length.chunk - count, 0)
+    begun = BinaryFormula(">", Const(end), Const(0))
+    kept = [site.select_where(site.make_condition(begun, 1, v.type.rank, 0), new, v) for v, new in zip(states, after, strict=True)]
+    return [site.concat_parts(x.axis, front, y), *kept]
 
 
 NEUTRAL: dict[type[Operator], tuple[Number, type[Operator]]] = {

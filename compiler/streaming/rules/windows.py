@@ -82,7 +82,7 @@ def _slide_window(site: StreamSite, x: Chunk, window: Window, op: Operator, pad:
     _check_multiple(site, "stride", stride)
     # Padding at the end is known only at the end, so elements wait until the next ones replace the padding.
     if window.after:
-        x = site.hold_back_tail(x)
+        x = site.fill_after_end(site.hold_back_tail(x), pad)
     x = site.pad_front(x, window.before, pad)
     # A window is complete once its last element exists: P / stride + floor((ahead - span) / stride) + 1 windows are.
     ahead = -((window.span - 1 - x.ahead) // stride)
@@ -116,7 +116,7 @@ def stream_conv_transpose(site: StreamSite) -> Sequence[Item]:
     # Along the stream nothing is cut here: the slice below takes the elements that are complete.
     cut[index], extra[index] = 0, max(stride - window.span, 0)
     op = site.change_arguments(padding=tuple(cut), output_padding=tuple(extra))
-    x = site.fill_before_start(site.hold_back_tail(x), 0)
+    x = site.fill_before_start(site.fill_after_end(site.hold_back_tail(x), 0), 0)
     # A number would also fill the places before the first element, from which nothing is spread.
     if x.ahead > 0 and x.before:
         x = replace(x, before=site.make_before(x))
@@ -183,7 +183,7 @@ def stream_pad(site: StreamSite) -> Sequence[Item]:
         x = _pad_other_axes(site, x, amounts)
     _, over = site.find_axis(0)
     if after > 0:
-        x = site.hold_back_tail(x)
+        x = site.fill_after_end(site.hold_back_tail(x), site.op.value)
     if front > 0:
         x = site.pad_front(x, front, site.op.value)
     # A negative amount crops, as in PyTorch.
@@ -271,7 +271,7 @@ def stream_concat(site: StreamSite) -> Sequence[Item]:
         site.refuse("the number of positions in front is not known")
     # Fixed elements after the sequence exist only at its end.
     if at + 1 < len(site.items):
-        x = site.hold_back_tail(x)
+        x = _append_fixed_parts(site, site.hold_back_tail(x), axis, at)
     _, over = site.find_axis(0)
     front = sum(size for size in sizes if isinstance(size, int))
     if not front:
@@ -281,3 +281,10 @@ def stream_concat(site: StreamSite) -> Sequence[Item]:
     parts = [site.bring_fixed_tensor(item) for item in site.items[:at]]
     before = site.concat_parts(axis, *parts, *([site.make_before(x)] if x.ahead else []))
     return [replace(x.shift_ahead(front, over), before=before)]
+
+
+def _append_fixed_parts(site: StreamSite, x: Chunk, axis: int, at: int) -> Chunk:
+    """In a flush, put the fixed elements after the last one of the sequence."""
+    if site.memory.lookahead.ending:
+        site.refuse("it joins elements to the end of the sequence, and a stream with a look-ahead has no rule for that", "use `pad`")
+    return x

@@ -1,0 +1,179 @@
+"""Streams that look a little ahead: the smallest look-ahead, and pieces with a flush against the whole."""
+
+from __future__ import annotations
+
+import pytest
+
+import netc
+from netc.compiler.streaming import measure_lookahead
+from tests.streams.pieces import same_in_pieces
+
+AHEAD = {
+    "conv": ("x = input [3, T]; x -> conv 4 3 padding=1", 1),
+    "two_convs": ("x = input [3, T]; x -> conv 4 3 padding=1 relu -> conv 5 5 padding=2", 3),
+    "dilated": ("x = input [3, T]; x -> conv 4 3 padding=4 dilation=4 tanh -> conv 3 3 padding=1", 5),
+    "even_window_same": ("x = input [3, T]; x -> conv 4 4 padding=same", 2),
+    "residual": ("x = input [3, T]; y = x -> conv 3 3 padding=1; z = y -> gelu -> conv 3 3 padding=1; x + y * z", 2),
+    "two_windows_of_one_tensor": ("x = input [3, T]; y = x -> dense_of; (y -> conv 3 3 padding=1) + (y -> conv 3 5 padding=2)", 2),
+    "two_paddings_of_one_tensor": ("x = input [3, T]; (x -> max_pool 3 stride=1 padding=1) + (x -> conv 3 3 padding=1)", 1),
+    "max_pool": ("x = input [3, T]; x -> conv 3 3 padding=1 -> max_pool 3 stride=1 padding=1", 2),
+    "avg_pool": ("x = input [3, T]; x -> avg_pool 5 stride=1 padding=2", 2),
+    "pad_with_a_number": ("x = input [3, T]; x -> conv 3 1 -> pad [1, 2] value=0.5 -> conv 4 4", 2),
+    "padded_twice": ("x = input [3, T]; x -> pad [0, 1] value=2 -> pad [1, 2] value=-3 -> conv 4 5", 3),
+    "a_padded_tensor_and_its_own": ("x = input [3, T]; p = x -> pad [0, 2]; (p -> conv 3 3) + (x -> conv 3 3 padding=1)", 2),
+    "bias_after_the_end": (
+        "x = input [T, 3]; x -> dense 4 -> transpose 1 2 -> conv 4 3 padding=1 -> transpose 1 2 -> dense 4 -> "
+        "transpose 1 2 -> conv 4 3 padding=1",
+        2,
+    ),
+    "shift_back": ("x = input [3, T] where T >= 3; x -> pad [-2, 2] value=5", 2),
+    "next_difference": ("x = input [3, T]; x -> pad [0, 1] -> diff axis=2", 1),
+    "cut_at_both_ends": ("x = input [3, T]; x -> conv 3 3 padding=2 -> pad [-1, -1]", 1),
+    "causal_afterwards": ("x = input [3, T]; x -> conv 4 3 padding=1 -> pad [2, 0] -> conv 5 3", 1),
+    "sum_afterwards": ("x = input [3, T]; x -> conv 4 3 padding=1 -> cumsum axis=2", 1),
+    "maximum_afterwards": ("x = input [3, T]; x -> conv 4 3 padding=1 -> cummax axis=2", 1),
+    "positions_afterwards": (
+        "x = input [4, T]; p = table (k, t) [4, T] = cos(t + k); (x -> conv 4 3 padding=1) + p -> conv 4 3 padding=1",
+        2,
+    ),
+    "tokens": ("x = input [T] int64; x -> embedding 8 4 -> transpose 1 2 -> conv 3 3 padding=1", 1),
+    "gru_afterwards": ("x = input [3, T]; x -> conv 4 5 padding=2 -> transpose 1 2 -> gru 5 layers=2 -> dense 3", 2),
+    "lstm_from_a_state": (
+        "x = input [3, T]; s = input [5]; h = s -> dense 5 -> unsqueeze 0; (x -> conv 4 7 padding=3 -> transpose 1 2, h, h) -> lstm 5 "
+        "-> transpose 1 2 -> conv 2 3 padding=1",
+        4,
+    ),
+    "two_outputs": ("x = input [3, T]; y = x -> conv 3 3 padding=1; out y, x -> conv 2 7 padding=3 as z", 3),
+    "two_inputs": ("x = input [3, T]; y = input [3, T]; (x -> conv 3 3 padding=1) * y", 1),
+    "another_input": ("x = input [3, T]; y = input [3]; (x -> conv 3 3 padding=1) * (y -> dense 3 -> unsqueeze 2)", 1),
+}
+"""By name: a model and the smallest look-ahead, counted by hand."""
+
+
+@pytest.mark.parametrize("name", AHEAD)
+def test_the_smallest_lookahead_suffices(name: str) -> None:
+    text, smallest = AHEAD[name]
+    text = text.replace("dense_of", "transpose 1 2 -> dense 3 -> transpose 1 2")
+    model = netc.compile(text)
+    assert measure_lookahead(model.program, "T").positions == smallest
+    same_in_pieces(model, lookahead=smallest)
+    same_in_pieces(model, lookahead=smallest + 3)
+    for shorter in range(smallest):
+        with pytest.raises(netc.CompileError) as caught:
+            model.stream("T", shorter)
+        assert [d.code for d in caught.value.diagnostics] == ["looks-ahead"]
+
+
+STRIDES = {
+    "down_and_up": (
+        "x = input [3, T] where T % 2 == 0; x -> conv 4 4 stride=2 padding=1 relu -> conv_transpose 5 4 stride=2 padding=1",
+        2,
+        4,
+    ),
+    "up": ("x = input [3, T]; x -> conv 3 3 padding=1 -> conv_transpose 4 4 stride=2 padding=1 -> conv 2 7 padding=3", 1, 3),
+}
+"""By name: a model, the multiple of its pieces, and the smallest look-ahead."""
+
+
+@pytest.mark.parametrize("name", STRIDES)
+def test_a_lookahead_with_strides_is_a_multiple(name: str) -> None:
+    text, every, smallest = STRIDES[name]
+    model = netc.compile(text)
+    assert measure_lookahead(model.program, "T").positions == smallest
+    same_in_pieces(model, lookahead=smallest, every=every, total=9 * every)
+
+
+CHUNKED = {
+    "chunks": ("x = input [T, 8] where T % 4 == 0; m = table (t, s) [T, T] bool = s // 4 <= t // 4; (x, x, x, m) -> attention", 4, 0),
+    "own_chunk": ("x = input [T, 8] where T % 4 == 0; m = table (t, s) [T, T] bool = s // 4 == t // 4; (x, x, x, m) -> attention", 4, 0),
+    "two_chunks_back": (
+        "x = input 2xTx8 where T % 4 == 0; m = table (t, s) [T, T] bool = s // 4 <= t // 4 and s // 4 >= t // 4 - 2; "
+        "q = x -> rotary; (q, q, x, m) -> attention",
+        4,
+        0,
+    ),
+    "scores": (
+        "x = input [T, 8] where T % 4 == 0; m = table (t, s) [T, T] = where(s // 4 <= t // 4 and s // 4 >= t // 4 - 1, (s - t) * 0.1, -1e9); "
+        "(x, x, x, m) -> attention",
+        4,
+        0,
+    ),
+    "scores_of_heads": (
+        "x = input 2xTx8 where T % 4 == 0; m = table (h, t, s) [2, T, T] = -inf if s // 4 > t // 4 or s // 4 < t // 4 - 1 else h * (s - t) * 0.1; "
+        "(x, x, x, m) -> attention",
+        4,
+        0,
+    ),
+    "by_hand": (
+        "x = input [T, 4] where T % 4 == 0; m = table (i, j) [T, T] = j // 4 > i // 4; s = x @ (x -> transpose 1 2); "
+        "w = (s, m) -> masked_fill value=-inf -> softmax; w @ x",
+        4,
+        0,
+    ),
+    "after_strides": (
+        "x = input [3, T] where T % 8 == 0; y = x -> pad [1, 0] -> conv 8 3 stride=2 -> transpose 1 2; "
+        "m = table (t, s) [T // 2, T // 2] bool = s // 4 <= t // 4 and s // 4 >= t // 4 - 1; (y, y, y, m) -> attention",
+        8,
+        0,
+    ),
+    "window_of_a_mask": ("x = input [T, 8]; m = table (q, k) [T, T] bool = k <= q and k > q - 5; (x, x, x, m) -> attention", 1, 0),
+    "two_keys_ahead": ("x = input [T, 8]; m = table (q, k) [T, T] bool = k <= q + 2 and k > q - 5; (x, x, x, m) -> attention", 1, 2),
+    "two_keys_ahead_of_all": (
+        "x = input [T, 8]; m = table (q, k) [T, T] = -inf if k > q + 2 else 0.1 * (k - q); (x, x, x, m) -> attention",
+        1,
+        2,
+    ),
+    "one_chunk_ahead": (
+        "x = input [T, 8] where T % 4 == 0; m = table (t, s) [T, T] bool = s // 4 <= t // 4 + 1 and s // 4 >= t // 4 - 1; (x, x, x, m) -> attention",
+        4,
+        4,
+    ),
+    "twice": (
+        "x = input [T, 8]; m = table (q, k) [T, T] bool = k <= q + 1 and k > q - 4; y = (x, x, x, m) -> attention; z = x + y -> dense 8; "
+        "z + ((z, z, z, m) -> attention)",
+        1,
+        2,
+    ),
+    "causal_after_a_conv": ("x = input [8, T]; y = x -> conv 8 3 padding=1 -> transpose 1 2; (y, y, y) -> attention causal=true", 1, 1),
+    "window_after_a_conv": (
+        "x = input [8, T]; y = x -> conv 8 5 padding=2 -> transpose 1 2; (y, y, y) -> attention causal=true window=3",
+        1,
+        2,
+    ),
+    "late_queries": (
+        "x = input [8, T]; y = x -> conv 8 5 padding=2 -> transpose 1 2; z = x -> transpose 1 2; (y, z, z) -> attention causal=true",
+        1,
+        2,
+    ),
+    "late_keys": (
+        "x = input [8, T]; y = x -> conv 8 5 padding=2 -> transpose 1 2; z = x -> transpose 1 2; (z, y, y) -> attention causal=true",
+        1,
+        2,
+    ),
+    "late_values": (
+        "x = input [8, T]; y = x -> conv 8 3 padding=1 -> transpose 1 2; z = x -> transpose 1 2; (z, z, y) -> attention causal=true window=4",
+        1,
+        1,
+    ),
+    "chunks_after_a_conv": (
+        "x = input [8, T] where T % 4 == 0; y = x -> conv 8 3 padding=1 -> transpose 1 2; "
+        "m = table (t, s) [T, T] bool = s // 4 <= t // 4 and s // 4 >= t // 4 - 1; (y, y, y, m) -> attention -> transpose 1 2 -> conv 4 3 padding=1",
+        4,
+        8,
+    ),
+    "nan_before_attention": (
+        "x = input [8, T]; c = x -> conv 8 3 padding=1 bias=false; y = (c / abs(c)) -> transpose 1 2; (y, y, y) -> attention causal=true",
+        1,
+        1,
+    ),
+}
+"""By name: a model, the multiple of its pieces, and the smallest look-ahead."""
+
+
+@pytest.mark.parametrize("name", CHUNKED)
+def test_attention_waits_for_the_keys_that_it_sees(name: str) -> None:
+    text, every, smallest = CHUNKED[name]
+    model = netc.compile(text)
+    assert measure_lookahead(model.program, "T").positions == smallest
+    for more in (0, every):
+        same_in_pieces(model, lookahead=smallest + more, every=every, total=7 * every if every > 1 else 19)
