@@ -13,6 +13,7 @@ is tied to a stage that only the other program has.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from netc.dsl.record import replace
@@ -33,6 +34,7 @@ from ..ops.parameter_of import ParameterOf
 from ..types.tensor_types import BATCH, BOOL, INT64, TensorType
 from . import rules as rules
 from .causal_masks import find_least_element
+from .edge_padding import resolve_mirror, takes_mirror
 from .items import Chunk, DelayedOutput, FixedTensor, Item, StreamRefused
 from .lookahead import Lookahead, MeasuredLookahead
 from .loop_body import strip_operator, strip_type
@@ -54,11 +56,21 @@ def derive_stream(program: Program, dimension: str, mask: str = "", lookahead: i
     With `mask`, the step has an input of that name, `[N, P + T]`, which is 0 where a position is padding. With `lookahead`, the outputs
     come that number of positions later, and the stream has a `flush` program, which ends it.
     """
-    stream = _StreamDerivation(program, dimension, mask, Lookahead(lookahead)).derive()
     if not lookahead:
-        return stream
+        return _derive_causal_stream(program, dimension, mask)
+    stream = _StreamDerivation(program, dimension, mask, Lookahead(lookahead)).derive()
     ending = _StreamDerivation(program, dimension, mask, Lookahead(lookahead, ending=True)).derive()
     return replace(stream, flush=ending.step, moved={**ending.moved, **stream.moved})
+
+
+def _derive_causal_stream(program: Program, dimension: str, mask: str) -> Stream:
+    try:
+        return _StreamDerivation(program, dimension, mask, Lookahead(0)).derive()
+    except StreamRefused as refused:
+        # A group of positions may make up for a stage that looks ahead: then results wait, and no output does.
+        with suppress(StreamRefused):
+            return _StreamDerivation(program, dimension, mask, Lookahead(0, waits=True)).derive()
+        raise refused from None
 
 
 def measure_lookahead(program: Program, dimension: str) -> MeasuredLookahead:
@@ -85,6 +97,7 @@ class _StreamDerivation:
         start = FlatBuilder(f"{self.main.name}_start", span, program.facts)
         self.memory = StreamMemory(self.length, step, start, program.facts, span, lookahead)
         self.measured = MeasuredLookahead(0)
+        self.excess: dict[str, int] = {}
         self._check_dimension()
         self.memory.names |= {v.name for v in self.main.inputs} | set(self.main.output_names)
 
@@ -186,6 +199,7 @@ class _StreamDerivation:
         for item in items:
             if isinstance(item, DelayedOutput):
                 raise self._refuse_withheld(item)
+        items = [item if isinstance(item, Chunk) and takes_mirror(node.op, item) else self._resolve_mirror(node, item) for item in items]
         fixed = [item for item in items if isinstance(item, FixedTensor)]
         # No input along the stream: the result is the same in each step, whatever rule the operator has.
         if len(fixed) == len(items) and not any(self.length.list_axes(v.type) for v in node.outputs):
@@ -206,6 +220,11 @@ class _StreamDerivation:
         site = StreamSite(node, items, home, self.memory)
         results = rule(site)
         return [x.add_causes(before, node.op.name, node.span, site.late) if isinstance(x, Chunk) else x for x in results]
+
+    def _resolve_mirror(self, node: Node, item: Item) -> Item:
+        if not isinstance(item, Chunk) or not item.mirror:
+            return item
+        return resolve_mirror(make_site(node.span, ParameterHome(), self.memory, [item]), item)
 
     def _refuse_withheld(self, item: DelayedOutput) -> StreamRefused:
         if item.has_positions:
@@ -246,7 +265,7 @@ class _StreamDerivation:
                 raise self._refuse_withheld(item)
         if all(isinstance(item, FixedTensor) for item in items) and not any(self.length.list_axes(v.type) for v in node.outputs):
             return fixed_scan(node, scan, [item for item in items if isinstance(item, FixedTensor)], path, self.memory)
-        return streamed_scan(node, scan, items, path, self.memory)
+        return streamed_scan(node, scan, [self._resolve_mirror(node, item) for item in items], path, self.memory)
 
     # --- the end -----------------------------------------------------------------------------------------------------------
 
@@ -258,17 +277,30 @@ class _StreamDerivation:
             if item.so_far is None or lookahead.delays:
                 raise self._refuse_withheld(item)
             return item.so_far
-        if item.ahead < 0 and not lookahead.delays:
-            check_tail(item, self.length)
-        if item.over or item.history is not None or (item.ahead < 0 and not lookahead.delays):
-            raise StreamRefused(StreamedOutput(name, self.length.name, output.type), output.span)
         site = make_site(output.span, ParameterHome(name), self.memory, [item])
-        needed = lookahead.find_needed(item.ahead, site.length.rate, self.length.rate)
+        item = resolve_mirror(site, item)
+        if item.history is not None:
+            raise StreamRefused(StreamedOutput(name, self.length.name, output.type), output.span)
+        if lookahead.delays and not (item.over and lookahead.positions == 0):
+            return self._delay_output(site, item)
+        if item.ahead < 0:
+            check_tail(item, self.length)
+        if item.over or item.ahead < 0:
+            raise StreamRefused(StreamedOutput(name, self.length.name, output.type), output.span)
+        return site.delay_elements(item, 0).value
+
+    def _delay_output(self, site: StreamSite, x: Chunk) -> Value:
+        """Delay an output so that a flush has its last element. It may exceed the stream, as a spectrogram with centered windows does."""
+        lookahead = self.memory.lookahead
+        needed = lookahead.find_needed(max(x.over - x.ahead, x.over), site.length.rate, self.length.rate)
         if needed > self.measured.positions:
-            self.measured = MeasuredLookahead(needed, item.tail)
+            self.measured = MeasuredLookahead(needed, x.tail)
         if not lookahead.allows(needed):
-            raise StreamRefused(LooksAhead(item.tail[0].operator, self.length.name, needed, allowed=lookahead.positions), item.tail[0].span)
-        return site.delay_elements(item, -site.count_delay(needed)).value
+            name, span = (x.tail[0].operator, x.tail[0].span) if x.tail else (site.home.path, site.node.span)
+            raise StreamRefused(LooksAhead(name, self.length.name, needed, allowed=lookahead.positions), span)
+        if x.over:
+            self.excess[site.home.path] = x.over
+        return site.delay_elements(x, x.over - site.count_delay(needed)).value
 
     def _make_stream(self, outputs: list[tuple[str, Value]]) -> Stream:
         memory, length = self.memory, self.length
@@ -301,6 +333,7 @@ class _StreamDerivation:
             length.rate,
             memory.finite_mask,
             memory.lookahead.positions or 0,
+            excess=self.excess,
         )
 
     def _list_states(self, outputs: list[Value]) -> list[StreamState]:
@@ -365,8 +398,8 @@ def _streamed_nodes(graph: Graph) -> list[Node]:
 
 def _needed_states(memory: StreamMemory, outputs: Iterable[Value]) -> list[StreamState]:
     """List the states that the outputs need, and the states that these need."""
-    wanted = {id(v) for v in outputs}
-    needed: set[int] = set()
+    needed = set(memory.kept)
+    wanted = {id(v) for v in (*outputs, *(s.next for s in memory.states if id(s) in needed))}
     nodes = list(reversed(memory.step.graph.nodes))
     while True:
         for node in nodes:

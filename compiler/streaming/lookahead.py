@@ -4,7 +4,7 @@ A convolution that is padded at both ends needs elements after each position. Wi
 position P + T - L. The last L outputs are those of a `flush`, a step whose last L positions are after the end of the sequence: wherever the
 model pads, they are padding.
 
-    >>> Lookahead(4).find_needed(ahead=-3, rate=2, unit=4), Lookahead(4).allows(8)
+    >>> Lookahead(4).find_needed(lag=3, rate=2, unit=4), Lookahead(4).allows(8)
     (8, False)
 """
 
@@ -17,23 +17,24 @@ from .items import LookaheadCause
 
 class Lookahead(Record):
     """The number of positions by which outputs may come later. None: any number, to find the smallest one. `ending`: the last `positions`
-    of a piece are after the end."""
+    of a piece are after the end. `waits`: results inside of the model may come later, even if no output may."""
 
     positions: int | None = 0
     ending: bool = False
+    waits: bool = False
 
     @property
     def delays(self) -> bool:
-        """Whether outputs may come later than their inputs."""
-        return self.positions != 0
+        """Whether results may come later than their inputs."""
+        return self.waits or self.positions != 0
 
     def allows(self, needed: int) -> bool:
         return self.positions is None or needed <= self.positions
 
-    def find_needed(self, ahead: int, rate: int, unit: int) -> int:
-        """Return the positions of the stream that an output has to wait for, if it has `rate` elements for each `unit` positions and
-        `ahead` is that of its chunks. It is a multiple of `unit`, since each piece is one."""
-        return -(min(ahead, 0) // rate) * unit
+    def find_needed(self, lag: int, rate: int, unit: int) -> int:
+        """Return the positions of the stream that an output has to wait for if its last `lag` elements need later inputs, and it has `rate`
+        elements for each `unit` positions. It is a multiple of `unit`, since each piece is one."""
+        return -(-max(lag, 0) // rate) * unit
 
     def count_elements(self, needed: int, rate: int, unit: int) -> int:
         """Return by how many elements a tensor with that rate is delayed: by `positions`, or if that is None by the `needed` ones."""

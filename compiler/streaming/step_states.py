@@ -31,8 +31,9 @@ class StreamState:
 
 
 class Window(Record):
-    """The elements before a chunk, as they are remembered, and joined with the chunk `value`."""
+    """The elements before a chunk, which a state remembers, and these joined with the chunk `value`."""
 
+    state: StreamState
     past: Value
     value: Value
     joined: Value
@@ -56,7 +57,9 @@ class StreamMemory:
         self.padding: PaddingMask | None = None
         """The mask of the step, if samples are of different lengths."""
         self.windows: dict[tuple[int, int, int, Number | None], Window] = {}
-        self.unended: dict[int, int] = {}
+        self.kept: set[int] = set()
+        """The ids of states that the flush needs, and perhaps no step."""
+        self._unended: dict[int, int] = {}
         """The ids of values in a flush that differ from another one only after the end, and the ids of these others."""
         self.names: set[str] = set()
         self.owners: dict[int, str] = {}
@@ -69,6 +72,14 @@ class StreamMemory:
         """The formulas of tables over pairs of positions, by the ids of their values in the step."""
         self.finite_mask: float | None = None
         """The largest finite number that was taken to hide a score. A user is warned, because other scores could be as low."""
+
+    def mark_end(self, value: Value, unended: Value) -> None:
+        """Record that a value differs from another one only after the end of the sequence."""
+        self._unended[id(value)] = self.find_unended(unended)
+
+    def find_unended(self, value: Value) -> int:
+        """Return the id of the value of which a value differs only after the end."""
+        return self._unended.get(id(value), id(value))
 
     def make_name(self, wanted: str) -> str:
         """Make a name that nothing else has."""

@@ -10,6 +10,7 @@ State(name='past_cumsum1_last', next='next_cumsum1_last', type=TensorType([N, 1,
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from netc.dsl.record import Record
 
@@ -40,6 +41,7 @@ class Stream(Record):
     marks the positions with elements. If it is empty, all positions have elements. `finite_mask` is the largest finite number that is
     taken to hide later scores. With a `lookahead`, the outputs come that number of positions later: the first ones are before the sequence,
     and have no meaning. `flush` is then a last step, whose last `lookahead` positions are after the end and are ignored.
+    `excess` has the number of elements by which outputs exceed the stream, for outputs that do.
     """
 
     dimension: str
@@ -54,3 +56,4 @@ class Stream(Record):
     finite_mask: float | None = None
     lookahead: int = 0
     flush: Program | None = None
+    excess: Mapping[str, int] = MappingProxyType({})

@@ -20,6 +20,7 @@ from ..ir.graph import CallNode, Graph, Scan
 from ..ir.graph_values import Value
 from ..ir.walk import collect_graphs
 from .items import Chunk, DelayedOutput, FixedTensor, Item, StreamRefused
+from .late_sequences import find_late_sequence
 from .loop_body import copy_body
 from .step_builder import ParameterHome
 from .step_states import StreamMemory
@@ -51,18 +52,22 @@ def streamed_scan(node: CallNode, scan: Scan, items: Sequence[Item], path: str, 
         refuse("the positions are not the axis that it goes along")
     if any(memory.length.list_axes(v.type) for g in collect_graphs(node.graph) for n in g.nodes for v in n.outputs):
         refuse("a step depends on the length of the whole")
-    begun = [site.align_to_start(x, "it starts at the first position") for x in pieces]
+    begun = site.align_sequences(pieces, "it starts at the first position")
+    late = find_late_sequence(site, begun[0].ahead)
     kept = [site.add_state(v.type, x, "state") for v, x in zip(node.inputs[: scan.states], states, strict=True)]
-    values = [*(value for value, _ in kept), *(x.value for x in begun), *(site.bring_fixed_tensor(x) for x in captured)]
-    call = _make_call(node, copy_body(node.graph, path, memory.whole_facts), replace(scan, length=site.length.chunk), values)
+    elements = [x.value if late is None else late.take_elements(x) for x in begun]
+    values = [*(value for value, _ in kept), *elements, *(site.bring_fixed_tensor(x) for x in captured)]
+    length = site.length.chunk if late is None else late.count
+    call = _make_call(node, copy_body(node.graph, path, memory.whole_facts), replace(scan, length=length), values)
     memory.step.add_call(call)
-    for (_, state), value in zip(kept, call.outputs, strict=False):
-        state.next = value
+    for (before, state), value in zip(kept, call.outputs, strict=False):
+        state.next = value if late is None else late.keep_state(before, value)
     # If the axis is longer than the stream, the loop has not seen its last elements.
     over = begun[0].over
     after: list[Item] = [DelayedOutput("scan", node.span, v if over == 0 else None) for v in call.outputs[: scan.states]]
     stacked = zip(call.outputs[scan.states :], scan.stacked, strict=True)
-    return [*after, *(Chunk(value, axis, 0, over) for value, axis in stacked)]
+    chunks = ((value if late is None else late.fill_chunk(value, axis), axis) for value, axis in stacked)
+    return [*after, *(Chunk(value, axis, begun[0].ahead, over) for value, axis in chunks)]
 
 
 def _make_refusal(node: CallNode, problem: Problem) -> StreamRefused:

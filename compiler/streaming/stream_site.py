@@ -151,15 +151,22 @@ class StreamSite:
         """Return the elements of the chunk after the `count` elements before them, which are remembered as `what`."""
         if not count:
             return x.value
+        window = self._find_window(x, count, what)
+        return window.joined if window.value is x.value else self.concat_parts(x.axis, window.past, x.value)
+
+    def keep_past(self, x: Chunk, count: int, what: str) -> None:
+        """Remember the last elements for the flush, even if no step needs them."""
+        self.memory.kept.add(id(self._find_window(x, count, what).state))
+
+    def _find_window(self, x: Chunk, count: int, what: str) -> Window:
         # What came before the first chunk is a part of the window, so it must be the same, too.
         before = id(x.before) if isinstance(x.before, Value) else x.before
         # What is after the end is in no state, so a chunk with other elements there has the same past.
-        key = (self.memory.unended.get(id(x.value), id(x.value)), x.axis, count, before)
+        key = (self.memory.find_unended(x.value), x.axis, count, before)
         # Two operators that look back equally far over one chunk share the state.
-        window = self.memory.windows.get(key)
-        if window is None:
-            window = self.memory.windows[key] = self._prepend_state(x, count, what)
-        return window.joined if window.value is x.value else self.concat_parts(x.axis, window.past, x.value)
+        if key not in self.memory.windows:
+            self.memory.windows[key] = self._prepend_state(x, count, what)
+        return self.memory.windows[key]
 
     def _prepend_state(self, x: Chunk, count: int, what: str) -> Window:
         type = x.value.type
@@ -171,7 +178,7 @@ class StreamSite:
             past = self.select_where(self.is_first_chunk(type.rank), self._slice_last(x, count), past)
         joined = self.concat_parts(x.axis, past, x.value)
         state.next = self.slice_axis(joined, x.axis, self.length.chunk, self.length.chunk + count)
-        return Window(past, x.value, joined)
+        return Window(state, past, x.value, joined)
 
     def _slice_last(self, x: Chunk, count: int) -> Value:
         """Return the last `count` elements before the first chunk. Elements before the first of the sequence are never looked at."""
@@ -203,6 +210,15 @@ class StreamSite:
             self.refuse(why + f", and the first {-x.ahead} positions have no element yet")
         return self.hold_back_front(x)
 
+    def align_sequences(self, chunks: Sequence[Chunk], why: str) -> list[Chunk]:
+        """Return chunks for an operator that runs along the sequence. They all begin with its first element, or with a look-ahead, come
+        equally late."""
+        if not self.memory.lookahead.delays:
+            return [self.align_to_start(x, why) for x in chunks]
+        least = min([0, *(x.ahead for x in chunks)])
+        self.late = self.late or any(x.ahead > 0 for x in chunks)
+        return [self.delay_elements(x, least) for x in chunks]
+
     def hold_back_front(self, x: Chunk) -> Chunk:
         """Hold back elements that come before the sequence's own, to give them out together."""
         self.late = self.late or x.ahead > 0
@@ -228,7 +244,7 @@ class StreamSite:
         there = BinaryFormula("<", IndexFormula(0), Const(self.length.chunk - absent))
         condition = self.make_condition(there, self.length.chunk, x.value.type.rank, x.axis)
         value = self.select_where(condition, x.value, self.make_full(x.value.type, x.axis, 1, number))
-        self.memory.unended[id(value)] = self.memory.unended.get(id(x.value), id(x.value))
+        self.memory.mark_end(value, x.value)
         return replace(x, value=value)
 
     def pad_front(self, x: Chunk, count: int, number: Number) -> Chunk:

@@ -116,14 +116,14 @@ class StreamRunner:
     def _drop_early_outputs(self, outputs: dict[str, Any], positions: int) -> dict[str, Any]:
         """Drop the outputs for positions before the first one of the sequence."""
         stream = self._stream
-        early = stream.lookahead - positions
-        if early <= 0:
+        if positions >= stream.lookahead:
             return outputs
         types = dict(zip(stream.step.main.output_names, (value.type for value in stream.step.main.outputs), strict=True))
         for name, value in outputs.items():
             axis = self._find_axis(types[name])
             if axis is not None:
-                count = evaluate_dim(types[name].shape[axis], {stream.dimension: early})
+                delayed, so_far = (evaluate_dim(types[name].shape[axis], {stream.dimension: n}) for n in (stream.lookahead, positions))
+                count = max(delayed - so_far - stream.excess.get(name, 0), 0)
                 outputs[name] = value[(slice(None),) * axis + (slice(count, None),)]
         return outputs
 

@@ -282,6 +282,32 @@ def last_element(w: Writer) -> None:
     w.put(f"? + (? -> slice {w.axis} start=-1)")
 
 
+def mirrored_ahead(w: Writer) -> None:
+    w.turned(False)
+    w.put(f"? -> conv {w.width} {w.random.choice((3, 5))} padding={w.random.choice((1, 2))} padding_mode=reflect -> pad [-2, 2]")
+
+
+def replicated_ahead(w: Writer) -> None:
+    w.turned(False)
+    w.put(f"? -> pad [1, 2] mode=replicate -> conv {w.width} 4")
+
+
+def near_mask(w: Writer) -> None:
+    w.turned(True)
+    w.count += 1
+    kind = w.random.choice(
+        ("k <= q + 1", "k <= q + 2 and k > q - 3", "-1e9 if k > q + 1 else 0.1 * (q - k)", "k // 2 <= q // 2", "k // 3 == q // 3")
+    )
+    w.lines.append(f"m{w.count} = table (q, k) [{w.length}, {w.length}] = {kind}")
+    w.put(f"(?, ?, ?, m{w.count}) -> attention")
+
+
+def shift_back(w: Writer) -> None:
+    w.put(f"? + (? -> pad {w.pads(-2, 2)})")
+
+
+LIMITED: tuple[Callable[[Writer], None], ...] = (conv_ahead, conv_ahead, pool_ahead, near_mask, near_mask, replicated_ahead, shift_back)
+"""Stages that look ahead by a limited number of positions."""
 AHEAD: tuple[Callable[[Writer], None], ...] = (
     *(conv_ahead, conv_ahead, pool_ahead, mixed_ahead, mean_ahead, norm_ahead, attention_ahead, mask_ahead, recurrent_ahead),
     *(reversed_scan, last_element),
@@ -310,6 +336,15 @@ def looking_ahead(seed: int) -> tuple[str, int]:
         w.random.choice([s for s in STAGES if s not in UNDOES])(w)
     text = _finished(w)
     return (text if w.name == wrong else f"{text}out {w.name}, {wrong}\n"), line
+
+
+def looking_a_little_ahead(seed: int) -> tuple[str, int]:
+    """A model that looks ahead by a limited number of positions, and what its pieces are multiples of."""
+    w = Writer(seed)
+    for _ in range(w.random.randint(2, 7)):
+        stages = LIMITED if w.random.random() < 0.4 else [s for s in STAGES if s is not multihead_attention]
+        w.random.choice(stages)(w)
+    return _finished(w), w.every
 
 
 def _finished(w: Writer) -> str:

@@ -29,9 +29,8 @@ from ...ops.pooling import _AdaptivePool, _GlobalPool
 from ...ops.recurrent_cell import RecurrentCell
 from ...ops.reduction import Max, Normalize, Reduction, Sum
 from ...ops.regularization import Dropping, PassingOn, Rrelu
-from ...ops.resampling import Upsample
 from ...ops.shape import Cast
-from ...ops.slicing import Flip, RepeatInterleave, Roll, Tile
+from ...ops.slicing import Flip, Roll, Tile
 from ...ops.sorting import Argsort, Bucketize, Sort, Topk
 from ..items import Chunk, FixedTensor, Item, Number
 from ..later import bound_result, is_hidden, is_zero
@@ -166,13 +165,6 @@ def mix_tiled(op: Any, inputs: OpInputs, index: int) -> Axes:
     return frozenset(axis for axis in range(x.rank) if repeats[axis + added] != 1)
 
 
-@mixes_axes(RepeatInterleave)
-def mix_repeated(op: Any, inputs: OpInputs, index: int) -> Axes:
-    x = inputs.types[index]
-    # Without an axis, the tensor is flattened, so every axis is mixed.
-    return frozenset(range(x.rank)) if op.axis is None else frozenset({normalize_axis(op.name, op.axis, x)})
-
-
 @mixes_axes(Dense, Bilinear, RecurrentCell)
 def mix_features(op: Any, inputs: OpInputs, index: int) -> Axes:
     """Mix the last axis of tensors, and all axes of parameters that are given as tensors."""
@@ -218,7 +210,7 @@ def mix_sample_norm(op: Any, inputs: OpInputs, index: int) -> Axes:
     return frozenset(range(1, type.rank)) if inputs.names[index] == "x" else frozenset(range(type.rank))
 
 
-@mixes_axes(_AdaptivePool, _GlobalPool, Upsample)
+@mixes_axes(_AdaptivePool, _GlobalPool)
 def mix_spatial(op: Any, inputs: OpInputs, index: int) -> Axes:
     return frozenset(range(2, inputs.types[index].rank))
 

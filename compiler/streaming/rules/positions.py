@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from netc.dsl.record import replace
+
 from ...dims import Dim
 from ...ir.graph_values import Value
 from ...ops.constants import ParamOperator, TableOperator
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, substitute_indices
+from ...ops.indexing import Tril, Triu
 from ...ops.operator import Operator
 from ...ops.rotary import Rotary
 from ...types.tensor_types import INT64
 from ..causal_masks import PairFormula
-from ..items import Chunk, Item
+from ..items import Chunk, Item, Number
+from ..later import is_zero
 from ..padded_streams import PaddingMask
 from ..rule_table import stream_rule
 from ..stream_lengths import iterate_sizes
@@ -66,6 +70,44 @@ def _make_pair_table(site: StreamSite, axis: int, history: int) -> Chunk:
 def shift_formula(formula: Formula, axis: int, by: Dim) -> Formula:
     """Shift the formula along the axis."""
     return formula if by == 0 else substitute_indices(formula, {axis: BinaryFormula("+", IndexFormula(axis), Const(by))})
+
+
+@stream_rule(Tril, Triu, pairs=True)
+def stream_triangle(site: StreamSite) -> Sequence[Item]:
+    """Keep a triangle: which elements it has depends on the positions before the chunk."""
+    (x,) = site.chunks
+    rank, past = x.rank, site.length.past
+    if x.history is not None:
+        if {x.axis, x.history} != {rank - 2, rank - 1}:
+            site.refuse("the axes of its triangle are not queries and keys")
+        value = site.add_operator(_move_diagonal(site, past if x.axis == rank - 2 else -past), x.value)
+        later = _bound_triangle(site.op, x)
+        site.note_mask(later)
+        return [replace(x, value=value, later=later)]
+    if x.axis < rank - 2:
+        return site.apply_elementwise()
+    sign = 1 if x.axis == rank - 2 else -1
+    before = site.add_operator(site.node.op, site.make_before(x)) if x.ahead > 0 else None
+    value = site.add_operator(_move_diagonal(site, sign * (past + x.ahead)), x.value)
+    return [site.make_result(0, value, [x], before)]
+
+
+def _move_diagonal(site: StreamSite, by: Dim) -> Operator:
+    return site.change_arguments(diagonal=site.op.diagonal + by)
+
+
+def _bound_triangle(op: Tril | Triu, x: Chunk) -> Number | None:
+    """Bound the later elements of a triangle: all of them are 0, or all stay as they are, or some of each."""
+    if is_zero(x.later):
+        return x.later
+    diagonal = op.diagonal
+    if not isinstance(diagonal, int):
+        return None
+    # Where keys are columns, a lower triangle has no later keys; where keys are rows, an upper one.
+    sign, remover = (1, Tril) if x.axis == x.rank - 2 else (-1, Triu)
+    if isinstance(op, remover):
+        return 0.0 if sign * diagonal <= 0 else None
+    return x.later if sign * diagonal <= 1 else None
 
 
 @stream_rule(Rotary)

@@ -10,17 +10,16 @@ from math import inf
 
 from netc.dsl.record import replace
 
-from ...dims import dim_max, dim_min
 from ...ir.graph_values import Value
 from ...ops.arithmetic import Add, Maximum, Minimum, Mul
 from ...ops.axes import normalize_axis
 from ...ops.binary import Logaddexp
 from ...ops.cumulative import Cummax, Cummin, Logcumsumexp
-from ...ops.formula import BinaryFormula, Const
 from ...ops.operator import Operator
 from ...ops.recurrent import Recurrent
 from ...ops.reduction import Cumprod, Cumsum
 from ..items import Chunk, DelayedOutput, Item, Number
+from ..late_sequences import find_late_sequence
 from ..rule_table import stream_rule
 from ..stream_site import StreamSite
 
@@ -35,10 +34,7 @@ def stream_layers(site: StreamSite) -> Sequence[Item]:
     # The backward direction begins at the last position.
     if site.op.bidirectional:
         site.refuse_lookahead("omit `bidirectional=true`")
-    if site.memory.lookahead.delays:
-        x = site.hold_back_front(x)
-    else:
-        x = site.align_to_start(x, "it starts at the first position")
+    (x,) = site.align_sequences([x], "it starts at the first position")
     starts = site.items[1:]
     states = [
         site.add_state(x.value.type.with_shape(shape), starts[n] if n < len(starts) else 0, name)
@@ -56,19 +52,12 @@ def stream_layers(site: StreamSite) -> Sequence[Item]:
 
 
 def _run_layers(site: StreamSite, x: Chunk, states: Sequence[Value]) -> Sequence[Value]:
-    """Run the layers over the elements of the chunk that are in the sequence, and keep the states until the first one."""
-    if x.ahead >= 0:
+    """Run the layers over the elements of the chunk that are in the sequence."""
+    late = find_late_sequence(site, x.ahead)
+    if late is None:
         return site.add_with_results(site.node.op, [x.value, *states], None, site.home)
-    length = site.length
-    end = length.past + length.chunk + x.ahead
-    # At least one element, because PyTorch refuses to run over none: the states after it are dropped below.
-    count = dim_min(length.chunk, dim_max(end, 1))
-    elements = site.slice_axis(x.value, x.axis, length.chunk - count, length.chunk)
-    y, *after = site.add_with_results(site.node.op, [elements, *states], None, site.home)
-    front = site.make_full(y.type, x.axis, length.chunk - count, 0)
-    begun = BinaryFormula(">", Const(end), Const(0))
-    kept = [site.select_where(site.make_condition(begun, 1, v.type.rank, 0), new, v) for v, new in zip(states, after, strict=True)]
-    return [site.concat_parts(x.axis, front, y), *kept]
+    y, *after = site.add_with_results(site.node.op, [late.take_elements(x), *states], None, site.home)
+    return [late.fill_chunk(y, x.axis), *(late.keep_state(*pair) for pair in zip(states, after, strict=True))]
 
 
 NEUTRAL: dict[type[Operator], tuple[Number, type[Operator]]] = {

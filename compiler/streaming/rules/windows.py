@@ -21,8 +21,11 @@ from ...ops.folding import SlidingWindow
 from ...ops.joining import Concat
 from ...ops.operator import Operator
 from ...ops.pooling import AvgPool, LpPool, MaxPool
-from ...ops.slicing import Pad, Select, Slice
+from ...ops.resampling import Upsample
+from ...ops.short_time import Stft
+from ...ops.slicing import Pad, RepeatInterleave, Select, Slice
 from ...ops.windows import Window
+from ..edge_padding import find_mirrored_delay, pad_with_elements, resolve_mirror, see_mirrored_window
 from ..items import Chunk, FixedTensor, Item, Number
 from ..rule_table import stream_rule
 from ..stream_site import StreamSite
@@ -62,8 +65,10 @@ def stream_conv(site: StreamSite) -> Sequence[Item]:
         return _convolve_samples(site)
     windows = list(site.op.make_windows(site.given.x))
     window = windows[x.axis - 2]
-    if site.op.padding_mode != "zeros" and (window.before or window.after):
-        site.refuse(f"`padding_mode={site.op.padding_mode}` pads with elements of the whole", "pad with zeros")
+    mode = site.op.padding_mode
+    if mode != "zeros" and (window.before or window.after):
+        x = pad_with_elements(site, x, window.before, window.after, mode, f"`padding_mode={mode}`")
+        window = replace(window, before=0, after=0)
     return _slide_window(site, x, window, _remove_padding(site, windows, x.axis - 2), 0, bool(site.op.bias))
 
 
@@ -83,18 +88,24 @@ def _slide_window(site: StreamSite, x: Chunk, window: Window, op: Operator, pad:
     # Padding at the end is known only at the end, so elements wait until the next ones replace the padding.
     if window.after:
         x = site.fill_after_end(site.hold_back_tail(x), pad)
-    x = site.pad_front(x, window.before, pad)
+    if window.before:
+        x = site.pad_front(resolve_mirror(site, x), window.before, pad)
     # A window is complete once its last element exists: P / stride + floor((ahead - span) / stride) + 1 windows are.
     ahead = -((window.span - 1 - x.ahead) // stride)
+    if x.mirror:
+        ahead = min(ahead, -find_mirrored_delay(x, stride))
     back = x.ahead - ahead * stride
-    seen = site.prepend_past(x, back) if back >= 0 else site.slice_axis(x.value, x.axis, -back, length.chunk)
+    if x.mirror:
+        seen = see_mirrored_window(site, x, back, length.chunk + window.span - stride)
+    else:
+        seen = site.prepend_past(x, back) if back >= 0 else site.slice_axis(x.value, x.axis, -back, length.chunk)
     value = site.add_with_all_results(op, [seen, *_bring_parameters(site)], site.home)[0]
     axis, over = site.find_axis(0, length.scale_to_rate(length.rate // stride))
     before: Value | Number | None = None
     if ahead > 0:
         plain = not isinstance(x.before, Value) and not x.before and not shifts
         before = 0 if plain else site.add_with_all_results(op, [site.make_before(x), *_bring_parameters(site)], site.home)[0]
-    return [replace(x, value=value, axis=axis, ahead=ahead, over=over, before=before)]
+    return [replace(x, value=value, axis=axis, ahead=ahead, over=over, before=before, mirror=0)]
 
 
 def _check_multiple(site: StreamSite, what: str, size: int) -> None:
@@ -131,6 +142,58 @@ def stream_conv_transpose(site: StreamSite) -> Sequence[Item]:
             site.add_operator(op, site.make_before(x), *_bring_parameters(site), home=site.home), axis, window.before, x.ahead * stride
         )
     return [replace(x, value=value, axis=axis, ahead=ahead, over=over, before=before)]
+
+
+@stream_rule(RepeatInterleave)
+def stream_repeat_interleave(site: StreamSite) -> Sequence[Item]:
+    """Repeat each position."""
+    x, op = _get_chunk(site), site.op
+    if op.axis is None:
+        site.refuse("it joins the positions with other axes", "name the axis")
+    if normalize_axis(op.name, op.axis, site.given.x) != x.axis:
+        return site.apply_elementwise()
+    return _repeat_positions(site, x, op.repeats)
+
+
+@stream_rule(Upsample)
+def stream_upsample(site: StreamSite) -> Sequence[Item]:
+    """Repeat each position, for the nearest neighbor and an integer factor."""
+    x, op = _get_chunk(site), site.op
+    if x.axis < 2:
+        return site.apply_elementwise()
+    factors = op.scale if isinstance(op.scale, tuple) else (op.scale,) * (x.rank - 2)
+    if op.mode not in ("nearest", "nearest_exact"):
+        site.refuse(f"`mode={op.mode}` mixes neighbors", "use `mode=nearest`")
+    if op.scale is None:
+        site.refuse("its size is that of the whole", "give an integer as `scale`")
+    return _repeat_positions(site, x, factors[x.axis - 2])
+
+
+def _repeat_positions(site: StreamSite, x: Chunk, count: object) -> Sequence[Item]:
+    """Apply the operator, which makes `count` positions of one."""
+    if not isinstance(count, int) or count < 1:
+        site.refuse("it makes no fixed number of positions of one")
+    axis, over = site.find_axis(0, site.length.scale_to_rate(site.length.rate * count))
+    before = x.before
+    if x.ahead > 0 and isinstance(before, Value):
+        before = site.add_operator(site.node.op, before)
+    value = site.add_operator(site.node.op, x.value)
+    return [replace(x, value=value, axis=axis, ahead=x.ahead * count, over=over, before=before)]
+
+
+@stream_rule(Stft)
+def stream_stft(site: StreamSite) -> Sequence[Item]:
+    """Transform windows of the signal. With `center`, the signal is padded first."""
+    x, op = _get_chunk(site), site.op
+    if x.axis != x.rank - 1:
+        return site.pass_through(lambda *_: frozenset({site.given.x.rank - 1}))
+    if op.center and op.pad_mode == "constant":
+        x = site.pad_front(site.fill_after_end(site.hold_back_tail(resolve_mirror(site, x)), 0), op.edge_size(), 0)
+        x = replace(x, over=x.over + op.edge_size())
+    elif op.center:
+        x = pad_with_elements(site, x, op.edge_size(), op.edge_size(), op.pad_mode, f"`pad_mode={op.pad_mode}`")
+    window = Window(op.n_fft, stride=op.hop_size())
+    return _slide_window(site, x, window, site.change_arguments(center=False, pad_mode="reflect"), 0, False)
 
 
 @stream_rule(SlidingWindow)
@@ -178,7 +241,7 @@ def stream_pad(site: StreamSite) -> Sequence[Item]:
     if not isinstance(front, int) or not isinstance(after, int):
         site.refuse("its padding is no number")
     if (front or after) and site.op.mode != "constant":
-        site.refuse(f"`mode={site.op.mode}` pads with elements of the whole", "pad with a number")
+        return [_pad_with_elements(site, x, amounts, front, after)]
     if any(amounts.values()) and any(any(ends) for ends in amounts.values()):
         x = _pad_other_axes(site, x, amounts)
     _, over = site.find_axis(0)
@@ -191,6 +254,12 @@ def stream_pad(site: StreamSite) -> Sequence[Item]:
         x = _crop_front(site, x, -front)
     x = replace(x, over=over)
     return [site.hold_back_tail(x) if after < 0 < front else x]
+
+
+def _pad_with_elements(site: StreamSite, x: Chunk, amounts: dict[int, tuple[Any, Any]], front: int, after: int) -> Chunk:
+    if any(any(ends) for ends in amounts.values()):
+        x = _pad_other_axes(site, x, amounts)
+    return pad_with_elements(site, x, front, after, site.op.mode, f"`mode={site.op.mode}`")
 
 
 def _pad_other_axes(site: StreamSite, x: Chunk, amounts: dict[int, tuple[Any, Any]]) -> Chunk:
