@@ -21,8 +21,8 @@ def in_multiples(dimension: str, size: int) -> str:
 
 
 class LooksAhead(Problem):
-    """A result that depends on inputs at later positions: at `by` positions, or at all later ones if it is None. `allowed` is the look-ahead
-    of the stream."""
+    """A result that depends on inputs at later positions: at `by` positions, or at all later ones if it is None. `allowed` is the stream's
+    look-ahead, and `sufficient` one that is enough."""
 
     code: ClassVar[str] = "looks-ahead"
     operator: str
@@ -30,7 +30,8 @@ class LooksAhead(Problem):
     by: int | None = None
     advice: str = ""
     reason: str = ""
-    allowed: int | None = None
+    allowed: int = 0
+    sufficient: int | None = None
 
     def format_message(self) -> str:
         further = "" if not self.allowed else f" further than {self.allowed} positions"
@@ -46,9 +47,9 @@ class LooksAhead(Problem):
         return (self.reason,) if self.reason else ()
 
     def format_help(self) -> tuple[str, ...]:
-        if self.allowed and self.by is not None:
-            return (f"give the outputs {self.by} positions later: `--lookahead {self.by}`",)
-        return (self.advice,) if self.advice else ()
+        many = f"{self.sufficient} positions" if self.sufficient != 1 else "one position"
+        later = f"to give the outputs {many} later: `netc compile --stream {self.dimension} --lookahead {self.sufficient}`"
+        return tuple(text for text in (self.advice, later if self.sufficient else "") if text)
 
 
 class NotStreamed(Problem):

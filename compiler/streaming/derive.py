@@ -20,6 +20,7 @@ from netc.dsl.record import replace
 
 from ..definitions import expand_program
 from ..dims import Condition, Dim, free_symbols, make_symbol
+from ..errors.problem import Problem
 from ..errors.stream_errors import LooksAhead, NoStream, NotStreamed, StreamedOutput
 from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Scan, Tie
@@ -70,7 +71,14 @@ def _derive_causal_stream(program: Program, dimension: str, mask: str) -> Stream
         # A group of positions may make up for a stage that looks ahead: then results wait, and no output does.
         with suppress(StreamRefused):
             return _StreamDerivation(program, dimension, mask, Lookahead(0, waits=True)).derive()
-        raise refused from None
+        raise StreamRefused(_add_sufficient_lookahead(refused.problem, program, dimension), refused.span) from None
+
+
+def _add_sufficient_lookahead(problem: Problem, program: Program, dimension: str) -> Problem:
+    if isinstance(problem, LooksAhead):
+        with suppress(StreamRefused):
+            return replace(problem, sufficient=measure_lookahead(program, dimension).positions)
+    return problem
 
 
 def measure_lookahead(program: Program, dimension: str) -> MeasuredLookahead:
@@ -297,7 +305,8 @@ class _StreamDerivation:
             self.measured = MeasuredLookahead(needed, x.tail)
         if not lookahead.allows(needed):
             name, span = (x.tail[0].operator, x.tail[0].span) if x.tail else (site.home.path, site.node.span)
-            raise StreamRefused(LooksAhead(name, self.length.name, needed, allowed=lookahead.positions), span)
+            allowed = lookahead.positions or 0
+            raise StreamRefused(LooksAhead(name, self.length.name, needed, allowed=allowed, sufficient=needed), span)
         if x.over:
             self.excess[site.home.path] = x.over
         return site.delay_elements(x, x.over - site.count_delay(needed)).value

@@ -181,8 +181,8 @@ class ModelStream:
         seed: int | None = None,
         options: GraphOptions = DEFAULT_OPTIONS,
     ) -> list[str]:
-        """Write the step to a file, and the start and flush programs to files whose names have `.start` and `.flush` before the ending. Return
-        their names.
+        """Write the step to a file, and the start and flush programs to files with `.start` and `.flush` before the ending. Return their
+        names.
 
         The ending of the path selects the target, unless one is passed. Raises `ValueError` for an unknown ending, for weights with a
         target that stores none, and for standard output, `-`, if there are two files.
