@@ -20,6 +20,10 @@ def in_multiples(dimension: str, size: int) -> str:
     return f"say that a piece has a multiple of {size} positions: `where {dimension} % {size} == 0` after the input's shape"
 
 
+def _count_positions(count: int) -> str:
+    return f"{count} position{'s' if count > 1 else ''}"
+
+
 class LooksAhead(Problem):
     """A result that depends on inputs at later positions: at `by` positions, or at all later ones if it is None. `allowed` is the stream's
     look-ahead, and `sufficient` one that is enough."""
@@ -34,7 +38,7 @@ class LooksAhead(Problem):
     sufficient: int | None = None
 
     def format_message(self) -> str:
-        further = "" if not self.allowed else f" further than {self.allowed} positions"
+        further = f" further than {_count_positions(self.allowed)}" if self.allowed else ""
         return f"`{self.operator}` looks ahead along `{self.dimension}`{further}"
 
     def format_label(self) -> str:
@@ -47,9 +51,11 @@ class LooksAhead(Problem):
         return (self.reason,) if self.reason else ()
 
     def format_help(self) -> tuple[str, ...]:
-        many = f"{self.sufficient} positions" if self.sufficient != 1 else "one position"
-        later = f"to give the outputs {many} later: `netc compile --stream {self.dimension} --lookahead {self.sufficient}`"
-        return tuple(text for text in (self.advice, later if self.sufficient else "") if text)
+        if not self.sufficient:
+            return (self.advice,) if self.advice else ()
+        command = f"netc compile --stream {self.dimension} --lookahead {self.sufficient}"
+        later = f"give the outputs {_count_positions(self.sufficient)} later: `{command}`"
+        return (self.advice, later) if self.advice else (later,)
 
 
 class NotStreamed(Problem):

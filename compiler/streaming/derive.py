@@ -124,8 +124,7 @@ class _StreamDerivation:
             self._refuse_dimension("a condition says more of it than what it is a multiple of", ())
         delay = self.memory.lookahead.positions or 0
         if delay % self.length.rate:
-            advance = "the look-ahead must be a multiple of"
-            self._refuse_dimension(f"a piece has a multiple of {self.length.rate} positions, and {advance} it, not {delay}", ())
+            self._refuse_dimension(f"the look-ahead must be a multiple of {self.length.rate}, as each piece is, not {delay}", ())
 
     def _refuse_dimension(self, why: str, known: tuple[str, ...]) -> None:
         raise StreamRefused(NoStream(self.length.name, why, known), self.main.span)

@@ -171,7 +171,8 @@ def _show_memory(dimension: str, programs: list[Program], proofs: list[CausalPro
         if not measured.positions:
             write_status(f"`{program.main.name}` is causal along `{dimension}`: {memory}")
         else:
-            write_status(f"`{program.main.name}` looks {measured.positions} positions ahead along `{dimension}`: {memory}")
+            positions = "1 position" if measured.positions == 1 else f"{measured.positions} positions"
+            write_status(f"`{program.main.name}` looks {positions} ahead along `{dimension}`: {memory}")
             write_note(format_causes(measured))
         if proof.limit:
             write_note(proof.limit)

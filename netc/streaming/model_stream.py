@@ -167,10 +167,9 @@ class ModelStream:
         if self.start is not None:
             notes.append(f"`{written[1]}` computes {quote_names(self.start.main.output_names)} before the first piece")
         if self.flush is not None:
-            late = f"the outputs come {self.lookahead} positions later: drop those for the first {self.lookahead}"
-            notes.append(
-                f"{late}, and after the last piece run `{written[-1]}` on {self.lookahead} positions of anything for the last ones"
-            )
+            many = "1 position" if self.lookahead == 1 else f"{self.lookahead} positions"
+            notes.append(f"the outputs come {many} later: drop the outputs for the first {many}")
+            notes.append(f"after the last piece, run `{written[-1]}` on {many} of any numbers for the last outputs")
         return tuple(notes)
 
     def save(

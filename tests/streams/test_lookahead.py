@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import netc
 from netc.compiler.streaming import measure_lookahead
 from tests.streams.pieces import same_in_pieces
+from tests.streams.random_models import looking_a_little_ahead
 
 AHEAD = {
     "conv": ("x = input [3, T]; x -> conv 4 3 padding=1", 1),
@@ -118,13 +120,15 @@ CHUNKED = {
         0,
     ),
     "scores": (
-        "x = input [T, 8] where T % 4 == 0; m = table (t, s) [T, T] = where(s // 4 <= t // 4 and s // 4 >= t // 4 - 1, (s - t) * 0.1, -1e9); "
+        "x = input [T, 8] where T % 4 == 0; "
+        "m = table (t, s) [T, T] = where(s // 4 <= t // 4 and s // 4 >= t // 4 - 1, (s - t) * 0.1, -1e9); "
         "(x, x, x, m) -> attention",
         4,
         0,
     ),
     "scores_of_heads": (
-        "x = input 2xTx8 where T % 4 == 0; m = table (h, t, s) [2, T, T] = -inf if s // 4 > t // 4 or s // 4 < t // 4 - 1 else h * (s - t) * 0.1; "
+        "x = input 2xTx8 where T % 4 == 0; "
+        "m = table (h, t, s) [2, T, T] = -inf if s // 4 > t // 4 or s // 4 < t // 4 - 1 else h * (s - t) * 0.1; "
         "(x, x, x, m) -> attention",
         4,
         0,
@@ -149,7 +153,8 @@ CHUNKED = {
         2,
     ),
     "one_chunk_ahead": (
-        "x = input [T, 8] where T % 4 == 0; m = table (t, s) [T, T] bool = s // 4 <= t // 4 + 1 and s // 4 >= t // 4 - 1; (x, x, x, m) -> attention",
+        "x = input [T, 8] where T % 4 == 0; "
+        "m = table (t, s) [T, T] bool = s // 4 <= t // 4 + 1 and s // 4 >= t // 4 - 1; (x, x, x, m) -> attention",
         4,
         4,
     ),
@@ -176,13 +181,15 @@ CHUNKED = {
         2,
     ),
     "late_values": (
-        "x = input [8, T]; y = x -> conv 8 3 padding=1 -> transpose 1 2; z = x -> transpose 1 2; (z, z, y) -> attention causal=true window=4",
+        "x = input [8, T]; y = x -> conv 8 3 padding=1 -> transpose 1 2; z = x -> transpose 1 2; "
+        "(z, z, y) -> attention causal=true window=4",
         1,
         1,
     ),
     "chunks_after_a_conv": (
         "x = input [8, T] where T % 4 == 0; y = x -> conv 8 3 padding=1 -> transpose 1 2; "
-        "m = table (t, s) [T, T] bool = s // 4 <= t // 4 and s // 4 >= t // 4 - 1; (y, y, y, m) -> attention -> transpose 1 2 -> conv 4 3 padding=1",
+        "m = table (t, s) [T, T] bool = s // 4 <= t // 4 and s // 4 >= t // 4 - 1; "
+        "(y, y, y, m) -> attention -> transpose 1 2 -> conv 4 3 padding=1",
         4,
         8,
     ),
@@ -202,3 +209,46 @@ def test_attention_waits_for_the_keys_that_it_sees(name: str) -> None:
     assert measure_lookahead(model.program, "T").positions == smallest
     for more in (0, every):
         same_in_pieces(model, lookahead=smallest + more, every=every, total=7 * every if every > 1 else 19)
+
+
+@pytest.mark.parametrize("total", [1, 2, 3])
+def test_a_sequence_may_be_shorter_than_the_lookahead(total: int) -> None:
+    text = "x = input [3, T]; x -> conv 4 5 padding=2 -> transpose 1 2 -> gru 5 -> transpose 1 2 -> conv 2 3 padding=1"
+    same_in_pieces(netc.compile(text), lookahead=4, total=total)
+
+
+def test_a_flush_needs_a_lookahead_and_a_piece() -> None:
+    x = torch.zeros(1, 3, 4)
+    causal = netc.compile("x = input [3, T]; x -> cumsum axis=2").stream("T").module(seed=0)
+    _, state = causal(causal.begin(), x=x)
+    with pytest.raises(ValueError, match="no look-ahead"):
+        causal.flush(state)
+    late = netc.compile("x = input [3, T]; x -> conv 3 3 padding=1").stream("T", 1).module(seed=0)
+    with pytest.raises(ValueError, match="first piece"):
+        late.flush(late.begin())
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**31])
+def test_a_wrong_number_of_positions_is_refused(wrong: int) -> None:
+    with pytest.raises(ValueError, match="from 0 to"):
+        netc.compile("x = input [3, T]; x -> conv 3 3 padding=1").stream("T", wrong)
+
+
+def test_a_state_that_is_returned_too_late_is_refused() -> None:
+    """After the end, a recurrent layer has seen the positions of the flush, so its last state is no output."""
+    model = netc.compile("x = input [3, T]; (y, h) = x -> conv 4 3 padding=1 -> transpose 1 2 -> gru 5; out y, h")
+    with pytest.raises(netc.CompileError, match="known at the end of the stream only"):
+        model.stream("T", 1)
+
+
+RANDOM, QUICK = 300, 6
+
+
+@pytest.mark.parametrize(
+    "seed", [n if n < QUICK else pytest.param(n, marks=[pytest.mark.long, pytest.mark.thorough(3)]) for n in range(RANDOM)]
+)
+def test_random_models_that_look_a_little_ahead(seed: int) -> None:
+    text, every = looking_a_little_ahead(seed)
+    model = netc.compile(text)
+    smallest = measure_lookahead(model.program, "T").positions
+    same_in_pieces(model, lookahead=smallest, total=every * (5 + seed % 9), seed=seed, every=every)

@@ -41,7 +41,7 @@ d = b + c -> conv 12 1 -> glu axis=1 -> conv_transpose 4 8 stride=4 padding=2 re
 a + d -> conv 8 1 -> glu axis=1 -> conv_transpose 1 8 stride=4 padding=2
 """
 CONFORMER = """
-# Gulati et al. (2020), arXiv:2005.08100, with attention within chunks, as in `chunked_limited` of NeMo: chunks of 2 frames, one to the left.
+# Gulati et al. (2020), arXiv:2005.08100, with attention within chunks, as NeMo's `chunked_limited`: chunks of 2 frames, one to the left.
 block half(width) { in + 0.5 * (in -> layer_norm -> dense (2 * width) silu -> dense width) }
 block attend(width, heads) {
   q = in -> layer_norm -> dense width -> rearrange "n t (h d) -> n h t d" h=(heads) -> rotary
@@ -94,7 +94,8 @@ def measure_reach(model: netc.Model, total: int, every: int) -> int:
     shape = [2 if str(d) == "N" else evaluate_dim(d, {"T": total}) for d in input_type.shape]
     x = torch.randn(shape, dtype=torch.float64, requires_grad=True)
     axis, output_axis = axis_of(input_type, "T"), axis_of(output_type, "T")
-    assert axis is not None and output_axis is not None
+    assert axis is not None
+    assert output_axis is not None
     reach = 0
     for group, part in enumerate(module(x).chunk(total // every, output_axis)):
         (slope,) = torch.autograd.grad(part.square().sum(), x, retain_graph=True)

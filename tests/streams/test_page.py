@@ -33,6 +33,58 @@ def test_the_error_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert run("check", "conv.net", "--causal", "T") == (1, shown)
 
 
+def test_the_lookahead_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command, the files and the code of the section, against the whole in PyTorch."""
+    monkeypatch.chdir(tmp_path)
+    Path("conv.net").write_text("x = input [3, T]\nx -> conv 8 3 padding=1\n", encoding="utf-8")
+    (shown,) = re.findall(r"^\$ netc check conv.net --causal T --lookahead\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert run("check", "conv.net", "--causal", "T", "--lookahead") == (0, shown)
+    (command,) = re.findall(r"^    netc (compile conv.net --stream T --lookahead .*)$", PAGE, re.MULTILINE)
+    code, notes = run(*command.split(), "--seed", "0")
+    assert code == 0
+    assert "the outputs come 1 position later" in notes
+    piece = np.random.default_rng(0).standard_normal((2, 3, 7), dtype=np.float32)
+    with torch.no_grad():
+        whole = netc.compile_file("conv.net").module(seed=0)(torch.from_numpy(piece)).numpy()
+    step, flush = (onnxruntime.InferenceSession(name) for name in ("step.onnx", "step.flush.onnx"))
+    past = {i.name: np.zeros([2 if d == "N" else d for d in i.shape], np.float32) for i in step.get_inputs() if i.name != "x"}
+    early, *states = step.run(None, {"x": piece, **past})
+    names = [o.name.replace("next_", "past_") for o in step.get_outputs()[1:]]
+    feeds = dict(zip(names, states, strict=True))
+    last = flush.run(None, {"x": np.full((2, 3, 1), 99, np.float32)} | {i.name: feeds[i.name] for i in flush.get_inputs() if i.name != "x"})
+    np.testing.assert_allclose(np.concatenate([early[..., 1:], last[0]], 2), whole, atol=1e-6)
+    (code_block,) = re.findall(r"```python\n(stream = .*?lookahead=1.*?)```", PAGE, re.DOTALL)
+    names_of_block: dict[str, object] = {"netc": netc, "piece": piece}
+    exec(code_block, names_of_block)  # the page is ours
+    results, rest = names_of_block["results"], names_of_block["rest"]
+    assert isinstance(results, dict)
+    assert isinstance(rest, dict)
+    np.testing.assert_allclose(np.concatenate([results["output"], rest["output"]], 2), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["check", "-e", "input [T, 4] -> gru 5", "--lookahead"], "--lookahead is for --causal T"),
+        (["compile", "-e", "input [T, 4] -> gru 5", "--lookahead", "2"], "--lookahead is for --stream T, without --for"),
+        (["compile", "-e", "input [T, 4] -> gru 5", "--stream", "T", "--lookahead", "0"], "0 is not in the range"),
+        (
+            ["compile", "-e", "input [3, T] -> conv 4 3 padding=1", "--stream", "T", "--lookahead", "1", "--target", "torch"],
+            "is several files: give the name of one",
+        ),
+        (
+            ["compile", "-e", "input [3, T] -> conv 4 7 padding=3", "--stream", "T", "--lookahead", "2", "--target", "torch"],
+            "further than 2 positions",
+        ),
+        (["compile", "-e", "input [4, T] where T % 4 == 0", "--stream", "T", "--lookahead", "2", "--target", "torch"], "a multiple of 4"),
+    ],
+)
+def test_a_wrong_lookahead_is_refused(words: list[str], message: str) -> None:
+    code, shown = run(*words)
+    assert code != 0
+    assert message in " ".join(shown.split())
+
+
 @pytest.mark.parametrize("text", ["conv 8 3 padding=1 -> pad [1, -1]", "conv 8 3 padding=2 -> slice 2 stop=T"])
 def test_what_is_late_is_causal(text: str) -> None:
     assert f"`{text}`" in PAGE.replace("\n", " ")
