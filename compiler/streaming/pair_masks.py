@@ -8,6 +8,7 @@ that many positions: in attention within chunks, a query sees the later keys of 
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf
 
 from netc.dsl.record import Record
@@ -37,14 +38,14 @@ def find_reach(pairs: PairFormula, group: int, query_delay: int, key_delay: int)
     """
     delays, pasts = [], []
     for size in {1, group}:
-        ahead = find_least_distance(lambda distance, size=size: pairs.hides_later(size, distance))
+        ahead = find_least_distance(partial(pairs.hides_later, size))
         if ahead is not None:
             delays.append(max(query_delay, _round_up(key_delay, size) + ahead * size))
     if not delays:
         return None
     delay = min(delays)
     for size in {1, group}:
-        back = find_least_distance(lambda distance, size=size: pairs.hides_earlier(size, distance))
+        back = find_least_distance(partial(pairs.hides_earlier, size))
         if back is not None:
             pasts.append(_round_up(delay, size) + back * size - key_delay)
     return KeyReach(delay, min(pasts) if pasts else None)

@@ -44,7 +44,7 @@ RULES = {
     "replicated_in_front": "x = input [3, T]; x -> pad [2, 0] mode=replicate -> conv 4 3 -> tanh -> pad [3, 0] mode=replicate -> conv 4 4",
     "replicated_in_front_of_a_sum": "x = input [T, 3]; x -> pad [0, 0, 2, 0] mode=replicate -> cumsum axis=1 -> slice 1 stop=T",
     "repeat_interleave": "x = input [T, 3]; x -> pad [0, 0, 2, 0] value=1 -> repeat_interleave 3 axis=1 -> transpose 1 2 "
-    "-> conv 4 4 -> slice 2 stop=T * 3",
+    "-> conv 4 4 -> slice 2 stop=(T * 3)",
     "upsample": "x = input [3, T]; x -> pad [1, 0] -> conv 4 2 -> upsample scale=2 -> pad [3, 0] -> conv 2 4",
     "upsample_of_an_image": "x = input 3xTx4; x -> upsample scale=3x2",
     "tril": "x = input [T, 4]; w = x @ (x -> transpose 1 2) -> tril; w @ x",
