@@ -33,6 +33,8 @@ class Factor(Record):
 
 
 Axis = tuple[Factor, ...]
+MOST_REFERENCES = 5
+"""The most references of a tensor whose positions are tracked. The number of cases grows exponentially with them."""
 
 
 class Cause(Record):
@@ -218,6 +220,9 @@ class Positions:
         rank = max(tensor.rank for tensor in tensors)
         aligned = [self.move_axes(t, [*[()] * (rank - t.rank), *range(t.rank)]) for t in tensors]
         axes = tuple(self._choose_axis([t.axes[index] for t in aligned]) for index in range(rank))
+        if len(self.list_references(axes)) > MOST_REFERENCES:
+            aligned = [self.forget_positions(t, tuple(get_size(axis) for axis in t.axes)) for t in aligned]
+            axes = tuple(self._choose_axis([t.axes[index] for t in aligned]) for index in range(rank))
         aligned = [self._keep_matching(t, axes) for t in aligned]
         references = self.list_references(axes)
         kept = [[references.index(reference) for reference in self.list_references(t.axes)] for t in aligned]

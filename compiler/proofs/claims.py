@@ -17,7 +17,7 @@ from ..errors.proof_errors import NothingToHide, UnknownPositions, WrongMaskType
 from ..ir.graph import Program
 from ..ir.graph_values import Value
 from ..types.tensor_types import BOOL, Shape, TensorType
-from .abstract_tensors import AbstractTensor, Axis, Positions, make_axis
+from .abstract_tensors import MOST_REFERENCES, AbstractTensor, Axis, Positions, make_axis
 from .element_facts import Fact, number
 from .position_relations import LEAK, VISIBLE, Case, Groups, Hidden, Relation
 
@@ -105,6 +105,8 @@ def make_input(positions: Positions, setting: Setting, value: Value) -> Abstract
     if not setting.is_covered(value.type):
         return positions.make_constant(shape, Fact())
     axes: list[Axis] = [make_axis(size, role) for size, role in zip(shape, roles, strict=True)]
+    if len(positions.list_references(axes)) > MOST_REFERENCES:
+        return positions.make_constant(shape, Fact(depends=positions.relation.anything))
     if value is not setting.mask:
         return positions.make_tensor(axes, lambda case: Fact(depends=positions.relation.own_labels(case)))
     return positions.make_tensor(axes, lambda case: _make_label_fact(positions.relation, case))

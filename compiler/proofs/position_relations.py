@@ -26,7 +26,9 @@ OTHER = -1
 
 
 class Relation(Protocol):
-    """How positions are related, and what an element may depend on."""
+    """How positions are related, and what an element may depend on. `anything` are the labels of an element whose positions are unknown."""
+
+    anything: Labels
 
     def list_cases(self, count: int) -> list[Case]:
         """List the cases of a tensor with this number of references."""
@@ -46,6 +48,8 @@ class Relation(Protocol):
 
 class Hidden:
     """Some positions are hidden. No element all of whose positions are visible may depend on them."""
+
+    anything = frozenset({HIDDEN})
 
     def list_cases(self, count: int) -> list[Case]:
         return list(product((HIDDEN, VISIBLE), repeat=count))
@@ -67,6 +71,8 @@ class Hidden:
 class Groups:
     """Each position belongs to a group. An element of an output may depend on one of the groups of its positions only. A score of a query
     and a key has two positions: it is no leak yet that it depends on the groups of both, unless `meeting` is `LEAK`."""
+
+    anything = frozenset({OTHER})
 
     def __init__(self, meeting: int = MEETING) -> None:
         self.meeting = meeting

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netc.compiler.proofs import Claim, ClaimRefused, derive_claim
+from netc.compiler.analysis.state_dict import collect_parameters, count_parameters
+from netc.compiler.proofs import Claim, ClaimRefused, Derivation, derive_claim
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from netc.compiler.proofs.abstract_tensors import Cause
 
     from ..model import Model
+
+
+MOST_PARAMETERS = 50_000_000
+"""The most parameters of a model that is run to confirm a proof."""
 
 
 class ProofContradicted(AssertionError):
@@ -55,10 +60,7 @@ def prove_positions(model: Model, claim: Claim) -> PositionProof:
         derivation = derive_claim(program, claim)
     except ClaimRefused as refused:
         return PositionProof((make_diagnostic(refused.problem, refused.span),))
-    try:
-        confirmation = change_hidden_values(model, derivation)
-    except NoSizes as error:
-        confirmation = Confirmation({}, (), (str(error),))
+    confirmation = _confirm(model, derivation)
     diagnostics = tuple(
         _report_output(claim, name, cause, confirmation)
         for name, cause in derivation.causes.items()
@@ -72,6 +74,17 @@ def prove_positions(model: Model, claim: Claim) -> PositionProof:
     confirmed = f"; {TRIES} random changes confirm it in {ran}" if ran else ""
     summary = summarize_proof(derivation, model.name) + confirmed
     return PositionProof((), summary, (*_describe_training(model, claim), *derivation.risks, *assumed, *failed))
+
+
+def _confirm(model: Model, derivation: Derivation) -> Confirmation:
+    """Run the model, unless it is so large that drawing its weights would take minutes, or all memory."""
+    count = count_parameters(collect_parameters(model.program))
+    if count > MOST_PARAMETERS:
+        return Confirmation({}, (), (f"it has {count:,} parameters, and netc runs models of up to {MOST_PARAMETERS:,}",))
+    try:
+        return change_hidden_values(model, derivation)
+    except NoSizes as error:
+        return Confirmation({}, (), (str(error),))
 
 
 def _report_output(claim: Claim, name: str, cause: Cause | None, confirmation: Confirmation) -> Diagnostic:

@@ -99,3 +99,13 @@ def test_rows_without_a_key_are_reported() -> None:
     safe = MASKED + "(x, x, x, (mask -> unsqueeze 1, mask -> unsqueeze 2) -> logical_and) -> attention"
     notes = [derive_claim(netc.compile(text).program, HIDES).risks for text in (risky, safe)]
     assert notes == [("`softmax` gives NaN at hidden positions, where it hides all keys",), ()]
+
+
+MANY = "x = input [T]; y = x -> reshape [N, T, 1, 1, 1, 1, 1, 1, 1]; " + " + ".join(f"(y -> transpose 1 {axis})" for axis in range(2, 9))
+
+
+@pytest.mark.parametrize("text", ["x = input [T, T, T, T, T, T, T, T, T]; x -> relu", MANY])
+def test_elements_of_many_positions_are_refused_at_once(text: str) -> None:
+    derivation = derive_claim(netc.compile(text).program, Claim("separates", "T"))
+    assert not derivation.is_proved
+    assert len(derivation.outputs["output"].facts) == 1

@@ -1,0 +1,45 @@
+"""When netc runs a model to confirm a claim, and when it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+import netc
+from netc.compiler.proofs import Claim, derive_claim
+from netc.dsl.record import replace
+from netc.proving import prove_positions as proving
+from netc.proving.change_hidden import change_hidden_values
+
+LEAKY = "x = input [T, 4]; mask = input [T] bool; x * (mask -> unsqueeze 2 -> cast float32) + x -> mean axis=1"
+CLAIM = Claim("ignores", "mask")
+
+
+def test_a_large_model_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "change_hidden_values", None)
+    proof = proving.prove_positions(netc.compile("input 8000 -> dense 8000"), Claim("separates", "N"))
+    assert proof.summary == "`net` separates `N`: each sample's outputs depend on its own `input` only"
+    assert proof.notes == ("not confirmed: it has 64,008,000 parameters, and netc runs models of up to 50,000,000",)
+
+
+def test_a_proof_that_running_contradicts_is_a_bug_of_netc(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prove_anything(program: object, claim: Claim, *, training: bool = False) -> object:
+        return replace(derive_claim(program, claim), causes={"output": None})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(proving, "derive_claim", prove_anything)
+    with pytest.raises(proving.ProofContradicted, match="`ignores mask` is proved for `output`"):
+        proving.prove_positions(netc.compile(LEAKY), CLAIM)
+
+
+def test_both_runtimes_find_the_same_outputs() -> None:
+    model = netc.compile(LEAKY)
+    derivation = derive_claim(model.program, CLAIM)
+    found = {name: change_hidden_values(model, derivation, runtimes=(name,)).differences for name in ("PyTorch", "ONNX Runtime")}
+    assert {name: set(differences) for name, differences in found.items()} == {"PyTorch": {"output"}, "ONNX Runtime": {"output"}}
+
+
+def test_the_changes_depend_on_the_seed_alone() -> None:
+    model = netc.compile(LEAKY)
+    derivation = derive_claim(model.program, CLAIM)
+    first, again, other = (change_hidden_values(model, derivation, seed, runtimes=("PyTorch",)).differences for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
