@@ -49,10 +49,12 @@ from .clauses import Machine, read_constants, select_tags
 from .data_reading import emit_loaders, name_validation_loader
 from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, extract_model_program, fold_blocks, list_imports, list_standardized
 from .lines import quote_string, to_literal
+from .loss_terms import write_terms
 from .printed_settings import emit_constants, emit_optimizer, emit_schedule
 from .printed_transforms import emit_augmentations
 from .sampled_inputs import emit_draws
 from .section_functions import SectionFunctions, emit_functions
+from .section_words import TORCH_WORDS
 from .varied_inputs import emit_varied
 
 SETTINGS_FUNCTIONS = frozenset(
@@ -164,7 +166,7 @@ def _map_names(section: TrainSection, tags: Set[str], machine: Machine | None) -
     """Map names of the template to the section's own text."""
     recipe, training = section.recipe, section.training
     stem = re.sub(r"\W", "_", training.model or training.name)
-    terms, zeros = _write_terms(section.means, "repeated" in tags, _count_micro_batches(tags, machine))
+    terms, zeros = write_terms(section.means, "repeated" in tags, _count_micro_batches(tags, machine), TORCH_WORDS)
     names = {
         "INPUT": quote_string(list_data_inputs(training, recipe)[0].name),
         "METRIC": quote_string(recipe.keep.metric),
@@ -196,16 +198,3 @@ def _count_micro_batches(tags: Set[str], machine: Machine | None) -> str:
     if "parts" not in tags:
         return str(replicas)
     return "len(micro_batches)" if replicas == 1 else f"(len(micro_batches) * {replicas})"
-
-
-def _write_terms(means: MeanDecomposition, repeated: bool, count: str) -> tuple[str, str]:
-    """Return the expressions for the totals of a micro-batch, and for those that do not depend on its samples, such as weight decay in the
-    loss. The latter are the same in each micro-batch, so that they are multiplied by their number, `count`, to be means again."""
-    if not repeated or not any(means.is_constant):
-        return "totals", "[torch.zeros_like(total) for total in totals]"
-    constant = f"totals[{{}}] * {count}"
-    return _join_terms(means, "totals[{}]", constant), _join_terms(means, "torch.zeros_like(totals[{}])", constant)
-
-
-def _join_terms(means: MeanDecomposition, other: str, constant: str) -> str:
-    return f"[{', '.join((constant if same else other).format(i) for i, same in enumerate(means.is_constant))}]"

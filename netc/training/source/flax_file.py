@@ -40,11 +40,13 @@ from .clauses import select_tags
 from .data_reading import emit_loaders, name_validation_loader
 from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, extract_model_program, fold_blocks, list_imports, list_standardized
 from .lines import quote_string
+from .loss_terms import write_terms
 from .optax_settings import emit_optax_optimizer
 from .printed_settings import emit_constants
 from .sampled_inputs import emit_draws
 from .section_functions import emit_functions
 from .section_words import SectionWords
+from .varied_inputs import emit_varied
 
 FLAX_WORDS = SectionWords(
     WRITER,
@@ -53,6 +55,8 @@ FLAX_WORDS = SectionWords(
     "{}()",
     lambda array, dtype: f"np.asarray({array}).astype({'jnp' if dtype == 'bfloat16' else 'np'}.{'bool_' if dtype == 'bool' else dtype})",
     lambda array: array,
+    lambda number, dtype: f"np.asarray({number}, {'jnp' if dtype == 'bfloat16' else 'np'}.{dtype})",
+    "jnp.zeros_like",
 )
 TEMPLATE = "flax_template.py"
 RESERVED = RESERVED_NAMES | {"optax", "save_file"}
@@ -73,10 +77,11 @@ def emit_flax_file(training: Training) -> str:
         "make_optimizer": [emit_optax_optimizer(recipe)],
         "load_data": emit_loaders(training, recipe, FLAX_WORDS),
         "draw_inputs": [emit_draws(training, recipe, FLAX_WORDS)] if recipe.draws else [],
+        "vary_inputs": [emit_varied(recipe, FLAX_WORDS)] if recipe.varied else [],
     }
-    names = _map_names(
-        training, recipe, model.main, takes_rngs="rngs: nnx.Rngs" in model.texts[-1 - (model.texts[-1] == DEFINITIONS["load"])]
-    )
+    takes_rngs = "rngs: nnx.Rngs" in model.texts[-1 - (model.texts[-1] == DEFINITIONS["load"])]
+    terms, zeros = write_terms(means, "repeated" in tags, "parts", FLAX_WORDS)
+    names = _map_names(training, recipe, model.main, takes_rngs) | {"TERMS": terms, "ZEROS": zeros}
     functions = fold_blocks(tags, names | ({} if "ema" in tags else {"average": "model"}), generated, {""}, TEMPLATE)
     texts = [_emit_constants(recipe), *model.texts, *computed.texts, *functions]
     texts = [*list_called_definitions([*model.definitions, *computed.definitions, *texts]), *texts]
@@ -111,17 +116,12 @@ def _map_names(training: Training, recipe: Recipe, model: str, takes_rngs: bool)
 def _list_lacking(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
     """Report the clauses that the file does not have."""
     settings = {setting.word: setting.word_span for setting in reversed(training.settings)}
-    words = ("minimize", "follow", "vary", "balance", "augment", "measure")
+    words = ("minimize", "balance", "augment", "measure")
     lacking: list[tuple[str, Span]] = [(word, settings[word]) for word in words if word in settings]
-    if recipe.accumulate > 1:
-        lacking.append(("accumulate", settings["batch"]))
     if follows_metric(recipe):
         lacking.append(("reduce_lr_on_plateau", settings["schedule"]))
-    if len(recipe.sources) > 1:
-        lacking.append(("data", recipe.sources[1].span))
     for what, span in lacking:
-        need = "with several files" if what == "data" else ""
-        yield _report_lacking(f"{what} {need}".strip(), span)
+        yield _report_lacking(what, span)
     if list_standardized(training):
         yield _report_lacking("standardize", training.loss_span)
     if has_gradients(training.program.main):

@@ -24,8 +24,12 @@ Batch = dict[str, Any]
 STEPS: int
 EPOCHS: int
 BATCH: int
+ACCUMULATE: int
 EMA: float
 FROZEN: tuple[str, ...]
+FOLLOWED: tuple[tuple[str, str, float, int], ...]
+CONSTANTS: tuple[str, ...]
+WEIGHTS: tuple[float, ...]
 PATIENCE: int
 MIN_DELTA: float
 GROUPS: list[tuple[str, dict[str, Any]]]
@@ -39,11 +43,14 @@ METRIC: str
 FILE: str
 BEST_FILE: str
 Model: Any
+TERMS: Any
+ZEROS: Any
 rngs: tuple[Any, ...]
 compute_totals: Callable[[nnx.Module, Batch], tuple[jax.Array, ...]]
 compute_counts: Callable[[Batch], tuple[jax.Array | int, ...]]
 compute_metrics: Callable[[Iterable[Any], Iterable[Any]], dict[str, jax.Array]]
 draw_inputs: Callable[[Batch, int], Batch]
+vary_inputs: Callable[[int, int, int], Batch]
 load_data: Callable[[str], Batch]
 load_validation_data: Callable[[str], Batch]
 make_optimizer: Callable[[nnx.Module, int], nnx.Optimizer]
@@ -79,6 +86,38 @@ def label_parameters(parameters: Any) -> Any:
     return jax.tree.map(lambda name: repr(find_options(name)), name_parameters(parameters))
 
 
+def find_followed(name: str) -> tuple[str, float, int]:
+    """Return the name of the parameter that a parameter follows, the decay, and the interval of the updates. A parameter
+    that is trained follows itself."""
+    for follower, followed, decay, every in FOLLOWED:
+        if fnmatch(name, follower):
+            return followed.removesuffix("*") + name.removeprefix(follower.removesuffix("*")), decay, every
+    return name, 0.0, 1
+
+
+@nnx.jit
+def start_followers(model: nnx.Module) -> None:  # if: followed
+    """Set the parameters that follow others equal to these, before the first step."""
+    state = nnx.state(model, nnx.Param)
+    names = name_parameters(state)
+    values = dict(zip(jax.tree.leaves(names), jax.tree.leaves(state), strict=True))
+    nnx.update(model, jax.tree.map(lambda name, value: values[find_followed(name)[0]], names, state))
+
+
+@nnx.jit
+def update_followers(model: nnx.Module, step: int) -> None:
+    """Move the parameters that follow others towards these."""
+    state = nnx.state(model, nnx.Param)
+    names = name_parameters(state)
+    values = dict(zip(jax.tree.leaves(names), jax.tree.leaves(state), strict=True))
+
+    def move(name: str, value: jax.Array) -> jax.Array:
+        followed, decay, every = find_followed(name)
+        return jnp.where((step + 1) % every == 0, value + (1 - decay) * (values[followed] - value), value)
+
+    nnx.update(model, jax.tree.map(move, names, state))
+
+
 # generated: make_optimizer
 
 
@@ -89,6 +128,30 @@ def shuffle_samples(samples: np.ndarray, epoch: int) -> np.ndarray:
     """Shuffle the samples. The order depends only on the seed and the epoch."""
     generator = np.random.Generator(np.random.Philox(key=np.array([SEED, epoch], np.uint64)))
     return samples[generator.permutation(len(samples))]
+
+
+def mix_samples(samples: np.ndarray, epoch: int, sizes: list[int]) -> np.ndarray:  # if: weights
+    """Choose as many samples as there are, with the share of each file that WEIGHTS says, and shuffle them. `sizes` are the numbers of
+    samples in each file. A file continues in each epoch where it stopped in the one before, so that all of its samples are used equally."""
+    files = np.searchsorted(np.cumsum(sizes), samples, side="right")
+    weights = np.array(WEIGHTS)
+    counts = round_shares(weights / weights.sum() * len(samples), len(samples))
+    chosen = []
+    for file, count in enumerate(counts.tolist()):
+        own, start = samples[files == file], epoch * count
+        if not len(own):
+            raise ValueError(f"file {file + 1} has no samples for training")
+        rounds = range(start // len(own), -(-(start + count) // len(own)))
+        order = np.concatenate([own[:0], *(shuffle_samples(own, number) for number in rounds)])
+        chosen.append(order[start % len(own) :][:count])
+    return shuffle_samples(np.concatenate(chosen), epoch)
+
+
+def round_shares(shares: np.ndarray, total: int) -> np.ndarray:
+    """Round shares to integers with this sum: the shares with the largest fractions up, and the others down."""
+    counts = shares.astype(int)
+    counts[np.argsort(counts - shares, kind="stable")[: total - counts.sum()]] += 1
+    return counts
 
 
 def split_samples(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -104,9 +167,7 @@ def split_samples_by_class(classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     validation_count = min(max(1, round(count * VALIDATION)), count - 1)
     shuffled = shuffle_samples(np.arange(count), 2**63)  # no epoch has this number
     numbers = np.unique(classes[shuffled], return_inverse=True)[1]
-    shares = np.bincount(numbers) * validation_count / count
-    sizes = shares.astype(int)
-    sizes[np.argsort(sizes - shares, kind="stable")[: validation_count - sizes.sum()]] += 1  # the largest fractions
+    sizes = round_shares(np.bincount(numbers) * validation_count / count, validation_count)
     parts = [shuffled[numbers == number] for number in range(len(sizes))]
     train_samples = np.concatenate([part[size:] for part, size in zip(parts, sizes, strict=True)])
     validation_samples = np.concatenate([part[:size] for part, size in zip(parts, sizes, strict=True)])
@@ -114,6 +175,9 @@ def split_samples_by_class(classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 # generated: draw_inputs
+
+
+# generated: vary_inputs
 
 
 def iterate_batches(
@@ -136,17 +200,62 @@ def sum_rows(rows: Iterable[Iterable[Any]]) -> list[Any]:
 StepSums = tuple[Any, Any]
 
 
+def split_batch(batch: Batch) -> list[Batch]:
+    """Split a batch into micro-batches, which are computed one after the other to save memory."""
+    count = min(ACCUMULATE, len(batch[INPUT]))
+    samples = {name: column for name, column in batch.items() if name not in CONSTANTS}  # if: constants
+    micro_batches = zip(*(np.array_split(column, count) for column in samples.values()), strict=True)  # if: constants
+    return [{**batch, **dict(zip(samples, micro_batch, strict=True))} for micro_batch in micro_batches]  # if: constants
+    micro_batches = zip(*(np.array_split(column, count) for column in batch.values()), strict=True)  # if: not constants
+    return [dict(zip(batch, micro_batch, strict=True)) for micro_batch in micro_batches]  # if: not constants
+
+
 @nnx.jit
-def train_step(model: nnx.Module, optimizer: nnx.Optimizer, batch: Batch) -> StepSums:
-    """Make one optimizer step. Return the totals and counts of the batch."""
-    counts = compute_counts(batch)
+def compute_gradients(
+    model: nnx.Module,
+    batch: Batch,
+    counts: Any,
+    parts: int,  # if: repeated
+) -> tuple[Any, Any]:
+    """Compute the gradients of the loss, and the totals of the batch."""
 
     def compute_loss(model: nnx.Module) -> tuple[jax.Array, Any]:
         totals = compute_totals(model, batch)
-        return compute_metrics(totals, counts)["loss"], totals
+        # Divided by the counts of the whole batch, so that the gradients of micro-batches add up.  # if: parts
+        loss = compute_metrics(TERMS, counts)["loss"]
+        # Terms that do not depend on the samples count once.  # if: repeated
+        loss = loss - compute_metrics(ZEROS, counts)["loss"] * (1 - 1 / parts)  # if: repeated
+        return loss, totals
 
-    gradients, totals = nnx.grad(compute_loss, has_aux=True)(model)
+    return nnx.grad(compute_loss, has_aux=True)(model)
+
+
+@nnx.jit
+def update_model(model: nnx.Module, optimizer: nnx.Optimizer, gradients: Any) -> None:
+    """Update the parameters."""
     optimizer.update(model, gradients)
+
+
+@nnx.jit  # if: not parts
+def train_step(model: nnx.Module, optimizer: nnx.Optimizer, batch: Batch) -> StepSums:
+    """Make one optimizer step. Return the totals and counts of the batch."""
+    counts = compute_counts(batch)  # if: not parts
+    gradients, totals = compute_gradients(model, batch, counts)  # if: not parts
+    optimizer.update(model, gradients)  # if: not parts
+    micro_batches = split_batch(batch)  # if: parts
+    counts = sum_rows(map(compute_counts, micro_batches))  # if: parts
+    gradients, batch_totals = None, []  # if: parts
+    for micro_batch in micro_batches:  # if: parts
+        part, totals = compute_gradients(
+            model,
+            micro_batch,
+            counts,
+            len(micro_batches),  # if: repeated
+        )
+        gradients = part if gradients is None else jax.tree.map(jnp.add, gradients, part)
+        batch_totals.append(totals)
+    update_model(model, optimizer, gradients)  # if: parts
+    totals = sum_rows(batch_totals)  # if: parts
     return totals, counts
 
 
@@ -167,7 +276,12 @@ def update_average(average: nnx.Module, model: nnx.Module) -> None:
     nnx.update(average, jax.tree.map(blend, nnx.state(average, kinds), nnx.state(model, kinds)))
 
 
-def evaluate(model: nnx.Module, data: Batch, samples: np.ndarray) -> dict[str, float]:
+def evaluate(
+    model: nnx.Module,
+    data: Batch,
+    samples: np.ndarray,
+    varied: Batch,  # if: varied
+) -> dict[str, float]:
     """Compute loss and metrics over the samples in evaluation mode."""
     model.eval()
     batches = iterate_batches(
@@ -175,6 +289,8 @@ def evaluate(model: nnx.Module, data: Batch, samples: np.ndarray) -> dict[str, f
         samples,
         2**61,  # if: draws
     )
+    batches = (batch | varied for batch in batches)  # if: varied
+    batches = (micro_batch for batch in batches for micro_batch in split_batch(batch))  # if: parts
     rows = [compute_sums_of_batch(model, batch) for batch in batches]
     model.train()
     totals, counts = ([np.asarray(value, np.float64) for value in sum_rows(column)] for column in zip(*rows, strict=True))
@@ -201,7 +317,17 @@ def save(model: nnx.Module, path: str) -> None:
     save_file(tensors, path)
 
 
-def train(model: nnx.Module, data: Batch) -> nnx.Module:
+def load_files(paths: Iterable[str]) -> tuple[Batch, list[int]]:
+    """Load files. Return their samples, one file after the other, and the number of samples in each."""
+    parts = [load_data(path) for path in paths]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, [len(part[INPUT]) for part in parts]
+
+
+def train(
+    model: nnx.Module,
+    data: Batch,
+    sizes: list[int],  # if: weights
+) -> nnx.Module:
     """Train the model. Return a model with the moving averages of its parameters."""  # if: ema
     """Train the model."""  # if: not ema
     train_samples = np.arange(len(data[INPUT]))  # if: not share
@@ -213,6 +339,7 @@ def train(model: nnx.Module, data: Batch) -> nnx.Module:
     epochs = -(-STEPS // steps_per_epoch)  # if: steps
     steps = EPOCHS * steps_per_epoch  # if: not steps
     optimizer = make_optimizer(model, steps)
+    start_followers(model)  # if: followed
     average = nnx.clone(model)  # if: ema
     model.train()
     best = -math.inf  # if: validates and not last
@@ -221,17 +348,25 @@ def train(model: nnx.Module, data: Batch) -> nnx.Module:
     for epoch in range(epochs):
         for batch in iterate_batches(
             data,
-            shuffle_samples(train_samples, epoch),
+            shuffle_samples(train_samples, epoch),  # if: not weights
+            mix_samples(train_samples, epoch, sizes),  # if: weights
             step,  # if: draws
         ):
-            step_sums = train_step(model, optimizer, batch)
+            step_sums = train_step(model, optimizer, batch)  # if: not varied
+            step_sums = train_step(model, optimizer, batch | vary_inputs(step, steps, steps_per_epoch))  # if: varied
+            update_followers(model, step)  # if: followed
             update_average(average, model)  # if: ema
             step += 1
             if step % REPORT_EVERY == 0:
                 print(f"step {step}: {format_metrics(compute_metrics(*step_sums))}")
             if step == STEPS:  # if: steps
                 break
-        metrics = evaluate(average, validation_data, validation_samples)  # if: validates
+        metrics = evaluate(  # if: validates
+            average,
+            validation_data,
+            validation_samples,
+            vary_inputs(step, steps, steps_per_epoch),  # if: varied
+        )
         print(f"epoch {epoch + 1}: {format_metrics(metrics)}")  # if: validates
         if metrics[METRIC] > best:  # if: validates and not last
             best = metrics[METRIC]
@@ -245,7 +380,14 @@ def train(model: nnx.Module, data: Batch) -> nnx.Module:
 
 def main() -> None:
     model = Model(*rngs)
-    average = train(model, load_data(DATA))
+    data, sizes = load_files(DATA)  # if: weights
+    data, _ = load_files(DATA)  # if: sources and not weights
+    average = train(
+        model,
+        load_data(DATA),  # if: not sources
+        data,  # if: sources
+        sizes,  # if: weights
+    )
     save(average, FILE)
 
 

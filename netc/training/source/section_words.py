@@ -15,7 +15,8 @@ from netc.dsl.record import Record
 
 class SectionWords(Record):
     """`tensor` and `module` are types; `instance` makes a module of a section from the name of its class; `convert` turns the text of a
-    NumPy array into a tensor of an element type, and `wrap` into a tensor of its own type."""
+    NumPy array into a tensor of an element type, and `wrap` into a tensor of its own type; `make_scalar` makes a tensor without axes from
+    the text of a number and an element type; `zeros` is the function that makes zeros of the shape of a tensor."""
 
     writer: SourceWriter
     tensor: str
@@ -23,6 +24,8 @@ class SectionWords(Record):
     instance: str
     convert: Callable[[str, str], str]
     wrap: Callable[[str], str]
+    make_scalar: Callable[[str, str], str]
+    zeros: str
 
 
 TORCH_WORDS = SectionWords(
@@ -32,4 +35,6 @@ TORCH_WORDS = SectionWords(
     "{}().to(DEVICE)",
     lambda array, dtype: f"torch.from_numpy({array}).to(torch.{dtype})",
     lambda array: f"torch.from_numpy({array})",
+    lambda number, dtype: f"torch.tensor({number}, dtype=torch.{dtype}, device=DEVICE)",
+    "torch.zeros_like",
 )

@@ -20,9 +20,10 @@ from netc.compiler.backends.python.identifiers import make_unique, make_variable
 from ..recipe import Recipe
 from ..vary_rules import VaryRule, VaryStage
 from .lines import quote_string, to_literal
+from .section_words import TORCH_WORDS, SectionWords
 
 
-def emit_varied(recipe: Recipe) -> str:
+def emit_varied(recipe: Recipe, words: SectionWords = TORCH_WORDS) -> str:
     """Emit `vary_inputs(step, steps, steps_per_epoch)`, which computes the inputs of a step, or of a validation after that many steps."""
     lines = [
         "def vary_inputs(step: int, steps: int, steps_per_epoch: int) -> Batch:",
@@ -35,7 +36,7 @@ def emit_varied(recipe: Recipe) -> str:
             value = make_unique(make_variable_name(rule.input), taken_names)
             taken_names.add(value)
             lines += _emit_stages(value, rule)
-        entries.append(f"        {quote_string(rule.input)}: torch.tensor({value}, dtype=torch.{rule.dtype}, device=DEVICE),")
+        entries.append(f"        {quote_string(rule.input)}: {words.make_scalar(value, rule.dtype)},")
     return "\n".join([*lines, "    return {", *entries, "    }"])
 
 
