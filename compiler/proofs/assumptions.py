@@ -8,10 +8,6 @@
 
 from __future__ import annotations
 
-from netc.dsl.source import Span
-
-from ..ir.graph import OpNode
-
 
 class Assumptions:
     """What a derivation has assumed so far, and where softmax gives NaN."""
@@ -25,16 +21,13 @@ class Assumptions:
         """The first position is visible."""
         self.binary = False
         """The mask has the numbers 0 and 1."""
-        self.empty_rows: dict[Span, str] = {}
-        """The stages that give NaN for some rows, because all of their keys are hidden."""
+        self.risks: dict[str, None] = {}
+        """Sentences about stages that give NaN for some rows, because all of their keys are hidden."""
 
     def note_penalty(self, hiding: float) -> None:
         """Record that a score is hidden by a number."""
         if hiding != float("-inf"):
             self.penalty = hiding if self.penalty is None else max(hiding, self.penalty)
-
-    def note_empty_row(self, node: OpNode) -> None:
-        self.empty_rows[node.span] = node.op.name
 
     def describe(self, name: str) -> tuple[str, ...]:
         """Return the assumptions as sentences about the mask `name`."""
@@ -51,7 +44,3 @@ class Assumptions:
         if self.first:
             texts.append(f"the first position of `{name}` is true: an output depends on it alone")
         return tuple(texts)
-
-    def describe_risks(self) -> tuple[str, ...]:
-        """Return the stages that give NaN."""
-        return tuple(f"`{name}` gives NaN at hidden positions, where it hides all keys" for name in dict.fromkeys(self.empty_rows.values()))

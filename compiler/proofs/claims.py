@@ -18,7 +18,7 @@ from ..ir.graph import Program
 from ..ir.graph_values import Value
 from ..types.tensor_types import BOOL, Shape, TensorType
 from .abstract_tensors import MOST_REFERENCES, AbstractTensor, Axis, Positions, make_axis
-from .element_facts import Fact, number
+from .element_facts import Fact, make_point
 from .position_relations import LEAK, VISIBLE, Case, Groups, Hidden, Relation
 
 Verb = Literal["ignores", "separates"]
@@ -114,4 +114,4 @@ def make_input(positions: Positions, setting: Setting, value: Value) -> Abstract
 
 def _make_label_fact(relation: Relation, case: Case) -> Fact:
     (label,) = case
-    return Fact(number(float(label == VISIBLE))) if isinstance(relation, Hidden) else Fact(group=label)
+    return Fact(make_point(float(label == VISIBLE))) if isinstance(relation, Hidden) else Fact(group=label)

@@ -1,6 +1,6 @@
 """What is known of the elements of a tensor in one case: their values, and what they depend on.
 
->>> add_facts(Fact(number(-10000.0)), Fact(depends=frozenset({0}))).penalty
+>>> add_facts(Fact(make_point(-10000.0)), Fact(depends=frozenset({0}))).penalty
 -10000.0
 """
 
@@ -50,12 +50,12 @@ class Fact(Record):
         return self.interval.high if self.interval.high <= PENALTY and not self.interval.nan else None
 
 
-def number(value: float) -> Interval:
+def make_point(value: float) -> Interval:
     """The interval of one number."""
     return Interval(value, value, infinite=abs(value) == float("inf"))
 
 
-def settle(fact: Fact) -> Fact:
+def drop_constant_dependence(fact: Fact) -> Fact:
     """Return a fact whose elements depend on nothing if they are constant."""
     return replace(fact, depends=NOTHING) if fact.is_constant and fact.depends else fact
 
@@ -79,7 +79,7 @@ def unite_labels(facts: Iterable[Fact]) -> Labels:
 
 def make_result(interval: Interval, facts: Sequence[Fact]) -> Fact:
     """Return the fact of an element that is computed from one element of each fact."""
-    return settle(Fact(interval, unite_labels(facts)))
+    return drop_constant_dependence(Fact(interval, unite_labels(facts)))
 
 
 def add_facts(a: Fact, b: Fact) -> Fact:
@@ -115,7 +115,7 @@ def multiply_facts(a: Fact, b: Fact) -> Fact:
     """Multiply. 0 times a finite number is 0."""
     for one, other in ((a, b), (b, a)):
         if one.is_zero and not other.is_infinite:
-            return Fact(number(0.0))
+            return Fact(make_point(0.0))
     result = make_result(round_interval(apply_binary("*", a.interval, b.interval, integers=False)), (a, b))
     for one, other in ((a, b), (b, a)):
         if one.hiding is not None and other.interval.low > 0:

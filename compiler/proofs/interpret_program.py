@@ -65,7 +65,7 @@ def derive_claim(program: Program, claim: Claim, *, training: bool = False) -> D
         {name: _find_cause(positions, tensor, value) for (name, tensor), value in zip(outputs.items(), values, strict=True)},
         tuple(value.name for value in main.inputs if value is not setting.mask and setting.is_covered(value.type)),
         assumptions.describe(claim.name),
-        assumptions.describe_risks(),
+        tuple(assumptions.risks),
         inputs,
         outputs,
         assumptions.first,

@@ -47,15 +47,12 @@ class RuleSite:
         """Broadcast tensors to elements of unknown values."""
         return self.positions.combine(tensors, lambda facts: make_result(UNKNOWN, facts))
 
-    def note_row(self, facts: Sequence[Fact]) -> None:
-        """Record what the scores of one row of a softmax assume, and whether its result is NaN."""
-        for fact in facts:
-            if fact.depends and fact.hiding is not None:
-                self.assumptions.note_penalty(fact.hiding)
+    def note_empty_row(self, where: str) -> None:
+        """Record that this softmax gives NaN for some rows."""
         # The operator `attention` returns 0 where a mask of booleans hides all keys.
         is_safe = isinstance(self.owner.op, Attention) and any(value.type.dtype == BOOL for value in self.owner.inputs)
-        if not is_safe and all(fact.is_infinite for fact in facts):
-            self.assumptions.note_empty_row(self.owner)
+        if not is_safe:
+            self.assumptions.risks[f"`{self.owner.op.name}` gives NaN {where}"] = None
 
     def mix_axes(self, mixed: Sequence[frozenset[int]]) -> list[AbstractTensor]:
         """Return results whose elements depend on all elements of each input along its `mixed` axes, and on the elements at their own

@@ -97,8 +97,10 @@ def test_a_claim_in_training_names_the_stage_that_mixes_samples() -> None:
 def test_rows_without_a_key_are_reported() -> None:
     risky = PAIRS + "w = (s, (q, k) -> logical_and -> logical_not) -> masked_fill (-inf) -> softmax; w @ x"
     safe = MASKED + "(x, x, x, (mask -> unsqueeze 1, mask -> unsqueeze 2) -> logical_and) -> attention"
-    notes = [derive_claim(netc.compile(text).program, HIDES).risks for text in (risky, safe)]
-    assert notes == [("`softmax` gives NaN at hidden positions, where it hides all keys",), ()]
+    pooled = MASKED + "s = (x -> dense 1 -> squeeze axis=2, mask -> logical_not) -> masked_fill (-inf) -> softmax; s -> unsqueeze 1"
+    notes = [derive_claim(netc.compile(text).program, HIDES).risks for text in (risky, safe, pooled)]
+    hidden = "`softmax` gives NaN at hidden positions, where it hides all keys"
+    assert notes == [(hidden,), (), ("`softmax` gives NaN for a sample without a visible position",)]
 
 
 MANY = "x = input [T]; y = x -> reshape [N, T, 1, 1, 1, 1, 1, 1, 1]; " + " + ".join(f"(y -> transpose 1 {axis})" for axis in range(2, 9))

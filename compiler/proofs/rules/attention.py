@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from ...ops.multihead import MultiheadAttention
 from ...types.tensor_types import BOOL
 from ..abstract_tensors import AbstractTensor
-from ..element_facts import Fact, add_facts, number
+from ..element_facts import Fact, add_facts, make_point
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
 from .elementwise import choose_fact
 from .linear_algebra import contract
 from .reduction import weigh_scores
 
-HIDDEN_SCORE = Fact(number(float("-inf")))
+HIDDEN_SCORE = Fact(make_point(float("-inf")))
 
 
 @proof_rule(MultiheadAttention)

@@ -26,7 +26,7 @@ from ...ops.regularization import Dropping, PassingOn, Rrelu
 from ...ops.shape import Cast
 from ...types.tensor_types import BOOL, DType
 from ..abstract_tensors import AbstractTensor, make_axis
-from ..element_facts import Fact, add_facts, join_facts, make_result, multiply_facts, number, round_interval, settle
+from ..element_facts import Fact, add_facts, drop_constant_dependence, join_facts, make_point, make_result, multiply_facts, round_interval
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
 
@@ -48,10 +48,10 @@ def analyze_elementwise(site: RuleSite) -> Sequence[AbstractTensor]:
 
 def _make_number(scalar: Any) -> Fact:
     # A size is known at run time only, and depends on no position.
-    return Fact(round_interval(number(float(scalar)))) if isinstance(scalar, int | float) else Fact()
+    return Fact(round_interval(make_point(float(scalar)))) if isinstance(scalar, int | float) else Fact()
 
 
-def _subtract(op: Any, facts: Sequence[Fact]) -> Fact:
+def _subtract_facts(op: Any, facts: Sequence[Fact]) -> Fact:
     return add_facts(facts[0], negate_fact(facts[1]))
 
 
@@ -59,14 +59,14 @@ def negate_fact(fact: Fact) -> Fact:
     return Fact(-fact.interval, fact.depends)
 
 
-def _divide(op: Any, facts: Sequence[Fact]) -> Fact:
+def _divide_facts(op: Any, facts: Sequence[Fact]) -> Fact:
     a, b = facts
     if b.is_constant and b.interval.low not in (0, float("inf"), float("-inf")):
-        return multiply_facts(a, Fact(round_interval(number(1 / b.interval.low))))
+        return multiply_facts(a, Fact(round_interval(make_point(1 / b.interval.low))))
     return make_result(UNKNOWN, facts)
 
 
-def _compare(op: Comparison, facts: Sequence[Fact]) -> Fact:
+def _compare_facts(op: Comparison, facts: Sequence[Fact]) -> Fact:
     a, b = facts
     if isinstance(op, Eq | Ne) and a.group is not None and b.group is not None:
         # Positions of different groups have different numbers.
@@ -79,17 +79,17 @@ def _find_truth(fact: Fact) -> bool | None:
     return fact.interval.truth
 
 
-def _conjoin(op: Any, facts: Sequence[Fact]) -> Fact:
+def _conjoin_truths(op: Any, facts: Sequence[Fact]) -> Fact:
     truths = [_find_truth(fact) for fact in facts]
     return make_result(truth_interval(False if False in truths else True if all(truths) else None), facts)
 
 
-def _disjoin(op: Any, facts: Sequence[Fact]) -> Fact:
+def _disjoin_truths(op: Any, facts: Sequence[Fact]) -> Fact:
     truths = [_find_truth(fact) for fact in facts]
     return make_result(truth_interval(True if True in truths else False if truths == [False, False] else None), facts)
 
 
-def _invert(op: Any, facts: Sequence[Fact]) -> Fact:
+def _invert_truth(op: Any, facts: Sequence[Fact]) -> Fact:
     truth = _find_truth(facts[0])
     return make_result(truth_interval(None if truth is None else not truth), facts)
 
@@ -99,23 +99,23 @@ def _take_extreme(op: Any, facts: Sequence[Fact]) -> Fact:
     return make_result(apply_function(name, [fact.interval for fact in facts]), facts)
 
 
-def _rectify(op: Any, facts: Sequence[Fact]) -> Fact:
-    return make_result(apply_function("max", [facts[0].interval, number(0)]), facts)
+def _rectify_fact(op: Any, facts: Sequence[Fact]) -> Fact:
+    return make_result(apply_function("max", [facts[0].interval, make_point(0)]), facts)
 
 
 COMPUTE: dict[type[Operator], Callable[[Any, Sequence[Fact]], Fact]] = {
     Add: lambda op, facts: add_facts(*facts),
-    Sub: _subtract,
+    Sub: _subtract_facts,
     Mul: lambda op, facts: multiply_facts(*facts),
-    Div: _divide,
+    Div: _divide_facts,
     Neg: lambda op, facts: negate_fact(facts[0]),
-    Comparison: _compare,
-    LogicalAnd: _conjoin,
-    LogicalOr: _disjoin,
-    LogicalNot: _invert,
+    Comparison: _compare_facts,
+    LogicalAnd: _conjoin_truths,
+    LogicalOr: _disjoin_truths,
+    LogicalNot: _invert_truth,
     Maximum: _take_extreme,
     Minimum: _take_extreme,
-    Relu: _rectify,
+    Relu: _rectify_fact,
 }
 """How the values of an element follow from the values of the operands. All other operators give unknown values."""
 
@@ -125,7 +125,7 @@ def analyze_bitwise(site: RuleSite) -> Sequence[AbstractTensor]:
     """On booleans, the bitwise operators are the logical ones."""
     if site.results[0].dtype != BOOL or site.op.scalars:
         return [site.combine_unknown(*site.inputs)]
-    compute = {BitwiseAnd: _conjoin, BitwiseOr: _disjoin, BitwiseNot: _invert}[type(site.op)]
+    compute = {BitwiseAnd: _conjoin_truths, BitwiseOr: _disjoin_truths, BitwiseNot: _invert_truth}[type(site.op)]
     return [site.combine(lambda facts: compute(None, facts), *site.inputs)]
 
 
@@ -144,9 +144,9 @@ def choose_fact(facts: Sequence[Fact]) -> Fact:
     truth = _find_truth(condition)
     if truth is None:
         joined = join_facts([first, second])
-        return settle(replace(joined, depends=joined.depends | condition.depends))
+        return drop_constant_dependence(replace(joined, depends=joined.depends | condition.depends))
     chosen = first if truth else second
-    return settle(replace(chosen, depends=chosen.depends | condition.depends))
+    return drop_constant_dependence(replace(chosen, depends=chosen.depends | condition.depends))
 
 
 @proof_rule(MaskedFill)
@@ -165,7 +165,7 @@ def _cast_fact(fact: Fact, before: DType, after: DType) -> Fact:
     if after == BOOL:
         return make_result(truth_interval(fact.interval.truth), [fact])
     if after.is_float:
-        return settle(Fact(round_interval(fact.interval), fact.depends, None, fact.penalty))
+        return drop_constant_dependence(Fact(round_interval(fact.interval), fact.depends, None, fact.penalty))
     if before.is_integer and after.size >= before.size and after.kind == before.kind:
         return fact
     # A smaller integer type may wrap, so only small numbers keep their values.
@@ -176,8 +176,8 @@ def _cast_fact(fact: Fact, before: DType, after: DType) -> Fact:
 @proof_rule(Tril, Triu)
 def analyze_triangle(site: RuleSite) -> Sequence[AbstractTensor]:
     """Some elements become 0, which does not depend on positions."""
-    zero = Fact(number(0))
-    return [site.positions.combine([site.inputs[0]], lambda facts: settle(replace(join_facts([facts[0], zero]), depends=facts[0].depends)))]
+    zero = Fact(make_point(0))
+    return [site.positions.combine([site.inputs[0]], lambda facts: drop_constant_dependence(join_facts([facts[0], zero])))]
 
 
 @proof_rule(PassingOn, Dropping)

@@ -12,7 +12,7 @@ from ...ops.cumulative import CumulativeExtreme, Diff, Logcumsumexp
 from ...ops.interval_arithmetic import UNKNOWN, Interval, truth_interval
 from ...ops.reduction import ArgReduction, Cumulative, Logsumexp, Mean, MinMaxReduction, Quantifier, Reduction, Sum
 from ..abstract_tensors import AbstractTensor
-from ..element_facts import Fact, join_facts, make_result, number, settle, unite_labels
+from ..element_facts import Fact, drop_constant_dependence, join_facts, make_point, make_result, unite_labels
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
 
@@ -46,7 +46,7 @@ def _choose_join(site: RuleSite) -> Callable[[Sequence[Fact]], Fact]:
 
 
 def _read_truth(fact: Fact) -> Fact:
-    return settle(replace(fact, interval=truth_interval(fact.interval.truth)))
+    return drop_constant_dependence(replace(fact, interval=truth_interval(fact.interval.truth)))
 
 
 def join_picked(facts: Sequence[Fact]) -> Fact:
@@ -57,7 +57,7 @@ def join_picked(facts: Sequence[Fact]) -> Fact:
 def sum_facts(facts: Sequence[Fact]) -> Fact:
     """The sum of elements. A sum of zeros is 0."""
     if all(fact.is_zero for fact in facts):
-        return Fact(number(0.0))
+        return Fact(make_point(0.0))
     return Fact(UNKNOWN, unite_labels(facts))
 
 
@@ -69,19 +69,27 @@ def analyze_softmax(site: RuleSite) -> Sequence[AbstractTensor]:
 def weigh_scores(site: RuleSite, scores: AbstractTensor, axis: int) -> AbstractTensor:
     """Compute a softmax. Hidden scores have a weight of 0 and do not change the other weights, if a score in the row is not hidden."""
     row = site.positions.reduce(scores, (axis,), lambda facts: join_row(site, facts))
+    hidden_rows = site.positions.reduce(scores, (axis,), lambda facts: Fact(truth_interval(all(fact.is_infinite for fact in facts))))
+    if any(fact.interval.truth for fact in hidden_rows.facts.values()):
+        site.note_empty_row("at hidden positions, where it hides all keys")
+    elif len(row.facts) == 1 and any(fact.is_infinite for fact in scores.facts.values()):
+        # A row that is a position has its own key; any other row has none if all positions of a sample are hidden.
+        site.note_empty_row("for a sample without a visible position")
 
-    def weigh(facts: Sequence[Fact]) -> Fact:
+    def weigh_score(facts: Sequence[Fact]) -> Fact:
         score, total = facts
         if score.hiding is not None and total.penalty is None:
-            return Fact(number(0.0))
+            return Fact(make_point(0.0))
         return Fact(WEIGHT, score.depends | total.depends)
 
-    return site.positions.combine([scores, row], weigh)
+    return site.positions.combine([scores, row], weigh_score)
 
 
 def join_row(site: RuleSite, facts: Sequence[Fact]) -> Fact:
     """What the sum of exponentials of a row depends on. It keeps a penalty if all scores are hidden."""
-    site.note_row(facts)
+    for fact in facts:
+        if fact.depends and fact.hiding is not None:
+            site.assumptions.note_penalty(fact.hiding)
     seen = [fact for fact in facts if fact.hiding is None]
     if seen:
         return Fact(UNKNOWN, unite_labels(seen))

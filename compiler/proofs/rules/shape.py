@@ -13,7 +13,7 @@ from ...ops.rearrange import Rearrange
 from ...ops.shape import Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ...ops.slicing import Pad, Select, Slice
 from ..abstract_tensors import AbstractTensor, Factor, make_axis
-from ..element_facts import Fact, join_facts, number
+from ..element_facts import Fact, join_facts, make_point
 from ..position_relations import VISIBLE, Case, Hidden
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
@@ -112,7 +112,7 @@ def analyze_pad(site: RuleSite) -> Sequence[AbstractTensor]:
         if any(end != 0 for end in ends):
             x = positions.replace_axis(x, axis, site.results[0].shape[axis])
     value = site.op.value if site.op.mode == "constant" else None
-    fill = Fact(number(float(value))) if isinstance(value, int | float) else Fact()
+    fill = Fact(make_point(float(value))) if isinstance(value, int | float) else Fact()
     return [positions.combine([x], lambda facts: _join_padding(facts[0], fill))]
 
 
