@@ -45,8 +45,8 @@ assert rules, "importing the package fills the table"
 class StageBound(Record):
     """A stage, and the bounds of the absolute values of its results.
 
-    `largest` is the bound, infinite if there is none. `reached`: at least one element certainly has this absolute value or more. `inner` is
-    the bound of what the stage computes inside and does not return, such as the scores of attention; 0 if there is nothing.
+    `largest` is the bound, infinite if there is none. `reached`: a result or a parameter certainly has this absolute value or more.
+    `inner` is the bound of what the stage computes inside and does not return, such as the scores of attention; 0 if there is nothing.
     """
 
     path: str
@@ -93,7 +93,8 @@ class ParameterReader:
     def __init__(self, program: Program, weights: Mapping[str, Array]) -> None:
         self._infos: dict[str, ParameterInfo] = collect_parameters(program)
         self._weights = weights
-        self._checked: set[str] = set()
+        self.largest: dict[str, float] = {}
+        """The largest absolute value of each parameter that has been read, by key."""
 
     def find_key(self, item: FlatNode, name: str) -> str:
         """Return the key of a parameter of a stage, by the operator's own name for it."""
@@ -112,10 +113,11 @@ class ParameterReader:
         if key not in self._infos:
             return None
         array = np.asarray(self._weights[key])
-        if key not in self._checked and self._infos[key].dtype.is_float:
-            if not np.isfinite(array.astype(np.float64, copy=False)).all():
+        if key not in self.largest and self._infos[key].dtype.is_float:
+            largest = float(np.abs(array).max(initial=0))
+            if not np.isfinite(largest):  # NaN is the maximum wherever it occurs
                 raise WeightsError(WeightsNotFinite(key))
-            self._checked.add(key)
+            self.largest[key] = largest
         return array
 
 
@@ -132,7 +134,8 @@ class BoundFinder(FlatEvaluator[TensorBound]):
         bounds, inner = self._bound_results(item, inputs)
         floats = [bound for bound, value in zip(bounds, item.node.outputs, strict=False) if value.type.dtype.is_float]
         largest = max((bound.limit for bound in floats), default=0.0)
-        reached = max((bound.least_largest for bound in floats), default=0.0)
+        parameters = (self.reader.largest.get(self.reader.find_key(item, spec.name), 0.0) for spec in item.node.specs)
+        reached = max([*(bound.least_largest for bound in floats), *parameters], default=0.0)
         self.stages[item.path, item.outputs] = StageBound(item.path, item.node, largest, reached, inner)
         return bounds
 

@@ -132,7 +132,7 @@ def _write_out_gradients(program: Program) -> Program:
 
 def _measure(program: Program, weights: Mapping[str, Array], calibration: Calibration) -> tuple[dict[Any, StageMeasure], int]:
     """Measure the stages on the calibration data. Return the measures, and the number of samples."""
-    from .measure_ranges import measure_ranges
+    from .measure_ranges import StageFailed, measure_ranges
 
     ports = {port.name: port for port in make_input_ports(program)}
     try:
@@ -141,5 +141,8 @@ def _measure(program: Program, weights: Mapping[str, Array], calibration: Calibr
         raise CannotCheckRanges(str(error)) from None
     batched = [name for name, port in ports.items() if port.shape[:1] == ("N",)]
     samples = sum(len(batch[batched[0]]) for batch in batches) if batched else len(batches)
-    with raise_as_compile_error(program):
-        return measure_ranges(program, weights, batches), samples
+    try:
+        with raise_as_compile_error(program):
+            return measure_ranges(program, weights, batches), samples
+    except StageFailed as error:
+        raise CannotCheckRanges(str(error)) from None

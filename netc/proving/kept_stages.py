@@ -34,7 +34,11 @@ def find_kept_stages(program: Program, ranges: Mapping[str, StageRange]) -> tupl
         The paths of the stages that pass float16, or come close to it on the data, and of the stages that take their results. Without data,
         every stage counts that is not proved to fit.
     """
-    large = {path for path, stage in ranges.items() if _may_pass(stage, stage.bound, max(stage.reached, stage.measured or 0.0))}
+    large = {
+        path
+        for path, stage in ranges.items()
+        if _may_pass(stage, max(stage.bound, stage.reached), max(stage.reached, stage.measured or 0.0))
+    }
     kept = large | {path for path, stage in ranges.items() if _may_pass(stage, stage.inner_bound, stage.inner_measured or 0.0)}
     makers: dict[int, str] = {}
     for item in FlatGraph(program.main).iterate_operators():

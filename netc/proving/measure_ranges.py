@@ -34,6 +34,7 @@ from netc.compiler.ops.attention import Attention
 from netc.compiler.ops.constants import ParamOperator, TableOperator
 from netc.compiler.ops.formula import Const, Formula
 from netc.compiler.ops.formula_values import evaluate_formula
+from netc.compiler.ops.multihead import MultiheadAttention
 from netc.compiler.ops.operator import Operator
 from netc.compiler.ops.parameter_of import ParameterOf
 from netc.compiler.ranges import ParameterReader, StageKey
@@ -43,6 +44,15 @@ from netc.compiler.types.traced_ints import strip_formulas
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 from netc.dsl.trees import rewrite_upward
+
+from .multihead_scores import measure_scores
+
+
+class StageFailed(Exception):
+    """PyTorch cannot compute a stage on the data."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"`{path}` fails on the calibration data: {why.splitlines()[0] if why else 'PyTorch gives no reason'}")
 
 
 class StageMeasure(Record):
@@ -69,7 +79,8 @@ def measure_ranges(program: Program, weights: Mapping[str, Array], batches: Iter
         A measure for each operator that evaluation needs, in the order of computation.
 
     Raises:
-        UnsupportedByTarget: PyTorch cannot compute a stage.
+        StageFailed: PyTorch cannot compute a stage on the data.
+        UnsupportedByTarget: PyTorch cannot compute a stage at all.
     """
     runner = _StageRunner(program, ParameterReader(program, weights))
     with torch.no_grad():
@@ -95,8 +106,7 @@ class _StageRunner(FlatEvaluator[torch.Tensor]):
 
     def evaluate_operator(self, item: FlatNode, inputs: Sequence[torch.Tensor]) -> Sequence[torch.Tensor]:
         results = self._compute_results(item, inputs)
-        inner = self._measure_scores(item, inputs) if isinstance(item.node.op, Attention) else 0.0
-        measure = StageMeasure(_measure_results(item.node.op, inputs, results), inner)
+        measure = StageMeasure(_measure_results(item.node.op, inputs, results), self._measure_inside(item, inputs))
         key = item.path, item.outputs
         self.measures[key] = self.measures.get(key, StageMeasure()) | measure
         return results
@@ -117,7 +127,10 @@ class _StageRunner(FlatEvaluator[torch.Tensor]):
             module = self.modules[op, types] = _make_module(op, types)
         for name, target in module.state_dict().items():
             target.copy_(self._read_parameter(item, name.removeprefix(_PREFIX)))
-        results = module(*inputs)
+        try:
+            results = module(*inputs)
+        except (IndexError, RuntimeError) as error:  # what PyTorch raises for an index beyond a table, or too little memory
+            raise StageFailed(item.path, str(error)) from error
         # A result that nothing uses, such as the weights of `multihead_attention`, is not part of the model.
         return results[: len(node.outputs)] if isinstance(results, tuple) else (results,)
 
@@ -131,7 +144,18 @@ class _StageRunner(FlatEvaluator[torch.Tensor]):
         array = evaluate_formula(_concretize(op.formula, self.sizes), shape)
         return to_tensor(array.astype(numpy_dtype(type.dtype)))
 
-    def _measure_scores(self, item: FlatNode, inputs: Sequence[torch.Tensor]) -> float:
+    def _measure_inside(self, item: FlatNode, inputs: Sequence[torch.Tensor]) -> float:
+        """Measure the scores inside of attention."""
+        match item.node.op:
+            case Attention():
+                return self._measure_products(item, inputs)
+            case MultiheadAttention() as op:
+                given = op.bind_inputs(tuple(value.type for value in item.node.inputs), self.program.facts)
+                parameters = {spec.name: self._read_parameter(item, spec.name) for spec in item.node.specs}
+                return measure_scores(op, dict(zip(given.names, inputs, strict=True)), parameters)
+        return 0.0
+
+    def _measure_products(self, item: FlatNode, inputs: Sequence[torch.Tensor]) -> float:
         """Measure the products inside of an operator, by its definition."""
         try:
             graph = self.definitions.get_definition(item.node)

@@ -24,7 +24,7 @@ Evidence = Literal["bounded", "measured", "unknown"]
 class StageRange(Record):
     """The largest absolute values of a stage.
 
-    `bound` holds for all finite inputs, and is infinite if there is none. `reached`: some element certainly has this value or more.
+    `bound` holds for all finite inputs, and is infinite if there is none. `reached`: a result or a parameter certainly has this value.
     `measured` is the largest value on the calibration data; None without data. `inner_bound` and `inner_measured` are the same for numbers
     inside of the stage, such as the scores of attention.
     """
@@ -52,7 +52,7 @@ class StageRange(Record):
     @property
     def is_safe(self) -> bool:
         """Whether no number of the stage passes float16, for all finite inputs."""
-        return max(self.bound, self.inner_bound) <= FLOAT16_LIMIT
+        return max(self.bound, self.reached, self.inner_bound) <= FLOAT16_LIMIT
 
     @property
     def result_overflows(self) -> bool:

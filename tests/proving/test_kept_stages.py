@@ -16,6 +16,7 @@ from netc.cli import cli
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.ir.verify import verify_program
 from netc.compiler.types.numpy_types import Array, to_array
+from netc.compiler.weights.match_weights import WeightsError
 
 GATED = """
 block gated(x: [N, T, 6], hidden) { (x -> dense hidden silu as gate) * (x -> dense hidden as up) -> dense 6 as down }
@@ -111,6 +112,18 @@ def converted(text: str, *paths: str) -> netc.Model:
     kept = netc.compile(text).in_type("float16").keep_in_float32(paths)
     verify_program(kept.program)
     return kept
+
+
+def test_a_weight_beyond_float16_is_kept() -> None:
+    """The results are small, but the weight has no float16."""
+    model = netc.compile("x = input 2; y = tanh(x) * 1e-4; y -> dense 2 as fc -> dense 1 as last")
+    weights = dict(model.backend_input(seed=0).open_arrays()) | {"fc.weight": np.full((2, 2), 1e5, np.float32)}
+    with pytest.raises(WeightsError, match=r"fc\.weight"):
+        model.in_type("float16").module(weights)
+    report = model.check_ranges(weights, calibration=draw(model))
+    assert [(s.path, s.reached) for s in report.overflowing] == [("fc", 1e5)]
+    kept = model.in_type("float16").keep_in_float32(report.kept)
+    assert float((run(kept, weights, draw(model))[0] - run(model, weights, draw(model))[0]).abs().max()) < 0.05
 
 
 def test_the_parameters_of_a_kept_stage_are_float32() -> None:

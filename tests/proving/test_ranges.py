@@ -53,7 +53,7 @@ def test_without_data_a_stage_without_a_bound_is_unknown() -> None:
 
 
 def test_large_weights_overflow() -> None:
-    large = weights(down_weight=np.full((3, 8), 1e5))
+    large = weights(down_weight=np.full((3, 8), 6e4))
     by_path = {s.path: s for s in netc.compile(TEXT).check_ranges(large, calibration=samples()).stages}
     assert by_path["down"].overflows
     assert not by_path["up"].overflows
@@ -79,6 +79,29 @@ def test_scores_inside_of_attention_overflow() -> None:
     assert attention.inner_measured == 4 * 200**2
     small = large | {"q": np.full((1, 1, 3, 4), 100, np.float32)}
     assert not model.check_ranges(calibration=small).overflowing
+
+
+def test_scores_inside_of_multihead_attention_overflow() -> None:
+    """The projections of PyTorch's module are the judge."""
+    model = netc.compile("input [T, 8] -> multihead_attention 2 as mix")
+    large = dict(model.backend_input(seed=0).open_arrays())
+    large["mix.in_proj_weight"] = large["mix.in_proj_weight"] * np.float32(300)
+    data = {"input": np.random.default_rng(0).normal(size=(1, 5, 8)).astype(np.float32)}
+    (stage,) = model.check_ranges(large, calibration=data).stages
+    mix = model.module(large).mix
+    with torch.no_grad():
+        q, k, _ = torch.nn.functional.linear(torch.from_numpy(data["input"]), mix.in_proj_weight, mix.in_proj_bias).chunk(3, -1)
+    heads = [(q[..., i : i + 4] / 2) @ k[..., i : i + 4].transpose(1, 2) for i in (0, 4)]
+    assert stage.inner_measured == pytest.approx(max(float(h.abs().max()) for h in heads), rel=1e-5)
+    assert stage.inner_measured > 65504
+    assert stage.overflows
+    assert not stage.result_overflows
+
+
+def test_an_index_beyond_the_table_is_an_error() -> None:
+    model = netc.compile("input [T] int64 -> embedding 5 3 as words")
+    with pytest.raises(ValueError, match="`words` fails on the calibration data: index out of range"):
+        model.check_ranges(seed=0, calibration={"input": np.array([[7]])})
 
 
 def test_an_overflow_of_float32_is_one_of_float16() -> None:
@@ -136,7 +159,7 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.exit_code == 0
     assert "no errors" in done.stderr
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["stage", "tanh1", "up", "gelu1", "down", "free", "4"]
-    np.savez("weights.npz", **weights(down_weight=np.full((3, 8), 1e5)))
+    np.savez("weights.npz", **weights(down_weight=np.full((3, 8), 6e4)))
     done = run_cli("check", "model.net", "--range", "--weights", "weights.npz", "--calibration", "samples.npz", "--format", "short")
     assert done.exit_code == 1
     assert "range-overflow" in done.stdout

@@ -177,6 +177,7 @@ def test_zoo(name: str, factor: float) -> None:
     measures = measure_ranges(model.program, weights, batches)
     assert measures.keys() == stages.keys()
     assert {key: (m, stages[key]) for key, m in measures.items() if np.isfinite(m.largest) and m.largest > stages[key].largest} == {}
+    assert {key: (m, stages[key]) for key, m in measures.items() if m.inner > stages[key].inner} == {}
     last = [largest_finite(outputs, index) for index in range(len(model.outputs))]
     assert max(measure.largest for measure in measures.values()) >= max(last) * (1 - 1e-5)
 

@@ -7,6 +7,7 @@ the norm of the matrix's row (Cauchy-Schwarz). A convex row, such as a softmax, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -93,24 +94,39 @@ def bound_attention(site: BoundSite) -> Bounds:
 @bound_rule(MultiheadAttention)
 def bound_multihead_attention(site: BoundSite) -> Bounds:
     """The projection of a mean of projected values."""
-    value = next(bound for name in ("value", "key", "query") if (bound := site.get_input(name)) is not None)
-    joined, own = site.read_parameter("in_proj_weight"), site.read_parameter("v_proj_weight")
+    op: Any = site.op
     out = site.read_parameter("out_proj.weight")
     weights = scalar_bound(0, 1, site.results[-1].rank)
-    if out is None or (own is None and joined is None):
+    if out is None:
         return unknown_bound(site.results[0].rank), weights
-    features = len(out)
-    matrix = own if joined is None else joined[2 * features :]
-    assert matrix is not None
-    bias = site.read_parameter("in_proj_bias")
-    projected = multiply_by_matrix(value, matrix, None if bias is None else bias[2 * features :], site.sum_share(matrix.shape[1]))
+    names = ("query", op.key_input(site.given), op.value_input(site.given))
+    query, key, projected = (_project(site, part, name, len(out)) for part, name in zip("qkv", names, strict=True))
+    size = len(out) // op.heads
+    scores = np.sqrt(size) * query.limit * max(key.limit, _learned_limit(site)) * (1 + site.sum_share(size))
     learned = site.read_parameter("bias_v")
     reach = projected | scalar_bound(0, 0, projected.rank)
     if learned is not None:
         reach = reach | TensorBound(learned.reshape(reach.low.shape), learned.reshape(reach.low.shape))
     mean = reach.widen(site.sum_share("unknown"))
-    site.inner = mean.limit
-    return (multiply_by_matrix(mean, out, site.read_parameter("out_proj.bias"), site.sum_share(features)), weights)[: len(site.results)]
+    site.inner = max(mean.limit, query.limit, key.limit, scores)
+    return (multiply_by_matrix(mean, out, site.read_parameter("out_proj.bias"), site.sum_share(len(out))), weights)[: len(site.results)]
+
+
+def _project(site: BoundSite, part: str, name: str, features: int) -> TensorBound:
+    """Bound the projected queries, keys or values: `part` is `q`, `k` or `v`."""
+    bound = site.get_input(name)
+    joined, bias = site.read_parameter("in_proj_weight"), site.read_parameter("in_proj_bias")
+    rows = slice("qkv".index(part) * features, ("qkv".index(part) + 1) * features)
+    matrix = site.read_parameter(f"{part}_proj_weight") if joined is None else joined[rows]
+    assert bound is not None
+    assert matrix is not None
+    return multiply_by_matrix(bound, matrix, None if bias is None else bias[rows], site.sum_share(matrix.shape[1]))
+
+
+def _learned_limit(site: BoundSite) -> float:
+    """Return the largest absolute value of the learned key."""
+    learned = site.read_parameter("bias_k")
+    return 0.0 if learned is None else float(np.abs(learned).max())
 
 
 @bound_rule(Rotary)
