@@ -12,28 +12,26 @@ is tied to a stage that only the other program has.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from netc.dsl.record import replace
 
 from ..definitions import expand_program
-from ..dims import Condition, Dim, free_symbols, make_symbol
+from ..dims import free_symbols, make_symbol
 from ..errors.problem import Problem
-from ..errors.stream_errors import LooksAhead, NoStream, NotStreamed, StreamedOutput
+from ..errors.stream_errors import LooksAhead, NoStream, NotStreamed
 from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Scan, Tie
 from ..ir.graph_values import Value
 from ..ir.walk import find_needed_nodes, join_labels
 from ..ops.constants import ParamOperator, TableOperator
-from ..ops.formula import Const
 from ..ops.formula_values import number_of
-from ..ops.joining import Concat
 from ..ops.mode import ByMode
 from ..ops.parameter_of import ParameterOf
-from ..types.tensor_types import BATCH, BOOL, INT64, TensorType
+from ..types.tensor_types import BATCH, INT64, TensorType
 from . import rules as rules
+from .assemble_stream import StreamAssembly, refuse_withheld
 from .causal_masks import find_least_element
 from .edge_padding import resolve_mirror, takes_mirror
 from .items import Chunk, DelayedOutput, FixedTensor, Item, StreamRefused
@@ -42,11 +40,11 @@ from .loop_body import strip_operator, strip_type
 from .padded_streams import KEY, VALUE, PaddingMask, explain_refused_rows
 from .rule_table import find_rule, has_rule, takes_pairs
 from .step_builder import FlatBuilder, ParameterHome
-from .step_states import StreamMemory, StreamState
-from .stream_lengths import StreamLength, collect_step_facts, find_multiple, iterate_sizes, list_step_conditions, make_length
-from .stream_program import State, Stream
+from .step_states import StreamMemory
+from .stream_lengths import collect_step_facts, find_multiple, make_length
+from .stream_program import Stream
 from .stream_scans import fixed_scan, streamed_scan
-from .stream_site import StreamSite, check_tail, make_site
+from .stream_site import StreamSite, make_site
 
 Known = dict[int, Item]
 
@@ -85,7 +83,7 @@ def measure_lookahead(program: Program, dimension: str) -> MeasuredLookahead:
     """Return the smallest look-ahead with which the program is a stream along the dimension. Raises `StreamRefused` if there is none."""
     derivation = _StreamDerivation(program, dimension, "", Lookahead(None))
     derivation.derive()
-    return derivation.measured
+    return derivation.assembly.measured
 
 
 _PADDED = {"multihead_attention": "write its queries, keys and values with `dense`, and `attention causal=true` for the heads"}
@@ -104,8 +102,7 @@ class _StreamDerivation:
         step = FlatBuilder(f"{self.main.name}_{suffix}", span, collect_step_facts(program, self.length))
         start = FlatBuilder(f"{self.main.name}_start", span, program.facts)
         self.memory = StreamMemory(self.length, step, start, program.facts, span, lookahead)
-        self.measured = MeasuredLookahead(0)
-        self.excess: dict[str, int] = {}
+        self.assembly = StreamAssembly(program, self.length, self.memory)
         self._check_dimension()
         self.memory.names |= {v.name for v in self.main.inputs} | set(self.main.output_names)
 
@@ -137,10 +134,7 @@ class _StreamDerivation:
             self._add_mask()
         self._walk_graph(self.main, "", known, {}, False, None)
         self.memory.step.frame = self.memory.start.frame = None
-        outputs = [
-            (name, self._finish_output(name, known[id(v)], v)) for name, v in zip(self.main.output_names, self.main.outputs, strict=True)
-        ]
-        return self._make_stream(outputs)
+        return self.assembly.make_stream([known[id(v)] for v in self.main.outputs])
 
     def _add_mask(self) -> None:
         """Add the input that marks the positions with elements, for each sample."""
@@ -205,7 +199,7 @@ class _StreamDerivation:
         # A withheld result may still be an output, so it is refused only where an operator needs it.
         for item in items:
             if isinstance(item, DelayedOutput):
-                raise self._refuse_withheld(item)
+                raise refuse_withheld(item, self.length)
         items = [item if isinstance(item, Chunk) and takes_mirror(node.op, item) else self._resolve_mirror(node, item) for item in items]
         fixed = [item for item in items if isinstance(item, FixedTensor)]
         # No input along the stream: the result is the same in each step, whatever rule the operator has.
@@ -232,12 +226,6 @@ class _StreamDerivation:
         if not isinstance(item, Chunk) or not item.mirror:
             return item
         return resolve_mirror(make_site(node.span, ParameterHome(), self.memory, [item]), item)
-
-    def _refuse_withheld(self, item: DelayedOutput) -> StreamRefused:
-        if item.has_positions:
-            return StreamRefused(NotStreamed(item.operator, self.length.name, "netc has no rule for this result of it"), item.span)
-        reason = "this result is known at the end of the stream only"
-        return StreamRefused(LooksAhead(item.operator, self.length.name, None, "", reason), item.span)
 
     def _compute_fixed_results(self, node: OpNode, items: Sequence[FixedTensor], home: ParameterHome) -> list[Item]:
         """Compute an operator that does not depend on the stream: once before the first step, or in each step if it depends on no
@@ -269,120 +257,10 @@ class _StreamDerivation:
     def _stream_scan(self, node: CallNode, scan: Scan, items: list[Item], path: str) -> Sequence[Item]:
         for item in items:
             if isinstance(item, DelayedOutput):
-                raise self._refuse_withheld(item)
+                raise refuse_withheld(item, self.length)
         if all(isinstance(item, FixedTensor) for item in items) and not any(self.length.list_axes(v.type) for v in node.outputs):
             return fixed_scan(node, scan, [item for item in items if isinstance(item, FixedTensor)], path, self.memory)
         return streamed_scan(node, scan, [self._resolve_mirror(node, item) for item in items], path, self.memory)
-
-    # --- the end -----------------------------------------------------------------------------------------------------------
-
-    def _finish_output(self, name: str, item: Item, output: Value) -> Value:
-        if isinstance(item, FixedTensor):
-            return self.memory.bring_into_step(item)
-        lookahead = self.memory.lookahead
-        if isinstance(item, DelayedOutput):
-            if item.so_far is None or lookahead.delays:
-                raise self._refuse_withheld(item)
-            return item.so_far
-        site = make_site(output.span, ParameterHome(name), self.memory, [item])
-        item = resolve_mirror(site, item)
-        if item.history is not None:
-            raise StreamRefused(StreamedOutput(name, self.length.name, output.type), output.span)
-        if lookahead.delays and not (item.over and lookahead.positions == 0):
-            return self._delay_output(site, item)
-        if item.ahead < 0:
-            check_tail(item, self.length)
-        if item.over or item.ahead < 0:
-            raise StreamRefused(StreamedOutput(name, self.length.name, output.type), output.span)
-        return site.delay_elements(item, 0).value
-
-    def _delay_output(self, site: StreamSite, x: Chunk) -> Value:
-        """Delay an output so that a flush has its last element. It may exceed the stream, as a spectrogram with centered windows does."""
-        lookahead = self.memory.lookahead
-        needed = lookahead.find_needed(max(x.over - x.ahead, x.over), site.length.rate, self.length.rate)
-        if needed > self.measured.positions:
-            self.measured = MeasuredLookahead(needed, x.tail)
-        if not lookahead.allows(needed):
-            name, span = (x.tail[0].operator, x.tail[0].span) if x.tail else (site.home.path, site.node.span)
-            allowed = lookahead.positions or 0
-            raise StreamRefused(LooksAhead(name, self.length.name, needed, allowed=allowed, sufficient=needed), span)
-        if x.over:
-            self.excess[site.home.path] = x.over
-        return site.delay_elements(x, x.over - site.count_delay(needed)).value
-
-    def _make_stream(self, outputs: list[tuple[str, Value]]) -> Stream:
-        memory, length = self.memory, self.length
-        states = self._list_states([value for _, value in outputs])
-        nexts = [(memory.make_name(f"next_{s.name.removeprefix('past_')}"), s) for s in states]
-        # Nothing follows a flush, so it returns no states, and takes only those that its outputs need.
-        step = memory.step.finish_graph([*outputs, *((name, s.next) for name, s in nexts if not memory.lookahead.ending)])
-        used = {id(v) for n in step.nodes for v in n.inputs} | {id(v) for v in step.outputs}
-        fixed = [(value, item) for value, item in memory.brought.values() if id(value) in used]
-        taken = [s.value for s in states if id(s.value) in used or not memory.lookahead.ending or _counts_positions(s, length)]
-        step.inputs += [*(value for value, _ in fixed), *taken]
-        stream_starts = [(value.name, item.start) for value, item in fixed if not memory.is_input(item.start)]
-        stream_starts += [(s.name, s.start.start) for s in states if isinstance(s.start, FixedTensor)]
-        start = memory.start.finish_graph(stream_starts) if stream_starts else None
-        all_states = tuple(
-            State(s.name, name, s.value.type, None if isinstance(s.start, FixedTensor) else s.start, s.what) for name, s in nexts
-        )
-        moved = memory.step.untie_parameters() | (memory.start.untie_parameters() if start is not None else {})
-        begin = None if start is None else self._make_program(start, False)
-        names = tuple(value.name for value, _ in fixed)
-        return Stream(
-            length.name,
-            length.past_name,
-            self._make_program(step, True),
-            begin,
-            all_states,
-            names,
-            moved,
-            "" if memory.padding is None else memory.padding.mask.name,
-            length.rate,
-            memory.finite_mask,
-            memory.lookahead.positions or 0,
-            excess=self.excess,
-        )
-
-    def _list_states(self, outputs: list[Value]) -> list[StreamState]:
-        """List the states that the outputs need. Add a counter if the number of positions is needed and no state has that length."""
-        states = _needed_states(self.memory, outputs)
-        counted = any(_counts_positions(s, self.length) for s in states)
-        if not counted and _uses_past_length(self.memory.step.graph, [*outputs, *(s.next for s in states)], self.length):
-            states.append(self._add_counter())
-        return states
-
-    def _add_counter(self) -> StreamState:
-        """Add a state whose length is the number of positions so far, for a step that has no other such state."""
-        length, memory = self.length, self.memory
-        type = _make_vector_type(length.past)
-        counter = memory.add_state(type, ParameterHome(), False, "positions")
-        site = make_site(self.main.span, ParameterHome(), memory)
-        counter.next = site.add_operator(Concat(axis=0), counter.value, site.add_table((length.chunk,), Const(False)))
-        return counter
-
-    def _make_program(self, graph: Graph, steps: bool) -> Program:
-        program, length = self.program, self.length
-        named = dict.fromkeys(n for v in graph.inputs for d in v.type.shape for n in sorted(free_symbols(d)))
-        free = tuple(sorted(named, key=lambda name: name != BATCH))
-        dims = {n: d for n, d in program.dims.items() if n != length.name and free_symbols(d) <= set(free)}
-        if not steps:
-            kept = tuple((c, text) for c, text in program.conditions if length.name not in _find_symbols(c))
-            return Program(graph, program.facts, free, kept, dims)
-        dims |= {length.name: length.chunk, length.past_name: length.past}
-        conditions = list_step_conditions(program, length)
-        if self.memory.lookahead.ending:
-            delay = self.memory.lookahead.positions or 0
-            conditions = (*conditions, (Condition(">=", length.chunk, delay), f"{length.name} >= {delay}"))
-        return Program(graph, self.memory.step.facts, free, conditions, dims)
-
-
-def _find_symbols(condition: Any) -> frozenset[str]:
-    return free_symbols(condition.left) | free_symbols(getattr(condition, "right", 0))
-
-
-def _make_vector_type(size: Dim) -> TensorType:
-    return TensorType(BOOL, (size,))
 
 
 def _strip_node(node: OpNode, path: str) -> OpNode:
@@ -402,32 +280,3 @@ def _streamed_nodes(graph: Graph) -> list[Node]:
     others may read these parameters."""
     kept = [v for node in graph.nodes if isinstance(node, CallNode) or node.specs for v in node.outputs]
     return find_needed_nodes(graph.nodes, [*graph.outputs, *kept])
-
-
-def _needed_states(memory: StreamMemory, outputs: Iterable[Value]) -> list[StreamState]:
-    """List the states that the outputs need, and the states that these need."""
-    needed = set(memory.kept)
-    wanted = {id(v) for v in (*outputs, *(s.next for s in memory.states if id(s) in needed))}
-    nodes = list(reversed(memory.step.graph.nodes))
-    while True:
-        for node in nodes:
-            if any(id(v) in wanted for v in node.outputs):
-                wanted.update(id(v) for v in node.inputs)
-        new = [s for s in memory.states if id(s.value) in wanted and id(s) not in needed]
-        if not new:
-            return [s for s in memory.states if id(s) in needed]
-        needed.update(id(s) for s in new)
-        wanted.update(id(s.next) for s in new)
-
-
-def _counts_positions(state: StreamState, length: StreamLength) -> bool:
-    """Whether the shape of a state has the number of positions so far."""
-    return any(length.past_name in free_symbols(d) for d in state.value.type.shape)
-
-
-def _uses_past_length(graph: Graph, outputs: list[Value], length: StreamLength) -> bool:
-    """Whether the outputs depend on the number of positions so far."""
-    nodes = find_needed_nodes(graph.nodes, outputs)
-    return any(
-        length.past_name in free_symbols(d) for n in nodes if isinstance(n, OpNode) for d in iterate_sizes(tuple(n.op.args.values()))
-    )

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from netc.dsl.record import Record
 
-from .items import LookaheadCause
+from ..errors.stream_errors import LooksAhead, NotStreamed
+from .items import Chunk, LookaheadCause, StreamRefused
 
 
 class Lookahead(Record):
@@ -46,3 +47,14 @@ class MeasuredLookahead(Record):
 
     positions: int
     causes: tuple[LookaheadCause, ...] = ()
+
+
+def check_tail(x: Chunk, dimension: str) -> None:
+    """Refuse a chunk in which elements so far depend on where the sequence ends."""
+    if x.tail:
+        first = x.tail[0]
+        if first.late:
+            many = f"{x.over - x.ahead} elements" if x.over - x.ahead > 1 else "an element"
+            why = f"it begins with {many} in front of the sequence, so that its results come later than they are needed"
+            raise StreamRefused(NotStreamed(first.operator, dimension, why), first.span)
+        raise StreamRefused(LooksAhead(first.operator, dimension, x.over - x.ahead), first.span)

@@ -26,6 +26,7 @@ from ..ops.slicing import Slice
 from ..types.tensor_types import TensorType
 from .items import Chunk, DelayedOutput, FixedTensor, Item, Number, StreamRefused
 from .later import is_hidden
+from .lookahead import check_tail
 from .step_builder import NOWHERE, ParameterHome
 from .step_states import StreamMemory, StreamState, Window
 from .stream_lengths import StreamLength, substitute_sizes
@@ -205,7 +206,7 @@ class StreamSite:
     def align_to_start(self, x: Chunk, why: str) -> Chunk:
         """Return a chunk that begins with the first element of the sequence."""
         if not self.memory.lookahead.delays:
-            check_tail(x, self.length)
+            check_tail(x, self.length.name)
         if x.ahead < 0:
             self.refuse(why + f", and the first {-x.ahead} positions have no element yet")
         return self.hold_back_front(x)
@@ -379,17 +380,6 @@ class StreamSite:
             d for value in (*self.node.inputs, *self.node.outputs) for d in value.type.shape if self.length.measure_excess(d) is not None
         }
         return type(self.node.op)(**{name: substitute_sizes(value, dict.fromkeys(sizes, size)) for name, value in self.op.args.items()})
-
-
-def check_tail(x: Chunk, length: StreamLength) -> None:
-    """Refuse a chunk in which elements so far depend on where the sequence ends."""
-    if x.tail:
-        first = x.tail[0]
-        if first.late:
-            many = f"{x.over - x.ahead} elements" if x.over - x.ahead > 1 else "an element"
-            why = f"it begins with {many} in front of the sequence, so that its results come later than they are needed"
-            raise StreamRefused(NotStreamed(first.operator, length.name, why), first.span)
-        raise StreamRefused(LooksAhead(first.operator, length.name, x.over - x.ahead), first.span)
 
 
 class _Nothing(Operator):
