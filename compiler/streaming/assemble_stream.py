@@ -74,7 +74,8 @@ class StreamAssembly:
     def make_stream(self, items: Sequence[Item]) -> Stream:
         """Make the stream from the items that the outputs of the full program are."""
         memory, length, main = self.memory, self.length, self.program.main
-        outputs = [(name, self._finish_output(name, *pair)) for name, *pair in zip(main.output_names, items, main.outputs, strict=True)]
+        described = zip(main.output_names, items, main.outputs, strict=True)
+        outputs = [(name, self._finish_output(name, item, value)) for name, item, value in described]
         states = self._list_states([value for _, value in outputs])
         nexts = [(memory.make_name(f"next_{s.name.removeprefix('past_')}"), s) for s in states]
         # Nothing follows a flush, so it returns no states, and takes only those that its outputs need.
