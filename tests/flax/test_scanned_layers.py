@@ -32,6 +32,7 @@ SCANNED = {
     "a tensor from outside": "x = input 4; y = input 4; x -> repeat 3 as layers { h = in -> dense 4; h * y }",
     "a repeat in a repeat": f"{BLOCK} input 4 -> repeat 2 as outer {{ dense 4 as fc -> repeat 3 as inner {{ layer }} }}",
     "names": "block layer { in + (in -> dense 4) }; input 4 -> (repeat i in 3 as block_{i} { layer }) as layers",
+    "a function with arguments": "input 4 -> repeat 3 as layers { dense 8 -> elu alpha=0.5 -> dense 4 }",
     "no parameters": "block layer { in + (in -> tanh) }; input 4 -> repeat 3 as layers { layer }",
     "frozen parameters": "input 4 -> repeat 3 as layers { dense 4 trainable=false -> tanh } -> dense 2",
     "a declared parameter": "block layer { w = param [4] init=normal(1) as w; in * w + sin(in) }; input 4 -> repeat 3 as layers { layer }",
@@ -77,6 +78,7 @@ def test_hard_numbers(number: float) -> None:
         ("specs/text/llama.net", {"shared_heads": 2, "hidden": 64}, (2, 5)),
         pytest.param("specs/text/gpt2.net", {}, (1, 1), marks=pytest.mark.long),
         pytest.param("specs/text/bert.net", {}, (2, 5), marks=pytest.mark.long),
+        pytest.param("specs/text/distilbert.net", {}, (2, 5), marks=pytest.mark.long),
     ],
 )
 def test_a_model_from_its_checkpoint(path: str, options: dict[str, Any], shape: tuple[int, ...]) -> None:
