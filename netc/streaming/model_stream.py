@@ -231,7 +231,7 @@ class ModelStream:
 
 def list_stream_files(stream: ModelStream, path: str, backend: Backend) -> list[tuple[str, Program]]:
     """List the files of a stream with their programs: the step at `path`, then those before the first piece and after the last one, such
-    as `model.start.onnx` and `model.flush.onnx` beside `model.onnx`."""
+    as `model.start.onnx` and `model.flush.onnx` next to `model.onnx`."""
     stem = path.removesuffix(backend.suffix)
     others = ((f"{stem}{addition}{backend.suffix}", program) for addition, program in ((START, stream.start), (FLUSH, stream.flush)))
     return [(path, stream.step), *((name, program) for name, program in others if program is not None)]
