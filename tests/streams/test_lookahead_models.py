@@ -104,7 +104,7 @@ def measure_reach(model: netc.Model, total: int, every: int) -> int:
     return reach
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [n if n in ("wavenet", "zipformer") else pytest.param(n, marks=pytest.mark.long) for n in MODELS])
 def test_the_smallest_lookahead_is_reported_and_met(name: str) -> None:
     given, every, smallest = MODELS[name]
     model = netc.compile(given) if isinstance(given, str) else given()
