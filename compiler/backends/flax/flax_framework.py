@@ -42,12 +42,19 @@ _WORDS = {
     "fn": "jax.nn",
     "xp.stop_gradient": "jax.lax.stop_gradient",
     "xp.logsumexp": "jax.nn.logsumexp",
+    "xp.rsqrt": "jax.lax.rsqrt",
     "Array": "jax.Array",
+    "DType": "jax.typing.DTypeLike",
+    "Dropout": "nnx.Dropout",
+    "Module": "nnx.Module",
+    "Param": "nnx.Param",
+    "Rngs": "nnx.Rngs",
+    "initializers": "nnx.initializers",
     "Int": "int",
     "Bool": "bool",
 }
 """JAX's words for those of the shared definitions."""
-DEFINITIONS = merge_definitions(_FAMILIES.split(), _WORDS, Path(__file__).parent / "library", "flax")
+DEFINITIONS = merge_definitions(_FAMILIES.split(), _WORDS, Path(__file__).parent / "library")
 """The definitions that emitted files may contain, by name, in the order in which a file has them."""
 
 _OF_MODULES = """

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from functools import reduce
-from pathlib import Path
 
 from ...types.tensor_types import DType
 from ..python.code.class_tree import DictCode, FrozenCode, ListCode, NameCode
@@ -29,24 +28,10 @@ from ..python.code.python_expressions import (
     call_function,
     call_method,
 )
-from ..python.library_text import merge_definitions
 from ..python.unsupported_python import LackingWord
+from .mlx_definitions import DEFINITIONS
 
 _IMPORTED = "mx nn np partial Callable Any load"
-_FAMILIES = "variables linear convolution normalization attention rotary pooling indexing losses resampling spectra deformation"
-_WORDS = {
-    "xp": "mx",
-    "np": "mx",
-    "fn": "nn",
-    "fn.log_softmax": "log_softmax",
-    "Array": "mx.array",
-    "Int": "mx.int64",
-    "Bool": "mx.bool_",
-}
-"""MLX's words for those of the shared definitions."""
-DEFINITIONS = merge_definitions(_FAMILIES.split(), _WORDS, Path(__file__).parent / "library", "mlx")
-"""The definitions that emitted files may contain, by name, in the order in which a file has them."""
-
 _OF_MODULES = """
     apply apply_to_modules children clear copy eval filter_and_map freeze fromkeys get is_module items keys leaf_modules load_weights
     modules named_modules parameters pop popitem save_weights set_dtype setdefault state train trainable_parameter_filter

@@ -17,8 +17,9 @@ from ...ir.graph import Graph, Program
 from ..python.array_source import expand_derivatives, list_called_definitions
 from ..python.python_source import Parts, SourceWriter
 from . import ops
+from .mlx_definitions import DEFINITIONS
 from .mlx_emitters import EMITTERS
-from .mlx_framework import DEFINITIONS, MLX
+from .mlx_framework import MLX
 
 assert ops, "importing the package fills the tables"
 

@@ -2,52 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from ...python.array_library.array_convolution import each_axis
-from .flax_variables import uniform_between
-
-
-class Conv(nnx.Module):
-    """A convolution with the weight [out, in / groups, *kernel_size] of the checkpoint: channels are the second axis.
-
-    x: [N, in_channels, ...] -> [N, out_channels, ...].
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: tuple[int, ...],
-        stride: int | tuple[int, ...] = 1,
-        padding: int | tuple[int, ...] | str = 0,
-        dilation: int | tuple[int, ...] = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        dtype: jax.typing.DTypeLike = jnp.float32,
-        weight_init: Callable[..., jax.Array] | None = None,
-        bias_init: Callable[..., jax.Array] | None = None,
-        *,
-        rngs: nnx.Rngs,
-    ) -> None:
-        self.stride, self.padding, self.dilation = stride, padding, dilation
-        self.groups, self.padding_mode = groups, padding_mode
-        shape = (out_channels, in_channels // groups, *kernel_size)
-        bound = math.prod(shape[1:]) ** -0.5
-        init = uniform_between(-bound, bound)
-        self.weight = nnx.Param((weight_init or init)(rngs.params(), shape, dtype))
-        self.bias = nnx.Param((bias_init or init)(rngs.params(), (out_channels,), dtype)) if bias else None
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        bias = None if self.bias is None else self.bias[...]
-        options = (self.stride, self.padding, self.dilation, self.groups, self.padding_mode)
-        return conv(x, self.weight[...], bias, *options)
 
 
 def conv(
@@ -76,40 +34,6 @@ def conv(
     layout = ("NC" + "DHW"[-axes:], "OI" + "DHW"[-axes:], "NC" + "DHW"[-axes:])
     y = jax.lax.conv_general_dilated(x, weight, strides, pads, rhs_dilation=dilations, dimension_numbers=layout, feature_group_count=groups)
     return y if bias is None else y + bias.reshape(-1, *[1] * axes)
-
-
-class ConvTranspose(nnx.Module):
-    """A transposed convolution with the weight [in, out / groups, *kernel_size] of the checkpoint.
-
-    x: [N, in_channels, ...] -> [N, out_channels, ...].
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: tuple[int, ...],
-        stride: int | tuple[int, ...] = 1,
-        padding: int | tuple[int, ...] = 0,
-        output_padding: int | tuple[int, ...] = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: int | tuple[int, ...] = 1,
-        dtype: jax.typing.DTypeLike = jnp.float32,
-        weight_init: Callable[..., jax.Array] | None = None,
-        bias_init: Callable[..., jax.Array] | None = None,
-        *,
-        rngs: nnx.Rngs,
-    ) -> None:
-        self.options = (stride, padding, output_padding, groups, dilation)
-        shape = (in_channels, out_channels // groups, *kernel_size)
-        bound = math.prod(shape[1:]) ** -0.5
-        init = uniform_between(-bound, bound)
-        self.weight = nnx.Param((weight_init or init)(rngs.params(), shape, dtype))
-        self.bias = nnx.Param((bias_init or init)(rngs.params(), (out_channels,), dtype)) if bias else None
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return conv_transpose(x, self.weight[...], None if self.bias is None else self.bias[...], *self.options)
 
 
 def conv_transpose(

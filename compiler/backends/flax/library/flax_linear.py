@@ -38,40 +38,6 @@ class Linear(nnx.Module):
         return y if self.bias is None else y + self.bias[...]
 
 
-def linear(x: jax.Array, weight: jax.Array, bias: jax.Array | None = None) -> jax.Array:
-    """x: [..., I], weight: [O, I] -> [..., O]."""
-    y = x @ weight.T
-    return y if bias is None else y + bias
-
-
-class Bilinear(nnx.Module):
-    """A product of two inputs and a weight: a: [..., I], b: [..., J] -> [..., out_features]."""
-
-    def __init__(
-        self,
-        in1_features: int,
-        in2_features: int,
-        out_features: int,
-        bias: bool = True,
-        dtype: jax.typing.DTypeLike = jnp.float32,
-        *,
-        rngs: nnx.Rngs,
-    ) -> None:
-        bound = in1_features**-0.5
-        init = uniform_between(-bound, bound)
-        self.weight = nnx.Param(init(rngs.params(), (out_features, in1_features, in2_features), dtype))
-        self.bias = nnx.Param(init(rngs.params(), (out_features,), dtype)) if bias else None
-
-    def __call__(self, a: jax.Array, b: jax.Array) -> jax.Array:
-        return bilinear(a, b, self.weight[...], None if self.bias is None else self.bias[...])
-
-
-def bilinear(a: jax.Array, b: jax.Array, weight: jax.Array, bias: jax.Array | None = None) -> jax.Array:
-    """a: [..., I], b: [..., J], weight: [O, I, J] -> [..., O]."""
-    y = jnp.einsum("...i,oij,...j->...o", a, weight, b)
-    return y if bias is None else y + bias
-
-
 class Embedding(nnx.Module):
     """The rows of a table by their numbers: indices: [...] -> [..., embedding_dim]."""
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from ...python.array_library.array_normalization import instance_norm, normalize_channels
 from .flax_variables import Buffer
 
 
@@ -59,23 +60,6 @@ def update_average(average: nnx.Variable[Any], value: jax.Array, rate: float | j
     average[...] = (average[...] + rate * (value - average[...])).astype(average.dtype)
 
 
-def normalize_channels(x: jax.Array, mean: jax.Array, var: jax.Array, weight: Any, bias: Any, eps: float) -> jax.Array:
-    """x: [N, C, ...], with a mean and a variance for each channel -> the same shape."""
-
-    def per_channel(values: jax.Array) -> jax.Array:
-        return values.reshape(-1, *[1] * (x.ndim - 2))
-
-    scale = jax.lax.rsqrt(var + eps)
-    y = (x - per_channel(mean)) * per_channel(scale if weight is None else scale * weight[...])
-    return (y if bias is None else y + per_channel(bias[...])).astype(x.dtype)
-
-
-def batch_norm(x: jax.Array, weight: jax.Array, bias: jax.Array | None = None, eps: float = 1e-5) -> jax.Array:
-    """Normalizes each channel by the statistics of the batch."""
-    axes = (0, *range(2, x.ndim))
-    return normalize_channels(x, x.mean(axes), x.var(axes), weight, bias, eps)
-
-
 class InstanceNorm(nnx.Module):
     """Normalizes each channel of each sample: [N, num_features, ...] -> the same shape."""
 
@@ -109,97 +93,6 @@ class InstanceNorm(nnx.Module):
         return instance_norm(x, self.weight, self.bias, self.eps)
 
 
-def instance_norm(x: jax.Array, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> jax.Array:
-    """Normalizes each channel of each sample."""
-    return group_norm(x, x.shape[1], weight, bias, eps)
-
-
-class GroupNorm(nnx.Module):
-    """Normalizes groups of channels of each sample: [N, num_channels, ...] -> the same shape."""
-
-    def __init__(
-        self,
-        num_groups: int,
-        num_channels: int,
-        eps: float = 1e-5,
-        affine: bool = True,
-        bias: bool = True,
-        dtype: jax.typing.DTypeLike = jnp.float32,
-    ) -> None:
-        self.num_groups, self.eps = num_groups, eps
-        self.weight = nnx.Param(jnp.ones(num_channels, dtype)) if affine else None
-        self.bias = nnx.Param(jnp.zeros(num_channels, dtype)) if affine and bias else None
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
-
-
-def group_norm(x: jax.Array, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> jax.Array:
-    """Normalizes groups of channels of each sample: [N, C, ...] -> the same shape."""
-    groups = x.reshape(x.shape[0], num_groups, -1).astype(jnp.promote_types(x.dtype, jnp.float32))
-    centered = groups - groups.mean(-1, keepdims=True)
-    y = (centered * jax.lax.rsqrt(jnp.square(centered).mean(-1, keepdims=True) + eps)).reshape(x.shape)
-    shape = (-1, *[1] * (x.ndim - 2))
-    y = y if weight is None else y * weight[...].reshape(shape)
-    return (y if bias is None else y + bias[...].reshape(shape)).astype(x.dtype)
-
-
-class LayerNorm(nnx.Module):
-    """Normalizes the last axes, whose sizes are `normalized_shape`."""
-
-    def __init__(
-        self,
-        normalized_shape: int | tuple[int, ...],
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-        dtype: jax.typing.DTypeLike = jnp.float32,
-    ) -> None:
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
-        self.axes, self.eps = len(shape), eps
-        self.weight = nnx.Param(jnp.ones(shape, dtype)) if elementwise_affine else None
-        self.bias = nnx.Param(jnp.zeros(shape, dtype)) if elementwise_affine and bias else None
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return layer_norm(x, self.weight, self.bias, self.axes, self.eps)
-
-
-def layer_norm(x: jax.Array, weight: Any = None, bias: Any = None, axes: int = 1, eps: float = 1e-5) -> jax.Array:
-    """Normalizes the last axes."""
-    last = tuple(range(-axes, 0))
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    centered = wide - wide.mean(last, keepdims=True)
-    y = centered * jax.lax.rsqrt(jnp.square(centered).mean(last, keepdims=True) + eps)
-    y = y if weight is None else y * weight[...]
-    return (y if bias is None else y + bias[...]).astype(x.dtype)
-
-
-class RMSNorm(nnx.Module):
-    """Divides by the root mean square over the last axes, whose sizes are `normalized_shape`."""
-
-    def __init__(
-        self,
-        normalized_shape: int | tuple[int, ...],
-        eps: float | None = None,
-        elementwise_affine: bool = True,
-        dtype: jax.typing.DTypeLike = jnp.float32,
-    ) -> None:
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
-        self.axes, self.eps = len(shape), eps
-        self.weight = nnx.Param(jnp.ones(shape, dtype)) if elementwise_affine else None
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return rms_norm(x, self.weight, self.axes, self.eps)
-
-
-def rms_norm(x: jax.Array, weight: Any = None, axes: int = 1, eps: float | None = None) -> jax.Array:
-    """Divides by the root mean square over the last axes."""
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    least = jnp.finfo(x.dtype).eps if eps is None else eps
-    y = wide * jax.lax.rsqrt(jnp.square(wide).mean(tuple(range(-axes, 0)), keepdims=True) + least)
-    return (y if weight is None else y * weight[...]).astype(x.dtype)
-
-
 def local_response_norm(x: jax.Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> jax.Array:
     """Divides by the mean square of `size` channels around each: [N, C, ...] -> the same shape."""
     pads = [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (x.ndim - 2)]
@@ -207,23 +100,6 @@ def local_response_norm(x: jax.Array, size: int, alpha: float = 1e-4, beta: floa
     sums = jax.lax.reduce_window(jnp.square(x), np.zeros((), x.dtype), jax.lax.add, window, (1,) * x.ndim, pads)
     mean = sums / size if jnp.issubdtype(x.dtype, jnp.floating) else sums // size
     return x / (k + alpha * mean) ** beta
-
-
-class Standardize(nnx.Module):
-    """Subtracts the mean of each feature and divides by its deviation. Both are measured on the training data.
-
-    x: [N, ...], with the features along `axis`, or without `features` [N] -> the same shape.
-    """
-
-    def __init__(self, features: int | None = None, axis: int = 1, dtype: jax.typing.DTypeLike = jnp.float32) -> None:
-        self.axis = axis
-        shape = () if features is None else (features,)
-        self.mean = Buffer(jnp.zeros(shape, dtype))
-        self.std = Buffer(jnp.ones(shape, dtype))
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        shape = (-1, *[1] * (x.ndim - 1 - self.axis))
-        return (x - self.mean[...].reshape(shape)) / self.std[...].reshape(shape)
 
 
 class SpectralNormalize(nnx.Module):
@@ -268,22 +144,6 @@ class SpectralNormalize(nnx.Module):
         if not self.deterministic:
             self.improve(matrix, self.n_power_iterations)
         return weight / (self._u[...] @ (matrix @ self._v[...]))
-
-
-class PReLU(nnx.Module):
-    """A ReLU that multiplies negative numbers by a trained slope, one for all or one for each channel."""
-
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, dtype: jax.typing.DTypeLike = jnp.float32) -> None:
-        self.weight = nnx.Param(jnp.full(num_parameters, init, dtype))
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return prelu(x, self.weight[...])
-
-
-def prelu(x: jax.Array, weight: jax.Array) -> jax.Array:
-    """x: [N, C, ...], weight: [C] or [1] -> the same shape as `x`."""
-    slope = weight.reshape(-1, *[1] * (x.ndim - 2)) if x.ndim > 1 else weight.reshape(())
-    return jnp.where(x > 0, x, slope * x)
 
 
 class AlphaDropout(nnx.Module):

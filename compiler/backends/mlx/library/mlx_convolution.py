@@ -2,44 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import mlx.core as mx
-import mlx.nn as nn
 
 from ...python.array_library.array_convolution import each_axis
 from ...python.array_library.array_spectra import pad_edges
-
-
-class Conv(nn.Module):
-    """A convolution with the weight [out, in / groups, *kernel_size] of the checkpoint: channels are the second axis.
-
-    x: [N, in_channels, ...] -> [N, out_channels, ...].
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: tuple[int, ...],
-        stride: int | tuple[int, ...] = 1,
-        padding: int | tuple[int, ...] | str = 0,
-        dilation: int | tuple[int, ...] = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
-        dtype: mx.Dtype = mx.float32,
-    ) -> None:
-        super().__init__()
-        self.options = (stride, padding, dilation, groups, padding_mode)
-        shape = (out_channels, in_channels // groups, *kernel_size)
-        bound = math.prod(shape[1:]) ** -0.5
-        self.weight = mx.random.uniform(-bound, bound, shape).astype(dtype)
-        self.bias = mx.random.uniform(-bound, bound, (out_channels,)).astype(dtype) if bias else None
-
-    def __call__(self, x: mx.array) -> mx.array:
-        return conv(x, self.weight, self.bias, *self.options)
 
 
 def conv(
@@ -83,36 +51,6 @@ def convolve_channels_last(x: mx.array, weight: mx.array, strides: Any, pads: An
     else:
         y = mx.conv_general(x, weight, **options, groups=groups)
     return mx.moveaxis(y, -1, 1)
-
-
-class ConvTranspose(nn.Module):
-    """A transposed convolution with the weight [in, out / groups, *kernel_size] of the checkpoint.
-
-    x: [N, in_channels, ...] -> [N, out_channels, ...].
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: tuple[int, ...],
-        stride: int | tuple[int, ...] = 1,
-        padding: int | tuple[int, ...] = 0,
-        output_padding: int | tuple[int, ...] = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: int | tuple[int, ...] = 1,
-        dtype: mx.Dtype = mx.float32,
-    ) -> None:
-        super().__init__()
-        self.options = (stride, padding, output_padding, groups, dilation)
-        shape = (in_channels, out_channels // groups, *kernel_size)
-        bound = math.prod(shape[1:]) ** -0.5
-        self.weight = mx.random.uniform(-bound, bound, shape).astype(dtype)
-        self.bias = mx.random.uniform(-bound, bound, (out_channels,)).astype(dtype) if bias else None
-
-    def __call__(self, x: mx.array) -> mx.array:
-        return conv_transpose(x, self.weight, self.bias, *self.options)
 
 
 def conv_transpose(

@@ -8,31 +8,6 @@ import mlx.nn as nn
 from .mlx_indexing import vector_norm
 
 
-def linear(x: mx.array, weight: mx.array, bias: mx.array | None = None) -> mx.array:
-    """x: [..., I], weight: [O, I] -> [..., O]."""
-    y = x @ weight.T
-    return y if bias is None else y + bias
-
-
-class Bilinear(nn.Module):
-    """A product of two inputs and a weight: a: [..., I], b: [..., J] -> [..., out_features]."""
-
-    def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, dtype: mx.Dtype = mx.float32) -> None:
-        super().__init__()
-        bound = in1_features**-0.5
-        self.weight = mx.random.uniform(-bound, bound, (out_features, in1_features, in2_features)).astype(dtype)
-        self.bias = mx.random.uniform(-bound, bound, (out_features,)).astype(dtype) if bias else None
-
-    def __call__(self, a: mx.array, b: mx.array) -> mx.array:
-        return bilinear(a, b, self.weight, self.bias)
-
-
-def bilinear(a: mx.array, b: mx.array, weight: mx.array, bias: mx.array | None = None) -> mx.array:
-    """a: [..., I], b: [..., J], weight: [O, I, J] -> [..., O]."""
-    y = mx.einsum("...i,oij,...j->...o", a, weight, b)
-    return y if bias is None else y + bias
-
-
 class PaddedEmbedding(nn.Module):
     """The rows of a table by their numbers. The row `padding_idx` is zero, and is not trained. Rows are scaled down to
     the norm `max_norm`.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import mlx.core as mx
 import mlx.nn as nn
 
+from ...python.array_library.array_normalization import instance_norm, normalize_channels
 from .mlx_variables import register_buffer
 
 
@@ -63,21 +64,6 @@ def update_statistics(module: nn.Module, mean: mx.array, var: mx.array) -> None:
         module[name] = (average + rate * (value - average)).astype(average.dtype)
 
 
-def normalize_channels(x: mx.array, mean: mx.array, var: mx.array, weight: mx.array | None, bias: mx.array | None, eps: float) -> mx.array:
-    """x: [N, C, ...], with a mean and a variance for each channel -> the same shape."""
-    shape = (-1, *[1] * (x.ndim - 2))
-    scale = mx.rsqrt(var + eps)
-    scale = scale if weight is None else scale * weight
-    y = (x - mean.reshape(shape)) * scale.reshape(shape)
-    return (y if bias is None else y + bias.reshape(shape)).astype(x.dtype)
-
-
-def batch_norm(x: mx.array, weight: mx.array, bias: mx.array | None = None, eps: float = 1e-5) -> mx.array:
-    """Normalizes each channel by the statistics of the batch."""
-    axes = (0, *range(2, x.ndim))
-    return normalize_channels(x, x.mean(axes), x.var(axes), weight, bias, eps)
-
-
 class InstanceNorm(nn.Module):
     """Normalizes each channel of each sample: [N, num_features, ...] -> the same shape."""
 
@@ -108,124 +94,12 @@ class InstanceNorm(nn.Module):
         return instance_norm(x, self.weight, self.bias, self.eps)
 
 
-def instance_norm(x: mx.array, weight: mx.array | None = None, bias: mx.array | None = None, eps: float = 1e-5) -> mx.array:
-    """Normalizes each channel of each sample."""
-    return group_norm(x, x.shape[1], weight, bias, eps)
-
-
-class GroupNorm(nn.Module):
-    """Normalizes groups of channels of each sample: [N, num_channels, ...] -> the same shape."""
-
-    def __init__(
-        self,
-        num_groups: int,
-        num_channels: int,
-        eps: float = 1e-5,
-        affine: bool = True,
-        bias: bool = True,
-        dtype: mx.Dtype = mx.float32,
-    ) -> None:
-        super().__init__()
-        self.num_groups, self.eps = num_groups, eps
-        self.weight = mx.ones(num_channels, dtype) if affine else None
-        self.bias = mx.zeros(num_channels, dtype) if affine and bias else None
-
-    def __call__(self, x: mx.array) -> mx.array:
-        return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
-
-
-def group_norm(x: mx.array, num_groups: int, weight: mx.array | None = None, bias: mx.array | None = None, eps: float = 1e-5) -> mx.array:
-    """Normalizes groups of channels of each sample: [N, C, ...] -> the same shape."""
-    groups = x.reshape(x.shape[0], num_groups, -1).astype(mx.result_type(x, mx.float32))
-    centered = groups - groups.mean(-1, keepdims=True)
-    y = (centered * mx.rsqrt(mx.square(centered).mean(-1, keepdims=True) + eps)).reshape(x.shape)
-    shape = (-1, *[1] * (x.ndim - 2))
-    y = y if weight is None else y * weight.reshape(shape)
-    return (y if bias is None else y + bias.reshape(shape)).astype(x.dtype)
-
-
-class LayerNorm(nn.Module):
-    """Normalizes the last axes, whose sizes are `normalized_shape`."""
-
-    def __init__(
-        self,
-        normalized_shape: int | tuple[int, ...],
-        eps: float = 1e-5,
-        elementwise_affine: bool = True,
-        bias: bool = True,
-        dtype: mx.Dtype = mx.float32,
-    ) -> None:
-        super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
-        self.axes, self.eps = len(shape), eps
-        self.weight = mx.ones(shape, dtype) if elementwise_affine else None
-        self.bias = mx.zeros(shape, dtype) if elementwise_affine and bias else None
-
-    def __call__(self, x: mx.array) -> mx.array:
-        return layer_norm(x, self.weight, self.bias, self.axes, self.eps)
-
-
-def layer_norm(x: mx.array, weight: mx.array | None = None, bias: mx.array | None = None, axes: int = 1, eps: float = 1e-5) -> mx.array:
-    """Normalizes the last axes."""
-    last = tuple(range(-axes, 0))
-    wide = x.astype(mx.result_type(x, mx.float32))
-    centered = wide - wide.mean(last, keepdims=True)
-    y = centered * mx.rsqrt(mx.square(centered).mean(last, keepdims=True) + eps)
-    y = y if weight is None else y * weight
-    return (y if bias is None else y + bias).astype(x.dtype)
-
-
-class RMSNorm(nn.Module):
-    """Divides by the root mean square over the last axes, whose sizes are `normalized_shape`."""
-
-    def __init__(
-        self,
-        normalized_shape: int | tuple[int, ...],
-        eps: float | None = None,
-        elementwise_affine: bool = True,
-        dtype: mx.Dtype = mx.float32,
-    ) -> None:
-        super().__init__()
-        shape = (normalized_shape,) if isinstance(normalized_shape, int) else normalized_shape
-        self.axes, self.eps = len(shape), eps
-        self.weight = mx.ones(shape, dtype) if elementwise_affine else None
-
-    def __call__(self, x: mx.array) -> mx.array:
-        return rms_norm(x, self.weight, self.axes, self.eps)
-
-
-def rms_norm(x: mx.array, weight: mx.array | None = None, axes: int = 1, eps: float | None = None) -> mx.array:
-    """Divides by the root mean square over the last axes."""
-    wide = x.astype(mx.result_type(x, mx.float32))
-    least = mx.finfo(x.dtype).eps if eps is None else eps
-    y = wide * mx.rsqrt(mx.square(wide).mean(tuple(range(-axes, 0)), keepdims=True) + least)
-    return (y if weight is None else y * weight).astype(x.dtype)
-
-
 def local_response_norm(x: mx.array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> mx.array:
     """Divides by the mean square of `size` channels around each: [N, C, ...] -> the same shape."""
     squares = mx.pad(mx.square(x), [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (x.ndim - 2)])
     sums = sum(squares[:, i : i + x.shape[1]] for i in range(size))
     mean = sums / size if mx.issubdtype(x.dtype, mx.floating) else sums // size
     return x / (k + alpha * mean) ** beta
-
-
-class Standardize(nn.Module):
-    """Subtracts the mean of each feature and divides by its deviation. Both are measured on the training data.
-
-    x: [N, ...], with the features along `axis`, or without `features` [N] -> the same shape.
-    """
-
-    def __init__(self, features: int | None = None, axis: int = 1, dtype: mx.Dtype = mx.float32) -> None:
-        super().__init__()
-        self.axis = axis
-        shape = () if features is None else (features,)
-        register_buffer(self, "mean", mx.zeros(shape, dtype))
-        register_buffer(self, "std", mx.ones(shape, dtype))
-
-    def __call__(self, x: mx.array) -> mx.array:
-        shape = (-1, *[1] * (x.ndim - 1 - self.axis))
-        return (x - self.mean.reshape(shape)) / self.std.reshape(shape)
 
 
 class SpectralNormalize(nn.Module):
@@ -268,26 +142,14 @@ class SpectralNormalize(nn.Module):
         return weight / (self._u @ (matrix @ self._v))
 
 
-class PReLU(nn.Module):
-    """A ReLU that multiplies negative numbers by a trained slope, one for all or one for each channel."""
-
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, dtype: mx.Dtype = mx.float32) -> None:
-        super().__init__()
-        self.weight = mx.full((num_parameters,), init, dtype)
-
-    def __call__(self, x: mx.array) -> mx.array:
-        return prelu(x, self.weight)
-
-
-def prelu(x: mx.array, weight: mx.array) -> mx.array:
-    """x: [N, C, ...], weight: [C] or [1] -> the same shape as `x`."""
-    slope = weight.reshape(-1, *[1] * (x.ndim - 2)) if x.ndim > 1 else weight.reshape(())
-    return mx.where(x > 0, x, slope * x)
-
-
 def leaky_relu(x: mx.array, negative_slope: float = 0.01) -> mx.array:
     """Multiplies negative numbers by the slope. `nn.leaky_relu` is another function for slopes above 1."""
     return mx.where(x > 0, x, negative_slope * x)
+
+
+def softmax(x: mx.array) -> mx.array:
+    """The softmax of the last axis."""
+    return mx.softmax(x, axis=-1)
 
 
 def log_softmax(x: mx.array, axis: int) -> mx.array:
