@@ -50,6 +50,7 @@ _WORDS = {
     "Param": "nnx.Param",
     "Rngs": "nnx.Rngs",
     "initializers": "nnx.initializers",
+    "ops": "jax.ops",
     "Int": "int",
     "Bool": "bool",
 }

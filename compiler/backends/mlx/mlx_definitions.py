@@ -21,6 +21,10 @@ _FAMILIES = "variables linear convolution normalization attention rotary pooling
 _WORDS = {
     "xp": "mx",
     "np": "mx",
+    "np.indices": "indices",
+    "xp.linalg.vector_norm": "vector_norm",
+    "ops.segment_max": "segment_max",
+    "ops.segment_sum": "segment_sum",
     "fn": "nn",
     "fn.log_softmax": "log_softmax",
     "fn.softmax": "softmax",
@@ -37,13 +41,15 @@ _RULES = (
     (r" {8}\*,\n {8}rngs: Rngs,\n|, rngs=rngs", ""),  # MLX's random numbers have a global state
     (r" {8}\w+_init: Callable.*\n", ""),  # and its initializers are applied to a module
     (r"\(\w+_init or init\)", "init"),
+    (r"= weight_init or ", "= "),
+    (r"(\w+)\.at\[padding_idx\]\.set\((.+)\)", r"set_row(\1, padding_idx, \2)"),
     (r"rngs\.params\(\), (.+?), dtype\)", r"mx.zeros(\1, dtype))"),
     (r"initializers\.xavier_uniform\([^()]*\)", 'variance_scaling(1.0, "fan_avg", "uniform")'),
     (r"initializers\.normal\(", "nn.init.normal(0.0, "),
     (r"\bLinear\((.+), dtype, bias_init=initializers\.zeros\)", r"cast(nn.Linear(\1), dtype)"),
     (r"self\.(\w+) = Buffer\((.+)\)\n", r'register_buffer(self, "\1", \2)\n'),
     (r"promote_types\((\w+)\.dtype, ", r"result_type(\1, "),
-    (r"\[\.\.\.\]", ""),
+    (r"(?<=[\w)])\[\.\.\.\]", ""),
     # with parentheses in up to three levels
     (r"\bParam\(((?:[^()]|\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\))*)\)", r"\1"),
 )

@@ -49,11 +49,6 @@ def draw(variable: nnx.Variable[Any], init: Callable[..., jax.Array], rngs: nnx.
     variable[...] = init(rngs.params(), variable.shape, variable.dtype)
 
 
-def row_norms(weight: jax.Array) -> jax.Array:
-    """The norm of each row, with the axes of the weight."""
-    return jnp.sqrt(jnp.square(weight).sum(axis=tuple(range(1, weight.ndim)), keepdims=True))
-
-
 def uniform_between(low: float, high: float) -> Callable[..., jax.Array]:
     """Draws numbers between two numbers."""
 
@@ -80,16 +75,6 @@ def truncated_normal(mean: float, stddev: float, low: float, high: float) -> Cal
         return mean + stddev * jax.random.truncated_normal(key, *ends, shape, dtype)
 
     return init
-
-
-def identity(x: jax.Array) -> jax.Array:
-    """The tensor itself."""
-    return x
-
-
-def flatten(x: jax.Array) -> jax.Array:
-    """Joins all axes after the first."""
-    return x.reshape(x.shape[0], -1)
 
 
 class Sequential(nnx.Module):

@@ -66,15 +66,3 @@ def attention(
         weights = mx.softmax(scores + mask, axis=-1)
     weights = weights.astype(q.dtype)
     return (weights if dropout is None else dropout(weights)) @ v
-
-
-def rotary_angles(positions: mx.array, dims: int, base: float, dtype: mx.Dtype) -> tuple[mx.array, mx.array]:
-    """The cosines and sines of rotary position embedding: the angle of the i-th pair of features grows by
-    `base ** (-2 i / dims)` from one position to the next. They are computed in float32 and given as `dtype`.
-
-    positions: [..., T] -> two tensors [..., T, dims/2].
-    """
-    # In Python's float64: the last bit of a power in float32 depends on the processor, and at large positions it shows.
-    frequencies = [1 / base ** (i / dims) for i in range(0, dims, 2)]
-    angles = positions[..., None] * mx.array(frequencies, mx.float64 if dtype == mx.float64 else mx.float32)
-    return mx.cos(angles).astype(dtype), mx.sin(angles).astype(dtype)

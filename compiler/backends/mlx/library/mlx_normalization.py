@@ -94,14 +94,6 @@ class InstanceNorm(nn.Module):
         return instance_norm(x, self.weight, self.bias, self.eps)
 
 
-def local_response_norm(x: mx.array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> mx.array:
-    """Divides by the mean square of `size` channels around each: [N, C, ...] -> the same shape."""
-    squares = mx.pad(mx.square(x), [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (x.ndim - 2)])
-    sums = sum(squares[:, i : i + x.shape[1]] for i in range(size))
-    mean = sums / size if mx.issubdtype(x.dtype, mx.floating) else sums // size
-    return x / (k + alpha * mean) ** beta
-
-
 class SpectralNormalize(nn.Module):
     """Divides a weight by its greatest singular value, as two vectors estimate it. Each call in training improves the
     vectors.
@@ -142,24 +134,9 @@ class SpectralNormalize(nn.Module):
         return weight / (self._u @ (matrix @ self._v))
 
 
-def leaky_relu(x: mx.array, negative_slope: float = 0.01) -> mx.array:
-    """Multiplies negative numbers by the slope. `nn.leaky_relu` is another function for slopes above 1."""
-    return mx.where(x > 0, x, negative_slope * x)
-
-
 def softmax(x: mx.array) -> mx.array:
     """The softmax of the last axis."""
     return mx.softmax(x, axis=-1)
-
-
-def log_softmax(x: mx.array, axis: int) -> mx.array:
-    """The logarithms of `softmax`."""
-    return x - mx.logsumexp(x, axis=axis, keepdims=True)
-
-
-def hard_sigmoid(x: mx.array) -> mx.array:
-    """The line from 0 at -3 to 1 at 3."""
-    return mx.clip(x + 3, 0, 6) / 6
 
 
 class Dropout(nn.Module):

@@ -73,11 +73,6 @@ def cast(module: nn.Module, dtype: mx.Dtype) -> nn.Module:
     return module
 
 
-def row_norms(weight: mx.array) -> mx.array:
-    """The norm of each row, with the axes of the weight."""
-    return mx.sqrt(mx.square(weight).sum(axis=tuple(range(1, weight.ndim)), keepdims=True))
-
-
 def variance_scaling(scale: float, mode: str, distribution: str) -> Callable[[mx.array], mx.array]:
     """Draws a weight [out, in, ...] whose variance is `scale` divided by the number of inputs or outputs, or their mean."""
 
@@ -113,16 +108,6 @@ def orthogonal(gain: float) -> Callable[[mx.array], mx.array]:
         return (gain * (q.T if wide else q)).reshape(weight.shape).astype(weight.dtype)
 
     return init
-
-
-def identity(x: mx.array) -> mx.array:
-    """The tensor itself."""
-    return x
-
-
-def flatten(x: mx.array) -> mx.array:
-    """Joins all axes after the first."""
-    return x.reshape(x.shape[0], -1)
 
 
 class Sequential(nn.Module):

@@ -1,6 +1,6 @@
 """Writes limits, bits and products in MLX, where its functions differ: `mx.minimum(x, 6)`, `left_shift(x, 3)`.
 
-An operator on integers of which MLX has no kernel is an error at its stage.
+A use for whose element type MLX has no kernel is an error at its stage: products of integers, and Fourier transforms of float64.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ from ....errors.target_errors import SourceUnsupported
 from ....ops.arithmetic import BinaryOperator, Clamp, FloorDiv
 from ....ops.bitwise import BitwiseAnd, BitwiseLeftShift, BitwiseLogic, BitwiseOr, BitwiseRightShift, BitwiseXor, Shift
 from ....ops.linear_algebra import Einsum, Matmul
+from ....ops.operator import Operator
 from ....ops.reduction import Spread, Std, Var
-from ....types.tensor_types import BOOL, DType
+from ....ops.short_time import Istft, Stft
+from ....ops.spectral import Fft, Ifft, Irfft, Rfft
+from ....types.tensor_types import BOOL, FLOAT64, DType
 from ...python.array_ops.array_emitters import ArraySite
 from ...python.array_ops.reduction import emit_spread as emit_shared_spread
 from ...python.code.python_expressions import Code, Infix, call_function, call_method, to_code
+from ...python.emitters import Emitter
 from ...python.operator_forms import BITWISE, INFIX, emit_binary, list_sides
 from ...python.unsupported_python import UnsupportedInPython
 from ..mlx_emitters import EMITTERS, MlxSite, function
@@ -89,3 +93,16 @@ def emit_spread(op: Spread, site: MlxSite) -> Code:
     if op.correction != int(op.correction):
         raise refuse_use(site, "the correction is no integer", "choose an integer for `correction`")
     return emit_shared_spread(op, ArraySite(site.node, site.given, site.results, WORDS))
+
+
+def refuse_float64(emitter: Emitter) -> Emitter:
+    def emit(op: Operator, site: MlxSite) -> Code:
+        if site.given.x.dtype == FLOAT64:
+            raise refuse_use(site, "MLX transforms float32 only", "convert the tensor with `-> cast float32` before")
+        return emitter(op, site)
+
+    return emit
+
+
+for _operator in (Fft, Ifft, Irfft, Rfft, Istft, Stft):
+    EMITTERS.functions[_operator] = refuse_float64(EMITTERS.functions[_operator])

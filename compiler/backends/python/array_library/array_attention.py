@@ -174,3 +174,15 @@ class LSTMCell(RecurrentCell):
         i, f, g, o = xp.split(a + b, 4, axis=-1)
         c = fn.sigmoid(f) * c + fn.sigmoid(i) * xp.tanh(g)
         return fn.sigmoid(o) * xp.tanh(c), c
+
+
+def rotary_angles(positions: Array, dims: int, base: float, dtype: DType) -> tuple[Array, Array]:
+    """The cosines and sines of rotary position embedding: the angle of the i-th pair of features grows by
+    `base ** (-2 i / dims)` from one position to the next. They are computed in float32 and given as `dtype`.
+
+    positions: [..., T] -> two tensors [..., T, dims/2].
+    """
+    # In Python's float64: the last bit of a power in float32 depends on the processor, and at large positions it shows.
+    frequencies = [1 / base ** (i / dims) for i in range(0, dims, 2)]
+    angles = positions[..., None] * xp.array(frequencies, xp.float64 if dtype == xp.float64 else xp.float32)
+    return xp.cos(angles).astype(dtype), xp.sin(angles).astype(dtype)

@@ -127,7 +127,12 @@ def rms_norm(x: Array, weight: Any = None, axes: int = 1, eps: float | None = No
     return (y if weight is None else y * weight[...]).astype(x.dtype)
 
 
-# local_response_norm: each framework's own.
+def local_response_norm(x: Array, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Array:
+    """Divides by the mean square of `size` channels around each: [N, C, ...] -> the same shape."""
+    squares = xp.pad(xp.square(x), [(0, 0), (size // 2, (size - 1) // 2), *[(0, 0)] * (x.ndim - 2)])
+    sums = sum(squares[:, i : i + x.shape[1]] for i in range(size))
+    mean = sums / size if xp.issubdtype(x.dtype, xp.floating) else sums // size
+    return x / (k + alpha * mean) ** beta
 
 
 class Standardize(Module):
@@ -164,3 +169,21 @@ def prelu(x: Array, weight: Array) -> Array:
     """x: [N, C, ...], weight: [C] or [1] -> the same shape as `x`."""
     slope = weight.reshape(-1, *[1] * (x.ndim - 2)) if x.ndim > 1 else weight.reshape(())
     return xp.where(x > 0, x, slope * x)
+
+
+# AlphaDropout, RReLU: each framework's own.
+
+
+def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
+    """Multiplies negative numbers by the slope. `fn.leaky_relu` is another function for slopes above 1."""
+    return xp.where(x > 0, x, negative_slope * x)
+
+
+def log_softmax(x: Array, axis: int) -> Array:
+    """The logarithms of `softmax`."""
+    return x - xp.logsumexp(x, axis=axis, keepdims=True)
+
+
+def hard_sigmoid(x: Array) -> Array:
+    """The line from 0 at -3 to 1 at 3."""
+    return xp.clip(x + 3, 0, 6) / 6

@@ -29,6 +29,7 @@ Param: Any
 conv: Any
 conv_transpose: Any
 initializers: Any
+ops: Any
 uniform_between: Any
 vector_norm: Any
 """Definitions that each framework has in its own library, or has itself."""

@@ -1,0 +1,126 @@
+"""Look-ups and functions of elements, in general forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .array_words import Array, Bool, DType, xp
+
+# unpacked: each framework's own.
+
+
+def vector_norm(x: Array, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> Array:
+    """The norm of vectors. Its gradient at zero is zero."""
+    x = xp.abs(x)
+    if ord in (float("inf"), float("-inf")):
+        return x.max(axis, keepdims=keepdims) if ord > 0 else x.min(axis, keepdims=keepdims)
+    if ord == 0:
+        return (x != 0).sum(axis, keepdims=keepdims).astype(x.dtype)
+    total = (xp.square(x) if ord == 2 else x**ord).sum(axis, keepdims=keepdims)
+    return xp.where(total == 0, 0, xp.where(total == 0, 1, total) ** (1 / ord)) if ord > 0 else total ** (1 / ord)
+
+
+def normalize(x: Array, ord: Any = 2, axis: int = 1, eps: float = 1e-12) -> Array:
+    """Vectors divided by their norms."""
+    return x / xp.maximum(vector_norm(x, ord, axis, keepdims=True), eps)
+
+
+# cumulative_extreme: each framework's own.
+
+
+def along_axis(index: Array, axis: int) -> tuple[Array, ...]:
+    """The index along one axis, and each place's own along the others."""
+    places = [xp.arange(size).reshape(-1, *[1] * (index.ndim - 1 - i)) for i, size in enumerate(index.shape)]
+    places[axis] = index
+    return tuple(places)
+
+
+def gather(x: Array, index: Array, axis: int) -> Array:
+    """The elements at the index along one axis: the other axes of `index` may be shorter than those of `x`."""
+    if not x.ndim or not index.ndim:
+        return xp.broadcast_to(x.reshape(-1)[index], index.shape)
+    return x[along_axis(index, axis)]
+
+
+# scatter, scatter_reduce: each framework's own.
+
+
+def index_add(x: Array, index: Array, source: Array, axis: int, alpha: float = 1) -> Array:
+    """The tensor with `alpha * source` added at the index along one axis."""
+    if not x.ndim:
+        return x + alpha * source.sum()
+    where = (slice(None),) * axis + (index.reshape(-1),)
+    if x.dtype == Bool:
+        return x.astype(xp.int32).at[where].maximum((source & bool(alpha)).astype(xp.int32)).astype(Bool)
+    return x.at[where].add((alpha * source).astype(x.dtype))
+
+
+def pad(x: Array, pads: tuple[tuple[int, int], ...], value: float) -> Array:
+    """The tensor with a value at its ends, or without its ends where the amounts are negative."""
+    x = x[tuple(slice(max(-before, 0), size - max(-after, 0)) for (before, after), size in zip(pads, x.shape, strict=True))]
+    return xp.pad(x, [(max(before, 0), max(after, 0)) for before, after in pads], constant_values=xp.array(value, x.dtype))
+
+
+# top_k: each framework's own.
+
+
+def diag_embed(x: Array, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Array:
+    """Matrices with the last axis on a diagonal."""
+    size = x.shape[-1] + abs(offset)
+    rows = xp.arange(x.shape[-1]) + max(-offset, 0)
+    columns = xp.arange(size)
+    diagonal = (rows[:, None, None] == columns[:, None]) & (rows[:, None, None] + offset == columns)
+    matrices = xp.where(diagonal, x[..., None, None], 0).sum(-3).astype(x.dtype)
+    first, second = sorted((axis1 % matrices.ndim, axis2 % matrices.ndim))
+    matrices = matrices if axis1 % matrices.ndim < axis2 % matrices.ndim else matrices.swapaxes(-1, -2)
+    return xp.moveaxis(xp.moveaxis(matrices, -2, first), -1, second)
+
+
+def grouped_linear(x: Array, index: Array, weight: Array) -> Array:
+    """Multiplies each row by the matrix of its group, one group after the other.
+
+    x: [..., features], index: [...], weight: [groups, units, features] -> [..., units].
+    """
+    total = xp.zeros((*x.shape[:-1], weight.shape[1]), xp.result_type(x, weight))
+    for number, matrix in enumerate(weight):
+        total = xp.where((index == number)[..., None], x @ matrix.T, total)
+    return total
+
+
+def exp2(x: Array) -> Array:
+    """Powers of 2."""
+    return xp.power(2.0, x)
+
+
+def hypot(x: Array, other: Array) -> Array:
+    """The length of the hypotenuse, without overflow in between."""
+    large, small = xp.maximum(xp.abs(x), xp.abs(other)), xp.minimum(xp.abs(x), xp.abs(other))
+    ratio = xp.where(small == 0, 0, small / large)
+    return xp.where(xp.isinf(large), xp.inf, large * xp.sqrt(1 + ratio * ratio))
+
+
+def fmod(x: Array, other: Any) -> Array:
+    """The remainder with the sign of the dividend."""
+    rest = xp.remainder(xp.abs(x), abs(other))
+    return xp.where(x < 0, -rest, rest)
+
+
+def one_hot(indices: Array, num_classes: int, dtype: DType) -> Array:
+    """Ones at the indices along a new last axis."""
+    return (indices[..., None] == xp.arange(num_classes)).astype(dtype)
+
+
+def left_shift(x: Array, other: Any) -> Array:
+    """Moves bits to the left. Beyond the width of the type, nothing is left."""
+    bits = 8 * x.itemsize
+    inside = (other >= 0) & (other < bits)
+    return xp.where(inside, x << xp.where(inside, other, 0).astype(x.dtype), 0).astype(x.dtype)
+
+
+def right_shift(x: Array, other: Any) -> Array:
+    """Moves bits to the right. Beyond the width of the type, the sign is left."""
+    bits = 8 * x.itemsize
+    inside = (other >= 0) & (other < bits)
+    signed = xp.issubdtype(x.dtype, xp.signedinteger)
+    y = x >> xp.where(inside, other, bits - 1).astype(x.dtype)
+    return y if signed else xp.where(inside, y, 0).astype(x.dtype)
