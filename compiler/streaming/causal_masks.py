@@ -37,7 +37,7 @@ class PairFormula(Record):
 
     def bound_later(self, group: int = 1, distance: int = 0) -> bool | float | None:
         """Return the value where the key comes after its query, as a boolean or as an upper bound. With `group`, where it is in a later
-        group of so many positions, and with `distance`, more than that many groups later."""
+        group of that size, and with `distance`, more than that many groups later."""
         return self._bound(group, distance, later=True)
 
     def hides_later(self, group: int, distance: int) -> bool:

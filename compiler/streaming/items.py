@@ -55,7 +55,7 @@ class Chunk(Record):
 
     `history` is the axis that has an element for each position so far, with the elements of earlier chunks in front. `later`: for scores
     with both axes, the value or bound of the scores of positions that come later.
-    `mirror`: the first elements, so many, are missing, because they mirror later ones.
+    `mirror`: the number of first elements that are missing, because they mirror later ones.
     """
 
     value: Value
