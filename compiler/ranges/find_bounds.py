@@ -29,6 +29,7 @@ from ..ir.flat_graph import FlatNode, FlatScan
 from ..ir.graph import OpNode, Program
 from ..ir.graph_values import Value
 from ..ir.walk import join_labels
+from ..ops.constants import ParamOperator
 from ..ops.op_inputs import OpInputs
 from ..ops.operator import Operator
 from ..ops.parameter_of import ParameterOf
@@ -186,6 +187,6 @@ class BoundFinder(FlatEvaluator[TensorBound]):
 
 
 def _round_bound(bound: TensorBound, op: Operator, dtype: DType) -> TensorBound:
-    """Make room for the rounding of one operator. Operators that move elements do not round."""
-    rounds = dtype.is_float and not isinstance(op, Layout)
+    """Make room for the rounding of one operator. Operators that move elements, and parameters, are exact."""
+    rounds = dtype.is_float and not isinstance(op, (Layout, ParamOperator, ParameterOf))
     return (bound.widen(FUNCTION_FACTOR * UNITS[dtype.name], LEAST[dtype.name]) if rounds else bound).limit_to(dtype)

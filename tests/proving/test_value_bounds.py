@@ -89,6 +89,7 @@ def assert_within(result: Array, bound: TensorBound) -> None:
     [
         ("x = input 4; x -> layer_norm affine=false -> dense 1 init=ones bias=false", 4.0),
         ("x = input 4; x -> rms_norm affine=false -> dense 1 init=ones bias=false", 4.0),
+        ("x = input 4; w = param [4, 1] init=ones as w; (x -> layer_norm affine=false) @ w", 4.0),
         ("x = input 4; x -> normalize axis=-1 -> dense 1 init=ones bias=false", 2.0),
         ("x = input 4; x -> tanh -> dense 3 init=constant(2) bias=false -> relu6", 6.0),
         ("x = input [T, 4]; v = x -> tanh; (x -> softmax axis=-1) @ (v -> transpose 1 2) * 3", 3.0),
