@@ -26,10 +26,12 @@ Reference = tuple[Place, ...]
 
 
 class Factor(Record):
-    """A part of an axis. `role` is the number of the axis of positions that it is, or None."""
+    """A part of an axis. `role` is the number of the axis of positions that it is, or None. With `front`, the first elements are no
+    positions, such as a class token, and count as visible; so do elements after the last position."""
 
     size: Dim
     role: int | None = None
+    front: int = 0
 
 
 Axis = tuple[Factor, ...]
@@ -84,10 +86,10 @@ def has_role(axis: Axis) -> bool:
 
 
 class Positions:
-    """The operations on abstract tensors under one relation. `roles` is the number of axes that make a position."""
+    """The operations on abstract tensors under one relation. `whole` has the size of the axis of positions for each role."""
 
-    def __init__(self, relation: Relation, roles: int, facts: Facts) -> None:
-        self.relation, self.roles, self.sizes = relation, roles, facts
+    def __init__(self, relation: Relation, whole: Shape, facts: Facts) -> None:
+        self.relation, self.whole, self.roles, self.sizes = relation, whole, len(whole), facts
 
     # --- references and cases ---------------------------------------------------------------------------------------------
 

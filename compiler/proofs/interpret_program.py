@@ -48,7 +48,7 @@ def derive_claim(program: Program, claim: Claim, *, training: bool = False) -> D
     """Derive whether a claim holds for each output, in evaluation or in training. Raises `ClaimRefused` if it says nothing about the
     program."""
     setting = make_setting(program, claim)
-    positions = Positions(setting.relation, len(setting.roles), program.facts)
+    positions = Positions(setting.relation, tuple(setting.shape[axis] for axis in setting.roles), program.facts)
     assumptions = Assumptions()
     assumptions.binary = setting.mask is not None and claim.verb == "ignores" and setting.mask.type.dtype != BOOL
     main = program.main

@@ -155,8 +155,11 @@ def mark_elements(tensor: AbstractTensor, sizes: Mapping[str, int], shown: Array
     marks: list[Array] = []
     for reference in Positions.list_places(tensor.axes, roles):
         places = [flat.index(place) for place in reference]
-        # A slice from the first position on has fewer positions.
-        cut = shown[tuple(slice(0, counts[place]) for place in places)]
+        # A slice from the first position on has fewer positions. Elements around the positions are shown.
+        factors = [tensor.axes[axis][inner] for axis, inner in reference]
+        ends = [(f.front, max(counts[place] - f.front - size, 0)) for f, place, size in zip(factors, places, shown.shape, strict=True)]
+        wider = np.pad(shown, ends, constant_values=True)
+        cut = wider[tuple(slice(0, counts[place]) for place in places)]
         order = np.argsort(places)
         wide = [counts[place] if place in places else 1 for place in range(len(flat))]
         marks.append(np.broadcast_to(cut.transpose(order).reshape(wide), counts).reshape(whole))

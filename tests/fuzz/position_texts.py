@@ -46,6 +46,18 @@ RULES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("vector", "{} -> multihead_attention 2", ("vector",)),
     ("vector", "{} @ {}", ("scores", "vector")),
     ("vector", "{} -> expand [N, T, 4]", ("pooled",)),
+    ("vector", "({}, {}) -> concat axis=1 -> slice 1 start=1", ("pooled", "vector")),
+    ("vector", "({}, {}) -> concat axis=1 -> slice 1 start=1", ("vector", "pooled")),
+    ("vector", "({}, {}) -> concat axis=1 -> slice 1 stop=T", ("pooled", "vector")),
+    ("vector", "({}, {}) -> concat axis=1 -> slice 1 stop=T", ("vector", "pooled")),
+    ("pooled", "({}, {}) -> concat axis=1 -> slice 1 stop=1", ("pooled", "vector")),
+    ("pooled", "({}, {}) -> concat axis=1 -> sum axis=1 keepdim=true", ("pooled", "vector")),
+    ("tokens", "({}, {}) -> concat axis=1", ("pooled", "vector")),
+    ("tokens", "{} + {}", ("tokens", "tokens")),
+    ("tokens", "({}, {}, {}, (table (n, t) [N, 1] bool = n >= 0, mask) -> concat axis=1 -> unsqueeze 1) -> attention", ("tokens",) * 3),
+    ("vector", "{} -> slice 1 start=1", ("tokens",)),
+    ("vector", "{} -> slice 1 stop=T", ("tokens",)),
+    ("pooled", "{} -> slice 1 stop=1", ("tokens",)),
     ("column", "{} -> cast float32", ("queries",)),
     ("column", "{} -> sum axis=2 keepdim=true -> tanh", ("vector",)),
     ("scores", "{} @ ({} -> transpose 1 2)", ("vector", "vector")),
@@ -83,7 +95,7 @@ def position_text(random: Random) -> str:
             continue
         lines.append(f"v{number} = {text.format(*(random.choice(choice) for choice in choices))}")
         names.setdefault(kind, []).append(f"v{number}")
-    outputs = [name for kind in ("vector", "scores", "pooled", "column") for name in names.get(kind, ())[-2:] if name[0] == "v"]
+    outputs = [name for kind in ("vector", "scores", "pooled", "column", "tokens") for name in names.get(kind, ())[-2:] if name[0] == "v"]
     kept = outputs or ["(x + 0)"]
     # Whatever no output needs is no mistake of these texts.
     lines += [f"out_{number} = {name} + 0" for number, name in enumerate(kept)]

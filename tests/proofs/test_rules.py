@@ -10,6 +10,9 @@ from netc.proving.change_hidden import Confirmation, change_hidden_values
 
 MASKED = "x = input [T, 4]; mask = input [T] bool; "
 PAIRS = MASKED + "s = x @ (x -> transpose 1 2); q = mask -> unsqueeze 2; k = mask -> unsqueeze 1; "
+TOKEN = MASKED + "c = param [1, 1, 4] init=normal(1) as c; one = table (n, t) [N, 1] bool = n >= 0; m = (one, mask) -> concat axis=1; "
+AFTER = TOKEN + "n = (mask, one) -> concat axis=1 -> unsqueeze 2; "
+CLASS = TOKEN + "y = (c -> expand [N, 1, 4], x) -> concat axis=1; z = (y, y, y, m -> unsqueeze 1) -> attention; "
 GROUPED = "x = input [T, 4]; d = input [T] int64; s = x @ (x -> transpose 1 2); same = (d -> unsqueeze 2) == (d -> unsqueeze 1); "
 HIDES, DOCUMENTS, SAMPLES = Claim("ignores", "mask"), Claim("separates", "d"), Claim("separates", "N")
 
@@ -34,6 +37,10 @@ PROVED = (
     (HIDES, "x = input [T, 4]; y = input [S, 4]; mask = input [S] bool; (x, y, y, mask -> unsqueeze 1) -> attention"),
     (HIDES, "x = input [H, W, 2]; mask = input [H, W] bool; (mask -> unsqueeze 3, x) -> where other=0 -> sum axis=[1, 2]"),
     (HIDES, "x = input [T, 4]; mask = input [T] bool batch=false; (mask -> unsqueeze 1, x) -> where other=0 -> sum axis=[0, 1]"),
+    (HIDES, CLASS + "z -> select 1 0"),
+    (HIDES, CLASS + "(z -> slice 1 start=1) * (mask -> unsqueeze 2 -> cast float32) -> sum axis=1"),
+    (HIDES, CLASS + "z"),
+    (HIDES, AFTER + "y = (x, c -> expand [N, 1, 4]) -> concat axis=1; (n, y) -> where other=0 -> sum axis=1"),
     (DOCUMENTS, GROUPED + "((same, s) -> where other=(-inf) -> softmax) @ x"),
     (DOCUMENTS, GROUPED + "((same, (d != 0) -> unsqueeze 1) -> logical_and -> cast float32) @ x"),
     (DOCUMENTS, GROUPED + "(s * (same -> cast float32)) @ x"),
@@ -47,6 +54,14 @@ LEAKS = (
     (HIDES, MASKED + "x -> transpose 1 2 -> reshape [N, T, 4]", "reshape"),
     (HIDES, MASKED + "(x -> flip axis=1) * (mask -> unsqueeze 2 -> cast float32)", "flip"),
     (HIDES, MASKED + "(x -> slice 1 start=1) + (x -> slice 1 stop=(T - 1))", "slice"),
+    (HIDES, CLASS + "z -> select 1 1", "select"),
+    # The token is in front of the tensor, and at the end of the mask.
+    (
+        HIDES,
+        TOKEN + "y = (c -> expand [N, 1, 4], x) -> concat axis=1; ((mask, one) -> concat axis=1 -> unsqueeze 2, y) -> where other=0",
+        "where",
+    ),
+    (HIDES, CLASS + "z -> mean axis=1", "mean"),
     (HIDES, MASKED + "x -> slice 1 start=(-1) -> squeeze axis=1", "slice"),
     (HIDES, MASKED + "x -> pad [0, 0, 1, -1]", "pad"),
     (HIDES, PAIRS + "((s, q -> logical_not) -> masked_fill (-inf) -> softmax axis=1) @ x", "matmul"),

@@ -12,7 +12,7 @@ from ...ops.joining import Concat, Division, Stack
 from ...ops.rearrange import Rearrange
 from ...ops.shape import Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ...ops.slicing import Pad, Select, Slice
-from ..abstract_tensors import AbstractTensor, Factor, make_axis
+from ..abstract_tensors import AbstractTensor, Factor, has_role, make_axis
 from ..element_facts import Fact, join_facts, make_point
 from ..position_relations import VISIBLE, Case, Hidden
 from ..proof_rules import proof_rule
@@ -70,10 +70,11 @@ def analyze_select(site: RuleSite) -> Sequence[AbstractTensor]:
 
 
 def take_position(site: RuleSite, x: AbstractTensor, axis: int, index: Any) -> AbstractTensor:
-    """Take one position along an axis, which then has size 1. The first one is assumed to be visible, as in BERT's pooler."""
-    positions = site.positions
+    """Take one position along an axis, which then has size 1. The first one is assumed to be visible, as in BERT's pooler. A class token in
+    front of the positions is visible."""
+    positions, has_token = site.positions, any(factor.front for factor in x.axes[axis])
     is_last = [factor.role for factor in x.axes[axis]] == [positions.roles - 1]
-    if index != 0 or not is_last or not isinstance(positions.relation, Hidden):
+    if index != 0 or not (is_last or has_token) or not isinstance(positions.relation, Hidden):
         return positions.reduce(x, (axis,))
     taken = [n for n, reference in enumerate(positions.list_references(x.axes)) if any(place[0] == axis for place in reference)]
 
@@ -82,6 +83,8 @@ def take_position(site: RuleSite, x: AbstractTensor, axis: int, index: Any) -> A
 
     shown = positions.reduce(replace(x, facts={case: x.facts[see_first(case)] for case in x.facts}), (axis,))
     any_position = positions.reduce(x, (axis,))
+    if has_token:
+        return shown
     if positions.measure_leak(shown) >= positions.measure_leak(any_position):
         return any_position
     site.assumptions.first = True
@@ -98,9 +101,11 @@ def analyze_slice(site: RuleSite) -> Sequence[AbstractTensor]:
         return [x]
     if size == 1:
         return [take_position(site, x, axis, op.start)]
-    if op.start != 0 or op.step != 1 or len(x.axes[axis]) != 1:
+    front = x.axes[axis][0].front if len(x.axes[axis]) == 1 else 0
+    if op.start not in (0, front) or op.step != 1 or len(x.axes[axis]) != 1:
         return [positions.replace_axis(x, axis, size)]
-    cut = (Factor(size, x.axes[axis][0].role),)
+    # Without the elements in front, the positions begin at 0 again.
+    cut = (Factor(size, x.axes[axis][0].role, front if op.start == 0 else 0),)
     return [replace(x, axes=(*x.axes[:axis], cut, *x.axes[axis + 1 :]))]
 
 
@@ -133,8 +138,33 @@ def analyze_concat(site: RuleSite) -> Sequence[AbstractTensor]:
     """Along the axis, an element of the result may be an element of any input."""
     axis = normalize_axis(site.op.name, site.op.axis, site.given.types[0])
     size = site.results[0].shape[axis]
+    extended = _extend_positions(site, axis)
+    if extended is not None:
+        return [extended]
     parts = [site.positions.replace_axis(x, axis, size) for x in site.inputs]
     return [site.positions.combine(parts, join_facts)]
+
+
+def _extend_positions(site: RuleSite, axis: int) -> AbstractTensor | None:
+    """Join an axis of positions with elements that are no positions, such as a class token, which count as visible. None if the inputs are
+    of another kind."""
+    positions = site.positions
+    places = [index for index, x in enumerate(site.inputs) if has_role(x.axes[axis])]
+    if len(places) != 1 or not isinstance(positions.relation, Hidden):
+        return None
+    x, front = site.inputs[places[0]], sum((type_.shape[axis] for type_ in site.given.types[: places[0]]), start=0)
+    (factor, *others) = x.axes[axis]
+    is_whole = not others and not factor.front and factor.role is not None and factor.size == positions.whole[factor.role]
+    if not is_whole or not isinstance(front, int):
+        return None
+    factor = replace(factor, size=site.results[0].shape[axis], front=front)
+    own = replace(x, axes=(*x.axes[:axis], (factor,), *x.axes[axis + 1 :]))
+    added = [positions.reduce(other, (axis,)) for index, other in enumerate(site.inputs) if index != places[0]]
+    hidden = positions.combine([own, *added], lambda facts: facts[0])
+    visible = positions.combine([own, *added], join_facts)
+    taken = [n for n, reference in enumerate(positions.list_references(hidden.axes)) if (axis, 0) in reference]
+    facts = {case: (visible if all(case[n] == VISIBLE for n in taken) else hidden).facts[case] for case in hidden.facts}
+    return replace(hidden, facts=facts)
 
 
 @proof_rule(Stack)

@@ -13,6 +13,7 @@ from ...ops.resampling import GridSample
 from ...ops.unpooling import FractionalMaxPool, MaxUnpool
 from ...types.tensor_types import Shape
 from ..abstract_tensors import AbstractTensor, make_axis
+from ..element_facts import Fact
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
 
@@ -35,10 +36,18 @@ def analyze_batch_norm(site: RuleSite) -> Sequence[AbstractTensor]:
     return site.mix_axes([mixed, *(frozenset(range(type_.rank)) for type_ in parameters)])
 
 
-@proof_rule(_Pool, _GlobalPool, ConvTranspose, PixelShuffle, PixelUnshuffle, MaxUnpool, FractionalMaxPool, GridSample, InstanceNorm)
+@proof_rule(_Pool, _GlobalPool, ConvTranspose, PixelShuffle, PixelUnshuffle, MaxUnpool, GridSample, InstanceNorm)
 def analyze_samples(site: RuleSite) -> Sequence[AbstractTensor]:
     """Mix all axes of a sample. Parameters that are given as tensors are mixed as a whole."""
     return [_mix_samples(site, result.shape) for result in site.results]
+
+
+@proof_rule(FractionalMaxPool)
+def analyze_fractional_pool(site: RuleSite) -> Sequence[AbstractTensor]:
+    """Without `samples`, the windows are drawn anew in each call, so nothing is proved about the result."""
+    if "samples" in site.given:
+        return analyze_samples(site)
+    return [site.positions.make_constant(result.shape, Fact(depends=site.positions.relation.anything)) for result in site.results]
 
 
 @proof_rule(Unfold)
