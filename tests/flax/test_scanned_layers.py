@@ -65,6 +65,18 @@ def test_outputs_and_gradients_are_pytorch_s(text: str) -> None:
         assert max(gradients(pair, inputs, lambda y: (y**2).sum()).values()) <= 1e-5
 
 
+@pytest.mark.parametrize("name", ["a block", "a repeat in a repeat", "names", "two numbers of layers"])
+def test_tensors_have_the_names_of_the_checkpoint_again(name: str) -> None:
+    """What `load` has set, unstacked, is what PyTorch saves."""
+    pair = scanned_pair(SCANNED[name])
+    variables = {".".join(map(str, path)): value[...] for path, value in nnx.to_flat_state(nnx.state(pair.flax))}
+    found = pair.space["unstack_layers"](pair.flax, variables)
+    wanted = pair.torch.state_dict()
+    assert found.keys() == wanted.keys()
+    for key, value in wanted.items():
+        np.testing.assert_array_equal(found[key], value.numpy())
+
+
 @pytest.mark.parametrize("number", [0.0, 1e4, float("inf"), float("nan")])
 def test_hard_numbers(number: float) -> None:
     pair = scanned_pair(SCANNED["a block"])

@@ -52,7 +52,7 @@ class FlaxWriter(SourceWriter):
             return replace(parts, definitions=definitions)
         load = DEFINITIONS["load"]
         if DEFINITIONS["ScannedLayers"] in definitions:
-            definitions = list_called_definitions((*definitions, "stack_layers("))
+            definitions = list_called_definitions((*definitions, "stack_layers(", "unstack_layers("))
             load = load.replace("load_file(path)", "stack_layers(model, load_file(path))")
         texts = (*parts.texts, load, *(self._write_sharding() if self.partition else ()))
         return replace(parts, definitions=definitions, texts=texts)

@@ -44,17 +44,32 @@ class ScannedLayers(nnx.Module):
         return x
 
 
+def find_scans(model: nnx.Module) -> list[tuple[str, tuple[str, ...], int]]:
+    """The layers that a model scans, outer ones first: path, keys, and the axis on which they are stacked."""
+    graph = nnx.iter_graph(model)
+    scans = {".".join(map(str, names)): part.keys for names, part in graph if isinstance(part, ScannedLayers)}
+    axes = {path: sum(path.startswith(f"{other}.layer.") for other in scans) for path in scans}
+    return [(path, scans[path], axes[path]) for path in sorted(scans, key=len)]
+
+
 def stack_layers(model: nnx.Module, tensors: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
     """Stacks the tensors of layers that the model scans: `layers.0.weight`, `layers.1.weight` and so on become
     `layers.layer.weight`.
     """
     stacked = dict(tensors)
-    graph = nnx.iter_graph(model)
-    scans = {".".join(map(str, names)): part for names, part in graph if isinstance(part, ScannedLayers)}
-    for path in sorted(scans, key=len):  # a scan in the layers of another one comes after that
-        axis = sum(path.startswith(f"{other}.layer.") for other in scans)
-        first = f"{path}.{scans[path].keys[0]}."
+    for path, keys, axis in find_scans(model):
+        first = f"{path}.{keys[0]}."
         for name in [name.removeprefix(first) for name in stacked if name.startswith(first)]:
-            layers = [stacked.pop(f"{path}.{key}.{name}") for key in scans[path].keys]
-            stacked[f"{path}.layer.{name}"] = jnp.stack(layers, axis)
+            stacked[f"{path}.layer.{name}"] = jnp.stack([stacked.pop(f"{path}.{key}.{name}") for key in keys], axis)
     return stacked
+
+
+def unstack_layers(model: nnx.Module, tensors: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """Gives the tensors of layers that the model scans the names of the checkpoint again, to save them."""
+    unstacked = dict(tensors)
+    for path, keys, axis in reversed(find_scans(model)):
+        for name in [name for name in unstacked if name.startswith(f"{path}.layer.")]:
+            layers = jnp.moveaxis(unstacked.pop(name), axis, 0)
+            rest = name.removeprefix(f"{path}.layer.")
+            unstacked |= {f"{path}.{key}.{rest}": layer for key, layer in zip(keys, layers, strict=True)}
+    return unstacked
