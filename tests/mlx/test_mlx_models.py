@@ -193,6 +193,14 @@ def test_a_label_that_every_module_has_is_an_item(label: str) -> None:
     pair.compare({"N": 2})
 
 
+def test_a_table_is_no_parameter() -> None:
+    block = "block angles(half) { f = table (i) [half] = 10000 ** (-i / (half - 1)); (in -> cast float32 -> unsqueeze 1) * f }"
+    pair = Pair(netc.compile(f"{block}; x = input [] int64; x -> angles 4 -> dense 2 as head"))
+    assert "Constant(mx.asarray(" in pair.text
+    assert {name for name, _ in tree_flatten(pair.mlx.parameters())} == {"head.weight", "head.bias"}
+    pair.compare({"N": 3})
+
+
 def test_the_layers_of_mlx_are_used_and_quantized() -> None:
     pair = Pair(netc.compile("x = input [T] int64; x -> embedding 10 64 -> layer_norm -> dense 64 -> rms_norm eps=1e-6 -> dense 2"))
     for layer in ("nn.Embedding(10, 64)", "nn.LayerNorm(64)", "nn.Linear(64, 64)", "nn.RMSNorm(64, eps=1e-6)"):

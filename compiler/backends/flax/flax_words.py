@@ -94,7 +94,7 @@ def _draw_tensor(init: Init, shape: Code, dtype: Code) -> Code:
     return CallCode(write_initializer(init), (Method(RNGS, "params"), shape, dtype))
 
 
-def _read_constant(constant: Code) -> Code:
+def _keep_constant(constant: Code) -> Code:
     return constant
 
 
@@ -117,6 +117,7 @@ WORDS = ArrayWords(
     default_integer=NameCode("int"),
     draws={"rngs": RNGS},
     read_variable=read_variable,
-    read_constant=_read_constant,
+    hold_constant=_keep_constant,
+    read_constant=_keep_constant,
     draw_tensor=_draw_tensor,
 )

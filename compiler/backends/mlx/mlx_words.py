@@ -74,6 +74,7 @@ WORDS = ArrayWords(
     default_integer=to_code(get_mlx_dtype(INT64)),
     draws={},
     read_variable=_keep_variable,
+    hold_constant=lambda constant: call_function("Constant", constant),
     read_constant=lambda constant: AttributeCode(constant, "value"),
     draw_tensor=_draw_tensor,
 )

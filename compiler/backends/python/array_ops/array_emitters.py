@@ -30,8 +30,9 @@ class ArrayWords(Record):
     `{dropout}` are in documentation.
     `functions`: the functions of operators, where an emitter does not know the name. `targets`: the names of operators in documentation,
     where they are not the shared ones. `clip`: the keywords of the ends in `clip`. `dropout`: the class of dropout.
-    `draws`: what the constructors of modules take that draw their parameters. `read_variable`: the array of a parameter or buffer, and
-    `read_constant`, of a constant. `draw_tensor`: a new tensor. `default_integer`: the element type of indices.
+    `draws`: what the constructors of modules take that draw their parameters. `read_variable`: the array of a parameter or buffer.
+    `hold_constant`: the value of a member that is no parameter, and `read_constant`, its array. `draw_tensor`: a new tensor.
+    `default_integer`: the element type of indices.
     """
 
     framework: Framework
@@ -46,6 +47,7 @@ class ArrayWords(Record):
     default_integer: Code
     draws: Mapping[str, Code]
     read_variable: Callable[[Code], Code]
+    hold_constant: Callable[[Code], Code]
     read_constant: Callable[[Code], Code]
     draw_tensor: Callable[[Init, Code, Code], Code]
 

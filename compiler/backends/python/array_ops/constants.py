@@ -8,7 +8,7 @@ from ....ops.parameter_of import ParameterOf
 from ....types.tensor_types import BOOL
 from ..array_tables import ArrayTable, bind_elements
 from ..code.class_tree import ParameterRef
-from ..code.python_expressions import AttributeCode, Code, SelfMember, call_method, to_code
+from ..code.python_expressions import AttributeCode, Code, LetCode, SelfMember, call_method, to_code
 from ..lowering.lowered_operators import CausalMask, ConvertedTable, ExactTable, WindowMask
 from .array_emitters import ARRAY, ArraySite, ArrayWords, shape_code
 from .shape import emit_model_type
@@ -44,7 +44,11 @@ def emit_converted_table(op: ConvertedTable, site: ArraySite) -> Code:
 
 @ARRAY.module(ExactTable)
 def emit_exact_table(op: ExactTable, site: ArraySite) -> Code:
-    return _write_table(op, site.words)
+    match _write_table(op, site.words):
+        case LetCode(bindings, result):
+            return LetCode(bindings, site.words.hold_constant(result))
+        case code:
+            return site.words.hold_constant(code)
 
 
 @ARRAY.invocation(ExactTable)
