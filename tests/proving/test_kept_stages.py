@@ -95,6 +95,18 @@ def test_feed_forward_part_of_t5() -> None:
     assert_mended(model, small.compiled("float16"), weights, inputs, parts)
 
 
+@pytest.mark.long
+def test_flax() -> None:
+    jnp = pytest.importorskip("jax.numpy")
+    model = netc.compile(GATED)
+    weights, inputs = scaled(model, {"layers.1.mlp.down": 3e4, "layers.1.mlp.up": 20}), draw(model)
+    report = model.check_ranges(weights, calibration=inputs)
+    module = model.in_type("float16").keep_in_float32(report.kept).flax(weights)
+    module.eval()
+    found = np.asarray(module(jnp.asarray(inputs["x"], jnp.float16)), np.float64)
+    assert np.abs(found - run(model, weights, inputs)[0].numpy()).max() < 0.02
+
+
 def test_a_stage_that_fits_stays_float16() -> None:
     model = netc.compile(GATED)
     report = model.check_ranges(scaled(model, {}), calibration=draw(model))
