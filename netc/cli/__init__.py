@@ -24,11 +24,12 @@ from netc.compiler.backends.backend_names import ARTIFACTS
 
 from .python_warnings import reformat_warnings
 
-_ARTIFACTS = tuple(ARTIFACTS.values())
+_SOURCES = [name.removesuffix(" source") for name in ARTIFACTS.values() if name.endswith(" source")]
+_OTHERS = [name for name in ARTIFACTS.values() if not name.endswith(" source")]
 COMMANDS = {
     "new": "Start a project: a spec, data, a train section and a README.",
     "check": "Check specs: files, or all `*.net` files in a folder. `-` reads standard input.",
-    "compile": f"Write {' or '.join((', '.join(_ARTIFACTS[:-1]), _ARTIFACTS[-1]))}.",
+    "compile": f"Write {', '.join(_OTHERS)}, or {', '.join(_SOURCES[:-1])} or {_SOURCES[-1]} source.",
     "import": "Write a spec for an existing model, and prove that both agree.",
     "train": "Train a network with the `train` section of its spec.",
     "tokenizer": "Train a tokenizer on texts.",
