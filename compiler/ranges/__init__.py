@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .bound_table import LEAST_SPREAD as LEAST_SPREAD
 from .find_bounds import BoundFinder as BoundFinder
 from .find_bounds import ParameterReader as ParameterReader
 from .find_bounds import StageBound as StageBound

@@ -28,6 +28,9 @@ UNITS = {"float64": 2.0**-53, "float32": 2.0**-24, "float16": 2.0**-11, "bfloat1
 """The largest relative error of rounding to a type, by its name."""
 LEAST = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
 """The smallest normal number of each type. Below it, rounding is not relative, or a device may return 0."""
+LEAST_SPREAD = 2.0**-16
+"""The least deviation of numbers that are normalized, as a share of the largest of them. Below, the mean and the variance are mostly
+rounding errors, and kernels of PyTorch return numbers of any size."""
 SUM_FACTOR = 16
 """The factor by which a kernel may round worse than a sum in order, as Winograd's convolution does."""
 FUNCTION_FACTOR = 16
@@ -50,6 +53,8 @@ class BoundSite:
         """Reads a parameter by the operator's own name for it, in float64; None if the operator has none of this name."""
         self.bound_definition = bound_definition
         """Returns the bounds of the definition's results, and the largest bound inside."""
+        self.needs_spread = False
+        """Whether the bounds hold only if the numbers that it normalizes differ by more than rounding: see `LEAST_SPREAD`."""
         self.inner = 0.0
         """The bound of the largest number that is computed inside and is not a result."""
 

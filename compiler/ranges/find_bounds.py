@@ -48,6 +48,7 @@ class StageBound(Record):
 
     `largest` is the bound, infinite if there is none. `reached`: a result or a parameter certainly has this absolute value or more.
     `inner` is the bound of what the stage computes inside and does not return, such as the scores of attention; 0 if there is nothing.
+    `needs_spread`: the bounds of this stage, and of those after it, hold if the numbers that it normalizes deviate by `LEAST_SPREAD`.
     """
 
     path: str
@@ -55,6 +56,7 @@ class StageBound(Record):
     largest: float
     reached: float
     inner: float
+    needs_spread: bool = False
 
     @property
     def span(self) -> Span:
@@ -130,14 +132,17 @@ class BoundFinder(FlatEvaluator[TensorBound]):
         self.definitions = Definitions(program.facts)
         self.stages: dict[StageKey, StageBound] = {}
         self.given: dict[int, OpInputs] = {}
+        self.needs_spread = False
+        """Whether the bounds of the current operator have the condition."""
 
     def evaluate_operator(self, item: FlatNode, inputs: Sequence[TensorBound]) -> Sequence[TensorBound]:
+        self.needs_spread = False
         bounds, inner = self._bound_results(item, inputs)
         floats = [bound for bound, value in zip(bounds, item.node.outputs, strict=False) if value.type.dtype.is_float]
         largest = max((bound.limit for bound in floats), default=0.0)
         parameters = (self.reader.largest.get(self.reader.find_key(item, spec.name), 0.0) for spec in item.node.specs)
         reached = max([*(bound.least_largest for bound in floats), *parameters], default=0.0)
-        self.stages[item.path, item.outputs] = StageBound(item.path, item.node, largest, reached, inner)
+        self.stages[item.path, item.outputs] = StageBound(item.path, item.node, largest, reached, inner, self.needs_spread)
         return bounds
 
     def _bound_results(self, item: FlatNode, inputs: Sequence[TensorBound]) -> tuple[Sequence[TensorBound], float]:
@@ -152,6 +157,7 @@ class BoundFinder(FlatEvaluator[TensorBound]):
         site = BoundSite(item, given, inputs, lambda name: self._read_parameter(item, name), lambda: self._bound_definition(item, inputs))
         types = [value.type for value in node.outputs]
         bounds = [_round_bound(bound, node.op, type.dtype) for bound, type in zip(rule(site), types, strict=False)]
+        self.needs_spread = site.needs_spread
         return [fit_bound(bound, type) for bound, type in zip(bounds, types, strict=False)], site.inner
 
     def _read_parameter(self, item: FlatNode, name: str) -> Array | None:

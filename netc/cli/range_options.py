@@ -47,6 +47,8 @@ def show_ranges(checks: Sequence[RangeCheck]) -> None:
     """Write the table of each program."""
     if checks:
         write_text("\n\n".join(style_table(str(check.report)) for check in checks))
+    for limit in dict.fromkeys(check.report.limit for check in checks if check.report.limit):
+        write_note(limit)
 
 
 AUTO = "auto"

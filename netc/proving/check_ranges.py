@@ -20,7 +20,7 @@ from netc.compiler.derivatives.expand_gradients import NoClosedForm, expand_grad
 from netc.compiler.errors.range_errors import RangeOverflow
 from netc.compiler.ir.differentiated_values import has_gradients
 from netc.compiler.ir.ports import make_input_ports
-from netc.compiler.ranges import find_bounds
+from netc.compiler.ranges import LEAST_SPREAD, find_bounds
 from netc.dsl.record import Record, replace
 
 from ..errors import raise_as_compile_error
@@ -106,7 +106,16 @@ def check_ranges(program: Program, weights: Mapping[str, Array], calibration: Ca
         stages[bound.path] = _merge_uses(stages[bound.path], stage) if bound.path in stages else stage
         spans.setdefault(bound.path, bound.span)
     kept = find_kept_stages(program, stages)
-    return RangeCheck(RangeReport(tuple(stages.values()), samples, kept), tuple(spans.values()))
+    limit = _format_limit(sorted({bound.node.op.name for bound in bounds.values() if bound.needs_spread}))
+    return RangeCheck(RangeReport(tuple(stages.values()), samples, kept, limit), tuple(spans.values()))
+
+
+def _format_limit(operators: list[str]) -> str:
+    """Return the condition of the bounds after these normalizations."""
+    if not operators:
+        return ""
+    names = " and ".join(f"`{name}`" for name in operators)
+    return f"the bounds after {names} hold as long as the numbers of a row deviate by at least 1/{1 / LEAST_SPREAD:.0f} of the largest"
 
 
 def _merge_uses(a: StageRange, b: StageRange) -> StageRange:

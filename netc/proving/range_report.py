@@ -72,11 +72,13 @@ class StageRange(Record):
 
 class RangeReport(Record):
     """The ranges of all stages, in the order of computation. `samples` is the number of samples of the calibration data, 0 without data.
-    `kept` has the paths of the stages that a float16 model needs in float32, for `Model.keep_in_float32`. `str()` is a table."""
+    `kept` has the paths of the stages that a float16 model needs in float32, for `Model.keep_in_float32`. `limit` is the condition of the
+    bounds, if there is one. `str()` is a table."""
 
     stages: tuple[StageRange, ...]
     samples: int = 0
     kept: tuple[str, ...] = ()
+    limit: str = ""
 
     @property
     def overflowing(self) -> tuple[StageRange, ...]:

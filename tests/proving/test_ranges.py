@@ -47,6 +47,14 @@ def test_a_report_tells_bounds_from_measurements() -> None:
     assert "4 of 5 stages bounded, 1 measured on 20 samples" in str(report)
 
 
+def test_the_condition_of_the_bounds_is_stated() -> None:
+    text = "x = input 4; x -> layer_norm -> dense 2 as fc"
+    assert netc.compile(text).check_ranges(seed=0).limit == (
+        "the bounds after `layer_norm` hold as long as the numbers of a row deviate by at least 1/65536 of the largest"
+    )
+    assert netc.compile(TEXT).check_ranges(seed=0).limit == ""
+
+
 def test_without_data_a_stage_without_a_bound_is_unknown() -> None:
     *_, free = netc.compile(TEXT).check_ranges(weights()).stages
     assert (free.evidence, free.measured, free.may_overflow, free.overflows) == ("unknown", None, True, False)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from zoo.small import SMALL
 
 import netc
-from netc.compiler.ranges import BoundFinder, ParameterReader, find_bounds
+from netc.compiler.ranges import LEAST_SPREAD, BoundFinder, ParameterReader, find_bounds
 from netc.compiler.ranges.tensor_bounds import TensorBound, constant_bound, scalar_bound
 from netc.compiler.types.numpy_types import Array, to_array
 from netc.proving.measure_ranges import measure_ranges
@@ -117,6 +117,25 @@ def test_bound_is_known(text: str, limit: float) -> None:
 def test_no_bound_is_made_up(text: str) -> None:
     *_, last = find_bounds(netc.compile(text).program, {}).values()
     assert last.largest == float("inf")
+
+
+@pytest.mark.parametrize("size", [2, 5, 257])
+@pytest.mark.parametrize("name", ["layer_norm", "group_norm 1", "instance_norm", "rms_norm"])
+def test_normalizations_of_a_large_mean(name: str, size: int) -> None:
+    """The bounds hold down to the least deviation that the report states, for a mean of 1e8 and a tiny `eps`."""
+    model = netc.compile(f"input 1x{size} -> {name} eps=1e-12")
+    (stage,) = find_bounds(model.program, dict(model.backend_input(seed=0).open_arrays())).values()
+    assert stage.needs_spread == (name != "rms_norm")
+    generator = np.random.default_rng(0)
+    for mean in (1.0, 3e3, 1e8):
+        deviations = generator.normal(size=(200, 1, size))
+        deviations[:100] = np.sqrt(size) * (np.arange(size) == 0)
+        x = (mean * (1 + generator.uniform(size=(200, 1, 1))) * (1 + deviations * 2.0**-15)).astype(np.float32)
+        wide = x.astype(np.float64)
+        x = x[wide.std(axis=2)[:, 0] >= LEAST_SPREAD * np.abs(wide).max(axis=(1, 2))]
+        assert len(x) > 50
+        (result,) = run(model.module(seed=0).eval(), {"input": x})
+        assert np.abs(result).max() <= stage.largest
 
 
 def test_unions_and_products_of_intervals() -> None:

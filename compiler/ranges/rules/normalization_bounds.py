@@ -3,6 +3,10 @@
 For deviations d of n numbers, `|d_i| / sqrt(sum(d ** 2) / n)` is at most sqrt(n): no square exceeds the sum of all squares. So an element
 of a layer norm is at most `sqrt(n) * |weight| + |bias|`, and its row is in a ball, from which a dense layer's bound follows by
 Cauchy-Schwarz. (For exact arithmetic it is sqrt(n - 1), as the deviations sum to 0; computed ones need not.)
+
+Computed deviations and the computed variance fit together as long as the numbers differ by more than rounding. Two numbers of 1e8 that
+differ in the last bit have a deviation, but PyTorch's `layer_norm` may find the variance 0 and divide by the root of `eps`. So these bounds
+have a condition, `LEAST_SPREAD`. The root mean square of `rms_norm` has no mean, and needs none.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ def bound_last_axes(site: BoundSite) -> Bounds:
     radius = _find_radius(numel(shape))
     if radius is None:
         return site.unknown()
+    site.needs_spread = isinstance(op, LayerNorm)
     rank = site.results[0].rank
     scale, shift = (_read_last_axes(site, name, rank) for name in ("weight", "bias"))
     bound = _apply_scales(scalar_bound(-radius, radius, rank), scale, shift)
@@ -81,6 +86,7 @@ def bound_groups(site: BoundSite) -> Bounds:
     radius = _find_radius(count // groups) if isinstance(count, int) and isinstance(groups, int) else None
     if radius is None:
         return site.unknown()
+    site.needs_spread = True
     rank = site.results[0].rank
     return (_apply_scales(scalar_bound(-radius, radius, rank), *(_read_channels(site, name) for name in ("weight", "bias"))),)
 
