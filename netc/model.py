@@ -33,6 +33,7 @@ from .files.save_artifacts import refuse_options, refuse_source_options, refuse_
 from .inputs.argument_checks import check_graph_options, check_name, check_params, check_path, check_precision
 from .inputs.argument_types import check_methods
 from .inputs.backend_input import Weights, make_backend_input, warn_about_weights
+from .inputs.source_options import make_source_options
 
 if TYPE_CHECKING:
     import onnx
@@ -150,7 +151,7 @@ class Model:
         refuse_options(backend, options)
         refuse_source_options(backend, [name for name, is_given in (("scan_layers", scan_layers), ("tp", tp > 1)) if is_given])
         model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options)
-        inputs = replace(model.backend_input(options=graph_options), source_options=model.make_source_options(scan_layers, tp))
+        inputs = replace(model.backend_input(options=graph_options), source_options=make_source_options(model.program, scan_layers, tp))
         with raise_as_compile_error(model.program):
             return backend.text(inputs)
 
@@ -346,17 +347,6 @@ class Model:
         if weights is None and seed is None:
             weights = self.weights
         return make_backend_input(self.program, weights, seed, self._hash, options, self._spec)
-
-    def make_source_options(self, scan_layers: bool, tp: int) -> SourceOptions:
-        """Return the options of a source. Raises `ValueError` for less than one device, and `CompileError` if `tp` devices can share no
-        layer."""
-        if tp < 1:
-            raise ValueError(f"`tp` must be at least 1, not {tp}")
-        if tp == 1:
-            return SourceOptions(scan_layers)
-        from .training.partition_specs import partition_parameters
-
-        return SourceOptions(scan_layers, tuple(partition_parameters(self.program, tp).items()))
 
     def training(
         self,

@@ -30,6 +30,7 @@ from ..errors import CompileError
 from ..files.atomic_writing import check_writable, write_bytes
 from ..files.save_artifacts import require_backend, save_artifact
 from ..inputs.argument_checks import MAX_LOOKAHEAD, QUANTIZATION_METHODS, RUNTIMES, SERVERS, check_graph_options
+from ..inputs.source_options import make_source_options
 from .command_failure import CommandFailed
 from .compile_checks import BACKENDS, SECTION, CompileOptions, check_for_stage, check_for_target, check_options
 from .completion import FileName
@@ -158,7 +159,7 @@ def _write_target(read: Reader, choice: Choice, weights: Checkpoint | None, seed
             compiled = keep_chosen_stages(compiled, options.keep, weights, seed, options.calibration)
         inputs = compiled.backend_input(weights, seed, graph)
         try:
-            inputs = replace(inputs, source_options=compiled.make_source_options(options.scan_layers, options.tp))
+            inputs = replace(inputs, source_options=make_source_options(compiled.program, options.scan_layers, options.tp))
         except CompileError as error:
             report_and_exit(error.diagnostics)
         if options.example is not None:
