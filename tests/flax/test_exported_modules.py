@@ -82,7 +82,7 @@ def list_sizes(model: netc.Model) -> list[dict[str, int]]:
     return [{**sizes_of(model)[0], "N": count} for count in (1, 3)]
 
 
-@pytest.mark.share(8)
+@pytest.mark.share(24)
 @pytest.mark.thorough(2)
 @pytest.mark.parametrize(
     "name", sorted(name for name, cls in Operator.registry.items() if cls.examples and name not in {**REFUSED, **FIXED})
@@ -94,15 +94,17 @@ def test_an_example_with_a_symbolic_batch(name: str) -> None:
         exported.compare(list_sizes(model))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("path", "name", "params", "dims"),
-    [pytest.param(*model, id=model[0], marks=pytest.mark.long if index else ()) for index, model in enumerate(MODELS)],
+    [pytest.param(*model, id=model[0]) for model in MODELS],
 )
 def test_a_model_with_a_symbolic_batch(path: str, name: str, params: dict[str, Any], dims: dict[str, int]) -> None:
     model = netc.compile_file(path, model=name, params=params, dims=dims)
     ExportedModel(model, ("N",)).compare(list_sizes(model))
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize(
     ("text", "options"),
     [

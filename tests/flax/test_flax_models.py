@@ -161,6 +161,7 @@ def test_split_merge_and_vmap() -> None:
     assert nnx.merge(graph, halves, rest)(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16
 
 
+@pytest.mark.share(4)
 @pytest.mark.sample(2)
 @pytest.mark.parametrize(
     "text",

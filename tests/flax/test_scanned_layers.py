@@ -56,6 +56,7 @@ def scanned_pair(text: str, **options: Any) -> Pair:
     return pair
 
 
+@pytest.mark.share(3)
 @pytest.mark.parametrize("text", SCANNED.values(), ids=SCANNED.keys())
 def test_outputs_and_gradients_are_pytorch_s(text: str) -> None:
     pair = scanned_pair(text)

@@ -19,7 +19,7 @@ from netc.compiler.dims import evaluate_dim
 PAGE = Path(__file__).parents[2] / "docs" / "zoo.md"
 TEXT = Path(__file__).parent / "page.md"
 TITLES = {"vision": "Images", "text": "Text and audio"}
-COLUMNS = ("model", "lines", "reference", "lines", "parameters", "FLOPs", "multiply-adds", "published", "difference", "in JAX")
+COLUMNS = ("model", "lines", "reference", "lines", "parameters", "FLOPs", "multiply-adds", "published", "difference", "in JAX", "in MLX")
 NUMBERS = {"lines", "parameters", "FLOPs", "multiply-adds", "published"}
 NONE = "–"
 
@@ -72,7 +72,7 @@ def _cells(entry: Entry) -> list[str]:
         _short(evaluate_dim(totals.multiply_adds, at)),
         _short(theirs.multiply_adds * 1e9) if theirs else NONE,
         _difference(known["difference"]) if known else NONE,
-        _difference(known["in_jax"]) if known and known.get("in_jax") is not None else NONE,
+        *(_difference(known[column]) if known and known.get(column) is not None else NONE for column in ("in_jax", "in_mlx")),
     ]
 
 

@@ -26,8 +26,10 @@ from tests.parity import executed
 
 SPECS = Path(__file__).parents[2] / "specs"
 TOLERANCE = 1e-4
-FLAX_TOLERANCE = 1e-5
+FRAMEWORK_TOLERANCE = 1e-5
+"""That of the modules of Flax and MLX."""
 HAS_FLAX = all(find_spec(package) is not None for package in ("jax", "flax"))
+HAS_MLX = find_spec("mlx") is not None
 
 PUBLISHED = ("vision/", "text/")
 """The specs whose references are published: they are initialized alike. Papers seldom say how."""
@@ -104,8 +106,10 @@ def check(
     worst = close("module", results(ours.module(weights=path).eval(), batches), wanted, tolerance)
     worst = max(worst, close("source", results(executed(ours, load_file(path)), batches), wanted, tolerance))
     worst = max(worst, close("ONNX", results(exported(ours, path), batches), wanted, tolerance))
-    in_jax = close("Flax", results_in_jax(ours, path, batches), wanted, max(FLAX_TOLERANCE, tolerance / 10)) if HAS_FLAX else None
-    note(spec, ours, reference, left_out, worst, in_jax)
+    tight = max(FRAMEWORK_TOLERANCE, tolerance / 10)
+    in_jax = close("Flax", results_in_jax(ours, path, batches), wanted, tight) if HAS_FLAX else None
+    in_mlx = close("MLX", results_in_mlx(ours, path, batches), wanted, tight) if HAS_MLX else None
+    note(spec, ours, reference, left_out, worst, in_jax, in_mlx)
 
 
 def results_in_jax(ours: netc.Model, weights: Path, batches: Sequence[Inputs]) -> list[object]:
@@ -116,6 +120,19 @@ def results_in_jax(ours: netc.Model, weights: Path, batches: Sequence[Inputs]) -
         module = ours.flax(weights=weights)
         module.eval()
         return [module(*(jax.numpy.asarray(tensor.numpy()) for tensor in inputs.values())) for inputs in batches]
+
+
+def results_in_mlx(ours: netc.Model, weights: Path, batches: Sequence[Inputs]) -> list[object]:
+    """What the module of MLX gives for each batch, with the weights of the reference's file."""
+    from netc.compiler.backends.mlx.live_mlx import to_mlx, to_numpy
+
+    module = ours.mlx(weights=weights)
+    module.eval()
+
+    def convert(result: object) -> object:
+        return tuple(convert(part) for part in result) if isinstance(result, (tuple, list)) else to_numpy(result)
+
+    return [convert(module(*(to_mlx(tensor.numpy()) for tensor in inputs.values()))) for inputs in batches]
 
 
 def same_initial_values(ours: netc.Model, wanted: Mapping[str, Drawn]) -> None:

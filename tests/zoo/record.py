@@ -37,8 +37,10 @@ def note(
     left_out: LeftOut,
     difference: float | None = None,
     in_jax: float | None = None,
+    in_mlx: float | None = None,
 ) -> None:
-    """Of a published model. Without a difference, names and shapes have been compared only. `in_jax` is the difference of its Flax module.
+    """Of a published model. Without a difference, names and shapes have been compared only. `in_jax` and `in_mlx` are the differences of
+    its Flax and MLX modules.
 
     `left_out` must say in its docstring why it leaves out what it does, if it does.
     """
@@ -58,6 +60,7 @@ def note(
             "lines": source.lines(reference, model.name),
             "difference": difference and _rounded(difference),
             "in_jax": in_jax and _rounded(in_jax),
+            "in_mlx": in_mlx and _rounded(in_mlx),
             "left_out": _groups(names),
             "why": " ".join(why.split()) if names else "",
         }

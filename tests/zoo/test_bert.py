@@ -74,6 +74,7 @@ def test_rows_of_padding_are_zero(name: str) -> None:
         assert found.weight.eq(0).all(1).nonzero().tolist() == wanted.weight.eq(0).all(1).nonzero().tolist()
 
 
+@pytest.mark.long
 def test_small_distilbert(tmp_path: Path) -> None:
     torch.manual_seed(0)
     config = transformers.DistilBertConfig(vocab_size=96, dim=24, n_layers=2, n_heads=3, hidden_dim=72, max_position_embeddings=32)
