@@ -24,8 +24,13 @@ PAIR_OPERATORS: set[type[Operator]] = set()
 """The operators whose rule takes chunks with two axes of positions, such as masks."""
 
 
-def stream_rule(*classes: type[Operator], pairs: bool = False) -> Callable[[Rule], Rule]:
-    """Register how operators of these classes are computed. `pairs`: the rule takes chunks with two axes of positions."""
+MIXED_AXES: dict[type[Operator], MixedAxes] = {}
+"""Which axes operators mix. Proofs about positions use it too."""
+
+
+def stream_rule(*classes: type[Operator], pairs: bool = False, mixes: MixedAxes | None = None) -> Callable[[Rule], Rule]:
+    """Register how operators of these classes are computed. `pairs`: the rule takes chunks with two axes of positions. `mixes`: the axes
+    that they mix, for proofs."""
 
     def register(function: Rule) -> Rule:
         for cls in classes:
@@ -35,21 +40,18 @@ def stream_rule(*classes: type[Operator], pairs: bool = False) -> Callable[[Rule
             RULES[cls] = function
             if pairs:
                 PAIR_OPERATORS.add(cls)
+            if mixes is not None:
+                MIXED_AXES[cls] = mixes
         return function
 
     return register
-
-
-MIXED_AXES: dict[type[Operator], MixedAxes] = {}
-"""Which axes operators mix. Proofs about positions use it too."""
 
 
 def mixes_axes(*classes: type[Operator]) -> Callable[[MixedAxes], MixedAxes]:
     """Register which axes these operators mix. Along any other axis, a chunk gives a chunk."""
 
     def register(function: MixedAxes) -> MixedAxes:
-        stream_rule(*classes)(lambda site: site.pass_through(function))
-        MIXED_AXES.update(dict.fromkeys(classes, function))
+        stream_rule(*classes, mixes=function)(lambda site: site.pass_through(function))
         return function
 
     return register

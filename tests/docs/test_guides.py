@@ -122,9 +122,9 @@ def test_a_page_is_true(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         real = FENCE.sub(follower.follow, text)
     finally:
         follower.stop_server()
-    for name in {*sys.modules} - before:  # modules that the page has written
-        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
-            del sys.modules[name]
+        for name in {*sys.modules} - before:  # modules that the page has written
+            if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
+                del sys.modules[name]
     if update:
         page.write_text(real, encoding="utf-8")
     for picture in PICTURE.finditer(text):

@@ -98,7 +98,7 @@ def test_a_model_from_its_checkpoint(path: str, options: dict[str, Any], shape: 
     model = netc.compile_file(path, model="network", params=TEXT | options)
     with jax.enable_x64(False):
         pair = Pair(model, scan_layers=True, noise=0.01)
-        inputs = [torch.randint(0, 2, shape) for _ in model.inputs]
+        inputs = [torch.randint(0, 2, shape).to(getattr(torch, type_.dtype.name)) for type_ in model.inputs.values()]
         wanted = flatten(pair.torch(*inputs))
         found = flatten(nnx.jit(lambda module, *arrays: module(*arrays))(pair.flax, *map(to_jax, inputs)))
         assert max(map(distance, wanted, found)) <= 1e-5

@@ -190,6 +190,6 @@ def test_wrong_usage(tmp_path: Path) -> None:
 
     assert "takes neither --weights nor --seed" in usage("a.net", "--target", "train", "--seed", "1")
     assert "give -o NAME.py" in usage("a.net", "--target", "train", "-o", "a.onnx")
-    assert "--section is for --target train" in usage("a.net", "--target", "torch", "--section", "x")
+    assert "--section is for --train and --target train" in usage("a.net", "--target", "torch", "--section", "x")
     assert "there is no train section" in usage("-e", "input 3 -> dense 1", "--target", "train")
     assert "there is no train section `b`" in usage("a.net", "--target", "train", "--section", "b")

@@ -19,7 +19,7 @@ from ...ops.convolution import Conv, ConvTranspose
 from ...ops.cumulative import Diff
 from ...ops.folding import SlidingWindow
 from ...ops.joining import Concat
-from ...ops.operator import Operator
+from ...ops.operator import Operator, OpInputs
 from ...ops.pooling import AvgPool, LpPool, MaxPool
 from ...ops.resampling import Upsample
 from ...ops.short_time import Stft
@@ -144,7 +144,17 @@ def stream_conv_transpose(site: StreamSite) -> Sequence[Item]:
     return [replace(x, value=value, axis=axis, ahead=ahead, over=over, before=before)]
 
 
-@stream_rule(RepeatInterleave)
+def mix_repeated(op: Any, inputs: OpInputs, index: int) -> frozenset[int]:
+    x = inputs.types[index]
+    # Without an axis, the tensor is flattened, so every axis is mixed.
+    return frozenset(range(x.rank)) if op.axis is None else frozenset({normalize_axis(op.name, op.axis, x)})
+
+
+def mix_resized(op: Any, inputs: OpInputs, index: int) -> frozenset[int]:
+    return frozenset(range(2, inputs.types[index].rank))
+
+
+@stream_rule(RepeatInterleave, mixes=mix_repeated)
 def stream_repeat_interleave(site: StreamSite) -> Sequence[Item]:
     """Repeat each position."""
     x, op = _get_chunk(site), site.op
@@ -155,7 +165,7 @@ def stream_repeat_interleave(site: StreamSite) -> Sequence[Item]:
     return _repeat_positions(site, x, op.repeats)
 
 
-@stream_rule(Upsample)
+@stream_rule(Upsample, mixes=mix_resized)
 def stream_upsample(site: StreamSite) -> Sequence[Item]:
     """Repeat each position, for the nearest neighbor and an integer factor."""
     x, op = _get_chunk(site), site.op

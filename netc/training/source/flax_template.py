@@ -96,7 +96,7 @@ def find_followed(name: str) -> tuple[str, float, int]:
 
 
 @nnx.jit
-def start_followers(model: nnx.Module) -> None:  # if: followed
+def start_followers(model: nnx.Module) -> None:
     """Set the parameters that follow others equal to these, before the first step."""
     state = nnx.state(model, nnx.Param)
     names = name_parameters(state)
