@@ -49,5 +49,5 @@ class RangeOverflow(Problem):
             return ("scale the numbers down before this stage, or convert them to float64",)
         return (
             "keep the stage in float32: `netc compile --dtype float16 --keep auto`, with the same weights and data",
-            "or compile in bfloat16, whose range is that of float32: `--dtype bfloat16`",
+            "or compile in bfloat16, which has the range of float32: `--dtype bfloat16`",
         )

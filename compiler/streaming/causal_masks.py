@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable
+from math import inf
 
 from netc.dsl.record import Record
 
@@ -42,14 +43,14 @@ class PairFormula(Record):
 
     def hides_later(self, group: int, distance: int) -> bool:
         """Whether every key is hidden that is more than `distance` groups after its query."""
-        return self._hides(self._bound(group, distance, later=True))
+        value = self.bound_later(group, distance)
+        return value is False if self.element == BOOL else value is not None and value <= HIDDEN
 
     def hides_earlier(self, group: int, distance: int) -> bool:
-        """Whether every key is hidden that is more than `distance` groups before its query."""
-        return self._hides(self._bound(group, distance + 1, later=False))
-
-    def _hides(self, value: bool | float | None) -> bool:
-        return value is False if self.element == BOOL else value is not None and value <= HIDDEN
+        """Whether every key is hidden that is more than `distance` groups before its query. A finite number does not count: the penalty
+        of ALiBi grows with the distance, and its keys are still to be remembered."""
+        value = self._bound(group, distance + 1, later=False)
+        return value is False if self.element == BOOL else value == -inf
 
     def _bound(self, group: int, distance: int, *, later: bool) -> bool | float | None:
         interval = interval_of_pairs(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 from math import inf
+from operator import itemgetter
 
 from netc.dsl.record import Record
 
@@ -23,10 +24,12 @@ from .stream_site import StreamSite
 
 
 class KeyReach(Record):
-    """The keys that queries may see: the queries wait for `delay` elements, and `past` keys before a chunk are remembered, or all."""
+    """The keys that queries may see: the queries wait for `delay` elements, and `past` keys before a chunk are remembered, or all. `hidden`
+    is the value of the mask for later keys, or its bound."""
 
     delay: int
     past: int | None
+    hidden: bool | float | None
 
 
 def find_reach(pairs: PairFormula, group: int, query_delay: int, key_delay: int) -> KeyReach | None:
@@ -40,15 +43,16 @@ def find_reach(pairs: PairFormula, group: int, query_delay: int, key_delay: int)
     for size in {1, group}:
         ahead = find_least_distance(partial(pairs.hides_later, size))
         if ahead is not None:
-            delays.append(max(query_delay, _round_up(key_delay, size) + ahead * size))
+            delay = max(query_delay, _round_up(key_delay, size) + ahead * size)
+            delays.append((delay, pairs.bound_later(size, ahead)))
     if not delays:
         return None
-    delay = min(delays)
+    delay, hidden = min(delays, key=itemgetter(0))
     for size in {1, group}:
         back = find_least_distance(partial(pairs.hides_earlier, size))
         if back is not None:
             pasts.append(_round_up(delay, size) + back * size - key_delay)
-    return KeyReach(delay, min(pasts) if pasts else None)
+    return KeyReach(delay, min(pasts) if pasts else None, hidden)
 
 
 def _round_up(number: int, multiple: int) -> int:

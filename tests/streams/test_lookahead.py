@@ -220,6 +220,24 @@ def test_a_sequence_may_be_shorter_than_the_lookahead(total: int) -> None:
     same_in_pieces(netc.compile(text), lookahead=4, total=total)
 
 
+@pytest.mark.parametrize(
+    ("mask", "keys"),
+    [
+        ("(j - i) * 0.5 if j <= i else -inf", "P"),  # ALiBi's penalty grows, and hides nothing
+        ("0 if j <= i and j > i - 5 else -1e9", "P"),  # finite: hidden next to most scores, but not forgotten
+        ("0 if j <= i and j > i - 5 else -inf", "4"),
+    ],
+)
+def test_only_keys_that_are_surely_hidden_are_forgotten(mask: str, keys: str) -> None:
+    stream = netc.compile(f"x = input [T, 8]; m = table (i, j) [T, T] = {mask}; (x, x, x, m) -> attention").stream("T")
+    assert [str(state.type.shape[1]) for state in stream.states if state.what == "key"] == [keys]
+
+
+def test_a_finite_mask_that_is_waited_for_is_noted() -> None:
+    model = netc.compile("x = input [T, 8]; m = table (i, j) [T, T] = 0.0 if j <= i + 1 else -20000.0; (x, x, x, m) -> attention")
+    assert model.stream("T", 1).stream.finite_mask == -20000
+
+
 def test_a_flush_needs_a_lookahead_and_a_piece() -> None:
     x = torch.zeros(1, 3, 4)
     causal = netc.compile("x = input [3, T]; x -> cumsum axis=2").stream("T").module(seed=0)

@@ -54,7 +54,7 @@ _WORDS = {
     "Int": "int",
     "Bool": "bool",
 }
-"""JAX's words for those of the shared definitions."""
+"""JAX's words for the words of the shared definitions."""
 DEFINITIONS = merge_definitions(_FAMILIES.split(), _WORDS, Path(__file__).parent / "library")
 """The definitions that emitted files may contain, by name, in the order in which a file has them."""
 

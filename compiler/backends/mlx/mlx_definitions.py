@@ -35,7 +35,7 @@ _WORDS = {
     "Module": "nn.Module",
     "uniform_between": "nn.init.uniform",
 }
-"""MLX's words for those of the shared definitions."""
+"""MLX's words for the words of the shared definitions."""
 _RULES = (
     (r"(def __init__\([^()]*(?:\([^()]*\)[^()]*)*\) -> None:\n)", r"\1        super().__init__()\n"),
     (r" {8}\*,\n {8}rngs: Rngs,\n|, rngs=rngs", ""),  # MLX's random numbers have a global state

@@ -100,6 +100,7 @@ def _attend_within_reach(site: StreamSite, pairs: PairFormula) -> Chunk | None:
     rank = len(pairs.shape)
     if (pairs.query, pairs.key) != (rank - 2, rank - 1):
         site.refuse("the axes of its mask are not queries and keys")
+    site.note_mask(reach.hidden)
     # Before the first position there are no keys: a number that is hidden must be finite, since 0 times NaN is NaN.
     k, v = (site.fill_after_end(site.fill_before_start(site.delay_elements(x, least), 0), 0) for x in (k, v))
     q = site.delay_elements(q, -reach.delay)

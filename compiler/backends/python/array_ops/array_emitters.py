@@ -114,7 +114,7 @@ class SharedEmitters:
         return self._keep("layer_function", operators, target)
 
     def add_all(self, emitters: Emitters, words: ArrayWords, lacking: Collection[type[Operator]] = ()) -> None:
-        """Register the emitters in a framework's tables, without those of the operators that it lacks."""
+        """Register the emitters in a framework's tables, except for the operators that it lacks."""
         add_syntax(emitters, words.documented["array"] + ".{}")
         for kind, operators, names, emitter in self._entries:
             kept = [operator for operator in operators if operator not in lacking]
