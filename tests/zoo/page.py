@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from zoo import extent, record
 from zoo.catalogue import Entry, compiled, entries, files, sizes
@@ -72,8 +73,33 @@ def _cells(entry: Entry) -> list[str]:
         _short(evaluate_dim(totals.multiply_adds, at)),
         _short(theirs.multiply_adds * 1e9) if theirs else NONE,
         _difference(known["difference"]) if known else NONE,
-        *(_difference(known[column]) if known and known.get(column) is not None else NONE for column in ("in_jax", "in_mlx")),
+        *_in_others(known),
     ]
+
+
+def measured_cells(entry: Entry) -> dict[str, str]:
+    """The cells of a model's row that `record` has, by column: those that no model must be compiled for."""
+    known = record.measured()[entry.key]
+    return dict(zip(COLUMNS[-3:], [_difference(known["difference"]), *_in_others(known)], strict=True))
+
+
+def written_cells() -> dict[tuple[str, str], dict[str, str]]:
+    """Of the page as it is: the cells of each row by column. A row is known by its model and spec."""
+    table = [
+        [cell.strip() for cell in line.strip("|").split(" | ")]
+        for line in PAGE.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| [")
+    ]
+    found = {}
+    for cells in table:
+        name, _, link = cells[0].removeprefix("[").partition("](../specs/")
+        found[name, link.removesuffix(")")] = dict(zip(COLUMNS, cells, strict=True))
+    return found
+
+
+def _in_others(known: dict[str, Any] | None) -> list[str]:
+    """The differences in JAX and in MLX."""
+    return [_difference(known[column]) if known and known.get(column) is not None else NONE for column in ("in_jax", "in_mlx")]
 
 
 def _left_out(models: list[Entry]) -> Iterator[str]:

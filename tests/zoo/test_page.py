@@ -22,6 +22,13 @@ def test_rows_are_fresh(spec: str, text: str) -> None:
     assert "\n".join(page.rows(spec)) in text
 
 
+def test_differences_are_fresh(text: str) -> None:
+    rows = page.written_cells()
+    for entry in (entry for spec in files() for entry in entries(spec)):
+        written = rows[entry.model, entry.spec]
+        assert page.measured_cells(entry).items() <= written.items(), entry.key
+
+
 def test_words_are_fresh(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "rows", lambda spec: ())
     without = [line for line in text.splitlines() if not line.startswith("| [")]
