@@ -141,7 +141,7 @@ def test_digits(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert abs(accuracies[0] - accuracies[1]) < 0.02
 
 
-@pytest.mark.sample(1)
+@pytest.mark.share(8)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_and_clauses(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table with categories and a gap, sampled inputs, averages, early stopping, and each optimizer with its arguments."""
@@ -191,8 +191,8 @@ def write_arrays(path: str, count: int, seed: int, **shapes: tuple[int, ...]) ->
     np.savez(path, **{name: generator.normal(size=(count, *shape)).astype(np.float32) for name, shape in shapes.items()})
 
 
-@pytest.mark.sample(2)
-@pytest.mark.parametrize("settings", ["batch 7 accumulate=3", "", 'freeze "online.bias"', "ema 0.9"])
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("settings", ["", "batch 7 accumulate=3", 'freeze "online.bias"', "ema 0.9"])
 def test_followers_and_inputs_that_vary(settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameters that follow others, inputs that depend on the step, and micro-batches of unequal sizes, of which they are no part."""
     monkeypatch.chdir(tmp_path)

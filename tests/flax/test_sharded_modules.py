@@ -63,6 +63,7 @@ def results() -> dict[str, Any]:
     return dict(zip(jobs, json.loads(done.stdout), strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["llama", "packed", "chain", "scanned chain"])
 def test_eight_devices_compute_what_one_does(results: dict[str, Any], name: str) -> None:
     found = results[name]

@@ -46,6 +46,7 @@ def run_import(name: str, declared: str, folder: Path, monkeypatch: pytest.Monke
     return done.stderr
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("target", INSTALLED)
 @pytest.mark.parametrize(("name", "declared"), [("Net", "3xHxW"), ("Wide", "x=[4] int64"), ("Wide", "x=[4] float64")])
 def test_the_difference_is_reported(name: str, declared: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

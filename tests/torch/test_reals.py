@@ -80,6 +80,7 @@ def started(made: Any) -> dict[str, torch.Tensor]:
     return made().state_dict()  # type: ignore[no-any-return]
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("name", CASES)
 def test_other_sizes(name: str) -> None:
     model = compiled(CASES[name], 8)

@@ -71,6 +71,7 @@ def test_agrees(text: str) -> None:
     agree(netc.compile(text))
 
 
+@pytest.mark.share(2)
 @pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES.keys())
 def test_state_dict(text: str) -> None:
     model = netc.compile(text)

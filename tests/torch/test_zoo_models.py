@@ -71,6 +71,7 @@ def test_half_precision(name: str, dtype: torch.dtype) -> None:
         assert float((left.float() - right).abs().max()) <= ROUNDINGS * kind.eps * max(kind.tiny, float(right.abs().max()))
 
 
+@pytest.mark.share(4)
 @named()
 def test_double_precision(name: str) -> None:
     module, inputs, wanted = made(name)

@@ -47,6 +47,7 @@ def save(made: Any, how: str, folder: Path) -> Any:
     return made.data.table if how == "table" else made.with_format("numpy")
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("how", ["folder", "parquet", "table", "object"])
 def test_predictions_have_the_names(how: str, tmp_path: Path) -> None:
     (tmp_path / "a.net").write_text(SPEC)

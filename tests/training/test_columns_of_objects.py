@@ -55,7 +55,7 @@ def read_weights(model: netc.Model, data: Any, folder: Path) -> list[float]:
     return np.asarray(netc.load(folder)(data)["predicted_t"]).tolist()
 
 
-@pytest.mark.share(4)
+@pytest.mark.share(8)
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 def test_odd_columns_that_no_input_reads(table: pd.DataFrame, tmp_path: Path, form: Any) -> None:
     model = netc.compile(SPEC.format(shape="[]").replace("x -> dense", "x -> unsqueeze 1 -> dense"))
@@ -76,7 +76,7 @@ def test_odd_columns_that_an_input_reads(table: pd.DataFrame, tmp_path: Path, fo
     assert "`odd`" in diagnostic.message
 
 
-@pytest.mark.share(4)
+@pytest.mark.share(8)
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 @pytest.mark.parametrize("cell", [list, tuple, np.float32, torch.tensor], ids=["list", "tuple", "array", "tensor"])
 def test_cells_of_arrays(table: pd.DataFrame, tmp_path: Path, form: Any, cell: Any) -> None:

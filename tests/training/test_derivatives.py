@@ -106,7 +106,8 @@ def assert_trained(folder: Path, networks: dict[tuple[str, str], nn.Sequential])
                 torch.testing.assert_close(trained[f"{key}.{name}"], getattr(network[2 * i], name).detach(), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("accumulate", ["", "accumulate=3"])
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("accumulate", ["accumulate=3", ""])
 def test_a_physics_informed_network(accumulate: str, tmp_path: Path) -> None:
     """The heat equation u_t = 0.3 u_xx (Raissi, Perdikaris and Karniadakis, 2019), of first and second order."""
     text = HEAT.replace("ACCUMULATE", accumulate).replace("VALIDATE", "")
@@ -177,6 +178,7 @@ def test_energies_and_forces(tmp_path: Path) -> None:
     torch.testing.assert_close(torch.from_numpy(found["forces"]), -slope, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.long
 def test_resumed_with_a_validation(tmp_path: Path) -> None:
     text = HEAT.replace("ACCUMULATE", "accumulate=2").replace("VALIDATE", "validate 0.3")
     train(tmp_path / "whole", text, HEAT_DATA)

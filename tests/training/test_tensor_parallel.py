@@ -238,7 +238,7 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize("path", PUBLISHED)
+@pytest.mark.parametrize("path", [pytest.param(path, marks=pytest.mark.long if path == "vision/swin.net" else ()) for path in PUBLISHED])
 def test_published_models(path: str) -> None:
     """What is split is a module of PyTorch of the right kind, under the path of its parameters."""
     name, params, count = PUBLISHED[path]

@@ -46,6 +46,7 @@ def unsegmented(reference: torch.nn.Module, inputs: Inputs) -> object:
     return (out.last_hidden_state, out.pooler_output) if "pooler_output" in out else out.last_hidden_state
 
 
+@pytest.mark.long
 def test_small_bert(tmp_path: Path) -> None:
     torch.manual_seed(0)
     reference = scatter(transformers.BertModel(transformers.BertConfig(**SIZES, max_position_embeddings=32)))

@@ -43,7 +43,7 @@ def logits(reference: torch.nn.Module, inputs: Inputs) -> object:
     return reference(input_ids=inputs["tokens"]).logits
 
 
-@pytest.mark.sample(1)
+@pytest.mark.long
 @pytest.mark.parametrize("base", [10_000, 500_000])
 def test_small_llama(base: int, tmp_path: Path) -> None:
     torch.manual_seed(0)
