@@ -17,7 +17,6 @@ from netc.dsl.record import Record
 
 from ..emit_stages import TEXT_STAGES
 from ..files.save_artifacts import refuse_all, refuse_options, refuse_source_options, refuse_weights
-from ..inputs.argument_checks import SERVERS
 from .program import raise_as_usage_error
 from .range_options import AUTO
 
@@ -73,7 +72,6 @@ def check_options(options: CompileOptions) -> None:
     _check_kind(options)
     _check_graph_options(options)
     _check_quantization(options)
-    _check_runtime(options)
     _check_example(options)
 
 
@@ -111,23 +109,6 @@ def _check_quantization(options: CompileOptions) -> None:
         raise click.UsageError(f"--quantize is for an ONNX model: it goes without --emit, --stream and --target {SECTION}")
     if options.quantize is None and options.calibration is not None and options.keep != (AUTO,):
         raise click.UsageError("--calibration is for --quantize and --keep auto")
-
-
-def _check_runtime(options: CompileOptions) -> None:
-    runtime, output = options.runtime, options.output
-    if runtime is None:
-        return
-    if runtime in SERVERS and (options.stream is not None or options.emit is not None or options.writes_section):
-        raise click.UsageError(f"--for {runtime} writes a complete model: it goes without --stream, --emit and --target {SECTION}")
-    if runtime in SERVERS and options.example is not None:
-        raise click.UsageError(f"--for {runtime} writes a repository of models: it goes without --example")
-    if runtime not in SERVERS and options.stream is None:
-        raise click.UsageError(f"--for {runtime} is for --stream T: the runtime gives a model its tokens in pieces")
-    if options.target not in (None, "onnx"):
-        raise click.UsageError(f"--for {runtime} writes an ONNX model: it goes without --target {options.target}")
-    # a name with the ending of a backend is a file, and this needs a folder
-    if output is None or output == "-" or find_backend(output) is not None:
-        raise click.UsageError(f"--for {runtime} writes several files: give -o FOLDER")
 
 
 def _check_example(options: CompileOptions) -> None:

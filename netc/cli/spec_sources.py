@@ -18,6 +18,8 @@ from ..files.published_specs import find_published
 from ..files.read_spec import read_spec
 from ..files.source_files import read_stdin
 
+Reader = Callable[[], tuple[SourceFile, str | None]]
+"""Reads a source, and returns it with the path it was read from. Raises `Unreadable`."""
 ONNX = ".onnx"
 """The ending of models that commands read in place of a spec. PyTorch unpickles a `.pt2` file, which can run code, so only `netc import`
 and `netc bench` read those."""
@@ -39,8 +41,8 @@ def find_spec_files(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(files))
 
 
-def make_reader(path: str | None, text: str | None) -> Callable[[], tuple[SourceFile, str | None]]:
-    """Return a function that reads the source, and returns it with the path it was read from. The function raises `Unreadable`."""
+def make_reader(path: str | None, text: str | None) -> Reader:
+    """Return a function that reads the source."""
     if path is None:
         return lambda: (SourceFile("<text>", text or ""), None)
     if path == "-":

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
-from netc.compiler.backends.backend_names import OPSETS
+from netc.compiler.backends.backend_names import OPSET, OPSETS
 from netc.compiler.dims.where_conditions import CONDITIONS_KEY
 from netc.compiler.elaborate.model_precision import FULL, Precision
 from netc.compiler.types.tensor_types import DTYPES, TYPE_ALIASES
@@ -28,8 +28,6 @@ QUANTIZATION_METHODS = ("int8", "int4")
 """The ways to quantize a model, the usual one first."""
 RUNTIMES = ("onnxruntime-genai",)
 """The runtimes that generate text from a streaming model."""
-SERVERS = ("triton",)
-"""The servers that `netc compile --for` writes folders for."""
 MAX_SEED = 2**63 - 1
 MAX_LOOKAHEAD = 2**31 - 1
 """The largest look-ahead of a stream, in positions."""
@@ -121,17 +119,23 @@ def check_metadata(metadata: Mapping[str, object] | None) -> tuple[tuple[str, st
 
 
 def check_graph_options(
-    opset: int | None = None, optimize: bool = True, metadata: Mapping[str, object] | None = None, functions: bool = False
+    opset: int | None = None,
+    optimize: bool = True,
+    metadata: Mapping[str, object] | None = None,
+    functions: bool = False,
+    runtime: str | None = None,
 ) -> GraphOptions:
-    """Return the options of an ONNX graph."""
+    """Return the options of an ONNX graph. Without an opset, it is the one that the runtime takes."""
     from netc.compiler.backends.backend import GraphOptions
+    from netc.compiler.backends.onnx.runtime_profiles import PROFILES
 
     texts = check_metadata(metadata)
-    if opset is None:
-        return GraphOptions(optimize=optimize, metadata=texts, functions=functions)
-    if int(opset) not in OPSETS:
+    if runtime is not None and runtime not in PROFILES:
+        raise ValueError(f"the runtime must be one of {', '.join(PROFILES)}, not {runtime!r}")
+    if opset is not None and int(opset) not in OPSETS:
         raise ValueError(f"an opset must be from {OPSETS[0]} to {OPSETS[-1]}, not {opset}")
-    return GraphOptions(int(opset), optimize, texts, functions)
+    usual = OPSET if runtime is None else PROFILES[runtime].opset
+    return GraphOptions(usual if opset is None else int(opset), optimize, texts, functions, runtime or "")
 
 
 def check_name(name: object, what: str) -> str | None:

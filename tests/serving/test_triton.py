@@ -164,7 +164,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["--stream", "T"], "it goes without --stream"),
-        (["--emit", "graph"], "it goes without --stream, --emit"),
+        (["--emit", "graph"], "it goes without --emit, --train"),
         (["--target", "torch"], "goes without --target torch"),
         (["--example", "python", "--seed", "1"], "it goes without --example"),
     ],
