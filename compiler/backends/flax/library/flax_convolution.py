@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ...python.array_library.array_convolution import each_axis
+from ...python.array_library.array_convolution import each_axis, list_pads, list_transposed_pads, transpose_kernel
 
 
 def conv(
@@ -21,11 +21,7 @@ def conv(
     """x: [N, I, ...], weight: [O, I / groups, ...] -> [N, O, ...]."""
     axes = x.ndim - 2
     strides, dilations = each_axis(stride, axes), each_axis(dilation, axes)
-    if isinstance(padding, str):
-        sums = [d * (k - 1) for k, d in zip(weight.shape[2:], dilations, strict=True)]
-        pads = [(total // 2, total - total // 2) for total in sums]
-    else:
-        pads = [(amount, amount) for amount in each_axis(padding, axes)]
+    pads = list_pads(weight.shape[2:], padding, dilations)
     if padding_mode != "zeros":
         modes = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
         x = x[(..., *(slice(max(-p, 0), n - max(-q, 0)) for (p, q), n in zip(pads, x.shape[2:], strict=True)))]
@@ -48,16 +44,14 @@ def conv_transpose(
 ) -> jax.Array:
     """The gradient of a convolution by its input. x: [N, I, ...], weight: [I, O / groups, ...] -> [N, O, ...]."""
     axes = x.ndim - 2
-    kernel = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
-    kernel = jnp.flip(kernel.reshape(-1, *kernel.shape[2:]), tuple(range(2, x.ndim)))
     dilations = each_axis(dilation, axes)
-    sides = zip(weight.shape[2:], each_axis(padding, axes), each_axis(output_padding, axes), dilations, strict=True)
+    pads = list_transposed_pads(weight.shape[2:], padding, output_padding, dilations)
     layout = ("NC" + "DHW"[-axes:], "OI" + "DHW"[-axes:], "NC" + "DHW"[-axes:])
     y = jax.lax.conv_general_dilated(
         x,
-        kernel,
+        transpose_kernel(weight, groups),
         (1,) * axes,
-        [(d * (k - 1) - p, d * (k - 1) - p + extra) for k, p, extra, d in sides],
+        pads,
         lhs_dilation=each_axis(stride, axes),
         rhs_dilation=dilations,
         dimension_numbers=layout,

@@ -6,7 +6,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from ...python.array_library.array_convolution import each_axis
+from ...python.array_library.array_convolution import each_axis, list_pads, list_transposed_pads, transpose_kernel
 from ...python.array_library.array_spectra import pad_edges
 
 
@@ -23,11 +23,7 @@ def conv(
     """x: [N, I, ...], weight: [O, I / groups, ...] -> [N, O, ...]."""
     axes = x.ndim - 2
     strides, dilations = each_axis(stride, axes), each_axis(dilation, axes)
-    if isinstance(padding, str):
-        sums = [d * (k - 1) for k, d in zip(weight.shape[2:], dilations, strict=True)]
-        pads = [(total // 2, total - total // 2) for total in sums]
-    else:
-        pads = [(amount, amount) for amount in each_axis(padding, axes)]
+    pads = list_pads(weight.shape[2:], padding, dilations)
     if padding_mode != "zeros":
         x = x[(..., *(slice(max(-p, 0), n - max(-q, 0)) for (p, q), n in zip(pads, x.shape[2:], strict=True)))]
         x = pad_edges(x, [(0, 0), (0, 0), *((max(p, 0), max(q, 0)) for p, q in pads)], padding_mode)
@@ -65,10 +61,7 @@ def conv_transpose(
 ) -> mx.array:
     """The gradient of a convolution by its input. x: [N, I, ...], weight: [I, O / groups, ...] -> [N, O, ...]."""
     axes = x.ndim - 2
-    kernel = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
-    kernel = mx.flip(kernel.reshape(-1, *kernel.shape[2:]), tuple(range(2, x.ndim)))
     dilations = each_axis(dilation, axes)
-    sides = zip(weight.shape[2:], each_axis(padding, axes), each_axis(output_padding, axes), dilations, strict=True)
-    pads = [(d * (k - 1) - p, d * (k - 1) - p + extra) for k, p, extra, d in sides]
-    y = convolve_channels_last(x, kernel, (1,) * axes, pads, dilations, each_axis(stride, axes), groups)
+    pads = list_transposed_pads(weight.shape[2:], padding, output_padding, dilations)
+    y = convolve_channels_last(x, transpose_kernel(weight, groups), (1,) * axes, pads, dilations, each_axis(stride, axes), groups)
     return y if bias is None else y + bias.reshape(-1, *[1] * axes)

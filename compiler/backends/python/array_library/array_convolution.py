@@ -23,6 +23,14 @@ def each_axis(value: int | Sequence[int], axes: int) -> tuple[int, ...]:
     return (value,) * axes if isinstance(value, int) else tuple(value)
 
 
+def list_pads(kernel: Sequence[int], padding: int | Sequence[int] | str, dilations: Sequence[int]) -> list[tuple[int, int]]:
+    """List the padding before and after each axis. With "same", the output of stride 1 is as long as the input."""
+    if isinstance(padding, str):
+        totals = [d * (k - 1) for k, d in zip(kernel, dilations, strict=True)]
+        return [(total // 2, total - total // 2) for total in totals]
+    return [(amount, amount) for amount in each_axis(padding, len(kernel))]
+
+
 class Conv(Module):
     """A convolution with the weight [out, in / groups, *kernel_size] of the checkpoint: channels are the second axis.
 
@@ -61,6 +69,20 @@ class Conv(Module):
 
 
 # conv: each framework's own.
+
+
+def transpose_kernel(weight: Array, groups: int) -> Array:
+    """Turn the kernel of a transposed convolution into an ordinary one: [in, out / groups, ...] -> [out, in / groups, ...]."""
+    kernel = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2)
+    return xp.flip(kernel.reshape(-1, *kernel.shape[2:]), tuple(range(2, weight.ndim)))
+
+
+def list_transposed_pads(
+    kernel: Sequence[int], padding: int | Sequence[int], output_padding: int | Sequence[int], dilations: Sequence[int]
+) -> list[tuple[int, int]]:
+    """List the padding that makes an ordinary convolution of a transposed one: before and after each axis."""
+    amounts, extra = each_axis(padding, len(kernel)), each_axis(output_padding, len(kernel))
+    return [(d * (k - 1) - p, d * (k - 1) - p + e) for k, p, e, d in zip(kernel, amounts, extra, dilations, strict=True)]
 
 
 class ConvTranspose(Module):
