@@ -115,7 +115,7 @@ class _GradientExpander:
         if not text and not has_definition_for(node.op, node.inputs, self.program.facts):
             raise NoClosedForm(explain_missing(node.op.name), node.span)
         if node.shared is not None or node.tie is not None:
-            # The parameters that the definition reads are those of another stage.
+            # The definition reads the parameters of another stage.
             raise NoClosedForm(f"netc knows no derivative of `{node.op.name}` with parameters of another stage", node.span)
         try:
             definition = self.definitions.get_definition(node, text)

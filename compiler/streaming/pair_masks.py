@@ -60,7 +60,7 @@ def _round_up(number: int, multiple: int) -> int:
 
 
 def make_step_mask(site: StreamSite, pairs: PairFormula, reach: KeyReach, key_delay: int, over: int) -> Value:
-    """Make the mask of a chunk of queries over the remembered keys and those of the chunk, `over` of which are no positions.
+    """Make the mask of a chunk of queries over the remembered keys and the keys of the chunk, `over` of which are no positions.
 
     It hides keys before the first position and after the last one, which are numbers that the state begins or the piece ends with. Queries
     before the first position see such keys, because a row without any key would be NaN.

@@ -1,7 +1,7 @@
 """Run a stream piece by piece, in PyTorch or in ONNX Runtime.
 
 In: functions that run the programs of a stream. Out: the outputs of each piece, and the state for the next one. Always: the outputs of all
-pieces together, with those of the flush if the stream has a look-ahead, are the outputs for the full sequence.
+pieces together, with the outputs of the flush if the stream has a look-ahead, are the outputs for the full sequence.
 """
 
 from __future__ import annotations

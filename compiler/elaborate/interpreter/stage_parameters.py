@@ -120,7 +120,7 @@ class StageParameters(EvaluatorPart):
 
 
 def _unknown_parameter(stage: str, name: str, specs: Specs) -> NoParameterToRead:
-    """The error that the stage has no such parameter. Those of stages inside are known by their paths."""
+    """The error that the stage has no such parameter. Parameters of stages inside are known by their paths."""
     known = [spec for spec in specs if spec and "." not in spec] or [spec for spec in specs if spec]
     return NoParameterToRead(stage, name, tuple(find_similar_names(name, known)), tuple(known))
 

@@ -192,6 +192,6 @@ def main_result(flow: Flow) -> Flow:
 
 
 def keep_results(node: Node, count: int) -> None:
-    """Drops the results of an operator that nothing takes. Those of a `scan` stay."""
+    """Drops the results of an operator that nothing takes. Results of a `scan` stay."""
     if isinstance(node, OpNode):
         node.outputs = node.outputs[:count]

@@ -175,7 +175,7 @@ def stream_upsample(site: StreamSite) -> Sequence[Item]:
     if op.mode not in ("nearest", "nearest_exact"):
         site.refuse(f"`mode={op.mode}` mixes neighbors", "use `mode=nearest`")
     if op.scale is None:
-        site.refuse("its size is that of the whole", "give an integer as `scale`")
+        site.refuse("its output size depends on the full length", "give an integer as `scale`")
     return _repeat_positions(site, x, factors[x.axis - 2])
 
 

@@ -51,7 +51,7 @@ def along_axis(index: jax.Array, axis: int) -> tuple[jax.Array, ...]:
 
 
 def gather(x: jax.Array, index: jax.Array, axis: int) -> jax.Array:
-    """The elements at the index along one axis: the other axes of `index` may be shorter than those of `x`."""
+    """The elements at the index along one axis. The other axes of `index` may be shorter than the axes of `x`."""
     if not x.ndim or not index.ndim:
         return jnp.broadcast_to(x.reshape(-1)[index], index.shape)
     return x[along_axis(index, axis)]

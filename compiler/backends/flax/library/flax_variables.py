@@ -78,8 +78,8 @@ def truncated_normal(mean: float, stddev: float, low: float, high: float) -> Cal
 
 
 class Sequential(nnx.Module):
-    """Layers that are called one after the other. Each is an attribute under its number or name, so that the names of
-    parameters are those of the checkpoint, without the `layers` of `nnx.Sequential`.
+    """Layers that are called one after the other. Each is an attribute under its number or name, so the parameters
+    have the keys of the checkpoint, without the `layers` of `nnx.Sequential`.
     """
 
     def __init__(self, *layers: Any, **named: Any) -> None:

@@ -55,7 +55,7 @@ def register_statistics(module: nn.Module, num_features: int, dtype: mx.Dtype) -
 
 
 def update_statistics(module: nn.Module, mean: mx.array, var: mx.array) -> None:
-    """Moves the running statistics towards those of a batch, which get no gradient."""
+    """Moves the running statistics towards the batch's statistics, which get no gradient."""
     module.num_batches_tracked = module.num_batches_tracked + 1
     rate = 1 / module.num_batches_tracked if module.momentum is None else module.momentum
     for name, value in (("running_mean", mean), ("running_var", var)):

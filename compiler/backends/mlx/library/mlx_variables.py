@@ -111,8 +111,8 @@ def orthogonal(gain: float) -> Callable[[mx.array], mx.array]:
 
 
 class Sequential(nn.Module):
-    """Layers that are called one after the other. Each is a member under its number or name, so that the names of
-    parameters are those of the checkpoint, without the `layers` of `nn.Sequential`.
+    """Layers that are called one after the other. Each is a member under its number or name, so the parameters
+    have the keys of the checkpoint, without the `layers` of `nn.Sequential`.
     """
 
     def __init__(self, *layers: Any, **named: Any) -> None:

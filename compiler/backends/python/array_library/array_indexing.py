@@ -36,7 +36,7 @@ def along_axis(index: Array, axis: int) -> tuple[Array, ...]:
 
 
 def gather(x: Array, index: Array, axis: int) -> Array:
-    """The elements at the index along one axis: the other axes of `index` may be shorter than those of `x`."""
+    """The elements at the index along one axis. The other axes of `index` may be shorter than the axes of `x`."""
     if not x.ndim or not index.ndim:
         return xp.broadcast_to(x.reshape(-1)[index], index.shape)
     return x[along_axis(index, axis)]

@@ -19,7 +19,7 @@ def to_pairs(x: Array) -> Array:
 
 
 def pad_edges(x: Array, pads: Sequence[tuple[int, int]], mode: str) -> Array:
-    """The tensor with elements of its own at its ends: mirrored, repeated, or those of the other end."""
+    """Pads a tensor at its ends with its own elements: mirrored (reflect), repeated (replicate), or from the other end (circular)."""
     for axis, (before, after) in enumerate(pads):
         size, span = x.shape[axis], max(2 * (x.shape[axis] - 1), 1)
         places = range(-before, size + after)

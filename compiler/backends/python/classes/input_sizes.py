@@ -59,7 +59,7 @@ class InputSizes:
         """Read the size of an axis of an input in `forward`."""
         value = self._input_tensors[index][0]
         spec_name, word = self.relations.find_given_name(value, axis), choose_axis_word(value.type.shape, axis)
-        # The last axis of a sequence or a table has features. That of an image is its width.
+        # The last axis of a sequence or a table has features. The last axis of an image is its width.
         if axis == value.type.rank - 1 and axis > 0 and not self.relations.is_spatial(value):
             word = "features"
         symbol = SizeSymbol(spec_name or word, index, axis, given=bool(spec_name))
