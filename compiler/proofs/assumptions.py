@@ -19,6 +19,8 @@ class Assumptions:
         """The finite number that hides scores; of several, the one closest to 0."""
         self.first = False
         """The first position is visible."""
+        self.unordered_leaks: tuple[str, ...] = ()
+        """The operators that leak unless the hidden positions of a sample are its last ones."""
         self.binary = False
         """The mask has the numbers 0 and 1."""
         self.risks: dict[str, None] = {}
@@ -32,6 +34,12 @@ class Assumptions:
     def describe(self, name: str) -> tuple[str, ...]:
         """Return the assumptions as sentences about the mask `name`."""
         texts = list[str]()
+        if self.unordered_leaks:
+            operators = " and ".join(f"`{operator}`" for operator in self.unordered_leaks)
+            texts.append(
+                f"padding is at the end: along the last axis of `{name}`, no true position follows a false one. With other padding, "
+                f"{operators} would let hidden positions through"
+            )
         if self.finite:
             texts.append("all hidden values are finite, since 0 times NaN or an infinite number is NaN")
         if self.penalty is not None:

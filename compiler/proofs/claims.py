@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from typing import Literal
 
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from ..dims import make_symbol
+from ..dims import SymDim, make_symbol
 from ..errors.problem import Problem
 from ..errors.proof_errors import NothingToHide, UnknownPositions, WrongMaskType
 from ..ir.graph import Program
 from ..ir.graph_values import Value
 from ..types.tensor_types import BOOL, Shape, TensorType
-from .abstract_tensors import MOST_REFERENCES, AbstractTensor, Axis, Positions, make_axis
+from .abstract_tensors import AbstractTensor
 from .element_facts import Fact, make_point
+from .position_axes import ANY_SAMPLE, Axis, get_size, make_axis
+from .position_order import delay_positions, ends_in_positions, get_ordered_factor
 from .position_relations import LEAK, VISIBLE, Case, Groups, Hidden, Relation
+from .tensor_positions import MOST_REFERENCES, Positions
 
 Verb = Literal["ignores", "separates"]
 
@@ -115,3 +118,16 @@ def make_input(positions: Positions, setting: Setting, value: Value) -> Abstract
 def _make_label_fact(relation: Relation, case: Case) -> Fact:
     (label,) = case
     return Fact(make_point(float(label == VISIBLE))) if isinstance(relation, Hidden) else Fact(group=label)
+
+
+def settle_output(positions: Positions, tensor: AbstractTensor) -> AbstractTensor:
+    """Return an output as a claim sees it: element t along an axis of positions belongs to position t, unless there are elements around
+    them. Elements after the last position count as visible, and so does an axis that has the size of the positions by chance."""
+    in_samples = not any(ANY_SAMPLE in reference for reference in positions.list_references(tensor.axes))
+    for axis, factors in enumerate(tensor.axes):
+        factor = get_ordered_factor(positions, factors)
+        if any(f.tail or (f.is_table and not (in_samples and isinstance(f.size, SymDim))) for f in factors):
+            tensor = positions.replace_axis(tensor, axis, get_size(factors))
+        elif factor is not None and factor.front and ends_in_positions(positions, factor.size, 0):
+            tensor = delay_positions(positions, tensor, axis, (replace(factor, front=0),)) or tensor
+    return tensor

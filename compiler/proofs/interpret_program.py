@@ -16,13 +16,17 @@ from ..ir.graph import CallNode, Graph, OpNode, Program, Scan
 from ..ir.graph_values import Value
 from ..streaming.rule_table import find_mixed_axes
 from ..types.tensor_types import BOOL
-from .abstract_tensors import AbstractTensor, Cause, Positions, make_axis
+from .abstract_tensors import AbstractTensor, Cause
 from .assumptions import Assumptions
-from .claims import Claim, Setting, make_input, make_setting
+from .claims import Claim, Setting, make_input, make_setting, settle_output
 from .element_facts import Fact, unite_labels
-from .position_relations import OTHER, Groups
+from .loop_positions import find_step_factor, make_step_input, stack_steps, take_last_state
+from .position_axes import STEP, Factor, make_axis
+from .position_order import join_earlier
+from .position_relations import OTHER, Groups, Hidden
 from .proof_rules import find_rule
 from .rule_site import RuleSite
+from .tensor_positions import Positions
 
 
 class Derivation(Record):
@@ -43,13 +47,28 @@ class Derivation(Record):
     def is_proved(self) -> bool:
         return not any(self.causes.values())
 
+    @property
+    def proved_count(self) -> int:
+        """The number of outputs for which the claim is proved."""
+        return sum(cause is None for cause in self.causes.values())
+
 
 def derive_claim(program: Program, claim: Claim, *, training: bool = False) -> Derivation:
-    """Derive whether a claim holds for each output, in evaluation or in training. Raises `ClaimRefused` if it says nothing about the
-    program."""
+    """Derive whether a claim holds for each output, in evaluation or in training. If that proves more, the derivation assumes that hidden
+    positions are the last ones of a sample. Raises `ClaimRefused` if the claim says nothing about the program."""
     setting = make_setting(program, claim)
+    derivation = _derive_setting(program, claim, setting, training)
+    if derivation.is_proved or claim.verb != "ignores":
+        return derivation
+    leaks = dict.fromkeys(cause.operator for cause in derivation.causes.values() if cause is not None)
+    ordered = _derive_setting(program, claim, replace(setting, relation=Hidden(ordered=True)), training, tuple(leaks))
+    return ordered if ordered.proved_count > derivation.proved_count else derivation
+
+
+def _derive_setting(program: Program, claim: Claim, setting: Setting, training: bool, leaks: tuple[str, ...] = ()) -> Derivation:
     positions = Positions(setting.relation, tuple(setting.shape[axis] for axis in setting.roles), program.facts)
     assumptions = Assumptions()
+    assumptions.unordered_leaks = leaks
     assumptions.binary = setting.mask is not None and claim.verb == "ignores" and setting.mask.type.dtype != BOOL
     main = program.main
     inputs = {value.name: make_input(positions, setting, value) for value in main.inputs}
@@ -58,7 +77,7 @@ def derive_claim(program: Program, claim: Claim, *, training: bool = False) -> D
     results = interpreter.run_graph(main, list(inputs.values()), values)
     # Outputs that exist in training only have no names.
     names = [*main.output_names, *(f"output {number + 1}" for number in range(len(main.output_names), len(values)))][: len(values)]
-    outputs = dict(zip(names, results, strict=True))
+    outputs = {name: settle_output(positions, result) for name, result in zip(names, results, strict=True)}
     return Derivation(
         claim,
         setting,
@@ -125,6 +144,10 @@ class _Interpreter:
     def run_scan(self, node: CallNode, scan: Scan, inputs: Sequence[AbstractTensor], owner: OpNode | None) -> list[AbstractTensor]:
         """Run a loop until what is known of its states no longer changes."""
         graph, positions = node.graph, self.positions
+        scanned_axes = [x.axes[axis] for x, axis in zip(inputs[scan.states : scan.own_count], scan.axes, strict=True)]
+        step = None if scan.reverse else find_step_factor(positions, scanned_axes)
+        if step is not None:
+            return self._run_steps(node, scan, step, inputs, owner)
         where = Cause("scan", node.span) if owner is None else Cause(owner.op.name, owner.span)
         scanned = [self._slice_steps(x, axis, where) for x, axis in zip(inputs[scan.states : scan.own_count], scan.axes, strict=True)]
         states, captured = [_join_states(positions, [x]) for x in inputs[: scan.states]], list(inputs[scan.own_count :])
@@ -140,6 +163,31 @@ class _Interpreter:
             for x, axis in zip(results[scan.states :], scan.stacked, strict=True)
         ]
         return [*states, *stacked]
+
+    def _run_steps(
+        self, node: CallNode, scan: Scan, step: Factor, inputs: Sequence[AbstractTensor], owner: OpNode | None
+    ) -> list[AbstractTensor]:
+        """Run a loop over positions in order. A state depends on what the position of its step and earlier ones have."""
+        graph, positions = node.graph, self.positions
+        inner = Positions(positions.relation, positions.whole, positions.sizes, in_step=True)
+        interpreter = _Interpreter(inner, self.assumptions, self.definitions, self.training)
+        axes = [*[None] * scan.states, *scan.axes, *[None] * (len(inputs) - scan.own_count)]
+        made = [make_step_input(positions, inner, x, axis, step) for x, axis in zip(inputs, axes, strict=True)]
+        states, others = [_join_states(inner, [x]) for x in made[: scan.states]], made[scan.states :]
+        while True:
+            results = interpreter.run_graph(graph, [*states, *others], graph.outputs, owner)
+            joined = [_join_states(inner, pair) for pair in zip(states, results[: scan.states], strict=True)]
+            joined = [join_earlier(inner, x, [STEP]) for x in joined]
+            if all(a.axes == b.axes and a.facts == b.facts for a, b in zip(states, joined, strict=True)):
+                break
+            states = joined
+        stacked = zip(results[scan.states :], scan.stacked, strict=True)
+        left = [
+            *(take_last_state(positions, inner, x) for x in states),
+            *(stack_steps(positions, inner, x, axis, step, scan.length) for x, axis in stacked),
+        ]
+        where = Cause("scan", node.span) if owner is None else Cause(owner.op.name, owner.span)
+        return [replace(x, cause=x.cause or where) if positions.measure_leak(x) else x for x in left]
 
     def _slice_steps(self, x: AbstractTensor, axis: int, where: Cause) -> AbstractTensor:
         """Return the slice that any of the steps gets."""

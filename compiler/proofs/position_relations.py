@@ -26,9 +26,11 @@ OTHER = -1
 
 
 class Relation(Protocol):
-    """How positions are related, and what an element may depend on. `anything` are the labels of an element whose positions are unknown."""
+    """How positions are related, and what an element may depend on. `anything` are the labels of an element whose positions are unknown.
+    `ordered`: see `Hidden`."""
 
     anything: Labels
+    ordered: bool
 
     def list_cases(self, count: int) -> list[Case]:
         """List the cases of a tensor with this number of references."""
@@ -47,9 +49,13 @@ class Relation(Protocol):
 
 
 class Hidden:
-    """Some positions are hidden. No element all of whose positions are visible may depend on them."""
+    """Some positions are hidden. No element all of whose positions are visible may depend on them. `ordered`: the hidden positions of a
+    sample are its last ones, as with padding on the right. So no visible position is later than a hidden one."""
 
     anything = frozenset({HIDDEN})
+
+    def __init__(self, *, ordered: bool = False) -> None:
+        self.ordered = ordered
 
     def list_cases(self, count: int) -> list[Case]:
         return list(product((HIDDEN, VISIBLE), repeat=count))
@@ -73,6 +79,7 @@ class Groups:
     and a key has two positions: it is no leak yet that it depends on the groups of both, unless `meeting` is `LEAK`."""
 
     anything = frozenset({OTHER})
+    ordered = False
 
     def __init__(self, meeting: int = MEETING) -> None:
         self.meeting = meeting

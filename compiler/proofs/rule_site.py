@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..ir.graph import OpNode
@@ -10,9 +10,11 @@ from ..ops.attention import Attention
 from ..ops.interval_arithmetic import UNKNOWN
 from ..ops.operator import OpInputs
 from ..types.tensor_types import BOOL, TensorType
-from .abstract_tensors import AbstractTensor, Positions
+from .abstract_tensors import AbstractTensor
 from .assumptions import Assumptions
 from .element_facts import Fact, limit_to_type, make_result
+from .position_order import mix_earlier
+from .tensor_positions import Positions
 
 
 class RuleSite:
@@ -54,21 +56,24 @@ class RuleSite:
         if not is_safe:
             self.assumptions.risks[f"`{self.owner.op.name}` gives NaN {where}"] = None
 
-    def mix_axes(self, mixed: Sequence[frozenset[int]]) -> list[AbstractTensor]:
+    def mix_axes(self, mixed: Sequence[frozenset[int]], ahead: Mapping[int, int] | None = None) -> list[AbstractTensor]:
         """Return results whose elements depend on all elements of each input along its `mixed` axes, and on the elements at their own
-        position along all others."""
-        return [self._mix_for(result, mixed) for result in self.results]
+        position along all others. `ahead`: of a mixed axis of the first input, element i of the results depends on the elements up to
+        i + this number."""
+        return [self._mix_for(result, mixed, ahead or {}) for result in self.results]
 
-    def _mix_for(self, result: TensorType, mixed: Sequence[frozenset[int]]) -> AbstractTensor:
+    def _mix_for(self, result: TensorType, mixed: Sequence[frozenset[int]], ahead: Mapping[int, int]) -> AbstractTensor:
         positions, parts = self.positions, [self.positions.make_constant(result.shape, Fact())]
-        for tensor, type_, axes in zip(self.inputs, self.given.types, mixed, strict=True):
+        for number, (tensor, type_, axes) in enumerate(zip(self.inputs, self.given.types, mixed, strict=True)):
             if type_.rank != result.rank:
                 parts.append(positions.forget_positions(tensor, result.shape))
                 continue
             for axis, size in enumerate(result.shape):
                 same = positions.sizes.are_equal(type_.shape[axis], size) is True or type_.shape[axis] == 1
                 if axis in axes or not same:
-                    tensor = positions.replace_axis(tensor, axis, size)
+                    is_earlier = number == 0 and axis in axes and axis in ahead
+                    earlier = mix_earlier(positions, tensor, axis, size, ahead[axis]) if is_earlier else None
+                    tensor = earlier or positions.replace_axis(tensor, axis, size)
             parts.append(tensor)
         return self.combine_unknown(*parts)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netc.compiler.dims import evaluate_dim
-from netc.compiler.proofs.abstract_tensors import AbstractTensor, Positions
+from netc.compiler.proofs.abstract_tensors import AbstractTensor
+from netc.compiler.proofs.position_axes import list_places
 from netc.compiler.proofs.position_relations import Hidden
 from netc.compiler.weights.initial import draw_initial_values
 from netc.dsl.record import Record
@@ -139,6 +140,9 @@ def _draw_labels(derivation: Derivation, shape: tuple[int, ...], generator: np.r
         return np.arange(prod(shape)).reshape(shape)
     if not isinstance(derivation.setting.relation, Hidden):
         return np.asarray(generator.integers(0, _GROUPS, shape))
+    if derivation.setting.relation.ordered:
+        lengths = generator.integers(1, shape[-1] + 1, shape[:-1])
+        return np.asarray(np.arange(shape[-1]) < lengths[..., np.newaxis])
     mask = generator.random(shape) < generator.choice([0.3, 0.5, 0.8])
     rows = mask.reshape(-1, shape[-1])
     rows[np.arange(len(rows)), generator.integers(0, shape[-1], len(rows))] = True
@@ -153,7 +157,7 @@ def mark_elements(tensor: AbstractTensor, sizes: Mapping[str, int], shown: Array
     counts = [evaluate_dim(tensor.axes[axis][inner].size, sizes) for axis, inner in flat]
     whole = tuple(prod(evaluate_dim(factor.size, sizes) for factor in axis) for axis in tensor.axes)
     marks: list[Array] = []
-    for reference in Positions.list_places(tensor.axes, roles):
+    for reference in list_places(tensor.axes, roles):
         places = [flat.index(place) for place in reference]
         # A slice from the first position on has fewer positions. Elements around the positions are shown.
         factors = [tensor.axes[axis][inner] for axis, inner in reference]

@@ -85,7 +85,8 @@ def summarize_proof(derivation: Derivation, name: str) -> str:
     """Return the sentence of a proof about the model or the output `name`."""
     claim, covered = derivation.claim, ", ".join(f"`{name}`" for name in derivation.covered)
     if claim.verb == "ignores":
-        return f"`{name}` ignores {covered} where `{claim.name}` is {'false' if derivation.setting.has_booleans else 0}"
+        at_end = ", if padding is at the end" if derivation.setting.relation.ordered else ""
+        return f"`{name}` ignores {covered} where `{claim.name}` is {'false' if derivation.setting.has_booleans else 0}{at_end}"
     if derivation.setting.mask is None:
         return f"`{name}` separates `{claim.name}`: each sample's outputs depend on its own {covered} only"
     return f"`{name}` separates `{claim.name}`: outputs depend on {covered} of one group only"

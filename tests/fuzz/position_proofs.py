@@ -51,7 +51,7 @@ def _judge(model: Model, derivation: Derivation, seed: int, what: str) -> Found:
     if wrong:
         return Found("contradicted", f"{wrong[0]}: {found.differences[wrong[0]]}\n{what}")
     if derivation.is_proved:
-        return Found("proved")
+        return Found("proved for padding at the end" if derivation.setting.relation.ordered else "proved")
     shown = all(name in found.differences for name, cause in derivation.causes.items() if cause is not None)
     return Found("leak shown" if shown else "leak not shown")
 

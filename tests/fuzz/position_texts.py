@@ -80,6 +80,38 @@ RULES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("pooled", "{} -> slice 1 stop=1", ("expanded",)),
     ("pooled", "({} -> reshape [N, T * 4] -> slice 1 stop=4) -> unsqueeze 1", ("vector",)),
 )
+CAUSAL: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("same", "table (n, i, j) [1, T, T] bool = j < i", ()),
+    ("same", "table (n, i, j) [1, T, T] bool = j > i - 2", ()),
+    ("same", "table (n, i, j) [1, T, T] bool = j // 2 <= i // 2", ()),
+    ("bias", "table (n, i, j) [1, T, T] = where(j <= i, i - j, -inf)", ()),
+    ("bias", "table (n, i, j) [1, T, T] = where(j < i, 0.0, -20000.0)", ()),
+    ("scores", "({} + 0, {}) -> masked_fill 0", ("bias", "same")),
+    ("scores", "{} -> triu", ("scores",)),
+    ("scores", "{} -> tril diagonal=-1", ("scores",)),
+    ("scores", "{} -> cumsum axis=2", ("scores",)),
+    ("vector", "({}, {}, {}) -> attention causal=true", ("vector",) * 3),
+    ("vector", "({}, {}, {}) -> attention causal=true", ("vector",) * 3),
+    ("vector", "({}, {}, {}) -> attention causal=true window=2", ("vector",) * 3),
+    ("vector", "{} -> multihead_attention 2 causal=true", ("vector",)),
+    ("vector", "{} -> transpose 1 2 -> pad [2, 0] -> conv 4 3 -> transpose 1 2", ("vector",)),
+    ("vector", "{} -> transpose 1 2 -> conv 4 3 padding=2 -> slice 2 stop=T -> transpose 1 2", ("vector",)),
+    ("vector", "{} -> transpose 1 2 -> conv 4 3 padding=2 padding_mode=circular -> slice 2 stop=T -> transpose 1 2", ("vector",)),
+    ("vector", "{} -> transpose 1 2 -> conv 4 2 -> transpose 1 2", ("tokens",)),
+    ("vector", "{} -> gru 4", ("vector",)),
+    ("vector", "{} -> lstm 2 bidirectional=true", ("vector",)),
+    ("vector", "{} -> scan (h = (table (n, i) [N, 4] = 0.0)) axis=1 {{ h = h * 0.5 + in; out h }}", ("vector",)),
+    ("vector", "{} -> scan (h = (table (n, i) [N, 4] = 0.0)) axis=1 {{ h = h - (in -> mean axis=0 keepdim=true); out h }}", ("vector",)),
+    ("vector", "{} -> pad [0, 0, -1, 1]", ("vector",)),
+    ("vector", "({}, {} -> slice 1 stop=(T - 1)) -> concat axis=1", ("pooled", "vector")),
+    ("vector", "({} -> slice 1 stop=(T - 1), {}) -> concat axis=1", ("vector", "pooled")),
+    ("tokens", "{} -> pad [0, 0, 1, 0]", ("vector",)),
+    ("tokens", "{} -> pad [0, 0, 0, 1]", ("vector",)),
+    ("tokens", "{} -> transpose 1 2 -> conv 4 2 padding=1 -> transpose 1 2", ("vector",)),
+    ("tokens", "{} -> cumsum axis=1", ("tokens",)),
+    ("tokens", "({}, {}, {}) -> attention causal=true", ("tokens",) * 3),
+)
+"""Stages that depend on earlier positions, and some that only look as if they did."""
 """A kind of tensor, its text, and the kinds of its operands. `pairs` are masks of queries and keys, which may broadcast."""
 JOINED = {"pairs": ("same", "keys", "queries"), "expanded": ("vector",), "documents": (), "mask": ()}
 
@@ -88,8 +120,10 @@ def position_text(random: Random) -> str:
     """A random text."""
     names = {kind: list(first) for kind, first in FIRST.items()}
     lines = list(INPUTS)
+    # Nearly all of the other stages mix positions, so that few texts of both kinds are proved.
+    stages = (*RULES, *CAUSAL * 3) if random.random() < 0.4 else RULES
     for number in range(random.randint(4, 14)):
-        kind, text, operands = random.choice(RULES)
+        kind, text, operands = random.choice(stages)
         choices = [_choose(names, operand) for operand in operands]
         if not all(choices):
             continue

@@ -6,6 +6,8 @@ import pytest
 
 import netc
 from netc.compiler.proofs import Claim, derive_claim
+from netc.compiler.proofs.position_relations import Hidden
+from netc.dsl.record import replace
 from netc.proving.change_hidden import Confirmation, change_hidden_values
 
 MASKED = "x = input [T, 4]; mask = input [T] bool; "
@@ -63,7 +65,6 @@ LEAKS = (
     ),
     (HIDES, CLASS + "z -> mean axis=1", "mean"),
     (HIDES, MASKED + "x -> slice 1 start=(-1) -> squeeze axis=1", "slice"),
-    (HIDES, MASKED + "x -> pad [0, 0, 1, -1]", "pad"),
     (HIDES, PAIRS + "((s, q -> logical_not) -> masked_fill (-inf) -> softmax axis=1) @ x", "matmul"),
     (HIDES, PAIRS + "(s + ((k -> cast float32) - 1) * 3 -> softmax) @ x", "softmax"),
     # The numbers cancel, so nothing is hidden.
@@ -76,6 +77,51 @@ LEAKS = (
     (DOCUMENTS, GROUPED + "x -> mean axis=1", "mean"),
     (SAMPLES, "x = input 4; x - (x -> mean axis=0 keepdim=true)", "mean"),
     (SAMPLES, "x = input 4; x -> sort axis=0", "sort"),
+)
+
+
+CONV = MASKED + "c = x -> transpose 1 2; "
+SHIFTED = MASKED + "c = param [1, 1, 4] init=normal(1) as c; before = (c -> expand [N, 1, 4], x -> slice 1 stop=(T - 1)) -> concat axis=1; "
+PADDED_AT_THE_END = (
+    (MASKED + "(x, x, x) -> attention causal=true", "attention"),
+    (MASKED + "(x, x, x) -> attention causal=true window=3", "attention"),
+    (MASKED + "y = (x, x, x, mask -> unsqueeze 1) -> attention; (y, y, y) -> attention causal=true", "attention"),
+    (MASKED + "x -> multihead_attention 2 causal=true", "multihead_attention"),
+    (MASKED + "(y, _, _) = x -> lstm 4 layers=2; y", "lstm"),
+    (MASKED + "(y, _) = x -> scan (h = (table (n, i) [N, 4] = 0.0)) axis=1 { h = h * 0.5 + in; out h }; y", "scan"),
+    (CONV + "c -> pad [3, 0] -> conv 8 4", "pad"),
+    (CONV + "c -> conv 8 4 padding=3 -> slice 2 stop=T", "conv"),
+    (CONV + "c + (c -> pad [4, 0] -> conv 4 3 dilation=2) -> pad [2, 0] -> conv 4 3", "pad"),
+    (MASKED + "x + (x -> pad [0, 0, 1, -1])", "pad"),
+    (SHIFTED + "x * 0.5 + before * 0.5", "concat"),
+    (MASKED + "(values, indices) = x -> cummax axis=1; out values, indices", "cummax"),
+    (MASKED + "s = x @ (x -> transpose 1 2) -> tril; s @ x", "matmul"),
+    (MASKED + "(table (i, j) [T, T] = where(j <= i, 0.5 ** (i - j), 0.0)) @ x", "matmul"),
+    (MASKED + "s = x @ (x -> transpose 1 2) + (table (i, j) [T, T] = where(j > i, -inf, 0.0)); (s -> softmax) @ x", "softmax"),
+)
+"""Texts that are proved if the hidden positions are the last ones, and the stage that leaks otherwise."""
+LOOKING_AHEAD = (
+    (MASKED + "(x, x, x, table (i, j) [T, T] bool = j // 2 <= i // 2) -> attention", "attention"),
+    (MASKED + "(x, x, x, table (i, j) [T, T] bool = j >= i) -> attention", "attention"),
+    (MASKED + "(_, h, _) = x -> lstm 4; h", "lstm"),
+    (MASKED + "x -> gru 4 bidirectional=true", "gru"),
+    (CONV + "c -> conv 8 3 padding=1", "conv"),
+    (CONV + "c -> conv 8 4 padding=3", "conv"),  # the elements after the last position are no positions
+    (CONV + "c -> conv 4 3 padding=2 padding_mode=circular -> slice 2 stop=T", "conv"),
+    ("x = input [T, 4] where T >= 2; mask = input [T] bool; x -> transpose 1 2 -> pad [2, 0] mode=circular -> conv 4 3", "pad"),
+    (MASKED + "x -> pad [0, 0, -1, 1]", "pad"),
+    (MASKED + "s = x @ (x -> transpose 1 2) -> tril 1; s @ x", "matmul"),
+    (MASKED + "x -> flip axis=1 -> cumsum axis=1", "flip"),
+    (MASKED + "x - (x -> mean axis=0 keepdim=true) -> cumsum axis=1", "mean"),
+    # Each step takes the mean over the samples, which may be of other lengths.
+    (MASKED + "x -> scan (h = (table (n, i) [N, 4] = 0.0)) axis=1 { h = h - (in -> mean axis=0 keepdim=true); out h }", "scan"),
+    (MASKED + "x -> scan (h = (table (n, i) [N, 4] = 0.0)) axis=1 reverse=true { h = h * 0.5 + in; out h }", "scan"),
+    # Of fixed sizes, an axis of features may have the size of the positions by chance.
+    (
+        "x = input [8, 8]; mask = input [8] bool; y = x -> mean axis=1 keepdim=true -> expand [N, 8, 8]; "
+        "(table (i, j) [8, 8] = where(j <= i, 1.0, 0.0)) @ y",
+        "mean",
+    ),
 )
 
 
@@ -99,6 +145,26 @@ def test_what_leaks_is_refused_at_its_stage(claim: Claim, text: str, operator: s
     operators, confirmation = judged(claim, text)
     assert operators == {"output": operator}
     assert set(confirmation.differences) == {"output"}
+
+
+@pytest.mark.parametrize(("text", "operator"), PADDED_AT_THE_END)
+def test_earlier_positions_are_visible_if_padding_is_at_the_end(text: str, operator: str) -> None:
+    model = netc.compile(text)
+    derivation = derive_claim(model.program, HIDES)
+    assert derivation.is_proved
+    assert f"With other padding, `{operator}` would let hidden positions through" in derivation.assumptions[0]
+    confirmation = change_hidden_values(model, derivation, runtimes=("PyTorch",))
+    assert (confirmation.differences, confirmation.failures) == ({}, ())
+
+
+@pytest.mark.parametrize(("text", "operator"), LOOKING_AHEAD)
+def test_later_positions_leak_though_padding_is_at_the_end(text: str, operator: str) -> None:
+    model = netc.compile(text)
+    derivation = derive_claim(model.program, HIDES)
+    assert {None if cause is None else cause.operator for cause in derivation.causes.values()} == {operator}
+    setting = replace(derivation.setting, relation=Hidden(ordered=True))
+    confirmation = change_hidden_values(model, replace(derivation, setting=setting), runtimes=("PyTorch",))
+    assert set(confirmation.differences) == set(derivation.causes)
 
 
 def test_a_claim_in_training_names_the_stage_that_mixes_samples() -> None:

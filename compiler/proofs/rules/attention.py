@@ -8,6 +8,8 @@ from ...ops.multihead import MultiheadAttention
 from ...types.tensor_types import BOOL
 from ..abstract_tensors import AbstractTensor
 from ..element_facts import Fact, add_facts, make_point
+from ..position_order import replace_pairs
+from ..position_relations import HIDDEN, VISIBLE
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
 from .elementwise import choose_fact
@@ -28,6 +30,8 @@ def analyze_multihead_attention(site: RuleSite) -> Sequence[AbstractTensor]:
     scores = positions.move_axes(scores, [0, (), 1, 2])
     for name in op.mask_inputs(given):
         scores = _mask_scores(site, scores, _align_mask(site, name), given[name].dtype == BOOL)
+    if op.causal and not op.ends_together(given, "query", op.key_input(given)):
+        scores = replace_pairs(positions, scores, (2, 3), (VISIBLE, HIDDEN), HIDDEN_SCORE)
     weights = weigh_scores(site, scores, 3)
     attended = contract(site, [weights, value], [("n", "h", "l", "s"), ("n", "s", "e")], ("n", "h", "l", "e"))
     result = positions.replace_axis(_mix_heads(site, attended), 2, site.results[0].shape[-1])

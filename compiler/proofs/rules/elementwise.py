@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import product
 from typing import Any
 
 from netc.dsl.record import replace
@@ -15,7 +16,7 @@ from ...ops.comparison import Comparison, Eq, LogicalAnd, LogicalOr, Ne, Where
 from ...ops.constants import ParamOperator, TableOperator
 from ...ops.dense import Embedding
 from ...ops.elementwise import LogicalNot, Neg
-from ...ops.formula_bounds import find_interval
+from ...ops.formula_bounds import find_interval, interval_of_pairs
 from ...ops.formula_values import fold_formula
 from ...ops.indexing import MaskedFill, OneHot, Tril, Triu
 from ...ops.interval_arithmetic import UNKNOWN, Interval, apply_function, compare_intervals, truth_interval
@@ -25,8 +26,11 @@ from ...ops.pointwise import Pointwise
 from ...ops.regularization import Dropping, PassingOn, Rrelu
 from ...ops.shape import Cast
 from ...types.tensor_types import BOOL, DType
-from ..abstract_tensors import AbstractTensor, make_axis
+from ..abstract_tensors import AbstractTensor
 from ..element_facts import Fact, add_facts, drop_constant_dependence, join_facts, make_point, make_result, multiply_facts, round_interval
+from ..position_axes import STEP, is_table_axis, make_axis
+from ..position_order import index_positions, replace_pairs
+from ..position_relations import HIDDEN, VISIBLE, Case
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
 
@@ -175,9 +179,14 @@ def _cast_fact(fact: Fact, before: DType, after: DType) -> Fact:
 
 @proof_rule(Tril, Triu)
 def analyze_triangle(site: RuleSite) -> Sequence[AbstractTensor]:
-    """Some elements become 0, which does not depend on positions."""
-    zero = Fact(make_point(0))
-    return [site.positions.combine([site.inputs[0]], lambda facts: drop_constant_dependence(join_facts([facts[0], zero])))]
+    """Some elements become 0, which does not depend on positions. If hidden positions come last, a visible row has all of its hidden
+    columns after the diagonal, and a hidden row all of its visible ones before it."""
+    (x,), zero, is_lower = site.inputs, Fact(make_point(0)), isinstance(site.op, Tril)
+    joined = site.positions.combine([x], lambda facts: drop_constant_dependence(join_facts([facts[0], zero])))
+    diagonal, rows, removed = site.op.diagonal, x.rank - 2, (VISIBLE, HIDDEN) if is_lower else (HIDDEN, VISIBLE)
+    if not isinstance(diagonal, int) or (diagonal > 0 if is_lower else diagonal < 0):
+        return [joined]
+    return [replace_pairs(site.positions, joined, (rows, rows + 1), removed, zero)]
 
 
 @proof_rule(PassingOn, Dropping)
@@ -192,9 +201,27 @@ def analyze_mode(site: RuleSite) -> Sequence[AbstractTensor]:
 
 @proof_rule(TableOperator)
 def analyze_table(site: RuleSite) -> Sequence[AbstractTensor]:
-    interval = find_interval(fold_formula(site.op.formula), site.op.shape)
-    shown = interval if site.op.element_type == BOOL else round_interval(_make_finite(interval))
-    return [site.positions.make_constant(site.results[0].shape, Fact(shown))]
+    """An element has the value of the formula at its indices. If hidden positions come last, a visible index is less than a hidden one."""
+    formula, shape, positions = fold_formula(site.op.formula), site.op.shape, site.positions
+    everywhere = find_interval(formula, shape)
+
+    def make_fact(indices: Sequence[tuple[int, int]]) -> Fact:
+        earlier = [axis for axis, label in indices if label == VISIBLE]
+        later = [axis for axis, label in indices if label == HIDDEN]
+        interval = everywhere
+        for first, second in product(earlier, later):
+            interval = interval & interval_of_pairs(formula, shape, first, second, later=True)
+        return Fact(interval if site.op.element_type == BOOL else round_interval(_make_finite(interval)))
+
+    axes = [index_positions(positions, size) for size in shape]
+    if not positions.relation.ordered or sum(is_table_axis(axis) for axis in axes) != 2:
+        return [positions.make_constant(site.results[0].shape, make_fact([]))]
+    references = positions.list_references(axes)
+
+    def find_labels(case: Case) -> list[tuple[int, int]]:
+        return [(reference[-1][0], label) for reference, label in zip(references, case, strict=True) if reference[-1] != STEP]
+
+    return [positions.make_tensor(axes, lambda case: make_fact(find_labels(case)))]
 
 
 def _make_finite(interval: Interval) -> Interval:

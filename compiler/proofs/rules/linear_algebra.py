@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from ...ops.dense import Bilinear, Dense
 from ...ops.experts import GroupedLinear
 from ...ops.linear_algebra import Cdist, Einsum, Matmul
-from ..abstract_tensors import AbstractTensor, Axis, Positions
+from ..abstract_tensors import AbstractTensor
 from ..element_facts import multiply_facts
+from ..position_axes import Axis
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
+from ..tensor_positions import Positions
 from .reduction import sum_facts
 
 Labels = tuple[str, ...]

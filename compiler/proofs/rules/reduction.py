@@ -96,6 +96,12 @@ def join_row(site: RuleSite, facts: Sequence[Fact]) -> Fact:
     return replace(join_facts(facts), interval=UNKNOWN, group=None)
 
 
-@proof_rule(Cumulative, CumulativeExtreme, Logcumsumexp, Diff)
-def analyze_cumulative(site: RuleSite) -> Sequence[AbstractTensor]:
+@proof_rule(Diff)
+def analyze_differences(site: RuleSite) -> Sequence[AbstractTensor]:
     return site.mix_axes([frozenset({normalize_axis(site.op.name, site.op.axis, site.given.x)})])
+
+
+@proof_rule(Cumulative, CumulativeExtreme, Logcumsumexp)
+def analyze_cumulative(site: RuleSite) -> Sequence[AbstractTensor]:
+    axis = normalize_axis(site.op.name, site.op.axis, site.given.x)
+    return site.mix_axes([frozenset({axis})], {axis: 0})

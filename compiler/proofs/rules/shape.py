@@ -7,13 +7,16 @@ from typing import Any
 
 from netc.dsl.record import replace
 
+from ...dims import Dim
 from ...ops.axes import normalize_axis
 from ...ops.joining import Concat, Division, Stack
 from ...ops.rearrange import Rearrange
 from ...ops.shape import Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ...ops.slicing import Pad, Select, Slice
-from ..abstract_tensors import AbstractTensor, Factor, has_role, make_axis
+from ..abstract_tensors import AbstractTensor
 from ..element_facts import Fact, join_facts, make_point
+from ..position_axes import has_role, is_table_axis, make_axis
+from ..position_order import ends_in_positions, get_ordered_factor
 from ..position_relations import VISIBLE, Case, Hidden
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
@@ -102,11 +105,14 @@ def analyze_slice(site: RuleSite) -> Sequence[AbstractTensor]:
     if size == 1:
         return [take_position(site, x, axis, op.start)]
     front = x.axes[axis][0].front if len(x.axes[axis]) == 1 else 0
-    if op.start not in (0, front) or op.step != 1 or len(x.axes[axis]) != 1:
+    if not isinstance(op.start, int) or not 0 <= op.start <= front or op.step != 1 or len(x.axes[axis]) != 1:
         return [positions.replace_axis(x, axis, size)]
     # Without the elements in front, the positions begin at 0 again.
-    cut = (Factor(size, x.axes[axis][0].role, front if op.start == 0 else 0),)
-    return [replace(x, axes=(*x.axes[:axis], cut, *x.axes[axis + 1 :]))]
+    (factor,) = x.axes[axis]
+    cut = replace(factor, size=size, front=front - op.start)
+    if cut.tail and ends_in_positions(positions, size, cut.front):
+        cut = replace(cut, tail=False)
+    return [replace(x, axes=(*x.axes[:axis], (cut,), *x.axes[axis + 1 :]))]
 
 
 @proof_rule(Pad)
@@ -115,10 +121,21 @@ def analyze_pad(site: RuleSite) -> Sequence[AbstractTensor]:
     amounts = site.op.axis_amounts(x.rank)
     for axis, ends in amounts.items():
         if any(end != 0 for end in ends):
-            x = positions.replace_axis(x, axis, site.results[0].shape[axis])
+            size = site.results[0].shape[axis]
+            x = _shift_positions(site, x, axis, size, ends[0]) or positions.replace_axis(x, axis, size)
     value = site.op.value if site.op.mode == "constant" else None
     fill = Fact(make_point(float(value))) if isinstance(value, int | float) else Fact()
     return [positions.combine([x], lambda facts: _join_padding(facts[0], fill))]
+
+
+def _shift_positions(site: RuleSite, x: AbstractTensor, axis: int, size: Dim, before: Dim) -> AbstractTensor | None:
+    """Keep the positions of an axis with more elements in front. If hidden positions come last, what is shifted to later elements stays in
+    the clear. None if the axis is another one, or if positions are cut off in front."""
+    factor = get_ordered_factor(site.positions, x.axes[axis])
+    if factor is None or factor.is_table or site.op.mode != "constant" or not isinstance(before, int) or factor.front + before < 0:
+        return None
+    longer = replace(factor, size=size, front=factor.front + before)
+    return replace(x, axes=(*x.axes[:axis], (longer,), *x.axes[axis + 1 :]))
 
 
 def _join_padding(fact: Fact, fill: Fact) -> Fact:
@@ -149,13 +166,15 @@ def _extend_positions(site: RuleSite, axis: int) -> AbstractTensor | None:
     """Join an axis of positions with elements that are no positions, such as a class token, which count as visible. None if the inputs are
     of another kind."""
     positions = site.positions
-    places = [index for index, x in enumerate(site.inputs) if has_role(x.axes[axis])]
+    places = [index for index, x in enumerate(site.inputs) if has_role(x.axes[axis]) and not is_table_axis(x.axes[axis])]
     if len(places) != 1 or not isinstance(positions.relation, Hidden):
         return None
     x, front = site.inputs[places[0]], sum((type_.shape[axis] for type_ in site.given.types[: places[0]]), start=0)
     (factor, *others) = x.axes[axis]
     is_whole = not others and not factor.front and factor.role is not None and factor.size == positions.whole[factor.role]
-    if not is_whole or not isinstance(front, int):
+    # Positions that are cut off at the end are not missing between others if nothing follows.
+    is_start = places[0] == len(site.inputs) - 1 and get_ordered_factor(positions, x.axes[axis]) is not None and not factor.tail
+    if not (is_whole or is_start) or factor.front or not isinstance(front, int):
         return None
     factor = replace(factor, size=site.results[0].shape[axis], front=front)
     own = replace(x, axes=(*x.axes[:axis], (factor,), *x.axes[axis + 1 :]))

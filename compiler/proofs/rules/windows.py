@@ -12,19 +12,23 @@ from ...ops.pooling import _GlobalPool, _Pool
 from ...ops.resampling import GridSample
 from ...ops.unpooling import FractionalMaxPool, MaxUnpool
 from ...types.tensor_types import Shape
-from ..abstract_tensors import AbstractTensor, make_axis
+from ..abstract_tensors import AbstractTensor
 from ..element_facts import Fact
+from ..position_axes import make_axis
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
 
 
 @proof_rule(Conv)
 def analyze_conv(site: RuleSite) -> Sequence[AbstractTensor]:
-    """A window of one element computes each position by itself."""
-    windows = enumerate(site.op.make_windows(site.given.x), start=2)
-    single = {axis for axis, w in windows if (w.span, w.stride, w.before, w.after) == (1, 1, 0, 0)}
+    """A window of one element computes each position by itself. Window i ends at element i + `span` - 1 - `before`; only padding by zeros
+    repeats no later elements."""
+    windows = dict(enumerate(site.op.make_windows(site.given.x), start=2))
+    single = {axis for axis, w in windows.items() if (w.span, w.stride, w.before, w.after) == (1, 1, 0, 0)}
     mixed = frozenset(range(1, site.given.x.rank)) - single
-    return site.mix_axes([mixed, *(frozenset(range(type_.rank)) for type_ in site.given.types[1:])])
+    is_plain = site.op.padding_mode == "zeros"
+    ahead = {axis: w.span - 1 - w.before for axis, w in windows.items() if w.stride == 1 and is_plain and w.before < w.span}
+    return site.mix_axes([mixed, *(frozenset(range(type_.rank)) for type_ in site.given.types[1:])], ahead)
 
 
 @proof_rule(BatchNorm)
