@@ -33,6 +33,7 @@ from .files.save_artifacts import refuse_options, refuse_source_options, refuse_
 from .inputs.argument_checks import check_graph_options, check_name, check_params, check_path, check_precision
 from .inputs.argument_types import check_methods
 from .inputs.backend_input import Weights, make_backend_input, warn_about_weights
+from .inputs.checkpoint import to_checkpoint
 from .inputs.source_options import make_source_options
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from .quantizing import QuantizationReport
     from .streaming.model_stream import ModelStream
     from .training.objective import Objective
+    from .transformers_folder.save_folder import TransformersFolder
 
 
 class GraphKeywords(TypedDict, total=False):
@@ -260,6 +262,45 @@ class Model:
         method, samples = checked_method(quantize), checked_calibration(calibration)
         check_target(backend, checked, method, samples is not None, inputs.options.functions)
         return save_quantized(inputs, checked, method, samples)
+
+    def save_for(
+        self,
+        program: str,
+        folder: str | os.PathLike[str],
+        weights: Weights | None = None,
+        seed: int | None = None,
+        *,
+        task: str | None = None,
+        dtype: object = None,
+    ) -> TransformersFolder:
+        """Write a folder from which another program loads the model: `transformers`, whose `from_pretrained` takes the folder, as vLLM
+        and SGLang do. Without weights, the parameters are drawn with `seed`.
+
+        Args:
+            program: `"transformers"`.
+            folder: The folder, which must not exist.
+            weights: A checkpoint, as for `onnx`.
+            seed: The seed of parameters that the checkpoint lacks.
+            task: `"causal-lm"` or `"masked-lm"`. By default, the inputs, the outputs and the attention decide.
+            dtype: The element type of the weights.
+
+        Returns:
+            The files, and notes for users: texts without a full stop.
+
+        Raises:
+            ValueError: For another program, and for a model that transformers cannot take, with the reason.
+            FileExistsError: If the folder exists.
+            OSError: If the folder cannot be written.
+        """
+        if program != "transformers":
+            raise ValueError(f"the program must be 'transformers', not {program!r}")
+        from .streaming.special_tokens import read_special_tokens
+        from .transformers_folder.save_folder import save_transformers_folder
+
+        checkpoint = to_checkpoint(weights)
+        special = read_special_tokens(() if checkpoint is None else checkpoint.paths)
+        given = self.in_type(dtype).backend_input(checkpoint, 0 if checkpoint is None and seed is None else seed)
+        return save_transformers_folder(given, check_path(folder), special, task)
 
     def session(
         self,

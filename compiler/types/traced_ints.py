@@ -35,6 +35,10 @@ class TracedValue:
 
     __slots__ = ()
 
+    def __deepcopy__(self, memo: object) -> TracedValue:
+        # It never changes, and `__reduce__`, by which others are copied, drops the formula.
+        return self
+
     def traced_leaves(self) -> Iterator[TracedLeaf]:
         """Yield the symbols and formulas from which the value is computed. Nothing if it has no formula."""
         raise NotImplementedError

@@ -4,7 +4,7 @@ In: a name such as `triton`. Out: a `Destination`, which says whether a folder o
 help and its checks follow from `DESTINATIONS`.
 
     >>> list_names(is_folder=True)
-    ['onnxruntime-genai', 'triton']
+    ['onnxruntime-genai', 'triton', 'transformers']
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from netc.compiler.backends.backend import WrongOutput
 from netc.compiler.backends.backend_registry import find_backend, get_or_raise
 from netc.compiler.backends.onnx.runtime_profiles import PROFILES
 from netc.dsl.record import Record, replace
@@ -38,13 +39,14 @@ if TYPE_CHECKING:
 
 class Destination(Record):
     """A program that takes over a model. `summary` is a noun phrase for the help. `is_folder`: it gets a folder, not an ONNX file.
-    `needs_stream`: it takes the step of a stream, for `--stream`."""
+    `needs_stream`: it takes the step of a stream, for `--stream`. `takes_onnx`: it runs ONNX graphs, not Python."""
 
     name: str
     summary: str
     write: Write
     is_folder: bool = True
     needs_stream: bool = False
+    takes_onnx: bool = True
 
 
 def _write_runtime_folder(read: Reader, choice: Choice, weights: Checkpoint | None, seed: int | None, options: CompileOptions) -> None:
@@ -88,9 +90,27 @@ def _write_repository_entry(read: Reader, choice: Choice, weights: Checkpoint | 
     note_random_parameters(compiled, options.has_weights)
 
 
+def _write_transformers_folder(read: Reader, choice: Choice, weights: Checkpoint | None, seed: int | None, options: CompileOptions) -> None:
+    """Write a folder for `from_pretrained` of transformers."""
+    compiled = compile_spec(read, choice)
+    assert options.output is not None
+    try:
+        written = compiled.save_for("transformers", options.output, weights, seed)
+    except FileExistsError as error:
+        raise CommandFailed(f"`{error.filename}` exists already", "remove it, or name another folder") from None
+    except WrongOutput as error:
+        raise CommandFailed(str(error)) from None
+    for file in written.files:
+        write_status(f"wrote {file}")
+    for line in written.notes:
+        write_note(line)
+    note_random_parameters(compiled, options.has_weights)
+
+
 _FOLDERS = (
     Destination("onnxruntime-genai", "a folder from which it generates text, with --stream", _write_runtime_folder, needs_stream=True),
     Destination("triton", "a model of its model repository", _write_repository_entry),
+    Destination("transformers", "a folder for `from_pretrained`, vLLM and SGLang", _write_transformers_folder, takes_onnx=False),
 )
 _FILES = tuple(Destination(name, "an ONNX file in the form that it takes", write_target, is_folder=False) for name in PROFILES)
 
@@ -117,6 +137,8 @@ def check_destination(options: CompileOptions) -> None:
         raise click.UsageError(f"--for {name} writes a model: it goes without --emit, --train and --target {SECTION}")
     if destination.needs_stream and options.stream is None:
         raise click.UsageError(f"--for {name} is for --stream T: the runtime gives a model its tokens in pieces")
+    if not destination.takes_onnx and (options.target is not None or options.graph or options.quantize is not None):
+        raise click.UsageError(f"--for {name} writes a PyTorch model: it goes without --target, --quantize and options of ONNX graphs")
     if options.target not in (None, "onnx"):
         raise click.UsageError(f"--for {name} writes an ONNX model: it goes without --target {options.target}")
     if destination.is_folder:

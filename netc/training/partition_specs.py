@@ -15,8 +15,9 @@ that fit a pattern have its axes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.ir.graph import Program
@@ -26,6 +27,7 @@ from .shardable_layers import COLUMNS, HEADS, PACKED, ROWS, require_program_plan
 AXIS = "tp"
 """The name of the axis of the mesh."""
 Axes = tuple[str | None, ...]
+T = TypeVar("T")
 _FEATURES, _INPUTS = (AXIS, None), (None, AXIS)
 STYLES: dict[str, dict[str, Axes]] = {
     COLUMNS: {"weight": _FEATURES, "bias": (AXIS,)},
@@ -43,10 +45,16 @@ def partition_parameters(program: Program, devices: int) -> dict[str, Axes]:
     known = set(keys)
     parts = ((f"{path}.{name}", axes) for path, style in plan.styles.items() for name, axes in STYLES[style].items())
     by_key = {key: axes for key, axes in parts if key in known}
+    return generalize_keys(by_key, keys)
+
+
+def generalize_keys(by_key: Mapping[str, T], keys: Sequence[str]) -> dict[str, T]:
+    """Return the values of some keys by patterns, in the order of all keys. Keys that differ in a number share a pattern if their values
+    are equal."""
     return {_generalize(key, by_key, keys): by_key[key] for key in keys if key in by_key}
 
 
-def _generalize(key: str, by_key: Mapping[str, Axes], keys: Iterable[str]) -> str:
+def _generalize(key: str, by_key: Mapping[str, object], keys: Iterable[str]) -> str:
     """Replace each part of a key that has a digit by `*`, if more keys fit then, and all of them have the axes of this one."""
     parts, count = key.split("."), 1
     for index, part in enumerate(parts):

@@ -78,7 +78,8 @@ def find_used_definitions(classes: Sequence[ClassDef], framework: Framework) -> 
     texts = framework.definitions
     used = [name for name in texts if name in called]
     for name in used:
-        used += [other for other in texts if other not in used and re.search(rf"(?<![\w.]){other}(?:\.apply)?\(|\({other}\)", texts[name])]
+        others = (other for other in texts if other not in used)
+        used += [other for other in others if re.search(rf"(?<![\w.]){other}(?:\.apply)?\(|(?:\(|, ){other}\)", texts[name])]
     return [name for name in texts if name in used]
 
 

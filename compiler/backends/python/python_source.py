@@ -90,7 +90,7 @@ class SourceWriter:
             # Functions that became modules have classes, but their graphs are in no graph of the program.
             known = {id(graph) for graph in collect_graphs(main)}
             channels = ChannelAxes(main, [graph for cls in classes for graph in cls.graphs if id(graph) not in known])
-            texts = tuple("\n".join(_write_class(c, channels)) for c in classes)
+            texts = tuple("\n".join(write_class(c, channels)) for c in classes)
         return Parts(self._list_definitions(classes), texts, classes[-1].name, tuple(self._list_plugin_modules(program)))
 
     def write_function(self, program: Program, name: str, doc: str) -> Parts | None:
@@ -213,7 +213,7 @@ def get_file_stem(name: str) -> str:
     return re.sub(r"\.[^.]*$", "", re.split(r"[/\\]", name)[-1]) or "model"
 
 
-def _write_class(cls: ClassDef, channels: ChannelAxes) -> list[str]:
+def write_class(cls: ClassDef, channels: ChannelAxes) -> list[str]:
     body = cls.body
     attributes = choose_attribute_names(body, [p.name for p in cls.all_arguments if p.stored])
     lines = [f"class {cls.name}({_choose_base_class(body)}):", *write_docstring(cls, ForwardSignature(body, []).inputs, channels), ""]
@@ -240,6 +240,8 @@ def _start_mode(body: ClassBody, method: list[str]) -> list[str]:
 
 def _choose_base_class(body: ClassBody) -> str:
     containers = body.framework.containers
+    if body.base_class:
+        return body.base_class
     if body.chain is not None:
         return containers.row
     if body.keyed:

@@ -33,7 +33,8 @@ def write_docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes)
     """Write `\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`, below the text of the comment above the block."""
     graph = cls.graphs[0]
     input_shapes, output_shapes = AxisNames(cls, channels).format_shapes()
-    takes = [f"{name}: {shape}" for name, shape in zip(inputs, input_shapes, strict=False)]
+    keywords = cls.body.framework.keywords
+    takes = [f"{name}: {shape}" for name, shape in zip(inputs, input_shapes, strict=False) if name not in keywords]
     gives = _format_outputs(list_output_names(graph) if len(output_shapes) > 1 else [], output_shapes)
     above = extract_remark(graph, {*inputs, *(p.name for p in cls.all_arguments)})
     results = f"{', '.join(gives)}."

@@ -160,6 +160,8 @@ class ClassBody:
         self.keyed = False
         self.chain: CallCode | None = None
         """The call that makes a row of modules, if the class is only that. It then has no members and no steps."""
+        self.base_class = ""
+        """The class that it extends, if it is not the framework's usual one."""
         self.names: list[str] = []
         self.roles: list[str] = []
         """By tensor, the argument name in the stages that take it: a hint for a variable's name."""

@@ -106,7 +106,8 @@ class Framework(Record):
     computes gradients. `scan`: the function that runs a function of a state and a slice along the first axes of tensors; without one, a
     scan is a loop. `place_first`: a result of it, whose first axis moves to another place. `changes_state`: whether an operator's module
     changes when it is called, which the function must not do. `starts_mode`: the statement in a class that reads the mode, where modules
-    have none by themselves.
+    have none by themselves. `keywords`: the inputs of a graph that are not tensors but keyword arguments (`**kwargs`), by name, with their
+    annotations. `initializer`: the method that draws the first values of parameters, where the constructor does not.
     """
 
     title: str
@@ -134,6 +135,8 @@ class Framework(Record):
     place_first: Callable[[Code, int], Code] = lambda tensor, axis: tensor
     changes_state: Callable[[Operator], bool] = lambda op: False
     starts_mode: str = ""
+    keywords: Mapping[str, str] = {}
+    initializer: str = ""
 
     def make_variable_name(self, name: str) -> str:
         """`name` as a variable."""

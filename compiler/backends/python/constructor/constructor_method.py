@@ -20,7 +20,7 @@ from netc.dsl.trees import rewrite_downward, walk_tree
 from ....ir.choices import Key
 from ....types.traced_ints import strip_formulas
 from ..classes.passed_on import find_passed_arguments
-from ..code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, find_repeated_formulas
+from ..code.class_tree import Argument, DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, find_repeated_formulas
 from ..code.classes import ClassBody, ClassDef, Member
 from ..code.framework import Framework
 from ..code.python_expressions import Code, FrameworkValue, LetCode, Local, MembersCall
@@ -47,7 +47,11 @@ def write_constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mappin
         return [*lines, *DrawWriter(used_names, cls.body.framework).write_lines(super_call, "self")]
     if not cls.body.members and not cls.all_arguments:
         return []
-    return [*_write_signature(cls), *_Constructor(cls).write_lines(attributes, kept)]
+    constructor = _Constructor(cls, attributes)
+    lines = [*_write_signature(cls), *constructor.write_lines(attributes, kept)]
+    if not constructor.draws or not cls.body.framework.initializer:
+        return lines
+    return [*lines, "", f"{STEP}def {cls.body.framework.initializer}(self) -> None:", *constructor.draws]
 
 
 def _write_signature(cls: ClassDef) -> list[str]:
@@ -104,8 +108,8 @@ class _FormulaVariables:
 
 
 class _Constructor:
-    def __init__(self, cls: ClassDef) -> None:
-        self.cls = cls
+    def __init__(self, cls: ClassDef, attributes: Mapping[str, str]) -> None:
+        self.cls, self.attributes = cls, attributes
         self.formulas = _FormulaVariables(cls)
         self.body: ClassBody = cls.body
         self.framework: Framework = cls.body.framework
@@ -134,7 +138,8 @@ class _Constructor:
         # Members of a container are drawn after `super().__init__` has registered them.
         for member in mapped:
             lines += self._write_draws(member)
-        lines += [*self.draws, *write_rules(self.body.rules, self.taken, self.framework)]
+        if not self.framework.initializer:
+            lines += [*self.draws, *write_rules(self.body.rules, self.taken, self.framework)]
         # Ties come last: what a tied parameter was drawn as is dropped, and the module that it is tied to must exist.
         for target, source in self.body.ties:
             lines += self._write_tie(self._access_members(target), self._access_members(source))
@@ -193,7 +198,18 @@ class _Constructor:
     def _write_draws(self, member: Member, depth: int = 2) -> list[str]:
         """Write the lines that draw the first parameters of a member's module."""
         module = self.access.format_access(MemberRef(member.label))
-        return DrawWriter(self.taken, self.framework).write_lines(self.formulas.replace_formulas(member.code), module, depth)
+        code = self._read_attributes(member.code) if self.framework.initializer else self.formulas.replace_formulas(member.code)
+        return DrawWriter(self.taken, self.framework).write_lines(code, module, depth)
+
+    def _read_attributes(self, code: Code) -> Code:
+        """Return the code with attributes instead of arguments, for the method that draws parameters."""
+
+        def change(part: Code) -> Code | None:
+            if not isinstance(part, Argument) or part.name not in self.attributes:
+                return None
+            return replace(part, name=f"self.{self.attributes[part.name]}")
+
+        return rewrite_downward(code, change)
 
     def _write_member(self, member: Member, depth: int) -> list[str]:
         lines = self._write_registration(member, depth)

@@ -206,7 +206,7 @@ class _ForwardWriter:
                 part = NameCode(variables[-1])
             rest.append(self._resolve_code(part))
             self.variables.take_uses(part.index) if isinstance(part, ValueRef) else None
-        call = CallCode(NameCode(variables[0]), (*(NameCode(a) for a in after), *rest))
+        call = rewrite_downward(CallCode(NameCode(variables[0]), (*(NameCode(a) for a in after), *rest)), _put_keywords_last)
         targets, appends = self._write_results(loop, after, lists)
         members = print_code(over[0] if len(over) == 1 else CallCode("zip", tuple(over)))
         turn = layout_statement(f"{', '.join(targets)} = ", make_doc(call), self.depth + 1)
@@ -394,7 +394,8 @@ class _ForwardWriter:
 
     def _resolve_code(self, code: Code) -> Code:
         """Return the code with all names decided."""
-        return rewrite_downward(code, self._resolve_part)
+        resolved = rewrite_downward(code, self._resolve_part)
+        return rewrite_downward(resolved, _put_keywords_last) if self.body.framework.keywords else resolved
 
     def _resolve_part(self, part: Code) -> Code | None:
         match part:
@@ -431,12 +432,24 @@ class _ForwardWriter:
         # The first variable that a statement reads is the source by which its result may be named.
         if self.first is None:
             self.first = index
-        return NameCode(self.variables.name_of[index])
+        name = self.variables.name_of[index]
+        return NameCode(f"**{name}" if name in self.body.framework.keywords else name)
 
     def _resolve_comprehension(self, element: Code, variable: str, iterable: Code) -> Code:
         name = self._make_temporary(variable)
         inner = rewrite_downward(element, lambda p: NameCode(name) if p == NameCode(variable) else self._resolve_part(p))
         return ListComp(inner, name, self._resolve_code(iterable))
+
+
+def _put_keywords_last(code: Code) -> Code | None:
+    """Move `**kwargs` behind the other arguments of a call: an input that was added later, such as a hoisted table, may follow it."""
+    if not isinstance(code, CallCode):
+        return None
+    keywords = tuple(a for a in code.args if isinstance(a, NameCode) and a.text.startswith("**"))
+    if not keywords or code.args[-len(keywords) :] == keywords:
+        return None
+    positional = tuple(rewrite_downward(a, _put_keywords_last) for a in code.args if a not in keywords)
+    return replace(code, args=(*positional, *keywords))
 
 
 def _join_names(names: Sequence[str], target: bool = False) -> str:

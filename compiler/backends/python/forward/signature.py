@@ -51,10 +51,12 @@ class ForwardSignature:
         return {*self.shared_labels, *self.passed, *self.symbols, *self.computed.values()}
 
     def write_lines(self) -> list[str]:
-        annotated = [f"{n}: {self._annotate_input(t)}" for n, t in zip(self.inputs, self.body.graph.grouped_inputs, strict=True)]
+        inputs = list(zip(self.inputs, self.body.graph.grouped_inputs, strict=True))
+        keywords = [f"**{n}: {self.framework.keywords[n]}" for n, _ in inputs if n in self.framework.keywords]
+        annotated = [f"{n}: {self._annotate_input(t)}" for n, t in inputs if n not in self.framework.keywords]
         annotated += [f"{n}: {self.framework.module}" for n in self.shared_labels]
         annotated += [f"{n}: {self._annotate_passed(code)}" for n, (_, code) in zip(self.passed, self.body.passed, strict=True)]
-        arguments = LayoutBracket("(", [Doc(a) for a in ("self", *annotated)], ")")
+        arguments = LayoutBracket("(", [Doc(a) for a in ("self", *annotated, *keywords)], ")")
         return layout_statement(f"def {self.framework.method}", Doc(arguments, f" -> {self.annotate_result()}:"), 1)
 
     def get_any_input(self) -> str:

@@ -1,0 +1,1 @@
+"""Writes a model as classes of transformers: a configuration, a base model, and a model with a head."""

@@ -1,0 +1,297 @@
+"""Rewrite a program into the form that transformers calls: a base model and a head, with attention by its interface.
+
+In: a checked program that takes tokens, and whether its attention is causal. Out: a `PretrainedProgram`, whose graphs are copies. The base
+model takes `inputs_embeds` (the rows of the embedding), `position_ids`, and `kwargs` with the mask and the cache, as the models of
+transformers do. Always: with the same positions and no padding, it computes what the program computes. A program that cannot have this form
+raises `NotPretrained` with the reason.
+
+For example, `attention causal=true` becomes `self.attention(q, k, v, **kwargs)[0]`, and `rotary` gets the position of each token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+from netc.dsl.record import Record
+
+from ....ir.graph import CallNode, Graph, Node, OpNode, Program
+from ....ir.graph_values import Value
+from ....ir.replace_values import replace_values
+from ....ir.walk import collect_graphs, join_labels
+from ....ops.attention import Attention
+from ....ops.constants import ParamOperator, TableOperator
+from ....ops.dense import Embedding
+from ....ops.formula import IndexFormula
+from ....ops.multihead import MultiheadAttention
+from ....ops.operator import OperatorError
+from ....ops.recurrent import Gru, Lstm, Rnn
+from ....ops.rotary import Rotary
+from ....ops.slicing import Slice
+from ....types.tensor_types import BOOL, INT64, TensorType
+from ....types.traced_ints import substitute_values
+from .interface_operators import KEYWORDS, InterfaceAttention, PositionRows, TokenEmbedding
+from .pass_inputs import drop_unused_inputs, pass_input, retype_values
+
+EMBEDS, POSITIONS = "inputs_embeds", "position_ids"
+
+
+class NotPretrained(Exception):
+    """A program that has no form for transformers, and why."""
+
+
+class PretrainedProgram(Record):
+    """A rewritten `program`. `base` is the call of the base model in its main graph, None if the model has no part that is one. `embedding`
+    is the path of the embedding of tokens, of which `vocabulary` and `width` are the sizes. `positions`: it depends on positions."""
+
+    program: Program
+    base: CallNode | None
+    embedding: str
+    vocabulary: Any
+    width: Any
+    attentions: tuple[AttentionLayer, ...]
+    positions: bool
+
+
+class AttentionLayer(Record):
+    """An attention of the model. The sizes are traced to the parameters of the model where they can be. `repeated` is the number of
+    iterations of the loop around it, 1 without a loop."""
+
+    path: str
+    heads: Any
+    key_heads: Any
+    head_size: Any
+    window: Any
+    repeated: Any
+
+
+def rewrite_program(program: Program, causal: bool) -> PretrainedProgram:
+    """Rewrite a model of tokens. `causal`: it is a language model, whose tokens see the ones before them."""
+    main = deepcopy(program.main, _list_shared_parts(program.main))
+    for graph in collect_graphs(main):
+        graph.makers, graph.seen_from = ({}, 0), None
+    rewritten = Program(main, program.facts, program.symbols, program.conditions, program.dims)
+    base = find_base_call(main)
+    return _Rewriting(rewritten, base, causal).run()
+
+
+def _list_shared_parts(main: Graph) -> dict[int, object]:
+    """List the parts of graphs that never change, so that a copy shares them: types, operators, and places in the text."""
+    parts: list[object] = []
+    for graph in collect_graphs(main):
+        parts += [graph.span, graph.arguments, graph.origins, graph.decisions]
+        values = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
+        parts += [part for value in values for part in (value.type, value.span)]
+        parts += [part for node in graph.nodes for part in (node.span, *((node.op,) if isinstance(node, OpNode) else ()))]
+    return {id(part): part for part in parts}
+
+
+def find_base_call(main: Graph) -> CallNode | None:
+    """Find the call that takes all inputs of the model, and whose only result everything else is computed from."""
+    for node in main.nodes:
+        takes = {id(v) for v in node.inputs} & {id(v) for v in main.inputs}
+        if not takes:
+            continue
+        others = [n for n in main.nodes if n is not node and any(v in main.inputs for v in n.inputs)]
+        is_base = isinstance(node, CallNode) and bool(node.label) and node.scan is None and node.shared is None
+        if is_base and len(takes) == len(main.inputs) and not others and len(node.outputs) == 1 and len(main.nodes) > 1:
+            assert isinstance(node, CallNode)
+            return node
+        return None
+    return None
+
+
+class _Rewriting:
+    def __init__(self, program: Program, base: CallNode | None, causal: bool) -> None:
+        self.program, self.base, self.causal = program, base, causal
+        self.order = collect_graphs(program.main)
+        self.tokens = program.main.inputs[0]
+
+    def run(self) -> PretrainedProgram:
+        self._refuse_states()
+        embedding, table = self._rewrite_embedding()
+        attentions = tuple(self._list_attentions())
+        if not attentions:
+            raise NotPretrained("it has no attention" + (" with `causal=true`" if self.causal else ""))
+        uses_positions = self._rewrite_positions()
+        self._rewrite_attention()
+        drop_unused_inputs(self.order)
+        main = self.program.main
+        used = {id(v) for node in main.nodes for v in node.inputs}
+        main.inputs = [v for v in main.inputs if id(v) in used]
+        return PretrainedProgram(self.program, self.base, embedding, *table, attentions, uses_positions)
+
+    # --- refusals ----------------------------------------------------------------------------------------------------------
+
+    def _refuse_states(self) -> None:
+        for graph in self.order:
+            for node in graph.nodes:
+                if isinstance(node, CallNode) and node.scan is not None:
+                    raise NotPretrained("it has a `scan`, whose state is no cache of keys and values")
+                if isinstance(node, OpNode) and isinstance(node.op, (Rnn, Gru, Lstm)):
+                    raise NotPretrained(f"`{node.op.name}` carries a state, which is no cache of keys and values")
+                if isinstance(node, OpNode) and isinstance(node.op, MultiheadAttention):
+                    advice = "write it with `attention`, as `projected_attention` of std/attention.net does"
+                    raise NotPretrained(f"`multihead_attention` (`{node.label}`) has one weight for queries, keys and values; {advice}")
+
+    # --- tokens ------------------------------------------------------------------------------------------------------------
+
+    def _rewrite_embedding(self) -> tuple[str, tuple[Any, Any]]:
+        """Let the model take the rows of the embedding of its tokens instead of the tokens. Return the path of the embedding, and its
+        sizes."""
+        path: list[Node] = []
+        graph, tokens = self.program.main, self.tokens
+        while True:
+            takers = [n for n in graph.nodes if any(v is tokens for v in n.inputs)]
+            looked_up = [n for n in takers if isinstance(n, OpNode) and isinstance(n.op, Embedding)]
+            if len(looked_up) > 1:
+                raise NotPretrained("it has more than one embedding of its tokens")
+            if looked_up:
+                break
+            deeper = [n for n in takers if isinstance(n, CallNode) and self._looks_up(n.graph, n.graph.inputs[n.inputs.index(tokens)])]
+            if len(deeper) != 1:
+                raise NotPretrained("it looks its tokens up in no embedding, or in several")
+            path.append(deeper[0])
+            graph, tokens = deeper[0].graph, deeper[0].graph.inputs[deeper[0].inputs.index(tokens)]
+        (node,) = looked_up
+        assert isinstance(node, OpNode)
+        if len(node.inputs) > 1:
+            raise NotPretrained("the weight of its embedding is computed")
+        calls = [n for n in path if isinstance(n, CallNode)]
+        self._thread_embeds(node, calls, graph)
+        sizes = (node.op.args["num"], node.op.args["dim"])
+        for call in reversed(calls):
+            sizes = tuple(substitute_values(size, call.arguments) for size in sizes)
+        return ".".join(n.label for n in (*path, node) if n.label), sizes
+
+    def _looks_up(self, graph: Graph, tokens: Value) -> bool:
+        return any(
+            isinstance(n.op, Embedding) if isinstance(n, OpNode) else self._looks_up(n.graph, n.graph.inputs[n.inputs.index(tokens)])
+            for n in graph.nodes
+            if any(v is tokens for v in n.inputs)
+        )
+
+    def _thread_embeds(self, node: OpNode, path: list[CallNode], graph: Graph) -> None:
+        (rows,) = node.outputs
+        owners = [self.program.main, *(call.graph for call in path)]
+        kind = rows.type
+        values = {id(graph): Value(kind, rows.span, EMBEDS)}
+        for owner, call in zip(reversed(owners[:-1]), reversed(path), strict=True):
+            # sizes of a block are formulas of its own parameters, which its callers do not have
+            kind = kind.with_shape(substitute_values(kind.shape, call.arguments))
+            values[id(owner)] = Value(kind, rows.span, EMBEDS)
+        for owner in owners:
+            owner.inputs.append(values[id(owner)])
+            owner.captures += owner is not self.program.main
+        for owner, call in zip(owners, path, strict=False):
+            call.inputs = (*call.inputs, values[id(owner)])
+        index = next(i for i, n in enumerate(graph.nodes) if n is node)
+        op = TokenEmbedding(**node.op.args)
+        graph.nodes[index] = OpNode(op, (values[id(graph)],), node.outputs, node.label, node.span, node.specs, node.tie, node.shared)
+        rows.name = rows.name or EMBEDS
+
+    # --- attention ---------------------------------------------------------------------------------------------------------
+
+    def _list_attentions(self) -> Iterator[AttentionLayer]:
+        yield from self._walk_attentions(self.program.main, "", lambda size: size, 1)
+
+    def _walk_attentions(self, graph: Graph, prefix: str, trace: Callable[[Any], Any], repeated: Any) -> Iterator[AttentionLayer]:
+        for node in graph.nodes:
+            path = join_labels(prefix, node.label)
+            if isinstance(node, CallNode):
+                inner = _trace_through(trace, node.arguments)
+                count = repeated if node.graph.count is None else trace(node.graph.count)
+                yield from self._walk_attentions(node.graph, path, inner, count)
+            elif isinstance(node.op, Attention) and self._is_own_attention(node):
+                q, k = node.inputs[0].type, node.inputs[1].type
+                yield AttentionLayer(path, trace(q.shape[1]), trace(k.shape[1]), trace(q.shape[-1]), trace(node.op.window), repeated)
+
+    def _is_own_attention(self, node: OpNode) -> bool:
+        """Whether the node is attention of the tokens to themselves. Raises `NotPretrained` for a form that the interface lacks."""
+        op = node.op
+        assert isinstance(op, Attention)
+        if any(v.type.rank != 4 for v in node.inputs[:3]):
+            raise NotPretrained(f"`attention` (`{node.label}`) has no axis of heads")
+        if self.causal and not op.causal:
+            raise NotPretrained(f"`attention` (`{node.label}`) is not causal: a token would see later ones, which a cache does not have")
+        if self.causal and len(node.inputs) > 3:
+            raise NotPretrained(f"`attention` (`{node.label}`) has a mask of its own")
+        return True
+
+    def _rewrite_attention(self) -> None:
+        needing = [g for g in self.order if any(isinstance(n, OpNode) and isinstance(n.op, Attention) for n in g.nodes)]
+        values = pass_input(self.order, needing, lambda graph: Value(TensorType(BOOL, ()), graph.span, KEYWORDS))
+        for graph in needing:
+            graph.nodes = [self._rewrite_node(node, values[id(graph)]) for node in graph.nodes]
+
+    def _rewrite_node(self, node: Node, keywords: Value) -> Node:
+        if isinstance(node, CallNode) or not isinstance(node.op, Attention):
+            return node
+        q, k, v = node.inputs[:3]
+        op = InterfaceAttention(
+            groups=q.type.shape[1] // k.type.shape[1],
+            causal=node.op.causal,
+            scale=node.op.scale,
+            dropout=node.op.dropout,
+            window=node.op.window,
+        )
+        return OpNode(op, (q, k, v, keywords), node.outputs, node.label, node.span, ())
+
+    # --- positions ---------------------------------------------------------------------------------------------------------
+
+    def _rewrite_positions(self) -> bool:
+        """Let rotary positions, tables of positions and learned tables of positions take the position of each token."""
+        needing = [graph for graph in self.order if any(self._depends_on_position(node, graph) for node in graph.nodes)]
+        if not needing:
+            return False
+        batch = self.tokens.type
+        values = pass_input(self.order, needing, lambda graph: Value(batch, graph.span, POSITIONS))
+        changed: set[int] = set()
+        for graph in needing:
+            positions = values[id(graph)]
+            nodes: list[Node] = []
+            for node in graph.nodes:
+                if not self._depends_on_position(node, graph):
+                    nodes.append(node)
+                    continue
+                assert isinstance(node, OpNode)
+                if isinstance(node.op, Rotary):
+                    nodes.append(OpNode(node.op, (*node.inputs, positions), node.outputs, node.label, node.span, ()))
+                elif isinstance(node.op, Slice):
+                    (rows,) = node.outputs
+                    rows.type = rows.type.with_shape((*batch.shape, *rows.type.shape[1:]))
+                    changed.add(id(rows))
+                    nodes.append(OpNode(PositionRows(), (node.inputs[0], positions), node.outputs, node.label, node.span, ()))
+                else:
+                    changed.add(id(positions))
+                    replace_values(graph, {id(node.outputs[0]): positions})
+            graph.nodes = nodes
+        try:
+            retype_values(self.program.main, changed, self.program.facts)
+        except OperatorError as error:
+            raise NotPretrained(f"its positions cannot differ between samples: {error}") from None
+        return True
+
+    def _depends_on_position(self, node: Node, graph: Graph) -> bool:
+        length = self.tokens.type.shape[1]
+        if isinstance(node, CallNode):
+            return False
+        match node.op:
+            case Rotary():
+                return len(node.inputs) == 1
+            case TableOperator() as op if length in op.shape:
+                if op.shape != (length,) or op.formula != IndexFormula(0) or op.element_type != INT64:
+                    raise NotPretrained(f"`table` (`{node.label}`) is computed from positions, which netc cannot take from a cache")
+                return True
+            case Slice() as op if node.outputs[0].type.shape[0] == length:
+                makers = [n for n in graph.nodes if isinstance(n, OpNode) and n.outputs[0] is node.inputs[0]]
+                if not makers or not isinstance(makers[0].op, ParamOperator) or op.start not in (None, 0):
+                    raise NotPretrained(f"`slice` (`{node.label}`) takes positions that netc cannot take from a cache")
+                return True
+        return False
+
+
+def _trace_through(trace: Callable[[Any], Any], arguments: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """Return the function that expresses a number of a called graph by the parameters of the model."""
+    return lambda size: trace(substitute_values(size, arguments))

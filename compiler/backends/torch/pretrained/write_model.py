@@ -1,0 +1,321 @@
+"""Write the modeling file: the classes of a network, of which the last ones are `PreTrainedModel`s.
+
+In: a `PretrainedProgram`, and the task that says how the model is called. Out: the text of the file, and the fields of its configuration.
+Always: the keys of the state dict are the program's. Blocks become the classes that `--target torch` writes; the base model and the model
+with the head read their sizes from the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import wrap
+from typing import Any
+
+from netc.dsl.record import Record, replace
+from netc.dsl.trees import rewrite_downward, walk_tree
+
+from ....analysis.state_dict import collect_parameters
+from ....types.traced_ints import has_origin, strip_formulas
+from ...python.classes.channel_axes import ChannelAxes
+from ...python.classes.remarks import extract_remark
+from ...python.code.class_tree import Argument, InitializedCode, ListCode, NameCode, RepeatStar, SizeRef, ValueRef
+from ...python.code.classes import ClassBody, ClassDef, ClassRef, Step, StepInfo
+from ...python.code.python_expressions import CallCode, Code, KeywordCode, Lit
+from ...python.constructor.constructor_method import write_constructor
+from ...python.constructor.draw_parameters import write_rules
+from ...python.constructor.member_access import MemberAccess
+from ...python.forward.method import write_forward
+from ...python.printing.line_layout import STEP, WIDTH
+from ...python.printing.spec_comments import escape_docstring
+from ...python.python_source import SourceWriter, write_class
+from .interface_operators import FRAMEWORK, PRETRAINED
+from .model_templates import PretrainedTask, write_base_classes, write_base_start, write_head_start
+from .rewrite_program import PretrainedProgram
+
+ATTENTION, LAYER = "SelfAttention", "GradientCheckpointingLayer"
+
+
+class ModelFile(Record):
+    """The modeling file of a network. `prefix` begins the names of its classes. `fields` are the parameters of the network with their
+    values. `aliases` has the names that transformers has for some of them, `sizes` further numbers that it asks a configuration for."""
+
+    text: str
+    prefix: str
+    fields: Mapping[str, Any]
+    aliases: Mapping[str, str]
+    sizes: Mapping[str, Any]
+    has_base: bool
+
+
+class ModelWriter(SourceWriter):
+    """Writes the classes of one network."""
+
+    def __init__(self) -> None:
+        super().__init__(FRAMEWORK, PRETRAINED)
+
+    def write_model(self, pretrained: PretrainedProgram, name: str, task: PretrainedTask, module: str) -> ModelFile:
+        """Write the file. `module` is the name of the file with the configuration, without its ending."""
+        program = pretrained.program
+        with self._lower_program(program) as main:
+            classes = self._build_classes(main, program, name)
+            channels = ChannelAxes(main, [graph for cls in classes for graph in cls.graphs])
+            parts = _ModelClasses(classes, pretrained, task)
+            texts = parts.write_texts(channels, collect_ties(pretrained))
+        text = "\n\n\n".join([*self._list_definitions(classes), *texts])
+        written = self.write_file(program, name, text, tuple(self._list_plugin_modules(program)), task.list_imports(text))
+        # the import of a file of the same folder is the last, as isort orders them
+        written = written.replace("\n\n\n", f"\n\nfrom .{module} import {parts.prefix}Config\n\n\n", 1)
+        return ModelFile(written, parts.prefix, parts.fields, *parts.find_sizes(), parts.base is not None)
+
+
+def collect_ties(pretrained: PretrainedProgram) -> dict[str, str]:
+    """Collect the tied parameters by key, each with the key of the parameter that it is."""
+    return {name: info.tied_to for name, info in collect_parameters(pretrained.program).items() if info.tied_to is not None}
+
+
+class _ModelClasses:
+    """The classes of a network, in the form of transformers."""
+
+    def __init__(self, classes: Sequence[ClassDef], pretrained: PretrainedProgram, task: PretrainedTask) -> None:
+        self.classes, self.pretrained, self.task = classes, pretrained, task
+        self.main = classes[-1]
+        self.prefix = self.main.name
+        self.base = self._find_base()
+        self.fields = {p.name: strip_formulas(p.default) for p in self.main.parameters}
+        self.layer_class = self._mark_layers((self.base or self.main).body)
+        for cls in classes:
+            _rename_attention(cls.body)
+            _keep_drawn_arguments(cls)
+
+    def _find_base(self) -> ClassDef | None:
+        call = self.pretrained.base
+        if call is None:
+            return None
+        (member,) = [m for m in self.main.body.members if m.label == call.label]
+        match member.code:
+            case CallCode(ClassRef(cls)):
+                return cls
+        return None
+
+    def _mark_layers(self, body: ClassBody) -> str:
+        """Let the layers of the network support gradient checkpointing. Return the name of their class."""
+        for member in body.members:
+            match member.code:
+                case CallCode(_, (ListCode(items),)):
+                    for item in items:
+                        match item.item if isinstance(item, RepeatStar) else item:
+                            case CallCode(ClassRef(cls)) if _has_attention(cls):
+                                cls.body.base_class = LAYER
+                                return cls.name
+        return ""
+
+    def find_sizes(self) -> tuple[dict[str, str], dict[str, Any]]:
+        """Find the sizes that transformers asks a configuration for: those that are parameters of the network, and the others."""
+        first, windows = self.pretrained.attentions[0], {layer.window for layer in self.pretrained.attentions}
+        sizes = {
+            "vocab_size": self.pretrained.vocabulary,
+            "hidden_size": self.pretrained.width,
+            "num_hidden_layers": first.repeated if first.repeated == len(self.pretrained.attentions) else len(self.pretrained.attentions),
+            "num_attention_heads": first.heads,
+            "num_key_value_heads": first.key_heads,
+            "head_dim": first.head_size,
+            "sliding_window": windows.pop() if len(windows) == 1 else None,
+        }
+        texts = {name: self.main.format_size([size]) if has_origin(size) else "" for name, size in sizes.items()}
+        aliases = {name: text for name, text in texts.items() if text in self.fields and text != name}
+        known = {"head_dim"} if sizes["hidden_size"] == sizes["num_attention_heads"] * sizes["head_dim"] else set()
+        rest = {
+            name: strip_formulas(size)
+            for name, size in sizes.items()
+            if size is not None and texts[name] not in self.fields and name not in known
+        }
+        return aliases, rest
+
+    def write_texts(self, channels: ChannelAxes, ties: Mapping[str, str]) -> list[str]:
+        inner = [c for c in self.classes if c is not self.main and c is not self.base]
+        texts = ["\n".join(write_class(c, channels)) for c in inner]
+        texts.append(write_base_classes(self.pretrained, self.task, self.prefix, self.layer_class, self._write_rules()))
+        read = {p.name: Argument(f"config.{p.name}") for p in self.main.parameters}
+        if self.base is not None:
+            texts.append(self._write_base(self.base, self._read_base_arguments(read)))
+        texts.append(self._write_main(read, ties))
+        return texts
+
+    def _write_rules(self) -> list[str]:
+        rules = write_rules(self.main.body.rules, set(), FRAMEWORK)
+        return [line.removeprefix(STEP) for line in rules[1:]]
+
+    def _read_base_arguments(self, read: Mapping[str, Code]) -> dict[str, Code]:
+        """Return the arguments of the base model's class, as fields of the configuration."""
+        assert self.base is not None
+        assert self.pretrained.base is not None
+        label = self.pretrained.base.label
+        (call,) = [m.code for m in self.main.body.members if m.label == label]
+        assert isinstance(call, CallCode)
+        given = dict(zip((p.name for p in self.base.parameters), call.args, strict=False))
+        given |= {keyword.name: keyword.value for keyword in call.kwargs}
+        arguments = {p.name: given.get(p.name, Lit(p.default)) for p in self.base.parameters}
+        return {name: _substitute_arguments(code, read) for name, code in arguments.items()}
+
+    def _write_base(self, cls: ClassDef, arguments: Mapping[str, Code]) -> str:
+        body = cls.body
+        name = f"{self.prefix}Model"
+        lines = [f"class {name}({self.prefix}PreTrainedModel):", *_write_remark(cls, "The network without its head."), ""]
+        lines += self._write_constructor(cls, arguments, numbers_layers=True)
+        (result,) = body.outputs
+        keywords = [KeywordCode("last_hidden_state", result)]
+        keywords += [KeywordCode("cache", NameCode("cache"))] if self.task.has_cache else []
+        body.outputs = (CallCode(self.task.base_output, (), tuple(keywords)),)
+        lines += ["", *write_base_start(self.pretrained, self.task), *_write_statements(cls, arguments)]
+        return "\n".join(lines)
+
+    def _write_main(self, read: Mapping[str, Code], ties: Mapping[str, str]) -> str:
+        cls, body = self.main, self.main.body
+        bases = [f"{self.prefix}PreTrainedModel", *self.task.mixins]
+        lines = [
+            f"class {self.prefix}{self.task.suffix}({', '.join(bases)}):",
+            *_write_remark(cls, f"The network with {self.task.head}."),
+            "",
+        ]
+        if ties:
+            pairs = ", ".join(f'"{name}": "{tied}"' for name, tied in ties.items())
+            lines += [f"{STEP}_tied_weights_keys = {{{pairs}}}", ""]
+        if self.base is not None and self.pretrained.base is not None:
+            label = self.pretrained.base.label
+            created = CallCode(f"{self.prefix}Model", (NameCode("config"),))
+            body.members = [replace(m, code=created) if m.label == label else m for m in body.members]
+            self._replace_base_call(body)
+        lines += self._write_constructor(cls, read, numbers_layers=self.base is None)
+        self._return_output(body)
+        start = (
+            write_head_start(self.pretrained, self.task)
+            if self.base is not None
+            else write_base_start(self.pretrained, self.task, head=True)
+        )
+        return "\n".join([*lines, "", *start, *_write_statements(cls, read)])
+
+    def _replace_base_call(self, body: ClassBody) -> None:
+        """Take the result of the base model from the variable that the head begins with."""
+        assert self.pretrained.base is not None
+        label = self.pretrained.base.label
+        for index, step in enumerate(body.steps):
+            if isinstance(step.code, CallCode) and getattr(step.code.function, "label", None) == label:
+                body.steps[index] = replace(step, code=NameCode("hidden_states"))
+                body.names[step.outputs[0]] = "hidden_states"
+
+    def _return_output(self, body: ClassBody) -> None:
+        """Compute the loss, and return the output of the task."""
+        (result,) = body.outputs
+        logits = self._add_step(body, "logits", self.task.finish_logits(result, self.base is not None))
+        loss = self._add_step(body, "loss", self.task.compute_loss(logits))
+        body.outputs = (self.task.make_output(loss, logits, self.base is not None),)
+
+    def _add_step(self, body: ClassBody, name: str, code: Code) -> ValueRef:
+        body.names.append(name)
+        body.roles.append("")
+        body.steps.append(Step(code, (len(body.names) - 1,), StepInfo(name)))
+        return ValueRef(len(body.names) - 1)
+
+    def _write_constructor(self, cls: ClassDef, arguments: Mapping[str, Code], numbers_layers: bool) -> list[str]:
+        """Write the constructor, which takes the configuration."""
+        bound = _bind_arguments(cls, arguments, "")
+        bound.body.ties, bound.body.rules = [], ()
+        constructor = write_constructor(bound, {}, {})
+        constructor[0] = f"{STEP}def __init__(self, config: {self.prefix}Config) -> None:"
+        constructor[1] = f"{STEP * 2}super().__init__(config)"
+        end = constructor.index("") if "" in constructor else len(constructor)
+        last = [f"{STEP * 2}self.number_attention_layers()"] if numbers_layers else []
+        return [*constructor[:end], *last, f"{STEP * 2}self.post_init()", *constructor[end:]]
+
+
+def _has_attention(cls: ClassDef) -> bool:
+    codes = [part for code in cls.body.list_constructor_code() for part in walk_tree(code)]
+    return any(
+        (isinstance(p, CallCode) and p.function == ATTENTION) or (isinstance(p, ClassRef) and p.cls is not cls and _has_attention(p.cls))
+        for p in codes
+    )
+
+
+def _rename_attention(body: ClassBody) -> None:
+    """Rename `attention1`, the label of a stage without a name, to `attention` where that is free."""
+    labels = {m.label for m in body.members}
+    for member in body.members:
+        match member.code:
+            case CallCode("SelfAttention") if member.label == "attention1" and "attention" not in labels:
+                old = member.label
+                body.members = [replace(m, label="attention") if m.label == old else m for m in body.members]
+
+                def change(part: Code, old: str = old) -> Code | None:
+                    return replace(part, label="attention") if getattr(part, "label", None) == old else None
+
+                body.rewrite_code(change)
+
+
+def _keep_drawn_arguments(cls: ClassDef) -> None:
+    """Let the constructor keep the arguments with which parameters are drawn: another method draws them."""
+    drawn = {
+        inner.name
+        for member in cls.body.members
+        for part in walk_tree(member.code)
+        if isinstance(part, InitializedCode)
+        for call in part.calls
+        for inner in walk_tree(call)
+        if isinstance(inner, Argument)
+    }
+    cls.parameters = [replace(p, stored=True) if p.name in drawn else p for p in cls.parameters]
+
+
+def _substitute_arguments(code: Code, arguments: Mapping[str, Code]) -> Code:
+    """Return the code with other code for arguments of the constructor."""
+
+    def change(part: Code) -> Code | None:
+        if not isinstance(part, Argument) or part.name not in arguments:
+            return None
+        value = arguments[part.name]
+        if (part.factor, part.offset) == (1, 0):
+            return value
+        match value:
+            case Argument(name, factor, offset):
+                return Argument(name, part.factor * factor, part.factor * offset + part.offset)
+            case Lit(int() as number):
+                return Lit(part.factor * number + part.offset)
+        scaled = "{0}" if part.factor == 1 else f"{part.factor} * {{0}}"
+        shifted = "" if not part.offset else f" {'-' if part.offset < 0 else '+'} {abs(part.offset)}"
+        return SizeRef(f"{scaled}{shifted}", (value,))
+
+    return rewrite_downward(code, change)
+
+
+def _bind_arguments(cls: ClassDef, arguments: Mapping[str, Code], owner: str) -> ClassDef:
+    """Return the class without arguments: its code has the fields of `config`, or of `self.config` with `self.` as the owner."""
+    bound = ClassDef(cls.base, [cls.body.copy()])
+    bound.name, bound.constants, bound.parameters = cls.name, cls.constants, []
+    own = {name: _own_fields(code, owner) for name, code in arguments.items()}
+
+    def change(part: Code) -> Code | None:
+        return _substitute_arguments(part, own) if isinstance(part, Argument) else None
+
+    bound.body.rewrite_code(change)
+    return bound
+
+
+def _own_fields(code: Code, owner: str) -> Code:
+    return rewrite_downward(code, lambda part: replace(part, name=f"{owner}{part.name}") if isinstance(part, Argument) else None)
+
+
+def _write_statements(cls: ClassDef, arguments: Mapping[str, Code]) -> Iterator[str]:
+    """Write the statements of `forward`, without its signature."""
+    bound = _bind_arguments(cls, arguments, "self.")
+    bound.body.outputs = tuple(cls.body.outputs)
+    lines = write_forward(bound.body, {}, MemberAccess(bound.body).format_access)
+    start = next(index for index, line in enumerate(lines) if line.endswith(":") and not line.startswith(STEP * 2))
+    yield from lines[start + 1 :]
+
+
+def _write_remark(cls: ClassDef, otherwise: str) -> list[str]:
+    """Write the comment above the block as a docstring."""
+    remark = extract_remark(cls.graphs[0], frozenset()) or otherwise
+    lines = escape_docstring(wrap(remark, WIDTH - len(STEP) - 6))
+    return (
+        [f'{STEP}"""{lines[0]}', *(f"{STEP}{line}" for line in lines[1:]), f'{STEP}"""'] if len(lines) > 1 else [f'{STEP}"""{lines[0]}"""']
+    )
