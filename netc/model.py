@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack, overload
 
 from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.analysis.state_dict import collect_parameters
@@ -53,18 +53,25 @@ if TYPE_CHECKING:
     from .display.model_summary import SpecSummary
     from .proving.range_report import RangeReport
     from .quantizing import QuantizationReport
+    from .runtimes.runtime_session import RuntimeSession
     from .streaming.model_stream import ModelStream
     from .training.objective import Objective
     from .transformers_folder.save_folder import TransformersFolder
 
 
-class GraphKeywords(TypedDict, total=False):
-    """The options of an ONNX model: the fields of `GraphOptions`."""
+class WriterKeywords(TypedDict, total=False):
+    """The options for writing an ONNX model: the fields of `GraphOptions` except the runtime."""
 
     opset: int | None
     optimize: bool
     metadata: Mapping[str, str] | None
     functions: bool
+
+
+class GraphKeywords(WriterKeywords, total=False):
+    """The options of an ONNX model: the fields of `GraphOptions`."""
+
+    runtime: str | None
 
 
 class ParameterTable(dict[str, "ParameterInfo"]):
@@ -302,28 +309,61 @@ class Model:
         given = self.in_type(dtype).backend_input(checkpoint, 0 if checkpoint is None and seed is None else seed)
         return save_transformers_folder(given, check_path(folder), special, task)
 
+    @overload
     def session(
         self,
         weights: Weights | None = None,
         seed: int | None = None,
         device: str = "cpu",
         *,
+        runtime: None = None,
         dtype: object = None,
         keep_io: bool = False,
-        **options: Unpack[GraphKeywords],
-    ) -> OnnxSession:
+        **options: Unpack[WriterKeywords],
+    ) -> OnnxSession: ...
+
+    @overload
+    def session(
+        self,
+        weights: Weights | None = None,
+        seed: int | None = None,
+        device: str = "cpu",
+        *,
+        runtime: str | None,
+        dtype: object = None,
+        keep_io: bool = False,
+        **options: Unpack[WriterKeywords],
+    ) -> OnnxSession | RuntimeSession: ...
+
+    def session(
+        self,
+        weights: Weights | None = None,
+        seed: int | None = None,
+        device: str = "cpu",
+        *,
+        runtime: str | None = None,
+        dtype: object = None,
+        keep_io: bool = False,
+        **options: Unpack[WriterKeywords],
+    ) -> OnnxSession | RuntimeSession:
         """Load the ONNX model into ONNX Runtime, on `cpu` or `cuda`. Call the session with arrays by position or by input name.
 
-        The options are as for `onnx`. The session refuses sizes that a `where` of the spec excludes.
+        The options are as for `onnx`. With `runtime`, such as `"openvino"`, the model runs in that runtime, on the CPU. The session refuses
+        sizes that a `where` of the spec excludes. Raises `ValueError` if the runtime is not installed, or cannot load the model.
         """
         from functools import partial
 
         from netc.compiler.backends.onnx.runtime_failures import is_runtime_error, load_failure
 
-        model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options)
+        model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options, runtime=runtime)
         with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed, graph_options)) as inputs:
+            check = partial(check_sizes, model.program)
+            if runtime is not None:
+                from .runtimes.open_session import open_session
+
+                return open_session(runtime, ONNX.build(inputs), check)
             try:
-                return ONNX.session(inputs, device, partial(check_sizes, model.program))
+                return ONNX.session(inputs, device, check)
             # ONNX Runtime's exceptions can be named only after importing it, so they are recognized by their module
             except Exception as error:
                 if not is_runtime_error(error):

@@ -18,7 +18,10 @@ DISTRIBUTIONS = {
     "mlx": "mlx",
     "mlx_cpu": "mlx-cpu",
     "httptools": "httptools",
+    "iree.compiler": "iree-base-compiler",
+    "iree.runtime": "iree-base-runtime",
     "onnx_ir": "onnx-ir",
+    "openvino": "openvino",
     "prometheus_client": "prometheus-client",
     "pyarrow": "pyarrow",
     "pygls": "pygls",
@@ -30,7 +33,9 @@ DISTRIBUTIONS = {
     "tensorboard": "tensorboard",
     "tokenizers": "tokenizers",
     "torchvision": "torchvision",
+    "tract": "tract",
     "transformers": "transformers",
+    "tvm": "apache-tvm",
     "uvicorn": "uvicorn",
 }
 """Each module that netc imports only where a command needs it, and its name on a package index. The extras in pyproject.toml have the same
@@ -43,6 +48,11 @@ def format_install_command(*modules: str) -> str:
     Args:
         modules: Names as in `import`, of modules or of their submodules.
     """
-    # A submodule such as `PIL.Image` comes with the package of its first name.
-    tops = [module.partition(".")[0] for module in modules]
-    return "pip install " + " ".join(DISTRIBUTIONS.get(top, top) for top in tops)
+    return "pip install " + " ".join(_find_distribution(module) for module in modules)
+
+
+def _find_distribution(module: str) -> str:
+    """Return the package of a module. A submodule such as `PIL.Image` comes with the package of its first name, and the parts of a
+    namespace package such as `iree` have packages of their own."""
+    top = module.partition(".")[0]
+    return DISTRIBUTIONS.get(module) or DISTRIBUTIONS.get(top, top)

@@ -38,12 +38,14 @@ class Settings(Record):
 
 
 class Subject(Record):
-    """The model to measure: its job, a function that makes the job of its PyTorch module, and a function that returns its program, which
-    says which axes are symbolic. Both are None for a model without a module."""
+    """The model to measure: its job, a function that makes the job of its PyTorch module, a function that returns its program, which
+    says which axes are symbolic, and a function that makes its job in a runtime of ONNX models. They are None for a model without a module,
+    and without an ONNX model."""
 
     job: Job
-    module: Callable[[], Job] | None
-    program: Callable[[], Program] | None
+    module: Callable[[], Job] | None = None
+    program: Callable[[], Program] | None = None
+    in_runtime: Callable[[str], Job] | None = None
 
 
 def declare_inputs(program: Program, shapes: Shapes) -> tuple[DeclaredInput, ...]:
@@ -52,12 +54,23 @@ def declare_inputs(program: Program, shapes: Shapes) -> tuple[DeclaredInput, ...
 
 
 def make_onnx_job(
-    model: Model, weights: Weights | None, what: str, inputs: tuple[DeclaredInput, ...], settings: Settings, name: str
+    model: Model,
+    weights: Weights | None,
+    what: str,
+    inputs: tuple[DeclaredInput, ...],
+    settings: Settings,
+    name: str,
+    runtime: str | None = None,
 ) -> Job:
-    """Save a model as an ONNX file, and return the job that runs it in ONNX Runtime."""
+    """Save a model as an ONNX file, and return the job that runs it in ONNX Runtime, or in another runtime."""
     path = os.path.join(settings.folder, f"{name}.onnx")
-    model.save(path, weights, None if weights is not None or model.weights is not None else settings.seed)
-    return make_job(what, "onnx", path, inputs, settings)
+    model.save(path, weights, None if weights is not None or model.weights is not None else settings.seed, runtime=runtime)
+    return make_job(what, runtime or "onnx", path, inputs, settings)
+
+
+def make_runtime_job(model: Model, weights: Weights | None, runtime: str, inputs: tuple[DeclaredInput, ...], settings: Settings) -> Job:
+    """Save a model in the form that a runtime takes, and return the job that runs it there."""
+    return make_onnx_job(model, weights, f"{runtime}'s form", inputs, settings, runtime, runtime)
 
 
 def make_module_job(model: Model, weights: Weights | None, inputs: tuple[DeclaredInput, ...], settings: Settings) -> Job:

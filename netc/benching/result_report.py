@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from math import isfinite
 from statistics import median, quantiles
 
+from netc.compiler.backends.onnx.runtime_profiles import PROFILES
+
 from ..display.figures import format_bytes
 from ..display.text_table import align_columns
 from .job import DeclaredInput, Job
@@ -52,7 +54,12 @@ def _count_samples(inputs: Sequence[DeclaredInput]) -> int:
     return next((shape[0] for _, _, shape in inputs if shape), 1)
 
 
-RUNTIMES = {"onnx": "ONNX Runtime", "torch": "PyTorch", "program": "PyTorch"}
+RUNTIMES = {
+    "onnx": "ONNX Runtime",
+    "torch": "PyTorch",
+    "program": "PyTorch",
+    **{name: profile.title for name, profile in PROFILES.items()},
+}
 
 
 def results_to_data(measurements: Sequence[Measurement], jobs: Sequence[Job]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """Load and run a contender, in its own process.
 
 In: a `Job`. Out: a `Runner`. Always: making a runner imports its libraries and nothing else, so that the time and the memory of `load` are
-the model's own. A runner imports either ONNX Runtime or PyTorch.
+the model's own.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from netc.compiler.types.tensor_types import DTYPES
 from ..importing.first_difference import list_tensors
 from ..importing.module_origin import load_named_module
 from ..inputs.random_inputs import draw_array
+from ..runtimes.open_session import SESSIONS, open_session
 from .job import Job
 
 if TYPE_CHECKING:
     from netc.compiler.types.numpy_types import Array
+
+    from ..runtimes.runtime_session import RuntimeSession
 
 
 class WrongModel(Exception):
@@ -54,13 +57,10 @@ class Runner(ABC):
 class OnnxRunner(Runner):
     """An ONNX file in ONNX Runtime."""
 
-    def __init__(self, job: Job) -> None:
-        super().__init__(job)
-
-        self._open = runtime.OnnxSession
+    session: runtime.OnnxSession | RuntimeSession
 
     def load(self) -> None:
-        self.session = self._open(self.job.path, self.job.device, threads=self.job.threads)
+        self.session = runtime.OnnxSession(self.job.path, self.job.device, threads=self.job.threads)
 
     def compute_results(self) -> list[Array]:
         outputs = self.session(**self._match_inputs())
@@ -77,6 +77,17 @@ class OnnxRunner(Runner):
         if len(names) != len(arrays):
             raise WrongModel(f"it has {len(names)} inputs, and is given {len(arrays)}")
         return dict(zip(names, arrays.values(), strict=True))
+
+
+class RuntimeRunner(OnnxRunner):
+    """An ONNX file in another runtime, whose name is the kind of the job."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job)
+        SESSIONS[job.kind].require_modules()
+
+    def load(self) -> None:
+        self.session = open_session(self.job.kind, self.job.path, threads=self.job.threads)
 
 
 class TorchRunner(Runner):
@@ -164,4 +175,10 @@ class ExportRunner(TorchRunner):
         return []
 
 
-RUNNERS: dict[str, type[Runner]] = {"onnx": OnnxRunner, "torch": TorchRunner, "program": ProgramRunner, "export": ExportRunner}
+RUNNERS: dict[str, type[Runner]] = {
+    "onnx": OnnxRunner,
+    "torch": TorchRunner,
+    "program": ProgramRunner,
+    "export": ExportRunner,
+    **dict.fromkeys(SESSIONS, RuntimeRunner),
+}

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ..benching.measure_contenders import Measurement
     from ..inputs.checkpoint import Checkpoint
 
-_AGAINST_HELP = f"Compare with {', '.join(AGAINST)}, or another model of the same kinds as FILE. Repeat for several."
+_AGAINST_HELP = f"Compare with {', '.join(AGAINST)}, a runtime, or another model of the same kinds as FILE. Repeat for several."
 
 
 @click.command("bench")

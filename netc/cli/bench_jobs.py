@@ -86,7 +86,12 @@ def _make_spec_subject(options: BenchOptions, settings: Settings) -> Subject:
     weights = _choose_weights(model, options)
     job = contenders.make_onnx_job(model, weights, options.path or model.name or "the spec", inputs, settings, "model")
     # cached, because several words of `--against` run the same module
-    return Subject(job, cache(lambda: contenders.make_module_job(model, weights, inputs, settings)), lambda: model.program)
+    return Subject(
+        job,
+        cache(lambda: contenders.make_module_job(model, weights, inputs, settings)),
+        lambda: model.program,
+        lambda runtime: contenders.make_runtime_job(model, weights, runtime, inputs, settings),
+    )
 
 
 def _choose_weights(model: Model, options: BenchOptions) -> Checkpoint | None:
@@ -109,7 +114,12 @@ def _make_onnx_subject(options: BenchOptions, settings: Settings) -> Subject:
         return compile_spec(make_reader(path, None), options.choice)
 
     job = contenders.make_job(path, "onnx", path, inputs, settings)
-    return Subject(job, cache(lambda: contenders.make_module_job(compile_model(), None, inputs, settings)), lambda: compile_model().program)
+    return Subject(
+        job,
+        cache(lambda: contenders.make_module_job(compile_model(), None, inputs, settings)),
+        lambda: compile_model().program,
+        lambda runtime: contenders.make_job(path, runtime, path, inputs, settings),
+    )
 
 
 def _make_program_subject(options: BenchOptions, settings: Settings) -> Subject:
@@ -126,7 +136,7 @@ def _make_program_subject(options: BenchOptions, settings: Settings) -> Subject:
         inputs = read_example_inputs(path)
     except NoExamples as error:
         raise CommandFailed(str(error)) from None
-    return Subject(contenders.make_job(path, "program", path, inputs, settings), None, None)
+    return Subject(contenders.make_job(path, "program", path, inputs, settings))
 
 
 def _make_module_subject(options: BenchOptions, settings: Settings) -> Subject:

@@ -1,4 +1,5 @@
-"""`netc run`: run a spec or an ONNX model on arrays, in ONNX Runtime, JAX or MLX, and show the outputs.
+"""`netc run`: run a spec or an ONNX model on arrays, and show the outputs. ONNX models run in ONNX Runtime or another runtime, specs also
+in JAX or MLX.
 
 $ netc run --random -e 'input 2 -> relu'
 output: float32 [1, 2]
@@ -8,12 +9,14 @@ output: float32 [1, 2]
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from netc.compiler.backends.backend import has_suffix
 from netc.compiler.backends.onnx import BACKEND
+from netc.compiler.backends.onnx.runtime_profiles import PROFILES
 
 from ..files.atomic_writing import check_writable, write_bytes
 from .command_failure import CommandFailed
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from .runnable import RunSession, RunTarget
 
 
+ONNX_RUNTIME = "onnxruntime"
 SESSIONS = {
     "flax": "JAX chooses its device itself: set the variable JAX_PLATFORMS instead of --device",
     "mlx": "MLX chooses its device itself, and has no option for it: leave out --device",
@@ -60,6 +64,13 @@ SESSIONS = {
     help="Run a spec in ONNX Runtime, JAX or MLX.",
     show_default=True,
 )
+@click.option(
+    "--runtime",
+    type=click.Choice([ONNX_RUNTIME, *PROFILES]),
+    default=ONNX_RUNTIME,
+    help="Run the ONNX model in this runtime, on the CPU.",
+    show_default=True,
+)
 @click.option("-o", "--output", metavar="OUT.npz", type=FileName(), help="Write the outputs to this file.")
 @precision_options
 @spec_options
@@ -71,6 +82,7 @@ def command(
     random: bool,
     device: str,
     backend: str,
+    runtime: str,
     output: str | None,
     model: str | None,
     params: dict[str, object],
@@ -94,14 +106,18 @@ def command(
         check_writable(output)
     if backend in SESSIONS and device != DEVICES[0]:
         raise click.UsageError(SESSIONS[backend])
+    other_runtime = None if runtime == ONNX_RUNTIME else runtime
+    if other_runtime is not None:
+        _check_runtime(runtime, backend, device)
     if path is not None and has_suffix(BACKEND, path):
         if backend in SESSIONS:
             raise click.UsageError(f"an ONNX model runs in ONNX Runtime: `--backend {backend}` is for specs")
         if model is not None or params or weights is not None or allow_paths or dtype is not None:
             raise click.UsageError("an ONNX model is already compiled: --model, --set, --allow-path, --dtype and --weights are for specs")
-        target = runnable.open_onnx(path, dims, device)
+        target = runnable.open_onnx(path, dims, device, other_runtime)
     else:
-        open_spec = {"flax": runnable.open_flax_spec, "mlx": runnable.open_mlx_spec}.get(backend, runnable.open_spec)
+        open_onnx_spec = partial(runnable.open_spec, runtime=other_runtime)
+        open_spec = {"flax": runnable.open_flax_spec, "mlx": runnable.open_mlx_spec}.get(backend, open_onnx_spec)
         target = open_spec(path, text, make_choice(model, params, dims, allow_paths, dtype, keep_io), weights, seed, device)
     if device != DEVICES[0] and isinstance(target.session, OnnxSession):
         write_status(target.session.placement().format_sentence(device))
@@ -111,6 +127,14 @@ def command(
         write_note(RANDOM_PARAMETERS_NOTE)
     if output is not None:
         write_bytes(output, runnable.encode_npz(results))
+
+
+def _check_runtime(runtime: str, backend: str, device: str) -> None:
+    title = PROFILES[runtime].title
+    if backend in SESSIONS:
+        raise click.UsageError(f"--runtime {runtime} runs an ONNX model: it goes without --backend {backend}")
+    if device != DEVICES[0]:
+        raise click.UsageError(f"netc runs {title} on the CPU: --runtime {runtime} goes without --device {device}")
 
 
 def _read_inputs(target: RunTarget, files: dict[str, str], random: bool, seed: int) -> dict[str, Array]:

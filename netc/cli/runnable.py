@@ -24,6 +24,8 @@ from netc.dsl.record import Record
 
 from ..files.array_files import UnreadableArrays, make_member_name, read_arrays
 from ..inputs.random_inputs import BATCH, DEFAULT_SIZE, NoSizes, choose_input_shapes
+from ..runtimes.open_session import open_session
+from ..runtimes.runtime_session import LoadFailed, RuntimeSession, RuntimeUnavailable
 from .command_failure import CommandFailed, missing_file
 from .program import compile_spec, has_random_parameters
 from .spec_sources import make_reader
@@ -88,22 +90,34 @@ def _choose_shapes(program: Program) -> Shapes:
         raise CommandFailed(str(error), "fix them: `--dim NAME=SIZE`") from None
 
 
-def open_spec(path: str | None, text: str | None, choice: Choice, weights: Checkpoint | None, seed: int | None, device: str) -> RunTarget:
-    """Compile a spec and open it in ONNX Runtime."""
+def open_spec(
+    path: str | None,
+    text: str | None,
+    choice: Choice,
+    weights: Checkpoint | None,
+    seed: int | None,
+    device: str,
+    runtime: str | None = None,
+) -> RunTarget:
+    """Compile a spec and open it in ONNX Runtime, or in another runtime."""
     model = compile_spec(make_reader(path, text), choice)
     check_device(device)
     # the hints for a message are about kernels that only the CPU lacks
     dtypes = list_dtypes(model.program) if device == "cpu" else frozenset[str]()
-    session = start_session(lambda: model.session(weights, seed, device), "the model", dtypes)
+    session = start_session(lambda: model.session(weights, seed, device, runtime=runtime), "the model", dtypes)
     return RunTarget(session, lambda: _choose_shapes(model.program), has_random_parameters(model, weights is not None or seed is not None))
 
 
-def open_onnx(path: str, dims: dict[str, int], device: str) -> RunTarget:
-    """Open an ONNX file. `dims` are the sizes of its symbolic axes."""
+def open_onnx(path: str, dims: dict[str, int], device: str, runtime: str | None = None) -> RunTarget:
+    """Open an ONNX file in ONNX Runtime, or in another runtime. `dims` are the sizes of its symbolic axes."""
     check_device(device)
-    if os.path.isdir(path):
+    if not os.path.isfile(path):
         raise missing_file(path)
-    session = start_session(lambda: OnnxSession(path, device), f"`{path}`")
+    session: OnnxSession | RuntimeSession
+    if runtime is None:
+        session = start_session(lambda: OnnxSession(path, device), f"`{path}`")
+    else:
+        session = start_session(lambda: open_session(runtime, path), f"`{path}`")
     axes = {axis for port in session.inputs.values() for axis in port.shape if isinstance(axis, str)}
     unknown = next((name for name in dims if name not in axes), None)
     if unknown is not None:
@@ -127,6 +141,8 @@ def start_session(start: Callable[[], S], what: str, dtypes: Collection[str] = (
     try:
         return start()
     except DeviceUnavailable as error:
+        raise CommandFailed(str(error)) from None
+    except (LoadFailed, RuntimeUnavailable) as error:
         raise CommandFailed(str(error)) from None
     except UnknownPort as error:
         raise CommandFailed(f"netc cannot run {what}: {error}") from None

@@ -138,7 +138,7 @@ def test_a_contender_that_fails(netc: Netc, spec: Path, write: Write, against: s
     [
         (("m.net", "--against", "tensorflow"), 1, "there is no file `tensorflow` to compare with"),
         (("m.net", "--against", "no.onnx"), 1, "there is no file `no.onnx`"),
-        (("no.onnx",), 1, "there is no such file"),
+        (("no.onnx",), 1, "there is no file `no.onnx`"),
         (("m.net", "--input", "3"), 2, "a spec declares its inputs"),
         (("modules.py:Scaled",), 2, "declare the inputs of the module"),
         (("modules.py:Scaled", "--input", "x -> y"), 2, "--input: "),

@@ -30,6 +30,11 @@ def element_name(code: int) -> str:
     return _NAMES[code]
 
 
+def find_element_name(code: int) -> str | None:
+    """Return netc's name for ONNX's number of an element type, or None if netc lacks the type."""
+    return _NAMES.get(code)
+
+
 @cache
 def _code_of(dtype: NumpyType) -> int:
     known = dtype_of(dtype)
