@@ -44,9 +44,10 @@ def check_program_ranges(program: Program, weights: Checkpoint | None, calibrati
 
 
 def show_ranges(checks: Sequence[RangeCheck]) -> None:
-    """Write the table of each program."""
+    """Write the table of each program, and the program's name above it if there are several."""
+    titles = [f"{check.model}:\n" if len(checks) > 1 else "" for check in checks]
     if checks:
-        write_text("\n\n".join(style_table(str(check.report)) for check in checks))
+        write_text("\n\n".join(title + style_table(str(check.report)) for title, check in zip(titles, checks, strict=True)))
     for limit in dict.fromkeys(check.report.limit for check in checks if check.report.limit):
         write_note(limit)
 

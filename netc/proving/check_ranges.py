@@ -47,8 +47,9 @@ class CannotCheckRanges(WrongOutput):
 
 
 class RangeCheck(Record):
-    """A report, and the place in the text of each of its stages."""
+    """A report about the program `model`, and the place in the text of each of its stages."""
 
+    model: str
     report: RangeReport
     spans: tuple[Span, ...]
 
@@ -107,7 +108,7 @@ def check_ranges(program: Program, weights: Mapping[str, Array], calibration: Ca
         spans.setdefault(bound.path, bound.span)
     kept = find_kept_stages(program, stages)
     limit = _format_limit(sorted({bound.node.op.name for bound in bounds.values() if bound.needs_spread}))
-    return RangeCheck(RangeReport(tuple(stages.values()), samples, kept, limit), tuple(spans.values()))
+    return RangeCheck(program.main.name, RangeReport(tuple(stages.values()), samples, kept, limit), tuple(spans.values()))
 
 
 def _format_limit(operators: list[str]) -> str:

@@ -120,9 +120,10 @@ def position_text(random: Random) -> str:
     """A random text."""
     names = {kind: list(first) for kind, first in FIRST.items()}
     lines = list(INPUTS)
-    # Nearly all of the other stages mix positions, so that few texts of both kinds are proved.
-    stages = (*RULES, *CAUSAL * 3) if random.random() < 0.4 else RULES
-    for number in range(random.randint(4, 14)):
+    # Nearly all of the other stages mix positions, so that few texts of both kinds are proved unless they are short.
+    is_causal = random.random() < 0.4
+    stages, most = ((*RULES, *CAUSAL * 4), 7) if is_causal else (RULES, 14)
+    for number in range(random.randint(4, most)):
         kind, text, operands = random.choice(stages)
         choices = [_choose(names, operand) for operand in operands]
         if not all(choices):

@@ -174,6 +174,13 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "stage" not in done.stdout
 
 
+def test_tables_of_several_models_have_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pair.net").write_text("model squash { input 4 -> tanh }\nmodel squeeze { input 4 -> sigmoid }")
+    lines = run_cli("check", "pair.net", "--range").stdout.splitlines()
+    assert [line.split()[0] for line in lines if line] == ["squash:", "stage", "tanh1", "1", "squeeze:", "stage", "sigmoid1", "1"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

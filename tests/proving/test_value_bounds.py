@@ -138,6 +138,16 @@ def test_normalizations_of_a_large_mean(name: str, size: int) -> None:
         assert np.abs(result).max() <= stage.largest
 
 
+def test_numbers_that_differ_by_rounding_pass_the_bound() -> None:
+    """So the condition is needed: the bound sqrt(n - 1) of exact arithmetic does not hold for PyTorch's kernels."""
+    model = netc.compile("input 4 -> layer_norm")
+    (stage,) = find_bounds(model.program, dict(model.backend_input(seed=0).open_arrays())).values()
+    x = np.full((1, 4), 1e8, np.float32)
+    x[0, 0] = np.nextafter(x[0, 0], np.float32(np.inf))
+    (result,) = run(model.module(seed=0).eval(), {"input": x})
+    assert np.abs(result).max() > 100 * stage.largest
+
+
 def test_unions_and_products_of_intervals() -> None:
     x, y = scalar_bound(-1, 2, 1), scalar_bound(-3, 0.5, 1)
     assert ((x * y).low.item(), (x * y).high.item()) == (-6, 3)
