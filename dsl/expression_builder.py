@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,8 @@ from .lexer import Token
 from .source import SourceFile, Span
 
 Children = list[Any]
+_FILE_RANGE = re.compile(r"\{\d+\.\.\d+\}")
+"""The numbers of files, as in `shards-{000..999}.tar`."""
 ParseInside = Callable[[int, int], ast.Expr | None]
 
 
@@ -94,7 +97,8 @@ class ExpressionBuilder:
 
     def build_string(self, c: Children) -> ast.String | ast.TemplateString:
         token = c[0]
-        if "{" not in token.text:
+        # No value of an expression in a string can be a range, so this is a pattern for files, as shells expand it.
+        if "{" not in _FILE_RANGE.sub("", token.text):
             return ast.String(self._token_span(token), token.text[1:-1])
         return ast.TemplateString(self._token_span(token), tuple(self._parse_parts(token.start + 1, token.end - 1)))
 

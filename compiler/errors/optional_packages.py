@@ -11,7 +11,10 @@ from __future__ import annotations
 
 DISTRIBUTIONS = {
     "PIL": "pillow",
+    "braceexpand": "webdataset",
+    "datasets": "datasets",
     "flax": "flax",
+    "fsspec": "datasets",
     "jax": "jax",
     "huggingface_hub": "huggingface_hub",
     "lsprotocol": "lsprotocol",
@@ -37,6 +40,7 @@ DISTRIBUTIONS = {
     "transformers": "transformers",
     "tvm": "apache-tvm",
     "uvicorn": "uvicorn",
+    "webdataset": "webdataset",
 }
 """Each module that netc imports only where a command needs it, and its name on a package index. The extras in pyproject.toml have the same
 packages."""

@@ -119,18 +119,25 @@ class BatchLoader:
         epoch, index = divmod(number, self.per_epoch)
         known, order = self._epoch
         if known != epoch:  # shuffling a million samples takes longer than a step
-            order = order_samples(self.file, self.indices, epoch, self.columns.sizes)
+            order = order_samples(self.file, self.indices, epoch, self.columns)
             self._epoch = epoch, order
         return order[index * self.recipe.batch : (index + 1) * self.recipe.batch]
 
 
-def order_samples(file: SectionFile, indices: Indices, epoch: int, sizes: tuple[int, ...]) -> Indices:
-    """Return the samples of an epoch in their order. `sizes`: the numbers of samples in each of several data."""
-    samples = torch.from_numpy(indices)
+def order_samples(file: SectionFile, indices: Indices, epoch: int, columns: InputColumns) -> Indices:
+    """Return the samples of an epoch in their order."""
+
+    def shuffle(numbers: Indices) -> Indices:
+        shuffled: Indices = file.shuffle_samples(torch.from_numpy(numbers), epoch).numpy()
+        return shuffled
+
+    if columns.layout is not None:
+        return columns.layout.order_samples(shuffle)
     # data of the caller's, in place of several data of the section, has no weights
-    is_mixed = file.has_function("mix_samples") and bool(sizes)
-    order: Indices = (file.mix_samples(samples, epoch, sizes) if is_mixed else file.shuffle_samples(samples, epoch)).numpy()
-    return order
+    if file.has_function("mix_samples") and columns.sizes:
+        order: Indices = file.mix_samples(torch.from_numpy(indices), epoch, columns.sizes).numpy()
+        return order
+    return shuffle(indices)
 
 
 def arrays_to_tensors(arrays: dict[str, Array], device: torch.device) -> MicroBatch:

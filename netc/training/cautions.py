@@ -74,6 +74,18 @@ def find_shared_columns(columns: InputColumns) -> Iterator[str]:
                 yield f"the column `{column}` is the input `{other}`, and is in `{name}` too: a model that is given it need not guess it"
 
 
+def find_shared_shards(columns: InputColumns, batch: int, replicas: int) -> Iterator[str]:
+    """Report that several processes read the same shards of a stream."""
+    layout = columns.layout
+    if layout is None or replicas == 1 or (layout.lanes % replicas == 0 and batch % replicas == 0):
+        return
+    if len(layout.sizes) < replicas:
+        remedy = f"write at least {replicas} shards"
+    else:
+        remedy = f"for shards of its own, `interleave` ({layout.lanes} here) and the batch ({batch} here) must be multiples of {replicas}"
+    yield f"each of the {replicas} processes also reads shards of the others, which is correct and slow; {remedy}"
+
+
 def collect_notes(recipe: Recipe, steps: int, columns: InputColumns) -> list[str]:
     """Collect all warnings as texts."""
     return [*find_shared_columns(columns), *(problem.message for problem in check_schedule_length(recipe, steps))]

@@ -19,6 +19,7 @@ from netc.dsl.source import SourceFile
 from ..analysis import Choice
 from .data.data_formats import FORMATS
 from .data.fingerprint import DataFingerprint
+from .data.shard_files import has_shards
 from .engine import Engine
 from .locate_data import DataRequest
 from .ranks import world_size
@@ -127,7 +128,7 @@ def _location_to_json(value: Any) -> Any:
 
 
 def _has_files(path: str) -> bool:
-    return os.path.exists(path) or bool(glob.has_magic(path) and glob.glob(path))
+    return os.path.exists(path) or bool(glob.has_magic(path) and glob.glob(path)) or has_shards(path)
 
 
 def _option_to_json(name: str, word: str) -> str:

@@ -168,6 +168,8 @@ def _locate_rule_data(rule: DataRule, columns: Mapping[str, ColumnSpec], data_re
     if not format.is_path:
         return DataToOpen(location, columns, rule.span, rule.path)
     real = _resolve_path(rule.path, rule.span, data_request)
+    if format.names_server is not None and format.names_server(rule.path, real, rule.options):
+        return DataToOpen(location, columns, rule.span, rule.path)
     if format.list_parts is not None:
         try:
             for part in format.list_parts(real):  # a link among the files of a pattern must not lead out either

@@ -82,6 +82,7 @@ class Trainer:
         self.checkpoints = CheckpointStore(folder.path, ranks)
         self.notes = [
             *cautions.collect_notes(recipe, self.plan.steps, data[0]),
+            *cautions.find_shared_shards(data[0], recipe.batch, ranks.replicas),
             *self._parallelize_objective(lambda: self._make_example(data)),
         ]
         """Notes on probable mistakes, and on options that could not be applied."""

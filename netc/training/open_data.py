@@ -39,6 +39,7 @@ from .data.encodings import (
 )
 from .data.fills import find_fills
 from .data.joined_source import JoinedSource, match_names
+from .data.streamed_source import StreamedSource
 from .data.table_rules import LocatedProblem
 from .data.value_checks import check_finite
 from .data_inputs import list_data_inputs
@@ -98,7 +99,7 @@ def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> 
                 _check_same_classes(_pair_classes(data[0], prepared.columns), other, "the training data's")
             # the weights of classes come from the training data
             constants = {} if data is None else data[0].constants
-            validation = replace(prepared.columns, constants=constants), np.arange(len(prepared.columns))
+            validation = replace(prepared.columns, constants=constants), _list_samples(prepared.columns)
             problems += _check_data(training, recipe, prepared, validation[1], None, other)
     except DataRejected as failed:
         problems += failed.diagnostics
@@ -131,6 +132,9 @@ def _match_columns(
         raise reject_data(wanted.display_paths, error, wanted.span) from error
     if isinstance(source, JoinedSource):
         columns = replace(columns, sizes=source.sizes)
+    elif isinstance(source, StreamedSource):
+        shards = tuple((shard.name, shard.bytes, shard.samples) for shard in source.shards)
+        columns = replace(columns, layout=source.layout, shards=shards)
     located = [*(make_diagnostic(problem, span) for problem, span in rule_problems), *locate_problems(inputs, problems)]
     return _MatchedColumns(columns, tuple(located))
 
@@ -140,6 +144,10 @@ def _open_sources(inputs: list[Value], wanted: DataToOpen) -> Source:
     sources = [_open_part(inputs, part) for part in wanted.parts]
     if len(sources) == 1:
         return sources[0]
+    streamed = next((part for part, source in zip(wanted.parts, sources, strict=True) if isinstance(source, StreamedSource)), None)
+    if streamed is not None:
+        error = DataError("a stream cannot be mixed with other data", "pass all shards in one pattern, in one `data` line")
+        raise reject_data(streamed.display_path, error, streamed.span)
     names = []
     for part, source in zip(wanted.parts, sources, strict=True):
         try:
@@ -212,7 +220,7 @@ def _check_data(
     if not problems:
         problems += _check_sizes(training, recipe, columns, wanted)
     _check_shares(recipe, columns, train_indices, wanted)
-    order = order_first_epoch(recipe, train_indices, columns.sizes)
+    order = order_first_epoch(recipe, train_indices, columns)
     # All samples at once: the split depends on the seed, and what is reported must not.
     order = order if validation_indices is None else np.concatenate([order, validation_indices])
     part = replace(columns, columns=usable, shapes={name: columns.shapes[name] for name in usable})
@@ -251,9 +259,19 @@ def _split_data(columns: InputColumns, recipe: Recipe, data_request: DataRequest
         )
     if not share or count < 2:
         return np.arange(count), None
+    if columns.layout is not None:
+        # A validation would read all shards to use some of their samples.
+        need = "cannot be a share of a stream"
+        remedy = 'name other shards, `validate webdataset "validation-{00..09}.tar"`, or turn it off, `--validation 0`'
+        raise DataRejected(make_diagnostic(WrongSetting("validation", need, remedy), span))
     from .sample_order import split_indices
 
     return split_indices(recipe, count, share, _read_classes(columns, recipe.stratify))
+
+
+def _list_samples(columns: InputColumns) -> Indices:
+    """List all samples in the order of their numbers, or in the order in which several processes read a stream together."""
+    return np.arange(len(columns)) if columns.layout is None else columns.layout.order_samples(lambda numbers: numbers)
 
 
 def _read_classes(columns: InputColumns, stratify: Stratify | None) -> Array | None:

@@ -20,6 +20,7 @@ import torch
 from netc.dsl.record import replace
 
 from .batches import order_samples
+from .data.data_columns import InputColumns
 from .data.data_source import Array, Indices
 from .recipe import Recipe
 from .section_file import SectionFile
@@ -34,6 +35,6 @@ def split_indices(recipe: Recipe, count: int, share: float, classes: Array | Non
     return train.numpy(), validation.numpy()
 
 
-def order_first_epoch(recipe: Recipe, indices: Indices, sizes: tuple[int, ...] = ()) -> Indices:
-    """Return the indices in the order of the first epoch. `sizes`: the numbers of samples in each of several data."""
-    return order_samples(SectionFile(emit_settings_file(recipe)), indices, 0, sizes)
+def order_first_epoch(recipe: Recipe, indices: Indices, columns: InputColumns) -> Indices:
+    """Return the indices of some of the samples in the order of the first epoch."""
+    return order_samples(SectionFile(emit_settings_file(recipe)), indices, 0, columns)

@@ -34,7 +34,7 @@ def test_every_option_is_described() -> None:
 
 @pytest.mark.slow
 def test_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for package in ("pyarrow", "sklearn"):
+    for package in ("pyarrow", "sklearn", "webdataset"):
         pytest.importorskip(package, reason=f"{package} is not installed")
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}

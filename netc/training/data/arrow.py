@@ -50,13 +50,21 @@ class LazyColumns(Mapping[str, TableColumn]):
 
 
 class TableSource:
-    """An Arrow table. `load` returns a column as a ChunkedArray, which is converted to arrays at its first use."""
+    """An Arrow table. `load` returns a column as a ChunkedArray, which is converted to arrays at its first use. `describe_row` names a row
+    in messages."""
 
     classes: tuple[str, ...] = ()
 
-    def __init__(self, count: int, schema: Any, load: Callable[[str], Any], wanted: Mapping[str, TensorType]) -> None:
-        self._count, self._load, self._wanted = count, load, wanted
-        with _translate_arrow_errors():
+    def __init__(
+        self,
+        count: int,
+        schema: Any,
+        load: Callable[[str], Any],
+        wanted: Mapping[str, TensorType],
+        describe_row: Callable[[int], str] = "sample {}".format,
+    ) -> None:
+        self._count, self._load, self._wanted, self._describe_row = count, load, wanted, describe_row
+        with translate_arrow_errors():
             self._types = dict(zip(name_columns(schema.names), schema.types, strict=True))
             self.class_names = read_label_names(schema.metadata)
             """By column, the names of the numbers that `datasets` calls a `ClassLabel`."""
@@ -85,7 +93,7 @@ class TableSource:
 
     def list_cells(self, name: str, start: int, stop: int) -> list[Any]:
         """Return the cells of a column as Python objects, None where one is missing. Raises `DataError`."""
-        with _translate_arrow_errors():
+        with translate_arrow_errors():
             cells: list[Any] = self._load_cells(name).slice(start, stop - start).to_pylist()
         return cells
 
@@ -95,7 +103,7 @@ class TableSource:
 
         if pa.types.is_interval(self._types[name]):
             return pa.array([None if cell is None else str(cell) for cell in self.list_cells(name, start, stop)], pa.string())
-        with _translate_arrow_errors():
+        with translate_arrow_errors():
             cells = self._load_cells(name).slice(start, stop - start)
             return cells.cast(find_parquet_type(cells.type))
 
@@ -108,7 +116,7 @@ class TableSource:
         type_ = self._types[name]
         if is_picture(type_) and name in self._wanted:
             picture, column = self._load_images(name)
-            return picture.describe_column(name, "sample 0", column[0]["bytes"].as_py())
+            return picture.describe_column(name, self._describe_row(0), column[0]["bytes"].as_py())
         if has_cells(type_):
             return TableColumn(name, (), None, str(type_), has_cells=True)
         element = find_element_dtype(type_)
@@ -125,7 +133,7 @@ class TableSource:
     def _load_chunks(self, name: str) -> Chunks:
         if name not in self._chunks:
             column = self._load_column(name)
-            with _translate_arrow_errors():
+            with translate_arrow_errors():
                 self._chunks[name] = make_chunks(name, column)
         return self._chunks[name]
 
@@ -136,7 +144,7 @@ class TableSource:
 
     def _load_column(self, name: str) -> Any:
         """Return the column after a full validation."""
-        with _translate_arrow_errors():
+        with translate_arrow_errors():
             # The offsets of a damaged file may point anywhere, and pyarrow follows them without a check: `full` checks them.
             column = self._load(name)
             column.validate(full=True)
@@ -146,11 +154,11 @@ class TableSource:
 
     def _decode_images(self, name: str, indices: Indices) -> Array:
         picture, column = self._load_images(name)
-        return decode_images(picture, [(f"sample {i}", column[int(i)]["bytes"].as_py()) for i in indices])
+        return decode_images(picture, [(self._describe_row(int(i)), column[int(i)]["bytes"].as_py()) for i in indices])
 
 
 @contextmanager
-def _translate_arrow_errors() -> Iterator[None]:
+def translate_arrow_errors() -> Iterator[None]:
     """Turn the errors of pyarrow into `DataError`. A `ValueError` comes from names that are not UTF-8."""
     import pyarrow as pa
 
@@ -176,7 +184,7 @@ def to_table(data: Any) -> Any:
         return data
     if isinstance(data, pa.RecordBatch):
         return pa.Table.from_batches([data])
-    with _translate_arrow_errors():
+    with translate_arrow_errors():
         for read in ("read_all", "to_table", "read"):
             if hasattr(data, read):
                 return getattr(data, read)()
@@ -198,7 +206,7 @@ def open_parquet(path: str, wanted: Mapping[str, TensorType]) -> TableSource:
     from pyarrow import parquet
 
     files = list_files(path, (".parquet",))
-    with _translate_arrow_errors():
+    with translate_arrow_errors():
         opened = [parquet.ParquetFile(file, memory_map=True) for file in files]
         schema = _check_same_schema([file.schema_arrow for file in opened], files)
 
@@ -221,15 +229,15 @@ def open_hf(path: str, wanted: Mapping[str, TensorType], split: str | None = Non
     _require_pyarrow()
     import pyarrow as pa
 
-    files = _arrow_files(path, split)
-    with _translate_arrow_errors():
+    files = list_arrow_files(path, split)
+    with translate_arrow_errors():
         tables = [_map_table(file) for file in files]
         schema = _check_same_schema([table.schema for table in tables], files)
         table = pa.concat_tables(tables)
     return TableSource(len(table), schema, table.column, wanted)
 
 
-def _arrow_files(path: str, split: str | None) -> list[str]:
+def list_arrow_files(path: str, split: str | None) -> list[str]:
     splits_file = os.path.join(path, SPLITS)
     if os.path.isfile(splits_file):
         splits = _read_json(splits_file).get("splits")

@@ -28,6 +28,7 @@ from netc.dsl.record import Record
 from ...files.file_problems import make_diagnostic
 from .data_source import Array, DataError, Indices, Source, TableColumn
 from .prefetch import prefetch_results
+from .shard_layout import ShardLayout
 
 V = TypeVar("V")
 _READ_AHEAD_BYTES = 1 << 21
@@ -57,7 +58,8 @@ class ColumnSelection(Record):
 class InputColumns(Record):
     """A source, with the columns, the type and the sample shape of each input. `path` names the source in messages. `constants` are inputs
     that are the same for all samples, such as the weights of classes; reading samples does not return them. `sizes`: the numbers of samples
-    in each of several data."""
+    in each of several data. `layout` orders the samples of a stream, and
+    `shards` has the name, the size in bytes and the number of samples of each of its shards."""
 
     source: Source
     columns: dict[str, ColumnSelection]
@@ -66,6 +68,8 @@ class InputColumns(Record):
     path: str
     constants: dict[str, Array] = {}
     sizes: tuple[int, ...] = ()
+    layout: ShardLayout | None = None
+    shards: tuple[tuple[str, int, int], ...] = ()
 
     def __len__(self) -> int:
         return len(self.source)

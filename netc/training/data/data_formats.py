@@ -21,12 +21,15 @@ from netc.dsl.record import Record
 from .arrow import open_hf, open_parquet
 from .csv import open_csv
 from .data_source import DataError, Source
+from .hf_stream import list_hf_files, names_hub, open_hf_stream
 from .images import open_images
 from .npz import open_npz
 from .python import open_python
 from .safetensors import open_safetensors
 from .sklearn import open_sklearn
 from .text_windows import ENDINGS, list_text_files, open_text
+from .webdataset import ENDINGS as TAR_ENDINGS
+from .webdataset import list_tar_files, open_webdataset
 
 InputTypes = Mapping[str, TensorType]
 """The declared types of the inputs, by the name of their column."""
@@ -46,7 +49,8 @@ class Option(Record):
 
 class Format(Record):
     """A format: the function that opens it, its options, and the endings of its files. `is_path`: it is read from a file or folder.
-    `list_parts`: the path may be a pattern, and these are its files."""
+    `list_parts`: the path may be a pattern, and these are its files. `names_server`: whether a path, which would be this file in the folder
+    of a spec, is the name of data on a server."""
 
     open_path: Callable[[str, InputTypes, dict[str, Any]], Source]
     options: tuple[Option, ...] = ()
@@ -54,6 +58,7 @@ class Format(Record):
     is_path: bool = True
     runs_code: bool = False
     list_parts: Callable[[str], list[str]] | None = None
+    names_server: Callable[[str, str, Mapping[str, Any]], bool] | None = None
 
     def find_option(self, name: str) -> Option | None:
         return next((option for option in self.options if option.name == name), None)
@@ -92,6 +97,10 @@ def _parse_boolean(text: str) -> bool:
     return {"true": True, "false": False}[text]
 
 
+def _is_natural(value: object) -> bool:
+    return _is_count(value) or (isinstance(value, int) and value == 0 and not isinstance(value, bool))
+
+
 def _count_option(name: str) -> Option:
     return Option(name, "must be an integer of at least 1", _is_count, int)
 
@@ -104,15 +113,32 @@ _SEPARATOR = Option(
 _TOKENIZER = Option(
     "tokenizer", 'must be the path of a tokenizer, such as "tokenizer.json"', lambda v: isinstance(v, str) and bool(v), str, is_path=True
 )
+_STREAM_OPTIONS = (
+    Option("shuffle", "must be the number of samples that are kept in memory to shuffle them, or 0", _is_natural, int),
+    _count_option("interleave"),
+)
 _HEADER = Option("header", "must be true or false", lambda v: isinstance(v, bool), _parse_boolean)
+_STREAMING = Option("streaming", "must be true or false", lambda v: isinstance(v, bool), _parse_boolean)
 
 FORMATS: dict[str, Format] = {
     "npz": Format(lambda path, types, options: open_npz(path), endings=(".npz",)),
     "safetensors": Format(lambda path, types, options: open_safetensors(path), endings=(".safetensors",)),
     "csv": Format(lambda path, types, options: open_csv(path, **options), (_SEPARATOR, _HEADER), (".csv", ".tsv")),
     "parquet": Format(lambda path, types, options: open_parquet(path, types), endings=(".parquet",)),
-    "hf": Format(lambda path, types, options: open_hf(path, types, **options), (_SPLIT,), (".arrow",)),
+    "hf": Format(
+        lambda path, types, options: _open_hf(path, types, options),
+        (_SPLIT, _STREAMING, *_STREAM_OPTIONS),
+        (".arrow",),
+        list_parts=list_hf_files,
+        names_server=names_hub,
+    ),
     "images": Format(lambda path, types, options: open_images(path, types, **options), (_SIZE,)),
+    "webdataset": Format(
+        lambda path, types, options: open_webdataset(path, types, **options),
+        (*_STREAM_OPTIONS, _SIZE),
+        TAR_ENDINGS,
+        list_parts=list_tar_files,
+    ),
     "text": Format(
         lambda path, types, options: open_text(path, types, **options),
         (_count_option("length"), _count_option("stride"), _TOKENIZER),
@@ -131,6 +157,17 @@ def parse_location(text: str, options: Mapping[str, str] | None = None) -> DataL
     if not (colon and format in FORMATS):
         format, path = _detect_format(text), text
     return DataLocation(format, path, parse_options(format, options or {}))
+
+
+def _open_hf(path: str, types: InputTypes, options: Mapping[str, Any]) -> Source:
+    """Open a data set of `datasets` as a table, or as a stream."""
+    words = {name: value for name, value in options.items() if name != "streaming"}
+    if options.get("streaming"):
+        return open_hf_stream(path, types, **words)
+    unused = next((option.name for option in _STREAM_OPTIONS if option.name in words), None)
+    if unused is not None:
+        raise DataError(f"`{unused}` is for a stream", f"add `streaming=true`, or leave out `{unused}`")
+    return open_hf(path, types, **words)
 
 
 def open_source(location: DataLocation, types: InputTypes) -> Source:
