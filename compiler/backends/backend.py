@@ -109,6 +109,19 @@ class TextArtifact(Record):
             file.write(self.to_bytes())
 
 
+class BytesArtifact(Record):
+    """The content of one file."""
+
+    content: bytes
+
+    def to_bytes(self) -> bytes:
+        return self.content
+
+    def save(self, path: str) -> None:
+        with open(path, "wb") as file:
+            file.write(self.content)
+
+
 class Backend(Protocol):
     """A target. A backend of texts needs only names and `text`."""
 
@@ -120,6 +133,8 @@ class Backend(Protocol):
     """The ending of its files' names: `.py`."""
     parts: str | None = None
     """A regular expression for the endings of the further files of an artifact: the text after its own name."""
+    folder_marker: str | None = None
+    """The name of a file that every artifact contains, if artifacts are folders. Only a folder with this file is ever replaced."""
     is_binary: bool = False
     """The artifact is not for terminals; `text` is another view of it."""
     holds_weights: bool = False

@@ -3,7 +3,7 @@
 Always: this imports nothing, since the help and the options of every command use it. The order is the order in help and documentation.
 
     >>> list(ARTIFACTS), OPSET in OPSETS
-    (['torch', 'onnx', 'net', 'flax', 'mlx'], True)
+    (['torch', 'onnx', 'net', 'flax', 'mlx', 'executorch', 'litert', 'coreml'], True)
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ ARTIFACTS = {
     "net": "a spec",
     "flax": "Flax source",
     "mlx": "MLX source",
+    "executorch": "an ExecuTorch program",
+    "litert": "a LiteRT model",
+    "coreml": "a Core ML package",
 }
 """The noun for each backend's artifact in messages. A backend is a folder here that has the name of the target."""
 

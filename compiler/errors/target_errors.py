@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from ..types.tensor_types import BATCH
 from .optional_packages import format_install_command
 from .problem import Problem
 
@@ -85,6 +86,61 @@ class PackageNotInstalled(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         return (f"run `{format_install_command(self.module, *self.others)}`",)
+
+
+class ConverterNotInstalled(Problem):
+    """The package that writes a format is not installed. `module` is the name as in `import`, `target` the format's title."""
+
+    code: ClassVar[str] = "converter-not-installed"
+    module: str
+    target: str
+
+    def format_message(self) -> str:
+        return f"{self.target} files are written by the package `{self.module}`, which is not installed"
+
+    def format_help(self) -> tuple[str, ...]:
+        return (f"run `{format_install_command(self.module)}`",)
+
+
+class SizeNotFixed(Problem):
+    """Symbolic sizes of an input that a format cannot have. `names` are the dimensions; `takes_bounded`: an upper bound is enough."""
+
+    code: ClassVar[str] = "size-not-fixed"
+    target: str
+    names: tuple[str, ...]
+    takes_bounded: bool
+
+    def format_message(self) -> str:
+        names, is_one = " and ".join(f"`{name}`" for name in self.names), len(self.names) == 1
+        if self.takes_bounded:
+            return f"{self.target} needs an upper bound for each symbolic size, and {names} {'has' if is_one else 'have'} none"
+        return f"{self.target} needs sizes that are integers, and {names} {'is' if is_one else 'are'} symbolic"
+
+    def format_help(self) -> tuple[str, ...]:
+        sizes = {name: 1 if name == BATCH else 128 for name in self.names}
+        options = " ".join(f"--dim {name}={size}" for name, size in sizes.items())
+        fix = f"fix {'it' if len(self.names) == 1 else 'them'}: `{options}`"
+        if not self.takes_bounded:
+            return (fix,)
+        bounds = " and ".join(f"{name} <= {max(size, 8)}" for name, size in sizes.items())
+        return (f"{fix}, or add `where {bounds}` to the input",)
+
+
+class FormatUnsupported(Problem):
+    """A part of a model that a format or its converter does not have. `what` is a stage or a tensor; `reason` is a clause, or the
+    converter's own words; `advice` says what to do instead."""
+
+    code: ClassVar[str] = "format-unsupported"
+    what: str
+    target: str
+    reason: str
+    advice: str = ""
+
+    def format_message(self) -> str:
+        return f"{self.what} cannot be converted to {self.target}: {self.reason}"
+
+    def format_help(self) -> tuple[str, ...]:
+        return (self.advice,) if self.advice else ()
 
 
 class MissingForm(Problem):

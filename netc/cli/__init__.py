@@ -24,12 +24,12 @@ from netc.compiler.backends.backend_names import ARTIFACTS
 
 from .python_warnings import reformat_warnings
 
-_SOURCES = [name.removesuffix(" source") for name in ARTIFACTS.values() if name.endswith(" source")]
-_OTHERS = [name for name in ARTIFACTS.values() if not name.endswith(" source")]
+_FIRST = ("torch", "onnx")
+"""The targets that the list of commands names. The list is 80 columns wide, so `netc compile --help` has the others."""
 COMMANDS = {
     "new": "Start a project: a spec, data, a train section and a README.",
     "check": "Check specs: files, or all `*.net` files in a folder. `-` reads standard input.",
-    "compile": f"Write {', '.join(_OTHERS)}, or {', '.join(_SOURCES[:-1])} or {_SOURCES[-1]} source.",
+    "compile": f"Write {', '.join(map(ARTIFACTS.__getitem__, _FIRST))}, or {len(ARTIFACTS) - len(_FIRST)} other targets.",
     "import": "Write a spec for an existing model, and prove that both agree.",
     "train": "Train a network with the `train` section of its spec.",
     "tokenizer": "Train a tokenizer on texts.",

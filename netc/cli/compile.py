@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netc.compiler.backends.backend_registry import NAMES
+from netc.compiler.backends.backend_registry import NAMES, find_backend
 
 from ..analysis import read_and_analyze_training
 from ..emit_stages import STAGES
@@ -118,7 +118,9 @@ def command(
     check_keep_options(options.keep, dtype, options.writes_model, options.has_weights)
     writes_folder = options.runtime is not None and DESTINATIONS[options.runtime].is_folder
     if options.output is not None and not writes_folder:
-        check_writable(options.output)  # a folder that is missing is reported at once, not after minutes of drawing weights
+        by_name = find_backend(options.output)
+        # a folder that is missing is reported at once, not after minutes of drawing weights
+        check_writable(options.output, by_name.folder_marker if by_name else None)
     if options.emit is not None:
         check_for_stage(options.emit, options.output, {"--model": model, "--set": params, "--dim": dims, "--dtype": dtype})
         _write_stage(options.emit, read, choice, options)

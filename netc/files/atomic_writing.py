@@ -64,19 +64,22 @@ def is_stream(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def check_writable(path: str) -> None:
+def check_writable(path: str, marker: str | None = None) -> None:
     """Raise the `OSError` that writing the file would raise, so that no work is done in vain. It creates and removes a temporary folder, as
-    `write_files` does, so the folder is the same afterwards."""
+    `write_files` does, so the folder is the same afterwards. With `marker`, the output is a folder, as for `write_folder`."""
     if is_stream(path):
         return
-    with name_path_in_errors(path), _open_temporary_folder(os.path.dirname(_resolve_target(path))):
+    with name_path_in_errors(path), _open_temporary_folder(os.path.dirname(_resolve_target(path, marker))):
         pass
 
 
-def _resolve_target(path: str) -> str:
-    """Return the file to write: a link stays a link, and the file that it leads to is replaced."""
+def _resolve_target(path: str, marker: str | None = None) -> str:
+    """Return the file to write: a link stays a link, and the file that it leads to is replaced. With `marker`, return the folder to write,
+    which may replace only a folder that contains a file of this name."""
     target = os.path.realpath(path)
-    if os.path.isdir(target):
+    if marker is not None and os.path.lexists(target) and not os.path.isfile(os.path.join(target, marker)):
+        raise OSError(errno.EEXIST, f"it exists already, and contains no {marker}", path)
+    if marker is None and os.path.isdir(target):
         raise OSError(errno.EISDIR, "it is a directory", path)
     # the folder's rights alone would allow replacing a file that is write-protected
     if os.path.exists(target) and not os.access(target, os.W_OK):
@@ -100,6 +103,38 @@ def write_files(path: str, write: Callable[[str], None], parts: str | None = Non
                 _move_into_place(folder, home, os.path.basename(target), parts)
 
 
+def write_folder(path: str, write: Callable[[str], None], marker: str) -> None:
+    """Call `write` with a path of the same name in a temporary folder next to it, then move the folder that it made into place.
+
+    `marker` is the name of a file in every such folder. A folder without it is never replaced.
+    """
+    with name_path_in_errors(path):
+        target = _resolve_target(path, marker)
+        home, name = os.path.split(target)
+        with _open_temporary_folder(home) as folder:
+            new, old = os.path.join(folder, name), os.path.join(folder, f"{_PREFIX}old")
+            _call_writer(write, new)
+            _set_default_modes(new, _get_default_mode(folder))
+            _sync_files(new)
+            with _lock_home(home):
+                if os.path.lexists(target):
+                    os.rename(target, old)
+                try:
+                    os.rename(new, target)
+                except OSError:
+                    if os.path.lexists(old):
+                        os.rename(old, target)
+                    raise
+
+
+def _set_default_modes(folder: str, mode: int) -> None:
+    """Give a folder and its content the access rights of new files: a library may have created them for their owner alone."""
+    for root, _, files in os.walk(folder):
+        os.chmod(root, mode | (mode & 0o444) >> 2)
+        for name in files:
+            os.chmod(os.path.join(root, name), mode)
+
+
 def _call_writer(write: Callable[[str], None], path: str) -> None:
     """Call `write`. Libraries in other languages raise their own errors for a full disk. Those in Rust quote the system's number, as
     `safetensors` does for a limit of the size of a file. After others, a write of our own asks the system for its reason."""
@@ -119,9 +154,10 @@ def _call_writer(write: Callable[[str], None], path: str) -> None:
 
 def _sync_files(folder: str) -> None:
     """Wait until all files of the folder are on the disk: a rename may reach it before the content does."""
-    for name in os.listdir(folder):
-        with open(os.path.join(folder, name), "r+b") as file:
-            os.fsync(file.fileno())
+    for root, _, files in os.walk(folder):
+        for name in files:
+            with open(os.path.join(root, name), "r+b") as file:
+                os.fsync(file.fileno())
 
 
 def _move_into_place(folder: str, home: str, name: str, parts: str | None) -> None:

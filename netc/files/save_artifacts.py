@@ -16,7 +16,7 @@ from netc.compiler.backends.backend_registry import find_backend, list_backends
 
 from ..errors import raise_as_compile_error
 from ..inputs.backend_input import warn_about_signature, warn_about_weights
-from .atomic_writing import is_stream, write_bytes, write_files
+from .atomic_writing import is_stream, write_bytes, write_files, write_folder
 
 
 def require_backend(path: str) -> Backend:
@@ -71,5 +71,7 @@ def save_artifact(inputs: BackendInput, backend: Backend, path: str) -> None:
             artifact = backend.build(inputs)
         if is_stream(path):
             write_bytes(path, artifact.to_bytes())
+        elif backend.folder_marker is not None:
+            write_folder(path, artifact.save, backend.folder_marker)
         else:
             write_files(path, artifact.save, backend.parts)

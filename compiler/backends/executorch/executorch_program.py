@@ -1,0 +1,46 @@
+"""Convert an exported module by `executorch.exir`, with XNNPACK as the delegate.
+
+In: an exported module. Out: the bytes of a `.pte` file, or the graph that it computes as text. The inputs and outputs of a program have an
+order, and no names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...errors.target_errors import FormatUnsupported, UnsupportedByTarget
+from ..backend import BytesArtifact
+
+if TYPE_CHECKING:
+    from ..exported.export_module import ExportedModule
+
+
+def write_program(exported: ExportedModule) -> BytesArtifact:
+    """Return the program as one file."""
+    program = _lower_module(exported).to_executorch()
+    _require_kernels(program.executorch_program)
+    return BytesArtifact(program.buffer)
+
+
+def describe_program(exported: ExportedModule) -> str:
+    """Return the graph after delegation, as PyTorch prints it."""
+    return f"{_lower_module(exported).exported_program()}\n"
+
+
+def _lower_module(exported: ExportedModule) -> Any:
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import to_edge_transform_and_lower
+
+    return to_edge_transform_and_lower(exported.run_export(), partitioner=[XnnpackPartitioner()])
+
+
+def _require_kernels(program: Any) -> None:
+    """Raise `UnsupportedByTarget` for operators without a kernel in the runtime: a file with such an operator would not load."""
+    from executorch.runtime import Runtime
+
+    known = set(Runtime.get().operator_registry.operator_names)
+    for plan in program.execution_plan:
+        for operator in plan.operators:
+            name = f"{operator.name}.{operator.overload}" if operator.overload else operator.name
+            if name not in known:
+                raise UnsupportedByTarget(FormatUnsupported("the model", "ExecuTorch", f"its runtime has no kernel for `{name}`"))

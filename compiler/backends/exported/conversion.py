@@ -1,0 +1,80 @@
+"""Call a converter, and turn its exceptions into errors of the spec.
+
+In: the input of a backend, and what to do with its exported module. Out: the result, or `UnsupportedByTarget` with the converter's reason.
+Always: the converter prints nothing, because its progress and its tracebacks are no messages of netc.
+
+    >>> format_reason(RuntimeError("Missing lowering: aten.foo\\nWhile executing %foo"))
+    'Missing lowering: aten.foo'
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import TypeVar
+
+from ...errors.target_errors import FormatUnsupported, UnsupportedByTarget
+from ..backend import BackendInput
+from .export_module import ExportedModule
+
+Result = TypeVar("Result")
+_LONGEST = 200
+"""The most characters of a converter's reason that are printed."""
+
+
+def convert_program(title: str, given: BackendInput, convert: Callable[[ExportedModule], Result]) -> Result:
+    """Convert the module of a program. `title` is the format's, for errors. Raises `UnsupportedByTarget`."""
+    exported = ExportedModule.make(given, title)
+    try:
+        with silence_converter():
+            return convert(exported)
+    except (UnsupportedByTarget, MemoryError, OSError):
+        raise
+    # Converters do not document their exceptions, and raise AssertionError, KeyError and many others for operators that they lack.
+    except Exception as error:
+        raise UnsupportedByTarget(FormatUnsupported("the model", title, format_reason(error))) from error
+
+
+def format_reason(error: BaseException) -> str:
+    """Return the first line of an exception's text, without the converter's traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = re.sub(r"\s+", " ", lines[0]) if lines else type(error).__name__
+    return reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
+
+
+@contextmanager
+def silence_converter() -> Iterator[None]:
+    """Silence warnings, loggers, and everything that is printed, also by native code, which writes to the descriptors themselves."""
+    level = logging.root.manager.disable
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), _redirect_descriptors():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logging.disable(level)
+
+
+@contextmanager
+def _redirect_descriptors() -> Iterator[None]:
+    """Send what is written to the descriptors 1 and 2 to nowhere."""
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None:
+            stream.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    kept = {number: os.dup(number) for number in (1, 2)}
+    try:
+        for number in kept:
+            os.dup2(nowhere, number)
+        yield
+    finally:
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
+        os.close(nowhere)
