@@ -25,6 +25,7 @@ from ..analysis import analyze_models
 from ..files.source_files import read_file
 from ..files.used_files import UsedFiles
 from .check_claims import claim_options, prove_claims, show_claims
+from .check_devices import check_device, check_device_options, device_options, show_kernels
 from .completion import SpecName
 from .range_options import check_program_ranges, check_range_options, show_ranges
 from .report import report_diagnostics
@@ -55,6 +56,7 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 @claim_options
 @click.option("--range", "has_range", is_flag=True, help="Show how large the numbers of each stage become, and whether float16 holds them.")
 @calibration_option("With --range: inputs by name, to measure the stages that have no bound.")
+@device_options
 @click.option("--lookahead", is_flag=True, help="With --causal: allow a limited look-ahead, and show the smallest that a stream needs.")
 @precision_options
 @spec_options
@@ -73,6 +75,8 @@ def command(
     separates: tuple[str, ...],
     has_range: bool,
     calibration: str | None,
+    device: str | None,
+    opset: int | None,
     lookahead: bool,
     model: str | None,
     params: dict[str, object],
@@ -93,6 +97,7 @@ def command(
         raise click.UsageError("--fix changes files; give files")
 
     check_range_options(has_range, calibration, dtype)
+    check_device_options(device, opset)
 
     files = find_spec_files(files)
     defer_garbage_collection()
@@ -115,18 +120,22 @@ def command(
     if has_range and not misfits:
         checks = [check_program_ranges(a.program, weights, calibration) for a in analyses if a.program is not None]
         misfits += [d for check in checks for d in check.list_diagnostics()]
-    report_diagnostics([*(d for a in analyses for d in a.diagnostics), *misfits], form, sys.stdout)
+    kernels, unwritten = check_device([a.program for a in analyses if a.program is not None], device, opset)
+    misfits += unwritten
+    warnings = [d for check in kernels for d in check.diagnostics]
+    report_diagnostics([*(d for a in analyses for d in a.diagnostics), *misfits, *warnings], form, sys.stdout)
     if shapes:
         _show_shapes(analyses)
     if form == "text":
         show_ranges(checks)
-    if form == "text" and not misfits and not any(a.diagnostics for a in analyses):
+    if form == "text" and not misfits and not warnings and not any(a.diagnostics for a in analyses):
         write_status("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
         if causal is not None:
             _show_memory(causal, [a.program for a in analyses if a.program is not None], proofs)
     if form == "text":
         show_claims(claims)
-    ctx.exit(any(a.failed or (strict and a.diagnostics) for a in analyses) or bool(misfits))
+        show_kernels(kernels)
+    ctx.exit(any(a.failed or (strict and a.diagnostics) for a in analyses) or bool(misfits) or (strict and bool(warnings)))
 
 
 _ROUNDS = 10

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -91,10 +91,8 @@ def graph_options(function: F) -> F:
 
     A default is left out, because an explicit option is an error for a target without an ONNX graph.
     """
-    low, high = OPSETS[0], OPSETS[-1]
-    opset_help = f"Write for this opset of ONNX. [default: {OPSET}]"
 
-    @click.option("--opset", type=click.IntRange(low, high), metavar=f"{low}..{high}", help=opset_help)
+    @opset_option(f"Write for this opset of ONNX. [default: {OPSET}]")
     @click.option("--no-optimize", is_flag=True, help="Write the ONNX graph stage by stage, with the parameters unchanged.")
     @click.option("--functions", is_flag=True, help="Write an ONNX function for each block, so that viewers show the hierarchy.")
     @click.option(
@@ -159,9 +157,15 @@ def batch_option(help: str) -> Callable[[F], F]:
     return click.option("--batch", type=click.IntRange(1), metavar="N", help=help)
 
 
-def device_option(help: str, default: str | None = DEVICES[0]) -> Callable[[F], F]:
-    """Add `--device`, the device of this machine that runs or trains the model."""
-    return click.option("--device", type=click.Choice(DEVICES), default=default, help=help)
+def device_option(help: str, default: str | None = DEVICES[0], devices: Sequence[str] = DEVICES) -> Callable[[F], F]:
+    """Add `--device`, the device that runs or trains the model, or that the model is checked for."""
+    return click.option("--device", type=click.Choice(devices), default=default, help=help)
+
+
+def opset_option(help: str) -> Callable[[F], F]:
+    """Add `--opset`, an opset of ONNX that netc writes."""
+    low, high = OPSETS[0], OPSETS[-1]
+    return click.option("--opset", type=click.IntRange(low, high), metavar=f"{low}..{high}", help=help)
 
 
 def other_model_option(help: str) -> Callable[[F], F]:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from netc.analysis import Analysis, analyze_training, check_sections, parse_spec, read_and_analyze
 from netc.cli.spec_sources import make_reader
+from netc.compiler.backends.backend_names import OPSET
 from netc.compiler.ir.training_program import Training
 from netc.compiler.proofs import Claim
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
 from netc.dsl.record import replace
+from netc.proving.check_kernels import check_kernels
 from netc.proving.claim_reports import report_claim
 from netc.streaming.causal_proof import prove_causal
 from netc.training.locate_data import DataRequest
@@ -40,6 +42,9 @@ def checked(path: Path) -> Analysis:
         claims = [Claim("ignores", v) for o, v in words_of(text) if o == "--ignores"]
         claims += [Claim("separates", v) for o, v in words_of(text) if o == "--separates"]
         sections += [d for claim in claims for d in report_claim(model.program, claim)]
+        opset = next((int(value) for option, value in words_of(text) if option == "--opset"), OPSET)
+        devices = [value for option, value in words_of(text) if option == "--device"]
+        sections += [d for device in devices for d in check_kernels(model.program, device, opset).diagnostics]
     if not sections:
         return model.require_model()
     return replace(model, diagnostics=tuple(sort_and_dedupe([*model.diagnostics, *sections])))

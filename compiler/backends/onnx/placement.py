@@ -14,10 +14,10 @@ from onnx import ModelProto
 from netc.dsl.record import Record
 
 from .execution_providers import get_device_provider
+from .size_nodes import find_roles
 
 RECORDED = "session.record_ep_graph_assignment_info"
 """The option of a session that makes it record where its nodes are."""
-_SIZES = ("Shape", "Size")
 
 
 class Placement(Record):
@@ -41,7 +41,8 @@ class Placement(Record):
 
 def find_placement(session: Any, device: str, model: ModelProto, constants: Collection[str] = ()) -> Placement:
     """Find where the nodes are. `session` is ONNX Runtime's. `constants` are names of initializers that the model lacks."""
-    provider, of_sizes = get_device_provider(device), _find_size_nodes(model, constants)
+    provider, roles = get_device_provider(device), find_roles(model.graph, constants)
+    of_sizes = {node.name for node, role in zip(model.graph.node, roles, strict=True) if role == "sizes"}
     on_device, sizes, fallen_back = 0, 0, []
     for part in session.get_provider_graph_assignment_info():
         for node in part.get_nodes():
@@ -52,18 +53,3 @@ def find_placement(session: Any, device: str, model: ModelProto, constants: Coll
             else:
                 fallen_back.append(f"{node.op_type} `{node.name}`")
     return Placement(on_device, sizes, tuple(fallen_back))
-
-
-def _find_size_nodes(model: ModelProto, constants: Collection[str]) -> set[str]:
-    """Return the names of nodes that depend only on sizes of tensors and on constants."""
-    constant = {tensor.name for tensor in model.graph.initializer} | set(constants)
-    sizes: set[str] = set()
-    size_nodes: set[str] = set()
-    for node in model.graph.node:
-        inputs = [name for name in node.input if name and name not in constant]
-        if node.op_type in _SIZES or (inputs and sizes.issuperset(inputs)):
-            sizes.update(node.output)
-            size_nodes.add(node.name)
-        elif not inputs:
-            constant.update(node.output)
-    return size_nodes

@@ -1,0 +1,133 @@
+"""Finds the nodes of a model that a device has no kernel for.
+
+In: a model whose initializers are not read, and the name of a device. Out: a `KernelReport`. Always: nodes that compute only sizes are not
+reported for CUDA, because ONNX Runtime keeps them on the CPU on purpose, nor are nodes that it computes when it loads the model.
+
+    >>> import netc
+    >>> from ..onnx_model import build_graph
+    >>> graph = build_graph(netc.compile("input 8 -> tan -> relu").program, {}, "tiny")
+    >>> [(missing.node, missing.op_type) for missing in find_missing_kernels(graph, "cuda").missing]
+    [('tan1', 'Tan')]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from netc.dsl.record import Record
+
+from ....types.tensor_types import DTYPES
+from ...backend_names import OPSETS
+from ..onnx_model import GraphAndTensors
+from ..opsets.schemas import find_schema
+from .cuda_limits import CUDA_LIMITS, Limit
+from .function_bodies import expand_node
+from .kernel_table import Kernel, KernelTable, load_kernel_table
+from .tensorrt_table import find_tensorrt_form, load_tensorrt_table
+from .typed_nodes import TypedNode, list_nodes
+
+_ADDED_LATER = {("Attention", 25): 24}
+"""Definitions that onnx added to an opset after its release, with the one before. ONNX Runtime 1.31 has the latter only: both are the same
+for what netc writes."""
+
+
+class OpsetNotRead(ValueError):
+    """The device reads no models of an opset."""
+
+
+class MissingKernel(Record):
+    """A node without a kernel. `form` completes the sentence "the device has `MaxPool` only ...". It is empty if the device has no such
+    operator. `opset`: the nearest opset whose form of the operator has a kernel, if the form of the model has none."""
+
+    node: str
+    op_type: str
+    form: str
+    opset: int | None = None
+
+
+class KernelReport(Record):
+    """The nodes of a model that a device lacks, and the number of all nodes that are meant for it. `version` names the device's table."""
+
+    device: str
+    version: str
+    nodes: int
+    missing: tuple[MissingKernel, ...]
+
+
+def find_missing_kernels(graph: GraphAndTensors, device: str) -> KernelReport:
+    """Find the nodes without a kernel.
+
+    Args:
+        graph: A model without functions.
+        device: `cuda` or `tensorrt`.
+
+    Returns:
+        The report, with the nodes in the order of the model.
+
+    Raises:
+        OpsetNotRead: The device reads no models of this opset.
+    """
+    nodes, opset = list_nodes(graph), graph.proto.opset_import[0].version
+    if device == "tensorrt":
+        tensorrt = load_tensorrt_table()
+        if not tensorrt.lowest <= opset <= tensorrt.highest:
+            raise OpsetNotRead(f"TensorRT {tensorrt.version} reads opsets {tensorrt.lowest} to {tensorrt.highest}, not {opset}")
+        forms = ((node, find_tensorrt_form(tensorrt, node)) for node in nodes)
+        missing = [MissingKernel(node.name, node.op_type, form) for node, form in forms if form is not None]
+        return KernelReport(device, f"TensorRT {tensorrt.version}", len(nodes), tuple(missing))
+    table = load_kernel_table(device)
+    own = list(_expand_nodes(nodes, table, opset))
+    found = (_find_missing(table, CUDA_LIMITS, node, opset) for node in own)
+    return KernelReport(device, f"ONNX Runtime {table.version}", len(own), tuple(filter(None, found)))
+
+
+def _expand_nodes(nodes: Iterable[TypedNode], table: KernelTable, opset: int) -> Iterator[TypedNode]:
+    """Iterate over the nodes of data. Nodes without a kernel on any provider are replaced by their definitions, as in ONNX Runtime."""
+    for node in nodes:
+        if node.role != "data":
+            continue
+        has_kernel = any(_has_kernel(provider, node) for provider in (table, load_kernel_table("cpu")))
+        expanded = [] if has_kernel else expand_node(node, opset)
+        if expanded:
+            yield from _expand_nodes(expanded, table, opset)
+        else:
+            yield node
+
+
+def _has_kernel(table: KernelTable, node: TypedNode) -> bool:
+    return table.find_kernel(node.op_type, _get_known_version(node.op_type, node.since), node.types) is not None
+
+
+def _find_missing(table: KernelTable, limits: Mapping[str, Limit], node: TypedNode, opset: int) -> MissingKernel | None:
+    """Return what a provider has instead of a kernel for the node. None if it has one."""
+    if _has_kernel(table, node):
+        limit = limits.get(node.op_type)
+        form = None if limit is None else limit(node)
+        return None if form is None else MissingKernel(node.name, node.op_type, form)
+    nearest = _find_nearest_opset(table, node, opset)
+    if nearest is not None:
+        direction = "up to" if nearest < opset else "from"
+        return MissingKernel(node.name, node.op_type, f"{direction} opset {nearest}", nearest)
+    kernels = table.list_kernels(node.op_type, _get_known_version(node.op_type, node.since))
+    forms = dict.fromkeys(_describe_types(kernel, node) for kernel in kernels)
+    return MissingKernel(node.name, node.op_type, f"of {' or '.join(forms)}" if forms else "")
+
+
+def _find_nearest_opset(table: KernelTable, node: TypedNode, opset: int) -> int | None:
+    """Find the opset nearest to the model's whose form of the operator has a kernel for these types: a lower one, if there are two."""
+    for other in sorted(OPSETS, key=lambda other: (abs(other - opset), other)):
+        schema = find_schema(node.op_type, other)
+        if schema is not None and table.find_kernel(node.op_type, _get_known_version(node.op_type, schema.since_version), node.types):
+            return other
+    return None
+
+
+def _get_known_version(op_type: str, since: int) -> int:
+    """Return the opset in which ONNX Runtime's copy of onnx defines an operator that the installed onnx defines in opset `since`."""
+    return _ADDED_LATER.get((op_type, since), since)
+
+
+def _describe_types(kernel: Kernel, node: TypedNode) -> str:
+    """Describe the element types that the kernel takes where the node has others."""
+    wrong = [allowed for name, allowed in kernel.types.items() if node.types.get(name) not in (None, *allowed)]
+    return " and ".join(", ".join(name for name in DTYPES if name in allowed) for allowed in wrong)

@@ -1,0 +1,62 @@
+"""Reads the table of TensorRT's operators, and decides whether it takes a node.
+
+Always: the types are from the table of the parser, and the restrictions that can be decided are in `tensorrt_limits.py`.
+
+    >>> table = load_tensorrt_table()
+    >>> sorted(table.types["MaxPool"]), "Unique" in table.types
+    (['bfloat16', 'float16', 'float32'], False)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+from netc.dsl.record import Record
+
+from ....types.tensor_types import DTYPES
+from .tensorrt_limits import TENSORRT_LIMITS
+from .typed_nodes import TypedNode
+
+
+class TensorrtTable(Record):
+    """The opsets that TensorRT's parser reads, and the element types of each operator that it has."""
+
+    version: str
+    source: str
+    lowest: int
+    highest: int
+    types: Mapping[str, frozenset[str]]
+
+
+@cache
+def load_tensorrt_table() -> TensorrtTable:
+    """Load the table."""
+    table = json.loads(files(__package__).joinpath("tensorrt_operators.json").read_text(encoding="utf-8"))
+    types = {op_type: frozenset(names.split(",")) for op_type, names in table["operators"].items()}
+    lowest, highest = table["opsets"]
+    return TensorrtTable(table["version"], table["source"], lowest, highest, types)
+
+
+def find_tensorrt_form(table: TensorrtTable, node: TypedNode) -> str | None:
+    """Return the form of the operator that TensorRT takes instead of the node's, or an empty text if it takes none. None if it takes the
+    node."""
+    if node.op_type not in table.types:
+        return ""
+    allowed = table.types[node.op_type]
+    dtype = _find_main_type(node)
+    if dtype is not None and dtype not in allowed:
+        return "of " + ", ".join(name for name in DTYPES if name in allowed)
+    limit = TENSORRT_LIMITS.get(node.op_type)
+    return None if limit is None else limit(node)
+
+
+def _find_main_type(node: TypedNode) -> str | None:
+    """Return the element type that the table is about: of the data, rather than of indices or conditions."""
+    index = 1 if node.op_type == "Where" else 0
+    value = node.find_input(index)
+    if value is None:
+        value = node.outputs[0] if node.outputs else None
+    return None if value is None else value.dtype

@@ -1,0 +1,54 @@
+"""Warnings of `netc check --device`: stages that a device has no kernel for.
+
+>>> problem = NoKernel("max_pool", "cuda", "ONNX Runtime 1.31.1", (("MaxPool", "up to opset 21"),), ("max_pool1",))
+>>> problem.format_message(), problem.format_label()
+('`max_pool` has no kernel on CUDA', 'ONNX Runtime 1.31.1 has `MaxPool` only up to opset 21')
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netc.dsl.diagnostics import Severity
+
+from .problem import Problem
+
+DEVICE_TITLES = {"cuda": "CUDA", "tensorrt": "TensorRT"}
+"""The names of the devices in messages."""
+_SHOWN = 3
+"""The most stages that a note lists."""
+
+
+class NoKernel(Problem):
+    """A stage of which the device cannot run a node. `operator`: the stage's, or empty for nodes that belong to no stage. `version` names
+    the table of kernels. `lacks`: the ONNX operators, each with the forms that the device has, or with an empty text if it has none.
+    `paths`: the stages that this text made. `opsets`: the opsets that have kernels for all of its nodes."""
+
+    code: ClassVar[str] = "no-kernel"
+    severity: ClassVar[Severity] = "warning"
+    operator: str
+    device: str
+    version: str
+    lacks: tuple[tuple[str, str], ...]
+    paths: tuple[str, ...]
+    opset: int | None = None
+
+    def format_message(self) -> str:
+        subject = f"`{self.operator}`" if self.operator else "the computation of a size"
+        return f"{subject} has no kernel on {DEVICE_TITLES[self.device]}"
+
+    def format_label(self) -> str:
+        return f"{self.version} has " + ", and ".join(
+            f"`{op_type}` only {form}" if form else f"no `{op_type}`" for op_type, form in self.lacks
+        )
+
+    def format_notes(self) -> tuple[str, ...]:
+        shown = ", ".join(f"`{path}`" for path in self.paths[:_SHOWN])
+        more = len(self.paths) - _SHOWN
+        where = (f"at {shown}" + (f" and {more} more" if more > 0 else ""),) if shown else ()
+        if self.device == "cuda":
+            return (*where, "ONNX Runtime runs it on the CPU, and copies its inputs and results")
+        return where
+
+    def format_help(self) -> tuple[str, ...]:
+        return (f"write the model for an opset that has the kernel: `--opset {self.opset}`",) if self.opset is not None else ()

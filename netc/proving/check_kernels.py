@@ -1,0 +1,113 @@
+"""Check which stages of a model a device has no kernel for: `netc check --device`.
+
+In: a program, a device, and the opset of the ONNX model. Out: a warning at each stage concerned. Always: no device and no weights are
+needed.
+
+>>> import netc
+>>> check_kernels(netc.compile("input 8x8x8 -> max_pool 2").program, "cuda", 21).format_summary()
+'all 1 nodes of `net` have a kernel on CUDA (ONNX Runtime 1.31.1, opset 21)'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netc.compiler.backends.backend import BackendInput, GraphOptions
+from netc.compiler.backends.onnx.kernels.missing_kernels import KernelReport, MissingKernel, find_missing_kernels
+from netc.compiler.backends.onnx.onnx_model import build_graph
+from netc.compiler.derivatives.expand_gradients import NoClosedForm, expand_gradients
+from netc.compiler.errors.kernel_errors import DEVICE_TITLES, NoKernel
+from netc.compiler.ir.differentiated_values import has_gradients
+from netc.compiler.ir.flat_graph import FlatGraph
+from netc.dsl.record import Record
+
+from ..errors import raise_as_compile_error
+from ..files.file_problems import make_diagnostic
+
+if TYPE_CHECKING:
+    from netc.compiler.ir.graph import Program
+    from netc.dsl.diagnostics import Diagnostic
+    from netc.dsl.source import Span
+
+    Stage = tuple[str, str, Span]
+    """The path of a stage, its operator, and its place in the text."""
+
+
+class KernelCheck(Record):
+    """The nodes of a model without a kernel, and a warning for each place in the text that they come from."""
+
+    name: str
+    opset: int
+    report: KernelReport
+    diagnostics: tuple[Diagnostic, ...]
+
+    def format_summary(self) -> str:
+        """Format the number of nodes for users."""
+        device, table = DEVICE_TITLES[self.report.device], f"({self.report.version}, opset {self.opset})"
+        if not self.report.missing:
+            return f"all {self.report.nodes} nodes of `{self.name}` have a kernel on {device} {table}"
+        count = len(self.report.missing)
+        return f"{count} of {self.report.nodes} nodes of `{self.name}` {'has' if count == 1 else 'have'} no kernel on {device} {table}"
+
+
+def check_kernels(program: Program, device: str, opset: int) -> KernelCheck:
+    """Find the stages without a kernel.
+
+    Args:
+        program: A checked program.
+        device: `cuda` or `tensorrt`.
+        opset: The opset of the ONNX model that netc writes.
+
+    Returns:
+        The nodes without a kernel, and the warnings.
+
+    Raises:
+        CompileError: netc cannot write a stage as ONNX.
+        OpsetNotRead: The device reads no models of this opset.
+    """
+    given = BackendInput(program, program.main.name, options=GraphOptions(opset=opset))
+    with raise_as_compile_error(program):
+        graph = build_graph(program, given.open_arrays(), given.name, options=given.options)
+    report = find_missing_kernels(graph, device)
+    return KernelCheck(program.main.name, opset, report, tuple(_make_diagnostics(program, report)))
+
+
+def _make_diagnostics(program: Program, report: KernelReport) -> list[Diagnostic]:
+    """Return a warning for each place in the text."""
+    stages = _list_stages(program)
+    by_span: dict[Span, dict[str, list[MissingKernel]]] = {}
+    operators: dict[Span, str] = {}
+    for missing in report.missing:
+        path, operator, span = _find_stage(missing.node, stages, program)
+        by_span.setdefault(span, {}).setdefault(path, []).append(missing)
+        operators[span] = operator
+    return [make_diagnostic(_make_problem(report, operators[span], paths), span) for span, paths in by_span.items()]
+
+
+def _make_problem(report: KernelReport, operator: str, paths: dict[str, list[MissingKernel]]) -> NoKernel:
+    nodes = [missing for group in paths.values() for missing in group]
+    lacks = tuple(dict.fromkeys((missing.op_type, missing.form) for missing in nodes))
+    opsets = {missing.opset for missing in nodes}
+    opset = opsets.pop() if len(opsets) == 1 else None
+    return NoKernel(operator, report.device, report.version, lacks, tuple(filter(None, paths)), opset)
+
+
+def _list_stages(program: Program) -> dict[str, Stage]:
+    try:
+        written = expand_gradients(program) if has_gradients(program.main) else program
+    except NoClosedForm:  # pragma: no cover (the model is not written then)
+        written = program
+    flat = FlatGraph(written.main).iterate_operators()
+    return {item.path: (item.path, item.node.op.name, item.node.span) for item in flat}
+
+
+def _find_stage(node: str, stages: dict[str, Stage], program: Program) -> Stage:
+    """Find the stage that a node belongs to. Nodes of several stages, such as sizes, belong to the model."""
+    path = node.split("/")[0]
+    while path:
+        # The second use of a stage has a number after its path. A node of a definition has its path after the stage's.
+        for candidate in (path, path.rpartition("_")[0]):
+            if candidate in stages:
+                return stages[candidate]
+        path = path.rpartition(".")[0]
+    return "", "", program.main.span

@@ -1,0 +1,187 @@
+"""Which nodes have a kernel. ONNX Runtime itself is the judge of the reader, on the CPU, where it really loads the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import onnx
+import onnxruntime
+import pytest
+from kernel_pages.onnxruntime_page import read_kernels
+from kernel_pages.tensorrt_page import read_operators
+from onnx import TensorProto, defs, helper
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
+
+import netc
+from netc.compiler.backends.backend import BackendInput
+from netc.compiler.backends.onnx.kernels.kernel_table import load_kernel_table
+from netc.compiler.backends.onnx.kernels.missing_kernels import KernelReport, find_missing_kernels
+from netc.compiler.backends.onnx.onnx_model import build_graph
+from netc.compiler.backends.onnx.onnx_types import element_code
+from netc.compiler.backends.onnx.opsets.schemas import find_schema
+from netc.compiler.types.tensor_types import DTYPES
+from netc.dsl.record import replace
+from netc.proving.check_kernels import check_kernels
+
+PAGE = """
+## Operators implemented by CPUExecutionProvider
+
+|**Operator Domain:** *ai.onnx*||||
+|Abs|*in* X:**T**|13+|**T** = tensor(float)|
+|Erf|*in* X:**T**|13+|**T** = tensor(float)|
+
+## Operators implemented by CUDAExecutionProvider
+
+|**Operator Domain:** *ai.onnx*||||
+|Abs|*in* X:**T**<br> *out* Y:**T**|13+|**T** = tensor(double), tensor(float), tensor(float8e5m2)|
+|||[6, 12]|**T** = tensor(float16)|
+|If|*in* cond:**B**<br> *out* outputs:**V**|5|**B** = tensor(bool)<br/> **V** = seq(tensor(float)), tensor(int32)|
+|**Operator Domain:** *com.microsoft*||||
+|Attention|*in* input:**T**|1+|**T** = tensor(float)|
+"""
+
+
+def test_the_page_of_onnxruntime_is_read() -> None:
+    assert read_kernels(PAGE, "CUDAExecutionProvider") == {
+        "Abs": ["13+ T=float32,float64,float8e5m2", "6-12 T=float16"],
+        "If": ["5 B=bool V=int32"],
+    }
+    assert list(read_kernels(PAGE, "CPUExecutionProvider")) == ["Abs", "Erf"]
+    with pytest.raises(ValueError, match="no kernels of DmlExecutionProvider"):
+        read_kernels(PAGE, "DmlExecutionProvider")
+
+
+def test_the_page_of_tensorrt_is_read() -> None:
+    page = "TensorRT 10.9 supports operators in the inclusive range of opset 9 to opset 22.\n| Erf | Y | FP32, INT4 | none |\n| Det | N |\n"
+    assert read_operators(page) == {"version": "10.9", "opsets": [9, 22], "operators": {"Erf": "float32"}}
+    with pytest.raises(ValueError, match="does not say which opsets"):
+        read_operators("| Erf | Y | FP32 |")
+
+
+def list_unary_operators() -> list[str]:
+    """List the standard operators that need no attributes and no second input."""
+    names = []
+    for schema in defs.get_all_schemas():
+        is_needed = any(attribute.required for attribute in schema.attributes.values())
+        one = len(schema.inputs) >= 1 and all(port.option.name == "Optional" for port in schema.inputs[1:]) and len(schema.outputs) == 1
+        first = schema.inputs[0] if one else None
+        if schema.domain == "" and not schema.deprecated and not is_needed and first is not None and first.option.name == "Single":
+            names.append(schema.name)
+    return sorted(names)
+
+
+def list_uses(op_type: str, opset: int) -> Iterator[str]:
+    """List the element types that onnx allows, without the half types: ONNX Runtime widens them on the CPU."""
+    schema = find_schema(op_type, opset)
+    allowed = {text for constraint in schema.type_constraints for text in constraint.allowed_type_strs}
+    for name in DTYPES:
+        text = f"tensor({ {'float32': 'float', 'float64': 'double'}.get(name, name) })"
+        if name not in ("float16", "bfloat16") and text in allowed:
+            yield name
+
+
+def is_loaded(op_type: str, opset: int, dtype: str) -> bool | None:
+    """Whether ONNX Runtime loads a model of one node. None if the node is not valid."""
+    given = helper.make_tensor_value_info("x", element_code(DTYPES[dtype]), [2, 4, 4, 4])
+    graph = helper.make_graph([helper.make_node(op_type, ["x"], ["y"])], "one", [given], [helper.make_empty_tensor_value_info("y")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    try:
+        inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, check_type=True)
+    except onnx.shape_inference.InferenceError:
+        return None
+    if inferred.graph.output[0].type.tensor_type.elem_type == TensorProto.UNDEFINED:
+        return None
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        onnxruntime.InferenceSession(inferred.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except NoKernel:
+        return False
+    except Exception:  # another reason than a missing kernel, such as a shape
+        return None
+    return True
+
+
+@pytest.mark.parametrize("opset", [17, 21, 23])
+def test_the_table_of_the_cpu_agrees_with_sessions(opset: int) -> None:
+    table = load_kernel_table("cpu")
+    if onnxruntime.__version__.split(".")[:2] != table.version.split(".")[:2]:
+        pytest.skip(f"the table is of ONNX Runtime {table.version}")
+    verdicts: dict[bool, int] = {True: 0, False: 0}
+    for op_type in list_unary_operators():
+        schema = find_schema(op_type, opset)
+        if schema is None or schema.has_function or schema.has_context_dependent_function:
+            continue
+        for dtype in list_uses(op_type, opset):
+            loaded = is_loaded(op_type, opset, dtype)
+            if loaded is None:
+                continue
+            types = {schema.inputs[0].type_str: dtype}
+            found = table.find_kernel(op_type, schema.since_version, types) is not None
+            assert found == loaded, (op_type, dtype)
+            verdicts[found] += 1
+    assert min(verdicts.values()) > 20
+
+
+def report(text: str, device: str = "cuda", opset: int = 23) -> KernelReport:
+    return check_kernels(netc.compile(text).program, device, opset).report
+
+
+def missing(text: str, device: str = "cuda", opset: int = 23) -> list[tuple[str, str]]:
+    return [(kernel.op_type, kernel.form) for kernel in report(text, device, opset).missing]
+
+
+def test_a_kernel_is_for_one_definition() -> None:
+    assert missing("input 3x8x8 -> max_pool 2", opset=21) == []
+    assert missing("input 3x8x8 -> max_pool 2", opset=22) == [("MaxPool", "up to opset 21")]
+
+
+def test_attributes_count() -> None:
+    assert missing("input [T, 8] -> rnn 8") == []
+    assert missing("input [T, 8] -> rnn 8 nonlinearity=relu") == [("RNN", "with tanh")]
+
+
+def test_nodes_in_loops_count() -> None:
+    loop = "x = input [T, 4]; z = input 4; x -> scan (h = z) axis=1 { h = in + h -> tan }"
+    assert missing(loop) == [("Tan", "")]
+
+
+def test_a_definition_stands_for_its_operator() -> None:
+    assert missing("input 8 -> mish") == []
+    assert report("input 8 -> mish").nodes == 3
+
+
+def test_sizes_and_constants_are_not_counted() -> None:
+    assert report("x = input [T, 4]; x * T").nodes == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("input 8xT -> max_pool 2", ("MaxPool", "in two or three dimensions")),
+        ("input 3x9x9 -> max_pool 2 dilation=2", ("MaxPool", "without dilation")),
+        ("input [5000] int64 -> topk 4000 axis=1", ("TopK", "of fewer than 3840 elements")),
+        ("input 8 float64 -> relu", ("Relu", "of float32, float16, bfloat16, int64, int32")),
+        ("input [T] -> rfft", ("DFT", "")),
+    ],
+)
+def test_tensorrt_has_restrictions(text: str, form: tuple[str, str]) -> None:
+    assert form in missing(text, "tensorrt")
+
+
+def test_tensorrt_has_what_it_has() -> None:
+    assert missing("input 3x32x32 -> conv 8 3 -> max_pool 2 -> flatten -> dense 10", "tensorrt") == []
+
+
+def test_no_weights_are_read() -> None:
+    """The graph is enough: reading a large initializer would fail."""
+
+    def fail() -> Any:
+        raise AssertionError("a weight was read")
+
+    program = netc.compile("input 512 -> dense 512 relu").program
+    graph = build_graph(program, BackendInput(program, "net").open_arrays(), "net")
+    unreadable = {name: replace(stored, read=fail) for name, stored in graph.tensors.items()}
+    assert find_missing_kernels(replace(graph, tensors=unreadable), "cuda").missing == ()
