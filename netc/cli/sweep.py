@@ -4,50 +4,52 @@ $ netc sweep -e 'model mlp(width) { input 3 -> dense width -> dense 1 }' --set w
 width  parameters  FLOPs  activation bytes
 8              41     73                36
 16             81    145                68
+
+With `--trials`, Optuna chooses the combinations.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from itertools import product
-from math import prod
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from netc.compiler.dims import format_dim
-
-from ..analysis import analyze
-from ..display.model_summary import summarize_program
 from ..display.text_table import align_columns, truncate_line
 from ..files.source_files import Unreadable
-from .command_failure import FAILED
+from ..sweeping.goals import COSTS, Goal
+from ..sweeping.grid_study import GridStudy, count_combinations
+from ..sweeping.study import ERROR, Row
+from ..sweeping.study_storage import StudyError
+from ..sweeping.trials import TrialEnd
+from .command_failure import FAILED, CommandFailed
+from .exit_codes import report_exception
 from .records import form_options, format_csv, format_json
 from .report import report_and_exit
+from .search_options import SearchCommand, merge_space, search_options
+from .search_study import EngineWishes, SearchWishes, Sweep, format_best, make_search_study
 from .shared_options import make_choice, require_one_source, source_options, sweep_options
 from .spec_sources import make_reader
-from .sweep_training import ERROR, Row, train_combinations
+from .sweep_trials import run_trials
 from .terminal import get_table_width, style_table, write_status, write_text
 from .train import OPTION_NAMES
 from .training_options import training_options
 
 if TYPE_CHECKING:
-    from netc.dsl.source import SourceFile
-
-    from ..analysis import Analysis, Choice
+    from ..sweeping.search_space import SearchSpace
 
 MAX_COMBINATIONS = 1000
 """The most combinations of one sweep."""
-COSTS = ("parameters", "flops", "activation_bytes")
 TITLES = {"flops": "FLOPs", "activation_bytes": "activation bytes"}
 
 
-@click.command("sweep")
+@click.command("sweep", cls=SearchCommand)
 @source_options
 @form_options
 @click.option("--train", is_flag=True, help="Train each combination, and show its final results.")
 @click.option("-o", "--output", metavar="RUNS", help="With --train: write the runs here, one folder for each combination.")
+@search_options
 @training_options
 @sweep_options
 def command(
@@ -56,6 +58,15 @@ def command(
     form: str | None,
     train: bool,
     output: str | None,
+    space: SearchSpace,
+    trials: int | None,
+    goals: tuple[Goal, ...],
+    no_prune: bool,
+    storage: str | None,
+    study: str | None,
+    engine: str | None,
+    jobs: int | None,
+    engine_options: dict[str, object],
     section: str | None,
     model: str | None,
     params: dict[str, list[tuple[str, object]]],
@@ -68,67 +79,88 @@ def command(
 
     With --train, netc trains the combinations one after the other, and the table shows their results. --set may then name parameters of
     the train section too. Repeat the command to continue a stopped sweep.
+
+    With --search and --trials, Optuna proposes the combinations. Commands that share a storage share the trials.
     """
     path = require_one_source(file, text)
-    _check_usage(params, train, output, {"section": section, **wishes})
-
+    search = SearchWishes(merge_space(space, params), goals, trials, not no_prune, storage, study, train, output or "", section, wishes)
+    on = EngineWishes(engine, jobs, engine_options)
+    _check_usage(search, output, on)
     try:
         source, where = make_reader(path, text)()
     except Unreadable as error:
         report_and_exit((error.diagnostic,))
-    # the table shows the values as they were written, such as `1e-3`
-    value_texts = [{name: words for name, (words, _) in combination.items()} for combination in _list_combinations(params)]
-    values = ({name: value for name, (_, value) in combination.items()} for combination in _list_combinations(params))
-    choices = [make_choice(model, named_values, dims, allow_paths) for named_values in values]
-    if train:
-        is_file = path not in (None, "-")  # each training reads a file again, and standard input can be read only once
-        spec = (path, None) if is_file else (None, source.text)
-        rows = train_combinations(spec, output or "", zip(value_texts, choices, strict=True), section, **wishes)
-    else:
-        rows = _measure_combinations(source, where, value_texts, choices)
-    _write_rows(rows, form)
-    failed = sum(row[ERROR] is not None for row in rows)
-    if failed:
-        more = "the messages above say why" if train else "`netc check --set ...` says more"
-        write_status(f"{failed:,} of {len(rows):,} combinations are wrong; {more}")
-        raise click.exceptions.Exit(FAILED)
+    is_file = path not in (None, "-")  # each training reads a file again, and standard input can be read only once
+    spec = (path, None) if is_file else (None, source.text)
+    sweep = Sweep(search, source, where, spec, make_choice(model, {}, dims, allow_paths), on)
+    try:
+        if not search.needs_optuna:
+            _run_grid(sweep, form)
+        elif train:
+            _run_search(sweep, form)
+        else:
+            with TemporaryDirectory() as folder:
+                _run_search(sweep.use_folder(folder), form)
+    except StudyError as error:
+        raise CommandFailed(error.message, *error.help) from None
 
 
-def _check_usage(params: Mapping[str, Sequence[object]], train: bool, output: str | None, wishes: Mapping[str, object]) -> None:
-    if not params:
-        raise click.UsageError("give values with --set NAME=A,B,...")
-    number = prod(len(values) for values in params.values())
-    if number > MAX_COMBINATIONS:
-        raise click.UsageError(f"these are {number:,} combinations, and {MAX_COMBINATIONS:,} are the most")
-    option = next((OPTION_NAMES.get(name, name) for name, value in wishes.items() if value), None)
-    if not train and (option is not None or output is not None):
+def _check_usage(search: SearchWishes, output: str | None, on: EngineWishes) -> None:
+    wishes = search.wishes
+    if not search.space:
+        raise click.UsageError("give values with --set NAME=A,B,... or --search RANGES")
+    number = count_combinations(search.space)
+    if search.trials is None and number is None:
+        raise click.UsageError("a range without steps has no last value; give the number of trials with `--trials N`")
+    if search.trials is None and number is not None and number > MAX_COMBINATIONS:
+        raise click.UsageError(
+            f"these are {number:,} combinations, and {MAX_COMBINATIONS:,} are the most; `--trials N` tries N of them, which Optuna chooses"
+        )
+    for_training = {"section": search.section, "storage": search.storage, "study": search.study, "on": on.name, **wishes}
+    option = next((OPTION_NAMES.get(name, name) for name, value in for_training.items() if value), None)
+    if not search.trains and (option is not None or output is not None):
         raise click.UsageError(f"`{'-o' if option is None else '--' + option.replace('_', '-')}` is for --train")
-    if train and not output:
+    if search.trains and not output:
         raise click.UsageError("give the folder for the runs with `-o RUNS`")
+    if on.name is None and (on.jobs is not None or on.options):
+        raise click.UsageError(f"`{'--on-option' if on.jobs is None else '--jobs'}` is for `--on ENGINE`")
     if wishes["epochs"] is not None and wishes["steps"] is not None:
         raise click.UsageError("give `--epochs` or `--steps`, not both")
 
 
-def _list_combinations(params: Mapping[str, Sequence[tuple[str, object]]]) -> list[dict[str, tuple[str, object]]]:
-    """Return all combinations: for each, the text and the value of every name."""
-    return [dict(zip(params, values, strict=True)) for values in product(*params.values())]
+def _run_grid(sweep: Sweep, form: str | None) -> None:
+    """Run every combination, and write the table. Without training, the errors of the first are reported if all are wrong."""
+    study = GridStudy(sweep.search.space, sweep.search.folder)
+    outcomes = run_trials(study, sweep)
+    failed = sum(outcome.code is not None for outcome in outcomes)
+    first = outcomes[0].error
+    if not sweep.search.trains and failed == len(outcomes) and first is not None:
+        raise click.exceptions.Exit(report_exception(first))
+    _write_rows(study.list_rows(), form)
+    if failed:
+        more = "the messages above say why" if sweep.search.trains else "`netc check --set ...` says more"
+        write_status(f"{failed:,} of {len(outcomes):,} combinations are wrong; {more}")
+        raise click.exceptions.Exit(FAILED)
 
 
-def _measure_combinations(source: SourceFile, where: str | None, value_texts: list[dict[str, str]], choices: list[Choice]) -> list[Row]:
-    """Return a row with the costs of each combination. If all are wrong, report the errors of the first, and end the command."""
-    analyses = [analyze(source, choice, where).require_model() for choice in choices]
-    if all(analysis.program is None for analysis in analyses):
-        report_and_exit(analyses[0].diagnostics)
-    return [{**words, **_measure_costs(analysis)} for words, analysis in zip(value_texts, analyses, strict=True)]
+def _run_search(sweep: Sweep, form: str | None) -> None:
+    """Run the trials of a study, and write the table of all its trials, the best one, and how many have ended in which way.
 
-
-def _measure_costs(analysis: Analysis) -> dict[str, object]:
-    if analysis.program is None:
-        code = next(d.code for d in analysis.diagnostics if d.severity == "error")
-        return {**dict.fromkeys(COSTS), ERROR: code}
-    totals = summarize_program(analysis.program).totals
-    costs = {name: getattr(totals, name) for name in COSTS}
-    return {**{name: value if isinstance(value, int) else format_dim(value) for name, value in costs.items()}, ERROR: None}
+    Values that make no network are a part of a search. The command fails only if a trial failed for another reason, or if none succeeded.
+    """
+    study = make_search_study(sweep)
+    outcomes = run_trials(study, sweep)
+    rows = study.list_rows()
+    _write_rows(rows, form)
+    wrong = [row[ERROR] for row in rows if row[ERROR] is not None]
+    if wrong:
+        counts = ", ".join(f"{wrong.count(code):,} {code}" for code in dict.fromkeys(wrong))
+        write_status(f"{len(rows) - len(wrong):,} of {len(rows):,} trials have results; the others: {counts}")
+    best = format_best(study)
+    if best:
+        write_status(best)
+    if not best or any(outcome.end is TrialEnd.FAILED for outcome in outcomes):
+        raise click.exceptions.Exit(FAILED)
 
 
 def _write_rows(rows: list[Row], form: str | None) -> None:

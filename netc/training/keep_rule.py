@@ -43,6 +43,17 @@ class KeepRule(Record):
     is_chosen: bool = True
 
 
+def is_higher_better(metric: str, losses: Sequence[str], measured: Sequence[MeasureRule]) -> bool:
+    """Whether a higher value of a metric is better: `measure` defines it for its metrics, and of others the name decides."""
+    by_name = {rule.name: rule.higher for rule in measured}
+    return by_name.get(metric, any(word in metric.lower() for word in HIGHER) and metric not in losses)
+
+
+def list_metrics(training: Training, measured: Sequence[MeasureRule]) -> list[str]:
+    """Return the names of the metrics, without the losses."""
+    return [*(name for name in training.program.main.output_names if name not in training.losses), *(rule.name for rule in measured)]
+
+
 def read_keep(
     training: Training, settings: Sequence[Setting], measured: Sequence[MeasureRule]
 ) -> tuple[KeepRule, list[tuple[Problem, Span]]]:
@@ -53,15 +64,14 @@ def read_keep(
         problems.append((WrongSetting("keep", need, remedy), span))
 
     words = [a for s in settings for a in s.stages[0].positional]
-    by_name = {rule.name: rule.higher for rule in measured}
     losses = training.losses
-    metrics = [*(name for name in training.program.main.output_names if name not in losses), *by_name]
+    metrics = list_metrics(training, measured)
     chosen, higher = losses[0], False
     for argument in words:
         value = argument.value
         if value in metrics or value in losses:
             chosen = str(value)
-            higher = by_name.get(chosen, any(word in chosen.lower() for word in HIGHER) and value not in losses)
+            higher = is_higher_better(chosen, losses, measured)
         elif value not in ("best", LAST, *DIRECTIONS):
             report(f"has no metric {format_value(value)}", argument.span, "the metrics are " + ", ".join([*metrics, *losses]))
     for setting in settings:

@@ -28,7 +28,7 @@ from tests.docs.test_readme import masked, played, shorten
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
-    *(DOCS / f"{name}.md" for name in ("tutorial", "comparison", "bench", "journey", "jax", "mlx", "proofs", "targets")),
+    *(DOCS / f"{name}.md" for name in ("tutorial", "comparison", "bench", "journey", "jax", "mlx", "proofs", "sweeps", "targets")),
     *sorted((DOCS / "guides").glob("*.md")),
 ]
 FENCE = re.compile(
@@ -68,13 +68,13 @@ class Follower:
             text = self.start_server(text)
         elif self.missing.keys() & {*SERVER_PACKAGES}:
             self.printed = None
+        elif match["needs"] and find_spec(match["needs"]) is None:
+            self.printed = None
+            self.missing[match["needs"]] = None
         elif match["kind"] == "console":
             real = shorten(played(text, self.folder), text)
             assert not match["varying"] or not re.search(r"^error", real, re.MULTILINE), real
             text = text if match["varying"] and masked(text) == masked(real) else real
-        elif match["needs"] and find_spec(match["needs"]) is None:
-            self.printed = None
-            self.missing[match["needs"]] = None
         elif match["kind"] == "python":
             self.printed = self.run(text)
         elif match["output"] and self.printed is not None:

@@ -49,9 +49,10 @@ SHOWN = {
     "weights-not-finite": "it is of a file of weights",
     "weights-pattern": "it is of a file of weights",
     "weights-unreadable": "it is of a file of weights",
+    "worker-lost": "it is of a run of training",
 }
 """Codes whose pages show a terminal (```console) instead of a spec, and why. test_made.py has all of them but
-formula-too-deep and package-not-installed."""
+formula-too-deep, package-not-installed and worker-lost."""
 
 
 def fences(code: str) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from safetensors.numpy import load_file
 
 from netc.cli import cli
-from netc.cli.sweep_training import MAX_FOLDER_NAME, name_folder
+from netc.sweeping.grid_study import MAX_FOLDER_NAME, name_folder
 from tests.training.runs import samples
 
 SPEC = """
