@@ -11,7 +11,10 @@ import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 import netc
+from netc.compiler.backends.backend import GraphOptions
+from netc.compiler.backends.onnx import BACKEND
 from netc.compiler.backends.onnx.runtime import OnnxSession
+from netc.inputs.backend_input import make_backend_input
 from tests.parity import SEED, TOLERANCES, close, inputs_for, run_module, sizes_of
 from tests.widened import widened
 
@@ -23,10 +26,11 @@ def check(
     limits: dict[str, Any] | None = None,
     *,
     weights: Callable[[netc.Model], dict[str, torch.Tensor]] | None = None,
+    device: str = "",
 ) -> None:
-    """Raises AssertionError unless the ONNX model of the opset computes what the PyTorch module does."""
+    """Raises AssertionError unless the ONNX model of the opset, in the form for a device, computes what the PyTorch module does."""
     given = weights(model) if weights is not None else model.module(seed=SEED).state_dict()
-    proto = model.onnx(weights=given, opset=opset)
+    proto = BACKEND.proto(make_backend_input(model.program, given, None, options=GraphOptions(opset, device=device)))
     assert [(entry.domain, entry.version) for entry in proto.opset_import] == [("", opset)]
     onnx.checker.check_model(proto, full_check=True)
     try:

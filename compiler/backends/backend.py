@@ -35,13 +35,15 @@ class GraphOptions(Record):
     """Options for writing an artifact that is a graph. `opset`: use the operators of this opset. `optimize`: use the form that runs
     fastest, rather than a form stage by stage. `metadata`: texts by name, in the file; `description` is also the model's own
     documentation. `functions`: write a function for each block, rather than a flat graph. `runtime`: write the form that this one takes,
-    a key of `onnx.runtime_profiles.PROFILES`. It is empty for ONNX Runtime."""
+    a key of `onnx.runtime_profiles.PROFILES`. It is empty for ONNX Runtime. `device`: convert
+    element types for which this device has no kernel, `cuda` or `tensorrt`. It is empty for the CPU."""
 
     opset: int = OPSET
     optimize: bool = True
     metadata: tuple[tuple[str, str], ...] = ()
     functions: bool = False
     runtime: str = ""
+    device: str = ""
 
 
 DEFAULT_OPTIONS = GraphOptions()

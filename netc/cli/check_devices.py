@@ -1,4 +1,4 @@
-"""`netc check --device cuda`: name the stages that the device has no kernel for.
+"""`netc check --device cuda`: name the stages that the device has no kernel for. `netc compile --for cuda`: choose the opset.
 
 $ netc check --device cuda -e 'input 8 -> dense 2 -> gelu'
 no errors
@@ -14,17 +14,23 @@ import click
 
 from netc.compiler.backends.backend_names import OPSET
 from netc.compiler.errors.kernel_errors import DEVICE_TITLES
+from netc.dsl.record import replace
 
+from .report import report_and_exit
 from .shared_options import device_option, opset_option
-from .terminal import write_status
+from .terminal import write_note, write_status
 
 if TYPE_CHECKING:
+    from netc.compiler.backends.backend import GraphOptions
     from netc.compiler.ir.graph import Program
     from netc.dsl.diagnostics import Diagnostic
 
     from ..proving.check_kernels import KernelCheck
+    from .compile_checks import CompileOptions
 
 F = TypeVar("F", bound=Callable[..., object])
+_SHOWN = 5
+"""The most stages that `netc compile` names."""
 
 
 def device_options(function: F) -> F:
@@ -58,6 +64,27 @@ def check_device(programs: Sequence[Program], device: str | None, opset: int | N
         except CompileError as error:
             errors += error.diagnostics
     return checks, errors
+
+
+def choose_graph_options(program: Program, device: str, graph: GraphOptions, options: CompileOptions) -> GraphOptions:
+    """Choose the opset for a device, unless the user did, and note the stages without a kernel."""
+    from netc.compiler.backends.onnx.kernels.missing_kernels import OpsetNotRead
+
+    from ..errors import CompileError
+    from ..proving.check_kernels import choose_opset
+
+    try:
+        check = choose_opset(program, device, graph.opset if "opset" in options.graph else None)
+    except OpsetNotRead as error:
+        raise click.UsageError(str(error)) from None
+    except CompileError as error:
+        report_and_exit(error.diagnostics)
+    write_note(check.format_summary())
+    for diagnostic in check.diagnostics[:_SHOWN]:
+        write_note(f"{diagnostic.message}: {diagnostic.label}")
+    if len(check.diagnostics) > _SHOWN:
+        write_note(f"`netc check --device {device} --opset {check.opset}` names {len(check.diagnostics) - _SHOWN} more")
+    return replace(graph, opset=check.opset, device=device)
 
 
 def show_kernels(checks: Sequence[KernelCheck]) -> None:

@@ -17,6 +17,7 @@ import click
 from netc.compiler.backends.backend import WrongOutput
 from netc.compiler.backends.backend_registry import find_backend, get_or_raise
 from netc.compiler.backends.onnx.runtime_profiles import PROFILES
+from netc.compiler.errors.kernel_errors import DEVICE_TITLES
 from netc.dsl.record import Record, replace
 
 from ..errors import CompileError
@@ -112,7 +113,9 @@ _FOLDERS = (
     Destination("triton", "a model of its model repository", _write_repository_entry),
     Destination("transformers", "a folder for `from_pretrained`, vLLM and SGLang", _write_transformers_folder, takes_onnx=False),
 )
-_FILES = tuple(Destination(name, "an ONNX file in the form that it takes", write_target, is_folder=False) for name in PROFILES)
+_FILES = tuple(
+    Destination(name, "an ONNX file in the form that it takes", write_target, is_folder=False) for name in (*PROFILES, *DEVICE_TITLES)
+)
 
 DESTINATIONS = {destination.name: destination for destination in (*_FOLDERS, *_FILES)}
 

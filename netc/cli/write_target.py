@@ -15,12 +15,14 @@ import click
 
 from netc.compiler.backends.backend import BackendInput, has_suffix
 from netc.compiler.backends.backend_registry import find_backend, get_or_raise
+from netc.compiler.errors.kernel_errors import DEVICE_TITLES
 from netc.dsl.record import replace
 
 from ..errors import CompileError
 from ..files.save_artifacts import require_backend, save_artifact
 from ..inputs.argument_checks import check_graph_options
 from ..inputs.source_options import make_source_options
+from .check_devices import choose_graph_options
 from .compile_checks import BACKENDS, CompileOptions, check_for_target
 from .example_files import check_example, write_example_file
 from .program import compile_spec, note_random_parameters, raise_as_usage_error
@@ -47,13 +49,16 @@ def write_target(read: Reader, choice: Choice, weights: Checkpoint | None, seed:
     # a program of `--for` takes an ONNX model, whatever its name
     backend = _choose_backend(options.target if options.runtime is None else "onnx", options.output)
     check_for_target(backend, options)
-    graph = check_graph_options(**options.graph, runtime=options.runtime)
+    device = options.runtime if options.runtime in DEVICE_TITLES else None
+    graph = check_graph_options(**options.graph, runtime=None if device else options.runtime)
     compiled = compile_spec(read, choice)
     if options.stream is not None:
         _write_stream(compiled, options.stream, backend, weights, seed, graph, options)
     else:
         if options.keep is not None:
             compiled = keep_chosen_stages(compiled, options.keep, weights, seed, options.calibration)
+        if device is not None:
+            graph = choose_graph_options(compiled.program, device, graph, options)
         inputs = compiled.backend_input(weights, seed, graph)
         try:
             inputs = replace(inputs, source_options=make_source_options(compiled.program, options.scan_layers, options.tp))
@@ -107,6 +112,8 @@ def _write_stream(
         # only now are the other files known, whose names nobody has typed
         for path, _ in list_stream_files(model_stream, options.output, backend)[1:]:
             refuse_overwriting(path)
+    if options.runtime in DEVICE_TITLES:
+        graph = choose_graph_options(model_stream.step, options.runtime, graph, options)
     paths = model_stream.save(options.output or "-", backend, weights, seed, graph)
     for line in (*model_stream.notes(paths), *backend.notes(BackendInput(model_stream.step, compiled.name), verbose=options.verbose)):
         write_note(line)

@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netc.compiler.backends.backend import BackendInput, GraphOptions
-from netc.compiler.backends.onnx.kernels.missing_kernels import KernelReport, MissingKernel, find_missing_kernels
+from netc.compiler.backends.backend_names import OPSET, OPSETS
+from netc.compiler.backends.onnx.kernels.missing_kernels import KernelReport, MissingKernel, OpsetNotRead, find_missing_kernels
 from netc.compiler.backends.onnx.onnx_model import build_graph
 from netc.compiler.derivatives.expand_gradients import NoClosedForm, expand_gradients
 from netc.compiler.errors.kernel_errors import DEVICE_TITLES, NoKernel
@@ -21,7 +22,7 @@ from netc.compiler.ir.differentiated_values import has_gradients
 from netc.compiler.ir.flat_graph import FlatGraph
 from netc.dsl.record import Record
 
-from ..errors import raise_as_compile_error
+from ..errors import CompileError, raise_as_compile_error
 from ..files.file_problems import make_diagnostic
 
 if TYPE_CHECKING:
@@ -50,13 +51,14 @@ class KernelCheck(Record):
         return f"{count} of {self.report.nodes} nodes of `{self.name}` {'has' if count == 1 else 'have'} no kernel on {device} {table}"
 
 
-def check_kernels(program: Program, device: str, opset: int) -> KernelCheck:
+def check_kernels(program: Program, device: str, opset: int, converts: bool = False) -> KernelCheck:
     """Find the stages without a kernel.
 
     Args:
         program: A checked program.
         device: `cuda` or `tensorrt`.
         opset: The opset of the ONNX model that netc writes.
+        converts: Check the model that `netc compile --for` writes, with element types converted for the device.
 
     Returns:
         The nodes without a kernel, and the warnings.
@@ -65,11 +67,48 @@ def check_kernels(program: Program, device: str, opset: int) -> KernelCheck:
         CompileError: netc cannot write a stage as ONNX.
         OpsetNotRead: The device reads no models of this opset.
     """
-    given = BackendInput(program, program.main.name, options=GraphOptions(opset=opset))
+    given = BackendInput(program, program.main.name, options=GraphOptions(opset=opset, device=device if converts else ""))
     with raise_as_compile_error(program):
         graph = build_graph(program, given.open_arrays(), given.name, options=given.options)
     report = find_missing_kernels(graph, device)
     return KernelCheck(program.main.name, opset, report, tuple(_make_diagnostics(program, report)))
+
+
+def choose_opset(program: Program, device: str, opset: int | None = None) -> KernelCheck:
+    """Choose the opset in which the fewest nodes lack a kernel, the nearest to the default one of several.
+
+    Args:
+        program: A checked program.
+        device: `cuda` or `tensorrt`.
+        opset: The only opset to consider.
+
+    Returns:
+        The check of the model in this opset.
+
+    Raises:
+        CompileError: netc cannot write a stage as ONNX.
+        OpsetNotRead: The device does not read `opset`.
+    """
+    if opset is not None:
+        return check_kernels(program, device, opset, converts=True)
+    best: KernelCheck | None = None
+    unwritten: CompileError | None = None
+    for candidate in sorted(OPSETS, key=lambda other: (abs(other - OPSET), other)):
+        try:
+            check = check_kernels(program, device, candidate, converts=True)
+        except OpsetNotRead:
+            continue
+        except CompileError as error:  # an older opset may lack an operator
+            unwritten = unwritten or error
+            continue
+        if best is None or len(check.report.missing) < len(best.report.missing):
+            best = check
+        if not best.report.missing:
+            break
+    if best is None:
+        assert unwritten is not None, "each device reads some opset"
+        raise unwritten
+    return best
 
 
 def _make_diagnostics(program: Program, report: KernelReport) -> list[Diagnostic]:

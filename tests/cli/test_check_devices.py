@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import onnx
 
 Netc = Callable[..., Any]
 POOLED = "input 3x8x8 -> max_pool 2"
@@ -54,3 +57,29 @@ def test_an_opset_needs_a_device(netc: Netc) -> None:
 def test_a_stage_that_onnx_lacks_is_an_error(netc: Netc) -> None:
     done = netc("check", "-e", "cost = input [T, T]; cost -> match", "--device", "cuda", "--format", "short")
     assert (done.exit_code, "error[onnx-unsupported]" in done.stdout) == (1, True)
+
+
+def test_compile_chooses_the_opset_for_a_device(netc: Netc, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    for words, opset, said in (
+        (["-e", POOLED, "--for", "cuda"], 21, "note: all 1 nodes of `net` have a kernel on CUDA"),
+        (["-e", POOLED, "--for", "cuda", "--opset", "24"], 24, "note: `max_pool` has no kernel on CUDA: ONNX Runtime 1."),
+        (["-e", "input 3 -> relu", "--for", "cuda"], 23, "note: all 1 nodes of `net` have a kernel on CUDA"),
+        (["-e", "input [T, 8] -> multihead_attention 2", "--for", "tensorrt"], 22, "have a kernel on TensorRT"),
+    ):
+        done = netc("compile", *words, "-o", str(path))
+        assert (done.exit_code, onnx.load(path).opset_import[0].version) == (0, opset), done.stderr
+        assert said in done.stderr
+
+
+def test_compile_refuses_an_opset_that_a_device_does_not_read(netc: Netc, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    done = netc("compile", "-e", POOLED, "--for", "tensorrt", "--opset", "25", "-o", str(path))
+    assert (done.exit_code, "TensorRT 10.15 reads opsets 9 to 24" in done.stderr, path.exists()) == (2, True, False)
+
+
+def test_compile_for_a_device_names_few_stages(netc: Netc, tmp_path: Path) -> None:
+    text = "x = input 3; " + "; ".join(f"y{index} = x -> tan" for index in range(7)) + "; " + " + ".join(f"y{index}" for index in range(7))
+    done = netc("compile", "-e", text, "--for", "cuda", "-o", str(tmp_path / "net.onnx"))
+    assert done.stderr.count("`tan` has no kernel on CUDA") == 5
+    assert "`netc check --device cuda --opset 23` names 2 more" in done.stderr

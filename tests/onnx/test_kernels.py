@@ -23,6 +23,7 @@ from netc.compiler.backends.onnx.opsets.schemas import find_schema
 from netc.compiler.types.tensor_types import DTYPES
 from netc.dsl.record import replace
 from netc.proving.check_kernels import check_kernels
+from tests.onnx_opsets import check
 
 PAGE = """
 ## Operators implemented by CPUExecutionProvider
@@ -173,6 +174,24 @@ def test_tensorrt_has_restrictions(text: str, form: tuple[str, str]) -> None:
 
 def test_tensorrt_has_what_it_has() -> None:
     assert missing("input 3x32x32 -> conv 8 3 -> max_pool 2 -> flatten -> dense 10", "tensorrt") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype", "lacks"),
+    [
+        ("input 8 -> any axis=1", None, "ReduceMax"),
+        ("input 8x32 -> max axis=1", None, "ReduceMax"),
+        ("input 8 int16 -> threshold threshold=0 value=5", None, "LessOrEqual"),
+        ("input 8 -> log", "bfloat16", "Log"),
+        ("input 3x8x8 -> conv_transpose 2 2", "bfloat16", "ConvTranspose"),
+    ],
+)
+def test_types_without_a_kernel_are_converted(text: str, dtype: str | None, lacks: str) -> None:
+    """Under `--for`. ONNX Runtime on the CPU, and PyTorch, are the judges of the results."""
+    model = netc.compile(text, dtype=dtype)
+    assert lacks in {kernel.op_type for kernel in check_kernels(model.program, "cuda", 22).report.missing}
+    assert check_kernels(model.program, "cuda", 22, converts=True).report.missing == ()
+    check(model, 22, device="cuda")
 
 
 def test_no_weights_are_read() -> None:

@@ -13,6 +13,8 @@ and memory grow with the number of operators.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from netc.dsl.record import Record
 
@@ -44,6 +46,9 @@ from .onnx_initializers import Initializers
 from .onnx_types import fill_tensor, fill_type
 from .runtime_sizes import OnnxSizes, UnresolvedSymbol
 from .unsupported_in_onnx import NotInOpset, UnsupportedInOnnx
+
+if TYPE_CHECKING:
+    from .opsets.lowering import ListKernelTypes
 
 PRODUCER = "netc"
 _IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 13}
@@ -111,16 +116,25 @@ def _make_condition_metadata(program: Program) -> tuple[tuple[str, str], ...]:
     return ((CONDITIONS_KEY, CONDITIONS_SEPARATOR.join(texts)),) if texts else ()
 
 
+def find_kernel_types(device: str) -> ListKernelTypes | None:
+    """Return the function that lists the element types of a device's kernels. None if netc writes no other types for the device."""
+    if device != "cuda":
+        return None
+    from .kernels.kernel_table import list_kernel_types
+
+    return partial(list_kernel_types, device)
+
+
 class _ModelWriter:
     def __init__(self, program: Program, arrays: Mapping[str, Array], options: GraphOptions) -> None:
         main = program.main
         self.program = program
         self.options = options
         self.builder = GraphBuilder()
-        if options.opset != OPSET:
+        if options.opset != OPSET or options.device:
             from .opsets.lowering import Lowering
 
-            self.builder.lowering = Lowering(self.builder, options.opset)
+            self.builder.lowering = Lowering(self.builder, options.opset, find_kernel_types(options.device))
         names = NameAllocator()
         self.inputs = [names.make_unique(v.name or "input") for v in main.inputs]
         self.builder.value_names.reserve_names(self.inputs)

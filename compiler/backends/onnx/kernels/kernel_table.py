@@ -17,6 +17,8 @@ from importlib.resources import files
 
 from netc.dsl.record import Record
 
+from ..opsets.schemas import find_schema
+
 _RANGE = re.compile(r"(\d+)(?:(\+)|-(\d+))?")
 
 
@@ -63,6 +65,18 @@ class KernelTable(Record):
     def list_kernels(self, op_type: str, since: int) -> list[Kernel]:
         """List the kernels for one definition of an operator, of whatever types."""
         return [kernel for kernel in self.kernels.get(op_type, ()) if kernel.accepts_version(since)]
+
+
+def list_kernel_types(provider: str, op_type: str, opset: int, variable: str) -> frozenset[str]:
+    """List the element types that a provider has kernels for, of a type parameter of an operator in an opset.
+
+    Empty if it has no kernel for the operator in this opset, or if a kernel takes any type.
+    """
+    schema = find_schema(op_type, opset)
+    kernels = [] if schema is None else load_kernel_table(provider).list_kernels(op_type, schema.since_version)
+    if not kernels or any(variable not in kernel.types for kernel in kernels):
+        return frozenset()
+    return frozenset().union(*(kernel.types[variable] for kernel in kernels))
 
 
 @cache

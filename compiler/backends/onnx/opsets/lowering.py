@@ -6,7 +6,7 @@ converted around it. A new value has a known element type if its inputs have.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ....types.tensor_types import DTYPES, DType
 from ..messages import GraphProto
@@ -28,13 +28,18 @@ from .schemas import (
 _WIDER = {"bfloat16": "float32", "float16": "float32", "bool": "uint8", "int8": "int32", "uint8": "int32", "int16": "int32"}
 """The wider element type for one that an operator does not take."""
 
+ListKernelTypes = Callable[[str, int, str], Collection[str]]
+"""Lists the element types of an operator, in an opset, for a type parameter. Empty if there is nothing to choose."""
+
 
 class Lowering:
     """Lowers the nodes of one builder."""
 
-    def __init__(self, builder: GraphBuilder, opset: int) -> None:
+    def __init__(self, builder: GraphBuilder, opset: int, list_kernel_types: ListKernelTypes | None = None) -> None:
+        """`list_kernel_types` lists the element types that a device has kernels for. Other types are converted too, if that helps."""
         self.builder = builder
         self.opset = opset
+        self._list_kernel_types = list_kernel_types
         self.dtypes: _ValueTypes = _ValueTypes(builder)
 
     def add_node(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
@@ -83,14 +88,16 @@ class Lowering:
         wide: dict[str, DType] = {}
         for variable, dtype in zip(list_input_variables(op_type, self.opset, len(types)), types, strict=True):
             known = list_allowed_types(op_type, self.opset, variable)
-            if dtype is None or not known or dtype.name in known:
+            if dtype is None or not known:
                 continue
-            wider = dtype.name
-            while wider not in known:
-                if wider not in _WIDER:
-                    raise NotInOpset(f"opset {self.opset} has no `{op_type}` of {dtype}")
-                wider = _WIDER[wider]
-            wide[variable] = DTYPES[wider]
+            wider = _find_wider_name(dtype.name, known)
+            if wider is None:
+                raise NotInOpset(f"opset {self.opset} has no `{op_type}` of {dtype}")
+            if self._list_kernel_types is not None:
+                # A type without a kernel stays if no wider one has a kernel either: the node runs elsewhere then.
+                wider = _find_wider_name(wider, self._list_kernel_types(op_type, self.opset, variable) or known) or wider
+            if wider != dtype.name:
+                wide[variable] = DTYPES[wider]
         return wide
 
     def _add_cast(self, name: str, value: str, dtype: DType | None) -> str:
@@ -121,6 +128,14 @@ class Lowering:
                 del node.attribute[:]
                 node.attribute.extend(kept)
         return attributes
+
+
+def _find_wider_name(name: str, known: Collection[str]) -> str | None:
+    """Return the first of a type and its wider ones that is known."""
+    wider: str | None = name
+    while wider is not None and wider not in known:
+        wider = _WIDER.get(wider)
+    return wider
 
 
 class _ValueTypes(dict[str, "DType | None"]):
