@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 
 def check_example(inputs: BackendInput, output: str, language: str) -> None:
     """Raise `CommandFailed` if the weights are from no run, or the example's file exists."""
-    from ..prediction.examples.write_example import find_example_path
+    from ..prediction.examples.write_example import find_example_paths
     from ..prediction.model_signature import METADATA_KEY
 
     if METADATA_KEY not in dict(inputs.options.metadata):
         if inputs.weights is not None:
             inputs.open_arrays()  # weights that cannot be read have an error of their own, such as a run that does not exist
         raise CommandFailed("an example needs the columns and classes of a run, and these weights are from none", "give `--weights RUN`")
-    path = find_example_path(output, language)
-    if os.path.lexists(path):
+    for path in filter(os.path.lexists, find_example_paths(output, language)):
         raise CommandFailed(f"there is a file `{path}` already", "move it, or give the ONNX file another name")
 
 
@@ -32,7 +31,7 @@ def write_example_file(output: str, language: str) -> None:
     from ..prediction.examples.write_example import write_example
 
     try:
-        path = write_example(output, language)
+        paths = write_example(output, language)
     except NoExample as error:
         raise CommandFailed(f"`{output}` is written, but no example: {error}") from None
-    write_note(f"`{path}` predicts with it")
+    write_note(f"{' and '.join(f'`{path}`' for path in paths)} {'predicts' if len(paths) == 1 else 'predict'} with it")

@@ -44,5 +44,6 @@ def test_every_code_has_a_case_and_a_page() -> None:
     seen |= {"refused-by-plugin", "refused-by-definition", "missing-form"}  # tests/plugins has them
     seen |= {"package-not-installed"}  # tests/unit/test_match.py has it
     seen |= {"worker-lost"}  # tests/sweeping/test_engines.py has it
+    seen |= {"converter-not-installed"}  # tests/formats has it
     assert sorted(all_codes()) == sorted(seen)
     assert sorted(all_codes()) == page_codes()

@@ -136,6 +136,14 @@ def onnx_unsupported() -> Words:
     return ["compile", "-e", "input 3xHxW -> upsample scale=2 mode=lanczos antialias=true", "-o", "out.onnx"]
 
 
+def size_not_fixed() -> Words:
+    return ["compile", "-e", "words = input [T, 8] where T <= 64; words -> dense 4", "-o", "out.pte"]
+
+
+def format_unsupported() -> Words:
+    return ["compile", "-e", "words = input 8 int64; words -> embedding 9 4", "--dim", "N=1", "-o", "out.mlpackage"]
+
+
 def spec_unsupported() -> Words:
     text = "past = input [4, T] for _ in 2; past -> concat axis=2"
     return ["compile", "-e", text, "--dim", "T=5", "--target", "net"]
@@ -248,7 +256,7 @@ train { loss = scores -> mean }
 
 
 CASES: list[Callable[[], Words]] = [
-    spec_unsupported, source_unsupported,
+    spec_unsupported, source_unsupported, size_not_fixed, format_unsupported,
     binary_file, cannot_import, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, missing_file_of_the_zoo,
     not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_pattern, weights_unreadable, weights_missing, onnx_unsupported,

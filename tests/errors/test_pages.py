@@ -22,8 +22,10 @@ SHOWN = {
     "batch-refused": "it is of a run of training",
     "batch-too-small": "it is of a run of training",
     "binary-file": "no text is binary",
+    "converter-not-installed": "it is of the machine",
     "file-too-large": "64 MiB are not written on a page",
     "folder-not-empty": "it is of a run of training",
+    "format-unsupported": "the spec is right, one target is not",
     "formula-too-deep": "hundreds of terms are not read on a page",
     "loss-not-finite": "it is of a run of training",
     "missing-file": "it is of the command line",
@@ -42,6 +44,7 @@ SHOWN = {
     "run-unreadable": "it is of a run of training",
     "cannot-split": "the spec is right, its layers cannot be divided",
     "cannot-import": "it is of a file of another tool",
+    "size-not-fixed": "the spec is right, one target is not",
     "source-unsupported": "the spec is right, one target is not",
     "spec-unsupported": "the spec is right, one target is not",
     "unreadable-file": "it is of the system",
@@ -52,7 +55,7 @@ SHOWN = {
     "worker-lost": "it is of a run of training",
 }
 """Codes whose pages show a terminal (```console) instead of a spec, and why. test_made.py has all of them but
-formula-too-deep, package-not-installed and worker-lost."""
+formula-too-deep, package-not-installed, converter-not-installed and worker-lost."""
 
 
 def fences(code: str) -> list[tuple[str, str]]:

@@ -1,4 +1,5 @@
-"""Write the example in JavaScript, a module for Node. JSON is JavaScript, so names are written as JSON."""
+"""Write the example in JavaScript: a module for Node, and the part of it that a page has too. Names are written as JSON, which is
+JavaScript."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from ...training.data.table_cells import MISSING
 from ..model_signature import BINARY, CLASSES, LABEL, LOG_CLASSES, PROBABILITIES, PROBABILITY
 from .example_plan import BINARY_TASKS, CLASS_TASKS, Cell, ExampleInput, ExampleOutput, ExamplePlan, NoExample, format_steps
 
-_ARRAYS = {
+ARRAYS = {
     "float32": "Float32Array",
     "float64": "Float64Array",
     "int64": "BigInt64Array",
@@ -48,6 +49,9 @@ _DAYS = """function countDays(text) {
   if (Number.isNaN(days)) throw new Error(`${text} is no date such as 2026-01-31`);
   return days;
 }"""
+_TRIM = """function trim(text) {
+  return text.replace(/^[ \\t\\r\\n]+|[ \\t\\r\\n]+$/g, "");
+}"""
 _SOFTMAX = """function softmax(scores) {
   const exponentials = scores.map((score) => Math.exp(score - Math.max(...scores)));
   const sum = exponentials.reduce((before, exponential) => before + exponential, 0);
@@ -63,20 +67,9 @@ _PROBABILITIES = {
 
 
 def write_javascript(plan: ExamplePlan) -> str:
-    """Return the program."""
+    """Return the program for Node."""
     if plan.decoder is not None:
-        raise NoExample("JavaScript reads no images without another library: write `--example python`")
-    for dtype in plan.dtypes:
-        if dtype not in _ARRAYS:
-            raise NoExample(f"JavaScript has no {dtype}: add `--keep-io`, so that inputs and outputs are float32")
-    helpers = [_BOOLEANS] if BOOLEAN in plan.kinds else []
-    helpers += [f"const categories = {json.dumps(plan.categories)};"] if plan.categories else []
-    helpers += [_CHECK] if helpers else []
-    helpers += [f"const missing = {json.dumps(sorted(MISSING))};"] if plan.may_be_empty else []
-    helpers += [_NUMBER] if plan.reads_numbers else []
-    helpers += [_INTEGER] if plan.reads_integers else []
-    helpers += [_DAYS] if DATE in plan.kinds else []
-    helpers += [_SOFTMAX] if any(output.task == CLASSES for output in plan.outputs) else []
+        raise NoExample("Node reads no images without another library: write `--example python`")
     return "\n".join(
         [
             "// Predict one row with ONNX Runtime: `npm install onnxruntime-web`, then pass a value for each of `columns` as an argument.",
@@ -84,27 +77,69 @@ def write_javascript(plan: ExamplePlan) -> str:
             'import * as ort from "onnxruntime-web";',
             "",
             f"const columns = {json.dumps([cell.name for cell in plan.cells])};",
-            *(line for helper in helpers for line in ("", helper)),
+            *write_row_reading(plan),
+            *write_description(plan),
             "",
             "const values = process.argv.slice(2);",
             "if (values.length !== columns.length) {",
             '  console.error("the arguments are: " + columns.join(" "));',
             "  process.exit(1);",
             "}",
-            'const cells = new Map(columns.map((name, i) => [name, values[i].replace(/^[ \\t\\r\\n]+|[ \\t\\r\\n]+$/g, "")]));',
-            "const inputs = {",
-            *(f"  {json.dumps(item.name)}: {_write_input(item)}," for item in plan.inputs),
-            "};",
-            f"const model = await readFile(new URL({json.dumps(_quote_url(plan.model))}, import.meta.url));",
+            "const inputs = makeInputs(new Map(columns.map((name, i) => [name, trim(values[i])])));",
+            f"const model = await readFile(new URL({json.dumps(quote_url(plan.model))}, import.meta.url));",
             "const session = await ort.InferenceSession.create(model);",
-            "const outputs = await session.run(inputs);",
-            *(line for output in plan.outputs for line in _write_output(output)),
+            "for (const { title, answer, rows } of describe(await session.run(inputs))) {",
+            "  console.log(`${title}: ${answer}`);",
+            "  for (const [name, probability] of rows) console.log(`  ${name}  ${probability.toFixed(4)}`);",
+            "}",
             "",
         ]
     )
 
 
-def _quote_url(name: str) -> str:
+def write_row_reading(plan: ExamplePlan) -> list[str]:
+    """Write the function `makeInputs`, which makes tensors of the texts of cells, with its helpers."""
+    check_dtypes(plan)
+    helpers = [_BOOLEANS] if BOOLEAN in plan.kinds else []
+    helpers += [f"const categories = {json.dumps(plan.categories)};"] if plan.categories else []
+    helpers += [_CHECK] if helpers else []
+    helpers += [f"const missing = {json.dumps(sorted(MISSING))};"] if plan.may_be_empty else []
+    helpers += [_NUMBER] if plan.reads_numbers else []
+    helpers += [_INTEGER] if plan.reads_integers else []
+    helpers += [_DAYS] if DATE in plan.kinds else []
+    return [
+        *(line for helper in (_TRIM, *helpers) for line in ("", helper)),
+        "",
+        "function makeInputs(cells) {",
+        "  return {",
+        *(f"    {json.dumps(item.name)}: {_write_input(item)}," for item in plan.inputs),
+        "  };",
+        "}",
+    ]
+
+
+def write_description(plan: ExamplePlan) -> list[str]:
+    """Write the function `describe`, which returns the answers that the outputs mean: a title, an answer, and names with probabilities."""
+    return [
+        *(("", _SOFTMAX) if any(output.task == CLASSES for output in plan.outputs) else ()),
+        "",
+        "function describe(outputs) {",
+        "  const answers = [];",
+        *(line for output in plan.outputs for line in _write_output(output)),
+        "  return answers;",
+        "}",
+    ]
+
+
+def check_dtypes(plan: ExamplePlan) -> None:
+    """Raise `NoExample` for an element type that JavaScript has no array of."""
+    for dtype in plan.dtypes:
+        if dtype not in ARRAYS:
+            raise NoExample(f"JavaScript has no {dtype}: add `--keep-io`, so that inputs and outputs are float32")
+
+
+def quote_url(name: str) -> str:
+    """Return the relative URL of a file."""
     from urllib.parse import quote
 
     return f"./{quote(name, errors='surrogateescape')}"
@@ -112,7 +147,7 @@ def _quote_url(name: str) -> str:
 
 def _write_input(item: ExampleInput) -> str:
     numbers = ", ".join(_write_cell(cell, item) for cell in item.cells)
-    return f'new ort.Tensor("{item.dtype}", {_ARRAYS[item.dtype]}.from([{numbers}]), {list(item.shape)!r})'
+    return f'new ort.Tensor("{item.dtype}", {ARRAYS[item.dtype]}.from([{numbers}]), {list(item.shape)!r})'
 
 
 def _write_cell(cell: Cell, item: ExampleInput) -> str:
@@ -142,30 +177,29 @@ def _write_number(text: str, dtype: str) -> str:
 
 def _write_output(output: ExampleOutput) -> list[str]:
     data, classes = f"outputs[{json.dumps(output.name)}].data", json.dumps(output.classes)
-    title = json.dumps(f"{output.titles[0]}: ")
     if output.task == LABEL:
-        return ["", f"console.log({title} + {f'{classes}[Number({data}[0])]' if output.classes else f'{data}[0]'});"]
-    lines = ["", "{", f"  const scores = Array.from({data}, Number);"]
+        answer = f"{classes}[Number({data}[0])]" if output.classes else f"`${{{data}[0]}}`"
+        return [f"  answers.push({{ title: {json.dumps(output.titles[0])}, answer: {answer}, rows: [] }});"]
+    lines = ["  {", f"    const scores = Array.from({data}, Number);"]
     if output.task in CLASS_TASKS:
         return [
             *lines,
-            f"  const classes = {classes};",
-            f"  const probabilities = {_PROBABILITIES[output.task]};",
-            "  const order = classes.map((_, i) => i).sort((i, j) => probabilities[j] - probabilities[i]);",
-            f"  console.log({title} + classes[order[0]]);",
-            "  for (const i of order) console.log(`  ${classes[i]}  ${probabilities[i].toFixed(4)}`);",
-            "}",
+            f"    const classes = {classes};",
+            f"    const probabilities = {_PROBABILITIES[output.task]};",
+            "    const order = classes.map((_, i) => i).sort((i, j) => probabilities[j] - probabilities[i]);",
+            "    const rows = order.map((i) => [classes[i], probabilities[i]]);",
+            f"    answers.push({{ title: {json.dumps(output.titles[0])}, answer: classes[order[0]], rows }});",
+            "  }",
         ]
-    titles = json.dumps(output.titles)
+    lines.append(f"    const titles = {json.dumps(output.titles)};")
     if output.task in BINARY_TASKS:
         return [
             *lines,
-            f"  const titles = {titles}, [no, yes] = {classes};",
-            f"  {_PROBABILITIES[output.task]}.forEach((probability, i) => {{",
-            "    console.log(`${titles[i]}: ${probability >= 0.5 ? yes : no}`);",
-            "    console.log(`  ${yes}  ${probability.toFixed(4)}`);",
-            "  });",
-            "}",
+            f"    const [no, yes] = {classes};",
+            f"    {_PROBABILITIES[output.task]}.forEach((probability, i) => {{",
+            "      answers.push({ title: titles[i], answer: probability >= 0.5 ? yes : no, rows: [[yes, probability]] });",
+            "    });",
+            "  }",
         ]
     value = 'score ? "True" : "False"' if output.dtype == "bool" else format_steps("score", output.steps, "Math.")
-    return [*lines, f"  const titles = {titles};", f"  scores.forEach((score, i) => console.log(`${{titles[i]}}: ${{{value}}}`));", "}"]
+    return [*lines, f"    scores.forEach((score, i) => answers.push({{ title: titles[i], answer: `${{{value}}}`, rows: [] }}));", "  }"]
