@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from .abstract_tensors import Cause
+
 
 class Assumptions:
     """What a derivation has assumed so far, and where softmax gives NaN."""
@@ -17,6 +19,8 @@ class Assumptions:
         """All values are finite."""
         self.penalty: float | None = None
         """The finite number that hides scores; of several, the one closest to 0."""
+        self.hiding_stage: Cause | None = None
+        """The first stage whose scores are hidden by a finite number. If a row has no other score, this stage leaks."""
         self.first = False
         """The first position is visible."""
         self.unordered_leaks: tuple[str, ...] = ()
@@ -26,10 +30,11 @@ class Assumptions:
         self.risks: dict[str, None] = {}
         """Sentences about stages that give NaN for some rows, because all of their keys are hidden."""
 
-    def note_penalty(self, hiding: float) -> None:
-        """Record that a score is hidden by a number."""
+    def note_penalty(self, hiding: float, stage: Cause) -> None:
+        """Record that a score of a stage is hidden by a number."""
         if hiding != float("-inf"):
             self.penalty = hiding if self.penalty is None else max(hiding, self.penalty)
+            self.hiding_stage = self.hiding_stage or stage
 
     def describe(self, name: str) -> tuple[str, ...]:
         """Return the assumptions as sentences about the mask `name`."""

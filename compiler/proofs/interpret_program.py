@@ -31,7 +31,7 @@ from .tensor_positions import Positions
 
 class Derivation(Record):
     """`causes` has an entry for each output: None if the claim is proved for it, or the stage that leaks. `covered` are the inputs with
-    positions. `tensors` are the abstract inputs and outputs by name."""
+    positions. `inputs` and `outputs` are the abstract tensors by name. `hiding_stage`: see `Assumptions`."""
 
     claim: Claim
     setting: Setting
@@ -42,6 +42,7 @@ class Derivation(Record):
     inputs: Mapping[str, AbstractTensor]
     outputs: Mapping[str, AbstractTensor]
     first_visible: bool = False
+    hiding_stage: Cause | None = None
 
     @property
     def is_proved(self) -> bool:
@@ -88,6 +89,7 @@ def _derive_setting(program: Program, claim: Claim, setting: Setting, training: 
         inputs,
         outputs,
         assumptions.first,
+        assumptions.hiding_stage,
     )
 
 

@@ -76,7 +76,7 @@ def forget_tables(axis: Axis) -> Axis:
 
 def is_index_of(table: Axis, axis: Axis) -> bool:
     """Whether an axis is the index of a table, and its elements belong to the positions of another axis."""
-    if not len(table) == len(axis) == 1 or axis[0].front:
+    if not len(table) == len(axis) == 1:
         return False
     return table[0].is_table and replace(axis[0], tail=False, is_table=True) == table[0]
 

@@ -12,7 +12,7 @@ from itertools import product
 
 from netc.dsl.record import replace
 
-from ..dims import Dim
+from ..dims import Dim, SymDim
 from .abstract_tensors import AbstractTensor, PositionSpace
 from .element_facts import Fact, join_facts
 from .position_axes import Axis, Factor, Place, make_axis
@@ -52,9 +52,11 @@ def replace_pairs(
 
 
 def index_positions(positions: PositionSpace, size: Dim) -> Axis:
-    """Return the axis of a table. If it has the size of the positions, its index i belongs to position i of each sample."""
-    is_index = positions.relation.ordered and positions.sizes.are_equal(size, positions.whole[-1]) is True
-    return (Factor(size, positions.roles - 1, is_table=True),) if is_index else make_axis(size)
+    """Return the axis of a table. If it has the size of the positions, its index i belongs to position i of each sample. If it is longer,
+    such as `T + 1`, the first indices belong to elements in front, such as a class token."""
+    front = size - positions.whole[-1]
+    is_index = positions.relation.ordered and isinstance(front, int) and (front == 0 or (front > 0 and isinstance(size, SymDim)))
+    return (Factor(size, positions.roles - 1, front, is_table=True),) if is_index and isinstance(front, int) else make_axis(size)
 
 
 def join_earlier(positions: PositionSpace, tensor: AbstractTensor, places: Collection[Place]) -> AbstractTensor:
@@ -79,7 +81,7 @@ def mix_earlier(positions: PositionSpace, tensor: AbstractTensor, axis: int, siz
     if factor is None or factor.front < ahead:
         return None
     front = factor.front - ahead
-    if factor.is_table and (front or not positions.sizes.are_equal(size, factor.size)):
+    if factor.is_table and (ahead or not positions.sizes.are_equal(size, factor.size)):
         return None
     new = Factor(size, factor.role, front, not ends_in_positions(positions, size, front), factor.is_table)
     mixed = join_earlier(positions, tensor, [(axis, 0)])

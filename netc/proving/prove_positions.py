@@ -62,7 +62,7 @@ def prove_positions(model: Model, claim: Claim) -> PositionProof:
         return PositionProof((make_diagnostic(refused.problem, refused.span),))
     confirmation = _confirm(model, derivation)
     diagnostics = tuple(
-        _report_output(claim, name, cause, confirmation)
+        _report_output(claim, name, cause or derivation.hiding_stage, confirmation)
         for name, cause in derivation.causes.items()
         if cause is not None or name in confirmation.differences
     )
@@ -89,6 +89,7 @@ def _confirm(model: Model, derivation: Derivation) -> Confirmation:
 
 def _report_output(claim: Claim, name: str, cause: Cause | None, confirmation: Confirmation) -> Diagnostic:
     found = confirmation.differences.get(name)
+    # What is proved if each row has a score that is not hidden may be wrong in a row without one.
     if cause is None:
         raise ProofContradicted(f"`{claim.verb} {claim.name}` is proved for `{name}`, and running contradicts it: {found}")
     if found is None:

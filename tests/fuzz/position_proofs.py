@@ -48,6 +48,8 @@ def _judge(model: Model, derivation: Derivation, seed: int, what: str) -> Found:
     if not found.runtimes:
         return Found("not run")
     wrong = [name for name, cause in derivation.causes.items() if cause is None and name in found.differences]
+    if wrong and derivation.hiding_stage is not None:
+        return Found("assumption refuted")
     if wrong:
         return Found("contradicted", f"{wrong[0]}: {found.differences[wrong[0]]}\n{what}")
     if derivation.is_proved:

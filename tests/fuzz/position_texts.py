@@ -103,6 +103,8 @@ CAUSAL: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("vector", "{} -> scan (h = (table (n, i) [N, 4] = 0.0)) axis=1 {{ h = h * 0.5 + in; out h }}", ("vector",)),
     ("vector", "{} -> scan (h = (table (n, i) [N, 4] = 0.0)) axis=1 {{ h = h - (in -> mean axis=0 keepdim=true); out h }}", ("vector",)),
     ("vector", "{} -> pad [0, 0, -1, 1]", ("vector",)),
+    ("vector", "{} -> transpose 1 2 -> pad [2, 0] mode=replicate -> conv 4 3 -> transpose 1 2", ("vector",)),
+    ("vector", "{} -> transpose 1 2 -> pad [1, 1] mode=replicate -> slice 2 stop=T -> transpose 1 2", ("vector",)),
     ("vector", "({}, {} -> slice 1 stop=(T - 1)) -> concat axis=1", ("pooled", "vector")),
     ("vector", "({} -> slice 1 stop=(T - 1), {}) -> concat axis=1", ("vector", "pooled")),
     ("tokens", "{} -> pad [0, 0, 1, 0]", ("vector",)),

@@ -30,6 +30,16 @@ def test_a_proof_that_running_contradicts_is_a_bug_of_netc(monkeypatch: pytest.M
         proving.prove_positions(netc.compile(LEAKY), CLAIM)
 
 
+def test_a_row_whose_scores_are_all_hidden_by_a_number_is_a_leak() -> None:
+    # The first query sees no key, so the numbers that hide its keys cancel. The proof assumes that there is no such row.
+    text = "x = input [T, 4]; mask = input [T] bool; (x, x, x, table (i, j) [T, T] = where(j < i, 0.0, -20000.0)) -> attention"
+    model = netc.compile(text)
+    assert "each row has a score without it" in derive_claim(model.program, CLAIM).assumptions[-1]
+    (problem,) = proving.prove_positions(model, CLAIM).diagnostics
+    assert problem.message == "`attention` lets hidden positions of `mask` reach the output `output`"
+    assert any(note.startswith("a counterexample: ") for note in problem.notes)
+
+
 def test_both_runtimes_find_the_same_outputs() -> None:
     model = netc.compile(LEAKY)
     derivation = derive_claim(model.program, CLAIM)

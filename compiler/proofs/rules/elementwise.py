@@ -10,6 +10,7 @@ from netc.dsl.record import replace
 
 from ...ops.activation import Relu
 from ...ops.arithmetic import Add, Clamp, Div, Maximum, Minimum, Mul, NumberOrTensor, Pair, Sub
+from ...ops.axes import normalize_axis
 from ...ops.binary import Lerp
 from ...ops.bitwise import BitwiseAnd, BitwiseNot, BitwiseOr
 from ...ops.comparison import Comparison, Eq, LogicalAnd, LogicalOr, Ne, Where
@@ -18,7 +19,7 @@ from ...ops.dense import Embedding
 from ...ops.elementwise import LogicalNot, Neg
 from ...ops.formula_bounds import find_interval, interval_of_pairs
 from ...ops.formula_values import fold_formula
-from ...ops.indexing import MaskedFill, OneHot, Tril, Triu
+from ...ops.indexing import Gather, MaskedFill, OneHot, Tril, Triu
 from ...ops.interval_arithmetic import UNKNOWN, Interval, apply_function, compare_intervals, truth_interval
 from ...ops.mode import ByMode
 from ...ops.operator import Operator
@@ -204,16 +205,17 @@ def analyze_table(site: RuleSite) -> Sequence[AbstractTensor]:
     """An element has the value of the formula at its indices. If hidden positions come last, a visible index is less than a hidden one."""
     formula, shape, positions = fold_formula(site.op.formula), site.op.shape, site.positions
     everywhere = find_interval(formula, shape)
+    axes = [index_positions(positions, size) for size in shape]
 
     def make_fact(indices: Sequence[tuple[int, int]]) -> Fact:
         earlier = [axis for axis, label in indices if label == VISIBLE]
         later = [axis for axis, label in indices if label == HIDDEN]
         interval = everywhere
-        for first, second in product(earlier, later):
+        # With more elements in front of the second axis, its indices are even greater.
+        for first, second in (pair for pair in product(earlier, later) if axes[pair[0]][0].front <= axes[pair[1]][0].front):
             interval = interval & interval_of_pairs(formula, shape, first, second, later=True)
         return Fact(interval if site.op.element_type == BOOL else round_interval(_make_finite(interval)))
 
-    axes = [index_positions(positions, size) for size in shape]
     if not positions.relation.ordered or sum(is_table_axis(axis) for axis in axes) != 2:
         return [positions.make_constant(site.results[0].shape, make_fact([]))]
     references = positions.list_references(axes)
@@ -232,6 +234,13 @@ def _make_finite(interval: Interval) -> Interval:
 @proof_rule(ParamOperator)
 def analyze_parameter(site: RuleSite) -> Sequence[AbstractTensor]:
     return [site.positions.make_constant(site.results[0].shape, Fact())]
+
+
+@proof_rule(Gather)
+def analyze_gather(site: RuleSite) -> Sequence[AbstractTensor]:
+    """The index at an element's place chooses any element of the other tensor along the axis."""
+    axis = normalize_axis(site.op.name, site.op.axis, site.given.x)
+    return site.mix_axes([frozenset({axis}), *(frozenset[int]() for _ in site.given.types[1:])])
 
 
 @proof_rule(Embedding, OneHot)

@@ -11,7 +11,7 @@ from ...ops.axes import normalize_axis
 from ...ops.cumulative import CumulativeExtreme, Diff, Logcumsumexp
 from ...ops.interval_arithmetic import UNKNOWN, Interval, truth_interval
 from ...ops.reduction import ArgReduction, Cumulative, Logsumexp, Mean, MinMaxReduction, Quantifier, Reduction, Sum
-from ..abstract_tensors import AbstractTensor
+from ..abstract_tensors import AbstractTensor, Cause
 from ..element_facts import Fact, drop_constant_dependence, join_facts, make_point, make_result, unite_labels
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
@@ -89,7 +89,7 @@ def join_row(site: RuleSite, facts: Sequence[Fact]) -> Fact:
     """What the sum of exponentials of a row depends on. It keeps a penalty if all scores are hidden."""
     for fact in facts:
         if fact.depends and fact.hiding is not None:
-            site.assumptions.note_penalty(fact.hiding)
+            site.assumptions.note_penalty(fact.hiding, Cause(site.owner.op.name, site.owner.span))
     seen = [fact for fact in facts if fact.hiding is None]
     if seen:
         return Fact(UNKNOWN, unite_labels(seen))

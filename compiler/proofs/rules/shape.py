@@ -122,18 +122,23 @@ def analyze_pad(site: RuleSite) -> Sequence[AbstractTensor]:
     for axis, ends in amounts.items():
         if any(end != 0 for end in ends):
             size = site.results[0].shape[axis]
-            x = _shift_positions(site, x, axis, size, ends[0]) or positions.replace_axis(x, axis, size)
+            x = _shift_positions(site, x, axis, size, ends) or positions.replace_axis(x, axis, size)
     value = site.op.value if site.op.mode == "constant" else None
     fill = Fact(make_point(float(value))) if isinstance(value, int | float) else Fact()
     return [positions.combine([x], lambda facts: _join_padding(facts[0], fill))]
 
 
-def _shift_positions(site: RuleSite, x: AbstractTensor, axis: int, size: Dim, before: Dim) -> AbstractTensor | None:
+def _shift_positions(site: RuleSite, x: AbstractTensor, axis: int, size: Dim, ends: tuple[Dim, Dim]) -> AbstractTensor | None:
     """Keep the positions of an axis with more elements in front. If hidden positions come last, what is shifted to later elements stays in
     the clear. None if the axis is another one, or if positions are cut off in front."""
-    factor = get_ordered_factor(site.positions, x.axes[axis])
-    if factor is None or factor.is_table or site.op.mode != "constant" or not isinstance(before, int) or factor.front + before < 0:
+    factor, (before, after), mode = get_ordered_factor(site.positions, x.axes[axis]), ends, site.op.mode
+    if factor is None or factor.is_table or not isinstance(before, int) or factor.front + before < 0:
         return None
+    # In front, this mode repeats the first position. Behind, it would repeat the last one.
+    repeats_first = mode == "replicate" and isinstance(after, int) and after <= 0
+    if mode != "constant" and not repeats_first:
+        return None
+    site.assumptions.first = site.assumptions.first or repeats_first
     longer = replace(factor, size=size, front=factor.front + before)
     return replace(x, axes=(*x.axes[:axis], (longer,), *x.axes[axis + 1 :]))
 
