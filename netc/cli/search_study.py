@@ -17,6 +17,7 @@ from netc.dsl.record import Record, replace
 from ..analysis import Choice, TrainingAnalysis, analyze_training
 from ..sweeping.goals import COSTS, Goal, resolve_goals
 from ..sweeping.optuna_study import OptunaStudy, StudySettings
+from ..sweeping.study_storage import make_file_url
 from ..training.engine import Engine
 from .train import OPTION_NAMES
 
@@ -80,7 +81,7 @@ def make_search_study(sweep: Sweep) -> OptunaStudy:
     analysis = _analyze_ends(sweep) if search.trains else None
     goals = _find_goals(search, analysis)
     stem = os.path.splitext(os.path.basename(where))[0] if where is not None else "sweep"
-    storage = search.storage or f"sqlite:///{os.path.join(search.folder, STUDY_FILE)}"
+    storage = search.storage or make_file_url(os.path.join(search.folder, STUDY_FILE))
     settings = StudySettings(
         search.space,
         goals,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 IDENTITY, OUTCOME, RUN, PLACE = "netc", "outcome", "run", "place"
 """The names of the attributes that netc gives a study and its trials."""
 NOT_FINITE = "not-finite"
+TIME_FOR_PLACE = 1.0
+"""The seconds in which a process that has taken a trial certainly writes where it runs."""
 _KEPT = ("results", "parameters", "steps", "code")
 
 
@@ -124,10 +127,18 @@ class OptunaStudy:
 
     def _requeue_dead_trials(self) -> None:
         """Let the trials of this folder that no process runs any more be run again."""
-        for trial in self._study.get_trials(deepcopy=False, states=(_get_state("RUNNING"),)):
-            if trial.user_attrs.get(PLACE, self._claims.place) == self._claims.place and self._claims.claim_trial(trial.number):
-                self._requeue(trial._trial_id)
-                self._claims.release_trial(trial.number)
+        if not any(self._list_dead_trials()):
+            return
+        # A process on another machine may have taken one of them, and has not written its own place yet.
+        time.sleep(TIME_FOR_PLACE)
+        for trial in self._list_dead_trials():
+            self._requeue(trial._trial_id)
+
+    def _list_dead_trials(self) -> list[FrozenTrial]:
+        """Return the trials of this folder that count as running, but that no process has claimed."""
+        trials = self._study.get_trials(deepcopy=False, states=(_get_state("RUNNING"),))
+        place = self._claims.place
+        return [trial for trial in trials if trial.user_attrs.get(PLACE, place) == place and self._claims.is_free(trial.number)]
 
     def _requeue(self, trial_id: int) -> None:
         self._storage.set_trial_state_values(trial_id, state=_get_state("WAITING"))

@@ -51,6 +51,18 @@ def open_storage(url: str) -> BaseStorage:
         return get_storage(RDBStorage(url, engine_kwargs={"connect_args": {"timeout": WAIT_FOR_LOCK}} if waits else None))
 
 
+def make_file_url(path: str) -> str:
+    """Return the URL of a SQLite file. Raises `StudyError` for a path that no URL can have.
+
+    >>> make_file_url("runs/study.db")
+    'sqlite:///runs/study.db'
+    """
+    if "?" in path:
+        raise StudyError(f"`{path}` has a `?`, after which the URL of a database has options", "give another folder, or `--storage URL`")
+    # Optuna replaces `{NAME}` in a URL
+    return f"sqlite:///{path.replace('{', '{{').replace('}', '}}')}"
+
+
 @contextmanager
 def raise_storage_errors(url: str) -> Iterator[None]:
     """Raise the errors of a database as `StudyError`."""
@@ -64,7 +76,7 @@ def raise_storage_errors(url: str) -> Iterator[None]:
         cause = error.__cause__ or error
         what = f"its driver `{getattr(cause, 'name', None) or cause}` is not installed"
         raise StudyError(f"cannot open the storage `{name}`: {what}", "install the Python package of the driver") from None
-    except (NoSuchModuleError, ArgumentError):
+    except (NoSuchModuleError, ArgumentError, KeyError, IndexError):  # Optuna replaces `{NAME}` in a URL
         raise StudyError(f"`{name}` is not the URL of a storage", f"write `--storage {EXAMPLE}` for a file") from None
     except (StorageInternalError, SQLAlchemyError) as error:
         cause = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error

@@ -94,7 +94,13 @@ class SubmititExecutor(PollingExecutor):
     stop_interval = 2.0  # submitit ignores the signal until the training has begun
 
     def _submit_job(self, order: TrialOrder) -> Any:
-        return self._executor.submit(TrialJob(order))
+        # Ctrl-C in a terminal goes to all its processes. submitit's would kill the training, which answers Ctrl-C itself.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if self._is_local else None
+        try:
+            return self._executor.submit(TrialJob(order))
+        finally:
+            if handler is not None:
+                signal.signal(signal.SIGINT, handler)
 
     def _poll_job(self, order: TrialOrder, job: Any) -> Outcome | None:
         if not job.done():

@@ -67,6 +67,13 @@ class TrialClaims:
         self._claims[number] = stack
         return True
 
+    def is_free(self, number: int) -> bool:
+        """Whether no process has claimed a trial."""
+        if not self.claim_trial(number):
+            return False
+        self.release_trial(number)
+        return True
+
     def release_trial(self, number: int) -> None:
         """Release a trial that this process has claimed."""
         self._claims.pop(number).close()

@@ -59,8 +59,9 @@ def strip_runs(table: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def start(*more: str) -> subprocess.Popen[str]:
+    """A sweep in a process group of its own, as in a terminal."""
     command = [sys.executable, "-m", "netc", *words(*more)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.sweeping.searches import netc, start, strip_runs, wait_until, words, write_project
 
 GRID = ("--set", "width=4,8", "--set", "rate=0.1,0.01")
-LONG = ("--set", "width=4", "--epochs", "3000", "--checkpoint-every", "20")
+LONG = ("--set", "width=4", "--epochs", "1000", "--checkpoint-every", "20")
 PACKAGES = {"ray": "ray", "local": "submitit"}
 ENGINES = [
     pytest.param(name, marks=[pytest.mark.long, pytest.mark.skipif(find_spec(package) is None, reason=f"pip install {package}")], id=name)
@@ -76,7 +76,8 @@ def test_a_stopped_command_leaves_checkpoints(engine: str, number: signal.Signal
     more = ("--set", "width=4,8", *LONG[2:], "--on", engine, "--jobs", "2")
     process = start(*more)
     wait_until(lambda: all(Path(f"runs/width={width}/checkpoint.pt").exists() for width in (4, 8)))
-    process.send_signal(number)
+    # Ctrl-C in a terminal goes to the whole group
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     _, said = process.communicate(timeout=120)
     assert process.returncode == code, said
     assert said.count("the same command continues") == 2

@@ -33,6 +33,7 @@ def read_study(path: str = "runs/study.db", name: str = "net") -> Any:
     return optuna.load_study(study_name=name, storage=f"sqlite:///{path}")
 
 
+@pytest.mark.long
 def test_each_trial_is_the_run_that_it_is_alone_and_optuna_knows_the_best() -> None:
     done = search("--trials", "7", "--no-prune", "--by", "loss", "--json")
     table = rows(done)
@@ -146,6 +147,12 @@ def test_a_locked_storage() -> None:
     assert len(rows(search("--trials", "2", "--json"))) == 2
 
 
+def test_folders_whose_names_urls_cannot_have() -> None:
+    done = search("--trials", "1", runs="a {b} c")
+    assert Path("a {b} c/study.db").exists(), done.stderr
+    assert "has a `?`" in search("--trials", "1", runs="what?").stderr
+
+
 def test_without_optuna(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     done = search("--trials", "1")
@@ -155,6 +162,7 @@ def test_without_optuna(monkeypatch: pytest.MonkeyPatch) -> None:
     assert netc(*words("--set", "width=4")).exit_code == 0
 
 
+@pytest.mark.long
 def test_a_failure_that_is_not_of_the_values_is_tried_again() -> None:
     Path("data.npz").rename("moved.npz")
     failed = search("--trials", "2", "--by", "loss")
