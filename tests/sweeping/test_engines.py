@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from netc.analysis import Choice
+from netc.sweeping.trials import Trial, TrialEnd, TrialOrder
 from tests.sweeping.searches import netc, start, strip_runs, wait_until, words, write_project
 
 GRID = ("--set", "width=4,8", "--set", "rate=0.1,0.01")
@@ -114,6 +116,36 @@ def test_a_job_at_its_time_limit_is_queued_again_and_continues_exactly() -> None
     assert Path("runs/width=4/metrics.jsonl").read_bytes() == Path("remote/width=4/metrics.jsonl").read_bytes()
 
 
+def test_a_job_of_slurm_is_the_run_that_it_is_alone() -> None:
+    """In submitit's own simulation of Slurm, which submits a job, and runs it when we say so."""
+    pytest.importorskip("submitit", reason="pip install submitit")
+    from submitit.core import submission
+    from submitit.slurm.test_slurm import mocked_slurm
+
+    from netc.sweeping.submitit_executor import SubmititExecutor
+
+    trial = Trial(0, {"width": "4"}, {"width": 4}, "runs/width=4")
+    order = TrialOrder(trial, "net.net", None, Choice(params={"width": 4}), None, {"data": "data.npz"}, os.getcwd())
+    numbers = (signal.SIGTERM, signal.SIGCONT, signal.SIGUSR2)
+    handlers = {number: signal.getsignal(number) for number in numbers}
+    try:
+        with mocked_slurm() as mock:
+            executor = SubmititExecutor("slurm", 1, {"slurm_partition": "gpu", "timeout_min": 60}, "runs", needs_gpu=True)
+            executor.start_trial(order)
+            submitted = Path("runs/.study/jobs/12_submission.sh")
+            with mock.job_context("12"):  # the first job of the simulation
+                submission.process_job(submitted.parent)
+            ((ended, outcome),) = executor.wait_for_ends(lambda *_: False)
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    lines = {line.removeprefix("#SBATCH --") for line in submitted.read_text(encoding="utf-8").splitlines()}
+    assert {"partition=gpu", "time=60", "signal=USR2@90", "gpus-per-node=1", "job-name=netc"} <= lines
+    assert (ended, outcome.end) == (trial, TrialEnd.DONE)
+    netc("train", "net.net", "--data", "data.npz", "--set", "width=4", "-o", "alone")
+    assert Path("alone/metrics.jsonl").read_bytes() == Path("runs/width=4/metrics.jsonl").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("engine", "package", "name"), [("ray", "ray", "Ray"), ("slurm", "submitit", "submitit"), ("local", "submitit", "submitit")]
 )
@@ -131,7 +163,7 @@ def test_slurm_is_not_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     done = netc(*words(*GRID, "--on", "slurm"))
     assert (done.exit_code, done.stdout) == (1, "")
     assert "no command `srun`" in done.stderr
-    done = netc(*words(*GRID, "--on", "local", "--on-option", "partition=gpu"))
+    done = netc(*words(*GRID, "--on", "local", "--on-option", "speed=high"))
     assert done.exit_code == 1
     assert "submitit refuses the options" in done.stderr
 
