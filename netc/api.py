@@ -49,6 +49,7 @@ class TrainOptions(TypedDict, total=False):
     compile: bool | None
     strategy: str | None
     tp: int | None
+    pp: int | None
     checkpoint_every: int | None
     checkpoint_activations: bool | None
 

@@ -67,6 +67,9 @@ def _refuse_dtype(ctx: click.Context, option: click.Parameter, value: str | None
 )
 @click.option("--strategy", type=click.Choice(STRATEGIES), help="How the processes of torchrun share the work. [default: ddp]")
 @click.option("--tp", type=click.IntRange(1), metavar="K", help="Divide each layer among K processes of torchrun (tensor parallelism).")
+@click.option(
+    "--pp", type=click.IntRange(1), metavar="K", help="Cut the model into K stages on processes of torchrun (pipeline parallelism)."
+)
 @click.option("--tensorboard", is_flag=True, help="Also write the metrics for TensorBoard, into the run's folder.")
 @spec_options
 def command(

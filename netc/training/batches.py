@@ -113,6 +113,8 @@ class BatchLoader:
 
     def _split_indices(self, indices: Indices) -> list[Indices]:
         micro_batches = min(self.recipe.accumulate, len(indices))
+        if self.ranks.pipeline > 1:  # the micro-batches that pass through the stages have one size
+            micro_batches = next(count for count in range(micro_batches, 0, -1) if len(indices) % count == 0)
         return [indices] if micro_batches == 1 else np.array_split(indices, micro_batches)
 
     def _select_indices(self, number: int) -> Indices:

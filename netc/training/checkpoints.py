@@ -124,7 +124,7 @@ class TrainingState:
             self.model.load_state_dict(state)
         else:
             local = self.model.state_dict()
-            set_model_state_dict(self.model, {name: _reshape_like(value, local[name]) for name, value in state.items()}, options=_FULL)
+            set_model_state_dict(self.model, {name: reshape_like(value, local[name]) for name, value in state.items()}, options=_FULL)
 
 
 class CheckpointStore:
@@ -140,13 +140,14 @@ class CheckpointStore:
     def save_checkpoint(self, progress: State, trained: TrainingState) -> None:
         progress = {**progress, "number": self.number + 1}
         if trained.is_whole:
-            self.ranks.run_once(lambda: self._save_file(progress, trained))
+            state = trained.to_plain_state()  # in all processes, which may have stages of the model
+            self.ranks.run_once(lambda: self._save_file(progress, state))
         else:
             self._save_folder(progress, trained)
         self.number, self.step = self.number + 1, progress["step"]
 
-    def _save_file(self, progress: State, trained: TrainingState) -> None:
-        state = {"progress": progress, **trained.to_plain_state()}
+    def _save_file(self, progress: State, plain: State) -> None:
+        state = {"progress": progress, **plain}
         write_files(os.fspath(self.folder / FILE), lambda path: write_state(state, path))
         self._remove_folders(self.number)
 
@@ -214,7 +215,7 @@ class CheckpointStore:
         substituted = list(_substitute_full_tensors(state, shapes))
         state_dict_loader.load(state, storage_reader=SafeReader(path), planner=SafePlanner(), no_dist=self.ranks.world == 1)
         for container, key, local in substituted:
-            local.copy_(place_tensor(_reshape_like(container[key], local), local))
+            local.copy_(place_tensor(reshape_like(container[key], local), local))
             container[key] = local
         trained.load_sharded_state(state)
         return progress
@@ -257,7 +258,7 @@ def _substitute_full_tensors(state: State, shapes: Mapping[str, torch.Size], pat
             yield state, key, value
 
 
-def _reshape_like(value: Any, like: Tensor) -> Any:
+def reshape_like(value: Any, like: Tensor) -> Any:
     """Reshape a tensor to the shape of another one, if it has the same number of elements."""
     fits = isinstance(value, Tensor) and value.shape != like.shape and value.numel() == like.numel()
     return value.reshape(like.shape) if fits else value
@@ -273,7 +274,7 @@ def _name_optimizer_state(state: State, parameters: list[tuple[str, Tensor]]) ->
     """Return an optimizer's state with names instead of numbers, in the shapes of the parameters."""
     groups = [{**group, "params": [parameters[i][0] for i in group["params"]]} for group in state["param_groups"]]
     named_state = {
-        parameters[i][0]: {key: _reshape_like(value, parameters[i][1]) for key, value in values.items()}
+        parameters[i][0]: {key: reshape_like(value, parameters[i][1]) for key, value in values.items()}
         for i, values in state["state"].items()
     }
     return {"state": named_state, "param_groups": groups}

@@ -29,7 +29,7 @@ DAMAGED = "its `config.json` is damaged"
 SETTINGS = ("epochs", "steps", "batch", "seed")
 """The fields of `RunRequest` that are numbers."""
 _PATH_OPTIONS = frozenset(option.name for format in FORMATS.values() for option in format.options if option.is_path)
-PROCESS_OPTIONS = ("strategy", "tp")
+PROCESS_OPTIONS = ("strategy", "tp", "pp")
 """The fields of `Engine` that a single process ignores when it resumes a run of several processes."""
 
 

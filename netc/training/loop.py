@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,7 @@ from .not_finite import find_nonfinite
 from .objective import Objective
 from .optimizers import make_schedule
 from .parallel import computation_context, parallelize_objective, release_ddp
+from .pipeline_state import PipelineState, name_groups
 from .ranks import Ranks
 from .recipe import Recipe
 from .run_files import BEST, LAST
@@ -69,7 +70,10 @@ class Trainer:
         engine, ranks = engine or Engine(), ranks or Ranks()
         self.objective, self.recipe, self.validation = objective.to(ranks.device), recipe, validation
         self.folder, self.on_report, self.engine, self.ranks = folder, on_report, engine, ranks
-        objective.execute_file(Machine(ranks.device.type, ranks.replicas, ranks.replica, ranks.tensor))
+        # replicas and stages draw other numbers
+        drawing = ranks.replica * ranks.pipeline + ranks.stage
+        shared = ranks.tensor * ranks.pipeline
+        objective.execute_file(Machine(ranks.device.type, ranks.replicas, drawing, shared, ranks.pipeline > 1))
         self.batches = BatchLoader(data, recipe, ranks, objective.file)
         self.last_micro_batch: MicroBatch = {}
         """The micro-batch that a validation computes, for messages."""
@@ -80,6 +84,7 @@ class Trainer:
         self.shapes = {name: value.shape for name, value in objective.model.state_dict().items()}
         """The shapes of the spec. Layers that several processes share may have other shapes, which files must not show."""
         self.checkpoints = CheckpointStore(folder.path, ranks)
+        groups = name_groups(objective.model, objective.optimizer()) if ranks.pipeline > 1 else ()
         self.notes = [
             *cautions.collect_notes(recipe, self.plan.steps, data[0]),
             *cautions.find_shared_shards(data[0], recipe.batch, ranks.replicas),
@@ -94,6 +99,8 @@ class Trainer:
         objective.file.define_names(run=self.step_hooks, compute_totals=self.step_hooks.wrap_totals(objective.file.compute_totals))
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.state = TrainingState(self.model, optimizer, average, ranks.world == 1 or bool(recipe.minimized))
+        if self.step_hooks.pipeline is not None:
+            self.state = PipelineState(self.model, optimizer, average, self.step_hooks.pipeline, groups, self.shapes)
         self.step = 0
         self.best = BestResult(recipe, objective.file)
         self.tally, self.epoch_tally = Tally(), Tally()
@@ -136,6 +143,14 @@ class Trainer:
         drawn = InputSampler(self.objective.file, data[0]).draw_batch(0, len(few))
         tensors = arrays_to_tensors(data[0].read_batch(few) | data[0].constants, self.ranks.device)
         return tensors | drawn | self._compute_varied_inputs(0)
+
+    @property
+    def _train_step(self) -> Callable[..., tuple[Any, Any]]:
+        return self.objective.file.train_step if self.ranks.pipeline == 1 else self.objective.file.train_pipeline_step
+
+    def _gather(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the full tensors of the whole model, in each process."""
+        return self.state.gather(tensors) if isinstance(self.state, PipelineState) else gather_tensors(tensors, self.shapes)
 
     @property
     def model(self) -> nn.Module:
@@ -198,13 +213,13 @@ class Trainer:
         varied = self._compute_varied_inputs(self.step)
         micro_batches = [micro_batch | varied for micro_batch in micro_batches] if varied else micro_batches
         try:
-            totals, counts = self.objective.file.train_step(
+            totals, counts = self._train_step(
                 self.objective.module,
                 self.state.optimizer,
                 self.schedule,
                 self.state.averaged_module,
                 # the file has a loop over micro-batches only if the section accumulates
-                micro_batches if self.recipe.accumulate > 1 else micro_batches[0],
+                micro_batches if self.recipe.accumulate > 1 or self.ranks.pipeline > 1 else micro_batches[0],
                 self.step,
                 **self.parameters,
             )
@@ -261,7 +276,7 @@ class Trainer:
         is_last = self.step == self.plan.steps or self.best.is_stalled
         due = self.ranks.world > 1 or is_last or time.monotonic() > self.saved + MIN_SAVE_INTERVAL
         if is_best:
-            weights = gather_tensors(self.weights, self.shapes)
+            weights = self._gather(self.weights)
             # Written together with the next checkpoint, so that a resumed run finds the best weights that its checkpoint knows.
             # A copy if steps follow first, because they change the weights in place.
             self.unsaved_best = weights if due else {name: tensor.clone() for name, tensor in weights.items()}
@@ -323,7 +338,7 @@ class Trainer:
     def _raise_not_finite(self, value: float, micro_batches: list[MicroBatch]) -> NoReturn:
         """Raise the error at the first stage whose output is not finite, in the forward pass that was just computed."""
         # The same seed as the step, so that dropout draws the same mask.
-        weights = gather_tensors(self.model.state_dict(), self.shapes)
+        weights = self._gather(self.model.state_dict())
         self.objective.file.seed_step(self.step)
         places = self.ranks.all_gather(
             next((p for micro_batch in micro_batches if (p := find_nonfinite(self.objective, weights, micro_batch)) is not None), None)
@@ -345,7 +360,7 @@ class Trainer:
         If there is none, return: the caller raises the original error.
         """
         why = str(error).partition("\n")[0]
-        if self.ranks.world > 1 and (self.engine.strategy == "fsdp" or self.engine.tp > 1):
+        if self.ranks.world > 1 and (self.engine.strategy == "fsdp" or self.engine.tp > 1 or self.engine.pp > 1):
             # The stage is not located here: gathering the parameters needs the other processes, which may have had no error.
             if is_machine_error(error):
                 return
@@ -359,7 +374,7 @@ class Trainer:
 
     def save_checkpoint(self) -> None:
         """Write the weights and a checkpoint."""
-        last = gather_tensors(self.weights, self.shapes)
+        last = self._gather(self.weights)
         if self.ranks.is_first:
             self.folder.flush_metrics()
             if self.unsaved_best is not None:

@@ -105,6 +105,10 @@ class Objective(nn.Module):
         """Compute the model's outputs with a wrapper that works on several processes; None restores the model itself."""
         self._replicated = [] if module is None else [module]
 
+    def replace_model(self, model: nn.Module) -> None:
+        """Replace the model by a part of it, with the same parameters under the same keys."""
+        super().__setattr__("model", model)
+
     def optimizer(self) -> torch.optim.Optimizer:
         """Make the section's optimizer over the parameters of `model`, in groups. Frozen parameters no longer require gradients."""
         # `fused` and `foreach` depend on how the parameters are distributed, so the file is emitted again for DTensors.

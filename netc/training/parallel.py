@@ -23,9 +23,10 @@ from netc.compiler.ir.differentiated_values import has_gradients
 from .batches import MicroBatch
 from .engine import Engine
 from .objective import Objective
+from .pipeline_parallel import PipelineModel, describe_stages, take_stage
 from .ranks import REPLICAS, TENSOR, Ranks
 from .repeated_blocks import find_repeated_blocks
-from .shardable_layers import require_sharding_plan
+from .shardable_layers import plan_sharding, require_sharding_plan
 from .tensor_parallel import shard_operations, split_layers
 
 
@@ -33,6 +34,8 @@ def parallelize_objective(objective: Objective, engine: Engine, ranks: Ranks, sa
     """Apply the engine's options to the objective's modules. Return notes on options that could not be applied. `sample` makes a batch of a
     few samples."""
     _refuse_derivatives(objective, engine, ranks)
+    if ranks.pipeline > 1:
+        return _apply_pipeline(objective, engine, ranks)
     # Layers are split first. DDP and FSDP come last, because they wrap what the other options have changed.
     notes: list[str] = []
     mesh = ranks.make_mesh() if ranks.tensor > 1 else None
@@ -53,6 +56,27 @@ def parallelize_objective(objective: Objective, engine: Engine, ranks: Ranks, sa
             _apply_fsdp(objective, None if mesh is None else mesh[REPLICAS])
         else:
             _wrap_in_ddp(objective, ranks, sample)
+    return notes
+
+
+def _apply_pipeline(objective: Objective, engine: Engine, ranks: Ranks) -> list[str]:
+    """Compute the model in stages, each of which may be divided further. Return notes."""
+    mesh = ranks.make_mesh()
+    stages = take_stage(objective, ranks)
+    notes = [describe_stages(stages)]
+    if ranks.tensor > 1:
+        splits = plan_sharding(stages[ranks.stage].program, ranks.tensor)
+        split_layers(objective.model, splits, mesh[TENSOR])
+        notes.append(f"stage {ranks.stage + 1}: {splits.format_summary(ranks.tensor)}")
+    if engine.checkpoint_activations:
+        notes += recompute_activations(objective.model)
+    pipeline = PipelineModel(objective, stages, ranks, mesh)
+    if engine.strategy == "fsdp" or ranks.tensor > 1:
+        _check_axes(objective)
+        for block in find_repeated_blocks(objective.model):
+            fully_shard(block, mesh=mesh[REPLICAS])
+        fully_shard(pipeline.stage_module, mesh=mesh[REPLICAS])
+    objective.set_parallel_module(pipeline)
     return notes
 
 
@@ -122,15 +146,19 @@ def release_ddp(objective: Objective) -> None:
 def _apply_fsdp(objective: Objective, mesh: DeviceMesh | None) -> None:
     """Apply FSDP2 over a mesh, or over all processes: to each repeated block, then to the rest. Raises `RunError` for a parameter without
     an axis, which `fully_shard` refuses."""
-    scalar = next((name for name, parameter in objective.model.named_parameters() if not parameter.dim()), None)
-    if scalar is not None:
-        remedy = "declare it with an axis, `param [1]`, or pass `--strategy ddp`"
-        raise RunError(NoDevice(f"FSDP cannot shard the parameter `{scalar}`, which has no axis", remedy))
+    _check_axes(objective)
     # FSDP warns about views as results, because a module that changes them in place would fail. netc emits no such module.
     warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view tensor", UserWarning)
     for block in find_repeated_blocks(objective.model):
         fully_shard(block, mesh=mesh)
     fully_shard(objective.model, mesh=mesh)
+
+
+def _check_axes(objective: Objective) -> None:
+    scalar = next((name for name, parameter in objective.model.named_parameters() if not parameter.dim()), None)
+    if scalar is not None:
+        remedy = "declare it with an axis, `param [1]`, or pass `--strategy ddp`"
+        raise RunError(NoDevice(f"FSDP cannot shard the parameter `{scalar}`, which has no axis", remedy))
 
 
 def set_gradient_sync(module: nn.Module, last: bool) -> None:

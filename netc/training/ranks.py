@@ -26,18 +26,19 @@ from .data.data_source import Indices
 from .stop_signals import Interrupted
 
 T = TypeVar("T")
-REPLICAS, TENSOR = "dp", "tp"
+REPLICAS, PIPELINE, TENSOR = "dp", "pp", "tp"
 """The axes of the mesh of processes."""
 
 
 class Ranks(Record):
     """This process among all: its `rank` of `world`, and its device. Groups of `tensor` processes with consecutive ranks share each layer
-    and have the same samples; such a group is one replica."""
+    and have the same samples. `pipeline` such groups have stages of the model; together they are one replica."""
 
     device: torch.device = torch.device("cpu")
     rank: int = 0
     world: int = 1
     tensor: int = 1
+    pipeline: int = 1
 
     @property
     def is_first(self) -> bool:
@@ -47,15 +48,21 @@ class Ranks(Record):
     @property
     def replicas(self) -> int:
         """The number of groups among which the samples are divided."""
-        return self.world // self.tensor
+        return self.world // (self.tensor * self.pipeline)
 
     @property
     def replica(self) -> int:
-        return self.rank // self.tensor
+        return self.rank // (self.tensor * self.pipeline)
+
+    @property
+    def stage(self) -> int:
+        """The number of the stage of the model that this process computes."""
+        return self.rank // self.tensor % self.pipeline
 
     def make_mesh(self) -> DeviceMesh:
-        """Make the device mesh `[replicas, tensor]`."""
-        return init_device_mesh(self.device.type, (self.replicas, self.tensor), mesh_dim_names=(REPLICAS, TENSOR))
+        """Make the device mesh `[replicas, pipeline, tensor]`."""
+        sizes = (self.replicas, self.pipeline, self.tensor)
+        return init_device_mesh(self.device.type, sizes, mesh_dim_names=(REPLICAS, PIPELINE, TENSOR))
 
     def select_share(self, indices: Indices) -> Indices:
         """Select the samples of this process, perhaps none."""
@@ -63,11 +70,11 @@ class Ranks(Record):
 
     def all_reduce(self, numbers: Tensor) -> Tensor:
         """Sum numbers over all replicas, in place."""
-        # All processes of a replica have the same number, so the sum over all processes counts it `tensor` times.
+        # All processes of a replica have the same number, so the sum over all processes counts it for each of them.
         if self.world > 1:
             dist.all_reduce(numbers)
-        if self.tensor > 1:
-            numbers /= self.tensor
+        if self.world > self.replicas:
+            numbers /= self.world // self.replicas
         return numbers
 
     def reduce_any(self, value: bool) -> bool:
@@ -108,10 +115,10 @@ def world_size() -> int:
 
 
 @contextmanager
-def join_ranks(device: str, strategy: str | None, tensor: int = 1) -> Iterator[Ranks]:
+def join_ranks(device: str, strategy: str | None, tensor: int = 1, pipeline: int = 1) -> Iterator[Ranks]:
     """Connect the processes of this run for the duration of the context. Raises `RunError` if the device or a process is missing."""
     world = world_size()
-    _check_processes(world, strategy, tensor)
+    _check_processes(world, strategy, tensor, pipeline)
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if device == "cuda":
         _check_cuda(local_rank)
@@ -124,7 +131,7 @@ def join_ranks(device: str, strategy: str | None, tensor: int = 1) -> Iterator[R
     try:
         # The others may still be communicating: a process that leaves early closes its connections to them.
         try:
-            yield Ranks(torch_device, dist.get_rank(), world, tensor)
+            yield Ranks(torch_device, dist.get_rank(), world, tensor, pipeline)
         except Interrupted:  # all processes are interrupted after the same step
             dist.barrier()
             raise
@@ -133,15 +140,19 @@ def join_ranks(device: str, strategy: str | None, tensor: int = 1) -> Iterator[R
         dist.destroy_process_group()
 
 
-def _check_processes(world: int, strategy: str | None, tensor: int) -> None:
+def _check_processes(world: int, strategy: str | None, tensor: int, pipeline: int = 1) -> None:
     """Check that the processes can share the work in this way. Raises `RunError`."""
-    if "WORLD_SIZE" not in os.environ and (strategy is not None or tensor > 1):
-        options = f"--tp {tensor}" if tensor > 1 else f"--strategy {strategy}"
-        remedy = f"start it by `torchrun --nproc-per-node {max(2, tensor)} -m netc train ...`"
+    if "WORLD_SIZE" not in os.environ and (strategy is not None or tensor > 1 or pipeline > 1):
+        options = f"--pp {pipeline}" if pipeline > 1 else f"--tp {tensor}" if tensor > 1 else f"--strategy {strategy}"
+        remedy = f"start it by `torchrun --nproc-per-node {max(2, tensor * pipeline)} -m netc train ...`"
         raise RunError(NoDevice(f"`{options}` is for several processes, and this is one", remedy))
     if world % tensor:
         remedy = f"start a multiple of {tensor}: `--nproc-per-node {tensor}`"
         raise RunError(NoDevice(f"`--tp {tensor}` has {tensor} processes share each layer, and there are {world}", remedy))
+    if world % (tensor * pipeline):
+        remedy = f"start a multiple of {tensor * pipeline}: `--nproc-per-node {tensor * pipeline}`"
+        need = f"{pipeline} stages" + (f" of {tensor} processes each" if tensor > 1 else "")
+        raise RunError(NoDevice(f"`--pp {pipeline}` has {need}, and there are {world} processes", remedy))
     if tensor > 1 and strategy == "ddp":
         why = f"`--strategy ddp` has whole parameters in each process, and `--tp {tensor}` has parts of them"
         raise RunError(NoDevice(why, "leave out `--strategy`: what is not split is shared by FSDP"))

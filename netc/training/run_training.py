@@ -40,6 +40,7 @@ from .locate_data import DataRequest
 from .loop import Trainer
 from .objective import Objective
 from .part_sizes import check_micro_batch_sizes
+from .pipeline_parallel import check_pipeline
 from .ranks import Ranks, is_first, join_ranks
 from .recipe import SEEDS, Recipe
 from .run_card import RunSummary, write_card
@@ -270,7 +271,7 @@ def _execute_run(
 ) -> tuple[dict[str, float], int, str]:
     """Run the steps. Return the results of the last validation, the number of steps, and a remark on the results. `described` is the
     `config.json` of a new run; None for a run that is resumed."""
-    with join_ranks(engine.device, engine.strategy, engine.tp) as ranks, ExitStack() as contexts:
+    with join_ranks(engine.device, engine.strategy, engine.tp, engine.pp) as ranks, ExitStack() as contexts:
         _check_parts(prepared, ranks)
         _check_splits(prepared, engine)
         _check_capturable(prepared.recipe, ranks)
@@ -322,6 +323,8 @@ def _check_parts(prepared: PreparedTraining, ranks: Ranks) -> None:
 
 def _check_splits(prepared: PreparedTraining, engine: Engine) -> None:
     """Check that several processes can share the layers. Raises `CompileError`, and `RunError` for options that exclude each other."""
+    if engine.pp > 1:
+        check_pipeline(prepared.training, prepared.recipe, engine)
     if engine.tp == 1:
         return
     require_sharding_plan(prepared.training, engine.tp)

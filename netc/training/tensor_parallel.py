@@ -237,8 +237,9 @@ def _to_additive_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
 # --- gradients and whole tensors -------------------------------------------------------------------------------------------
 
 
-def clip_sharded_grad_norm(parameters: list[nn.Parameter], limit: float) -> None:
-    """Do what `clip_grad_norm_` does, which refuses parameters on different meshes: compute the norm of each mesh, then the total norm."""
+def clip_sharded_grad_norm(parameters: list[nn.Parameter], limit: float, combine: Callable[[Tensor], Tensor] = lambda norm: norm) -> None:
+    """Do what `clip_grad_norm_` does, which refuses parameters on different meshes: compute the norm of each mesh, then the total norm.
+    `combine` returns the norm of all stages of a model, by the norm of this process's stage."""
     groups: dict[object, list[nn.Parameter]] = {}
     for parameter in parameters:
         if parameter.grad is not None:
@@ -246,6 +247,6 @@ def clip_sharded_grad_norm(parameters: list[nn.Parameter], limit: float) -> None
     norms = [nn.utils.get_total_norm([p.grad for p in group if p.grad is not None]) for group in groups.values()]
     if not norms:
         return
-    total = torch.linalg.vector_norm(torch.stack([n.full_tensor() if isinstance(n, DTensor) else n for n in norms]))
+    total = combine(torch.linalg.vector_norm(torch.stack([n.full_tensor() if isinstance(n, DTensor) else n for n in norms])))
     for group in groups.values():
         nn.utils.clip_grads_with_norm_(group, limit, total)

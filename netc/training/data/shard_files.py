@@ -3,8 +3,10 @@
 In: a path, a folder, or a pattern with braces or wildcards. Out: the files in the order of their names, or of the braces. Always: each of
 them is there and is a regular file.
 
->>> expand_braces("shards-{08..11}.tar")
-['shards-08.tar', 'shards-09.tar', 'shards-10.tar', 'shards-11.tar']
+For example, `shards-{08..11}.tar` is `shards-08.tar`, `shards-09.tar`, `shards-10.tar` and `shards-11.tar`.
+
+>>> has_shards("missing-{08..11}.tar")
+False
 """
 
 from __future__ import annotations

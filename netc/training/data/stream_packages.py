@@ -1,7 +1,7 @@
 """The packages that read streams, imported where they are used.
 
->>> import_stream_package("braceexpand").__name__
-'braceexpand'
+>>> import_stream_package("json").dumps(1)
+'1'
 """
 
 from __future__ import annotations

@@ -57,13 +57,14 @@ def list_constants(recipe: Recipe) -> tuple[str, ...]:
 
 
 class Machine(Record):
-    """What the text for `netc train` depends on: the device, the number of replicas and which one this is, and the number `tensor` of
-    processes that share each layer."""
+    """What the text for `netc train` depends on: the device, the number of replicas, the number of this process among those that draw other
+    random numbers, the number `tensor` of processes that share a replica, and whether they have stages of the model."""
 
     device: str = "cpu"
     replicas: int = 1
     replica: int = 0
     tensor: int = 1
+    pipeline: bool = False
 
 
 def read_constants(recipe: Recipe) -> dict[str, Any]:
@@ -79,7 +80,8 @@ def select_tags(recipe: Recipe, means: MeanDecomposition, is_random: bool, is_fi
         "run": machine is not None,
         "processes": machine is not None and machine.replicas * machine.tensor > 1,
         "random": is_random,
-        "parts": recipe.accumulate > 1,
+        "parts": recipe.accumulate > 1 or (machine is not None and machine.pipeline),
+        "pipeline": machine is not None and machine.pipeline,
         "repeated": means.finish is not None and (recipe.accumulate > 1 or (machine is not None and machine.replicas > 1)),
         "draws": bool(recipe.draws),
         "augment": bool(recipe.augmentations),

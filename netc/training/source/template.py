@@ -445,6 +445,26 @@ def train_step(
     return totals, counts
 
 
+def train_pipeline_step(model: Any, optimizer: Any, schedule: Any, average: Any, micro_batches: Any, step: int) -> StepSums:  # if: pipeline
+    """Make one optimizer step with a model whose stages are in several processes."""
+    seed_step(step)
+    counts = run.all_reduce_counts(sum_rows(map(compute_counts, micro_batches)))
+    run.zero_grad(optimizer)
+
+    def compute_loss(totals: Sequence[Tensor]) -> Tensor:
+        return compute_metrics(TERMS, counts)["loss"]  # if: not repeated
+        constant = compute_metrics(ZEROS, counts)["loss"]  # if: repeated
+        return compute_metrics(TERMS, counts)["loss"] - constant * (1 - 1 / len(micro_batches))  # if: repeated
+
+    totals = sum_rows(run.run_pipeline(model, compute_totals, micro_batches, compute_loss))
+    totals = run.check_loss(optimizer, totals, counts, "loss")
+    clip_gradients(model)  # if: clip_value or clip_norm
+    run.step_optimizer(optimizer)
+    schedule.step()  # if: schedule
+    update_average(average, model)  # if: ema
+    return totals, counts
+
+
 @torch.no_grad()
 def evaluate(
     model: nn.Module,
