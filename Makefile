@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long thorough train-long engines quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
+.PHONY: help install demo import editors test long thorough train-long engines quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai transformers-suite mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,6 +108,10 @@ onnx-suite: $(READY) ## import, prove and run ONNX's own backend suite; writes d
 
 bonsai: $(READY) ## run the tests of jax-ml/bonsai with netc's modules: make bonsai BONSAI=CHECKOUT
 	$(BIN)/python -W ignore -m tests.flax.bonsai_suite $(BONSAI)
+
+transformers-suite: $(READY) ## run transformers' own tests of models on netc's folders: make transformers-suite TRANSFORMERS=CHECKOUT
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check parameterized
+	PYTHONPATH=.:tests $(BIN)/python -m tests.transformers_folder.transformers_suite $(TRANSFORMERS)
 
 fuzz-specs: N ?= 1000
 fuzz-specs: $(READY) ## compile random specs, train sections, and specs with the same meaning, and prove claims: make fuzz-specs N=10_000 SEED=0

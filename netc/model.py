@@ -306,8 +306,11 @@ class Model:
 
         checkpoint = to_checkpoint(weights)
         special = read_special_tokens(() if checkpoint is None else checkpoint.paths)
-        given = self.in_type(dtype).backend_input(checkpoint, 0 if checkpoint is None and seed is None else seed)
-        return save_transformers_folder(given, check_path(folder), special, task)
+        stored = self.in_type(dtype)
+        # The source names no element type: `from_pretrained` chooses it.
+        written = stored if stored._spec is None else stored.in_type("float32")
+        given = stored.backend_input(checkpoint, 0 if checkpoint is None and seed is None else seed)
+        return save_transformers_folder(written.program, given, check_path(folder), special, task)
 
     @overload
     def session(

@@ -25,7 +25,7 @@ from netc.compiler.backends.backend_registry import NAMES, find_backend
 from ..analysis import read_and_analyze_training
 from ..emit_stages import STAGES
 from ..files.atomic_writing import check_writable, write_bytes
-from ..inputs.argument_checks import MAX_LOOKAHEAD, QUANTIZATION_METHODS
+from ..inputs.argument_checks import MAX_LOOKAHEAD, QUANTIZATION_METHODS, TRANSFORMERS_TASKS
 from .compile_checks import SECTION, CompileOptions, check_for_stage, check_options
 from .completion import FileName
 from .destinations import DESTINATIONS, check_destination, format_help
@@ -60,6 +60,7 @@ TARGET_HELP = f"Kind of output; by default, the ending of OUT decides. `{SECTION
 TRAIN_HELP = "With --target flax or torch: write the train section as a Python file that trains the network."
 SCAN_HELP = "With --target flax: write equal layers of a `repeat` as one `jax.lax.scan`, which compiles one layer for all."
 TP_HELP = "With --target flax: write how K devices share the layers (tensor parallelism), and a function that places a module on them."
+TASK_HELP = "With --for transformers: the task of the model, if its inputs, outputs and attention do not show it."
 KEEP_HELP = "With --dtype float16: keep these stages in float32, or with `auto` the stages whose numbers float16 cannot hold."
 HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard output."
 
@@ -73,6 +74,7 @@ HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard outp
 @click.option("--stream", metavar="T", help="Write the form that takes the sequence in pieces along this dimension, and carries a state.")
 @click.option("--lookahead", metavar="N", type=click.IntRange(1, MAX_LOOKAHEAD), help="With --stream: give the outputs N positions later.")
 @click.option("--for", "runtime", type=click.Choice(list(DESTINATIONS)), help=format_help())
+@click.option("--task", type=click.Choice(TRANSFORMERS_TASKS), help=TASK_HELP)
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
 @click.option(
     "--quantize",

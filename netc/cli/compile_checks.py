@@ -40,6 +40,7 @@ class CompileOptions(Record):
     stream: str | None
     lookahead: int | None
     runtime: str | None
+    task: str | None
     emit: str | None
     quantize: str | None
     calibration: str | None

@@ -96,7 +96,7 @@ def _write_transformers_folder(read: Reader, choice: Choice, weights: Checkpoint
     compiled = compile_spec(read, choice)
     assert options.output is not None
     try:
-        written = compiled.save_for("transformers", options.output, weights, seed)
+        written = compiled.save_for("transformers", options.output, weights, seed, task=options.task)
     except FileExistsError as error:
         raise CommandFailed(f"`{error.filename}` exists already", "remove it, or name another folder") from None
     except WrongOutput as error:
@@ -133,6 +133,8 @@ def format_help() -> str:
 
 def check_destination(options: CompileOptions) -> None:
     """Refuse options that contradict `--for`, or that its program has no use for."""
+    if options.task is not None and options.runtime != "transformers":
+        raise click.UsageError("--task is for --for transformers")
     if options.runtime is None:
         return
     name, destination = options.runtime, DESTINATIONS[options.runtime]

@@ -28,6 +28,8 @@ QUANTIZATION_METHODS = ("int8", "int4")
 """The ways to quantize a model, the usual one first."""
 RUNTIMES = ("onnxruntime-genai",)
 """The runtimes that generate text from a streaming model."""
+TRANSFORMERS_TASKS = ("causal-lm", "masked-lm", "image-classification")
+"""The tasks of folders for transformers."""
 MAX_SEED = 2**63 - 1
 MAX_LOOKAHEAD = 2**31 - 1
 """The largest look-ahead of a stream, in positions."""

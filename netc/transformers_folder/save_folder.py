@@ -56,16 +56,16 @@ class TransformersFolder(Record):
 
 
 def save_transformers_folder(
-    given: BackendInput, folder: str, special: Mapping[str, Tokens], task: str | None = None
+    program: Program, given: BackendInput, folder: str, special: Mapping[str, Tokens], task: str | None = None
 ) -> TransformersFolder:
-    """Write the folder. `special` are the tokens that begin, end and pad a text. `task` is one of `TASKS`, by default the one that the
-    inputs and outputs show.
+    """Write the folder. `program` becomes source, and `given` is the same program with the weights, perhaps in another element type.
+    `special` are the tokens that begin, end and pad a text. `task` is one of `TASKS`, by default the one that the inputs and outputs show.
 
     Raises `NoTransformersForm`, `FileExistsError` if the folder exists, and `OSError`.
     """
     if os.path.lexists(folder):
         raise FileExistsError(17, "it exists already", folder)
-    files, notes = _build_files(given.program, given.name, special, choose_task(given.program, task))
+    files, notes = _build_files(program, given, special, choose_task(program, task))
     home = os.path.dirname(os.path.abspath(folder))
     with name_path_in_errors(folder), warn_about_weights(given):
         temporary = tempfile.mkdtemp(prefix=".netc-", dir=home)
@@ -82,7 +82,7 @@ def save_transformers_folder(
 
 
 def _build_files(
-    program: Program, name: str, special: Mapping[str, Tokens], task: PretrainedTask
+    program: Program, given: BackendInput, special: Mapping[str, Tokens], task: PretrainedTask
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Build the texts of the folder's files, by their names, and notes."""
     from netc.compiler.backends.python.python_source import get_spec_name
@@ -90,26 +90,27 @@ def _build_files(
     from netc.compiler.backends.torch.pretrained.write_config import write_config
     from netc.compiler.backends.torch.pretrained.write_model import ModelWriter, collect_ties
 
-    stem = _make_stem(name)
+    name, stem = given.name, _make_stem(given.name)
     configuration, modeling = f"configuration_{stem}", f"modeling_{stem}"
     try:
-        pretrained = rewrite_program(program, task.is_causal)
+        pretrained = rewrite_program(program, causal=task.is_causal, takes_tokens=task.takes_tokens)
     except NotPretrained as error:
         raise NoTransformersForm(str(error)) from None
     model = ModelWriter().write_model(pretrained, name, task, configuration)
     is_tied, model_type = bool(collect_ties(pretrained)), f"netc_{stem}"
     base = "" if pretrained.base is None else pretrained.base.label
-    config = write_config(model, get_spec_name(program, name), model_type, _plan_layers(program, base), is_tied)
+    config = write_config(model, task, get_spec_name(program, name), model_type, _plan_layers(program, base), is_tied)
     classes = {"AutoConfig": f"{configuration}.{model.prefix}Config", task.auto_class: f"{modeling}.{model.prefix}{task.suffix}"}
     if model.has_base:
         classes["AutoModel"] = f"{modeling}.{model.prefix}Model"
     values = {
         "architectures": [f"{model.prefix}{task.suffix}"],
         "auto_map": classes,
-        "dtype": _find_dtype(program),
+        "dtype": _find_dtype(given.program),
         "model_type": model_type,
         **model.fields,
         **model.sizes,
+        **({"num_labels": model.labels} if model.labels else {}),
         "tie_word_embeddings": is_tied,
         **special,
     }
@@ -118,7 +119,8 @@ def _build_files(
         files[GENERATION] = _to_json({**special})
     unknown = f"{GENERATION} has no `eos_token_id`, because it is not known without config.json next to the weights"
     ends = (unknown,) if task.has_cache and "eos_token_id" not in special else ()
-    return files, (*ends, "a tokenizer is not part of it: copy the tokenizer of the checkpoint")
+    missing = "a tokenizer" if task.takes_tokens else "preprocessor_config.json"
+    return files, (*ends, f"{missing} is not part of it: copy it from the checkpoint")
 
 
 def _make_stem(name: str) -> str:

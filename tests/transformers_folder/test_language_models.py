@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +9,21 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedModel
 
-import netc
-from transformers_folder.folders import VOCABULARY, compile_gpt2, compile_llama, make_gpt2, make_llama, save_folder
+from transformers_folder.folders import FOLDERS, LANGUAGE_MODELS, VOCABULARY, draw_tokens
 
-FAMILIES: dict[str, tuple[Callable[[], netc.Model], Callable[[], PreTrainedModel]]] = {
-    "llama": (compile_llama, make_llama),
-    "gpt2": (compile_gpt2, make_gpt2),
-}
 Pair = tuple[PreTrainedModel, PreTrainedModel]
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=LANGUAGE_MODELS)
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PreTrainedModel]:
-    compiled, reference = FAMILIES[request.param]
-    model = reference()
-    return save_folder(compiled(), model, tmp_path_factory.mktemp(request.param)), model
+    family = FOLDERS[request.param]
+    return family.save(tmp_path_factory.mktemp(request.param)), family.reference()
 
 
 @pytest.fixture
 def pair(folder: tuple[Path, PreTrainedModel]) -> Pair:
     """The model of the folder, and the reference."""
     return AutoModelForCausalLM.from_pretrained(folder[0], trust_remote_code=True).eval(), folder[1]
-
-
-def draw_tokens(*shape: int) -> torch.Tensor:
-    return torch.randint(3, VOCABULARY, shape, generator=torch.Generator().manual_seed(1))
 
 
 def assert_close(actual: torch.Tensor, expected: torch.Tensor) -> None:

@@ -40,7 +40,7 @@ from ..torch_initializers import make_initialization
 KEYWORDS = "kwargs"
 """The arguments that every module around an attention passes on to it: the mask, the cache, and options of the implementation."""
 _NAMES = """
-    Cache DynamicCache GenerationMixin PreTrainedModel PretrainedConfig GradientCheckpointingLayer Unpack TransformersKwargs
+    Cache DynamicCache GenerationMixin PreTrainedModel PreTrainedConfig GradientCheckpointingLayer Unpack TransformersKwargs
     ALL_ATTENTION_FUNCTIONS ImageClassifierOutput BaseModelOutput BaseModelOutputWithPast CausalLMOutputWithPast MaskedLMOutput
     create_causal_mask create_bidirectional_mask create_sliding_window_causal_mask capture_outputs merge_with_config_defaults
     can_return_tuple deprecate_kwarg slice_logits_to_keep config
@@ -96,7 +96,7 @@ FRAMEWORK = replace(
 @PRETRAINED.module(InterfaceAttention)
 def emit_attention_module(op: InterfaceAttention, site: TorchSite) -> Code:
     return construct_module(
-        "SelfAttention",
+        "AttentionFunction",
         {},
         groups=Default(op.groups, 1),
         is_causal=Default(op.causal, True),

@@ -21,7 +21,7 @@ _IMPORTS = (
     ("DynamicCache", "transformers"),
     ("GenerationMixin", "transformers"),
     ("PreTrainedModel", "transformers"),
-    ("PretrainedConfig", "transformers"),
+    ("PreTrainedConfig", "transformers"),
     ("create_bidirectional_mask", "transformers.masking_utils"),
     ("create_causal_mask", "transformers.masking_utils"),
     ("create_sliding_window_causal_mask", "transformers.masking_utils"),
@@ -53,6 +53,7 @@ class PretrainedTask(Record):
     base_output: str
     head: str
     is_causal: bool
+    takes_tokens: bool = True
     mixins: tuple[str, ...] = ()
 
     @property
@@ -71,11 +72,11 @@ class PretrainedTask(Record):
                 used.setdefault(module, []).append(name)
         return [f"from {module} import {', '.join(names)}" for module, names in used.items()]
 
-    def finish_logits(self, logits: Code, has_base: bool) -> Code:
-        return logits
-
     def compute_loss(self, logits: Code) -> Code:
         """The loss of the task, if there are labels."""
+        if not self.takes_tokens:
+            loss = CallCode("self.loss_function", (NameCode("labels"), logits, NameCode("self.config"), NameCode("**kwargs")))
+            return IfElse(NameCode("labels is not None"), loss, NameCode("None"))
         others = (NameCode(name) for name in ("labels", "self.config.vocab_size", "**kwargs"))
         loss = CallCode("self.loss_function", (logits, *others))
         return IfElse(NameCode("labels is not None"), loss, NameCode("None"))
@@ -100,9 +101,21 @@ CAUSAL_LM = PretrainedTask(
 )
 MASKED_LM = PretrainedTask("masked-lm", "ForMaskedLM", "MaskedLMOutput", "BaseModelOutput", "the scores of masked tokens", is_causal=False)
 
+IMAGE_CLASSIFICATION = PretrainedTask(
+    "image-classification",
+    "ForImageClassification",
+    "ImageClassifierOutput",
+    "BaseModelOutput",
+    "a score for each class",
+    is_causal=False,
+    takes_tokens=False,
+)
+
 _ARGUMENTS = {
+    "pixel_values": "torch.FloatTensor",
     "input_ids": "torch.LongTensor | None = None",
     "attention_mask": "Tensor | None = None",
+    "token_type_ids": "torch.LongTensor | None = None",
     "position_ids": "torch.LongTensor | None = None",
     "cache": "Cache | None = None",
     "inputs_embeds": "torch.FloatTensor | None = None",
@@ -112,14 +125,19 @@ _ARGUMENTS = {
 }
 
 
-def _list_arguments(task: PretrainedTask, has_labels: bool) -> list[str]:
-    left_out = set() if task.has_cache else {"cache", "use_cache", "logits_to_keep"}
+def _list_arguments(pretrained: PretrainedProgram, task: PretrainedTask, has_labels: bool) -> list[str]:
+    if not task.takes_tokens:
+        return ["pixel_values", *(["labels"] if has_labels else [])]
+    left_out = {"pixel_values"} | (set() if task.has_cache else {"cache", "use_cache", "logits_to_keep"})
     left_out |= set() if has_labels else {"labels", "logits_to_keep"}
+    left_out |= set() if pretrained.segments else {"token_type_ids"}
     return [name for name in _ARGUMENTS if name not in left_out]
 
 
-def _write_signature(task: PretrainedTask, decorators: Sequence[str], has_labels: bool, output: str) -> list[str]:
-    names = _list_arguments(task, has_labels)
+def _write_signature(
+    pretrained: PretrainedProgram, task: PretrainedTask, decorators: Sequence[str], has_labels: bool, output: str
+) -> list[str]:
+    names = _list_arguments(pretrained, task, has_labels)
     bc = ['@deprecate_kwarg("past_key_values", "5.40.0", new_name="cache")'] if task.has_cache else []
     return [
         *(STEP + line for line in (*bc, *decorators)),
@@ -134,7 +152,9 @@ def _write_signature(task: PretrainedTask, decorators: Sequence[str], has_labels
 def write_base_start(pretrained: PretrainedProgram, task: PretrainedTask, head: bool = False) -> list[str]:
     """Write the signature of the base model's `forward`, and the statements before its layers."""
     output = task.output if head else task.base_output
-    lines = _write_signature(task, ("@merge_with_config_defaults", "@capture_outputs"), head, output)
+    lines = _write_signature(pretrained, task, ("@merge_with_config_defaults", "@capture_outputs"), head, output)
+    if not task.takes_tokens:
+        return lines
     body = [
         "if (input_ids is None) == (inputs_embeds is None):",
         '    raise ValueError("give either input_ids or inputs_embeds")',
@@ -149,6 +169,8 @@ def write_base_start(pretrained: PretrainedProgram, task: PretrainedTask, head: 
         body += ["    position_ids = torch.arange(inputs_embeds.shape[1], device=inputs_embeds.device)[None] + past"]
     else:
         body += ["    position_ids = torch.arange(inputs_embeds.shape[1], device=inputs_embeds.device)[None]"]
+    if pretrained.segments:
+        body += ["if token_type_ids is None:", "    token_type_ids = torch.zeros_like(inputs_embeds[..., 0], dtype=torch.long)"]
     body += _write_mask(pretrained, task)
     return [*lines, *(f"{STEP * 2}{line}" for line in body)]
 
@@ -168,8 +190,8 @@ def _write_mask(pretrained: PretrainedProgram, task: PretrainedTask) -> list[str
 def write_head_start(pretrained: PretrainedProgram, task: PretrainedTask) -> list[str]:
     """Write the signature of the `forward` of a model with a head, and the call of its base model."""
     assert pretrained.base is not None
-    lines = _write_signature(task, ("@can_return_tuple",), True, task.output)
-    names = _list_arguments(task, has_labels=False)
+    lines = _write_signature(pretrained, task, ("@can_return_tuple",), True, task.output)
+    names = _list_arguments(pretrained, task, has_labels=False)
     result = "slice_logits_to_keep(outputs.last_hidden_state, logits_to_keep)" if task.has_cache else "outputs.last_hidden_state"
     body = [
         f"outputs = self.{pretrained.base.label}(",
@@ -181,12 +203,36 @@ def write_head_start(pretrained: PretrainedProgram, task: PretrainedTask) -> lis
     return [*lines, *(f"{STEP * 2}{line}" for line in body)]
 
 
+def write_embedding_access(pretrained: PretrainedProgram, is_base: bool) -> list[str]:
+    """Write how transformers reaches the embedding of tokens, or the layer that computes the scores, where their places are unusual."""
+    base = "" if pretrained.base is None else f"{pretrained.base.label}."
+    embedding = pretrained.embedding.removeprefix(base)
+    lines: list[str] = []
+    if "." in embedding and (is_base or not base):
+        lines += _write_access("input", embedding)
+    if not is_base and pretrained.scores not in ("", "lm_head"):
+        lines += _write_access("output", pretrained.scores)
+    return lines
+
+
+def _write_access(what: str, path: str) -> list[str]:
+    return [
+        f"    def get_{what}_embeddings(self) -> nn.Module:",
+        f'        return self.get_submodule("{path}")',
+        "",
+        f"    def set_{what}_embeddings(self, value: nn.Module) -> None:",
+        f'        self.set_submodule("{path}", value)',
+        "",
+    ]
+
+
 def write_base_classes(pretrained: PretrainedProgram, task: PretrainedTask, prefix: str, layer: str, rules: Sequence[str]) -> str:
     """Write the base class of the network's models."""
     base = "" if pretrained.base is None else pretrained.base.label
     embedding = pretrained.embedding.removeprefix(f"{base}.") if base else pretrained.embedding
     records = [f'"hidden_states": {layer}'] if layer else []
-    records += ['"attentions": SelfAttention']
+    records += ['"attentions": AttentionFunction'] if pretrained.attentions else []
+    attention = ["sdpa", "flash_attn", "flex_attn", "attention_backend"] if pretrained.attentions else []
     lines = [
         f"class {prefix}PreTrainedModel(PreTrainedModel):",
         '    """What the models of the network have in common."""',
@@ -194,22 +240,24 @@ def write_base_classes(pretrained: PretrainedProgram, task: PretrainedTask, pref
         f"    config: {prefix}Config",
         f'    base_model_prefix = "{base}"',
         *(["    supports_gradient_checkpointing = True", f'    _no_split_modules = ["{layer}"]'] if layer else []),
-        "    _supports_sdpa = True",
-        "    _supports_flash_attn = True",
-        "    _supports_flex_attn = True",
-        "    _supports_attention_backend = True",
+        *([] if task.takes_tokens else ['    main_input_name = "pixel_values"']),
+        *(f"    _supports_{name} = True" for name in attention),
         "    _can_compile_fullgraph = True",
         f"    _can_record_outputs = {{{', '.join(records)}}}",
-        f'    _input_embed_layer = "{embedding.rpartition(".")[2]}"',
+        *([f'    _input_embed_layer = "{embedding}"'] if embedding and "." not in embedding else []),
         "",
         "    def _init_weights(self, module: nn.Module) -> None:",
         '        if hasattr(module, "reset_parameters"):',
         "            module.reset_parameters()",
         *rules,
+    ]
+    if not pretrained.attentions:
+        return "\n".join(lines)
+    lines += [
         "",
         "    def number_attention_layers(self) -> None:",
         '        """Tell each attention its place in the cache, and the configuration with the implementation."""',
-        "        layers = (module for module in self.modules() if isinstance(module, SelfAttention))",
+        "        layers = (module for module in self.modules() if isinstance(module, AttentionFunction))",
         "        for index, module in enumerate(layers):",
         "            module.config, module.layer_idx = self.config, index",
     ]

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ....dims import Facts
-from ....ir.graph import CallNode, Graph, OpNode
+from ....ir.graph import CallNode, Graph, OpNode, has_operator
 from ....ir.graph_values import Value
+from ...python.lowering.lowered_operators import LoweredOperator
 
 
 def pass_input(order: Sequence[Graph], needing: Iterable[Graph], make: Callable[[Graph], Value]) -> dict[int, Value]:
@@ -69,6 +70,8 @@ def retype_values(graph: Graph, changed: set[int], facts: Facts) -> None:
     """Infer types again from inputs whose ids are in `changed`: their types have a batch axis more than before. Called graphs follow."""
     for node in graph.nodes:
         if not any(id(v) in changed for v in node.inputs):
+            continue
+        if has_operator(node, LoweredOperator):
             continue
         if isinstance(node, OpNode):
             types = node.op.infer_types(node.op.bind_inputs(tuple(v.type for v in node.inputs), facts))

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from transformers import Cache, PretrainedConfig
+from transformers import Cache, PreTrainedConfig
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 
@@ -39,14 +39,14 @@ def eager_attention(
     return (weights @ value).transpose(1, 2), weights
 
 
-class SelfAttention(nn.Module):
+class AttentionFunction(nn.Module):
     """Attention by the implementation that the configuration names. With a cache, it includes earlier keys and values.
 
     query: [N, heads, T, E], key: [N, key_heads, T, E], value: [N, key_heads, T, F] -> [N, heads, T, F], and the weights
     if the implementation returns them.
     """
 
-    config: PretrainedConfig
+    config: PreTrainedConfig
     layer_idx: int
 
     def __init__(

@@ -16,25 +16,28 @@ from typing import Any
 
 from netc.dsl.record import Record
 
-from ....ir.graph import CallNode, Graph, Node, OpNode, Program
+from ....ir.graph import CallNode, Graph, Node, OpNode, Program, has_operator
 from ....ir.graph_values import Value
 from ....ir.replace_values import replace_values
 from ....ir.walk import collect_graphs, join_labels
 from ....ops.attention import Attention
 from ....ops.constants import ParamOperator, TableOperator
-from ....ops.dense import Embedding
+from ....ops.dense import Dense, Embedding
 from ....ops.formula import IndexFormula
 from ....ops.multihead import MultiheadAttention
 from ....ops.operator import OperatorError
 from ....ops.recurrent import Gru, Lstm, Rnn
 from ....ops.rotary import Rotary
+from ....ops.shape import Cast, Expand, Reshape, Unsqueeze
 from ....ops.slicing import Slice
 from ....types.tensor_types import BOOL, INT64, TensorType
 from ....types.traced_ints import substitute_values
 from .interface_operators import KEYWORDS, InterfaceAttention, PositionRows, TokenEmbedding
 from .pass_inputs import drop_unused_inputs, pass_input, retype_values
 
-EMBEDS, POSITIONS = "inputs_embeds", "position_ids"
+EMBEDS, POSITIONS, SEGMENTS, PIXELS = "inputs_embeds", "position_ids", "token_type_ids", "pixel_values"
+_KEEPS_MASK = (Cast, Expand, Reshape, Unsqueeze)
+"""The operators that bring a mask of keys into the shape that attention takes."""
 
 
 class NotPretrained(Exception):
@@ -42,8 +45,12 @@ class NotPretrained(Exception):
 
 
 class PretrainedProgram(Record):
-    """A rewritten `program`. `base` is the call of the base model in its main graph, None if the model has no part that is one. `embedding`
-    is the path of the embedding of tokens, of which `vocabulary` and `width` are the sizes. `positions`: it depends on positions."""
+    """A rewritten `program`.
+
+    `base` is the call of the base model in its main graph, None if the model has no part that is one. `embedding` is the path of the
+    embedding of tokens, of which `vocabulary` and `width` are the sizes. `positions`: it depends on positions. `segments`: it takes
+    segments. `scores` is the path of the dense layer that computes its result, empty if another stage does.
+    """
 
     program: Program
     base: CallNode | None
@@ -52,6 +59,8 @@ class PretrainedProgram(Record):
     width: Any
     attentions: tuple[AttentionLayer, ...]
     positions: bool
+    segments: bool
+    scores: str
 
 
 class AttentionLayer(Record):
@@ -66,14 +75,17 @@ class AttentionLayer(Record):
     repeated: Any
 
 
-def rewrite_program(program: Program, causal: bool) -> PretrainedProgram:
-    """Rewrite a model of tokens. `causal`: it is a language model, whose tokens see the ones before them."""
+def rewrite_program(program: Program, *, causal: bool, takes_tokens: bool = True) -> PretrainedProgram:
+    """Rewrite a model of tokens, or of images. `causal`: it is a language model, whose tokens see the ones before them."""
     main = deepcopy(program.main, _list_shared_parts(program.main))
     for graph in collect_graphs(main):
         graph.makers, graph.seen_from = ({}, 0), None
     rewritten = Program(main, program.facts, program.symbols, program.conditions, program.dims)
     base = find_base_call(main)
-    return _Rewriting(rewritten, base, causal).run()
+    _rename_taken_names(main)
+    if takes_tokens:
+        return _Rewriting(rewritten, base, causal).run()
+    return _ImageRewriting(rewritten, base, False).run()
 
 
 def _list_shared_parts(main: Graph) -> dict[int, object]:
@@ -85,6 +97,14 @@ def _list_shared_parts(main: Graph) -> dict[int, object]:
         parts += [part for value in values for part in (value.type, value.span)]
         parts += [part for node in graph.nodes for part in (node.span, *((node.op,) if isinstance(node, OpNode) else ()))]
     return {id(part): part for part in parts}
+
+
+def _rename_taken_names(main: Graph) -> None:
+    """Rename tensors of the spec whose names the model needs for its own arguments."""
+    for graph in collect_graphs(main):
+        for value in (*graph.inputs, *(v for node in graph.nodes for v in node.outputs)):
+            if value.name in (KEYWORDS, EMBEDS, POSITIONS, SEGMENTS, PIXELS):
+                value.name += "_"
 
 
 def find_base_call(main: Graph) -> CallNode | None:
@@ -107,20 +127,70 @@ class _Rewriting:
         self.program, self.base, self.causal = program, base, causal
         self.order = collect_graphs(program.main)
         self.tokens = program.main.inputs[0]
+        self.masks: set[int] = set()
+        """The ids of the tensors that are the mask of keys."""
 
     def run(self) -> PretrainedProgram:
         self._refuse_states()
+        segments = self._name_inputs()
         embedding, table = self._rewrite_embedding()
         attentions = tuple(self._list_attentions())
         if not attentions:
-            raise NotPretrained("it has no attention" + (" with `causal=true`" if self.causal else ""))
+            raise NotPretrained("it has no `attention`")
+        if len({layer.window for layer in attentions}) > 1:
+            raise NotPretrained("its attention layers have windows of different sizes")
         uses_positions = self._rewrite_positions()
         self._rewrite_attention()
+        self._drop_inputs()
+        return PretrainedProgram(
+            self.program, self.base, embedding, *table, attentions, uses_positions, segments, _find_last_layer(self.program.main)
+        )
+
+    def _drop_inputs(self) -> None:
+        """Drop the inputs that nothing takes any more. Raises `NotPretrained` if one remains for which transformers has no argument."""
         drop_unused_inputs(self.order)
         main = self.program.main
         used = {id(v) for node in main.nodes for v in node.inputs}
         main.inputs = [v for v in main.inputs if id(v) in used]
-        return PretrainedProgram(self.program, self.base, embedding, *table, attentions, uses_positions)
+        known = (EMBEDS, POSITIONS, SEGMENTS, KEYWORDS, PIXELS)
+        for value in main.inputs:
+            if value.name not in known:
+                why = "used for more than their embedding" if value is self.tokens else "no mask of keys and no segments"
+                raise NotPretrained(f"its input `{value.name}` is {why}")
+
+    def _name_inputs(self) -> bool:
+        """Name the segments as transformers does, and find the mask of keys. Return whether the model has segments."""
+        inputs = [v for v in self.program.main.inputs if v is not self.tokens]
+        segments = [v for v in inputs if v.type.dtype == INT64 and v.type.rank == 2]
+        masks = [v for v in inputs if v.type.dtype == BOOL and v.type.rank == 2]
+        if len(segments) > 1 or len(masks) > 1 or len(segments) + len(masks) < len(inputs):
+            raise NotPretrained("it has other inputs than tokens, segments (int64 [N, T]) and a mask (bool [N, T])")
+        if self.causal and inputs:
+            raise NotPretrained("a causal language model takes tokens alone: transformers makes its mask")
+        for value in segments:
+            self._name_input(value, SEGMENTS)
+        self._mark_masks(self.program.main, masks)
+        return bool(segments)
+
+    def _name_input(self, value: Value, name: str) -> None:
+        """Name an input of the model, also where the base model takes it."""
+        value.name = name
+        if self.base is not None:
+            for outer, inner in zip(self.base.inputs, self.base.graph.inputs, strict=True):
+                inner.name = name if outer is value else inner.name
+
+    def _mark_masks(self, graph: Graph, masks: list[Value]) -> None:
+        """Record the tensors that are the mask of keys in another shape."""
+        marked = {id(v) for v in masks}
+        for node in graph.nodes:
+            if not any(id(v) in marked for v in node.inputs):
+                continue
+            if isinstance(node, CallNode):
+                self._mark_masks(node.graph, [i for o, i in zip(node.inputs, node.graph.inputs, strict=True) if id(o) in marked])
+                marked |= {id(o) for o, i in zip(node.outputs, node.graph.outputs, strict=True) if id(i) in self.masks}
+            elif isinstance(node.op, _KEEPS_MASK):
+                marked |= {id(v) for v in node.outputs}
+        self.masks |= marked
 
     # --- refusals ----------------------------------------------------------------------------------------------------------
 
@@ -215,8 +285,13 @@ class _Rewriting:
             raise NotPretrained(f"`attention` (`{node.label}`) has no axis of heads")
         if self.causal and not op.causal:
             raise NotPretrained(f"`attention` (`{node.label}`) is not causal: a token would see later ones, which a cache does not have")
-        if self.causal and len(node.inputs) > 3:
-            raise NotPretrained(f"`attention` (`{node.label}`) has a mask of its own")
+        if not self.causal and op.causal:
+            raise NotPretrained(f"`attention` (`{node.label}`) is causal, and others are not")
+        if len(node.inputs) > 3:
+            mask = node.inputs[3]
+            # a mask of keys is the same for all heads and queries
+            if id(mask) not in self.masks or mask.type.rank != 4 or mask.type.shape[1:3] != (1, 1):
+                raise NotPretrained(f"`attention` (`{node.label}`) has a mask that is not the mask of its keys")
         return True
 
     def _rewrite_attention(self) -> None:
@@ -247,7 +322,7 @@ class _Rewriting:
             return False
         batch = self.tokens.type
         values = pass_input(self.order, needing, lambda graph: Value(batch, graph.span, POSITIONS))
-        changed: set[int] = set()
+        changed = {id(value) for value in values.values()}
         for graph in needing:
             positions = values[id(graph)]
             nodes: list[Node] = []
@@ -264,7 +339,6 @@ class _Rewriting:
                     changed.add(id(rows))
                     nodes.append(OpNode(PositionRows(), (node.inputs[0], positions), node.outputs, node.label, node.span, ()))
                 else:
-                    changed.add(id(positions))
                     replace_values(graph, {id(node.outputs[0]): positions})
             graph.nodes = nodes
         try:
@@ -295,3 +369,40 @@ class _Rewriting:
 def _trace_through(trace: Callable[[Any], Any], arguments: Mapping[str, Any]) -> Callable[[Any], Any]:
     """Return the function that expresses a number of a called graph by the parameters of the model."""
     return lambda size: trace(substitute_values(size, arguments))
+
+
+class _ImageRewriting(_Rewriting):
+    """The rewriting of a model of images, which has neither an embedding of tokens nor positions nor a mask."""
+
+    def run(self) -> PretrainedProgram:
+        self._refuse_states()
+        self._name_input(self.tokens, PIXELS)
+        attentions = tuple(self._list_attentions())
+        self._rewrite_attention()
+        self._drop_inputs()
+        first = _find_first_layer(self.program.main, self.tokens)
+        return PretrainedProgram(self.program, self.base, first, None, None, attentions, False, False, "")
+
+    def _refuse_states(self) -> None:
+        """Any operator is allowed: there is no cache."""
+
+
+def _find_last_layer(graph: Graph) -> str:
+    """Find the path of the dense layer that computes the result of a graph. Empty if another stage does."""
+    maker = next((n for n in graph.nodes if any(v is graph.outputs[0] for v in n.outputs)), None)
+    if isinstance(maker, CallNode) and maker.scan is None and maker.shared is None:
+        inner = _find_last_layer(maker.graph)
+        return join_labels(maker.label, inner) if inner else ""
+    return maker.label if has_operator(maker, Dense) and len(maker.inputs) == 1 else ""
+
+
+def _find_first_layer(graph: Graph, images: Value) -> str:
+    """Find the path of the only layer with parameters that takes the images. Empty if there is none, or if there are several."""
+    takers = [node for node in graph.nodes if any(v is images for v in node.inputs)]
+    if len(takers) != 1:
+        return ""
+    (taker,) = takers
+    if isinstance(taker, OpNode):
+        return taker.label if taker.specs else ""
+    inner = _find_first_layer(taker.graph, taker.graph.inputs[taker.inputs.index(images)])
+    return join_labels(taker.label, inner) if inner else ""

@@ -18,9 +18,9 @@ from ....analysis.state_dict import collect_parameters
 from ....types.traced_ints import has_origin, strip_formulas
 from ...python.classes.channel_axes import ChannelAxes
 from ...python.classes.remarks import extract_remark
-from ...python.code.class_tree import Argument, InitializedCode, ListCode, NameCode, RepeatStar, SizeRef, ValueRef
+from ...python.code.class_tree import Argument, InitializedCode, ListCode, NameCode, NewModule, RepeatStar, SizeRef, ValueRef
 from ...python.code.classes import ClassBody, ClassDef, ClassRef, Step, StepInfo
-from ...python.code.python_expressions import CallCode, Code, KeywordCode, Lit
+from ...python.code.python_expressions import CallCode, Code, Infix, KeywordCode, Lit, TupleCode
 from ...python.constructor.constructor_method import write_constructor
 from ...python.constructor.draw_parameters import write_rules
 from ...python.constructor.member_access import MemberAccess
@@ -28,11 +28,12 @@ from ...python.forward.method import write_forward
 from ...python.printing.line_layout import STEP, WIDTH
 from ...python.printing.spec_comments import escape_docstring
 from ...python.python_source import SourceWriter, write_class
+from .config_names import CONFIG_NAMES
 from .interface_operators import FRAMEWORK, PRETRAINED
-from .model_templates import PretrainedTask, write_base_classes, write_base_start, write_head_start
+from .model_templates import PretrainedTask, write_base_classes, write_base_start, write_embedding_access, write_head_start
 from .rewrite_program import PretrainedProgram
 
-ATTENTION, LAYER = "SelfAttention", "GradientCheckpointingLayer"
+ATTENTION, LAYER = "AttentionFunction", "GradientCheckpointingLayer"
 
 
 class ModelFile(Record):
@@ -45,6 +46,7 @@ class ModelFile(Record):
     aliases: Mapping[str, str]
     sizes: Mapping[str, Any]
     has_base: bool
+    labels: int = 0
 
 
 class ModelWriter(SourceWriter):
@@ -65,7 +67,7 @@ class ModelWriter(SourceWriter):
         written = self.write_file(program, name, text, tuple(self._list_plugin_modules(program)), task.list_imports(text))
         # the import of a file of the same folder is the last, as isort orders them
         written = written.replace("\n\n\n", f"\n\nfrom .{module} import {parts.prefix}Config\n\n\n", 1)
-        return ModelFile(written, parts.prefix, parts.fields, *parts.find_sizes(), parts.base is not None)
+        return ModelFile(written, parts.prefix, parts.fields, *parts.find_sizes(), parts.base is not None, parts.labels)
 
 
 def collect_ties(pretrained: PretrainedProgram) -> dict[str, str]:
@@ -81,10 +83,18 @@ class _ModelClasses:
         self.main = classes[-1]
         self.prefix = self.main.name
         self.base = self._find_base()
-        self.fields = {p.name: strip_formulas(p.default) for p in self.main.parameters}
-        self.layer_class = self._mark_layers((self.base or self.main).body)
+        names = {p.name: f"{p.name}_" if p.name in CONFIG_NAMES else p.name for p in self.main.parameters}
+        self.fields = {names[p.name]: strip_formulas(p.default) for p in self.main.parameters}
+        self.read: dict[str, Code] = {name: Argument(f"config.{field}") for name, field in names.items()}
+        self.labels = 0
+        if not task.takes_tokens:
+            self._read_labels()
+        elif not self._find_field(pretrained.vocabulary):
+            self._read_vocabulary()
+        self.layer_class = self._mark_layers()
         for cls in classes:
             _rename_attention(cls.body)
+            cls.body.members = [replace(m, code=_draw_later(m.code)) if m.kind == "parameter" else m for m in cls.body.members]
             _keep_drawn_arguments(cls)
 
     def _find_base(self) -> ClassDef | None:
@@ -97,33 +107,44 @@ class _ModelClasses:
                 return cls
         return None
 
-    def _mark_layers(self, body: ClassBody) -> str:
+    def _read_labels(self) -> None:
+        """Let the head have as many scores as the configuration has labels."""
+        count = self.main.body.graph.outputs[0].type.shape[-1]
+        self.labels = int(strip_formulas(count))
+        field = self._find_field(count)
+        if field:
+            self.fields.pop(field)
+            self.read[field] = Argument("config.num_labels")
+
+    def _read_vocabulary(self) -> None:
+        """Read the size of the vocabulary from the configuration, where the spec has a plain number: it can then be resized."""
+        size = int(strip_formulas(self.pretrained.vocabulary))
+        last = self.main.body.members[-1]
+        for body in {id(c.body): c.body for c in (self.main, self.base) if c is not None}.values():
+            for index, member in enumerate(body.members):
+                is_table = self.pretrained.embedding.split(".")[-1] == member.label
+                if is_table or member is last:
+                    body.members[index] = replace(member, code=_open_vocabulary(member.code, size))
+
+    def _mark_layers(self) -> str:
         """Let the layers of the network support gradient checkpointing. Return the name of their class."""
-        for member in body.members:
+        for member in (member for cls in self.classes for member in cls.body.members):
             match member.code:
                 case CallCode(_, (ListCode(items),)):
                     for item in items:
                         match item.item if isinstance(item, RepeatStar) else item:
                             case CallCode(ClassRef(cls)) if _has_attention(cls):
-                                cls.body.base_class = LAYER
+                                cls.body.base_class = f"{LAYER}, {FRAMEWORK.containers.dict_class}" if cls.body.keyed else LAYER
                                 return cls.name
         return ""
 
     def find_sizes(self) -> tuple[dict[str, str], dict[str, Any]]:
-        """Find the sizes that transformers asks a configuration for: those that are parameters of the network, and the others."""
-        first, windows = self.pretrained.attentions[0], {layer.window for layer in self.pretrained.attentions}
-        sizes = {
-            "vocab_size": self.pretrained.vocabulary,
-            "hidden_size": self.pretrained.width,
-            "num_hidden_layers": first.repeated if first.repeated == len(self.pretrained.attentions) else len(self.pretrained.attentions),
-            "num_attention_heads": first.heads,
-            "num_key_value_heads": first.key_heads,
-            "head_dim": first.head_size,
-            "sliding_window": windows.pop() if len(windows) == 1 else None,
-        }
-        texts = {name: self.main.format_size([size]) if has_origin(size) else "" for name, size in sizes.items()}
+        """Find the sizes that transformers asks a configuration for: parameters of the network under its names, and other numbers."""
+        sizes = self._list_token_sizes() if self.task.takes_tokens else self._list_image_sizes()
+        sizes |= self._list_attention_sizes()
+        texts = {name: self._find_field(size) for name, size in sizes.items()}
         aliases = {name: text for name, text in texts.items() if text in self.fields and text != name}
-        known = {"head_dim"} if sizes["hidden_size"] == sizes["num_attention_heads"] * sizes["head_dim"] else set()
+        known = {"head_dim"} if sizes.get("hidden_size") == sizes.get("num_attention_heads", 0) * sizes.get("head_dim", 0) else set()
         rest = {
             name: strip_formulas(size)
             for name, size in sizes.items()
@@ -131,11 +152,39 @@ class _ModelClasses:
         }
         return aliases, rest
 
+    def _find_field(self, size: Any) -> str:
+        """Find the field of the configuration that a size is. Empty if it is none."""
+        text = self.main.format_size([size]) if has_origin(size) else ""
+        return text if text in self.fields else ""
+
+    def _list_token_sizes(self) -> dict[str, Any]:
+        return {"vocab_size": self.pretrained.vocabulary, "hidden_size": self.pretrained.width}
+
+    def _list_image_sizes(self) -> dict[str, Any]:
+        shape = self.main.body.graph.inputs[0].type.shape
+        sizes = {"num_channels": shape[1], "image_size": shape[-1]}
+        if self.pretrained.base is not None and self.pretrained.base.outputs[0].type.rank == 3:
+            sizes["hidden_size"] = self.pretrained.base.outputs[0].type.shape[-1]
+        return {name: size for name, size in sizes.items() if isinstance(size, int)}
+
+    def _list_attention_sizes(self) -> dict[str, Any]:
+        layers = self.pretrained.attentions
+        if not layers:
+            return {}
+        first, windows = layers[0], {layer.window for layer in layers}
+        return {
+            "num_hidden_layers": first.repeated if first.repeated == len(layers) else len(layers),
+            "num_attention_heads": first.heads,
+            "num_key_value_heads": first.key_heads if self.task.is_causal else None,
+            "head_dim": first.head_size,
+            "sliding_window": windows.pop() if len(windows) == 1 else None,
+        }
+
     def write_texts(self, channels: ChannelAxes, ties: Mapping[str, str]) -> list[str]:
         inner = [c for c in self.classes if c is not self.main and c is not self.base]
         texts = ["\n".join(write_class(c, channels)) for c in inner]
         texts.append(write_base_classes(self.pretrained, self.task, self.prefix, self.layer_class, self._write_rules()))
-        read = {p.name: Argument(f"config.{p.name}") for p in self.main.parameters}
+        read = self.read
         if self.base is not None:
             texts.append(self._write_base(self.base, self._read_base_arguments(read)))
         texts.append(self._write_main(read, ties))
@@ -166,7 +215,8 @@ class _ModelClasses:
         keywords = [KeywordCode("last_hidden_state", result)]
         keywords += [KeywordCode("cache", NameCode("cache"))] if self.task.has_cache else []
         body.outputs = (CallCode(self.task.base_output, (), tuple(keywords)),)
-        lines += ["", *write_base_start(self.pretrained, self.task), *_write_statements(cls, arguments)]
+        lines += ["", *write_embedding_access(self.pretrained, is_base=True)]
+        lines += [*write_base_start(self.pretrained, self.task), *_write_statements(cls, arguments)]
         return "\n".join(lines)
 
     def _write_main(self, read: Mapping[str, Code], ties: Mapping[str, str]) -> str:
@@ -192,7 +242,8 @@ class _ModelClasses:
             if self.base is not None
             else write_base_start(self.pretrained, self.task, head=True)
         )
-        return "\n".join([*lines, "", *start, *_write_statements(cls, read)])
+        access = write_embedding_access(self.pretrained, is_base=False)
+        return "\n".join([*lines, "", *access, *start, *_write_statements(cls, read)])
 
     def _replace_base_call(self, body: ClassBody) -> None:
         """Take the result of the base model from the variable that the head begins with."""
@@ -206,7 +257,9 @@ class _ModelClasses:
     def _return_output(self, body: ClassBody) -> None:
         """Compute the loss, and return the output of the task."""
         (result,) = body.outputs
-        logits = self._add_step(body, "logits", self.task.finish_logits(result, self.base is not None))
+        if self.task.has_cache and self.base is None:
+            result = CallCode("slice_logits_to_keep", (result, NameCode("logits_to_keep")))
+        logits = self._add_step(body, "logits", result)
         loss = self._add_step(body, "loss", self.task.compute_loss(logits))
         body.outputs = (self.task.make_output(loss, logits, self.base is not None),)
 
@@ -224,7 +277,7 @@ class _ModelClasses:
         constructor[0] = f"{STEP}def __init__(self, config: {self.prefix}Config) -> None:"
         constructor[1] = f"{STEP * 2}super().__init__(config)"
         end = constructor.index("") if "" in constructor else len(constructor)
-        last = [f"{STEP * 2}self.number_attention_layers()"] if numbers_layers else []
+        last = [f"{STEP * 2}self.number_attention_layers()"] if numbers_layers and self.pretrained.attentions else []
         return [*constructor[:end], *last, f"{STEP * 2}self.post_init()", *constructor[end:]]
 
 
@@ -241,7 +294,7 @@ def _rename_attention(body: ClassBody) -> None:
     labels = {m.label for m in body.members}
     for member in body.members:
         match member.code:
-            case CallCode("SelfAttention") if member.label == "attention1" and "attention" not in labels:
+            case CallCode("AttentionFunction") if member.label == "attention1" and "attention" not in labels:
                 old = member.label
                 body.members = [replace(m, label="attention") if m.label == old else m for m in body.members]
 
@@ -249,6 +302,41 @@ def _rename_attention(body: ClassBody) -> None:
                     return replace(part, label="attention") if getattr(part, "label", None) == old else None
 
                 body.rewrite_code(change)
+
+
+def _open_vocabulary(code: Code, size: int) -> Code:
+    """Return the code of an embedding or a dense layer with the size of the vocabulary from the configuration."""
+
+    def change(part: Code) -> Code | None:
+        match part:
+            case CallCode("nn.Embedding" as function, (Lit(number), other), keywords) if number == size:
+                return CallCode(function, (NameCode("config.vocab_size"), other), keywords)
+            case CallCode("nn.Linear" as function, (other, Lit(number)), keywords) if number == size:
+                return CallCode(function, (other, NameCode("config.vocab_size")), keywords)
+        return None
+
+    return rewrite_downward(code, change)
+
+
+def _draw_later(code: Code) -> Code:
+    """Return the code of a parameter with its first values drawn by a statement of their own, as the parameters of modules are."""
+    match code:
+        case CallCode(str() as function, sizes, keywords) if function in ("torch.zeros", "torch.ones"):
+            kind = function.removeprefix("torch.")
+            return _make_drawn(sizes, keywords, CallCode(f"nn.init.{kind}_", (NewModule(),)))
+        case CallCode("torch.full", (TupleCode(sizes), value), keywords):
+            return _make_drawn(sizes, keywords, CallCode("nn.init.constant_", (NewModule(), value)))
+        case CallCode("torch.randn", sizes, keywords):
+            return _make_drawn(sizes, keywords, CallCode("nn.init.normal_", (NewModule(),)))
+        case Infix("*", CallCode("torch.randn", sizes, keywords), std):
+            return _make_drawn(sizes, keywords, CallCode("nn.init.normal_", (NewModule(),), (KeywordCode("std", std),)))
+        case CallCode(str() as function, (CallCode("torch.empty") as empty, *others), keywords) if function.startswith("nn.init."):
+            return InitializedCode(empty, (CallCode(function, (NewModule(), *others), keywords),))
+    return code
+
+
+def _make_drawn(sizes: tuple[Code, ...], keywords: tuple[KeywordCode, ...], draw: Code) -> Code:
+    return InitializedCode(CallCode("torch.empty", sizes, keywords), (draw,))
 
 
 def _keep_drawn_arguments(cls: ClassDef) -> None:

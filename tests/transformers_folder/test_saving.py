@@ -1,0 +1,165 @@
+"""Writing folders for transformers: element types, the command line, and the models that have no such folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors import safe_open
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
+
+import netc
+from netc.cli import cli
+from netc.compiler.backends.torch.pretrained.config_names import CONFIG_NAMES
+from netc.inputs.argument_checks import TRANSFORMERS_TASKS
+from netc.transformers_folder.choose_task import TASKS
+from transformers_folder.folders import FOLDERS, SPECS, compile_llama, draw_tokens
+
+SIZES = ["width=32", "depth=2", "heads=4", "shared_heads=2", "hidden=48", "vocabulary=99"]
+ATTENTION = 'use "std/attention.net": split_heads, merge_heads, projected_attention\n'
+REFUSED = {
+    "recurrent": ("tokens = input [T] int64; tokens -> embedding 9 8 -> gru 8 -> dense 9", "`gru` carries a state"),
+    "multihead": (
+        "tokens = input [T] int64; tokens -> embedding 9 8 -> multihead_attention 2 causal=true -> dense 9",
+        "write it with `attention`",
+    ),
+    "no attention": ("tokens = input [T] int64; tokens -> embedding 9 8 -> dense 9", "it has no `attention`"),
+    "not causal": (
+        ATTENTION + "tokens = input [T] int64\n"
+        "tokens -> embedding 9 8 -> projected_attention 2 causal=true -> projected_attention 2 -> dense 9",
+        "is causal, and others are not",
+    ),
+    "two windows": (
+        ATTENTION + "tokens = input [T] int64\nx = tokens -> embedding 9 8 -> split_heads 2\n"
+        "y = (x, x, x) -> attention causal=true window=2\n(y, y, y) -> attention causal=true -> merge_heads -> dense 9",
+        "windows of different sizes",
+    ),
+    "bias of positions": (
+        ATTENTION + "tokens = input [T] int64; x = tokens -> embedding 9 8 -> split_heads 2\n"
+        "bias = table (i, j) [T, T] = where(j > i, -1e9, j - i)\n(x, x, x, bias) -> attention -> merge_heads -> dense 9",
+        "has a mask that is not the mask of its keys",
+    ),
+    "tokens used twice": (
+        ATTENTION + "tokens = input [T] int64; x = tokens -> embedding 9 8 -> projected_attention 2 causal=true\n"
+        "x * (tokens -> cast float32 -> unsqueeze (-1)) -> dense 9",
+        "its input `tokens` is used for more than their embedding",
+    ),
+    "two outputs": ("tokens = input [T] int64; x = tokens -> embedding 9 8; out x, x -> dense 9", "has one output"),
+    "a table": ("input 4 -> dense 3", "takes tokens (int64 [N, T])"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_models(name: str, tmp_path: Path) -> None:
+    text, reason = REFUSED[name]
+    with pytest.raises(ValueError, match=r"^(transformers cannot take this model|a model for transformers)") as error:
+        netc.compile(text).save_for("transformers", tmp_path / "folder")
+    assert reason in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_command_line(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    options = [option for size in SIZES for option in ("--set", size)]
+    arguments = ["compile", str(SPECS / "text/llama.net"), "--model", "network", *options, "--seed", "3", "--for", "transformers"]
+    result = CliRunner().invoke(cli, [*arguments, "-o", str(folder)])
+    assert result.exit_code == 0, result.output
+    assert "`eos_token_id`" in result.output
+    model = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True).eval()
+    tokens = draw_tokens(2, 6)
+    with torch.no_grad():
+        assert torch.equal(model(tokens).logits, compile_llama().module(seed=3)(tokens))
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    again = CliRunner().invoke(cli, [*arguments, "-o", str(folder)])
+    assert again.exit_code != 0
+    assert "exists already" in again.output
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--for", "transformers", "-o", "x", "--target", "torch"], "goes without --target"),
+        (["--for", "transformers", "-o", "x", "--opset", "18"], "options of ONNX graphs"),
+        (["--for", "transformers", "-o", "x", "--stream", "T"], "goes without --stream"),
+        (["--for", "transformers"], "give -o FOLDER"),
+        (["--task", "causal-lm", "-o", "x.onnx"], "--task is for --for transformers"),
+        (["--for", "transformers", "-o", "x", "--task", "image-classification"], "takes and gives what causal-lm does"),
+    ],
+)
+def test_refused_options(options: list[str], message: str, tmp_path: Path) -> None:
+    text = ATTENTION + "tokens = input [T] int64; tokens -> embedding 9 8 -> projected_attention 2 causal=true -> dense 9"
+    with CliRunner().isolated_filesystem(tmp_path):
+        result = CliRunner().invoke(cli, ["compile", "-e", text, *options])
+    assert result.exit_code != 0
+    assert message in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_element_types(name: str, tmp_path: Path) -> None:
+    """The file has the weights in the type that was asked for, and `from_pretrained` loads that type or another one."""
+    compile_llama().save_for("transformers", tmp_path / "folder", seed=1, dtype=name)
+    with safe_open(tmp_path / "folder/model.safetensors", "pt") as file:
+        assert {file.get_tensor(key).dtype for key in file.keys()} == {getattr(torch, name)}  # noqa: SIM118
+    stored = AutoModelForCausalLM.from_pretrained(tmp_path / "folder", trust_remote_code=True)
+    full = AutoModelForCausalLM.from_pretrained(tmp_path / "folder", trust_remote_code=True, dtype=torch.float32, device_map="auto")
+    tokens = draw_tokens(1, 6)
+    with torch.no_grad():
+        assert stored(tokens).logits.dtype == getattr(torch, name)
+        assert (stored(tokens).logits.float() - full(tokens).logits).abs().max() < (0.01 if name == "bfloat16" else 0.002)
+
+
+def test_generates_what_netc_generates(tmp_path: Path) -> None:
+    """The tokens of greedy decoding are those that netc's stream gives, which runs in ONNX Runtime."""
+    model = compile_llama()
+    model.save_for("transformers", tmp_path / "folder", seed=1)
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "folder", trust_remote_code=True)
+    prompt = draw_tokens(1, 5)
+    generated = loaded.generate(prompt, max_new_tokens=8, do_sample=False, pad_token_id=0)[0, 5:].tolist()
+    run = model.stream("T").session(seed=1)
+    results, state = run(run.begin(), tokens=prompt.numpy())
+    tokens = []
+    for _ in range(8):
+        tokens.append(int(results["logits"][0, -1].argmax()))
+        results, state = run(state, tokens=torch.tensor([tokens[-1:]]).numpy())
+    assert generated == tokens
+
+
+def test_names_of_configurations() -> None:
+    """A parameter of a spec cannot have the name of an attribute that every configuration has."""
+    assert {name for name in dir(PreTrainedConfig()) if not name.startswith("_")} <= CONFIG_NAMES
+    assert tuple(TASKS) == TRANSFORMERS_TASKS
+
+
+def test_parameter_with_the_name_of_an_attribute(tmp_path: Path) -> None:
+    text = (
+        ATTENTION + "model network(dtype=16, num_labels=3) { tokens = input [T] int64; "
+        "tokens -> embedding 50 dtype -> projected_attention 2 causal=true -> dense (num_labels * dtype) -> dense 50 }"
+    )
+    netc.compile(text).save_for("transformers", tmp_path / "folder", seed=1)
+    config = AutoConfig.from_pretrained(tmp_path / "folder", trust_remote_code=True)
+    assert (config.dtype_, config.num_labels_, config.dtype) == (16, 3, torch.float32)
+    AutoModelForCausalLM.from_pretrained(tmp_path / "folder", trust_remote_code=True)
+
+
+def test_tensor_parallel_plan(tmp_path: Path) -> None:
+    """Layers are split as transformers splits its own Llama."""
+    from transformers import LlamaConfig
+
+    compile_llama().save_for("transformers", tmp_path / "folder", seed=1)
+    config = AutoConfig.from_pretrained(tmp_path / "folder", trust_remote_code=True)
+    assert config.base_model_tp_plan == LlamaConfig.base_model_tp_plan
+
+
+@pytest.mark.parametrize("name", ["llama", "bert", "vit"])
+def test_layout(name: str, tmp_path: Path) -> None:
+    """A formatter and a linter find nothing in the Python files."""
+    FOLDERS[name].compile().save_for("transformers", tmp_path / "folder", seed=1)
+    for arguments in (["format", "--check"], ["check", "--select", "E,F,I,UP"]):
+        command = [sys.executable, "-m", "ruff", *arguments, "--isolated", "--line-length", "119", str(tmp_path / "folder")]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
