@@ -28,11 +28,8 @@ from tests.docs.test_readme import masked, played, shorten
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
-<<<<<<< HEAD
     *(DOCS / f"{name}.md" for name in ("tutorial", "comparison", "bench", "journey", "jax", "mlx", "proofs", "sweeps", "targets")),
-=======
-    *(DOCS / f"{name}.md" for name in ("tutorial", "comparison", "bench", "journey", "jax", "mlx", "proofs", "targets", "transformers")),
->>>>>>> cec1250f (wip)
+    DOCS / "transformers.md",
     *sorted((DOCS / "guides").glob("*.md")),
 ]
 FENCE = re.compile(

@@ -83,6 +83,7 @@ def test_number_of_labels(pair: tuple[str, Path, PreTrainedModel, PreTrainedMode
     assert changed(**FOLDERS[name].draw_inputs(1, 0)).logits.shape == (1, 3)
 
 
+@pytest.mark.long
 def test_network_without_attention(tmp_path: Path) -> None:
     """A convolutional network has a folder too, in which the whole network is one class."""
     model = netc.compile_file(SPECS / "vision/resnet.net", model="resnet18", params={"classes": 5})

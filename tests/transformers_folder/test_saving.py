@@ -113,6 +113,7 @@ def test_element_types(name: str, tmp_path: Path) -> None:
         assert (stored(tokens).logits.float() - full(tokens).logits).abs().max() < (0.01 if name == "bfloat16" else 0.002)
 
 
+@pytest.mark.long
 def test_generates_what_netc_generates(tmp_path: Path) -> None:
     """The tokens of greedy decoding are those that netc's stream gives, which runs in ONNX Runtime."""
     model = compile_llama()
@@ -155,6 +156,7 @@ def test_tensor_parallel_plan(tmp_path: Path) -> None:
     assert config.base_model_tp_plan == LlamaConfig.base_model_tp_plan
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["llama", "bert", "vit"])
 def test_layout(name: str, tmp_path: Path) -> None:
     """A formatter and a linter find nothing in the Python files."""
