@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 
 
 class KernelCheck(Record):
-    """The nodes of a model without a kernel, and a warning for each place in the text that they come from."""
+    """The nodes of a model without a kernel, and a problem for each place in the text that they come from, also as a warning."""
 
     name: str
     opset: int
     report: KernelReport
+    problems: tuple[NoKernel, ...]
     diagnostics: tuple[Diagnostic, ...]
 
     def format_summary(self) -> str:
@@ -71,7 +72,9 @@ def check_kernels(program: Program, device: str, opset: int, converts: bool = Fa
     with raise_as_compile_error(program):
         graph = build_graph(program, given.open_arrays(), given.name, options=given.options)
     report = find_missing_kernels(graph, device)
-    return KernelCheck(program.main.name, opset, report, tuple(_make_diagnostics(program, report)))
+    problems = _make_problems(program, report)
+    diagnostics = tuple(make_diagnostic(problem, span) for span, problem in problems.items())
+    return KernelCheck(program.main.name, opset, report, tuple(problems.values()), diagnostics)
 
 
 def choose_opset(program: Program, device: str, opset: int | None = None) -> KernelCheck:
@@ -111,7 +114,7 @@ def choose_opset(program: Program, device: str, opset: int | None = None) -> Ker
     return best
 
 
-def _make_diagnostics(program: Program, report: KernelReport) -> list[Diagnostic]:
+def _make_problems(program: Program, report: KernelReport) -> dict[Span, NoKernel]:
     """Return a warning for each place in the text."""
     stages = _list_stages(program)
     by_span: dict[Span, dict[str, list[MissingKernel]]] = {}
@@ -120,7 +123,7 @@ def _make_diagnostics(program: Program, report: KernelReport) -> list[Diagnostic
         path, operator, span = _find_stage(missing.node, stages, program)
         by_span.setdefault(span, {}).setdefault(path, []).append(missing)
         operators[span] = operator
-    return [make_diagnostic(_make_problem(report, operators[span], paths), span) for span, paths in by_span.items()]
+    return {span: _make_problem(report, operators[span], paths) for span, paths in by_span.items()}
 
 
 def _make_problem(report: KernelReport, operator: str, paths: dict[str, list[MissingKernel]]) -> NoKernel:

@@ -184,14 +184,26 @@ def test_tensorrt_has_what_it_has() -> None:
         ("input 8 int16 -> threshold threshold=0 value=5", None, "LessOrEqual"),
         ("input 8 -> log", "bfloat16", "Log"),
         ("input 3x8x8 -> conv_transpose 2 2", "bfloat16", "ConvTranspose"),
+        ("input 5 int64 -> argmax axis=1", None, "ArgMax"),
+        ("input 2x5 int32 -> argmin axis=1 keepdim=true", None, "ArgMin"),
+        ("input 5 int64 -> pad [2, 1] value=7", None, "Pad"),
+        ("input 2x5 int64 -> pad [0, 2] value=-1", None, "Pad"),
+        ("input 5 -> tan", None, "Tan"),
+        ("input 5 -> tan", "float16", "Tan"),
     ],
 )
-def test_types_without_a_kernel_are_converted(text: str, dtype: str | None, lacks: str) -> None:
+def test_nodes_without_a_kernel_are_written_otherwise(text: str, dtype: str | None, lacks: str) -> None:
     """Under `--for`. ONNX Runtime on the CPU, and PyTorch, are the judges of the results."""
     model = netc.compile(text, dtype=dtype)
     assert lacks in {kernel.op_type for kernel in check_kernels(model.program, "cuda", 22).report.missing}
     assert check_kernels(model.program, "cuda", 22, converts=True).report.missing == ()
     check(model, 22, device="cuda")
+
+
+def test_each_of_several_results_is_converted() -> None:
+    model = netc.compile("(y, at) = input 3x8x8 -> max_pool 2; out y, at", dtype="bfloat16")
+    assert check_kernels(model.program, "cuda", 21).report.missing == ()
+    check(model, 21)
 
 
 def test_no_weights_are_read() -> None:

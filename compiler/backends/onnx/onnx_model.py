@@ -117,9 +117,13 @@ def _make_condition_metadata(program: Program) -> tuple[tuple[str, str], ...]:
 
 
 def find_kernel_types(device: str) -> ListKernelTypes | None:
-    """Return the function that lists the element types of a device's kernels. None if netc writes no other types for the device."""
-    if device != "cuda":
+    """Return the function that lists the element types of a device's kernels. None for the CPU."""
+    if not device:
         return None
+    if device == "tensorrt":
+        from .kernels.tensorrt_table import list_tensorrt_types
+
+        return list_tensorrt_types
     from .kernels.kernel_table import list_kernel_types
 
     return partial(list_kernel_types, device)

@@ -67,14 +67,16 @@ class KernelTable(Record):
         return [kernel for kernel in self.kernels.get(op_type, ()) if kernel.accepts_version(since)]
 
 
-def list_kernel_types(provider: str, op_type: str, opset: int, variable: str) -> frozenset[str]:
+def list_kernel_types(provider: str, op_type: str, opset: int, variable: str) -> frozenset[str] | None:
     """List the element types that a provider has kernels for, of a type parameter of an operator in an opset.
 
-    Empty if it has no kernel for the operator in this opset, or if a kernel takes any type.
+    Empty if a kernel takes any type. None if there is no kernel for the operator in this opset.
     """
     schema = find_schema(op_type, opset)
     kernels = [] if schema is None else load_kernel_table(provider).list_kernels(op_type, schema.since_version)
-    if not kernels or any(variable not in kernel.types for kernel in kernels):
+    if not kernels:
+        return None
+    if any(variable not in kernel.types for kernel in kernels):
         return frozenset()
     return frozenset().union(*(kernel.types[variable] for kernel in kernels))
 

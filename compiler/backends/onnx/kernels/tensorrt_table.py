@@ -17,6 +17,7 @@ from importlib.resources import files
 from netc.dsl.record import Record
 
 from ....types.tensor_types import DTYPES
+from ..opsets.schemas import find_schema
 from .tensorrt_limits import TENSORRT_LIMITS
 from .typed_nodes import TypedNode
 
@@ -53,10 +54,22 @@ def find_tensorrt_form(table: TensorrtTable, node: TypedNode) -> str | None:
     return None if limit is None else limit(node)
 
 
+def list_tensorrt_types(op_type: str, opset: int, variable: str) -> frozenset[str] | None:
+    """List the element types that TensorRT takes, of a type parameter of an operator. Empty if the table says nothing about the parameter.
+    None if TensorRT lacks the operator."""
+    types, schema = load_tensorrt_table().types, find_schema(op_type, opset)
+    if op_type not in types or schema is None:
+        return None
+    return types[op_type] if schema.inputs and schema.inputs[_find_main_input(op_type)].type_str == variable else frozenset()
+
+
 def _find_main_type(node: TypedNode) -> str | None:
     """Return the element type that the table is about: of the data, rather than of indices or conditions."""
-    index = 1 if node.op_type == "Where" else 0
-    value = node.find_input(index)
+    value = node.find_input(_find_main_input(node.op_type))
     if value is None:
         value = node.outputs[0] if node.outputs else None
     return None if value is None else value.dtype
+
+
+def _find_main_input(op_type: str) -> int:
+    return 1 if op_type == "Where" else 0

@@ -12,6 +12,7 @@ from ....types.tensor_types import DTYPES, DType
 from ..messages import GraphProto
 from ..onnx_builder import BuilderNode, GraphBuilder
 from ..unsupported_in_onnx import NotInOpset
+from .device_forms import DEVICE_FORMS
 from .forms import FORMS
 from .node import RequestedNode
 from .schemas import (
@@ -28,8 +29,8 @@ from .schemas import (
 _WIDER = {"bfloat16": "float32", "float16": "float32", "bool": "uint8", "int8": "int32", "uint8": "int32", "int16": "int32"}
 """The wider element type for one that an operator does not take."""
 
-ListKernelTypes = Callable[[str, int, str], Collection[str]]
-"""Lists the element types of an operator, in an opset, for a type parameter. Empty if there is nothing to choose."""
+ListKernelTypes = Callable[[str, int, str], "Collection[str] | None"]
+"""Lists the element types of an operator, in an opset, for a type parameter. Empty if all types do, None if no type does."""
 
 
 class Lowering:
@@ -44,17 +45,35 @@ class Lowering:
 
     def add_node(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
         form = NodeForm(op_type, len(inputs), attributes)
+        node = RequestedNode(self.builder, self.dtypes, op_type, name, inputs, count, attributes)
         if has_form(form, self.opset):
+            replaced = self._replace_for_device(node)
+            if replaced is not None:
+                return replaced
             return self._add_with_casts(op_type, name, inputs, count, self._lower_bodies(attributes))
         replace = FORMS.get(op_type)
-        node = RequestedNode(self.builder, self.dtypes, op_type, name, inputs, count, attributes)
         outputs = replace(node) if replace is not None else None
         if outputs is None:
             least = find_lowest_opset(form, self.opset)
             raise NotInOpset(f"opset {self.opset} has no `{op_type}` of this kind" + (f", opset {least} has" if least else ""))
-        node_found = self.dtypes.producers[outputs[0]]
-        assert node_found.outputs == outputs
-        return node_found
+        return self._get_producer(outputs)
+
+    def _get_producer(self, outputs: tuple[str, ...]) -> BuilderNode:
+        node = self.dtypes.producers[outputs[0]]
+        assert node.outputs == outputs
+        return node
+
+    def _replace_for_device(self, node: RequestedNode) -> BuilderNode | None:
+        """Write other nodes if the device has no kernel for the first input's type, nor for a wider one."""
+        replace, dtype = DEVICE_FORMS.get(node.op_type), self.dtypes.get(node.inputs[0]) if node.inputs else None
+        if self._list_kernel_types is None or replace is None or dtype is None:
+            return None
+        (variable,) = list_input_variables(node.op_type, self.opset, 1)
+        known = self._list_kernel_types(node.op_type, self.opset, variable)
+        if known is not None and (not known or _find_wider_name(dtype.name, known) is not None):
+            return None
+        outputs = replace(node)
+        return None if outputs is None else self._get_producer(outputs)
 
     def declare_types(self, types: Mapping[str, DType]) -> None:
         self.dtypes.update(types)
@@ -80,8 +99,14 @@ class Lowering:
         # A result is converted back only if its type variable was widened: a comparison gives bool anyway.
         if not any(back):
             return node
-        assert count == 1, "nodes with several results have types that all opsets have"
-        return self.dtypes.producers[self._add_cast(name, node.outputs[0], back[0])]
+        results = tuple(self._add_cast(name, output, dtype) for output, dtype in zip(node.outputs, back, strict=True))
+        return self.dtypes.producers[results[0]] if count == 1 else self._join_results(node, results)
+
+    def _join_results(self, node: BuilderNode, results: tuple[str, ...]) -> BuilderNode:
+        """Return a node with all results, for the caller only: in the graph, several nodes make them."""
+        joined = BuilderNode(node.op_type, node.name, node.inputs, results, {})
+        self.dtypes.producers.update(dict.fromkeys(results, joined))
+        return joined
 
     def _find_wider_types(self, op_type: str, types: Sequence[DType | None]) -> dict[str, DType]:
         """Find the wider types that are needed, by type variable."""
@@ -95,7 +120,7 @@ class Lowering:
                 raise NotInOpset(f"opset {self.opset} has no `{op_type}` of {dtype}")
             if self._list_kernel_types is not None:
                 # A type without a kernel stays if no wider one has a kernel either: the node runs elsewhere then.
-                wider = _find_wider_name(wider, self._list_kernel_types(op_type, self.opset, variable) or known) or wider
+                wider = _choose_kernel_type(wider, self._list_kernel_types(op_type, self.opset, variable) or known)
             if wider != dtype.name:
                 wide[variable] = DTYPES[wider]
         return wide
@@ -136,6 +161,14 @@ def _find_wider_name(name: str, known: Collection[str]) -> str | None:
     while wider is not None and wider not in known:
         wider = _WIDER.get(wider)
     return wider
+
+
+def _choose_kernel_type(name: str, known: Collection[str]) -> str:
+    """Return the type with a kernel that holds the numbers of another one. It is the same if there is none."""
+    wider = _find_wider_name(name, known)
+    if wider is not None:
+        return wider
+    return "float32" if name == "bool" and "float32" in known else name
 
 
 class _ValueTypes(dict[str, "DType | None"]):

@@ -1,0 +1,74 @@
+"""docs/cuda.md: the tables of the stages that have no kernel, between two comments.
+
+In: the small models of the zoo, and the examples of all operators. Out: the text of the page with the tables in it. Always: models are in
+the form that `netc compile --for` writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from zoo.small import SMALL
+
+import netc
+from netc.compiler.errors.kernel_errors import DEVICE_TITLES
+from netc.compiler.ops import Operator
+from netc.errors import CompileError
+from netc.proving.check_kernels import KernelCheck, choose_opset
+
+PAGE = Path(__file__).parents[2] / "docs" / "cuda.md"
+BEGIN, END = "<!-- kernels -->\n", "<!-- end of kernels -->\n"
+DTYPES = ("float32", "float16", "bfloat16")
+
+
+def write_tables() -> str:
+    """Write both tables as Markdown."""
+    return "\n".join([*_write_zoo_table(), "", *_write_operator_table()]) + "\n"
+
+
+def put_tables(page: str, text: str) -> str:
+    """Return the page with these tables in place of its own."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}{text}{END}{after}"
+
+
+def _write_zoo_table() -> Iterator[str]:
+    lacks = {device: {name: _list_model_lacks(name, device) for name in SMALL} for device in DEVICE_TITLES}
+    for device, title in DEVICE_TITLES.items():
+        count = sum(map(bool, lacks[device].values()))
+        yield f"- {title}: {count} of {len(SMALL)} small models of the zoo, in {', '.join(DTYPES)}, have nodes without a kernel."
+    yield from ("", "| model | device | nodes without a kernel |", "|---|---|---|")
+    for device, title in DEVICE_TITLES.items():
+        yield from (f"| {name} | {title} | {', '.join(lack)} |" for name, lack in lacks[device].items() if lack)
+
+
+def _list_model_lacks(name: str, device: str) -> list[str]:
+    checks = (choose_opset(SMALL[name].compiled(None if dtype == "float32" else dtype).program, device) for dtype in DTYPES)
+    problems = (problem for check in checks for problem in check.problems)
+    return list(dict.fromkeys(f"`{op_type}`" for problem in problems for op_type, _ in problem.lacks))
+
+
+def _write_operator_table() -> Iterator[str]:
+    yield from ("| operator | element types | nodes without a CUDA kernel |", "|---|---|---|")
+    for name, operator in sorted(Operator.registry.items()):
+        lacks: dict[tuple[str, str], None] = {}
+        lacking = []
+        for dtype in DTYPES:
+            problems = [problem for check in _check_examples(operator, dtype) for problem in check.problems if problem.operator == name]
+            lacks.update(dict.fromkeys(lack for problem in problems for lack in problem.lacks))
+            lacking += [dtype] if problems else []
+        if lacking:
+            shown = (f"`{op_type}`" + (f" (only {form})" if form else "") for op_type, form in lacks)
+            yield f"| `{name}` | {', '.join(lacking)} | {', '.join(shown)} |"
+
+
+def _check_examples(operator: type[Operator], dtype: str) -> list[KernelCheck]:
+    checks = []
+    for text in operator.examples:
+        try:
+            checks.append(choose_opset(netc.compile(text, dtype=None if dtype == "float32" else dtype).program, "cuda"))
+        except CompileError:  # the operator has no such type, or ONNX has no such operator
+            continue
+    return checks
