@@ -134,7 +134,7 @@ def _shift_positions(site: RuleSite, x: AbstractTensor, axis: int, size: Dim, en
     factor, (before, after), mode = get_ordered_factor(site.positions, x.axes[axis]), ends, site.op.mode
     if factor is None or factor.is_table or not isinstance(before, int) or factor.front + before < 0:
         return None
-    # In front, this mode repeats the first position. Behind, it would repeat the last one.
+    # In front, this mode repeats the first position; at the end, it would repeat the last one.
     repeats_first = mode == "replicate" and isinstance(after, int) and after <= 0
     if mode != "constant" and not repeats_first:
         return None
