@@ -40,6 +40,13 @@ def test_a_row_whose_scores_are_all_hidden_by_a_number_is_a_leak() -> None:
     assert any(note.startswith("a counterexample: ") for note in problem.notes)
 
 
+def test_weights_that_hide_keys_of_constant_scores_are_assumed_too() -> None:
+    text = "x = input [T, 4]; mask = input [T] bool; w = ((mask -> unsqueeze 1 -> cast float32) - 1) * 20000 -> softmax; w @ x"
+    derivation = derive_claim(netc.compile(text).program, CLAIM)
+    assert derivation.is_proved
+    assert any(text.startswith("scores with -2e+04 added are hidden") for text in derivation.assumptions)
+
+
 def test_both_runtimes_find_the_same_outputs() -> None:
     model = netc.compile(LEAKY)
     derivation = derive_claim(model.program, CLAIM)

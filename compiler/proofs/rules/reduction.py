@@ -79,6 +79,8 @@ def weigh_scores(site: RuleSite, scores: AbstractTensor, axis: int) -> AbstractT
     def weigh_score(facts: Sequence[Fact]) -> Fact:
         score, total = facts
         if score.hiding is not None and total.penalty is None:
+            # Also of a score that depends on nothing: the weight hides the value of its key.
+            _note_hiding(site, score.hiding)
             return Fact(make_point(0.0))
         return Fact(WEIGHT, score.depends | total.depends)
 
@@ -89,11 +91,15 @@ def join_row(site: RuleSite, facts: Sequence[Fact]) -> Fact:
     """What the sum of exponentials of a row depends on. It keeps a penalty if all scores are hidden."""
     for fact in facts:
         if fact.depends and fact.hiding is not None:
-            site.assumptions.note_penalty(fact.hiding, Cause(site.owner.op.name, site.owner.span))
+            _note_hiding(site, fact.hiding)
     seen = [fact for fact in facts if fact.hiding is None]
     if seen:
         return Fact(UNKNOWN, unite_labels(seen))
     return replace(join_facts(facts), interval=UNKNOWN, group=None)
+
+
+def _note_hiding(site: RuleSite, hiding: float) -> None:
+    site.assumptions.note_penalty(hiding, Cause(site.owner.op.name, site.owner.span))
 
 
 @proof_rule(Diff)
