@@ -59,7 +59,7 @@ train-long: $(READY) ## run the long tests of training: several processes, resum
 engines: $(READY) ## test sweeps on Ray and submitit, in an environment of their own
 	test -d .engines || $(BIN)/python -m venv .engines
 	.engines/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,search,ray,slurm]'
-	.engines/bin/python -m pytest -n 0 tests/sweeping -m "long or not long"
+	NETC_ENGINES=1 .engines/bin/python -m pytest -n 0 tests/sweeping -m "long or not long"
 
 editors: $(READY) ## test the language server in Neovim and Helix, if they are installed
 	NETC_EDITORS=1 $(BIN)/python -m pytest -m "long or not long" tests/lsp

@@ -144,6 +144,7 @@ def _identify_study(
         "spec": digest.hexdigest(),
         "search": {name: values.to_json() for name, values in search.space.items()},
         "--by": [goal.format() for goal in goals],
+        "--trials": search.trials is not None,  # every combination, or any number of proposals
         "--train": search.trains,
         "--section": search.section,
         "--model": choice.model,

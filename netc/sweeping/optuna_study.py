@@ -13,7 +13,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netc.dsl.record import Record, replace
@@ -154,9 +154,9 @@ class OptunaStudy:
         return os.path.join(self._folder, f"{to_folder_name(self._settings.name)}-{number}") if self._trains else ""
 
     def report_results(self, trial: Trial, epoch: int, results: dict[str, float]) -> bool:
-        if not self._settings.is_pruned or len(self._settings.goals) > 1:
+        if not self._settings.is_pruned or len(self.goals) > 1:
             return False
-        running, value = self._running[trial.number], self._get_value(self._settings.goals[0], results)
+        running, value = self._running[trial.number], self._get_value(self.goals[0], results)
         with raise_storage_errors(self._settings.storage):
             known = self._storage.get_trial(running._trial_id).intermediate_values
             if epoch not in known and math.isfinite(value):  # a continued run may report an epoch again
@@ -173,32 +173,43 @@ class OptunaStudy:
 
     def finish_trial(self, trial: Trial, outcome: Outcome) -> None:
         running = self._running.pop(trial.number)
-        with raise_storage_errors(self._settings.storage):
-            match outcome.end:
-                case TrialEnd.STOPPED:
-                    self._requeue(running._trial_id)
-                case TrialEnd.FAILED:
+        match outcome.end:
+            case TrialEnd.STOPPED:
+                self._give_back({trial.number: running})
+                return
+            case TrialEnd.FAILED:
+                with raise_storage_errors(self._settings.storage):
                     running.set_user_attr(OUTCOME, _outcome_to_json(outcome))
-                    self._given_up[trial.number] = running
-                    return
-                case TrialEnd.DONE:
-                    known = {**(outcome.results or {}), **({} if outcome.parameters is None else {"parameters": outcome.parameters})}
-                    self._tell(running, outcome, [self._get_value(goal, known) for goal in self._settings.goals])
-                case _:
-                    self._tell(running, outcome, None)
+                self._given_up[trial.number] = running
+                return
+            case TrialEnd.DONE:
+                known = {**(outcome.results or {}), **({} if outcome.parameters is None else {"parameters": outcome.parameters})}
+                self._tell(running, outcome, [self._get_value(goal, known) for goal in self.goals])
+            case _:
+                self._tell(running, outcome, None)
         self._claims.release_trial(trial.number)
+
+    def _give_back(self, trials: Mapping[int, optuna.Trial]) -> None:
+        """Let trials be run again. No process of this folder sees one that waits and is still claimed."""
+        with self._claims.hold_folder(), raise_storage_errors(self._settings.storage):
+            for number, trial in trials.items():
+                self._requeue(trial._trial_id)
+                self._claims.release_trial(number)
 
     def _tell(self, running: optuna.Trial, outcome: Outcome, values: Sequence[float] | None) -> None:
         """End a trial. Without values it counts as pruned: the sampler avoids such values then, as it does not for failed trials."""
         if values is not None and not all(map(math.isfinite, values)):
             values, outcome = None, replace(outcome, end=TrialEnd.REFUSED, code=NOT_FINITE)
-        running.set_user_attr(OUTCOME, _outcome_to_json(outcome))
-        self._study.tell(running, values, _get_state("PRUNED") if values is None else None)
+        with raise_storage_errors(self._settings.storage):
+            running.set_user_attr(OUTCOME, _outcome_to_json(outcome))
+            self._study.tell(running, values, _get_state("PRUNED") if values is None else None)
 
     def list_rows(self) -> list[Row]:
         with raise_storage_errors(self._settings.storage):
             trials = self._study.get_trials(deepcopy=False)
-        return complete_rows([self._make_row(trial) for trial in trials if trial.number < self._limit and trial.params])
+        # without a trial beyond the last one, which a process has given back, see `next_trial`
+        shown = [trial for trial in trials if trial.params and (trial.number < self._limit or trial.state.is_finished())]
+        return complete_rows([self._make_row(trial) for trial in shown])
 
     def _make_row(self, trial: FrozenTrial) -> Row:
         outcome = trial.user_attrs.get(OUTCOME)
@@ -213,10 +224,7 @@ class OptunaStudy:
             return [(trial.number, list(trial.values)) for trial in self._study.best_trials]
 
     def close(self) -> None:
-        with raise_storage_errors(self._settings.storage):
-            for number, trial in {**self._running, **self._given_up}.items():
-                self._requeue(trial._trial_id)
-                self._claims.release_trial(number)
+        self._give_back({**self._running, **self._given_up})
         self._running, self._given_up = {}, {}
 
 

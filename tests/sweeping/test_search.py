@@ -86,6 +86,8 @@ def test_a_storage_shares_every_combination() -> None:
     assert [(row["width"], row["rate"]) for row in first] == [(w, r) for w in ("4", "5") for r in (0.1, 0.2, 0.3)]
     again = netc(*words("--set", "width=4,5", "--search", "rate=0.1..0.3 step 0.1", *storage, "--json"))
     assert rows(again) == first
+    other = netc(*words("--set", "width=4,5", "--search", "rate=0.1..0.3 step 0.1", *storage, "--trials", "8"))
+    assert "another `--trials`" in other.stderr
 
 
 @pytest.mark.long
@@ -189,7 +191,7 @@ def test_wrong_usage(more: tuple[str, ...], what: str) -> None:
     assert what in done.stderr
 
 
-LONG = ("--search", "width=2..12 step 2, rate=1e-3..1e-2 log", "--no-prune", "--epochs", "400", "--checkpoint-every", "20")
+LONG = ("--search", "width=2..12 step 2, rate=1e-3..1e-2 log", "--no-prune", "--epochs", "200", "--checkpoint-every", "20")
 
 
 @pytest.mark.long
