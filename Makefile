@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long thorough train-long engines quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai transformers-suite mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
+.PHONY: help install demo import editors test long thorough train-long engines quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai transformers-suite mutants lint format bench cuda runtimes vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -146,6 +146,13 @@ bench: $(READY) ## measure speed, as ratios to a peer in the same run
 
 cuda: $(READY) ## compare operators, small models and speeds on a GPU with the CPU; writes docs/cuda.md; needs a GPU
 	PYTHONPATH=tests $(BIN)/python -m on_device --update
+
+runtimes: $(READY) ## run models in OpenVINO, tract, IREE and TVM, compare with ONNX Runtime; writes docs/runtimes.md
+	$(PYTHON) -m venv --clear build/runtimes
+	build/runtimes/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,openvino,tract,iree,tvm]'
+	build/runtimes/bin/python -m pytest -n 0 tests/runtimes -m "long or not long"
+	PYTHONPATH=tests build/runtimes/bin/python -W ignore -m runtimes.measure_zoo
+	build/runtimes/bin/python -m pytest -n 0 tests/runtimes/test_runtimes_page.py --update
 
 vscode: $(READY) ## build the extension for VS Code, editors/vscode/netc.vsix; needs Node and npm
 	$(BIN)/python editors/vscode/make.py

@@ -55,6 +55,23 @@ class OnnxUnsupported(Problem):
         return f"`{self.operator}` cannot be exported to ONNX here: {self.reason}"
 
 
+class RuntimeUnsupported(Problem):
+    """A stage that a runtime cannot run, or computes wrong. `what` is the stage, or `the model`. `reason` is a clause about the runtime:
+    `it has no float64`. `advice` says what to do."""
+
+    code: ClassVar[str] = "runtime-unsupported"
+    what: str
+    runtime: str
+    reason: str
+    advice: str = ""
+
+    def format_message(self) -> str:
+        return f"{self.what} cannot run in {self.runtime}: {self.reason}"
+
+    def format_help(self) -> tuple[str, ...]:
+        return (self.advice,) if self.advice else ()
+
+
 class SourceUnsupported(Problem):
     """A use of a stage that a Python framework cannot express. `what` is the stage, or a noun such as ``a label that is no name``. `reason`
     is a clause; `advice` says what to write instead."""

@@ -11,10 +11,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from netc.compiler.backends.onnx.runtime_profiles.openvino import OPENVINO
 from netc.compiler.types.numpy_types import Array
 
 from .runtime_session import RuntimeSession
+
+INT32 = np.iinfo(np.int32)
+WIDE = (np.dtype(np.int64), np.dtype(np.uint64), np.dtype(np.uint32))
+"""The element types that OpenVINO's CPU plug-in computes in int32."""
 
 
 class OpenVinoSession(RuntimeSession):
@@ -31,6 +37,11 @@ class OpenVinoSession(RuntimeSession):
             settings["INFERENCE_NUM_THREADS"] = threads
         core = openvino.Core()
         self._compiled = core.compile_model(core.read_model(path), "CPU", settings)
+
+    def _check_values(self, feeds: Mapping[str, Array]) -> None:
+        for name, array in feeds.items():
+            if array.dtype in WIDE and array.size and (array.max() > INT32.max or array.min() < INT32.min):
+                raise ValueError(f"the input `{name}` has a number beyond 2**31: OpenVINO computes {array.dtype} in int32")
 
     def _run(self, feeds: Mapping[str, Array]) -> list[Any]:
         results = self._compiled(list(feeds.values()))

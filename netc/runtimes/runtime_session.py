@@ -9,6 +9,7 @@ For example, `TractSession("net.onnx")([[-1.0, 0.0, 2.0]])` returns an array for
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from netc.compiler.errors.optional_packages import format_install_command
 from netc.compiler.ir.ports import Port, shape_fits
 from netc.compiler.types.numpy_types import Array, numpy_dtype
 
+_BACKTRACE = re.compile(r"Stack backtrace:.*", re.DOTALL)
+"""The part of a message of tract that only its authors can use."""
 Check = Callable[[Mapping[str, tuple[int, ...]]], None]
 
 
@@ -88,10 +91,13 @@ class RuntimeSession(ABC):
     def _run(self, feeds: Mapping[str, Array]) -> list[Any]:
         """Run the model on arrays of the declared types. Return the outputs in order. May raise anything."""
 
+    def _check_values(self, feeds: Mapping[str, Array]) -> None:  # noqa: B027
+        """Raise ValueError for values that the runtime would change."""
+
     @classmethod
     def shorten_message(cls, message: str) -> str:
         """Return a message of the runtime on one line."""
-        return " ".join(message.split())[:400]
+        return " ".join(_BACKTRACE.sub("", message).split())[:400]
 
     @classmethod
     def require_modules(cls) -> None:
@@ -107,6 +113,7 @@ class RuntimeSession(ABC):
         feeds = make_feeds(self.inputs, values)
         if self._check is not None:
             self._check({name: array.shape for name, array in feeds.items()})
+        self._check_values(feeds)
         # Runtimes read the memory of an array as it lies.
         return {name: np.asarray(array, order="C") for name, array in feeds.items()}
 

@@ -144,6 +144,10 @@ def format_unsupported() -> Words:
     return ["compile", "-e", "words = input 8 int64; words -> embedding 9 4", "--dim", "N=1", "-o", "out.mlpackage"]
 
 
+def runtime_unsupported() -> Words:
+    return ["compile", "-e", "input [T, 5] -> gru 4", "--for", "tract", "-o", "model.onnx"]
+
+
 def spec_unsupported() -> Words:
     text = "past = input [4, T] for _ in 2; past -> concat axis=2"
     return ["compile", "-e", text, "--dim", "T=5", "--target", "net"]
@@ -260,6 +264,7 @@ CASES: list[Callable[[], Words]] = [
     binary_file, cannot_import, binary_text, not_utf8, not_utf8_wide, empty_file, missing_file, missing_file_of_the_zoo,
     not_a_file, unreadable_file, file_too_large,
     use_of_a_binary_file, weights_mismatch, weights_mismatch_prefix, weights_pattern, weights_unreadable, weights_missing, onnx_unsupported,
+    runtime_unsupported,
     range_overflow, weights_not_finite,
     no_model,
     loss_not_finite, batch_refused, batch_too_small, run_exists, run_locked, folder_not_empty, run_unreadable, run_differs, no_device,

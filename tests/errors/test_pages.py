@@ -35,6 +35,7 @@ SHOWN = {
     "missing-form": "the operator is one of a plugin",
     "onnx-unsupported": "the spec is right, one target is not",
     "package-not-installed": "it is of the machine",
+    "runtime-unsupported": "the spec is right, one runtime is not",
     "refused-by-definition": "the operator is one of a plugin",
     "refused-by-plugin": "the operator is one of a plugin",
     "range-overflow": "it is of a file of weights",

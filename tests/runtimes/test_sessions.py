@@ -93,5 +93,5 @@ def test_contradictions(words: list[str], message: str) -> None:
 
 def test_package_missing(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SESSIONS[runtime], "modules", ("no_such_module",))
-    code, output = run_netc("run", "-e", "input 3 -> relu", "--random", "--runtime", runtime)
+    code, output = run_netc("run", "-e", "input 3 -> relu", "--dim", "N=1", "--random", "--runtime", runtime)
     assert (code, "is not installed: run `pip install no_such_module`" in output) == (1, True)

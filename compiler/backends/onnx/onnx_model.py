@@ -25,7 +25,7 @@ from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR, condi
 from ...errors.target_errors import MissingForm, UnsupportedByTarget
 from ...ir.flat_graph import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.frames import Frame
-from ...ir.graph import Program
+from ...ir.graph import OpNode, Program
 from ...ir.graph_values import Value
 from ...ir.walk import join_labels
 from ...ops.differentiation import Gradient
@@ -44,6 +44,8 @@ from .onnx_builder import GraphBuilder, NameAllocator
 from .onnx_emitters import EMITTERS, has_emitter
 from .onnx_initializers import Initializers
 from .onnx_types import fill_tensor, fill_type
+from .runtime_profiles import PROFILES
+from .runtime_profiles.require_sizes import require_sizes
 from .runtime_sizes import OnnxSizes, UnresolvedSymbol
 from .unsupported_in_onnx import NotInOpset, UnsupportedInOnnx
 
@@ -91,13 +93,21 @@ def build_graph(
     Raises `UnsupportedInOnnx`, with the node's span, for operators that ONNX cannot express.
     """
     program = _write_gradients_out(program)
+    if options.runtime:
+        require_sizes(program, PROFILES[options.runtime])
     model = ModelProto(ir_version=_IR_VERSIONS[options.opset], producer_name=PRODUCER)
     model.opset_import.add(domain="", version=options.opset)
     for key, value in (("spec_hash", spec_hash), *_make_condition_metadata(program), *options.metadata):
         model.metadata_props.add(key=key, value=value)
     model.doc_string = dict(options.metadata).get("description", "")
     model.graph.name = name
-    return GraphAndTensors(model, _ModelWriter(program, arrays, options).write_model(model))
+    writer = _ModelWriter(program, arrays, options)
+    graph = GraphAndTensors(model, writer.write_model(model))
+    if writer.profile is not None:
+        from .runtime_profiles.refuse_limits import refuse_limits  # which imports the onnx package
+
+        refuse_limits(graph.proto, graph.tensors, writer.profile, writer.stages)
+    return graph
 
 
 def _write_gradients_out(program: Program) -> Program:
@@ -134,6 +144,9 @@ class _ModelWriter:
         main = program.main
         self.program = program
         self.options = options
+        self.profile = PROFILES[options.runtime] if options.runtime else None
+        self.stages: dict[str, OpNode] = {}
+        """The operators of the spec by path, if the graph is for another runtime."""
         self.builder = GraphBuilder()
         if options.opset != OPSET or options.device:
             from .opsets.lowering import Lowering
@@ -213,10 +226,12 @@ class _ModelWriter:
         bound = self.given.get(id(node))
         if bound is None:
             bound = self.given[id(node)] = node.op.bind_inputs(tuple(v.type for v in node.inputs), self.program.facts)
+        if self.profile is not None and not (node.span and isinstance(node.span.file, DefinitionFile)):
+            self.stages[flat_node.path] = node
         inputs = tuple([self.tensors[key] for key in flat_node.inputs])
         site = OnnxEmitSite(flat_node, bound, inputs, self.builder, self.sizes, self.initializers)
         try:
-            emitted = EMITTERS[type(node.op)](node.op, site) if has_emitter(type(node.op)) else None
+            emitted = EMITTERS[type(node.op)](node.op, site) if self._has_form(node) else None
             if emitted is None:
                 emitted = self._emit_definition(flat_node, inputs)
         except MissingDefinition:
@@ -238,6 +253,11 @@ class _ModelWriter:
         site.name_results(results)
         for value, tensor in zip(node.outputs, results[: len(node.outputs)], strict=True):
             self._record_value(tensor, value)
+
+    def _has_form(self, node: OpNode) -> bool:
+        """Whether an emitter writes the operator. Else its definition does."""
+        is_written_out = self.profile is not None and node.op.name in self.profile.written_out and type(node.op).has_definition()
+        return has_emitter(type(node.op)) and not is_written_out
 
     def _enter_frame(self, frame: Frame | None) -> None:
         """Make the block current. Nodes in a loop belong to the block of the loop."""

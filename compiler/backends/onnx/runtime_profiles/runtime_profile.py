@@ -1,27 +1,86 @@
 """What another runtime than ONNX Runtime takes: the profile that a graph is written for.
 
-In: a node of a graph, with the types of its inputs. Out: the reason why the runtime cannot run it, or None. Always: a profile imports no
-runtime, so a model is checked and written on a machine that lacks it.
+In: a node of a graph, with the types of its inputs and results. Out: the reason why the runtime cannot run it, or computes something else,
+or None. Always: a profile imports no runtime, so a model is checked and written on a machine that lacks it.
 
->>> profile = RuntimeProfile("iree", "IREE", 18, lacks=frozenset({"Attention"}))
->>> profile.opset, "Attention" in profile.lacks
-(18, True)
+>>> profile = RuntimeProfile("edge", "Edge", 18, limits=(Limit(("Celu",), "it ignores `alpha`"),))
+>>> profile.find_reason(NodeUse("Celu", "celu1", {}, (), ()))
+'it ignores `alpha`'
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from netc.dsl.record import Record
+
+from ....ir.graph import OpNode
+
+
+class TensorUse(Record):
+    """A tensor that a node takes or makes. `dtype` is the name of its element type, `rank` the number of its axes; both may be unknown.
+    `is_stored`: it is a constant or a parameter."""
+
+    dtype: str | None
+    rank: int | None
+    is_stored: bool = False
+
+
+class NodeUse(Record):
+    """A node: its operator, its name, its attributes, and the tensors that it takes and makes. A missing input is None."""
+
+    op_type: str
+    name: str
+    attributes: Mapping[str, object]
+    inputs: tuple[TensorUse | None, ...]
+    outputs: tuple[TensorUse | None, ...]
+
+
+class Limit(Record):
+    """Uses of operators of ONNX that a runtime refuses, or computes wrong. `reason` is a clause about the runtime: `it has no such
+    operator`."""
+
+    operators: tuple[str, ...]
+    reason: str
+    when: Callable[[NodeUse], bool] = lambda node: True
+
+
+class StageLimit(Record):
+    """Uses of operators of netc that a runtime refuses, or computes wrong. `reason` is a clause about the runtime."""
+
+    operators: tuple[str, ...]
+    reason: str
+    when: Callable[[OpNode], bool] = lambda node: True
 
 
 class RuntimeProfile(Record):
     """A runtime of ONNX models. `name` is the word for `--for` and `--runtime`, `title` the name in messages.
 
-    `opset`: the opset that the graph is written in, unless the caller asks for another one. `lacks`: operators of this opset that the
-    runtime does not have, which netc expresses by others. `needs_sizes`: all sizes must be numbers.
+    `opset`: the opset that the graph is written in, unless the caller asks for another one. `needs_sizes`: all sizes must be numbers.
+    `written_out`: operators of netc that are written by their definitions, because the runtime lacks their operator of ONNX, or computes
+    it wrong. `lacking`: element types that stages cannot have, with the reason; netc itself may compute in them in between. `limits`: other
+    nodes that it cannot run, `stage_limits` other stages.
+    `differences`: sentences about results that may differ from ONNX Runtime's for some numbers.
     """
 
     name: str
     title: str
     opset: int
-    lacks: frozenset[str] = frozenset()
     needs_sizes: bool = False
+    written_out: frozenset[str] = frozenset()
+    lacking: Mapping[str, str] = {}
+    limits: tuple[Limit, ...] = ()
+    stage_limits: tuple[StageLimit, ...] = ()
+    differences: tuple[str, ...] = ()
+
+    def find_stage_reason(self, node: OpNode) -> str | None:
+        """Return the reason why the runtime cannot run a stage, a clause, or None."""
+        dtypes = [value.type.dtype.name for value in (*node.inputs, *node.outputs)]
+        lacking = next((dtype for dtype in dtypes if dtype in self.lacking), None)
+        if lacking is not None:
+            return self.lacking[lacking]
+        return next((limit.reason for limit in self.stage_limits if node.op.name in limit.operators and limit.when(node)), None)
+
+    def find_reason(self, node: NodeUse) -> str | None:
+        """Return the reason why the runtime cannot run a node, a clause, or None."""
+        return next((limit.reason for limit in self.limits if node.op_type in limit.operators and limit.when(node)), None)

@@ -1,0 +1,66 @@
+"""What a runtime cannot run is refused at its stage, before anything is written, and what is not refused agrees with ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import netc
+from netc.compiler.backends.onnx.runtime_profiles import PROFILES
+from netc.compiler.ops import Operator
+from runtimes.test_sessions import require, run_netc
+
+REFUSED = [
+    ("openvino", "input 3 float64 -> sigmoid", "`sigmoid` cannot run in OpenVINO: it computes float64 in float32"),
+    ("openvino", "x = input 3 int64; x -> sort stable=true", "its sort is not stable"),
+    ("openvino", "a = input 3 uint8; b = input 3 uint8; a - b", "does not wrap around"),
+    ("openvino", "input 2x7x8 -> max_pool 3 stride=2 padding=1 ceil_mode=true", "has other windows"),
+    ("tract", "input [T, 5] -> gru 4", "its recurrent kernels end the process"),
+    ("tract", "input [3, 4] -> logsumexp axis=-1", "without subtracting the largest number"),
+    ("tract", "input 3xHxW -> upsample size=[H + 1, 2 * W]", "indices of symbolic sizes"),
+    ("tvm", "input [T, 5] -> dense 3", "it needs a number for `N`, `T`"),
+]
+AGREE = [
+    ("tract", "input 3 -> celu 2"),  # its Celu ignores `alpha`
+    ("tract", "x = input 6; x * 100 -> log_softmax"),  # its LogSoftmax overflows
+    ("openvino", "input 2x5x5 -> pad [1, 3, 2, 0] mode=circular"),  # it lacks the Pad of opset 19
+    ("openvino", "input [2, T, 8] -> rotary"),
+    ("openvino", "input [T, 5] -> lstm 4"),
+]
+
+
+@pytest.mark.parametrize(("runtime", "text", "message"), REFUSED)
+def test_refused_at_the_stage(runtime: str, text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    code, output = run_netc("compile", "-e", text, "--for", runtime, "-o", str(path))
+    assert (code, message in output, "error[runtime-unsupported]" in output) == (1, True, True), output
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(("runtime", "text"), AGREE)
+def test_mended_by_another_form(runtime: str, text: str) -> None:
+    model = netc.compile(text)
+    shape = [3 if isinstance(size, str) or not isinstance(size, int) else size for size in next(iter(model.inputs.values())).shape]
+    x = np.random.default_rng(0).standard_normal(shape)
+    np.testing.assert_allclose(model.session(seed=1, runtime=require(runtime))(x), model.session(seed=1)(x), rtol=1e-5, atol=1e-6)
+
+
+def test_a_file_is_checked_too(tmp_path: Path) -> None:
+    path = str(tmp_path / "net.onnx")
+    netc.compile("input [T, 5] -> gru 4").save(path)
+    code, output = run_netc("run", path, "--random", "--runtime", require("tract"))
+    assert (code, "cannot run `gru1/GRU`, a node of GRU: its recurrent kernels end the process" in output) == (1, True), output
+
+
+def test_integers_beyond_32_bits_are_refused() -> None:
+    session = netc.compile("x = input 3 int64; x * 2").session(runtime=require("openvino"))
+    with pytest.raises(ValueError, match="beyond"):
+        session(np.array([[2**31, 5, 1]]))
+
+
+def test_limits_name_operators_that_exist() -> None:
+    names = {name for profile in PROFILES.values() for limit in profile.stage_limits for name in limit.operators}
+    names |= {name for profile in PROFILES.values() for name in profile.written_out}
+    assert names <= set(Operator.registry)
