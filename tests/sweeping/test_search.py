@@ -120,6 +120,20 @@ def test_the_study_of_another_spec_and_of_somebody_else() -> None:
     assert "was not made by netc" in search("--trials", "1", "--storage", "sqlite:///theirs.db").stderr
 
 
+@pytest.mark.long
+def test_a_trial_of_another_folder_is_left_alone() -> None:
+    """Only the folder with its run can continue it exactly."""
+    storage = ("--storage", "sqlite:///shared.db", "--by", "loss")
+    search("--trials", "1", *storage)
+    elsewhere = read_study("shared.db").ask({"width": optuna.distributions.IntDistribution(0, 12, step=2)})
+    elsewhere.set_user_attr("place", "elsewhere")
+    done = search("--trials", "3", *storage, "--json", runs="other")
+    table = rows(done)
+    assert [row["error"] == "running" for row in table] == [False, True, False]
+    assert [trial.state.name == "RUNNING" for trial in read_study("shared.db").trials] == [False, True, False]
+    assert [str(row["run"]).partition("/")[0] for row in table] == ["runs", "", "other"]
+
+
 @pytest.mark.parametrize(
     ("storage", "what"),
     [
