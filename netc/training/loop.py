@@ -34,7 +34,8 @@ from .not_finite import find_nonfinite
 from .objective import Objective
 from .optimizers import make_schedule
 from .parallel import computation_context, parallelize_objective, release_ddp
-from .pipeline_state import PipelineState, name_groups
+from .pipeline_parallel import find_pipeline
+from .pipeline_state import PipelineState, align_groups, name_groups
 from .ranks import Ranks
 from .recipe import Recipe
 from .run_files import BEST, LAST
@@ -91,7 +92,9 @@ class Trainer:
             *self._parallelize_objective(lambda: self._make_example(data)),
         ]
         """Notes on probable mistakes, and on options that could not be applied."""
-        optimizer = objective.optimizer()
+        optimizer, pipeline = objective.optimizer(), find_pipeline(objective)
+        if pipeline is not None:
+            align_groups(objective.model, optimizer, pipeline, groups)
         self.precision = Precision(engine.precision, ranks.device)
         self.schedule = make_schedule(objective.file, optimizer, recipe, self.plan.steps)
         self.step_hooks = StepHooks(objective, self.precision, ranks)
@@ -99,8 +102,8 @@ class Trainer:
         objective.file.define_names(run=self.step_hooks, compute_totals=self.step_hooks.wrap_totals(objective.file.compute_totals))
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.state = TrainingState(self.model, optimizer, average, ranks.world == 1 or bool(recipe.minimized))
-        if self.step_hooks.pipeline is not None:
-            self.state = PipelineState(self.model, optimizer, average, self.step_hooks.pipeline, groups, self.shapes)
+        if pipeline is not None:
+            self.state = PipelineState(self.model, optimizer, average, pipeline, groups, self.shapes)
         self.step = 0
         self.best = BestResult(recipe, objective.file)
         self.tally, self.epoch_tally = Tally(), Tally()

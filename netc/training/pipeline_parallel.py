@@ -195,6 +195,11 @@ def _capture_inputs(compute_totals: ComputeTotals, micro_batch: MicroBatch) -> t
     raise AssertionError("the objective does not call its model")
 
 
+def find_pipeline(objective: Objective) -> PipelineModel | None:
+    """Return the model of an objective that is computed in stages."""
+    return objective.module if isinstance(objective.module, PipelineModel) else None
+
+
 def take_stage(objective: Objective, ranks: Ranks) -> tuple[Stage, ...]:
     """Replace the model of an objective by the stage of this process. Return all stages."""
     stages = cut_stages(objective.training_section, ranks.pipeline)

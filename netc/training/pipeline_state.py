@@ -30,6 +30,20 @@ def name_groups(model: nn.Module, optimizer: torch.optim.Optimizer) -> Groups:
     return tuple(tuple(names[id(parameter)] for parameter in group["params"]) for group in optimizer.param_groups)
 
 
+def align_groups(model: nn.Module, optimizer: torch.optim.Optimizer, pipeline: PipelineModel, groups: Groups) -> None:
+    """Give the optimizer of a stage the groups of the whole model, some of them without parameters here: a scheduler counts them."""
+    parameters = dict(model.named_parameters())
+    local = {
+        name: {key: value for key, value in group.items() if key != "params"}
+        for group, names in zip(optimizer.param_groups, name_groups(model, optimizer), strict=True)
+        for name in names
+    }
+    options = pipeline.merge_stages(local)
+    optimizer.param_groups[:] = [
+        {**options[names[0]], "params": [parameters[name] for name in names if name in parameters]} for names in groups
+    ]
+
+
 class PipelineState(TrainingState):
     """The tensors of a stage. `groups` has the parameters of the whole model, in the groups and the order of an optimizer of one process;
     `shapes` are the shapes of the spec."""
@@ -46,16 +60,6 @@ class PipelineState(TrainingState):
         super().__init__(model, optimizer, average, is_whole=True)
         self.pipeline, self.groups, self.shapes = pipeline, groups, shapes
         self.parameters = dict(model.named_parameters())
-        self._align_groups()
-
-    def _align_groups(self) -> None:
-        """Give the optimizer the groups of the whole model, some of them without parameters here: a scheduler has a number for each."""
-        local = {name: group for group, names in zip(self.optimizer.param_groups, name_groups(self.model, self.optimizer), strict=True)
-                 for name in names}  # fmt: skip
-        options = self.pipeline.merge_stages({name: {k: v for k, v in group.items() if k != "params"} for name, group in local.items()})
-        self.optimizer.param_groups[:] = [
-            {**options[names[0]], "params": [self.parameters[name] for name in names if name in self.parameters]} for names in self.groups
-        ]
 
     def to_plain_state(self) -> State:
         model = self.gather(self.model.state_dict())

@@ -32,7 +32,7 @@ from .batches import MicroBatch
 from .mixed_precision import Precision
 from .objective import Objective
 from .parallel import computation_context, set_gradient_sync
-from .pipeline_parallel import ComputeLoss, ComputeTotals, PipelineModel
+from .pipeline_parallel import ComputeLoss, ComputeTotals, PipelineModel, find_pipeline
 from .ranks import Ranks
 from .tally import to_numbers
 from .tensor_parallel import clip_sharded_grad_norm
@@ -52,11 +52,6 @@ class StepHooks:
     def __init__(self, objective: Objective, precision: Precision, ranks: Ranks) -> None:
         self.objective, self.precision, self.ranks = objective, precision, ranks
         self.stop = False
-
-    @property
-    def pipeline(self) -> PipelineModel | None:
-        """The model, if it is computed in stages."""
-        return self.objective.module if isinstance(self.objective.module, PipelineModel) else None
 
     def wrap_totals(self, totals: Callable[..., Any]) -> Callable[..., Any]:
         """Wrap the file's `compute_totals` so that it computes in the precision and the context of this run."""
@@ -142,7 +137,7 @@ class StepHooks:
 
     def clip_grad_norm_(self, parameters: Any, limit: float) -> None:
         """Do what `torch.nn.utils.clip_grad_norm_` does, where several processes share layers."""
-        pipeline = self.pipeline
+        pipeline = find_pipeline(self.objective)
         clip_sharded_grad_norm(list(parameters), limit, *(() if pipeline is None else (pipeline.clip_norms,)))
 
     def run_pipeline(

@@ -3,8 +3,8 @@
 In: a checked program with weights. Out: a folder that `AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True)` loads. Always:
 the keys of the weights are the keys of the state dict, the folder is complete or does not exist, and nothing is overwritten.
 
-For example, `model network { tokens = input [T] int64; ... }` becomes `modeling_network.py` with `NetworkForCausalLM`,
-`configuration_network.py` with `NetworkConfig`, `config.json`, `generation_config.json` and `model.safetensors`.
+For example, `model network { tokens = input [T] int64; ... }` becomes a module `modeling_network` with `NetworkForCausalLM`, a module
+`configuration_network` with `NetworkConfig`, config.json, generation_config.json and model.safetensors.
 """
 
 from __future__ import annotations

@@ -72,6 +72,13 @@ def test_compile_chooses_the_opset_for_a_device(netc: Netc, tmp_path: Path) -> N
         assert said in done.stderr
 
 
+def test_compile_converts_types_for_a_device(netc: Netc, tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    done = netc("compile", "-e", "input 3 -> log", "--dtype", "bfloat16", "--for", "cuda", "-o", str(path))
+    assert (done.exit_code, [node.op_type for node in onnx.load(path).graph.node]) == (0, ["Cast", "Log", "Cast"])
+    assert "on a CPU" not in done.stderr
+
+
 def test_compile_refuses_an_opset_that_a_device_does_not_read(netc: Netc, tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     done = netc("compile", "-e", POOLED, "--for", "tensorrt", "--opset", "25", "-o", str(path))
@@ -79,7 +86,7 @@ def test_compile_refuses_an_opset_that_a_device_does_not_read(netc: Netc, tmp_pa
 
 
 def test_compile_for_a_device_names_few_stages(netc: Netc, tmp_path: Path) -> None:
-    text = "x = input 3; " + "; ".join(f"y{index} = x -> tan" for index in range(7)) + "; " + " + ".join(f"y{index}" for index in range(7))
+    text = "x = input 3; " + "; ".join(f"y{index} = x -> sinh" for index in range(7)) + "; " + " + ".join(f"y{index}" for index in range(7))
     done = netc("compile", "-e", text, "--for", "cuda", "-o", str(tmp_path / "net.onnx"))
-    assert done.stderr.count("`tan` has no kernel on CUDA") == 5
+    assert done.stderr.count("`sinh` has no kernel on CUDA") == 5
     assert "`netc check --device cuda --opset 23` names 2 more" in done.stderr

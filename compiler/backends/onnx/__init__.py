@@ -68,7 +68,10 @@ class OnnxBackend(Backend):
         from .kernel_differences import RARE, list_affected_operators
         from .runtime_failures import FEW_KERNELS
 
-        dtype_notes = (f"the graph holds bfloat16: {FEW_KERNELS['bfloat16']}",) if "bfloat16" in list_dtypes(given.program) else ()
+        is_for_cpu = not given.options.device
+        dtype_notes = (
+            (f"the graph holds bfloat16: {FEW_KERNELS['bfloat16']}",) if is_for_cpu and "bfloat16" in list_dtypes(given.program) else ()
+        )
         return (
             *dtype_notes,
             *(

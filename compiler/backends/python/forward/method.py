@@ -442,7 +442,7 @@ class _ForwardWriter:
 
 
 def _put_keywords_last(code: Code) -> Code | None:
-    """Move `**kwargs` behind the other arguments of a call: an input that was added later, such as a hoisted table, may follow it."""
+    """Move `**kwargs` after the other arguments of a call: an input that was added later, such as a hoisted table, may follow it."""
     if not isinstance(code, CallCode):
         return None
     keywords = tuple(a for a in code.args if isinstance(a, NameCode) and a.text.startswith("**"))
