@@ -8,6 +8,7 @@ processes of a group know the totals of each batch, and so the same losses.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 import torch
@@ -17,6 +18,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.pipelining import PipelineStage, Schedule1F1B, ScheduleGPipe
 
+from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.backend import BackendInput
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.errors.run_errors import NoDevice, RunError
@@ -222,8 +224,12 @@ def _to_tuple(outputs: Any) -> tuple[Tensor, ...]:
 
 def check_pipeline(training: Training, recipe: Recipe, engine: Engine) -> None:
     """Check that a section can be trained in stages. Raises `RunError`."""
-    cut_stages(training, engine.pp)
     option = f"`--pp {engine.pp}`"
+    for number, stage in enumerate(cut_stages(training, engine.pp), 1):
+        learned = [name for name, info in collect_parameters(stage.program).items() if info.trainable]
+        if all(any(fnmatchcase(name, pattern.text) for pattern in recipe.frozen) for name in learned):
+            why = f"the section freezes all parameters of stage {number}, which begins with `{stage.first_label}`, and {option} trains each"
+            raise RunError(NoDevice(why, f"leave out {option}, or pass fewer stages"))
     if recipe.minimized or recipe.follows:
         word = "minimize" if recipe.minimized else "follow"
         raise RunError(

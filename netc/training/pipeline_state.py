@@ -39,6 +39,11 @@ def align_groups(model: nn.Module, optimizer: torch.optim.Optimizer, pipeline: P
         for name in names
     }
     options = pipeline.merge_stages(local)
+    # Several optimizers in one divide its groups by their number, so each of them needs all of its groups.
+    is_short = len(optimizer.param_groups) != len(groups) and not type(optimizer).__module__.startswith("torch.optim")
+    if any(pipeline.merge_stages({str(pipeline.ranks.stage): is_short}).values()):
+        why = "a stage has no parameters for one of the section's optimizers or groups"
+        raise RunError(NoDevice(why, "use one optimizer, or leave out `--pp`"))
     optimizer.param_groups[:] = [
         {**options[names[0]], "params": [parameters[name] for name in names if name in parameters]} for names in groups
     ]

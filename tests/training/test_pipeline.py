@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,10 @@ from netc.compiler.errors.run_errors import RunError
 from netc.compiler.ir.training_program import Training
 from netc.dsl.source import SourceFile
 from netc.training.cut_stages import cut_stages
+from netc.training.engine import Engine
 from netc.training.objective import Objective
+from netc.training.pipeline_parallel import check_pipeline
+from netc.training.recipe import read_recipe
 from netc.training.run_training import train_file
 from tests.training.test_ranks import SPEC, assert_close, begin, train, write_data
 
@@ -108,6 +112,21 @@ def test_the_stages_are_balanced_by_their_operations() -> None:
 def test_models_that_cannot_be_cut(model: str, why: str) -> None:
     with pytest.raises(RunError, match=why):
         cut_stages(analyze(model + SECTION), 5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "engine", "why"),
+    [
+        ('freeze "embedding*" "layers.*"', Engine(pp=2), "freezes all parameters of stage 1, which begins with `embedding1`"),
+        ("", Engine(pp=2, compile=True), "`--compile` is not available with `--pp 2`"),
+        ("", Engine(pp=2, precision="bf16"), "`--precision bf16` is not available with `--pp 2`"),
+        ('freeze "embedding*" "layers.0*"', Engine(pp=2), None),
+    ],
+)
+def test_settings_that_stages_do_not_allow(settings: str, engine: Engine, why: str | None) -> None:
+    training = analyze(CHAIN.format("repeat 4 as layers { dense 16 relu }") + SECTION.replace("batch 12", f"{settings}\n  batch 12"))
+    with nullcontext() if why is None else pytest.raises(RunError, match=why):
+        check_pipeline(training, read_recipe(training)[0], engine)
 
 
 def test_a_process_alone_has_no_stages(tmp_path: Path) -> None:
