@@ -20,6 +20,7 @@ REFUSED = [
     ("tract", "input [T, 5] -> gru 4", "its recurrent kernels end the process"),
     ("tract", "input [3, 4] -> logsumexp axis=-1", "without subtracting the largest number"),
     ("tract", "input 3xHxW -> upsample size=[H + 1, 2 * W]", "indices of symbolic sizes"),
+    ("iree", "input [T, 5] -> lstm 4 bidirectional=true", "its LSTM of two directions gives other numbers"),
     ("tvm", "input [T, 5] -> dense 3", "it needs a number for `N`, `T`"),
 ]
 AGREE = [

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from .runtime_profile import RuntimeProfile
+from .runtime_profile import Limit, NodeUse, RuntimeProfile
 
-IREE = RuntimeProfile("iree", "IREE", 18)
+
+def _has_two_directions(node: NodeUse) -> bool:
+    return node.attributes.get("direction") == b"bidirectional"
+
+
+IREE = RuntimeProfile("iree", "IREE", 18, limits=(Limit(("LSTM",), "its LSTM of two directions gives other numbers", _has_two_directions),))
