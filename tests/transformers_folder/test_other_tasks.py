@@ -94,6 +94,19 @@ def test_network_without_attention(tmp_path: Path) -> None:
         assert torch.equal(loaded(images).logits, model.module(seed=1).eval()(images))
 
 
+def test_attention_with_a_bias(tmp_path: Path) -> None:
+    """A classifier of images keeps attention that the interface lacks, such as one with a bias of positions."""
+    model = netc.compile(
+        'x = input [3, 16, 16] -> conv 8 4 stride=4 as patches -> rearrange "n c h w -> n 1 (h w) c"\n'
+        "bias = param [16, 16] init=normal(1) as bias\n(x, x, x, bias) -> attention -> mean axis=[1, 2] -> dense 5 as head"
+    )
+    model.save_for("transformers", tmp_path / "folder", seed=1)
+    loaded = AutoModelForImageClassification.from_pretrained(tmp_path / "folder", trust_remote_code=True).eval()
+    images = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(loaded(images).logits, model.module(seed=1)(images))
+
+
 PLAIN = """
 tokens = input [T] int64 where T <= 30
 x = (tokens -> embedding 50 16 as table) + (param [30, 16] init=normal(0.02) as places -> slice axis=0 stop=T)

@@ -22,7 +22,7 @@ from transformers import AutoConfig
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 from transformers.models.auto import modeling_auto
 
-from transformers_folder.folders import FOLDERS
+from transformers_folder.folders import FOLDERS, SUITE
 
 BATCH, LENGTH = 2, 7
 _NAMES = {
@@ -101,7 +101,7 @@ def main(checkout: Path, names: tuple[str, ...], pattern: str) -> None:
     sys.modules.pop("tests", None)  # this package has the name of the checkout's
     failed = False
     with tempfile.TemporaryDirectory() as place:
-        for name in names or FOLDERS:
+        for name in names or SUITE:
             folder = FOLDERS[name].save(Path(place) / name)
             suite = unittest.TestSuite(
                 test for test in unittest.defaultTestLoader.loadTestsFromTestCase(make_case(name, folder)) if pattern in test.id()

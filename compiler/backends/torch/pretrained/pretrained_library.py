@@ -27,7 +27,8 @@ def eager_attention(
 ) -> tuple[Tensor, Tensor]:
     """Attention in plain operations, which also returns the weights.
 
-    query: [N, heads, T, E], key: [N, key_heads, S, E], value: [N, key_heads, S, F] -> [N, T, heads, F], [N, heads, T, S].
+    query: [N, heads, T, E], key: [N, key_heads, S, E], value: [N, key_heads, S, F]
+    -> [N, T, heads, F], [N, heads, T, S].
     """
     groups = query.shape[1] // key.shape[1]
     key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
@@ -42,8 +43,8 @@ def eager_attention(
 class AttentionFunction(nn.Module):
     """Attention by the implementation that the configuration names. With a cache, it includes earlier keys and values.
 
-    query: [N, heads, T, E], key: [N, key_heads, T, E], value: [N, key_heads, T, F] -> [N, heads, T, F], and the weights
-    if the implementation returns them.
+    query: [N, heads, T, E], key: [N, key_heads, T, E], value: [N, key_heads, T, F]
+    -> [N, heads, T, F], and the weights if the implementation returns them.
     """
 
     config: PreTrainedConfig

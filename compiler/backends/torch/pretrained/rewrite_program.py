@@ -295,14 +295,15 @@ class _Rewriting:
         return True
 
     def _rewrite_attention(self) -> None:
-        needing = [g for g in self.order if any(isinstance(n, OpNode) and isinstance(n.op, Attention) for n in g.nodes)]
+        needing = [g for g in self.order if any(has_operator(n, Attention) and self._is_own_attention(n) for n in g.nodes)]
         values = pass_input(self.order, needing, lambda graph: Value(TensorType(BOOL, ()), graph.span, KEYWORDS))
         for graph in needing:
             graph.nodes = [self._rewrite_node(node, values[id(graph)]) for node in graph.nodes]
 
     def _rewrite_node(self, node: Node, keywords: Value) -> Node:
-        if isinstance(node, CallNode) or not isinstance(node.op, Attention):
+        if not has_operator(node, Attention) or not self._is_own_attention(node):
             return node
+        assert isinstance(node.op, Attention)
         q, k, v = node.inputs[:3]
         op = InterfaceAttention(
             groups=q.type.shape[1] // k.type.shape[1],
@@ -385,6 +386,11 @@ class _ImageRewriting(_Rewriting):
 
     def _refuse_states(self) -> None:
         """Any operator is allowed: there is no cache."""
+
+    def _is_own_attention(self, node: OpNode) -> bool:
+        """Whether the interface has the form of the attention. Any other, such as one with a bias of positions, stays as it is."""
+        assert isinstance(node.op, Attention)
+        return len(node.inputs) == 3 and not node.op.causal and all(v.type.rank == 4 for v in node.inputs)
 
 
 def _find_last_layer(graph: Graph) -> str:

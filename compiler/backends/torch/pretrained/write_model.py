@@ -83,6 +83,9 @@ class _ModelClasses:
         self.main = classes[-1]
         self.prefix = self.main.name
         self.base = self._find_base()
+        if self.base is None:
+            # a base model that is a row of modules stays one: the head is then part of the only model
+            self.pretrained = replace(pretrained, base=None)
         names = {p.name: f"{p.name}_" if p.name in CONFIG_NAMES else p.name for p in self.main.parameters}
         self.fields = {names[p.name]: strip_formulas(p.default) for p in self.main.parameters}
         self.read: dict[str, Code] = {name: Argument(f"config.{field}") for name, field in names.items()}
@@ -103,7 +106,7 @@ class _ModelClasses:
             return None
         (member,) = [m for m in self.main.body.members if m.label == call.label]
         match member.code:
-            case CallCode(ClassRef(cls)):
+            case CallCode(ClassRef(cls)) if cls.body.chain is None:
                 return cls
         return None
 
