@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long thorough train-long engines quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai transformers-suite mutants lint format bench cuda runtimes vscode dist workflows playground playground-test docs tree-sitter clean
+.PHONY: help install demo import editors test long thorough train-long engines quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai transformers-suite mutants lint format formats bench cuda runtimes vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,16 @@ CELLS ?=
 
 matrix: $(READY) ## run the tests with the lowest and the newest versions, on the oldest and newest Python here: make matrix CELLS=lowest-3.11
 	PYTHONPATH=tests $(BIN)/python -m matrix $(CELLS)
+
+FORMATS := executorch litert-torch coremltools
+
+formats: $(READY) ## test ExecuTorch, LiteRT and Core ML files, each in an environment of its own, .formats-NAME
+	@for package in $(FORMATS); do \
+		$(BIN)/python -m venv .formats-$$package && \
+		$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+			> $$(.formats-$$package/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_shared.pth && \
+		.formats-$$package/bin/python -m pip install --quiet --disable-pip-version-check $$package && \
+		.formats-$$package/bin/python -m pytest -n 0 -m "long or not long" tests/formats || exit 1; done
 
 pictures: $(READY) ## draw the pictures of README.md again, from what netc says today, into docs/pictures
 	$(BIN)/python docs/pictures/make.py

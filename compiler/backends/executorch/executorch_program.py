@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...errors.target_errors import FormatUnsupported, UnsupportedByTarget
 from ..backend import BytesArtifact
 
 if TYPE_CHECKING:
     from ..exported.export_module import ExportedModule
+
+
+class MissingKernel(Exception):
+    """The runtime has no kernel for an operator of the program: the file would not load."""
 
 
 def write_program(exported: ExportedModule) -> BytesArtifact:
@@ -35,7 +38,7 @@ def _lower_module(exported: ExportedModule) -> Any:
 
 
 def _require_kernels(program: Any) -> None:
-    """Raise `UnsupportedByTarget` for operators without a kernel in the runtime: a file with such an operator would not load."""
+    """Raise `MissingKernel` for an operator without a kernel in the runtime."""
     from executorch.runtime import Runtime
 
     known = set(Runtime.get().operator_registry.operator_names)
@@ -43,4 +46,4 @@ def _require_kernels(program: Any) -> None:
         for operator in plan.operators:
             name = f"{operator.name}.{operator.overload}" if operator.overload else operator.name
             if name not in known:
-                raise UnsupportedByTarget(FormatUnsupported("the model", "ExecuTorch", f"its runtime has no kernel for `{name}`"))
+                raise MissingKernel(f"its runtime has no kernel for `{name}`")

@@ -22,6 +22,7 @@ from typing import TypeVar
 from ...errors.target_errors import FormatUnsupported, UnsupportedByTarget
 from ..backend import BackendInput
 from .export_module import ExportedModule
+from .failing_stage import find_failing_stage
 
 Result = TypeVar("Result")
 _LONGEST = 200
@@ -31,14 +32,16 @@ _LONGEST = 200
 def convert_program(title: str, given: BackendInput, convert: Callable[[ExportedModule], Result]) -> Result:
     """Convert the module of a program. `title` is the format's, for errors. Raises `UnsupportedByTarget`."""
     exported = ExportedModule.make(given, title)
-    try:
-        with silence_converter():
+    with silence_converter():
+        try:
             return convert(exported)
-    except (UnsupportedByTarget, MemoryError, OSError):
-        raise
-    # Converters do not document their exceptions, and raise AssertionError, KeyError and many others for operators that they lack.
-    except Exception as error:
-        raise UnsupportedByTarget(FormatUnsupported("the model", title, format_reason(error))) from error
+        except (UnsupportedByTarget, MemoryError, OSError):
+            raise
+        # Converters do not document their exceptions, and raise AssertionError, KeyError and many others for operators that they lack.
+        except Exception as error:
+            node = find_failing_stage(given.program, title, convert, error)
+            what, span = (f"`{node.op.name}`", node.span) if node is not None else ("the model", None)
+            raise UnsupportedByTarget(FormatUnsupported(what, title, format_reason(error)), span) from error
 
 
 def format_reason(error: BaseException) -> str:

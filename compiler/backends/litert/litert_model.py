@@ -20,11 +20,23 @@ def write_model(exported: ExportedModule) -> BytesArtifact:
 
 
 def describe_model(exported: ExportedModule) -> str:
-    """Return the graph that the converter takes, as PyTorch prints it."""
-    return f"{exported.run_export()}\n"
+    """Return the operators of the model, one a line, with the shapes of their results."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=_convert_module(exported).model_content(), experimental_preserve_all_tensors=True)
+    tensors = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
+    return "".join(f"{_describe_operator(operator, tensors)}\n" for operator in interpreter._get_ops_details())
+
+
+def _describe_operator(operator: dict[str, Any], tensors: dict[int, dict[str, Any]]) -> str:
+    results = ", ".join(
+        f"{tensors[i]['dtype'].__name__} {[int(n) for n in tensors[i]['shape']]}" for i in operator["outputs"] if i in tensors
+    )
+    return f"{operator['op_name']}: {results}"
 
 
 def _convert_module(exported: ExportedModule) -> Any:
     import litert_torch
 
-    return litert_torch.convert(exported.module, (), exported.examples)
+    # without it, int64 inputs and outputs would become int32
+    return litert_torch.convert(exported.module, (), exported.examples, enable_x64=True)
