@@ -154,7 +154,7 @@ class OptunaStudy:
         return os.path.join(self._folder, f"{to_folder_name(self._settings.name)}-{number}") if self._trains else ""
 
     def report_results(self, trial: Trial, epoch: int, results: dict[str, float]) -> bool:
-        if not self._settings.is_pruned or len(self.goals) > 1:
+        if not self._settings.is_pruned or len(self.goals) > 1 or not is_compared(epoch):
             return False
         running, value = self._running[trial.number], self._get_value(self.goals[0], results)
         with raise_storage_errors(self._settings.storage):
@@ -226,6 +226,17 @@ class OptunaStudy:
     def close(self) -> None:
         self._give_back({**self._running, **self._given_up})
         self._running, self._given_up = {}, {}
+
+
+def is_compared(epoch: int) -> bool:
+    """Whether the curves of trials are compared at this epoch: at each of the first 32, and at 16 between two further powers of 2.
+
+    Each comparison reads the curves of all trials from the storage, which for hundreds of epochs takes longer than small trainings.
+
+    >>> [epoch for epoch in range(1, 80) if is_compared(epoch)][30:]
+    [31, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62, 64, 68, 72, 76]
+    """
+    return epoch % (1 << max(0, epoch.bit_length() - 5)) == 0
 
 
 def _get_state(name: str) -> Any:
