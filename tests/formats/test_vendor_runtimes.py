@@ -14,6 +14,7 @@ import torch
 
 import netc as api
 from netc.compiler.backends.backend_registry import get_or_raise
+from netc.compiler.backends.exported.export_module import choose_argument_names
 from netc.errors import CompileError
 from tests.formats.measure import SEED, difference
 from tests.formats.vendor_runtimes import RUNTIMES, read_package
@@ -49,7 +50,7 @@ def check(name: str, text: str, folder: Path, sizes: dict[str, int], dims: dict[
     with torch.no_grad():
         module = model.module(seed=SEED).eval()
         wanted = [value.numpy() for value in flattened(module(*arguments(model, list(inputs.values()))))]
-    named = {f"{port}_" if port == "lambda" else port: value for port, value in inputs.items()}
+    named = dict(zip(choose_argument_names(inputs), inputs.values(), strict=True))
     found = RUNTIMES[name](path, named, list(model.outputs))
     assert [(one.shape, one.dtype) for one in found] == [(one.shape, one.dtype) for one in wanted]
     assert max(difference(one, other) for one, other in zip(found, wanted, strict=True)) < (2e-2 if dtype == "float16" else 2e-6)

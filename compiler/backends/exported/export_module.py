@@ -68,13 +68,13 @@ class ExportedModule(Record):
 def choose_argument_names(names: Iterable[str]) -> tuple[str, ...]:
     """Return names that arguments of a Python function can have.
 
-    >>> choose_argument_names(["lambda", "lambda_", "x"])
-    ('lambda__', 'lambda_', 'x')
+    >>> choose_argument_names(["lambda", "lambda_", "x", "xs.0"])
+    ('lambda__', 'lambda_', 'x', 'xs_0')
     """
     used = {*(names := tuple(names)), "self"}
     chosen = []
     for name in names:
-        argument = name
+        argument = name.replace(".", "_")  # a tensor of a list is `xs.0`
         while iskeyword(argument) or argument == "self" or (argument != name and argument in used):
             argument += "_"
         used.add(argument)
