@@ -4,7 +4,8 @@
 'ONNX'
 >>> require_backend("model.txt")
 Traceback (most recent call last):
-netc.compiler.backends.backend.WrongOutput: the name of the output, `model.txt`, ends neither in `.py` nor in `.onnx` nor in `.net`
+netc.compiler.backends.backend.WrongOutput: the name of the output, `model.txt`, has the ending of no target:
+`.py`, `.onnx`, `.net`, `.pte`, `.tflite`, `.mlpackage`
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def require_backend(path: str) -> Backend:
     """Return the backend that the ending of a path names. Raises `WrongOutput` if there is none."""
     backend = find_backend(path)
     if backend is None:
-        known = " nor in ".join(dict.fromkeys(f"`{known_backend.suffix}`" for known_backend in list_backends()))
-        raise WrongOutput(f"the name of the output, `{path}`, ends neither in {known}")
+        known = ", ".join(dict.fromkeys(f"`{known_backend.suffix}`" for known_backend in list_backends()))
+        raise WrongOutput(f"the name of the output, `{path}`, has the ending of no target: {known}")
     return backend
 
 

@@ -75,7 +75,8 @@ class OptunaStudy:
         import optuna
 
         settings = self._settings
-        directions = ["maximize" if goal.higher else "minimize" for goal in settings.goals]
+        ways = optuna.study.StudyDirection
+        directions = [ways.MAXIMIZE if goal.higher else ways.MINIMIZE for goal in settings.goals]
         study = optuna.create_study(
             storage=self._storage,
             sampler=self._make_sampler(),

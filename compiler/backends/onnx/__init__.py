@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...ir.graph import Program
     from ...ops.operator import Operator
     from ..backend import CheckShapes
-    from .onnx_model import GraphAndTensors
+    from .graph_and_tensors import GraphAndTensors
     from .runtime import OnnxSession
     from .save import OnnxArtifact
 

@@ -16,8 +16,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from netc.dsl.record import Record
-
 from ...analysis.state_dict import collect_parameters
 from ...definitions import DefinitionFile, Definitions, MissingDefinition
 from ...derivatives import NoClosedForm, expand_gradients
@@ -32,18 +30,18 @@ from ...ops.differentiation import Gradient
 from ...ops.operator import OpInputs
 from ...types.numpy_types import Array
 from ...types.tensor_types import TensorType
-from ...weights.free_space import check_memory
 from ...weights.lazy_tensors import StoredTensor
 from ..backend import DEFAULT_OPTIONS, GraphOptions
 from ..backend_names import OPSET
 from .block_functions import DOMAIN, FunctionWriter
 from .emitter_site import OnnxEmitSite
 from .fusion_barriers import insert_barriers
+from .graph_and_tensors import GraphAndTensors
 from .messages import GraphProto, ModelProto, TypeProto, ValueInfoProto
 from .onnx_builder import GraphBuilder, NameAllocator
 from .onnx_emitters import EMITTERS, has_emitter
 from .onnx_initializers import Initializers
-from .onnx_types import fill_tensor, fill_type
+from .onnx_types import fill_type
 from .runtime_profiles import PROFILES
 from .runtime_profiles.require_sizes import require_sizes
 from .runtime_sizes import OnnxSizes, UnresolvedSymbol
@@ -60,22 +58,6 @@ _DESCRIBED = ("Sum",)
 """Nodes whose results have a shape in an optimized model: the sums before layer normalizations (`optimize.sums`), which in transformers
 are the residual connections. With all shapes, ONNX Runtime takes 4 % longer to run Swin, since it reuses memory where it knows that shapes
 are equal. With none, it takes a fifth longer to load it. With these, running takes 1 % longer, and loading a twentieth."""
-
-
-class GraphAndTensors(Record):
-    """A model without its initializers, and these by name, in order, not yet read."""
-
-    proto: ModelProto
-    tensors: dict[str, StoredTensor]
-
-    def to_proto(self) -> ModelProto:
-        """Return the model with its initializers, all of them in memory."""
-        check_memory(sum(stored.nbytes for stored in self.tensors.values()), "its parameters take")
-        proto = ModelProto()
-        proto.CopyFrom(self.proto)
-        for name, stored in self.tensors.items():
-            fill_tensor(proto.graph.initializer.add(), name, stored.read())
-        return proto
 
 
 def build_model_proto(

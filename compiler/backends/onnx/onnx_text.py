@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from onnx.printer import to_text
 
-from .onnx_model import GraphAndTensors
+from .graph_and_tensors import GraphAndTensors
 
 
 def format_graph(model: GraphAndTensors) -> str:

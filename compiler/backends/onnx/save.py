@@ -30,8 +30,8 @@ from ...weights.lazy_tensors import StoredTensor
 from ..backend import WrongOutput
 from .byte_stream import Chunk, InitializerStream, ModelStream, embed_initializer, iter_element_bytes, reference_initializer
 from .direct_io import DirectFile
+from .graph_and_tensors import GraphAndTensors
 from .messages import ModelProto, TensorProto
-from .onnx_model import GraphAndTensors
 from .onnx_types import element_code, element_name
 from .quantizing.products import Product, find_products
 

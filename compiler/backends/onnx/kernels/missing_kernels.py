@@ -18,7 +18,7 @@ from netc.dsl.record import Record
 
 from ....types.tensor_types import DTYPES
 from ...backend_names import OPSETS
-from ..onnx_model import GraphAndTensors
+from ..graph_and_tensors import GraphAndTensors
 from ..opsets.schemas import find_schema
 from .cuda_limits import CUDA_LIMITS, Limit
 from .function_bodies import expand_node

@@ -19,7 +19,7 @@ from netc.dsl.record import Record
 from ....types.numpy_types import Array
 from ....weights.chunked_arrays import make_contiguous
 from ....weights.lazy_tensors import StoredTensor
-from ..onnx_model import GraphAndTensors
+from ..graph_and_tensors import GraphAndTensors
 from .products import iterate_bodies
 
 
