@@ -105,6 +105,7 @@ class Objective(nn.Module):
         """Compute the model's outputs with a wrapper that works on several processes; None restores the model itself."""
         self._replicated = [] if module is None else [module]
 
+    @check_arguments
     def replace_model(self, model: nn.Module) -> None:
         """Replace the model by a part of it, with the same parameters under the same keys."""
         super().__setattr__("model", model)

@@ -68,6 +68,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "inputs": {"x": torch.ones(2, 4), "target": torch.ones(2, 1)},
             "dimension": "T",
             "runtime": "onnxruntime-genai",
+            "program": "transformers",
             "folder": str(folder / "genai"),
             "source": {"a": np.ones(2)},
             "model": model,

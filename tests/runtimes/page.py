@@ -25,7 +25,7 @@ def render() -> str:
     reasons: dict[str, int] = {}
     parts = {
         "limits": "\n".join(_list_limits()),
-        "differences": "\n".join(f"- {sentence}" for profile in PROFILES.values() for sentence in profile.differences),
+        "differences": "\n".join(f"- {_capitalize(known.sentence)}." for profile in PROFILES.values() for known in profile.differences),
         "table": "\n".join(_make_table(measured["models"], reasons)),
         "notes": "\n".join(f"{number}. {reason}" for reason, number in reasons.items()),
         "versions": ", ".join(f"{name} {version}" for name, version in sorted(measured["versions"].items())),
@@ -34,6 +34,10 @@ def render() -> str:
     for mark, part in parts.items():
         text = text.replace(f"{{{mark}}}", part)
     return text
+
+
+def _capitalize(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _list_limits() -> Iterator[str]:

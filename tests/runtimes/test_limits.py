@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import netc
+from netc.compiler.backends.backend import GraphOptions
+from netc.compiler.backends.onnx import BACKEND
 from netc.compiler.backends.onnx.runtime_profiles import PROFILES
 from netc.compiler.ops import Operator
 from runtimes.test_sessions import require, run_netc
@@ -65,3 +67,22 @@ def test_limits_name_operators_that_exist() -> None:
     names = {name for profile in PROFILES.values() for limit in profile.stage_limits for name in limit.operators}
     names |= {name for profile in PROFILES.values() for name in profile.written_out}
     assert names <= set(Operator.registry)
+
+
+def list_notes(runtime: str, text: str, *, verbose: bool) -> tuple[str, ...]:
+    inputs = netc.compile(text).backend_input(None, 0, GraphOptions(runtime=runtime))
+    return BACKEND.notes(inputs, verbose=verbose)
+
+
+@pytest.mark.parametrize(("text", "is_named"), [("x = input 3; y = input 3; (x, y) -> atan2", True), ("input 3 -> sigmoid", False)])
+@pytest.mark.parametrize("runtime", ["openvino", "tract"])
+def test_differences_of_the_operators_are_noted(runtime: str, text: str, is_named: bool) -> None:
+    notes = list_notes(runtime, text, verbose=True)
+    assert any("`atan2`" in note for note in notes) == is_named
+    assert any("NaN" in note for note in notes)
+    assert list_notes(runtime, text, verbose=False) == ()
+
+
+def test_a_difference_of_ordinary_numbers_is_always_noted() -> None:
+    (note,) = list_notes("tvm", "input [1, 3] -> sigmoid", verbose=False)
+    assert "`netc bench --against tvm`" in note

@@ -10,7 +10,7 @@ from runtimes.measure_zoo import read_measured
 
 TOLERANCE = 1e-5
 DIFFERS = {("hifigan", "tvm")}
-"""Named in the differences of the profile; each of its operators alone agrees."""
+"""Named in the differences of the profile."""
 
 
 def test_page_is_fresh(update: bool) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...ir.graph import OpNode
 from ...ir.walk import collect_graphs
 from ..backend import Backend, BackendInput
 
@@ -65,6 +66,8 @@ class OnnxBackend(Backend):
         return kernel_differences.describe_differences(operator)
 
     def notes(self, given: BackendInput, *, verbose: bool = False) -> tuple[str, ...]:
+        if given.options.runtime:
+            return _list_runtime_differences(given, verbose)
         from .kernel_differences import RARE, list_affected_operators
         from .runtime_failures import FEW_KERNELS
 
@@ -86,6 +89,16 @@ class OnnxBackend(Backend):
         from .runtime import OnnxSession
 
         return OnnxSession(self.build(given), device, check)
+
+
+def _list_runtime_differences(given: BackendInput, verbose: bool) -> tuple[str, ...]:
+    """List the results that may be others in the runtime that the model is for."""
+    from .runtime_profiles import PROFILES
+
+    operators = {node.op.name for graph in collect_graphs(given.program.main) for node in graph.nodes if isinstance(node, OpNode)}
+    known = PROFILES[given.options.runtime].differences
+    dtypes = list_dtypes(given.program)
+    return tuple(found.sentence for found in known if found.is_about(operators, dtypes) and (verbose or not found.is_rare))
 
 
 def _describe_difference(about: str, names: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ numbers in bfloat16.
 from __future__ import annotations
 
 from .node_conditions import has_attribute, has_dtype, has_places_of_bytes, has_rank
-from .runtime_profile import Limit, RuntimeProfile, StageLimit
+from .runtime_profile import KnownDifference, Limit, RuntimeProfile, StageLimit
 
 OPENVINO = RuntimeProfile(
     "openvino",
@@ -33,9 +33,14 @@ OPENVINO = RuntimeProfile(
         StageLimit(("max_pool",), "its places of equal numbers are others", has_places_of_bytes),
     ),
     differences=(
-        "OpenVINO computes int64 in int32: a number beyond 2**31 is cut off. netc refuses such inputs.",
-        "Of NaN and infinity, OpenVINO may give other numbers, for example in `relu`, `logcumsumexp` and `cummax`; so do `lgamma` and "
-        "`erfinv` where they are infinite.",
-        "`atan2` does not see the sign of 0.",
+        KnownDifference(
+            "OpenVINO computes int64 in int32, which cuts off numbers beyond 2**31; `netc run` refuses such inputs",
+            dtypes=frozenset({"int64"}),
+        ),
+        KnownDifference("for NaN or infinite inputs, OpenVINO may give other results, for example in `relu`, `logcumsumexp` and `cummax`"),
+        KnownDifference(
+            "`lgamma` and `erfinv` in OpenVINO may give other results where they are infinite", frozenset({"lgamma", "erfinv"})
+        ),
+        KnownDifference("`atan2` in OpenVINO ignores the sign of 0", frozenset({"atan2"})),
     ),
 )

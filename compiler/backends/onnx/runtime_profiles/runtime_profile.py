@@ -11,6 +11,7 @@ or None. Always: a profile imports no runtime, so a model is checked and written
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 
 from netc.dsl.record import Record
 
@@ -53,6 +54,23 @@ class StageLimit(Record):
     when: Callable[[OpNode], bool] = lambda node: True
 
 
+class KnownDifference(Record):
+    """Results that may differ from ONNX Runtime's. `sentence` says which, without a full stop at its end.
+
+    It is about models with one of the `operators` of netc, or with a tensor of one of the `dtypes`; about all models if both are empty.
+    `is_rare`: only for numbers that few models meet, such as NaN.
+    """
+
+    sentence: str
+    operators: frozenset[str] = frozenset()
+    dtypes: frozenset[str] = frozenset()
+    is_rare: bool = True
+
+    def is_about(self, operators: AbstractSet[str], dtypes: AbstractSet[str]) -> bool:
+        """Whether a model with these operators and element types may show the difference."""
+        return not (self.operators or self.dtypes) or bool(self.operators & operators or self.dtypes & dtypes)
+
+
 class RuntimeProfile(Record):
     """A runtime of ONNX models. `name` is the word for `--for` and `--runtime`, `title` the name in messages.
 
@@ -60,7 +78,7 @@ class RuntimeProfile(Record):
     `written_out`: operators of netc that are written by their definitions, because the runtime lacks their operator of ONNX, or computes
     it wrong. `lacking`: element types that stages cannot have, with the reason; netc itself may compute in them in between. `limits`: other
     nodes that it cannot run, `stage_limits` other stages.
-    `differences`: sentences about results that may differ from ONNX Runtime's for some numbers.
+    `differences`: results that may differ from ONNX Runtime's, and are not refused.
     """
 
     name: str
@@ -71,7 +89,7 @@ class RuntimeProfile(Record):
     lacking: Mapping[str, str] = {}
     limits: tuple[Limit, ...] = ()
     stage_limits: tuple[StageLimit, ...] = ()
-    differences: tuple[str, ...] = ()
+    differences: tuple[KnownDifference, ...] = ()
 
     def find_stage_reason(self, node: OpNode) -> str | None:
         """Return the reason why the runtime cannot run a stage, a clause, or None."""

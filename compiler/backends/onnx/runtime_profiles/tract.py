@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .node_conditions import has_attribute, has_dtype, has_places_of_bytes, has_symbolic_result
-from .runtime_profile import Limit, NodeUse, RuntimeProfile, StageLimit
+from .runtime_profile import KnownDifference, Limit, NodeUse, RuntimeProfile, StageLimit
 
 
 def _has_computed_sizes(node: NodeUse) -> bool:
@@ -36,7 +36,7 @@ TRACT = RuntimeProfile(
         StageLimit(("max_pool",), "its places of equal numbers are others", has_places_of_bytes),
     ),
     differences=(
-        "Of NaN, tract may give other numbers, for example in `cummax`.",
-        "`atan2` does not see the sign of 0.",
+        KnownDifference("for NaN inputs, tract may give other results, for example in `cummax`"),
+        KnownDifference("`atan2` in tract ignores the sign of 0", frozenset({"atan2"})),
     ),
 )
