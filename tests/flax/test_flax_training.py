@@ -141,7 +141,7 @@ def test_digits(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert abs(accuracies[0] - accuracies[1]) < 0.02
 
 
-@pytest.mark.share(8)
+@pytest.mark.long
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_and_clauses(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table with categories and a gap, sampled inputs, averages, early stopping, and each optimizer with its arguments."""

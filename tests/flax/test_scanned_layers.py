@@ -88,7 +88,7 @@ def test_hard_numbers(number: float) -> None:
 @pytest.mark.parametrize(
     ("path", "options", "shape"),
     [
-        ("specs/text/llama.net", {"shared_heads": 2, "hidden": 64}, (2, 5)),
+        pytest.param("specs/text/llama.net", {"shared_heads": 2, "hidden": 64}, (2, 5), marks=pytest.mark.long),
         pytest.param("specs/text/gpt2.net", {}, (1, 1), marks=pytest.mark.long),
         pytest.param("specs/text/bert.net", {}, (2, 5), marks=pytest.mark.long),
         pytest.param("specs/text/distilbert.net", {}, (2, 5), marks=pytest.mark.long),
