@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import subprocess
@@ -272,6 +273,26 @@ def cut_at_a_member(folder: Path) -> str:
     return "s-*.tar"
 
 
+def cut_in_a_header(folder: Path) -> str:
+    path = folder / "s-001.tar"
+    path.write_bytes(path.read_bytes()[:2105])
+    return "s-*.tar"
+
+
+def damage_a_header(folder: Path) -> str:
+    path = folder / "s-001.tar"
+    content = bytearray(path.read_bytes())
+    content[2048:2148] = b"x" * 100
+    path.write_bytes(content)
+    return "s-*.tar"
+
+
+def cut_a_compressed_shard(folder: Path) -> str:
+    path = folder / "z.tar.gz"
+    path.write_bytes(gzip.compress((folder / "s-001.tar").read_bytes())[:-4])
+    return path.name
+
+
 def write_empty(folder: Path) -> str:
     write_tar(folder / "s-001.tar", {})
     return "s-*.tar"
@@ -288,6 +309,9 @@ def write_rubbish(folder: Path) -> str:
         (remove, r"`s-002\.tar` of its 4 shards is missing"),
         (truncate, r"`s-001\.tar` is truncated"),
         (cut_at_a_member, r"`s-001\.tar` is truncated"),
+        (cut_in_a_header, r"`s-001\.tar` is truncated"),
+        (damage_a_header, r"`s-001\.tar` is damaged or has another format \(no header of a member at byte 2048\)"),
+        (cut_a_compressed_shard, r"`z\.tar\.gz` is truncated"),
         (write_empty, r"there are no samples in `s-001\.tar`"),
         (write_rubbish, r"`s-001\.tar` is damaged or has another format"),
         (lambda folder: "t-*.tar", "no file matches the pattern"),
@@ -321,6 +345,32 @@ def test_samples_that_differ_from_the_first_one(tmp_path: Path, members: dict[st
     source = open_shards(str(write_tar(tmp_path / "s.tar", {"0": first, "1": members})))
     with pytest.raises(DataError, match=message):
         source.read(("cls", "npy", "txt"), np.arange(2))
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+@pytest.mark.parametrize("writer", ["w", "tar"])
+def test_every_prefix_of_a_shard_is_truncated(tmp_path: Path, mode: str, writer: str) -> None:
+    ending = ".tar" if mode == "w" else ".tar.gz"
+    samples = {str(number): {"cls": b"1", "npy": encode_npy(np.zeros(2))} for number in range(3)}
+    path = write_tar(tmp_path / f"s{ending}", samples, mode)
+    if writer == "tar":  # another writer: GNU tar, which pads the archive too
+        with tarfile.open(path) as archive:
+            archive.extractall(tmp_path / "members", filter="data")
+        options = ["--sort=name", "-czf" if mode == "w:gz" else "-cf"]
+        subprocess.run(["tar", *options, str(path), "-C", str(tmp_path / "members"), "."], check=True)
+    content = path.read_bytes()
+    assert len(open_shards(str(path))) == 3
+    members = 12 * tarfile.BLOCKSIZE
+    for length in range(1, members if mode == "w" else len(content), 61 if mode == "w" else 7):
+        path.write_bytes(content[:length])
+        with pytest.raises(DataError, match=r"is truncated|is damaged"):
+            open_shards(str(path))
+
+
+def test_a_stream_without_samples(tmp_path: Path) -> None:
+    (tmp_path / "s.jsonl").write_text("")
+    with pytest.raises(DataError, match="there are no samples in it"):
+        open_source(DataLocation("hf", str(tmp_path / "s.jsonl"), {"streaming": True}), {})
 
 
 def test_pickles_are_no_column(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def open_hf_stream(
     import_stream_package("datasets")
     with _translate_datasets_errors():
         builder, split = _make_builder(path, split)
-        dataset = builder.as_streaming_dataset(split=split)
+        dataset = _open_dataset(builder, split)
         files = [str(file) for file in builder.config.data_files[split]]
         if dataset.num_shards != len(files):  # a builder with shards of its own
             files = [f"shard {number}" for number in range(dataset.num_shards)]  # as `_NUMBERED`
@@ -166,6 +166,14 @@ def _make_builder(path: str, split: str | None) -> tuple[Any, str]:
     if name is None:
         raise DataError("its files have no ending that can be streamed", f"the endings are {', '.join(_BUILDERS)}, one for all files")
     return datasets.load_dataset_builder(name, data_files={"train": files}), "train"
+
+
+def _open_dataset(builder: Any, split: str) -> Any:
+    """Open a split. Raises `DataError` if it has no samples."""
+    try:
+        return builder.as_streaming_dataset(split=split)
+    except StopIteration:  # the reader of JSON takes the columns from the first rows
+        raise DataError("there are no samples in it", "write the file again, or give another one") from None
 
 
 def _choose_split(known: list[str], split: str | None) -> str:

@@ -31,6 +31,7 @@ from .tar_members import MemberDecoder, describe_member, is_image
 ENDINGS = (".tar", ".tar.gz", ".tgz")
 _METADATA = re.compile(r"__[^/]*__($|/)")
 """The members that `webdataset` skips."""
+_BYTES_AT_ONCE = 2**20
 Sample = Mapping[str, Any]
 """The contents of the members by ending, and the sample's name, `__key__`."""
 
@@ -99,11 +100,21 @@ def _iterate_headers(archive: tarfile.TarFile, path: str) -> Iterator[dict[str, 
         if member.isreg() and not _METADATA.match(member.name):
             yield {"fname": member.name, "data": b"", "__url__": path}
         archive.members = []  # type: ignore[attr-defined]  # which would grow by a kilobyte for each member
-    # `tarfile` takes the end of the file for the end of the archive
+    _check_end(archive)
+
+
+def _check_end(archive: tarfile.TarFile) -> None:
+    """Check that an archive ends with a block of zeros, which `tarfile` does not: it takes a header that is cut or damaged for the end.
+    Raises `TarError`, and `EOFError` if the end of the compressed data is missing."""
     assert archive.fileobj is not None
     archive.fileobj.seek(archive.offset)
-    if not archive.fileobj.read(tarfile.BLOCKSIZE):
+    end = archive.fileobj.read(tarfile.BLOCKSIZE)
+    if len(end) < tarfile.BLOCKSIZE:
         raise tarfile.ReadError("unexpected end of data")
+    if any(end):
+        raise tarfile.ReadError(f"no header of a member at byte {archive.offset}")
+    while archive.fileobj.read(_BYTES_AT_ONCE):  # reads the check sum of compressed data
+        pass
 
 
 @contextmanager
