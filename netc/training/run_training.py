@@ -39,7 +39,7 @@ from .engine import Engine
 from .locate_data import DataRequest
 from .loop import Trainer
 from .objective import Objective
-from .part_sizes import check_micro_batch_sizes
+from .part_sizes import check_equal_micro_batches, check_micro_batch_sizes
 from .pipeline_parallel import check_pipeline
 from .ranks import Ranks, is_first, join_ranks
 from .recipe import SEEDS, Recipe
@@ -276,6 +276,8 @@ def _execute_run(
         _check_splits(prepared, engine)
         _check_capturable(prepared.recipe, ranks)
         check_micro_batch_sizes(prepared.training, prepared.recipe, len(prepared.data[1]), ranks.replicas)
+        if ranks.pipeline > 1:
+            check_equal_micro_batches(prepared.training, prepared.recipe, len(prepared.data[1]), ranks.pipeline)
         # The first process takes the lock, for all processes of the run, and holds it until training ends.
         ranks.run_once(run.check_new if described is not None else lambda: contexts.enter_context(lock_folder(run.path)))
         objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)

@@ -196,3 +196,16 @@ def test_groups_of_parameters_that_a_stage_lacks_have_their_learning_rates(tmp_p
     assert_close(one, two)
     rates = [[json.loads(line).get("lr") for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (one, two)]
     assert rates[0] == rates[1]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("settings", ["", 'freeze "param1"'])
+def test_a_parameter_of_two_stages_has_the_gradients_of_both(tmp_path: Path, settings: str) -> None:
+    model = (
+        "tokens = input [T] int64\nw = param [1, 16] init=normal\nh = (tokens -> cast float32 -> unsqueeze 2) / 50 @ w\n"
+        "x = h -> repeat 4 as layers { dense 16 relu }\nscores = x * w -> dense 50\n"
+    )
+    (tmp_path / "spec.net").write_text(model + SECTION.replace("epochs 1", f"epochs 1\n  {settings}"))
+    generator = np.random.default_rng(0)
+    np.savez(tmp_path / "data.npz", tokens=generator.integers(0, 50, (60, 6)), target=generator.integers(0, 50, (60, 6)))
+    assert_close(begin(tmp_path, 1, "one"), begin(tmp_path, 2, "two", "--pp", "2"))
