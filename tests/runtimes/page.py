@@ -52,7 +52,7 @@ def _list_reasons(profile: RuntimeProfile) -> Iterator[tuple[str, str]]:
     for dtype, reason in profile.lacking.items():
         yield f"`{dtype}`", reason
     for limit in (*profile.stage_limits, *profile.limits):
-        yield ", ".join(f"`{name}`" for name in limit.operators), limit.reason
+        yield ", ".join(f"`{name}`" for name in limit.operators) or "any", limit.reason
 
 
 def _make_table(models: Mapping[str, Mapping[str, Any]], reasons: dict[str, int]) -> Iterator[str]:

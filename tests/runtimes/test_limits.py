@@ -22,6 +22,13 @@ REFUSED = [
     ("tract", "input [T, 5] -> gru 4", "its recurrent kernels end the process"),
     ("tract", "input [3, 4] -> logsumexp axis=-1", "without subtracting the largest number"),
     ("tract", "input 3xHxW -> upsample size=[H + 1, 2 * W]", "indices of symbolic sizes"),
+    ("tract", "a = input 3 int32; a * a", "it squares integers without wrapping around, or not at all"),
+    ("tract", "a = input 3 int8; b = a + 1; c = a + 1; b * c", "it squares integers without wrapping around"),
+    ("tract", "a = input 3 int64; a ** 3", "it squares integers without wrapping around"),
+    ("openvino", "a = input 3 int8; a + a", "its arithmetic of 8 bits does not wrap around"),
+    ("openvino", "a = input 3 int64; a % 3", "`remainder` cannot run in OpenVINO: it divides integers in float32"),
+    ("openvino", "a = input 3 int32; a // 3", "`floor_div` cannot run in OpenVINO: it divides integers in float32"),
+    ("openvino", "a = input 3 int64; a + 3000000000", "it computes int64 in int32, which does not hold a constant here"),
     ("iree", "input [T, 5] -> lstm 4 bidirectional=true", "its LSTM of two directions gives other numbers"),
     ("tvm", "input [T, 5] -> dense 3", "it needs a number for `N`, `T`"),
 ]
@@ -31,6 +38,9 @@ AGREE = [
     ("openvino", "input 2x5x5 -> pad [1, 3, 2, 0] mode=circular"),  # it lacks the Pad of opset 19
     ("openvino", "input [2, T, 8] -> rotary"),
     ("openvino", "input [T, 5] -> lstm 4"),
+    ("tract", "x = input 6; x * 100 -> softplus"),  # its Softplus overflows
+    ("tract", "x = input 6; x * 100 -> logsigmoid"),
+    ("openvino", "input [T, 5] -> softplus"),
 ]
 
 
@@ -61,6 +71,19 @@ def test_integers_beyond_32_bits_are_refused() -> None:
     session = netc.compile("x = input 3 int64; x * 2").session(runtime=require("openvino"))
     with pytest.raises(ValueError, match="beyond"):
         session(np.array([[2**31, 5, 1]]))
+
+
+@pytest.mark.parametrize(
+    "text", ["x = input [T] int64; x -> flip 1", "x = input 3 int64; x -> bitwise_left_shift 20", "x = input 3 int64; x -> slice 1"]
+)
+def test_bounds_of_64_bits_are_no_numbers(text: str) -> None:
+    model, x = netc.compile(text), np.array([[1, -2, 3]])
+    np.testing.assert_array_equal(model.session(runtime=require("openvino"))(x), model.session()(x))
+
+
+def test_softplus_of_half_floats() -> None:
+    model, x = netc.compile("input 3 float16 -> softplus"), np.array([[-30.0, 11.5, 300.0]], dtype=np.float16)
+    np.testing.assert_allclose(model.session(runtime=require("tract"))(x), model.session()(x), rtol=1e-3)
 
 
 def test_limits_name_operators_that_exist() -> None:

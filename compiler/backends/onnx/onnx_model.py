@@ -130,10 +130,11 @@ class _ModelWriter:
         self.stages: dict[str, OpNode] = {}
         """The operators of the spec by path, if the graph is for another runtime."""
         self.builder = GraphBuilder()
-        if options.opset != OPSET or options.device:
+        if options.opset != OPSET or options.device or self.profile is not None:
             from .opsets.lowering import Lowering
 
-            self.builder.lowering = Lowering(self.builder, options.opset, find_kernel_types(options.device))
+            list_types = find_kernel_types(options.device) if self.profile is None else self.profile.list_kernel_types
+            self.builder.lowering = Lowering(self.builder, options.opset, list_types)
         names = NameAllocator()
         self.inputs = [names.make_unique(v.name or "input") for v in main.inputs]
         self.builder.value_names.reserve_names(self.inputs)

@@ -146,8 +146,11 @@ def log1p(x: TensorExpr) -> TensorExpr:
 def softplus(x: TensorExpr) -> TensorExpr:
     """Compute `log(1 + exp(x))`."""
     # ONNX Runtime has no Softplus of float64.
-    if x.dtype != FLOAT64:
-        return x.op("Softplus")
+    return x.op("Softplus") if x.dtype != FLOAT64 else softplus_by_parts(x)
+
+
+def softplus_by_parts(x: TensorExpr) -> TensorExpr:
+    """Compute `log(1 + exp(x))` without overflow, as the larger of `x` and 0, and a rest."""
     return x.op("Max", 0.0) + log1p((-abs(x)).exp())
 
 

@@ -1,4 +1,4 @@
-"""The table of replacements for operators that a device has no kernel for, in any element type that holds the numbers.
+"""The table of replacements for operators that a device or a runtime has no right kernel for, in any element type that holds the numbers.
 
 In: the requested node. Out: nodes that the device has kernels for. Always: the results are the same, except for rounding. On the CPU the
 requested node is faster, so these forms are for devices only.
@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ....types.tensor_types import FLOAT32
+from ..tensor_expressions import softplus_by_parts
 from .forms import Form, Names
 from .node import RequestedNode
 
@@ -66,11 +67,16 @@ def _replace_celu(node: RequestedNode) -> Names:
     return (node.add("Mul", [scaled, node.scalar(alpha, x.dtype)]),)
 
 
+def _replace_softplus(node: RequestedNode) -> Names:
+    return (softplus_by_parts(node.make_expr(0)).name,)
+
+
 DEVICE_FORMS: Mapping[str, Form] = {
     "ArgMax": _find_first_extreme,
     "ArgMin": _find_first_extreme,
     "Celu": _replace_celu,
     "Pad": _pad_integers,
+    "Softplus": _replace_softplus,
     "Tan": _replace_tan,
 }
 """The replacements, by the requested operator."""

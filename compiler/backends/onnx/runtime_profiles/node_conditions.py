@@ -22,9 +22,29 @@ def has_dtype(*dtypes: str) -> Condition:
     return lambda node: bool(node.inputs) and node.inputs[0] is not None and node.inputs[0].dtype in dtypes
 
 
+def is_square(node: NodeUse) -> bool:
+    """Whether a product has two equal factors of integers."""
+    first, *others = node.inputs
+    return first is not None and bool(first.name) and all(o is not None and o.name == first.name for o in others) and INTEGERS(node)
+
+
+def has_wide_constant(node: NodeUse) -> bool:
+    """Whether an input is a constant with an integer that 32 bits with a sign do not hold. A slice ends at the last element anyway. The
+    bounds of int64 stand for no bound where numbers are compared, and in the table of powers of 2 by which bits are shifted."""
+    numbers = {number for tensor in node.inputs if tensor is not None for number in tensor.extremes}
+    is_allowed = node.op_type == "Slice" or (node.op_type in _COMPARING and numbers & _INT64_BOUNDS)
+    return not is_allowed and any(not -(2**31) <= number < 2**31 for number in numbers)
+
+
 def has_attribute(name: str, *values: object) -> Condition:
     """Whether an attribute has one of these values."""
     return lambda node: node.attributes.get(name) in values
+
+
+INTEGERS = has_dtype("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+"""Whether the first input has integers."""
+_INT64_BOUNDS = {-(2**63), 2**63 - 1}
+_COMPARING = ("Max", "Min", "Clip", "Pad", "Where", "Gather")
 
 
 def has_rank(rank: int) -> Condition:
@@ -35,6 +55,11 @@ def has_rank(rank: int) -> Condition:
 def has_symbolic_result(node: OpNode) -> bool:
     """Whether a size of the first result of a stage is a symbol other than the batch."""
     return bool({name for size in node.outputs[0].type.shape for name in free_symbols(size)} - {BATCH})
+
+
+def has_wide_integers(node: OpNode) -> bool:
+    """Whether a stage has a result of integers of 32 or 64 bits."""
+    return node.outputs[0].type.dtype.name in ("int32", "int64")
 
 
 def has_places_of_bytes(node: OpNode) -> bool:

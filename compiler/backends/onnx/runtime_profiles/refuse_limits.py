@@ -32,7 +32,7 @@ def refuse_limits(proto: ModelProto, tensors: Mapping[str, StoredTensor], profil
     for name, stored in tensors.items():
         if stored.dtype is not None:
             typed.graph.input.append(helper.make_tensor_value_info(name, element_code(stored.dtype), stored.shape))
-    found = next(find_limits(typed, profile, tensors.keys()), None)
+    found = next(find_limits(typed, profile, tensors), None)
     if found is not None:
         stage = _find_stage(found, stages)
         what = f"`{found.op_type}`" if stage is None else f"`{stage.op.name}`"

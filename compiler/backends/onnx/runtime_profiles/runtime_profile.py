@@ -10,7 +10,7 @@ or None. Always: a profile imports no runtime, so a model is checked and written
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
 
 from netc.dsl.record import Record
@@ -20,11 +20,15 @@ from ....ir.graph import OpNode
 
 class TensorUse(Record):
     """A tensor that a node takes or makes. `dtype` is the name of its element type, `rank` the number of its axes; both may be unknown.
-    `is_stored`: it is a constant or a parameter."""
+    `is_stored`: it is a constant or a parameter. `name`: tensors of one name are equal, because the same nodes make them. `extremes`: the
+    least and the largest number of a constant of wide integers. `is_output`: the model returns it."""
 
     dtype: str | None
     rank: int | None
     is_stored: bool = False
+    name: str = ""
+    extremes: tuple[int, ...] = ()
+    is_output: bool = False
 
 
 class NodeUse(Record):
@@ -38,8 +42,8 @@ class NodeUse(Record):
 
 
 class Limit(Record):
-    """Uses of operators of ONNX that a runtime refuses, or computes wrong. `reason` is a clause about the runtime: `it has no such
-    operator`."""
+    """Uses of operators of ONNX that a runtime refuses, or computes wrong; without `operators`, of all of them. `reason` is a clause about
+    the runtime: `it has no such operator`."""
 
     operators: tuple[str, ...]
     reason: str
@@ -76,8 +80,9 @@ class RuntimeProfile(Record):
 
     `opset`: the opset that the graph is written in, unless the caller asks for another one. `needs_sizes`: all sizes must be numbers.
     `written_out`: operators of netc that are written by their definitions, because the runtime lacks their operator of ONNX, or computes
-    it wrong. `lacking`: element types that stages cannot have, with the reason; netc itself may compute in them in between. `limits`: other
-    nodes that it cannot run, `stage_limits` other stages.
+    it wrong. `replaced`: operators of ONNX that are written in others for the same reason. `lacking`: element types that stages cannot
+    have, with the reason; netc itself may compute in them in between. `limits`: other nodes that it cannot run, `stage_limits`
+    other stages.
     `differences`: results that may differ from ONNX Runtime's, and are not refused.
     """
 
@@ -86,6 +91,7 @@ class RuntimeProfile(Record):
     opset: int
     needs_sizes: bool = False
     written_out: frozenset[str] = frozenset()
+    replaced: frozenset[str] = frozenset()
     lacking: Mapping[str, str] = {}
     limits: tuple[Limit, ...] = ()
     stage_limits: tuple[StageLimit, ...] = ()
@@ -99,6 +105,11 @@ class RuntimeProfile(Record):
             return self.lacking[lacking]
         return next((limit.reason for limit in self.stage_limits if node.op.name in limit.operators and limit.when(node)), None)
 
+    def list_kernel_types(self, op_type: str, opset: int, variable: str) -> Collection[str] | None:
+        """Return None for an operator of ONNX that is replaced, else nothing, which stands for all element types."""
+        return None if op_type in self.replaced else ()
+
     def find_reason(self, node: NodeUse) -> str | None:
         """Return the reason why the runtime cannot run a node, a clause, or None."""
-        return next((limit.reason for limit in self.limits if node.op_type in limit.operators and limit.when(node)), None)
+        limits = (limit for limit in self.limits if not limit.operators or node.op_type in limit.operators)
+        return next((limit.reason for limit in limits if limit.when(node)), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .node_conditions import has_attribute, has_dtype, has_places_of_bytes, has_symbolic_result
+from .node_conditions import INTEGERS, has_attribute, has_dtype, has_places_of_bytes, has_symbolic_result, is_square
 from .runtime_profile import KnownDifference, Limit, NodeUse, RuntimeProfile, StageLimit
 
 
@@ -20,11 +20,15 @@ TRACT = RuntimeProfile(
     "tract",
     18,
     written_out=frozenset({"celu", "log_softmax", "cross_entropy"}),
+    replaced=frozenset({"Softplus"}),
     lacking={"float64": "some of its kernels compute float64 in float32", "bfloat16": "it has no bfloat16"},
     limits=(
         Limit(("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss", "Col2Im"), "it has no such operator"),
         Limit(("GRU", "LSTM", "RNN"), "its recurrent kernels end the process"),
         Limit(("Einsum", "MatMul", "AveragePool", "ReduceSum"), "its kernel for int64 ends the process", has_dtype("int64")),
+        Limit(("Softplus",), "it overflows above 89, and in float16 above 11"),
+        Limit(("Mul",), "it squares integers without wrapping around, or not at all", is_square),
+        Limit(("Pow",), "it has no powers of integers that wrap around", INTEGERS),
         Limit(("ReduceLogSumExp",), "it adds up exponentials without subtracting the largest number first"),
         Limit(("Resize",), "it rounds sizes that are computed when the model runs otherwise", _has_computed_sizes),
         Limit(("GridSample",), "its bicubic sampling at the border has other weights", _is_bicubic_border),
@@ -37,6 +41,14 @@ TRACT = RuntimeProfile(
     ),
     differences=(
         KnownDifference("for NaN inputs, tract may give other results, for example in `cummax`"),
+        KnownDifference(
+            "`cast` in tract gives the nearest number for floats that an integer type does not hold; ONNX Runtime wraps around",
+            frozenset({"cast"}),
+        ),
+        KnownDifference(
+            "for an index out of range, tract ends the process; ONNX Runtime refuses it",
+            frozenset({"embedding", "embedding_bag", "gather", "index_select", "scatter"}),
+        ),
         KnownDifference("`atan2` in tract ignores the sign of 0", frozenset({"atan2"})),
     ),
 )
