@@ -12,16 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from netc.compiler.errors.structure_errors import UnknownParameter
 from netc.dsl.record import Record, replace
 
-from ..analysis import Choice, TrainingAnalysis, analyze_training
+from ..analysis import Choice, TrainingAnalysis, analyze, analyze_training
 from ..sweeping.goals import COSTS, Goal, resolve_goals
 from ..sweeping.optuna_study import OptunaStudy, StudySettings
 from ..sweeping.study_storage import make_file_url
 from ..training.engine import Engine
+from .report import report_and_exit
 from .train import OPTION_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netc.dsl.diagnostics import Diagnostic
     from netc.dsl.source import SourceFile
 
     from ..sweeping.search_space import SearchSpace
@@ -79,6 +84,8 @@ def make_search_study(sweep: Sweep) -> OptunaStudy:
     """Open the study. Raises `StudyError`."""
     search, source, where, choice = sweep.search, sweep.source, sweep.where, sweep.choice
     analysis = _analyze_ends(sweep) if search.trains else None
+    if analysis is None:
+        _check_model(sweep)
     goals = _find_goals(search, analysis)
     stem = os.path.splitext(os.path.basename(where))[0] if where is not None else "sweep"
     storage = search.storage or make_file_url(os.path.join(search.folder, STUDY_FILE))
@@ -104,7 +111,21 @@ def _analyze_ends(sweep: Sweep) -> TrainingAnalysis:
         analysis = analyze_training(sweep.source, choice, sweep.where, sweep.search.section)
         if analysis.training is not None:
             break
+    _refuse_unknown(analysis.diagnostics)
     return analysis
+
+
+def _check_model(sweep: Sweep) -> None:
+    """Check the model with the first values of a search that does not train."""
+    params = {name: values.take_ends()[0] for name, values in sweep.search.space.items()}
+    _refuse_unknown(analyze(sweep.source, replace(sweep.choice, params=params), sweep.where).diagnostics)
+
+
+def _refuse_unknown(diagnostics: Sequence[Diagnostic]) -> None:
+    """Exit if the search has a parameter that the spec lacks: no trial of it could succeed."""
+    unknown = tuple(diagnostic for diagnostic in diagnostics if diagnostic.code == UnknownParameter.code)
+    if unknown:
+        report_and_exit(unknown)
 
 
 def _find_goals(search: SearchWishes, analysis: TrainingAnalysis | None) -> tuple[Goal, ...]:
@@ -157,12 +178,29 @@ def _identify_study(
 def format_best(study: OptunaStudy) -> str:
     """Return a line about the best trial, or about all trials that no other one is better than."""
     goals = study.goals
-    best = [(study.name_folder(number) or f"trial {number}", values) for number, values in study.list_best()]
+    best = [(name, [_format_value(*pair) for pair in zip(goals, values, strict=True)]) for name, values in study.list_best()]
     if not best:
         return ""
     if len(goals) == 1:
-        (name, values), *_ = best
-        return f"best: {name}, {goals[0].metric} {values[0]:.4g}"
+        (name, (value,)), *_ = best
+        return f"best: {name}, {goals[0].metric} {value}"
     names = " and ".join(goal.metric for goal in goals)
-    shown = ", ".join(f"{name} ({', '.join(f'{value:.4g}' for value in values)})" for name, values in best)
+    shown = ", ".join(f"{name} ({', '.join(values)})" for name, values in best)
     return f"best by {names}: {shown}"
+
+
+def _format_value(goal: Goal, value: float) -> str:
+    # a storage has floats, and costs are counts
+    return format_cell(int(value) if goal.metric in COSTS else value)
+
+
+def format_cell(value: object) -> str:
+    """Format a value as the table of a sweep has it."""
+    match value:
+        case None:
+            return ""
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:.4g}"
+    return str(value)

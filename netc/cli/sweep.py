@@ -28,7 +28,7 @@ from .exit_codes import report_exception
 from .records import form_options, format_csv, format_json
 from .report import report_and_exit
 from .search_options import SearchCommand, merge_space, search_options
-from .search_study import EngineWishes, SearchWishes, Sweep, format_best, make_search_study
+from .search_study import EngineWishes, SearchWishes, Sweep, format_best, format_cell, make_search_study
 from .shared_options import make_choice, require_one_source, source_options, sweep_options
 from .spec_sources import make_reader
 from .sweep_trials import run_trials
@@ -172,19 +172,8 @@ def _write_rows(rows: list[Row], form: str | None) -> None:
             write_text(format_csv(rows))
             return
     names = [name for name in rows[0] if name != ERROR or any(row[ERROR] for row in rows)]
-    cells = [[_format_cell(row[name]) for name in names] for row in rows]
+    cells = [[format_cell(row[name]) for name in names] for row in rows]
     # costs with symbolic sizes are formulas, and are aligned to the right as numbers are
     numbers = [all(isinstance(row[name], int | float | None) for row in rows) or name in COSTS for name in names]
     lines = align_columns([TITLES.get(name, name) for name in names], cells, numbers)
     write_text(style_table("\n".join(truncate_line(line, get_table_width(sys.stdout)) for line in lines)))
-
-
-def _format_cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:.4g}"
-    return str(value)

@@ -219,10 +219,12 @@ class OptunaStudy:
         row = make_row(named, known, self._trains)
         return {**row, ERROR: "stopped"} if known is None and trial.state.name == "WAITING" else row
 
-    def list_best(self) -> list[tuple[int, list[float]]]:
-        """Return the numbers and the goals' values of the best trial, or of all that no other trial is better than in every goal."""
+    def list_best(self) -> list[tuple[str, list[float]]]:
+        """Return the runs, as in the table, and the goals' values of the best trial, or of all that no other trial is better than in every
+        goal. Without training, a trial has its number instead of a run."""
         with raise_storage_errors(self._settings.storage):
-            return [(trial.number, list(trial.values)) for trial in self._study.best_trials]
+            best = self._study.best_trials
+        return [(trial.user_attrs.get(RUN) or f"trial {trial.number}", list(trial.values)) for trial in best]
 
     def close(self) -> None:
         self._give_back({**self._running, **self._given_up})

@@ -12,7 +12,6 @@ so nothing of the text becomes code, and an error has the place in the text.
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import Any
 
@@ -124,12 +123,11 @@ def _read_range(tree: Tree[Token]) -> SearchRange:
 def _read_number(token: Token) -> int | float:
     try:
         number = int(token) if token.lstrip("-").replace("_", "").isdigit() else float(token)
-        # an int64, which databases store
-        if math.isfinite(number) and abs(number) < 2**63:
-            return number
     except ValueError:
-        pass
-    raise _make_error(f"`{token}` is not a number of a range", token)
+        raise _make_error(f"`{token}` is not a number of a range", token) from None
+    if not abs(number) < 2**63:  # an int64, which databases store
+        raise _make_error(f"`{token}` is too large; the numbers of a range are below 2**63, about 9.2e18", token)
+    return number
 
 
 def _read_alternatives(tree: Tree[Token], text: str) -> SearchRange:

@@ -49,7 +49,9 @@ def find_nonfinite(objective: Objective, weights: Mapping[str, Tensor], micro_ba
         path.append(node)
     if last_node is None:
         return None
-    return StageLocation(f"`{find_label(path, last_node)}` is the first stage whose output is not finite", last_node.span)
+    # the model itself has no label, and its stages may all be finite one by one
+    label = find_label(path, last_node)
+    return StageLocation(f"{f'`{label}`' if label else 'the model'} is the first stage whose output is not finite", last_node.span)
 
 
 def _find_first_nonfinite(objective: Objective, path: list[CallNode], inputs: list[Tensor], weights: Mapping[str, Tensor]) -> Node | None:

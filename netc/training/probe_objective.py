@@ -15,6 +15,7 @@ from torch import Tensor
 from netc.compiler.ir.graph import CallNode, Graph, Node, Program
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import MODEL
+from netc.compiler.types.traced_ints import strip_formulas
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
@@ -62,7 +63,9 @@ def _replace_outputs(graph: Graph, path: list[CallNode], values: list[Value]) ->
     if path:
         call = copy(path[0])
         call.graph = _replace_outputs(call.graph, path[1:], values)
-        call.outputs = tuple(Value(value.type, value.span) for value in values)
+        # a formula of a size has parameters of the body, which have no value around it
+        types = (value.type.with_shape(strip_formulas(value.type.shape)) for value in values)
+        call.outputs = tuple(Value(type, value.span) for type, value in zip(types, values, strict=True))
         call.tails = ()
         values = list(call.outputs)
         # the values are inside of this call, so no node after it is needed

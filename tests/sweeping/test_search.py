@@ -134,6 +134,31 @@ def test_a_trial_of_another_folder_is_left_alone() -> None:
     assert [str(row["run"]).partition("/")[0] for row in table] == ["runs", "", "other"]
 
 
+def test_the_best_run_of_another_folder_has_the_path_of_the_table() -> None:
+    storage = ("--storage", "sqlite:///shared.db", "--by", "loss", "--steps", "1", "--json")
+    search("--trials", "2", *storage)
+    done = search("--trials", "2", *storage, runs="other")
+    best = min((row for row in rows(done) if row["error"] is None), key=lambda row: float(row["loss"]))
+    assert str(best["run"]).startswith("runs/")
+    assert f"best: {best['run']}, loss" in done.stderr
+
+
+@pytest.mark.parametrize("more", [("--train", "-o", "runs", "--data", "data.npz"), ("--model", "net")])
+@pytest.mark.parametrize("name", ["nope", "features"])
+def test_a_parameter_that_the_spec_lacks(name: str, more: tuple[str, ...]) -> None:
+    done = netc("sweep", "net.net", "--search", f"{name}=1..2", "--trials", "2", *more)
+    assert (done.exit_code, done.stdout, Path("runs").exists()) == (1, "", False)
+    assert f"error[unknown-parameter]: the model has no parameter `{name}`" in done.stderr
+    assert "the parameters are `width`" in done.stderr
+
+
+def test_costs_are_whole_numbers() -> None:
+    done = netc("sweep", "net.net", "--model", "net", "--search", "width=2000..2001", "--trials", "1", "--by", "pareto", "params,flops")
+    _, parameters, flops, *_ = done.stdout.splitlines()[1].split()
+    assert f"({parameters}, {flops})" in done.stderr
+    assert "," in parameters
+
+
 @pytest.mark.parametrize(
     ("storage", "what"),
     [

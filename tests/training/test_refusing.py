@@ -46,3 +46,16 @@ def test_refused_validation(tmp_path: Path) -> None:
         netc.train(tmp_path / "m.net", data=tmp_path / "d.npz", validation=tmp_path / "v.npz", output=tmp_path / "run")
     (problem,) = caught.value.diagnostics
     assert problem.message == "`gather1` cannot be computed for the validation after step 1"
+
+
+def test_a_stage_inside_of_a_model_with_parameters_is_named(tmp_path: Path) -> None:
+    """The sizes inside of the model are formulas of its parameters, which mean nothing around it. 1e30 * 1e30 is too large for float32."""
+    model = "model net(width=4, depth=1) { x = input 3; y = x -> repeat depth as layers { dense width relu } -> dense 3 as head }\n"
+    section = "train net(rate=1e-2) { target = input [] int64; loss = (y, target) -> cross_entropy; optimizer sgd lr=rate; batch 2 }"
+    (tmp_path / "m.net").write_text(model + section)
+    np.savez(tmp_path / "d.npz", x=DATA["x"], target=np.array([0, 1, 2, 0, 1, 2]))
+    options = {"data": tmp_path / "d.npz", "output": tmp_path / "run"}
+    with pytest.raises(netc.CompileError) as caught:
+        netc.train(tmp_path / "m.net", params={"rate": 1e30, "width": 5}, **options)
+    (problem,) = caught.value.diagnostics
+    assert (problem.code, problem.label) == ("loss-not-finite", "`head` is the first stage whose output is not finite")
