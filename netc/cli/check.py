@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING
 import click
 
 from netc.dsl.diagnostics import apply_edits, select_safe_edits
+from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 
 from ..analysis import analyze_models
 from ..files.source_files import read_file
 from ..files.used_files import UsedFiles
-from .check_claims import claim_options, prove_claims, show_claims
+from .check_claims import claim_options, drop_claimed, prove_claims, show_claims
 from .check_devices import check_device, check_device_options, device_options, show_kernels
 from .completion import SpecName
 from .range_options import check_program_ranges, check_range_options, show_ranges
@@ -102,11 +103,13 @@ def command(
     files = find_spec_files(files)
     defer_garbage_collection()
     choice = make_choice(model, params, dims, allow_paths, dtype, keep_io)
+    claimed = {*ignores, *separates}
     if fix:
-        _fix_files(files, choice)
+        _fix_files(files, choice, claimed)
     used_files = UsedFiles()  # after `--fix`, which changes files
     # None stands for the text after `-e`
     analyses = [a for path in files or (None,) for a in analyze_models(make_reader(path, text), choice, used_files)]
+    analyses = [replace(a, diagnostics=drop_claimed(a.diagnostics, claimed)) for a in analyses]
     misfits = [d for a in analyses if a.program is not None for d in _check_fit(a.program, weights)]
     proofs: list[CausalProof] = []
     if causal is not None:
@@ -142,7 +145,7 @@ _ROUNDS = 10
 """The most times that `--fix` checks a file again after edits, because one error can hide others."""
 
 
-def _fix_files(files: tuple[str, ...], choice: Choice) -> None:
+def _fix_files(files: tuple[str, ...], choice: Choice, claimed: set[str]) -> None:
     from ..files.atomic_writing import write_bytes
 
     for path in files:
@@ -150,7 +153,7 @@ def _fix_files(files: tuple[str, ...], choice: Choice) -> None:
         for _ in range(_ROUNDS):
             analyses = analyze_models(partial(_read_editable, path), choice)
             # the first source is the file itself, the others are files that it uses
-            edits = select_safe_edits(analyses[0].sources[0], [d for a in analyses for d in a.diagnostics])
+            edits = select_safe_edits(analyses[0].sources[0], [d for a in analyses for d in drop_claimed(a.diagnostics, claimed)])
             if not edits:
                 break
             write_bytes(path, apply_edits(edits).encode())

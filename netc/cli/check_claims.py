@@ -6,15 +6,18 @@ $ netc check encoder.net --ignores mask
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import click
+
+from netc.compiler.errors.binding_errors import UnusedName
 
 from .terminal import write_note, write_status
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
+    from netc.dsl.diagnostics import Diagnostic
 
     from ..proving.prove_positions import PositionProof
 
@@ -46,6 +49,11 @@ def prove_claims(programs: Sequence[Program], ignores: Sequence[str], separates:
 
     claims = [*(Claim("ignores", name) for name in ignores), *(Claim("separates", name) for name in separates)]
     return [prove_positions(Model(program), claim) for program in programs for claim in claims]
+
+
+def drop_claimed(diagnostics: Iterable[Diagnostic], claimed: Container[str]) -> tuple[Diagnostic, ...]:
+    """Leave out the warnings that the inputs of claims are never used: the claims are about them."""
+    return tuple(d for d in diagnostics if d.code != UnusedName.code or d.span.text not in claimed)
 
 
 def show_claims(proofs: Sequence[PositionProof]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Netc = Callable[..., Any]
@@ -14,6 +15,17 @@ def test_a_proof_is_one_line_with_its_inputs(netc: Netc) -> None:
     done = netc("check", "-e", MASKED + " -> mean axis=1", "--ignores", "mask")
     assert (done.exit_code, done.stdout) == (0, "")
     assert done.stderr == ("no errors\n`net` ignores `x` where `mask` is false; 20 random changes confirm it in PyTorch and ONNX Runtime\n")
+
+
+def test_the_input_of_a_claim_is_used(netc: Netc, tmp_path: Path) -> None:
+    text = "x = input [T, 4]\nmask = input [T] bool\ny = x -> dense 3\n"
+    path = tmp_path / "net.net"
+    path.write_text(text)
+    assert "`mask` is never used" in netc("check", str(path)).stdout
+    done = netc("check", str(path), "--ignores", "mask", "--fix", "--strict")
+    assert (done.exit_code, done.stdout, path.read_text()) == (0, "", text)
+    path.write_text(text + "expect y ignores mask\n")
+    assert netc("check", str(path), "--strict").exit_code == 0
 
 
 def test_several_claims_are_proved_one_by_one(netc: Netc) -> None:

@@ -47,6 +47,7 @@ def test_lists_and_words_that_are_also_keywords() -> None:
         ("rate=0..1 log", "0"),
         ("rate=0.1..1 step 0.1 log", "step 0.1 log"),
         ("rate=1e999..1", "1e999"),
+        ("rate=1e30..1e38", "1e30"),
         ("width in [8, 8.0, 8]", "8"),
         ("width in [8, __import__('os')]", "__import__('os')"),
         ("a=1..2, a=1..3", "a"),
