@@ -36,7 +36,10 @@ def open_session(runtime: str, model: OnnxArtifact | str, check: Check | None = 
     kind = SESSIONS[runtime]
     if isinstance(model, str):
         kind.require_modules()
-        _refuse_limits(model, kind.profile)
+        try:
+            _refuse_limits(model, kind.profile)
+        except onnx.shape_inference.InferenceError as error:
+            raise LoadFailed(f"{kind.profile.title} cannot load `{model}`: {kind.shorten_message(str(error))}") from None
         return kind(model, check, threads)
     folder = TemporaryDirectory(prefix="netc-run-")
     path = str(Path(folder.name, "model.onnx"))
@@ -49,6 +52,16 @@ def _refuse_limits(path: str, profile: RuntimeProfile) -> None:
     has been checked."""
     from netc.compiler.backends.onnx.runtime_profiles.find_limits import find_limits
 
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except OSError:
+        raise
+    except Exception:  # protobuf's own class of error has no name that is public
+        raise LoadFailed(f"{profile.title} cannot load `{path}`: it is no ONNX model, its content has another format") from None
+    names = [value.name for value in model.graph.output]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise LoadFailed(f"{profile.title} cannot run the model, which returns `{repeated}` twice: give each output a name of its own")
     inputs, outputs = read_ports(path)
     for port in (*inputs.values(), *outputs.values()):
         if port.dtype.name in profile.lacking:
@@ -59,6 +72,6 @@ def _refuse_limits(path: str, profile: RuntimeProfile) -> None:
     if profile.needs_sizes and symbols:
         reason, advice = explain_sizes(symbols)
         raise LoadFailed(f"{profile.title} cannot run the model: {reason}; compile it anew, and {advice}")
-    found = next(find_limits(onnx.load(path, load_external_data=False), profile), None)
+    found = next(find_limits(model, profile), None)
     if found is not None:
         raise LoadFailed(f"{profile.title} cannot run `{found.name or found.op_type}`, a node of {found.op_type}: {found.reason}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import NodeProto, TensorProto, helper
 
 import netc
 from netc.compiler.backends.backend import GraphOptions
@@ -25,6 +26,11 @@ REFUSED = [
     ("tract", "a = input 3 int32; a * a", "it squares integers without wrapping around, or not at all"),
     ("tract", "a = input 3 int8; b = a + 1; c = a + 1; b * c", "it squares integers without wrapping around"),
     ("tract", "a = input 3 int64; a ** 3", "it squares integers without wrapping around"),
+    ("tract", "a = input 3; i = a -> cast int64; i + 1", "`cast` cannot run in tract: it computes casts to int64 as symbols"),
+    ("tract", "a = input 3 int64; a // 3", "`floor_div` cannot run in tract: it computes casts to int64 as symbols"),
+    ("tract", "a = input 3 int32; a -> cumsum axis=1", "it adds up no integers that are cast to int64"),
+    ("tract", "input 3 -> lgamma", "it does not round float64"),
+    ("tract", "input [T, 4] -> flip 1", "it reverses no axis of a symbolic size"),
     ("openvino", "a = input 3 int8; a + a", "its arithmetic of 8 bits does not wrap around"),
     ("openvino", "a = input 3 int64; a % 3", "`remainder` cannot run in OpenVINO: it divides integers in float32"),
     ("openvino", "a = input 3 int32; a // 3", "`floor_div` cannot run in OpenVINO: it divides integers in float32"),
@@ -41,6 +47,8 @@ AGREE = [
     ("tract", "x = input 6; x * 100 -> softplus"),  # its Softplus overflows
     ("tract", "x = input 6; x * 100 -> logsigmoid"),
     ("openvino", "input [T, 5] -> softplus"),
+    ("tract", "input [T, 4] -> flip 2"),
+    ("tract", "x = input 4; i = x -> cast int64; i -> cast float32"),  # a cast that is not returned
 ]
 
 
@@ -109,3 +117,29 @@ def test_differences_of_the_operators_are_noted(runtime: str, text: str, is_name
 def test_a_difference_of_ordinary_numbers_is_always_noted() -> None:
     (note,) = list_notes("tvm", "input [1, 3] -> sigmoid", verbose=False)
     assert "`netc bench --against tvm`" in note
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "tract"])
+def test_files_that_are_no_models_are_errors(runtime: str, tmp_path: Path) -> None:
+    path = tmp_path / "garbage.onnx"
+    path.write_text("garbage\n")
+    code, output = run_netc("run", str(path), "--random", "--runtime", require(runtime))
+    assert (code, "it is no ONNX model" in output) == (1, True), output
+    node = helper.make_node("Unknown", ["x"], ["y"], domain="no.such.domain")
+    save_graph(path, [node], ["y"])
+    code, output = run_netc("run", str(path), "--random", "--runtime", runtime)
+    assert (code, "cannot load" in output, "no.such.domain" in output) == (1, True, True), output
+
+
+def test_an_output_given_twice_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "twice.onnx"
+    save_graph(path, [helper.make_node("Relu", ["x"], ["y"])], ["y", "y"])
+    code, output = run_netc("run", str(path), "--random", "--runtime", require("tract"))
+    assert (code, "returns `y` twice" in output) == (1, True), output
+
+
+def save_graph(path: Path, nodes: list[NodeProto], outputs: list[str]) -> None:
+    x, *results = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [3]) for name in ("x", *outputs))
+    path.write_bytes(
+        helper.make_model(helper.make_graph(nodes, "g", [x], results), opset_imports=[helper.make_opsetid("", 18)]).SerializeToString()
+    )

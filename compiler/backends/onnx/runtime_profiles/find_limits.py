@@ -9,7 +9,7 @@ For example, the profile of tract finds a GRU, whose kernel ends the process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, external_data_helper, helper, numpy_helper, shape_inference
 
@@ -31,6 +31,13 @@ class FoundLimit(Record):
 
 _WIDE = ("int64", "uint64", "uint32")
 """The element types of integers that 32 bits with a sign do not hold."""
+_KEEPING = {
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Max", "Min", "Clip", "Concat"), slice(None)),
+    **dict.fromkeys(("Identity", "Neg", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Expand", "Slice", "Gather", "Pad"), slice(1)),
+    **dict.fromkeys(("ReduceMax", "ReduceMin", "ReduceProd"), slice(1)),
+    "Where": slice(1, None),
+}
+"""Operators whose result has the element type of some inputs, and which these are."""
 
 
 def find_limits(model: ModelProto, profile: RuntimeProfile, stored: Mapping[str, StoredTensor] | None = None) -> Iterator[FoundLimit]:
@@ -43,12 +50,12 @@ def _find_in_graph(
     graph: GraphProto, outer: Mapping[str, TensorUse], profile: RuntimeProfile, stored: Mapping[str, StoredTensor]
 ) -> Iterator[FoundLimit]:
     known = dict(outer)
-    outputs = {value.name for value in graph.output}
+    outputs = _find_sources(graph)
     known |= {v.name: _read_tensor(v, stored.get(v.name), v.name in outputs) for v in (*graph.input, *graph.value_info, *graph.output)}
     known |= {t.name: _read_initializer(t.name, t) for t in graph.initializer}
     made: dict[tuple[object, ...], str] = {}
     for node in graph.node:
-        _join_equal(node, known, made)
+        _join_equal(node, known, made, outputs)
         reason = profile.find_reason(_read_node(node, known))
         if reason is not None:
             yield FoundLimit(node.op_type, node.name, reason)
@@ -57,7 +64,16 @@ def _find_in_graph(
                 yield from _find_in_graph(body, known, profile, stored)
 
 
-def _join_equal(node: NodeProto, known: dict[str, TensorUse], made: dict[tuple[object, ...], str]) -> None:
+def _find_sources(graph: GraphProto) -> set[str]:
+    """Return the outputs of a graph, and the tensors that they are computed from in their own element type."""
+    found = {value.name for value in graph.output}
+    for node in reversed(graph.node):
+        if node.op_type in _KEEPING and not found.isdisjoint(node.output):
+            found.update(node.input[_KEEPING[node.op_type]])
+    return found
+
+
+def _join_equal(node: NodeProto, known: dict[str, TensorUse], made: dict[tuple[object, ...], str], outputs: Container[str]) -> None:
     """Record the results of a node. They have the names of an equal node's results, if there is one before it."""
     if node.op_type == "Constant":
         for attribute in node.attribute:
@@ -69,7 +85,7 @@ def _join_equal(node: NodeProto, known: dict[str, TensorUse], made: dict[tuple[o
     for index, output in enumerate(node.output):
         name = made.setdefault((node.op_type, attributes, inputs, index), output)
         use = known.get(output, TensorUse(None, None))
-        known[output] = TensorUse(use.dtype, use.rank, use.is_stored, name, use.extremes, use.is_output)
+        known[output] = TensorUse(use.dtype, use.rank, use.is_stored, name, use.extremes, output in outputs)
 
 
 def _read_tensor(value: ValueInfoProto, stored: StoredTensor | None, is_output: bool) -> TensorUse:

@@ -57,6 +57,18 @@ def has_symbolic_result(node: OpNode) -> bool:
     return bool({name for size in node.outputs[0].type.shape for name in free_symbols(size)} - {BATCH})
 
 
+def has_narrow_integers(node: OpNode) -> bool:
+    """Whether the input of a stage has booleans, or integers of fewer than 64 bits."""
+    dtype = node.inputs[0].type.dtype
+    return not dtype.is_float and dtype.name != "int64"
+
+
+def flips_symbolic_axis(node: OpNode) -> bool:
+    """Whether a stage reverses an axis whose size is a symbol."""
+    shape = node.inputs[0].type.shape
+    return any(free_symbols(shape[axis]) for axis in node.op.args["axis"])
+
+
 def has_wide_integers(node: OpNode) -> bool:
     """Whether a stage has a result of integers of 32 or 64 bits."""
     return node.outputs[0].type.dtype.name in ("int32", "int64")

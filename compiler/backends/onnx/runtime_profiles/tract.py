@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from .node_conditions import INTEGERS, has_attribute, has_dtype, has_places_of_bytes, has_symbolic_result, is_square
+from ..messages import TensorProto
+from .node_conditions import (
+    INTEGERS,
+    flips_symbolic_axis,
+    has_attribute,
+    has_dtype,
+    has_narrow_integers,
+    has_places_of_bytes,
+    has_symbolic_result,
+    is_square,
+)
 from .runtime_profile import KnownDifference, Limit, NodeUse, RuntimeProfile, StageLimit
 
 
@@ -13,6 +23,10 @@ def _has_computed_sizes(node: NodeUse) -> bool:
 
 def _is_bicubic_border(node: NodeUse) -> bool:
     return node.attributes.get("mode") in (b"bicubic", b"cubic") and node.attributes.get("padding_mode") == b"border"
+
+
+def _is_returned_as_symbol(node: NodeUse) -> bool:
+    return node.attributes.get("to") == TensorProto.INT64 and any(tensor is not None and tensor.is_output for tensor in node.outputs)
 
 
 TRACT = RuntimeProfile(
@@ -29,6 +43,8 @@ TRACT = RuntimeProfile(
         Limit(("Softplus",), "it overflows above 89, and in float16 above 11"),
         Limit(("Mul",), "it squares integers without wrapping around, or not at all", is_square),
         Limit(("Pow",), "it has no powers of integers that wrap around", INTEGERS),
+        Limit(("Round",), "it does not round float64", has_dtype("float64")),
+        Limit(("Cast",), "it computes casts to int64 as symbols, and cannot return them", _is_returned_as_symbol),
         Limit(("ReduceLogSumExp",), "it adds up exponentials without subtracting the largest number first"),
         Limit(("Resize",), "it rounds sizes that are computed when the model runs otherwise", _has_computed_sizes),
         Limit(("GridSample",), "its bicubic sampling at the border has other weights", _is_bicubic_border),
@@ -37,6 +53,8 @@ TRACT = RuntimeProfile(
     stage_limits=(
         # both become arithmetic of ranges, which tract evaluates with its own symbolic integers
         StageLimit(("table", "upsample"), "it computes some indices of symbolic sizes wrong", has_symbolic_result),
+        StageLimit(("cumsum", "cumprod"), "it adds up no integers that are cast to int64", has_narrow_integers),
+        StageLimit(("flip",), "it reverses no axis of a symbolic size", flips_symbolic_axis),
         StageLimit(("max_pool",), "its places of equal numbers are others", has_places_of_bytes),
     ),
     differences=(
