@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
+import onnx
 
 from netc.compiler.backends.onnx.feeds import assign_inputs, make_feeds
 from netc.compiler.backends.onnx.model_ports import read_ports
@@ -56,7 +57,7 @@ class RuntimeSession(ABC):
         Raises `RuntimeUnavailable` and `LoadFailed`.
         """
         self.require_modules()
-        self._check, self._folder = check, folder
+        self._path, self._check, self._folder = path, check, folder
         self.inputs, self.outputs = read_ports(path)
         try:
             self._load(path, threads)
@@ -113,9 +114,23 @@ class RuntimeSession(ABC):
         feeds = make_feeds(self.inputs, values)
         if self._check is not None:
             self._check({name: array.shape for name, array in feeds.items()})
+        self._refuse_crashes(feeds)
         self._check_values(feeds)
         # Runtimes read the memory of an array as it lies.
         return {name: np.asarray(array, order="C") for name, array in feeds.items()}
+
+    def _refuse_crashes(self, feeds: Mapping[str, Array]) -> None:
+        """Raise ValueError for an input without elements if an operator of the model may end the process then."""
+        empty = next((name for name, array in feeds.items() if not array.size), None)
+        if empty is None or not self.profile.crashing:
+            return
+        from netc.compiler.backends.onnx.crashing_kernels import iter_all_nodes
+
+        model = onnx.load(self._path, load_external_data=False)
+        kernel = next((node.op_type for node in iter_all_nodes(model) if node.op_type in self.profile.crashing), None)
+        if kernel is not None:
+            shape = list(feeds[empty].shape)
+            raise ValueError(f"the input `{empty}` is {shape}: without elements, {self.profile.title}'s {kernel} may end the process")
 
     @contextmanager
     def _explain_failures(self, feeds: Mapping[str, Array]) -> Iterator[None]:

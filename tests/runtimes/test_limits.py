@@ -138,6 +138,15 @@ def test_an_output_given_twice_is_an_error(tmp_path: Path) -> None:
     assert (code, "returns `y` twice" in output) == (1, True), output
 
 
+def test_loops_over_no_elements_do_not_end_the_process() -> None:
+    session = netc.compile("x = input [T, 3]; z = (x -> sum axis=2) * 0; x -> scan (h = z) axis=2 { h = in + h }").session(
+        runtime=require("openvino")
+    )
+    assert session(np.ones((2, 2, 3))).shape == (2, 2, 3)
+    with pytest.raises(ValueError, match="the input `x` is \\[0, 2, 3\\]: without elements, OpenVINO's Scan may end the process"):
+        session(np.ones((0, 2, 3)))
+
+
 def save_graph(path: Path, nodes: list[NodeProto], outputs: list[str]) -> None:
     x, *results = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [3]) for name in ("x", *outputs))
     path.write_bytes(

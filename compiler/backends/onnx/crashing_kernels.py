@@ -72,7 +72,7 @@ KERNELS: Mapping[str, Callable[[NodeProto], Iterable[tuple[str, Axes]]]] = {
 
 def find_crashing_kernel(skeleton: ModelProto, build: Callable[[], ModelProto], shapes: Shapes) -> str | None:
     """Find the kernel. `skeleton` has the nodes of the model. `build` makes a model with its initializers too, or with their types."""
-    if all(0 not in shape for shape in shapes.values()) or not any(node.op_type in KERNELS for node in _iter_nodes(skeleton)):
+    if all(0 not in shape for shape in shapes.values()) or not any(node.op_type in KERNELS for node in iter_all_nodes(skeleton)):
         return None
     model = ModelProto()
     model.CopyFrom(inliner.inline_local_functions(build()))
@@ -88,7 +88,7 @@ def find_crashing_kernel(skeleton: ModelProto, build: Callable[[], ModelProto], 
     )
 
 
-def _iter_nodes(model: ModelProto) -> Iterator[NodeProto]:
+def iter_all_nodes(model: ModelProto) -> Iterator[NodeProto]:
     """Iterate over the nodes, including the nodes of functions and of bodies of loops."""
     stack = [*model.graph.node, *(node for function in model.functions for node in function.node)]
     while stack:

@@ -38,6 +38,7 @@ OPENVINO = RuntimeProfile(
         StageLimit(("isinf",), "it does not find numbers that a division makes infinite"),
         StageLimit(("max_pool",), "its places of equal numbers are others", has_places_of_bytes),
     ),
+    crashing=frozenset({"Scan"}),
     differences=(
         KnownDifference(
             "OpenVINO computes int64 in int32, which cuts off numbers beyond 2**31; `netc run` refuses such inputs",

@@ -84,6 +84,7 @@ class RuntimeProfile(Record):
     it wrong. `replaced`: operators of ONNX that are written in others for the same reason. `lacking`: element types that stages cannot
     have, with the reason; netc itself may compute in them in between. `limits`: other nodes that it cannot run, `stage_limits`
     other stages.
+    `crashing`: operators of ONNX that may end the process on an input without elements.
     `differences`: results that may differ from ONNX Runtime's, and are not refused.
     """
 
@@ -96,6 +97,7 @@ class RuntimeProfile(Record):
     lacking: Mapping[str, str] = {}
     limits: tuple[Limit, ...] = ()
     stage_limits: tuple[StageLimit, ...] = ()
+    crashing: frozenset[str] = frozenset()
     differences: tuple[KnownDifference, ...] = ()
 
     def find_stage_reason(self, node: OpNode) -> str | None:
