@@ -70,7 +70,7 @@ def _make_sarif_result(diagnostic: Diagnostic) -> dict[str, object]:
     return {
         "ruleId": diagnostic.code,
         "level": diagnostic.severity,
-        "message": {"text": "\n".join((diagnostic.message, *diagnostic.notes, *(f"help: {h}" for h in diagnostic.help)))},
+        "message": {"text": _format_plain_text(diagnostic)},
         "locations": [
             {"physicalLocation": {"artifactLocation": {"uri": diagnostic.span.file.name}, "region": _make_sarif_region(diagnostic.span)}}
         ],
@@ -87,8 +87,13 @@ def _format_github_command(diagnostic: Diagnostic) -> str:
     # GitHub's word for a note
     severity = "notice" if diagnostic.severity == "note" else diagnostic.severity
     where = f"file={_escape_github_property(diagnostic.span.file.name)},line={region['startLine']},col={region['startColumn']}"
-    text = "\n".join((diagnostic.message, *(f"help: {h}" for h in diagnostic.help)))
-    return f"::{severity} {where},title={diagnostic.code}::{_escape_github_text(text)}\n"
+    return f"::{severity} {where},title={diagnostic.code}::{_escape_github_text(_format_plain_text(diagnostic))}\n"
+
+
+def _format_plain_text(diagnostic: Diagnostic) -> str:
+    """Return the message, the reason and the advice, without the text of the spec."""
+    lines = (diagnostic.message, diagnostic.label, *diagnostic.notes, *(f"help: {advice}" for advice in diagnostic.help))
+    return "\n".join(filter(None, lines))
 
 
 def _escape_github_text(text: str) -> str:

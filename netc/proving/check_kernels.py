@@ -5,7 +5,7 @@ needed.
 
 >>> import netc
 >>> check_kernels(netc.compile("input 8x8x8 -> max_pool 2").program, "cuda", 21).format_summary()
-'all 1 nodes of `net` have a kernel on CUDA (ONNX Runtime 1.31.1, opset 21)'
+'the only node of `net` has a kernel on CUDA (ONNX Runtime 1.31.1, opset 21)'
 """
 
 from __future__ import annotations
@@ -46,10 +46,12 @@ class KernelCheck(Record):
     def format_summary(self) -> str:
         """Format the number of nodes for users."""
         device, table = DEVICE_TITLES[self.report.device], f"({self.report.version}, opset {self.opset})"
-        if not self.report.missing:
-            return f"all {self.report.nodes} nodes of `{self.name}` have a kernel on {device} {table}"
-        count = len(self.report.missing)
-        return f"{count} of {self.report.nodes} nodes of `{self.name}` {'has' if count == 1 else 'have'} no kernel on {device} {table}"
+        count, missing = self.report.nodes, len(self.report.missing)
+        if count == 1:
+            return f"the only node of `{self.name}` has {'no' if missing else 'a'} kernel on {device} {table}"
+        if not missing:
+            return f"all {count} nodes of `{self.name}` have a kernel on {device} {table}"
+        return f"{missing} of {count} nodes of `{self.name}` {'has' if missing == 1 else 'have'} no kernel on {device} {table}"
 
 
 def check_kernels(program: Program, device: str, opset: int, converts: bool = False) -> KernelCheck:

@@ -16,13 +16,17 @@ POOLED = "input 3x8x8 -> max_pool 2"
 def test_a_model_with_all_kernels_is_one_line(netc: Netc) -> None:
     done = netc("check", "-e", POOLED, "--device", "cuda", "--opset", "21")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert done.stderr.startswith("no errors\nall 1 nodes of `net` have a kernel on CUDA (ONNX Runtime 1.")
+    assert done.stderr.startswith("no errors\nthe only node of `net` has a kernel on CUDA (ONNX Runtime 1.")
 
 
 def test_a_stage_without_a_kernel_is_a_warning(netc: Netc) -> None:
     done = netc("check", "-e", POOLED, "--device", "cuda", "--format", "short")
     assert done.exit_code == 0
     assert done.stdout.startswith("<text>:1:16: warning[no-kernel]: `max_pool` has no kernel on CUDA")
+
+
+def test_one_node_is_the_only_one(netc: Netc) -> None:
+    assert "the only node of `net` has no kernel on CUDA (ONNX" in netc("check", "-e", POOLED, "--device", "cuda").stderr
 
 
 def test_strict_fails_on_it(netc: Netc) -> None:
@@ -42,6 +46,9 @@ def test_formats_for_tools_have_it(netc: Netc) -> None:
     assert (result["ruleId"], result["level"]) == ("no-kernel", "warning")
     (problem,) = json.loads(netc("check", "-e", POOLED, "--device", "cuda", "--format", "json").stdout)
     assert (problem["code"], problem["column"]) == ("no-kernel", 16)
+    command = netc("check", "-e", POOLED, "--device", "cuda", "--format", "github").stdout
+    assert "`max_pool` has no kernel on CUDA%0AONNX Runtime" in command
+    assert "has `MaxPool` only up to opset 21" in command
 
 
 def test_tensorrt_reads_some_opsets(netc: Netc) -> None:
@@ -62,9 +69,9 @@ def test_a_stage_that_onnx_lacks_is_an_error(netc: Netc) -> None:
 def test_compile_chooses_the_opset_for_a_device(netc: Netc, tmp_path: Path) -> None:
     path = tmp_path / "net.onnx"
     for words, opset, said in (
-        (["-e", POOLED, "--for", "cuda"], 21, "note: all 1 nodes of `net` have a kernel on CUDA"),
+        (["-e", POOLED, "--for", "cuda"], 21, "note: the only node of `net` has a kernel on CUDA"),
         (["-e", POOLED, "--for", "cuda", "--opset", "24"], 24, "note: `max_pool` has no kernel on CUDA: ONNX Runtime 1."),
-        (["-e", "input 3 -> relu", "--for", "cuda"], 23, "note: all 1 nodes of `net` have a kernel on CUDA"),
+        (["-e", "input 3 -> relu", "--for", "cuda"], 23, "note: the only node of `net` has a kernel on CUDA"),
         (["-e", "input [T, 8] -> multihead_attention 2", "--for", "tensorrt"], 22, "have a kernel on TensorRT"),
     ):
         done = netc("compile", *words, "-o", str(path))

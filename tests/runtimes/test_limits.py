@@ -114,6 +114,20 @@ def test_differences_of_the_operators_are_noted(runtime: str, text: str, is_name
     assert list_notes(runtime, text, verbose=False) == ()
 
 
+@pytest.mark.parametrize(
+    ("runtime", "text", "word"),
+    [
+        ("openvino", "input [T] int64 -> embedding 5 4", "an index out of range"),
+        ("tract", "input [T] int64 -> embedding 5 4", "ends the process"),
+        ("tract", "input 3 -> cast int8", "`cast`"),
+        ("openvino", "input 3 -> prod axis=1", "`cumprod`"),
+    ],
+)
+def test_differences_that_only_some_numbers_show(runtime: str, text: str, word: str) -> None:
+    assert any(word in note for note in list_notes(runtime, text, verbose=True))
+    assert not any(word in note for note in list_notes(runtime, "input 3 -> sigmoid", verbose=True))
+
+
 def test_a_difference_of_ordinary_numbers_is_always_noted() -> None:
     (note,) = list_notes("tvm", "input [1, 3] -> sigmoid", verbose=False)
     assert "`netc bench --against tvm`" in note
