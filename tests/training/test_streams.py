@@ -293,6 +293,12 @@ def cut_a_compressed_shard(folder: Path) -> str:
     return path.name
 
 
+def join_two(folder: Path) -> str:
+    path = folder / "s-001.tar"
+    path.write_bytes(path.read_bytes() + (folder / "s-002.tar").read_bytes())
+    return "s-*.tar"
+
+
 def write_empty(folder: Path) -> str:
     write_tar(folder / "s-001.tar", {})
     return "s-*.tar"
@@ -312,6 +318,7 @@ def write_rubbish(folder: Path) -> str:
         (cut_in_a_header, r"`s-001\.tar` is truncated"),
         (damage_a_header, r"`s-001\.tar` is damaged or has another format \(no header of a member at byte 2048\)"),
         (cut_a_compressed_shard, r"`z\.tar\.gz` is truncated"),
+        (join_two, r"`s-001\.tar`: it has data after the end of the archive"),
         (write_empty, r"there are no samples in `s-001\.tar`"),
         (write_rubbish, r"`s-001\.tar` is damaged or has another format"),
         (lambda folder: "t-*.tar", "no file matches the pattern"),

@@ -105,7 +105,8 @@ def _iterate_headers(archive: tarfile.TarFile, path: str) -> Iterator[dict[str, 
 
 def _check_end(archive: tarfile.TarFile) -> None:
     """Check that an archive ends with a block of zeros, which `tarfile` does not: it takes a header that is cut or damaged for the end.
-    Raises `TarError`, and `EOFError` if the end of the compressed data is missing."""
+    Raises `TarError`, `EOFError` if the end of the compressed data is missing, and `DataError` for a second archive, which nobody would
+    read."""
     assert archive.fileobj is not None
     archive.fileobj.seek(archive.offset)
     end = archive.fileobj.read(tarfile.BLOCKSIZE)
@@ -113,8 +114,9 @@ def _check_end(archive: tarfile.TarFile) -> None:
         raise tarfile.ReadError("unexpected end of data")
     if any(end):
         raise tarfile.ReadError(f"no header of a member at byte {archive.offset}")
-    while archive.fileobj.read(_BYTES_AT_ONCE):  # reads the check sum of compressed data
-        pass
+    while rest := archive.fileobj.read(_BYTES_AT_ONCE):  # at the end, this checks the sum of compressed data
+        if rest.strip(b"\0"):
+            raise DataError("it has data after the end of the archive", "give tar files that were joined one by one, as several shards")
 
 
 @contextmanager
