@@ -15,3 +15,4 @@ from .claims import Claim as Claim
 from .claims import ClaimRefused as ClaimRefused
 from .interpret_program import Derivation as Derivation
 from .interpret_program import derive_claim as derive_claim
+from .interpret_program import find_mixing_stage as find_mixing_stage

@@ -2,18 +2,23 @@
 
 In: a program and a claim. Out: a `Derivation` with the cause of each leak. Always: an operator without a rule is analyzed by its
 definition, or else by the axes that its streaming rule mixes. Otherwise, each element of its result depends on all of its inputs.
+
+A caller may analyze stages of some classes by rules of its own, to ask about the rest of the model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from netc.dsl.record import Record, replace
 
 from ..definitions import Definitions
 from ..definitions.expand_definitions import has_definition_for
+from ..dims import Dim, format_dim
 from ..ir.graph import CallNode, Graph, OpNode, Program, Scan
 from ..ir.graph_values import Value
+from ..ops.operator import Operator
 from ..streaming.rule_table import find_mixed_axes
 from ..types.tensor_types import BOOL
 from .abstract_tensors import AbstractTensor, Cause
@@ -23,8 +28,8 @@ from .element_facts import Fact, unite_labels
 from .loop_positions import find_step_factor, make_step_input, stack_steps, take_last_state
 from .position_axes import STEP, Factor, make_axis
 from .position_order import join_earlier
-from .position_relations import OTHER, Groups, Hidden
-from .proof_rules import find_rule
+from .position_relations import LEAK, OTHER, Groups, Hidden
+from .proof_rules import Rule, find_rule
 from .rule_site import RuleSite
 from .tensor_positions import Positions
 
@@ -54,6 +59,10 @@ class Derivation(Record):
         return sum(cause is None for cause in self.causes.values())
 
 
+OwnRules = Mapping[type[Operator], Rule]
+"""Rules of the caller for stages of these classes."""
+
+
 def derive_claim(program: Program, claim: Claim, *, training: bool = False) -> Derivation:
     """Derive whether a claim holds for each output, in evaluation or in training. If that proves more, the derivation assumes that hidden
     positions are the last ones of a sample. Raises `ClaimRefused` if the claim says nothing about the program."""
@@ -66,14 +75,29 @@ def derive_claim(program: Program, claim: Claim, *, training: bool = False) -> D
     return ordered if ordered.proved_count > derivation.proved_count else derivation
 
 
-def _derive_setting(program: Program, claim: Claim, setting: Setting, training: bool, leaks: tuple[str, ...] = ()) -> Derivation:
+def find_mixing_stage(program: Program, length: Dim, own_rules: OwnRules) -> Cause | None:
+    """Find the stage that lets an output at a position depend on other positions, along the axis of inputs that has this length. None if
+    each position is proved to be computed on its own. `own_rules` say what the caller assumes of some stages."""
+    setting = Setting(Groups(meeting=LEAK), (length,), None)
+    derivation = _derive_setting(program, Claim("separates", format_dim(length)), setting, False, own_rules=own_rules)
+    return next((cause for cause in derivation.causes.values() if cause is not None), None)
+
+
+def _derive_setting(
+    program: Program,
+    claim: Claim,
+    setting: Setting,
+    training: bool,
+    leaks: tuple[str, ...] = (),
+    own_rules: OwnRules = MappingProxyType({}),
+) -> Derivation:
     positions = Positions(setting.relation, tuple(setting.shape[axis] for axis in setting.roles), program.facts)
     assumptions = Assumptions()
     assumptions.unordered_leaks = leaks
     assumptions.binary = setting.mask is not None and claim.verb == "ignores" and setting.mask.type.dtype != BOOL
     main = program.main
     inputs = {value.name: make_input(positions, setting, value) for value in main.inputs}
-    interpreter = _Interpreter(positions, assumptions, Definitions(program.facts), training)
+    interpreter = _Interpreter(positions, assumptions, Definitions(program.facts), training, own_rules)
     values = main.training_outputs if training and main.training_outputs is not None else main.outputs
     results = interpreter.run_graph(main, list(inputs.values()), values)
     # Outputs that exist in training only have no names.
@@ -100,8 +124,11 @@ def _find_cause(positions: Positions, tensor: AbstractTensor, value: Value) -> C
 class _Interpreter:
     """Runs graphs on abstract tensors. `owner` is the stage of the model in whose definition the interpreter is."""
 
-    def __init__(self, positions: Positions, assumptions: Assumptions, definitions: Definitions, training: bool) -> None:
+    def __init__(
+        self, positions: Positions, assumptions: Assumptions, definitions: Definitions, training: bool, own_rules: OwnRules
+    ) -> None:
         self.positions, self.assumptions, self.definitions, self.training = positions, assumptions, definitions, training
+        self.own_rules = own_rules
 
     def run_graph(
         self, graph: Graph, inputs: Sequence[AbstractTensor], outputs: Sequence[Value], owner: OpNode | None = None
@@ -119,7 +146,8 @@ class _Interpreter:
         return [known[id(value)] for value in outputs]
 
     def run_operator(self, node: OpNode, inputs: Sequence[AbstractTensor], owner: OpNode) -> list[AbstractTensor]:
-        rule, has_rule = find_rule(node.op), True
+        own_rule = self.own_rules.get(type(node.op)) if node is owner else None
+        rule, has_rule = own_rule or find_rule(node.op), True
         if rule is None and has_definition_for(node.op, node.inputs, self.positions.sizes):
             definition = self.definitions.get_definition(node)
             return self.run_graph(definition, inputs, definition.outputs, owner)
@@ -172,7 +200,7 @@ class _Interpreter:
         """Run a loop over positions in order. A state depends on what the position of its step and earlier ones have."""
         graph, positions = node.graph, self.positions
         inner = Positions(positions.relation, positions.whole, positions.sizes, in_step=True)
-        interpreter = _Interpreter(inner, self.assumptions, self.definitions, self.training)
+        interpreter = _Interpreter(inner, self.assumptions, self.definitions, self.training, self.own_rules)
         axes = [*[None] * scan.states, *scan.axes, *[None] * (len(inputs) - scan.own_count)]
         made = [make_step_input(positions, inner, x, axis, step) for x, axis in zip(inputs, axes, strict=True)]
         states, others = [_join_states(inner, [x]) for x in made[: scan.states]], made[scan.states :]

@@ -48,6 +48,10 @@ REFUSED = {
         "x * (tokens -> cast float32 -> unsqueeze (-1)) -> dense 9",
         "its input `tokens` is used for more than their embedding",
     ),
+    "fixed length": (
+        ATTENTION + "tokens = input [16] int64; tokens -> embedding 9 8 -> projected_attention 2 causal=true -> dense 9",
+        "its texts have 16 tokens",
+    ),
     "two outputs": ("tokens = input [T] int64; x = tokens -> embedding 9 8; out x, x -> dense 9", "has one output"),
     "a table": ("input 4 -> dense 3", "takes tokens (int64 [N, T])"),
 }
@@ -60,6 +64,53 @@ def test_refused_models(name: str, tmp_path: Path) -> None:
         netc.compile(text).save_for("transformers", tmp_path / "folder")
     assert reason in str(error.value)
     assert list(tmp_path.iterdir()) == []
+
+
+MIXING = {
+    "mean": "x - (x -> mean axis=1 keepdim=true)",
+    "cumsum": "x -> cumsum axis=1",
+    "roll": "x -> roll 1 axis=1",
+    "softmax": "x -> softmax axis=1",
+    "slice": "x -> slice axis=1 start=0 stop=1",
+    "conv": 'x -> rearrange "n t c -> n c t" -> conv 8 3 padding=1 -> rearrange "n c t -> n t c"',
+    "attention": '(q, q, q) -> attention{causal} -> rearrange "n t h d -> n t (h d)"',
+}
+LENGTHS = {
+    "div": "x / T",
+    "clamp": "x -> clamp max=T",
+    "slice": "x + (param [1, 30, 8] init=ones -> slice axis=1 stop=T)",
+    "table": "x + (table (a, i, j) [1, T + 1, 8] = i + j -> slice axis=1 stop=T)",
+}
+
+
+@pytest.mark.parametrize("causal", [" causal=true", ""], ids=["causal", "masked"])
+@pytest.mark.parametrize(("kind", "stage"), [*(("combines", n) for n in MIXING), *(("depends on", n) for n in LENGTHS)])
+def test_stages_that_need_the_whole_text(kind: str, stage: str, causal: str, tmp_path: Path) -> None:
+    """With padding or a cache, such a stage would compute other numbers than the network."""
+    code = (MIXING if kind == "combines" else LENGTHS)[stage].format(causal=causal)
+    text = (
+        ATTENTION + f"tokens = input [T] int64 where T <= 30; x = tokens -> embedding 9 8\n"
+        f'q = x -> rearrange "n t (h d) -> n t h d" h=2; y = {code}\n'
+        f"y -> projected_attention 2{causal} -> dense 9"
+    )
+    with pytest.raises(ValueError, match=rf"`{stage}` \(<text>:3:\d+\) {kind}"):
+        netc.compile(text).save_for("transformers", tmp_path / "folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_stages_of_one_position(tmp_path: Path) -> None:
+    """Stages that move positions, but combine none, give what the network gives, also for padding on the left."""
+    model = netc.compile(
+        ATTENTION + "tokens = input [T] int64; x = tokens -> embedding 50 8\n"
+        'y = x -> reshape [N * T, 8] -> dense 8 -> reshape [N, T, 8] -> rearrange "n t c -> n c t" -> conv 8 1 -> batch_norm\n'
+        'y -> rearrange "n c t -> n t c" -> projected_attention 2 causal=true -> softmax -> dense 50'
+    )
+    model.save_for("transformers", tmp_path / "folder", seed=1)
+    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "folder", trust_remote_code=True).eval()
+    tokens, mask = draw_tokens(1, 8) % 50, torch.tensor([[0, 0, 0, 1, 1, 1, 1, 1]])
+    with torch.no_grad():
+        expected = model.module(seed=1).eval()(tokens[:, 3:])
+        assert (loaded(tokens, attention_mask=mask).logits[:, 3:] - expected).abs().max() < 2e-6
 
 
 def test_command_line(tmp_path: Path) -> None:

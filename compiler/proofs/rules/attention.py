@@ -8,6 +8,7 @@ from ...ops.multihead import MultiheadAttention
 from ...types.tensor_types import BOOL
 from ..abstract_tensors import AbstractTensor
 from ..element_facts import Fact, add_facts, make_point
+from ..position_axes import Factor
 from ..position_order import replace_pairs
 from ..position_relations import HIDDEN, VISIBLE
 from ..proof_rules import proof_rule
@@ -66,3 +67,18 @@ def _mask_scores(site: RuleSite, scores: AbstractTensor, mask: AbstractTensor, i
 def _mix_heads(site: RuleSite, tensor: AbstractTensor) -> AbstractTensor:
     positions = site.positions
     return positions.remove_axes(positions.reduce(tensor, (1,)), (1,))
+
+
+def analyze_own_keys(site: RuleSite) -> Sequence[AbstractTensor]:
+    """Analyze `attention` over `[N, heads, T, features]` as if each query saw its own key alone, to ask what other stages mix. Queries
+    along any other axis than the positions' stay mixed."""
+    positions, (result,) = site.positions, site.results
+    parts = list[AbstractTensor]()
+    for tensor in (site.get("q"), site.get("k"), site.get("v")):
+        if tensor.axes[2] != (Factor(positions.whole[0], 0),):
+            parts.append(positions.forget_positions(tensor, result.shape))
+            continue
+        for axis in (1, 3):
+            tensor = positions.replace_axis(tensor, axis, result.shape[axis])
+        parts.append(tensor)
+    return [site.combine_unknown(*parts)]

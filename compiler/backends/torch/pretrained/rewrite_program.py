@@ -16,6 +16,7 @@ from typing import Any
 
 from netc.dsl.record import Record
 
+from ....analysis.sample_dependence import collect_size_symbols
 from ....ir.graph import CallNode, Graph, Node, OpNode, Program, has_operator
 from ....ir.graph_values import Value
 from ....ir.replace_values import replace_values
@@ -34,6 +35,7 @@ from ....types.tensor_types import BOOL, INT64, TensorType
 from ....types.traced_ints import substitute_values
 from .interface_operators import KEYWORDS, InterfaceAttention, PositionRows, TokenEmbedding
 from .pass_inputs import drop_unused_inputs, pass_input, retype_values
+from .position_checks import explain_mixed_positions, explain_used_length
 
 EMBEDS, POSITIONS, SEGMENTS, PIXELS = "inputs_embeds", "position_ids", "token_type_ids", "pixel_values"
 _KEEPS_MASK = (Cast, Expand, Reshape, Unsqueeze)
@@ -84,8 +86,21 @@ def rewrite_program(program: Program, *, causal: bool, takes_tokens: bool = True
     base = find_base_call(main)
     _rename_taken_names(main)
     if takes_tokens:
-        return _Rewriting(rewritten, base, causal).run()
+        found = _Rewriting(rewritten, base, causal).run()
+        _refuse_dependent_positions(program, main)
+        return found
     return _ImageRewriting(rewritten, base, False).run()
+
+
+def _refuse_dependent_positions(program: Program, rewritten: Graph) -> None:
+    """Refuse a model of which a stage other than attention needs more of a text than its own token."""
+    length = program.main.inputs[0].type.shape[1]
+    if isinstance(length, int):
+        raise NotPretrained(f"its texts have {length} tokens, and transformers gives texts of any length: write `input [T]`")
+    reason = explain_mixed_positions(program)
+    reason = reason or explain_used_length(rewritten, collect_size_symbols(length), {id(v) for v in rewritten.inputs})
+    if reason:
+        raise NotPretrained(reason)
 
 
 def _list_shared_parts(main: Graph) -> dict[int, object]:
