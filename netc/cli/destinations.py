@@ -93,6 +93,8 @@ def _write_repository_entry(read: Reader, choice: Choice, weights: Checkpoint | 
 
 def _write_transformers_folder(read: Reader, choice: Choice, weights: Checkpoint | None, seed: int | None, options: CompileOptions) -> None:
     """Write a folder for `from_pretrained` of transformers."""
+    if choice.precision.keep_io:
+        raise click.UsageError(f"--for {options.runtime} writes source that names no element type: it goes without --keep-io")
     compiled = compile_spec(read, choice)
     assert options.output is not None
     try:

@@ -94,9 +94,9 @@ def _build_files(
     configuration, modeling = f"configuration_{stem}", f"modeling_{stem}"
     try:
         pretrained = rewrite_program(program, causal=task.is_causal, takes_tokens=task.takes_tokens)
+        model = ModelWriter().write_model(pretrained, name, task, configuration)
     except NotPretrained as error:
         raise NoTransformersForm(str(error)) from None
-    model = ModelWriter().write_model(pretrained, name, task, configuration)
     is_tied, model_type = bool(collect_ties(pretrained)), f"netc_{stem}"
     base = "" if pretrained.base is None else pretrained.base.label
     config = write_config(model, task, get_spec_name(program, name), model_type, _plan_layers(program, base), is_tied)

@@ -94,6 +94,18 @@ def test_network_without_attention(tmp_path: Path) -> None:
         assert torch.equal(loaded(images).logits, model.module(seed=1).eval()(images))
 
 
+@pytest.mark.parametrize("label", ["fc", "head", "xc"])
+def test_keys_that_differ_in_their_first_letter(label: str, tmp_path: Path) -> None:
+    """transformers finds the weights of `fc` next to a layer `c`, also in a network without base model."""
+    folder = tmp_path / tmp_path.name  # in one process, transformers takes folders of one name for one model
+    model = netc.compile(f"image = input 3x8x8; image -> conv 4 3 as c -> mean axis=[2, 3] -> dense 5 as {label}")
+    model.save_for("transformers", folder, seed=1)
+    loaded = AutoModelForImageClassification.from_pretrained(folder, trust_remote_code=True).eval()
+    images = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(loaded(images).logits, model.module(seed=1)(images))
+
+
 def test_attention_with_a_bias(tmp_path: Path) -> None:
     """A classifier of images keeps attention that the interface lacks, such as one with a bias of positions."""
     model = netc.compile(

@@ -10,11 +10,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationMixin, PreTrainedConfig, PreTrainedModel
 
 import netc
 from netc.cli import cli
-from netc.compiler.backends.torch.pretrained.config_names import CONFIG_NAMES
+from netc.compiler.backends.torch.pretrained.config_names import CONFIG_NAMES, MODEL_NAMES
 from netc.inputs.argument_checks import TRANSFORMERS_TASKS
 from netc.transformers_folder.choose_task import TASKS
 from transformers_folder.folders import FOLDERS, SPECS, compile_llama, draw_tokens
@@ -31,7 +31,7 @@ REFUSED = {
     "not causal": (
         ATTENTION + "tokens = input [T] int64\n"
         "tokens -> embedding 9 8 -> projected_attention 2 causal=true -> projected_attention 2 -> dense 9",
-        "is causal, and others are not",
+        "is causal, and tokens of a masked language model see all others",
     ),
     "two windows": (
         ATTENTION + "tokens = input [T] int64\nx = tokens -> embedding 9 8 -> split_heads 2\n"
@@ -48,6 +48,12 @@ REFUSED = {
         "x * (tokens -> cast float32 -> unsqueeze (-1)) -> dense 9",
         "its input `tokens` is used for more than their embedding",
     ),
+    "window of one": (
+        ATTENTION + "tokens = input [T] int64; x = tokens -> embedding 9 8 -> split_heads 2\n"
+        "(x, x, x) -> attention causal=true window=1 -> merge_heads -> dense 9",
+        "a window of 1 token",
+    ),
+    "no parameters": ("image = input 3x8x8; image -> mean axis=[2,3]", "it has no parameters"),
     "fixed length": (
         ATTENTION + "tokens = input [16] int64; tokens -> embedding 9 8 -> projected_attention 2 causal=true -> dense 9",
         "its texts have 16 tokens",
@@ -100,13 +106,14 @@ def test_stages_that_need_the_whole_text(kind: str, stage: str, causal: str, tmp
 
 def test_stages_of_one_position(tmp_path: Path) -> None:
     """Stages that move positions, but combine none, give what the network gives, also for padding on the left."""
+    folder = tmp_path / tmp_path.name  # in one process, transformers takes folders of one name for one model
     model = netc.compile(
         ATTENTION + "tokens = input [T] int64; x = tokens -> embedding 50 8\n"
         'y = x -> reshape [N * T, 8] -> dense 8 -> reshape [N, T, 8] -> rearrange "n t c -> n c t" -> conv 8 1 -> batch_norm\n'
         'y -> rearrange "n c t -> n t c" -> projected_attention 2 causal=true -> softmax -> dense 50'
     )
-    model.save_for("transformers", tmp_path / "folder", seed=1)
-    loaded = AutoModelForCausalLM.from_pretrained(tmp_path / "folder", trust_remote_code=True).eval()
+    model.save_for("transformers", folder, seed=1)
+    loaded = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True).eval()
     tokens, mask = draw_tokens(1, 8) % 50, torch.tensor([[0, 0, 0, 1, 1, 1, 1, 1]])
     with torch.no_grad():
         expected = model.module(seed=1).eval()(tokens[:, 3:])
@@ -138,6 +145,8 @@ def test_command_line(tmp_path: Path) -> None:
         (["--for", "transformers", "-o", "x", "--opset", "18"], "options of ONNX graphs"),
         (["--for", "transformers", "-o", "x", "--stream", "T"], "goes without --stream"),
         (["--for", "transformers"], "give -o FOLDER"),
+        (["--for", "transformers", "-o", "x", "--dtype", "float16", "--keep-io"], "goes without --keep-io"),
+        (["--for", "transformers", "-o", "x", "--task", "masked-lm"], "tokens of a masked language model see all others"),
         (["--task", "causal-lm", "-o", "x.onnx"], "--task is for --for transformers"),
         (["--for", "transformers", "-o", "x", "--task", "image-classification"], "takes and gives what causal-lm does"),
     ],
@@ -185,6 +194,59 @@ def test_names_of_configurations() -> None:
     """A parameter of a spec cannot have the name of an attribute that every configuration has."""
     assert {name for name in dir(PreTrainedConfig()) if not name.startswith("_")} <= CONFIG_NAMES
     assert tuple(TASKS) == TRANSFORMERS_TASKS
+
+
+def test_names_of_models() -> None:
+    """A part of a model cannot have the name of an attribute that every model of transformers has."""
+    parents = (PreTrainedModel, GenerationMixin)
+    assert {name for parent in parents for name in dir(parent) if not name.startswith("_")} <= MODEL_NAMES | set(dir(torch.nn.Module))
+
+
+LABELED = """
+block attend() {
+  q = in -> dense in.features as q -> split_heads 2 -> rotary
+  k = in -> dense in.features as k -> split_heads 2 -> rotary
+  (q, k, k) -> attention causal=true -> merge_heads
+}
+block encode(width) { in -> embedding 50 width as table -> repeat 2 as LAYERS { in + (in -> attend) } }
+model network(width=8) { tokens = input [T] int64; tokens -> encode width as BASE -> dense 50 as HEAD }
+"""
+
+
+@pytest.mark.parametrize("place", ["BASE", "HEAD", "LAYERS"])
+@pytest.mark.parametrize("label", ["config", "generate", "device", "train", "base_model_prefix", "class", "0", "lm-head", "config.x"])
+def test_labels_that_models_cannot_have(place: str, label: str, tmp_path: Path) -> None:
+    """Labels are keys of the weights, so they stay or are refused."""
+    text = ATTENTION + LABELED.replace(place, label)
+    with pytest.raises(ValueError, match=rf"`{label.split('.')[0]}`.* choose another") as error:
+        netc.compile(text).save_for("transformers", tmp_path / "folder")
+    assert str(error.value).startswith("transformers cannot take this model")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("HEAD", "self"),
+        ("HEAD", "outputs"),
+        ("BASE", "model.x"),
+        ("LAYERS", "layers.0"),
+        ("repeat 2", "repeat 1"),
+        ("in -> embedding 50 width as table", "cache = in -> embedding 50 width as labels\n cache + (cache -> relu)"),
+        ("in + (in -> attend", "in + (in -> rms_norm as cache -> attend"),
+    ],
+)
+def test_names_that_a_forward_uses_itself(old: str, new: str, tmp_path: Path) -> None:
+    folder = tmp_path / tmp_path.name  # in one process, transformers takes folders of one name for one model
+    model = netc.compile(ATTENTION + LABELED.replace(old, new))
+    model.save_for("transformers", folder, seed=1)
+    loaded = AutoModelForCausalLM.from_pretrained(folder, trust_remote_code=True).eval()
+    tokens = draw_tokens(2, 6) % 47 + 3  # generate masks tokens of padding
+    with torch.no_grad():
+        assert (loaded(tokens).logits - model.module(seed=1)(tokens)).abs().max() < 2e-6
+        generated = loaded.generate(tokens, max_new_tokens=3, do_sample=False, pad_token_id=0, eos_token_id=None)
+        for position in range(6, 9):
+            assert torch.equal(model.module(seed=1)(generated[:, :position])[:, -1].argmax(-1), generated[:, position])
 
 
 def test_parameter_with_the_name_of_an_attribute(tmp_path: Path) -> None:

@@ -44,8 +44,9 @@ _NAMES = """
     ALL_ATTENTION_FUNCTIONS ImageClassifierOutput BaseModelOutput BaseModelOutputWithPast CausalLMOutputWithPast MaskedLMOutput
     create_causal_mask create_bidirectional_mask create_sliding_window_causal_mask capture_outputs merge_with_config_defaults
     can_return_tuple deprecate_kwarg slice_logits_to_keep config
+    input_ids attention_mask cache use_cache labels logits_to_keep outputs
 """
-"""The names that a modeling file imports or uses, in addition to PyTorch's."""
+"""The names that a modeling file imports or uses, in addition to PyTorch's: a tensor of the spec gets another one."""
 
 
 class InterfaceAttention(LoweredOperator):

@@ -13,6 +13,7 @@ from netc.dsl.record import Record
 
 from ...python.code.class_tree import IfElse, NameCode
 from ...python.code.python_expressions import CallCode, Code, KeywordCode
+from ...python.identifiers import make_unique
 from ...python.printing.line_layout import STEP
 from .rewrite_program import PretrainedProgram
 
@@ -226,6 +227,12 @@ def _write_access(what: str, path: str) -> list[str]:
     ]
 
 
+def _choose_free_name(pretrained: PretrainedProgram) -> str:
+    """Choose a prefix that no key has, for a model without a base model: transformers takes an empty one for the first letter of keys."""
+    taken = {node.label.split(".")[0] for node in pretrained.program.main.nodes}
+    return make_unique("model", taken)
+
+
 def write_base_classes(pretrained: PretrainedProgram, task: PretrainedTask, prefix: str, layer: str, rules: Sequence[str]) -> str:
     """Write the base class of the network's models."""
     base = "" if pretrained.base is None else pretrained.base.label
@@ -238,7 +245,7 @@ def write_base_classes(pretrained: PretrainedProgram, task: PretrainedTask, pref
         '    """What the models of the network have in common."""',
         "",
         f"    config: {prefix}Config",
-        f'    base_model_prefix = "{base}"',
+        f'    base_model_prefix = "{base or _choose_free_name(pretrained)}"',
         *(["    supports_gradient_checkpointing = True", f'    _no_split_modules = ["{layer}"]'] if layer else []),
         *([] if task.takes_tokens else ['    main_input_name = "pixel_values"']),
         *(f"    _supports_{name} = True" for name in attention),

@@ -1,7 +1,7 @@
 """Find stages that need more of a text than the token at their own position, and so cannot run with a cache or with padding.
 
-In: a program of tokens `[N, T]`. Out: what is wrong, in words for users, empty if nothing is. Always: transformers has a mask of padding and
-a cache for attention alone, and numbers positions by `position_ids` alone. In a step of decoding, T is 1.
+In: a program of tokens `[N, T]`. Out: what is wrong, in words for users, empty if nothing is. Always: transformers has a mask of padding
+and a cache for attention alone, and numbers positions by `position_ids` alone. In a step of decoding, T is 1.
 
 For example, `cumsum axis=1` and `x / T` are refused; `dense`, a norm of the features, and `attention` are not.
 """

@@ -17,6 +17,7 @@ from typing import Any
 from netc.dsl.record import Record
 
 from ....analysis.sample_dependence import collect_size_symbols
+from ....analysis.state_dict import collect_parameters
 from ....ir.graph import CallNode, Graph, Node, OpNode, Program, has_operator
 from ....ir.graph_values import Value
 from ....ir.replace_values import replace_values
@@ -79,6 +80,8 @@ class AttentionLayer(Record):
 
 def rewrite_program(program: Program, *, causal: bool, takes_tokens: bool = True) -> PretrainedProgram:
     """Rewrite a model of tokens, or of images. `causal`: it is a language model, whose tokens see the ones before them."""
+    if not collect_parameters(program):
+        raise NotPretrained("it has no parameters")
     main = deepcopy(program.main, _list_shared_parts(program.main))
     for graph in collect_graphs(main):
         graph.makers, graph.seen_from = ({}, 0), None
@@ -129,7 +132,7 @@ def find_base_call(main: Graph) -> CallNode | None:
         if not takes:
             continue
         others = [n for n in main.nodes if n is not node and any(v in main.inputs for v in n.inputs)]
-        is_base = isinstance(node, CallNode) and bool(node.label) and node.scan is None and node.shared is None
+        is_base = isinstance(node, CallNode) and bool(node.label) and "." not in node.label and node.scan is None and node.shared is None
         if is_base and len(takes) == len(main.inputs) and not others and len(node.outputs) == 1 and len(main.nodes) > 1:
             assert isinstance(node, CallNode)
             return node
@@ -154,6 +157,8 @@ class _Rewriting:
             raise NotPretrained("it has no `attention`")
         if len({layer.window for layer in attentions}) > 1:
             raise NotPretrained("its attention layers have windows of different sizes")
+        if self.causal and attentions[0].window == 1:
+            raise NotPretrained("its attention has a window of 1 token, for which the cache of transformers keeps all")
         uses_positions = self._rewrite_positions()
         self._rewrite_attention()
         self._drop_inputs()
@@ -301,7 +306,7 @@ class _Rewriting:
         if self.causal and not op.causal:
             raise NotPretrained(f"`attention` (`{node.label}`) is not causal: a token would see later ones, which a cache does not have")
         if not self.causal and op.causal:
-            raise NotPretrained(f"`attention` (`{node.label}`) is causal, and others are not")
+            raise NotPretrained(f"`attention` (`{node.label}`) is causal, and tokens of a masked language model see all others")
         if len(node.inputs) > 3:
             mask = node.inputs[3]
             # a mask of keys is the same for all heads and queries
@@ -337,7 +342,10 @@ class _Rewriting:
         if not needing:
             return False
         batch = self.tokens.type
-        values = pass_input(self.order, needing, lambda graph: Value(batch, graph.span, POSITIONS))
+        # layers get `position_ids` in their keywords too, for implementations of attention, so their own argument has another name
+        called = [self.program.main, *([] if self.base is None else [self.base.graph])]
+        names = {id(graph): POSITIONS for graph in called}
+        values = pass_input(self.order, needing, lambda graph: Value(batch, graph.span, names.get(id(graph), "positions")))
         changed = {id(value) for value in values.values()}
         for graph in needing:
             positions = values[id(graph)]

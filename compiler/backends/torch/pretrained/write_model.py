@@ -28,10 +28,10 @@ from ...python.forward.method import write_forward
 from ...python.printing.line_layout import STEP, WIDTH
 from ...python.printing.spec_comments import escape_docstring
 from ...python.python_source import SourceWriter, write_class
-from .config_names import CONFIG_NAMES
+from .config_names import CONFIG_NAMES, MODEL_NAMES
 from .interface_operators import FRAMEWORK, PRETRAINED
 from .model_templates import PretrainedTask, write_base_classes, write_base_start, write_embedding_access, write_head_start
-from .rewrite_program import PretrainedProgram
+from .rewrite_program import NotPretrained, PretrainedProgram
 
 ATTENTION, LAYER = "AttentionFunction", "GradientCheckpointingLayer"
 
@@ -56,7 +56,8 @@ class ModelWriter(SourceWriter):
         super().__init__(FRAMEWORK, PRETRAINED)
 
     def write_model(self, pretrained: PretrainedProgram, name: str, task: PretrainedTask, module: str) -> ModelFile:
-        """Write the file. `module` is the name of the file with the configuration, without its ending."""
+        """Write the file. `module` is the name of the file with the configuration, without its ending. Raises `NotPretrained` if a part
+        has a label that a model of transformers cannot have."""
         program = pretrained.program
         with self._lower_program(program) as main:
             classes = self._build_classes(main, program, name)
@@ -86,6 +87,8 @@ class _ModelClasses:
         if self.base is None:
             # a base model that is a row of modules stays one: the head is then part of the only model
             self.pretrained = replace(pretrained, base=None)
+        for cls in (self.main, *([] if self.base is None else [self.base])):
+            _refuse_labels(cls)
         names = {p.name: f"{p.name}_" if p.name in CONFIG_NAMES else p.name for p in self.main.parameters}
         self.fields = {names[p.name]: strip_formulas(p.default) for p in self.main.parameters}
         self.read: dict[str, Code] = {name: Argument(f"config.{field}") for name, field in names.items()}
@@ -106,7 +109,7 @@ class _ModelClasses:
             return None
         (member,) = [m for m in self.main.body.members if m.label == call.label]
         match member.code:
-            case CallCode(ClassRef(cls)) if cls.body.chain is None:
+            case CallCode(ClassRef(cls)) if cls.body.chain is None and (self.task.takes_tokens or not cls.body.keyed):
                 return cls
         return None
 
@@ -137,7 +140,9 @@ class _ModelClasses:
                     for item in items:
                         match item.item if isinstance(item, RepeatStar) else item:
                             case CallCode(ClassRef(cls)) if _has_attention(cls):
-                                cls.body.base_class = f"{LAYER}, {FRAMEWORK.containers.dict_class}" if cls.body.keyed else LAYER
+                                containers = FRAMEWORK.containers
+                                container = containers.list_class if cls.body.is_list else containers.dict_class
+                                cls.body.base_class = f"{LAYER}, {container}" if cls.body.keyed else LAYER
                                 return cls.name
         return ""
 
@@ -282,6 +287,15 @@ class _ModelClasses:
         end = constructor.index("") if "" in constructor else len(constructor)
         last = [f"{STEP * 2}self.number_attention_layers()"] if numbers_layers and self.pretrained.attentions else []
         return [*constructor[:end], *last, f"{STEP * 2}self.post_init()", *constructor[end:]]
+
+
+def _refuse_labels(cls: ClassDef) -> None:
+    """Refuse labels that cannot be attributes of a model. They are keys of the weights, so they cannot be changed."""
+    for label in (member.label.split(".")[0] for member in cls.body.members):
+        if label in MODEL_NAMES or label in FRAMEWORK.attributes or label.startswith("_"):
+            raise NotPretrained(f"its models have an attribute `{label}` already, or may have: choose another label for the stage")
+        if not FRAMEWORK.is_attribute_name(label):
+            raise NotPretrained(f"the label `{label}` is no name of an attribute in Python: choose another")
 
 
 def _has_attention(cls: ClassDef) -> bool:
