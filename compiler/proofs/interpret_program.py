@@ -15,12 +15,11 @@ from netc.dsl.record import Record, replace
 
 from ..definitions import Definitions
 from ..definitions.expand_definitions import has_definition_for
-from ..dims import Dim, format_dim
 from ..ir.graph import CallNode, Graph, OpNode, Program, Scan
 from ..ir.graph_values import Value
 from ..ops.operator import Operator
 from ..streaming.rule_table import find_mixed_axes
-from ..types.tensor_types import BOOL
+from ..types.tensor_types import BOOL, Shape, show_shape
 from .abstract_tensors import AbstractTensor, Cause
 from .assumptions import Assumptions
 from .claims import Claim, Setting, make_input, make_setting, settle_output
@@ -75,11 +74,11 @@ def derive_claim(program: Program, claim: Claim, *, training: bool = False) -> D
     return ordered if ordered.proved_count > derivation.proved_count else derivation
 
 
-def find_mixing_stage(program: Program, length: Dim, own_rules: OwnRules) -> Cause | None:
-    """Find the stage that lets an output at a position depend on other positions, along the axis of inputs that has this length. None if
-    each position is proved to be computed on its own. `own_rules` say what the caller assumes of some stages."""
-    setting = Setting(Groups(meeting=LEAK), (length,), None)
-    derivation = _derive_setting(program, Claim("separates", format_dim(length)), setting, False, own_rules=own_rules)
+def find_mixing_stage(program: Program, positions: Shape, own_rules: OwnRules) -> Cause | None:
+    """Find the stage that lets an output at a position depend on other positions, such as `[N, T]`. None if each position is proved to be
+    computed on its own. `own_rules` say what the caller assumes of some stages."""
+    setting = Setting(Groups(meeting=LEAK), positions, None)
+    derivation = _derive_setting(program, Claim("separates", show_shape(positions)), setting, False, own_rules=own_rules)
     return next((cause for cause in derivation.causes.values() if cause is not None), None)
 
 

@@ -74,6 +74,7 @@ def test_refused_models(name: str, tmp_path: Path) -> None:
 
 MIXING = {
     "mean": "x - (x -> mean axis=1 keepdim=true)",
+    "max": "x - (x -> max axis=0 keepdim=true)",
     "cumsum": "x -> cumsum axis=1",
     "roll": "x -> roll 1 axis=1",
     "softmax": "x -> softmax axis=1",

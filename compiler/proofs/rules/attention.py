@@ -8,7 +8,7 @@ from ...ops.multihead import MultiheadAttention
 from ...types.tensor_types import BOOL
 from ..abstract_tensors import AbstractTensor
 from ..element_facts import Fact, add_facts, make_point
-from ..position_axes import Factor
+from ..position_axes import make_axis
 from ..position_order import replace_pairs
 from ..position_relations import HIDDEN, VISIBLE
 from ..proof_rules import proof_rule
@@ -71,11 +71,12 @@ def _mix_heads(site: RuleSite, tensor: AbstractTensor) -> AbstractTensor:
 
 def analyze_own_keys(site: RuleSite) -> Sequence[AbstractTensor]:
     """Analyze `attention` over `[N, heads, T, features]` as if each query saw its own key alone, to ask what other stages mix. Queries
-    along any other axis than the positions' stay mixed."""
+    along any other axis than that of positions `[N, T]` stay mixed."""
     positions, (result,) = site.positions, site.results
+    samples, length = (make_axis(size, role) for role, size in enumerate(positions.whole))
     parts = list[AbstractTensor]()
     for tensor in (site.get("q"), site.get("k"), site.get("v")):
-        if tensor.axes[2] != (Factor(positions.whole[0], 0),):
+        if (tensor.axes[0], tensor.axes[2]) != (samples, length):
             parts.append(positions.forget_positions(tensor, result.shape))
             continue
         for axis in (1, 3):

@@ -19,13 +19,12 @@ from ....proofs.rules.attention import analyze_own_keys
 
 def explain_mixed_positions(program: Program) -> str:
     """Explain which stage other than attention computes a position from others. `program` has the operators of the spec."""
-    length = program.main.inputs[0].type.shape[1]
-    cause = find_mixing_stage(program, length, {Attention: analyze_own_keys})
+    cause = find_mixing_stage(program, program.main.inputs[0].type.shape, {Attention: analyze_own_keys})
     if cause is None:
         return ""
     verb = "combines" if cause.has_rule else "may combine"
     why = "which only `attention` over [N, heads, T, features] can do with a cache and with padding"
-    return f"`{cause.operator}` ({cause.span!r}) {verb} the positions of a text, {why}"
+    return f"`{cause.operator}` ({cause.span!r}) {verb} the positions of texts, {why}"
 
 
 def explain_used_length(graph: Graph, symbols: Set[str], varying: Set[int]) -> str:
