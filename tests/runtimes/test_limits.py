@@ -75,6 +75,13 @@ def test_a_file_is_checked_too(tmp_path: Path) -> None:
     assert (code, "cannot run `gru1/GRU`, a node of GRU: its recurrent kernels end the process" in output) == (1, True), output
 
 
+def test_a_file_that_divides_integers_is_checked_too(tmp_path: Path) -> None:
+    path = str(tmp_path / "net.onnx")
+    netc.compile("x = input 3 int64; x % 3").save(path)
+    code, output = run_netc("run", path, "--random", "--runtime", require("openvino"))
+    assert (code, "a node of Mod: it divides integers in float32" in output) == (1, True), output
+
+
 def test_integers_beyond_32_bits_are_refused() -> None:
     session = netc.compile("x = input 3 int64; x * 2").session(runtime=require("openvino"))
     with pytest.raises(ValueError, match="beyond"):

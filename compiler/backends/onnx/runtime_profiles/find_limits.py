@@ -38,6 +38,8 @@ _KEEPING = {
     "Where": slice(1, None),
 }
 """Operators whose result has the element type of some inputs, and which these are."""
+_PLACES = {"ArgMax": 0, "ArgMin": 0, "NonZero": 0, "MaxPool": 1, "TopK": 1}
+"""Operators that give places, and which of their results these are."""
 
 
 def find_limits(model: ModelProto, profile: RuntimeProfile, stored: Mapping[str, StoredTensor] | None = None) -> Iterator[FoundLimit]:
@@ -82,10 +84,13 @@ def _join_equal(node: NodeProto, known: dict[str, TensorUse], made: dict[tuple[o
         return
     attributes = tuple(sorted(attribute.SerializeToString() for attribute in node.attribute))
     inputs = tuple(known[name].name if name in known else name for name in node.input)
+    uses = [known[name] for name in node.input if name in known]
+    is_size = node.op_type in ("Shape", "Size") or (len(uses) == len(node.input) and all(use.is_size or use.is_stored for use in uses))
     for index, output in enumerate(node.output):
         name = made.setdefault((node.op_type, attributes, inputs, index), output)
         use = known.get(output, TensorUse(None, None))
-        known[output] = TensorUse(use.dtype, use.rank, use.is_stored, name, use.extremes, output in outputs)
+        place = is_size or _PLACES.get(node.op_type) == index
+        known[output] = TensorUse(use.dtype, use.rank, use.is_stored, name, use.extremes, output in outputs, place)
 
 
 def _read_tensor(value: ValueInfoProto, stored: StoredTensor | None, is_output: bool) -> TensorUse:

@@ -28,6 +28,12 @@ def is_square(node: NodeUse) -> bool:
     return first is not None and bool(first.name) and all(o is not None and o.name == first.name for o in others) and INTEGERS(node)
 
 
+def divides_wide_integers(node: NodeUse) -> bool:
+    """Whether the first input has integers of 32 or 64 bits, other than sizes and places, which are small."""
+    first = node.inputs[0]
+    return first is not None and first.dtype in ("int32", "int64", "uint32", "uint64") and not (first.is_size or first.is_stored)
+
+
 def has_wide_constant(node: NodeUse) -> bool:
     """Whether an input is a constant with an integer that 32 bits with a sign do not hold. A slice ends at the last element anyway. The
     bounds of int64 stand for no bound where numbers are compared, and in the table of powers of 2 by which bits are shifted."""

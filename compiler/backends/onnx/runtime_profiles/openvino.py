@@ -6,7 +6,15 @@ numbers in bfloat16.
 
 from __future__ import annotations
 
-from .node_conditions import has_attribute, has_dtype, has_places_of_bytes, has_rank, has_wide_constant, has_wide_integers
+from .node_conditions import (
+    divides_wide_integers,
+    has_attribute,
+    has_dtype,
+    has_places_of_bytes,
+    has_rank,
+    has_wide_constant,
+    has_wide_integers,
+)
 from .runtime_profile import KnownDifference, Limit, RuntimeProfile, StageLimit
 
 OPENVINO = RuntimeProfile(
@@ -20,6 +28,7 @@ OPENVINO = RuntimeProfile(
         Limit(("AveragePool", "MaxPool"), "its pooling with `ceil_mode=true` has other windows", has_attribute("ceil_mode", 1)),
         Limit(("Resize",), "its antialiasing has other weights", has_attribute("antialias", 1)),
         Limit(("Add", "Sub", "Mul", "Neg", "Abs"), "its arithmetic of 8 bits does not wrap around", has_dtype("uint8", "int8")),
+        Limit(("Mod", "Div"), "it divides integers in float32, which rounds large ones", divides_wide_integers),
         Limit((), "it computes int64 in int32, which does not hold a constant here", has_wide_constant),
         Limit(("BitShift",), "it shifts 32 bits of int64", has_dtype("int64", "uint64")),
     ),

@@ -22,7 +22,8 @@ class TensorUse(Record):
     """A tensor that a node takes or makes. `dtype` is the name of its element type, `rank` the number of its axes; both may be unknown.
     `is_stored`: it is a constant or a parameter. `name`: tensors of one name are equal, because the same nodes make them. `extremes`: the
     least and the largest number of a constant of wide integers. `is_output`: the model returns it, or a tensor of the same
-    element type that is computed from it."""
+    element type that is computed from it. `is_size`: it is computed from sizes, places and
+    constants alone."""
 
     dtype: str | None
     rank: int | None
@@ -30,6 +31,7 @@ class TensorUse(Record):
     name: str = ""
     extremes: tuple[int, ...] = ()
     is_output: bool = False
+    is_size: bool = False
 
 
 class NodeUse(Record):
