@@ -6,18 +6,21 @@ In: a URL as SQLAlchemy and Optuna have it, such as `sqlite:///study.db`. Out: O
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from netc.compiler.errors.optional_packages import format_install_command
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+    from optuna.storages import BaseStorage, RDBStorage
 
 WAIT_FOR_LOCK = 60
 """The seconds that a process waits for another one's write to a SQLite file."""
+CREATION_ATTEMPTS, CREATION_PAUSE = 20, 0.25
+"""How often a process tries to open a database that another one may be creating, and the seconds between two attempts."""
 EXAMPLE = "sqlite:///study.db"
 
 
@@ -48,7 +51,22 @@ def open_storage(url: str) -> BaseStorage:
         raise StudyError(f"`{url}` is not the URL of a storage", f"write `--storage {EXAMPLE}` for a file, or the URL of a database")
     with raise_storage_errors(url):
         waits = url.startswith("sqlite:") and "timeout=" not in url
-        return get_storage(RDBStorage(url, engine_kwargs={"connect_args": {"timeout": WAIT_FOR_LOCK}} if waits else None))
+        options = {"connect_args": {"timeout": WAIT_FOR_LOCK}} if waits else None
+        return get_storage(_retry_creation(lambda: RDBStorage(url, engine_kwargs=options)))
+
+
+def _retry_creation(open_database: Callable[[], RDBStorage]) -> RDBStorage:
+    """Open a database. Of several processes that find it empty, one creates its tables, and the others fail: they try again."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    for _ in range(CREATION_ATTEMPTS):
+        try:
+            return open_database()
+        except SQLAlchemyError as error:
+            if not any(words in str(error) for words in ("already exists", "UNIQUE", "uplicate")):
+                raise
+            time.sleep(CREATION_PAUSE)
+    return open_database()
 
 
 def make_file_url(path: str) -> str:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONTENT = {
     "netc": ("netc", ("**/*.py", "py.typed")),
     "dsl": ("netc/dsl", ("**/*.py", "*.lark")),
-    "compiler": ("netc/compiler", ("**/*.py",)),
+    "compiler": ("netc/compiler", ("**/*.py", "**/kernels/*.json")),
     "docs/errors": ("netc/pages", ("*.md",)),
     "docs/words": ("netc/words", ("*.md",)),
     "specs": ("netc/specs", ("**/*.net",)),
