@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..messages import TensorProto
 from .node_conditions import (
     INTEGERS,
     flips_symbolic_axis,
@@ -26,7 +25,7 @@ def _is_bicubic_border(node: NodeUse) -> bool:
 
 
 def _is_returned_as_symbol(node: NodeUse) -> bool:
-    return node.attributes.get("to") == TensorProto.INT64 and any(tensor is not None and tensor.is_output for tensor in node.outputs)
+    return any(tensor is not None and tensor.is_output and tensor.dtype == "int64" for tensor in node.outputs)
 
 
 TRACT = RuntimeProfile(
