@@ -190,7 +190,7 @@ class Positions(PositionSpace):
         return plain or next((axis for axis in axes if axis), ())
 
     def _keep_matching(self, tensor: AbstractTensor, axes: tuple[Axis, ...]) -> AbstractTensor:
-        """Forget the positions of a tensor that are other positions than those of the result."""
+        """Forget the positions of a tensor that differ from the positions of the result."""
         for index, axis in enumerate(axes):
             own = tensor.axes[index]
             if has_role(own) and own != axis and not is_index_of(own, axis):

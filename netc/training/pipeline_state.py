@@ -1,4 +1,4 @@
-"""The state of a run whose processes have different stages of the model: its checkpoint is that of one process.
+"""The state of a run whose processes have different stages of the model: its checkpoint equals the checkpoint of one process.
 
 In: the tensors of a stage. Out: a `PipelineState`. Always: the file has the tensors of all stages under the keys of the model, so any
 number of processes can continue the run, with or without stages.
