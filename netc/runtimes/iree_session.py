@@ -8,6 +8,7 @@ For example, `IreeSession("resnet18.onnx")(images)` returns the scores.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,6 +17,9 @@ from netc.compiler.backends.onnx.runtime_profiles.iree import IREE
 from netc.compiler.types.numpy_types import Array
 
 from .runtime_session import RuntimeSession
+
+_COMMAND = re.compile(r"Error invoking IREE compiler tool.*?\berror: ", re.DOTALL)
+"""The tool, its exit status and the place in a temporary file, before the first reason."""
 
 
 class IreeSession(RuntimeSession):
@@ -45,3 +49,7 @@ class IreeSession(RuntimeSession):
     def _run(self, feeds: Mapping[str, Array]) -> list[Any]:
         results = self._function(*feeds.values())
         return [result.to_host() for result in (results if isinstance(results, tuple | list) else (results,))]
+
+    @classmethod
+    def shorten_message(cls, message: str) -> str:
+        return super().shorten_message(_COMMAND.sub("", message))

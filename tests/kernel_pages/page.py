@@ -18,20 +18,13 @@ from netc.errors import CompileError
 from netc.proving.check_kernels import KernelCheck, choose_opset
 
 PAGE = Path(__file__).parents[2] / "docs" / "cuda.md"
-BEGIN, END = "<!-- kernels -->\n", "<!-- end of kernels -->\n"
+SECTION = "kernels"
 DTYPES = ("float32", "float16", "bfloat16")
 
 
 def write_tables() -> str:
     """Write both tables as Markdown."""
     return "\n".join([*_write_zoo_table(), "", *_write_operator_table()]) + "\n"
-
-
-def put_tables(page: str, text: str) -> str:
-    """Return the page with these tables in place of its own."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{text}{END}{after}"
 
 
 def _write_zoo_table() -> Iterator[str]:

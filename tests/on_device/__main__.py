@@ -51,6 +51,8 @@ def device_name(device: str) -> tuple[str, str]:
 
 
 def _run(asked: argparse.Namespace, name: str) -> int:
+    from page_sections import replace_section
+
     from on_device import models, page
     from on_device.compared import Compared, compared
     from on_device.speeds import NETWORKS, Speed, speeds
@@ -73,7 +75,7 @@ def _run(asked: argparse.Namespace, name: str) -> int:
     text = page.figures(name, found, measured)
     print(text)
     if asked.update:
-        page.PAGE.write_text(page.with_figures(page.PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
+        page.PAGE.write_text(replace_section(page.PAGE.read_text(encoding="utf-8"), page.SECTION, text), encoding="utf-8")
     return int(any(one.wrong for part in found.values() for one in part))
 
 

@@ -12,7 +12,7 @@ from on_device.compared import Compared
 from on_device.speeds import AGAINST, Speed
 
 PAGE = Path(__file__).parents[2] / "docs" / "cuda.md"
-BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->\n"
+SECTION = "figures"
 
 
 def figures(device: str, found: dict[str, list[Compared]], speeds: Sequence[Speed]) -> str:
@@ -37,10 +37,3 @@ def _row(one: Speed) -> str:
     own = "" if one.latency is None else f"{one.latency * 1000:.3g} ms"
     ratios = [f"{one.ratios[name]:.2f}" if name in one.ratios else "" for name in AGAINST]
     return f"| {one.network} | {one.dtype} | {own} | {' | '.join(ratios)} |" + (f" {one.missing}" if one.missing else "")
-
-
-def with_figures(page: str, text: str) -> str:
-    """The page with these figures in place of those that it has."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{text}{END}{after}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from page_sections import replace_section
 
 import netc
 from on_device import models, page
@@ -50,8 +51,8 @@ def test_what_cannot_be_measured_has_a_reason(tmp_path: Path) -> None:
 def test_figures_replace_those_before() -> None:
     found = {"zoo": [Compared("a", (), (), ("NonZero `x`",)), Compared("b", ("is wrong",), (), ())]}
     text = page.figures("a card", found, [Speed("GPT-2", "float16", 0.002, {"torch": 1.5}, "no compiler")])
-    now = page.with_figures(page.PAGE.read_text(encoding="utf-8"), text)
-    assert now == page.with_figures(now, text)
+    now = replace_section(page.PAGE.read_text(encoding="utf-8"), page.SECTION, text)
+    assert now == replace_section(now, page.SECTION, text)
     assert "never run" not in now
     assert "- zoo: 1 of 2 compute in both targets what the CPU computes; nodes without a kernel on the device: NonZero" in now
     assert "| GPT-2 | float16 | 2 ms | 1.50 |  |  | no compiler" in now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from kernel_pages import page
+from page_sections import replace_section
 from zoo.small import SMALL
 
 from netc.proving.check_kernels import choose_opset
@@ -27,7 +28,7 @@ def test_the_zoo_has_all_cuda_kernels(dtype: str | None) -> None:
 @pytest.mark.long
 def test_the_tables_are_fresh(update: bool) -> None:
     before = page.PAGE.read_text(encoding="utf-8")
-    now = page.put_tables(before, page.write_tables())
+    now = replace_section(before, page.SECTION, page.write_tables())
     if update:
         page.PAGE.write_text(now, encoding="utf-8")
     assert now == page.PAGE.read_text(encoding="utf-8")
