@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -147,10 +147,6 @@ class Trainer:
         tensors = arrays_to_tensors(data[0].read_batch(few) | data[0].constants, self.ranks.device)
         return tensors | drawn | self._compute_varied_inputs(0)
 
-    @property
-    def _train_step(self) -> Callable[..., tuple[Any, Any]]:
-        return self.objective.file.train_step if self.ranks.pipeline == 1 else self.objective.file.train_pipeline_step
-
     def _gather(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the full tensors of the whole model, in each process."""
         return self.state.gather(tensors) if isinstance(self.state, PipelineState) else gather_tensors(tensors, self.shapes)
@@ -216,7 +212,7 @@ class Trainer:
         varied = self._compute_varied_inputs(self.step)
         micro_batches = [micro_batch | varied for micro_batch in micro_batches] if varied else micro_batches
         try:
-            totals, counts = self._train_step(
+            totals, counts = self.objective.file.train_step(
                 self.objective.module,
                 self.state.optimizer,
                 self.schedule,

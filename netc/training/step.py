@@ -6,6 +6,7 @@ In: an objective that is parallelized for the machine. Out: `run`, whose methods
     counts = run.all_reduce_counts(counts)
     run.begin_micro_batch(micro_batch is micro_batches[-1])    # for each of several micro-batches
     run.backward(loss)
+    batch_totals = run.run_pipeline(...)                       # instead of the two, if processes have stages of the model
     totals = run.check_loss(optimizer, totals, counts, loss)
     run.step_optimizer(optimizer)
 

@@ -202,7 +202,7 @@ def test_the_example_is_a_warning_with_a_fix(tmp_path: Path) -> None:
 
 NOISY = """
 x = input 4
-scores = x -> dense 8 relu -> dense 3
+scores = x -> repeat 2 as layers { dense 4 relu } -> dense 3
 train {
   target = input [] int64
   loss = (scores, target) -> cross_entropy
@@ -216,7 +216,7 @@ train {
 
 @pytest.mark.long
 def test_the_example_is_a_clause(tmp_path: Path) -> None:
-    """Noise changes the weights, equally in one process, and in two of either strategy."""
+    """Noise changes the weights, equally in one process, in two of either strategy, and in two stages."""
     apply_change(example("diff", "grad_noise"), tmp_path)
     generator = np.random.default_rng(0)
     np.savez(tmp_path / "train.npz", x=generator.normal(size=(24, 4)).astype(np.float32), target=generator.integers(0, 3, 24))
@@ -234,8 +234,8 @@ def test_the_example_is_a_clause(tmp_path: Path) -> None:
     one = trained(1, "noisy.net")
     for name, value in trained(1, "plain.net").items():
         assert (value - one[name]).abs().max() > 0.01
-    for strategy in ("ddp", "fsdp"):
-        torch.testing.assert_close(trained(2, "noisy.net", "--strategy", strategy), one, rtol=0, atol=1e-6)
+    for words in (("--strategy", "ddp"), ("--strategy", "fsdp"), ("--pp", "2")):
+        torch.testing.assert_close(trained(2, "noisy.net", *words), one, rtol=0, atol=1e-6)
 
 
 def apply_change(change: str, folder: Path) -> None:

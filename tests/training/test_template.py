@@ -42,7 +42,7 @@ def step(
     schedule,  # if: schedule
     batch,  # if: not run
 ):
-    for part in parts:  # if: parts else batch
+    for part in parts:  # if: not stages  # if: parts else batch
         total += loss(part)  # if: sum
         found.append(part)
     if schedule:  # if: schedule and not run or never
@@ -56,12 +56,13 @@ def step(
     [
         ({"parts", "run"}, "def step(model):\n    for part in parts:\n        found.append(part)\n    return found"),
         ({"sum"}, "def step(model, batch):\n    total += loss(batch)\n    found.append(batch)\n    return found"),
+        ({"parts", "stages"}, "def step(model, batch):\n    return found"),
         (
             {"schedule"},
             "def step(model, schedule, batch):\n    found.append(batch)\n    if schedule:\n        schedule.step()\n    return found",
         ),
     ],
-    ids=["parts", "sum", "schedule"],
+    ids=["parts", "sum", "stages", "schedule"],
 )
 def test_lines_with_tags(tags: set[str], expected: str) -> None:
     assert template_folding.fold_template(TEXT, frozenset(tags)) == expected
@@ -81,7 +82,11 @@ def test_functions_that_nothing_uses_are_left_out() -> None:
 def test_every_tag_is_known() -> None:
     """A tag that no section has would hide its lines for ever."""
     text = files("netc.training.source").joinpath("template.py").read_text(encoding="utf-8")
-    used = {word for condition in re.findall(r"  # if: (.+?)(?: else \w+)?$", text, re.MULTILINE) for word in re.findall(r"\w+", condition)}
+    used = {
+        word
+        for condition in re.findall(r"  # if: ([^#\n]+?)(?: else \w+)?(?=  # if: |$)", text, re.MULTILINE)
+        for word in re.findall(r"\w+", condition)
+    }
     tags = set(re.findall(r'"(\w+)": ', files("netc.training.source").joinpath("clauses.py").read_text(encoding="utf-8")))
     assert used - {"and", "or", "not"} <= tags | {constant.name.lower() for constant in CONSTANTS} | {"modes"}
 

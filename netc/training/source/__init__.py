@@ -62,7 +62,6 @@ SETTINGS_FUNCTIONS = frozenset(
 )
 """The functions that depend only on the settings, not on the model."""
 RUN_FUNCTIONS = SETTINGS_FUNCTIONS | {
-    "train_pipeline_step",
     "draw_inputs",
     "augment_batch",
     "balance_classes",

@@ -6,10 +6,10 @@ the block below it, only for sections that have the tag:
     clip_gradients(model)  # if: clip_norm or clip_value
     for micro_batch in micro_batches:  # if: parts else batch
 
-With `else`, a section without the tag gets the block without its loop, for the single value. clauses.py decides which tags a section has.
-Lines with the tag `run` are for `netc train`, which may have several processes, another precision and checkpoints: `run` is the `StepHooks`
-of ../step.py. A file contains only the functions that it uses. `# generated: NAME` stands for a function that depends on the model or the
-data.
+With `else`, a section without the tag gets the block without its loop, for the single value. The first of two tags decides first.
+clauses.py decides which tags a section has. Lines with the tag `run` are for `netc train`, which may have several processes, another
+precision and checkpoints: `run` is the `StepHooks` of ../step.py. A file contains only the functions that it uses. `# generated: NAME`
+stands for a function that depends on the model or the data.
 """
 
 # Values that one section has as tensors are numbers in another; only some sections have some arguments.
@@ -399,6 +399,13 @@ def update_average(average: nn.Module, model: nn.Module) -> None:
 StepSums = tuple[Iterable[Tensor], Iterable[Tensor | int]]
 
 
+def compute_loss_share(totals: Sequence[Tensor], counts: Iterable[Tensor | int], micro_batches: list[Batch]) -> Tensor:  # if: pipeline
+    """Compute the share of a micro-batch in the loss of its batch."""
+    loss = compute_metrics(TERMS, counts)["loss"]
+    return loss - compute_metrics(ZEROS, counts)["loss"] * (1 - 1 / len(micro_batches))  # if: repeated
+    return loss  # if: not repeated
+
+
 def train_step(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -420,8 +427,8 @@ def train_step(
     counts = run.all_reduce_counts(counts)  # if: processes
     optimizer.zero_grad()  # if: not run
     run.zero_grad(optimizer)  # if: run
-    batch_totals = []  # if: parts
-    for micro_batch in micro_batches:  # if: parts else batch
+    batch_totals = []  # if: parts and not pipeline
+    for micro_batch in micro_batches:  # if: not pipeline  # if: parts else batch
         run.begin_micro_batch(micro_batch is micro_batches[-1])  # if: run and parts
         totals = compute_totals(model, micro_batch)
         # Divided by the counts of the whole batch, so that the gradients add up to the gradient of the batch.  # if: parts
@@ -431,6 +438,12 @@ def train_step(
         loss.backward()  # if: not run
         run.backward(loss)  # if: run
         batch_totals.append([total.detach() for total in totals])  # if: parts
+    batch_totals = run.run_pipeline(  # if: pipeline
+        model,
+        compute_totals,
+        micro_batches,
+        lambda totals: compute_loss_share(totals, counts, micro_batches),
+    )
     totals = sum_rows(batch_totals)  # if: parts
     totals = [total.detach().clone() for total in totals]  # if: not parts and not run
     run.synchronize(model, trained[minimized])  # if: losses and processes
@@ -441,26 +454,6 @@ def train_step(
     run.step_optimizer(optimizer)  # if: run
     schedule.step()  # if: schedule
     update_followers(followers, step)  # if: followed
-    update_average(average, model)  # if: ema
-    return totals, counts
-
-
-def train_pipeline_step(model: Any, optimizer: Any, schedule: Any, average: Any, micro_batches: Any, step: int) -> StepSums:  # if: pipeline
-    """Make one optimizer step with a model whose stages are in several processes."""
-    seed_step(step)
-    counts = run.all_reduce_counts(sum_rows(map(compute_counts, micro_batches)))
-    run.zero_grad(optimizer)
-
-    def compute_loss(totals: Sequence[Tensor]) -> Tensor:
-        return compute_metrics(TERMS, counts)["loss"]  # if: not repeated
-        constant = compute_metrics(ZEROS, counts)["loss"]  # if: repeated
-        return compute_metrics(TERMS, counts)["loss"] - constant * (1 - 1 / len(micro_batches))  # if: repeated
-
-    totals = sum_rows(run.run_pipeline(model, compute_totals, micro_batches, compute_loss))
-    totals = run.check_loss(optimizer, totals, counts, "loss")
-    clip_gradients(model)  # if: clip_value or clip_norm
-    run.step_optimizer(optimizer)
-    schedule.step()  # if: schedule
     update_average(average, model)  # if: ema
     return totals, counts
 

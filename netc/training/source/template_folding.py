@@ -25,7 +25,8 @@ from .lines import count_indent
 
 LONGEST = 110
 """A longer call or head of a function keeps a line for each argument."""
-_TAG = re.compile(r"  # if: (?P<condition>.+?)(?: else (?P<value>\w+))?$")
+_TAG = re.compile(r"  # if: (?P<condition>[^#]+?)(?: else (?P<value>\w+))?(?=  # if: |$)")
+"""The first tag of a line."""
 
 
 @lru_cache(maxsize=1024)
@@ -51,11 +52,11 @@ def _fold_lines(lines: list[str], tags: Set[str]) -> list[str]:
         if match is None:
             result.append(line)
             continue
-        line = line[: match.start()]
+        line = line[: match.start()] + line[match.end() :]
         if is_satisfied(match["condition"], tags):
-            result.append(line)
+            lines.insert(0, line)  # it may have another tag
             continue
-        length = _block_length(line, lines)
+        length = _block_length(_TAG.sub("", line), lines)
         if match["value"]:
             (variable,) = re.findall(r"for (\w+) in ", line)
             # the block of the loop moves out by one level
