@@ -10,13 +10,14 @@ from bench.module_training import interquartile_mean
 from bench.process import ROOT, Sandbox
 from bench.result_table import Row
 
-ROUNDS = {"gan": 40, "wgan_gp": 40, "heat": 40, "dqn": 40}
+ROUNDS = 24
 LIMIT = 1.05
 
 
 def measure(sandbox: Sandbox) -> Iterator[Row]:
-    for objective, rounds in ROUNDS.items():
-        said = sandbox.ask((str(ROOT / "bench" / "objective_step.py"), objective, str(rounds), str(ROOT / "specs" / "training")))
+    specs = ROOT / "specs" / "training"
+    for objective in sorted(path.stem for path in specs.glob("*.net")):
+        said = sandbox.ask((str(ROOT / "bench" / "objective_step.py"), objective, str(ROUNDS), str(specs)))
         result = json.loads(said)
         turns: list[tuple[float, float]] = result["turns"]
         netc, peer = (median(turn[side] for turn in turns) for side in (0, 1))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import NoReturn
 
@@ -74,7 +74,7 @@ class Trainer:
         # replicas and stages draw other numbers
         drawing = ranks.replica * ranks.pipeline + ranks.stage
         shared = ranks.tensor * ranks.pipeline
-        objective.execute_file(Machine(ranks.device.type, ranks.replicas, drawing, shared, ranks.pipeline > 1))
+        objective.execute_file(Machine(ranks.device.type, ranks.replicas, drawing, shared, ranks.pipeline > 1, engine.compile))
         self.batches = BatchLoader(data, recipe, ranks, objective.file)
         self.last_micro_batch: MicroBatch = {}
         """The micro-batch that a validation computes, for messages."""
@@ -99,7 +99,7 @@ class Trainer:
         self.schedule = make_schedule(objective.file, optimizer, recipe, self.plan.steps)
         self.step_hooks = StepHooks(objective, self.precision, ranks)
         self.parameters = select_parameters(objective.file, self.model, is_new)
-        objective.file.define_names(run=self.step_hooks, compute_totals=self.step_hooks.wrap_totals(objective.file.compute_totals))
+        self._wrap_file()
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.state = TrainingState(self.model, optimizer, average, ranks.world == 1 or bool(recipe.minimized))
         if pipeline is not None:
@@ -113,6 +113,13 @@ class Trainer:
         """The time of the last checkpoint, in seconds of the monotonic clock."""
         self.is_epoch_end = False
         """Whether the epoch's last step is done, but not its validation yet."""
+
+    def _wrap_file(self) -> None:
+        """Let the functions of the file compute in the precision and with the processes of this run."""
+        file, wrap_totals = self.objective.file, self.step_hooks.wrap_totals
+        file.define_names(run=self.step_hooks, compute_totals=wrap_totals(file.compute_totals))
+        if file.has_function("TOTALS"):
+            file.define_names(TOTALS={loss: wrap_totals(totals) for loss, totals in file.names["TOTALS"].items()})
 
     def _fit_standardize(self, data: tuple[InputColumns, Indices]) -> None:
         """Measure means and deviations on all training samples, in each process: the model is not distributed yet."""
@@ -250,7 +257,16 @@ class Trainer:
 
     def _compute_results(self, tally: Tally) -> dict[str, float]:
         totals = [torch.tensor(total, dtype=torch.float64, device=self.ranks.device) for total in tally.totals]
-        return {name: value.item() for name, value in self.objective.file.compute_metrics(totals, tally.counts).items()}
+        results = {name: value.item() for name, value in self.objective.file.compute_metrics(totals, tally.counts).items()}
+        left_out = self._find_left_out(tally.counts)
+        return {name: value for name, value in results.items() if name not in left_out}
+
+    def _find_left_out(self, counts: Sequence[float]) -> set[str]:
+        """Find the losses and metrics that no step of a tally computed, because the steps of the other losses leave them out."""
+        if not self.objective.file.has_function("COMPUTED") or all(counts):
+            return set()
+        marked = [torch.tensor(1.0 if count else math.nan) for count in counts]
+        return {name for name, value in self.objective.file.compute_metrics(marked, [1.0] * len(marked)).items() if value.isnan()}
 
     def _publish_report(self, results: dict[str, float], samples: int, validation: bool = False) -> None:
         if not self.ranks.is_first:
@@ -262,13 +278,14 @@ class Trainer:
     def _end_epoch(self, request: StopRequest) -> None:
         """Validate, keep the best weights, and save a checkpoint if one is due."""
         if self.validation is None:
-            self.results = self._compute_results(self.epoch_tally)
+            # A short epoch may have no step of some loss, whose last result then stays.
+            self.results = self.results | self._compute_results(self.epoch_tally)
         elif not self._run_validation(request):
             self.save_checkpoint()
             self._raise_interrupted(request)
         self.epoch_tally, self.is_epoch_end = Tally(), False
-        value = self.results[self.recipe.keep.metric]
-        if self.objective.file.has_function("end_epoch"):
+        value = self.results.get(self.recipe.keep.metric, math.nan)
+        if self.objective.file.has_function("end_epoch") and self.recipe.keep.metric in self.results:
             self.objective.file.end_epoch(self.schedule, self.results)
         # On several processes every epoch is due: their clocks differ, and all must save together.
         is_best = self.best.add_result(value, self.step)

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.training.plain_objectives import SAMPLES, SIZES, Batch, Plain, Recipe, Siamese, Turn, adam, make_block, make_views
-
-Arrays = dict[str, np.ndarray]
+from tests.training.plain_objectives import (
+    SAMPLES,
+    SIZES,
+    WIDTH,
+    Arrays,
+    Batch,
+    Plain,
+    Recipe,
+    Siamese,
+    Turn,
+    make_block,
+    make_mlp,
+    make_points,
+    make_views,
+)
 
 
 class FlowMatching(Plain):
     """Liu et al. (2023), equation 1; Lipman et al. (2023), equation 23, for a deviation of 0 at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        layers = [nn.Linear(3, 8), nn.SiLU(), nn.Linear(8, 8), nn.SiLU(), nn.Linear(8, 8), nn.SiLU(), nn.Linear(8, 2)]
-        self.network = nn.Sequential(*layers)
+        self.network = make_mlp(3, width, width, width, 2, activation=nn.SiLU)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         start, end, time = batch["noise"], batch["data_point"], batch["time"][:, None]
@@ -32,9 +44,9 @@ class FlowMatching(Plain):
 class LanguageModel(nn.Module):
     """Logits for the next token."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.words, self.gru, self.head = nn.Embedding(11, 8), nn.GRU(8, 8, batch_first=True), nn.Linear(8, 11)
+        self.words, self.gru, self.head = nn.Embedding(11, width), nn.GRU(width, width, batch_first=True), nn.Linear(width, 11)
 
     def forward(self, tokens: Tensor) -> Tensor:
         logits: Tensor = self.head(self.gru(self.words(tokens))[0])
@@ -44,9 +56,9 @@ class LanguageModel(nn.Module):
 class Dpo(Plain):
     """Rafailov et al. (2023), equation 7."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.policy, self.reference = LanguageModel(), LanguageModel()
+        self.policy, self.reference = LanguageModel(width), LanguageModel(width)
 
     def begin_step(self, step: int) -> None:
         if step == 0:
@@ -68,9 +80,9 @@ class Dpo(Plain):
 class MeanTeacher(Siamese):
     """Tarvainen and Valpola (2017), section 2 and the ramp of their section B.1."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.student, self.teacher = make_block(6, 8, 8, 10), make_block(6, 8, 8, 10)
+        self.student, self.teacher = make_block(6, width, width, 10), make_block(6, width, width, 10)
 
     def begin_step(self, step: int) -> None:
         if step == 0:
@@ -78,7 +90,7 @@ class MeanTeacher(Siamese):
 
     def end_step(self, step: int) -> None:
         for teacher, student in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
-            teacher.data = 0.99 * teacher.data + (1 - 0.99) * student.data
+            teacher.data.lerp_(student.data, 1 - 0.99)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         first, second = self.add_noise(batch)
@@ -86,7 +98,7 @@ class MeanTeacher(Siamese):
         with torch.no_grad():
             goal = self.teacher(second).softmax(1)
         labeled = batch["label"] >= 0
-        error = F.cross_entropy(scores[labeled], batch["label"][labeled], reduction="sum") / SAMPLES
+        error = F.cross_entropy(scores[labeled], batch["label"][labeled], reduction="sum") / len(labeled)
         disagreement = F.mse_loss(scores.softmax(1), goal)
         weight = math.exp(-5 * (1 - float(batch["ramp"])) ** 2)
         return {"loss": error + weight * disagreement, "error": error, "disagreement": disagreement}
@@ -95,9 +107,9 @@ class MeanTeacher(Siamese):
 class Dino(Siamese):
     """Caron et al. (2021), Algorithm 1, without the multi-crop."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.student, self.teacher = make_scorer(), make_scorer()
+        self.student, self.teacher = make_scorer(width), make_scorer(width)
         self.center = nn.Parameter(torch.zeros(5))
         self.scores = torch.zeros(0)
 
@@ -108,7 +120,7 @@ class Dino(Siamese):
     def end_step(self, step: int) -> None:
         self.center.data = 0.9 * self.center.data + 0.1 * self.scores.mean(0)
         for teacher, student in zip(self.teacher.parameters(), self.student.parameters(), strict=True):
-            teacher.data = 0.996 * teacher.data + (1 - 0.996) * student.data
+            teacher.data.lerp_(student.data, 1 - 0.996)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         views = self.add_noise(batch)
@@ -123,16 +135,16 @@ class Dino(Siamese):
         return {"loss": sum(errors) / 2 + distance / 4}
 
 
-def make_scorer() -> nn.Sequential:
-    backbone = nn.Sequential(nn.Linear(6, 8), nn.GELU(), nn.Linear(8, 8), nn.GELU())
-    return nn.Sequential(OrderedDict(backbone=backbone, head=nn.Linear(8, 5, bias=False)))
+def make_scorer(width: int) -> nn.Sequential:
+    backbone = nn.Sequential(nn.Linear(6, width), nn.GELU(), nn.Linear(width, width), nn.GELU())
+    return nn.Sequential(OrderedDict(backbone=backbone, head=nn.Linear(width, 5, bias=False)))
 
 
-def make_texts(generator: np.random.Generator) -> Arrays:
+def make_texts(generator: np.random.Generator, samples: int = SAMPLES) -> Arrays:
     """The first two positions are a prompt, and some texts end early."""
     columns = {}
     for name in ("chosen", "rejected"):
-        tokens = generator.integers(0, 11, (SAMPLES, 8))
+        tokens = generator.integers(0, 11, (samples, 8))
         targets = tokens[:, 1:].copy()
         targets[:, :2] = -100
         targets[::3, 5:] = -100
@@ -140,17 +152,17 @@ def make_texts(generator: np.random.Generator) -> Arrays:
     return columns
 
 
-def make_partial_labels(generator: np.random.Generator) -> Arrays:
-    label = np.where(np.arange(SAMPLES) % 4 == 0, generator.integers(0, 10, SAMPLES), -100)
-    return {"image": generator.random((SAMPLES, 6), np.float32), "label": label}
+def make_partial_labels(generator: np.random.Generator, samples: int = SAMPLES) -> Arrays:
+    label = np.where(np.arange(samples) % 4 == 0, generator.integers(0, 10, samples), -100)
+    return {"image": generator.random((samples, 6), np.float32), "label": label}
 
 
 MORE = {
     "flow_matching": Recipe(
-        lambda generator: {"data_point": generator.normal(size=(SAMPLES, 2)).astype(np.float32)},
+        partial(make_points, name="data_point"),
         FlowMatching,
-        {"width": 8},
-        adam,
+        WIDTH,
+        torch.optim.Adam,
         (Turn("loss", "", 2e-3),),
         cosine=True,
     ),
@@ -160,7 +172,7 @@ MORE = {
         make_partial_labels,
         MeanTeacher,
         SIZES,
-        adam,
+        torch.optim.Adam,
         frozen=("teacher.",),
         vary=lambda step: {"ramp": torch.tensor(min(step / 200, 1.0))},
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,10 +15,11 @@ from torch.nn import functional as F  # noqa: N812
 
 SAMPLES = 16
 Batch = dict[str, Tensor]
+Arrays = dict[str, np.ndarray]
 
 
 class Plain(nn.Module):
-    """A network, under the keys of its spec, whose call returns the losses of a batch."""
+    """A network, under the keys of its spec, whose call returns the losses of a batch. Most have hidden layers of a chosen width."""
 
     def begin_step(self, step: int) -> None:
         """Do what comes before a step."""
@@ -27,6 +29,23 @@ class Plain(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         raise NotImplementedError
+
+    def compute_loss(self, name: str, batch: Batch) -> Tensor:
+        """Compute one of the losses alone."""
+        return self(batch)[name]
+
+
+class SeveralLosses(Plain):
+    """Losses that take turns, each with a method of its name."""
+
+    losses: tuple[str, ...]
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        return {name: self.compute_loss(name, batch) for name in self.losses}
+
+    def compute_loss(self, name: str, batch: Batch) -> Tensor:
+        loss: Tensor = getattr(self, name)(batch)
+        return loss
 
 
 class Turn(NamedTuple):
@@ -38,12 +57,13 @@ class Turn(NamedTuple):
 
 
 class Recipe(NamedTuple):
-    """Data for a spec, the plain module, the spec's parameters in the test, and the optimizer of the plain loop."""
+    """Data for a spec, by a generator and a number of samples; the plain module, of a width; the spec's parameters in the test, which have
+    the same width; and the optimizer of the plain loop."""
 
-    make_data: Callable[[np.random.Generator], dict[str, np.ndarray]]
-    make_plain: Callable[[], Plain]
+    make_data: Callable[..., Arrays]
+    make_plain: Callable[..., Plain]
     params: dict[str, object]
-    make_optimizer: Callable[[list[nn.Parameter], float], torch.optim.Optimizer]
+    make_optimizer: Callable[..., torch.optim.Optimizer]
     turns: tuple[Turn, ...] = (Turn("loss", "", 1e-3),)
     section: str | None = None
     frozen: tuple[str, ...] = ()
@@ -66,28 +86,28 @@ def make_block(*widths: int) -> nn.Sequential:
     return network
 
 
-def adam(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, lr=lr)
+sgd = partial(torch.optim.SGD, momentum=0.9, weight_decay=1e-4)
 
 
-def sgd(parameters: list[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    return torch.optim.SGD(parameters, lr=lr, momentum=0.9, weight_decay=1e-4)
-
-
-class Gan(Plain):
+class Gan(SeveralLosses):
     """Goodfellow et al. (2014), Algorithm 1 and the last paragraph of section 3."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.discriminator, self.generator = make_mlp(2, 8, 8, 1), make_mlp(2, 8, 8, 2)
+    losses = ("discriminator_loss", "generator_loss")
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        fake = self.generator(batch["noise"])
-        real_score, fake_score = self.discriminator(batch["real"]), self.discriminator(fake.detach())
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.discriminator, self.generator = make_mlp(2, width, width, 1), make_mlp(2, width, width, 2)
+
+    def discriminator_loss(self, batch: Batch) -> Tensor:
+        with torch.no_grad():
+            fake = self.generator(batch["noise"])
+        real_score, fake_score = self.discriminator(batch["real"]), self.discriminator(fake)
         ones, zeros = torch.ones_like(real_score), torch.zeros_like(real_score)
-        discriminating = F.binary_cross_entropy_with_logits(real_score, ones) + F.binary_cross_entropy_with_logits(fake_score, zeros)
-        generating = F.binary_cross_entropy_with_logits(self.discriminator(fake), ones)
-        return {"discriminator_loss": discriminating, "generator_loss": generating}
+        return F.binary_cross_entropy_with_logits(real_score, ones) + F.binary_cross_entropy_with_logits(fake_score, zeros)
+
+    def generator_loss(self, batch: Batch) -> Tensor:
+        fake_score = self.discriminator(self.generator(batch["noise"]))
+        return F.binary_cross_entropy_with_logits(fake_score, torch.ones_like(fake_score))
 
 
 class Siamese(Plain):
@@ -104,10 +124,10 @@ def make_head(before: int, width: int, after: int, bias: bool = True) -> nn.Sequ
 class Projected(nn.Module):
     """An encoder and a projector."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.encoder = nn.Sequential(*make_head(6, 8, 8), nn.ReLU())
-        self.projector = make_head(8, 8, 4)
+        self.encoder = nn.Sequential(*make_head(6, width, width), nn.ReLU())
+        self.projector = make_head(width, width, 4)
 
     def forward(self, x: Tensor) -> Tensor:
         projected: Tensor = self.projector(self.encoder(x))
@@ -117,9 +137,9 @@ class Projected(nn.Module):
 class Byol(Siamese):
     """Grill et al. (2020), equations 1 and 2."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.online, self.predictor, self.target = Projected(), make_head(4, 8, 4), Projected()
+        self.online, self.predictor, self.target = Projected(width), make_head(4, width, 4), Projected(width)
 
     def begin_step(self, step: int) -> None:
         if step == 0:
@@ -128,7 +148,7 @@ class Byol(Siamese):
 
     def end_step(self, step: int) -> None:
         for follower, followed in zip(self.target.parameters(), self.online.parameters(), strict=True):
-            follower.data = 0.99 * follower.data + 0.01 * followed.data
+            follower.data.lerp_(followed.data, 0.01)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         first, second = self.add_noise(batch)
@@ -145,11 +165,11 @@ class Byol(Siamese):
 class SimSiam(Siamese):
     """Chen and He (2021), Algorithm 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.encoder = nn.Sequential(*make_head(6, 8, 8), nn.ReLU())
-        self.projector = nn.Sequential(*make_head(8, 8, 8, bias=False), nn.BatchNorm1d(8, affine=False))
-        self.predictor = make_head(8, 4, 8)
+        self.encoder = nn.Sequential(*make_head(6, width, width), nn.ReLU())
+        self.projector = nn.Sequential(*make_head(width, width, width, bias=False), nn.BatchNorm1d(width, affine=False))
+        self.predictor = make_head(width, 4, width)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         z1, z2 = (self.projector(self.encoder(view)) for view in self.add_noise(batch))
@@ -164,11 +184,12 @@ class SimSiam(Siamese):
 class VqVae(Plain):
     """Van den Oord et al. (2017), equations 1 to 3."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 6) -> None:
         super().__init__()
-        self.codebook = nn.Parameter(torch.empty(8, 4))
-        self.encoder = nn.Sequential(nn.Conv2d(1, 6, 4, 2, 1), nn.ReLU(), nn.Conv2d(6, 6, 4, 2, 1), nn.ReLU(), nn.Conv2d(6, 4, 1))
-        self.decoder = nn.Sequential(nn.ConvTranspose2d(4, 6, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(6, 1, 4, 2, 1))
+        self.codebook = nn.Parameter(torch.zeros(8, 4))
+        convolutions = nn.Conv2d(1, width, 4, 2, 1), nn.Conv2d(width, width, 4, 2, 1), nn.Conv2d(width, 4, 1)
+        self.encoder = nn.Sequential(convolutions[0], nn.ReLU(), convolutions[1], nn.ReLU(), convolutions[2])
+        self.decoder = nn.Sequential(nn.ConvTranspose2d(4, width, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(width, 1, 4, 2, 1))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         encoded = self.encoder(batch["image"]).permute(0, 2, 3, 1)
@@ -184,11 +205,11 @@ class VqVae(Plain):
 class AnnealedVae(Plain):
     """Kingma and Welling (2013), with the weight of Bowman et al. (2016), section 3.1."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.encoder = nn.Linear(6, 8)
-        self.mean, self.log_variance = nn.Linear(8, 3), nn.Linear(8, 3)
-        self.decoder = make_mlp(3, 8, 6)
+        self.encoder = nn.Linear(6, width)
+        self.mean, self.log_variance = nn.Linear(width, 3), nn.Linear(width, 3)
+        self.decoder = make_mlp(3, width, 6)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         h = F.relu(self.encoder(batch["image"]))
@@ -218,10 +239,10 @@ class Distillation(Plain):
 class Kendall(Plain):
     """Kendall et al. (2018), equation 10, with s = log of the variance."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.trunk = nn.Sequential(*make_mlp(6, 8, 8), nn.ReLU())
-        self.classifier, self.regressor = nn.Linear(8, 10), nn.Linear(8, 1)
+        self.trunk = nn.Sequential(*make_mlp(6, width, width), nn.ReLU())
+        self.classifier, self.regressor = nn.Linear(width, 10), nn.Linear(width, 1)
         self.class_log_variance, self.value_log_variance = nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(()))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -236,29 +257,29 @@ class Kendall(Plain):
 class Dqn(Plain):
     """Mnih et al. (2015), Algorithm 1, where the error is clipped to -1 to 1."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.online, self.target = make_block(4, 8, 8, 2), make_block(4, 8, 8, 2)
+        self.online, self.target = make_block(4, width, width, 2), make_block(4, width, width, 2)
 
     def begin_step(self, step: int) -> None:
         if step % 7 == 0:
             self.target.load_state_dict(self.online.state_dict())
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
+        value = self.online(batch["state"])[torch.arange(len(batch["action"])), batch["action"]]
         with torch.no_grad():
             best = self.target(batch["next_state"]).amax(1)
             goal = torch.where(batch["done"] > 0, batch["reward"], batch["reward"] + 0.99 * best)
-        value = self.online(batch["state"])[torch.arange(SAMPLES), batch["action"]]
         return {"loss": F.smooth_l1_loss(value, goal)}
 
 
 class Ppo(Plain):
     """Schulman et al. (2017), equations 7 and 9."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.actor = make_mlp(4, 8, 8, 2, activation=nn.Tanh)
-        self.critic = make_mlp(4, 8, 8, 1, activation=nn.Tanh)
+        self.actor = make_mlp(4, width, width, 2, activation=nn.Tanh)
+        self.critic = make_mlp(4, width, width, 1, activation=nn.Tanh)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         policy = torch.distributions.Categorical(logits=self.actor(batch["state"]))
@@ -288,62 +309,78 @@ class LoraLinear(nn.Linear):
 class Lora(Plain):
     """A network whose layers have adapters."""
 
-    def __init__(self, decomposed: bool = False) -> None:
+    def __init__(self, width: int = 8, decomposed: bool = False) -> None:
         super().__init__()
-        self.hidden, self.head = LoraLinear(6, 8, decomposed), LoraLinear(8, 10, decomposed)
+        self.hidden, self.head = LoraLinear(6, width, decomposed), LoraLinear(width, 10, decomposed)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         return {"loss": F.cross_entropy(self.head(F.relu(self.hidden(batch["image"]))), batch["label"])}
 
 
-class ActorCritic(Plain):
+class ActorCritic(SeveralLosses):
     """Mnih et al. (2016), Algorithm S3 with one step, and the two steps of Konda and Tsitsiklis (2000) in turn."""
 
-    def __init__(self) -> None:
+    losses = ("critic_loss", "actor_loss")
+
+    def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.actor, self.critic = make_mlp(4, 8, 2, activation=nn.Tanh), make_mlp(4, 8, 1, activation=nn.Tanh)
+        self.actor, self.critic = make_mlp(4, width, 2, activation=nn.Tanh), make_mlp(4, width, 1, activation=nn.Tanh)
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        value = self.critic(batch["state"]).squeeze(1)
+    @torch.no_grad()
+    def expect(self, batch: Batch) -> Tensor:
+        expected: Tensor = batch["reward"] + 0.99 * (1 - batch["done"]) * self.critic(batch["next_state"]).squeeze(1)
+        return expected
+
+    def critic_loss(self, batch: Batch) -> Tensor:
+        return (self.expect(batch) - self.critic(batch["state"]).squeeze(1)).pow(2).mean()
+
+    def actor_loss(self, batch: Batch) -> Tensor:
         with torch.no_grad():
-            goal = batch["reward"] + 0.99 * (1 - batch["done"]) * self.critic(batch["next_state"]).squeeze(1)
+            advantage = self.expect(batch) - self.critic(batch["state"]).squeeze(1)
         policy = torch.distributions.Categorical(logits=self.actor(batch["state"]))
-        actor_loss = -(policy.log_prob(batch["action"]) * (goal - value).detach()).mean()
-        return {"critic_loss": (goal - value).pow(2).mean(), "actor_loss": actor_loss}
+        return -(policy.log_prob(batch["action"]) * advantage).mean()
 
 
-def make_views(generator: np.random.Generator) -> dict[str, np.ndarray]:
-    return {"image": generator.random((SAMPLES, 6), np.float32)}
+def make_views(generator: np.random.Generator, samples: int = SAMPLES) -> Arrays:
+    return {"image": generator.random((samples, 6), np.float32)}
 
 
-def make_labels(generator: np.random.Generator) -> dict[str, np.ndarray]:
-    return make_views(generator) | {"label": generator.integers(0, 10, SAMPLES)}
+def make_labels(generator: np.random.Generator, samples: int = SAMPLES) -> Arrays:
+    return make_views(generator, samples) | {"label": generator.integers(0, 10, samples)}
 
 
-def make_targets(generator: np.random.Generator) -> dict[str, np.ndarray]:
-    return make_labels(generator) | {"target": generator.normal(size=SAMPLES).astype(np.float32)}
+def make_targets(generator: np.random.Generator, samples: int = SAMPLES) -> Arrays:
+    return make_labels(generator, samples) | {"target": generator.normal(size=samples).astype(np.float32)}
 
 
-def make_transitions(generator: np.random.Generator) -> dict[str, np.ndarray]:
-    states = generator.normal(size=(2, SAMPLES, 4)).astype(np.float32)
+def make_transitions(generator: np.random.Generator, samples: int = SAMPLES) -> Arrays:
+    states = generator.normal(size=(2, samples, 4)).astype(np.float32)
     return {
         "state": states[0],
         "next_state": states[1],
-        "action": generator.integers(0, 2, SAMPLES),
-        "reward": generator.normal(size=SAMPLES).astype(np.float32),
-        "done": (generator.random(SAMPLES) < 0.3).astype(np.float32),
+        "action": generator.integers(0, 2, samples),
+        "reward": generator.normal(size=samples).astype(np.float32),
+        "done": (generator.random(samples) < 0.3).astype(np.float32),
     }
 
 
-def make_rollouts(generator: np.random.Generator) -> dict[str, np.ndarray]:
+def make_rollouts(generator: np.random.Generator, samples: int = SAMPLES) -> Arrays:
     """Some old probabilities are far from one half, so that some ratios are clipped."""
     return {
-        "state": generator.normal(size=(SAMPLES, 4)).astype(np.float32),
-        "action": generator.integers(0, 2, SAMPLES),
-        "old_log_probability": np.log(generator.uniform(0.3, 0.9, SAMPLES)).astype(np.float32),
-        "advantage": generator.normal(size=SAMPLES).astype(np.float32),
-        "observed_return": generator.normal(size=SAMPLES).astype(np.float32),
+        "state": generator.normal(size=(samples, 4)).astype(np.float32),
+        "action": generator.integers(0, 2, samples),
+        "old_log_probability": np.log(generator.uniform(0.3, 0.9, samples)).astype(np.float32),
+        "advantage": generator.normal(size=samples).astype(np.float32),
+        "observed_return": generator.normal(size=samples).astype(np.float32),
     }
+
+
+def make_points(generator: np.random.Generator, samples: int = SAMPLES, name: str = "real") -> Arrays:
+    return {name: generator.normal(size=(samples, 2)).astype(np.float32)}
+
+
+def make_pictures(generator: np.random.Generator, samples: int = SAMPLES) -> Arrays:
+    return {"image": generator.random((samples, 1, 8, 8), np.float32)}
 
 
 SIZES: dict[str, object] = {"size": 6, "width": 8}
@@ -352,38 +389,33 @@ SLOWER = (Turn("loss", "", 0.05),)
 ADAPTED = ("hidden.weight", "hidden.bias", "head.weight", "head.bias")
 RECIPES = {
     "gan": Recipe(
-        lambda generator: {"real": generator.normal(size=(SAMPLES, 2)).astype(np.float32)},
+        make_points,
         Gan,
         WIDTH,
-        lambda parameters, lr: torch.optim.Adam(parameters, lr=lr, betas=(0.5, 0.999)),
+        partial(torch.optim.Adam, betas=(0.5, 0.999)),
         (Turn("discriminator_loss", "discriminator.", 1e-3), Turn("generator_loss", "generator.", 1e-3)),
     ),
     "byol": Recipe(make_views, Byol, SIZES | {"projection": 4}, sgd, SLOWER, frozen=("target.",), cosine=True),
     "simsiam": Recipe(make_views, SimSiam, SIZES | {"bottleneck": 4}, sgd, SLOWER, cosine=True),
-    "vq_vae": Recipe(
-        lambda generator: {"image": generator.random((SAMPLES, 1, 8, 8), np.float32)},
-        VqVae,
-        {"codes": 8, "width": 6, "features": 4},
-        adam,
-    ),
+    "vq_vae": Recipe(make_pictures, VqVae, {"codes": 8, "width": 6, "features": 4}, torch.optim.Adam),
     "vae_annealed": Recipe(
-        make_views, AnnealedVae, SIZES | {"latent": 3}, adam, vary=lambda step: {"weight": torch.tensor(min(step / 1000, 1.0))}
+        make_views, AnnealedVae, SIZES | {"latent": 3}, torch.optim.Adam, vary=lambda step: {"weight": torch.tensor(min(step / 1000, 1.0))}
     ),
-    "distillation": Recipe(make_labels, Distillation, {"size": 6}, adam, section="student", frozen=("teacher.",)),
-    "kendall": Recipe(make_targets, Kendall, SIZES, adam),
-    "dqn": Recipe(make_transitions, Dqn, WIDTH | {"copy_every": 7}, adam, frozen=("target.",)),
+    "distillation": Recipe(make_labels, Distillation, {"size": 6}, torch.optim.Adam, section="student", frozen=("teacher.",)),
+    "kendall": Recipe(make_targets, Kendall, SIZES, torch.optim.Adam),
+    "dqn": Recipe(make_transitions, Dqn, WIDTH | {"copy_every": 7}, torch.optim.Adam, frozen=("target.",)),
     "ppo": Recipe(
         make_rollouts,
         Ppo,
         WIDTH,
-        lambda parameters, lr: torch.optim.Adam(parameters, lr=lr, eps=1e-5),
+        partial(torch.optim.Adam, eps=1e-5),
         (Turn("loss", "", 3e-4),),
         clip=0.5,
     ),
     "lora": Recipe(make_labels, Lora, SIZES, torch.optim.AdamW, frozen=ADAPTED),
-    "dora": Recipe(make_labels, lambda: Lora(decomposed=True), SIZES, torch.optim.AdamW, frozen=ADAPTED),
+    "dora": Recipe(make_labels, partial(Lora, decomposed=True), SIZES, torch.optim.AdamW, frozen=ADAPTED),
     "actor_critic": Recipe(
-        make_transitions, ActorCritic, WIDTH, adam, (Turn("critic_loss", "critic.", 3e-3), Turn("actor_loss", "actor.", 1e-3))
+        make_transitions, ActorCritic, WIDTH, torch.optim.Adam, (Turn("critic_loss", "critic.", 3e-3), Turn("actor_loss", "actor.", 1e-3))
     ),
 }
 
@@ -394,20 +426,37 @@ def list_trained(recipe: Recipe, plain: Plain, turn: Turn) -> list[str]:
     return [name for name in names if not any(map(name.startswith, recipe.frozen))]
 
 
-def train_plainly(recipe: Recipe, plain: Plain, batches: list[Batch]) -> None:
-    """Train the module as its paper says: the losses in turn, one step for each batch."""
+def make_plain_step(recipe: Recipe, plain: Plain, steps: int, **options: object) -> Callable[[int, Batch], None]:
+    """Make the training step of the plain module as its paper says: the losses in turn. It takes its number and a batch. `options` are for
+    the optimizer."""
     parameters = dict(plain.named_parameters())
     trained = {turn: [parameters[name] for name in list_trained(recipe, plain, turn)] for turn in recipe.turns}
-    optimizers = {turn: recipe.make_optimizer(parameters, turn.lr) for turn, parameters in trained.items()}
-    plain.train()
-    for step, batch in enumerate(batches):
+    optimizers = {turn: recipe.make_optimizer(parameters, lr=turn.lr, **options) for turn, parameters in trained.items()}
+    plain.train().requires_grad_(False)
+    for parameter in trained[recipe.turns[0]]:
+        parameter.requires_grad_(True)
+
+    def train_step(step: int, batch: Batch) -> None:
         turn = recipe.turns[step % len(recipe.turns)]
+        if len(trained) > 1:
+            for loss, parameters in trained.items():
+                for parameter in parameters:
+                    parameter.requires_grad_(loss == turn)
         if recipe.cosine:
-            optimizers[turn].param_groups[0]["lr"] = turn.lr * (1 + math.cos(math.pi * step / len(batches))) / 2
+            optimizers[turn].param_groups[0]["lr"] = turn.lr * (1 + math.cos(math.pi * step / steps)) / 2
         plain.begin_step(step)
-        plain.zero_grad()
-        plain(batch)[turn.loss].backward()
+        optimizers[turn].zero_grad()
+        plain.compute_loss(turn.loss, batch).backward()  # type: ignore[no-untyped-call]
         if recipe.clip is not None:
             torch.nn.utils.clip_grad_norm_(trained[turn], recipe.clip)
         optimizers[turn].step()
         plain.end_step(step)
+
+    return train_step
+
+
+def train_plainly(recipe: Recipe, plain: Plain, batches: list[Batch]) -> None:
+    """Train the module, one step for each batch."""
+    train_step = make_plain_step(recipe, plain, len(batches))
+    for step, batch in enumerate(batches):
+        train_step(step, batch)

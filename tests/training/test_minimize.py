@@ -198,3 +198,63 @@ def test_losses_in_turn_on_two_processes(tmp_path: Path) -> None:
     train_processes(tmp_path, 2, "spec.net", "--data", "data.npz", "-o", "run", "--checkpoint-every", "1", stopped_at=1)
     train_processes(tmp_path, 1, "--resume", "run")
     assert_close(one, tmp_path / "run")
+
+
+def count_calls(model: nn.Module, names: list[str]) -> list[str]:
+    """Return a list to which each call of these stages appends its name."""
+    calls: list[str] = []
+    for name in names:
+        model.get_submodule(name).register_forward_hook(lambda *_, name=name: calls.append(name))
+    return calls
+
+
+def test_a_step_computes_only_what_its_loss_needs(tmp_path: Path) -> None:
+    """As in a plain loop: a step of the generator scores no real samples."""
+    made = module_of(GAN.replace("ACCUMULATE", ""), tmp_path)
+    model = next(value for value in vars(made).values() if isinstance(value, type) and issubclass(value, nn.Module))()
+    optimizer, trained = made.make_optimizer(model), made.select_trained(model)
+    calls = count_calls(model, ["judge", "forger"])
+    batch = {"real": torch.randn(12, 2), "noise": torch.randn(12, 4)}
+    sums = []
+    for step, expected in enumerate([["forger", "judge", "judge"]] * 2 + [["forger", "judge"]]):
+        sums.append(made.train_step(model, optimizer, batch, step, trained))
+        assert sorted(calls) == expected
+        calls.clear()
+    # A result that a step leaves out does not count.
+    assert [tuple(counts) for _, counts in sums] == [(12, 12, 24)] * 2 + [(0, 12, 24)]
+
+
+def test_a_report_has_only_the_losses_of_its_steps(tmp_path: Path) -> None:
+    """Here each epoch is one step, with a report of its own."""
+    reports: list[dict[str, float]] = []
+    data = {"real": np.random.default_rng(0).normal(size=(12, 2)).astype(np.float32)}
+    train(tmp_path / "run", GAN.replace("ACCUMULATE", ""), data, steps=6, on_report=lambda report: reports.append(report.results))
+    assert [sorted(report) for report in reports] == [["forging", "judging", "size"]] * 2 + [["forging", "size"]] + (
+        [["forging", "judging", "size"]] * 2 + [["forging", "size"]]
+    )
+    assert all(np.isfinite(value) for report in reports for value in report.values())
+
+
+def test_a_metric_of_stages_that_no_loss_needs_is_of_all_steps(tmp_path: Path) -> None:
+    text = """
+x = input 4
+a = x -> dense 1 as a
+b = x -> dense 1 as b
+other = x -> batch_norm as other
+out a, b, other
+train {
+  first = a -> square -> mean
+  second = b -> square -> mean
+  metric spread = other -> square -> mean
+  minimize first "a.*" "other.*"
+  minimize second "b.*"
+  optimizer sgd lr=0.1
+  batch 8
+  steps 5
+}
+"""
+    data = {"x": np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)}
+    reports: list[dict[str, float]] = []
+    train(tmp_path / "run", text, data, on_report=lambda report: reports.append(report.results))
+    assert [sorted(report) for report in reports] == [["first", "spread"], ["second", "spread"]] * 2 + [["first", "spread"]]
+    assert int(load_file(tmp_path / "run" / "last.safetensors")["other.num_batches_tracked"]) == 5

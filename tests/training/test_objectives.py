@@ -16,17 +16,14 @@ import netc
 from netc.training.objective import Objective
 from netc.training.stop_signals import Interrupted
 from tests.parity import agree
-from tests.training.plain_derivatives import DERIVATIVES
-from tests.training.plain_more_objectives import MORE
-from tests.training.plain_objectives import RECIPES as OBJECTIVES
 from tests.training.plain_objectives import SAMPLES, Recipe, list_trained, train_plainly
+from tests.training.plain_recipes import RECIPES
 from tests.training.runs import resume, train
 from tests.training.test_ranks import assert_close, begin
 from tests.training.test_resume import assert_same_run, stopping_at
 
 SPECS = Path(__file__).parents[2] / "specs" / "training"
 STEPS = 50
-RECIPES = OBJECTIVES | DERIVATIVES | MORE
 
 
 def test_every_spec_has_a_plain_loop() -> None:

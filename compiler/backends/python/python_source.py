@@ -30,6 +30,7 @@ from .emitters import Emitters
 from .forward.method import write_forward
 from .forward.signature import ForwardSignature
 from .lowering import lower_program
+from .method_functions import write_method_as_function
 from .modules.scanned_layers import scan_equal_layers
 from .printing.spec_comments import escape_comment
 from .unsupported_python import LackingWord, UnsupportedInPython
@@ -106,6 +107,16 @@ class SourceWriter:
         # Members are excluded above, but a branch on the mode still reads it from the object.
         has_self = re.search(r"\bself\b", text) is not None
         return None if has_self else Parts(self._list_definitions(classes), (text,), name, tuple(self._list_plugin_modules(program)))
+
+    def write_part(self, program: Program, part: Program, name: str, doc: str) -> Parts | None:
+        """Write a part of a model as a function of the model's module, `model`, and of the part's inputs. None if the part needs an
+        attribute that the class of the model does not set in the same way."""
+        full, own = self.write_parts(program, name), self.write_parts(part, name)
+        if not ({*own.texts[:-1]} <= {*full.texts[:-1]} and {*own.definitions} <= {*full.definitions}):
+            return None
+        receiver = f"model: {self.framework.module}"
+        text = write_method_as_function(own.texts[-1], full.texts[-1], self.framework.method, name, receiver, doc)
+        return None if text is None else Parts(own.definitions, (text,), name, own.outside)
 
     def write_file(self, program: Program, name: str, text: str, outside: Sequence[str] = (), imports: Sequence[str] = ()) -> str:
         """Write a file with its header and imports: the framework's as far as the text uses them, and `imports`, further lines for the

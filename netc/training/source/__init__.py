@@ -8,6 +8,7 @@ functions; names and strings of the spec become literals in it, never code.
     clauses.py              decides which tags a section has
     template_folding.py     removes the lines whose tags a section does not have
     section_functions.py    emits what depends on the model: totals, counts, loss and metrics
+    loss_needs.py           finds what a step needs that minimizes one of several losses
     printed_settings.py     emits the constants, the optimizer and the schedule
     data_reading.py         emits the functions that load data
     class_weights.py        emits the function that computes weights of classes
@@ -148,6 +149,8 @@ def _select_functions(section: TrainSection, machine: Machine | None, roots: Set
     tags = select_tags(recipe, section.means, section.is_random, bool(standardized), machine) | (
         {"modes"} if "compute_sums" in section.computed.modules else set()
     )
+    if section.computed.divided and not (machine is not None and machine.compiled):
+        tags |= {"divided"}
     generated = {
         "make_optimizer": emit_optimizer(recipe),
         "make_schedule": emit_schedule(recipe),

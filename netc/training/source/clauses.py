@@ -58,13 +58,15 @@ def list_constants(recipe: Recipe) -> tuple[str, ...]:
 
 class Machine(Record):
     """What the text for `netc train` depends on: the device, the number of replicas, the number of this process among those that draw other
-    random numbers, the number `tensor` of processes that share a replica, and whether they have stages of the model."""
+    random numbers, the number `tensor` of processes that share a replica, whether they have stages of the model, and whether the model is
+    compiled as a whole."""
 
     device: str = "cpu"
     replicas: int = 1
     replica: int = 0
     tensor: int = 1
     pipeline: bool = False
+    compiled: bool = False
 
 
 def read_constants(recipe: Recipe) -> dict[str, Any]:

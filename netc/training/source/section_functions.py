@@ -24,7 +24,9 @@ from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.record import Record
 
 from .batch_columns import emit_column, emit_dim, emit_size
+from .file_assembly import extract_model_program
 from .lines import format_call, join_names, quote_string, to_literal
+from .loss_needs import LossNeeds, differentiates, find_loss_needs
 from .section_words import TORCH_WORDS, SectionWords
 
 RESERVED = ("model", "batch", "sums", "compute_sums", "prepare_inputs")
@@ -33,21 +35,23 @@ RESERVED = ("model", "batch", "sums", "compute_sums", "prepare_inputs")
 
 class SectionFunctions(Record):
     """The texts of the functions in order, the definitions that they use, the names that are instances of modules, and the plugin modules
-    that they need."""
+    that they need. `divided`: `TOTALS` has a function for each of several losses, which computes only the stages that this loss needs."""
 
     texts: tuple[str, ...]
     definitions: tuple[str, ...]
     modules: tuple[str, ...]
     outside: tuple[str, ...]
+    divided: bool = False
 
 
 def emit_functions(training: Training, means: MeanDecomposition, words: SectionWords = TORCH_WORDS) -> SectionFunctions:
     """Emit all functions of a section, in the words of a framework."""
     emitter = _FunctionEmitter(training, means, words)
     emitter.emit_totals()
+    divided = words.divides_passes and emitter.emit_loss_totals()
     emitter.emit_counts()
     emitter.emit_metrics()
-    return SectionFunctions(tuple(emitter.texts), tuple(emitter.definitions), tuple(emitter.modules), tuple(emitter.outside))
+    return SectionFunctions(tuple(emitter.texts), tuple(emitter.definitions), tuple(emitter.modules), tuple(emitter.outside), divided)
 
 
 class _FunctionEmitter:
@@ -62,9 +66,9 @@ class _FunctionEmitter:
 
     def emit_totals(self) -> None:
         program = self.means.totals
-        before = self._find_preparation()
+        self.before = before = self._find_preparation()
         nodes = [n for n in program.main.nodes if n.label != MODEL and n not in before]
-        known, prepared = self._emit_preparation(before, nodes)
+        self.known, self.prepared = known, prepared = self._emit_preparation(before, nodes)
         named = join_names(self.means.names)
         self._name_sums()
         inputs = self._add_function(
@@ -141,6 +145,75 @@ class _FunctionEmitter:
         if not any(id(v) in used for v in node.outputs):
             return {}, []
         return names, format_call(f"    {', '.join(targets)} = ", "model", [known.get(id(v)) or emit_column(v) for v in node.inputs])
+
+    def emit_loss_totals(self) -> bool:
+        """Emit a function for each of several losses that does not need the whole model. Return whether there is one."""
+        needs = [need for need in find_loss_needs(self.training, self.means) if self._emit_loss_function(need)]
+        if not needs:
+            return False
+        functions = dict.fromkeys(self.training.losses, "compute_totals") | {n.loss: f"compute_{n.loss}_totals" for n in needs}
+        count = len(self.means.totals.main.outputs)
+        computed = {need.loss: tuple(int(i in need.totals) for i in range(count)) for need in needs}
+        entries = [f"    {quote_string(loss)}: {function}," for loss, function in functions.items()]
+        self.texts.append("\n".join(["TOTALS = {", *entries, "}"]))
+        everything = dict.fromkeys(self.training.losses, (1,) * count)
+        self.texts.append(f"COMPUTED = {to_literal(everything | computed)}")
+        return True
+
+    def _emit_loss_function(self, need: LossNeeds) -> bool:
+        """Emit the function for a loss. Return False, and emit nothing, if it would need modules of its own."""
+        prefix, model = f"compute_{need.loss}", extract_model_program(self.training)
+        call = next(n for n in self.means.totals.main.nodes if n.label == MODEL)
+        values = [self.means.totals.main.outputs[i] for i in need.totals]
+        nodes = [n for n in need.nodes if n not in self.before]
+        inputs = _find_inputs(nodes, values)
+        try:
+            outputs = self.words.writer.write_part(
+                model, need.part, f"{prefix}_outputs", f"Compute the outputs of the model that {need.loss} needs."
+            )
+            program = _cut_program(self.means.totals, nodes, inputs, f"{prefix}_sums", values)
+            sums = self._emit_program(program, f"{prefix}_sums", f"Compute the sums for a step of {need.loss}.")
+        except MissingSize:
+            return False
+        if outputs is None or sums.main != f"{prefix}_sums":
+            return False
+        for parts in (outputs, sums):
+            self.definitions += parts.definitions
+            self.outside += parts.outside
+            self.texts += parts.texts
+        taken_names, names = {*RESERVED, *self.known.values(), "zero"}, dict[int, str]()
+        for value in [*(call.outputs[i] for i in need.outputs), *values]:
+            names.setdefault(id(value), make_unique(make_variable_name(value.name or "output"), taken_names))
+            taken_names.add(names[id(value)])
+        passed = dict(zip(map(id, self.training.model_call.graph.inputs), call.inputs, strict=True))
+        arguments = [passed[id(v)] for v in need.part.main.inputs]
+        columns = {id(v): self.known.get(id(v)) or emit_column(v) for v in [*arguments, *inputs] if id(v) not in names}
+        lines = [
+            f"def {prefix}_totals(model: {self.words.module}, batch: Batch) -> tuple[{self.words.tensor}, ...]:",
+            f'    """Compute the totals of a batch that {need.loss} needs. The others are 0."""',
+        ]
+        if any(differentiates(node) for node in need.nodes):
+            lines = ["@torch.enable_grad()", *lines, *self._emit_required_gradients()]
+        if any(id(v) in self.known for v in [*arguments, *inputs]):
+            lines += self.prepared
+        lines += format_call(
+            f"    {', '.join(names[id(call.outputs[i])] for i in need.outputs)} = ",
+            f"{prefix}_outputs",
+            ["model", *(columns[id(v)] for v in arguments)],
+        )
+        lines += format_call(
+            f"    {', '.join(names[id(v)] for v in values)} = ",
+            f"{prefix}_sums",
+            [names.get(id(v)) or columns[id(v)] for v in inputs],
+        )
+        lines.append(f"    zero = {names[id(values[0])]}.new_zeros(())")
+        scales = [f" * {emit_size(self.main.inputs, BATCH)}" if is_scaled else "" for is_scaled in self.means.is_scaled]
+        results = dict(zip(need.totals, (names[id(v)] for v in values), strict=True))
+        returned = [results[i] + scales[i] if i in results else "zero" for i in range(len(scales))]
+        line = f"    return {', '.join(returned)}"
+        lines += [line] if len(line) <= WIDTH else format_call("    return ", "", returned)
+        self.texts.append("\n".join(lines))
+        return True
 
     def emit_counts(self) -> None:
         means, lines = self.means, list[str]()

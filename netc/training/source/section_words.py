@@ -16,7 +16,8 @@ from netc.dsl.record import Record
 class SectionWords(Record):
     """`tensor` and `module` are types; `instance` makes a module of a section from the name of its class; `convert` turns the text of a
     NumPy array into a tensor of an element type, and `wrap` into a tensor of its own type; `make_scalar` makes a tensor without axes from
-    the text of a number and an element type; `zeros` is the function that makes zeros of the shape of a tensor."""
+    the text of a number and an element type; `zeros` is the function that makes zeros of the shape of a tensor.
+    `divides_passes`: a step of one of several losses calls a function for what this loss needs. XLA leaves out the rest by itself."""
 
     writer: SourceWriter
     tensor: str
@@ -26,6 +27,7 @@ class SectionWords(Record):
     wrap: Callable[[str], str]
     make_scalar: Callable[[str, str], str]
     zeros: str
+    divides_passes: bool = False
 
 
 TORCH_WORDS = SectionWords(
@@ -37,4 +39,5 @@ TORCH_WORDS = SectionWords(
     lambda array: f"torch.from_numpy({array})",
     lambda number, dtype: f"torch.tensor({number}, dtype=torch.{dtype}, device=DEVICE)",
     "torch.zeros_like",
+    divides_passes=True,
 )

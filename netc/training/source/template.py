@@ -62,6 +62,8 @@ Model: type[nn.Module]
 run: Any
 compute_sums: nn.Module
 compute_totals: Callable[[nn.Module, Batch], tuple[Tensor, ...]]
+TOTALS: dict[str, Callable[[nn.Module, Batch], tuple[Tensor, ...]]]
+COMPUTED: dict[str, tuple[int, ...]]
 compute_counts: Callable[[Batch], tuple[Tensor | int, ...]]
 compute_metrics: Callable[[Iterable[Tensor], Iterable[Tensor | int]], dict[str, Tensor]]
 AUGMENTATIONS: Sequence[tuple[dict[str, Any], Any]]
@@ -430,7 +432,8 @@ def train_step(
     batch_totals = []  # if: parts and not pipeline
     for micro_batch in micro_batches:  # if: not pipeline  # if: parts else batch
         run.begin_micro_batch(micro_batch is micro_batches[-1])  # if: run and parts
-        totals = compute_totals(model, micro_batch)
+        totals = TOTALS[minimized](model, micro_batch)  # if: divided
+        totals = compute_totals(model, micro_batch)  # if: not divided
         # Divided by the counts of the whole batch, so that the gradients add up to the gradient of the batch.  # if: parts
         loss = compute_metrics(TERMS, counts)["loss"]
         # Terms that do not depend on the samples count once.  # if: repeated
@@ -455,7 +458,8 @@ def train_step(
     schedule.step()  # if: schedule
     update_followers(followers, step)  # if: followed
     update_average(average, model)  # if: ema
-    return totals, counts
+    return totals, [count * kept for count, kept in zip(counts, COMPUTED[minimized], strict=True)]  # if: divided
+    return totals, counts  # if: not divided
 
 
 @torch.no_grad()
@@ -539,6 +543,7 @@ def train(
     average = copy.deepcopy(model)  # if: ema
     best = -math.inf  # if: validates and not last
     watched, waited = -math.inf, 0  # if: patience
+    turn: list[StepSums] = []  # if: divided
     step = 0
     for epoch in range(epochs):
         history = []  # if: history
@@ -564,8 +569,12 @@ def train(
             )
             history.append(step_sums)  # if: history
             step += 1
+            # Each step computes what its loss needs, so a report is about a turn of all losses.  # if: divided
+            turn = [*turn, step_sums][-sum(LOSSES.values()) :]  # if: divided
             if step % REPORT_EVERY == 0:
-                print(f"step {step}: {format_metrics(compute_metrics(*step_sums))}")
+                totals, counts = map(sum_rows, zip(*turn, strict=True))  # if: divided
+                print(f"step {step}: {format_metrics(compute_metrics(totals, counts))}")  # if: divided
+                print(f"step {step}: {format_metrics(compute_metrics(*step_sums))}")  # if: not divided
             if step == STEPS:  # if: steps
                 break
         totals, counts = map(sum_rows, zip(*history, strict=True))  # if: history
