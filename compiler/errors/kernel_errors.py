@@ -13,8 +13,13 @@ from netc.dsl.diagnostics import Severity
 
 from .problem import Problem
 
-DEVICE_TITLES = {"cuda": "CUDA", "tensorrt": "TensorRT"}
+DEVICE_TITLES = {"cuda": "CUDA", "tensorrt": "TensorRT", "web": "WebGPU"}
 """The names of the devices in messages."""
+_FALLBACKS = {
+    "cuda": "ONNX Runtime runs it on the CPU, and copies its inputs and results",
+    "web": "ONNX Runtime Web runs it in WebAssembly, and copies its inputs and results",
+}
+"""What runs a node instead."""
 _SHOWN = 3
 """The most stages that a note lists."""
 
@@ -46,9 +51,7 @@ class NoKernel(Problem):
         shown = ", ".join(f"`{path}`" for path in self.paths[:_SHOWN])
         more = len(self.paths) - _SHOWN
         where = (f"at {shown}" + (f" and {more} more" if more > 0 else ""),) if shown else ()
-        if self.device == "cuda":
-            return (*where, "ONNX Runtime runs it on the CPU, and copies its inputs and results")
-        return where
+        return (*where, _FALLBACKS[self.device]) if self.device in _FALLBACKS else where
 
     def format_help(self) -> tuple[str, ...]:
         return (f"write the model for an opset that has the kernel: `--opset {self.opset}`",) if self.opset is not None else ()

@@ -51,6 +51,11 @@ def test_formats_for_tools_have_it(netc: Netc) -> None:
     assert "has `MaxPool` only up to opset 21" in command
 
 
+def test_webgpu_says_where_a_stage_runs(netc: Netc) -> None:
+    done = netc("check", "-e", "input [T, 8] -> gru 4", "--device", "web")
+    assert (done.exit_code, "`gru` has no kernel on WebGPU" in done.stdout, "runs it in WebAssembly" in done.stdout) == (0, True, True)
+
+
 def test_tensorrt_reads_some_opsets(netc: Netc) -> None:
     done = netc("check", "-e", POOLED, "--device", "tensorrt", "--opset", "25")
     assert (done.exit_code, "TensorRT 10.15 reads opsets 9 to 24, not 25" in done.stderr) == (2, True)
@@ -71,6 +76,7 @@ def test_compile_chooses_the_opset_for_a_device(netc: Netc, tmp_path: Path) -> N
     for words, opset, said in (
         (["-e", POOLED, "--for", "cuda"], 21, "note: the only node of `net` has a kernel on CUDA"),
         (["-e", POOLED, "--for", "cuda", "--opset", "24"], 24, "note: `max_pool` has no kernel on CUDA: ONNX Runtime 1."),
+        (["-e", POOLED, "--for", "web"], 21, "note: the only node of `net` has a kernel on WebGPU (ONNX Runtime Web 1."),
         (["-e", "input 3 -> relu", "--for", "cuda"], 23, "note: the only node of `net` has a kernel on CUDA"),
         (["-e", "input [T, 8] -> multihead_attention 2", "--for", "tensorrt"], 22, "have a kernel on TensorRT"),
     ):

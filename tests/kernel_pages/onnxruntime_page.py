@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from netc.compiler.types.tensor_types import DTYPES
 
@@ -54,5 +55,10 @@ def _format_constraint(text: str) -> str:
     if match is None:
         return ""
     names = [_OTHER_NAMES.get(name, name) for name in re.findall(r"(?<!\()\btensor\((\w+)\)", match[2])]
+    return f"{match[1]}={','.join(sort_types(names))}" if names else ""
+
+
+def sort_types(names: Iterable[str]) -> list[str]:
+    """Sort names of element types: netc's in their order, then others."""
     order = {name: index for index, name in enumerate(DTYPES)}
-    return f"{match[1]}={','.join(sorted(names, key=lambda name: (order.get(name, len(order)), name)))}" if names else ""
+    return sorted(names, key=lambda name: (order.get(name, len(order)), name))

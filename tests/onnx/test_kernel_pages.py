@@ -1,4 +1,4 @@
-"""The models of the zoo against the tables of kernels, and the tables of docs/cuda.md."""
+"""The models of the zoo against the tables of kernels, and the tables of docs/devices.md."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 from kernel_pages.onnxruntime_page import read_kernels
 from kernel_pages.tensorrt_page import read_operators
+from kernel_pages.web_page import read_kernels as read_web_kernels
 from onnx import TensorProto, defs, helper
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
@@ -58,6 +59,21 @@ def test_the_page_of_tensorrt_is_read() -> None:
     assert read_operators(page) == {"version": "10.9", "opsets": [9, 22], "operators": {"Erf": "float32"}}
     with pytest.raises(ValueError, match="does not say which opsets"):
         read_operators("| Erf | Y | FP32 |")
+
+
+def test_the_page_of_onnxruntime_web_is_read() -> None:
+    page = "| Add | ai.onnx(7-12,13+) |  |\n| Conv | ai.onnx(11+); com.ms.internal.nhwc(11+) | need |\n| Gelu | com.microsoft(1+) |  |\n"
+    sources = [
+        "using Some = TypeList<float, uint32_t>; List& Types() { return Build<Some>(); }",
+        """ONNX_OPERATOR_VERSIONED_TYPED_KERNEL_EX(Add, kOnnxDomain, 7, 12, float, kJs,
+            (*KernelDefBuilder::Create()).TypeConstraint("T", DataTypeImpl::GetTensorType<MLFloat16>()).InputMemoryType(CPU, 1), Add);
+        ONNX_OPERATOR_KERNEL_EX(Add, kOnnxDomain, 13, kJs, KernelDefBuilder().TypeConstraint("T", Types()), Add<float>);
+        ONNX_OPERATOR_KERNEL_EX(Conv, kNhwcDomain, 11, kJs, KernelDefBuilder().TypeConstraint("T", Types()), Conv);
+        ONNX_OPERATOR_KERNEL_EX(Conv, kOnnxDomain, 11, kJs, KernelDefBuilder().TypeConstraint("V", DataTypeImpl::All()), Conv);""",
+    ]
+    assert read_web_kernels(page, sources) == {"Add": ["13+ T=float32,uint32", "7-12 T=float16"], "Conv": ["11+"]}
+    with pytest.raises(ValueError, match="no kernel of Erf"):
+        read_web_kernels("| Erf | ai.onnx(9+) |", sources)
 
 
 def list_unary_operators() -> list[str]:
@@ -172,8 +188,24 @@ def test_tensorrt_has_restrictions(text: str, form: tuple[str, str]) -> None:
     assert form in missing(text, "tensorrt")
 
 
+def test_webgpu_has_restrictions() -> None:
+    assert missing("input 3x8x8 -> conv 4 3", "web", 21) == []
+    assert missing("input 3x8x8x8 -> conv 4 3", "web", 21) == [("Conv", "in one or two dimensions")]
+    assert missing("x = input 3 int64; -x", "web") == [("Neg", "of float32, float16, int32")]
+
+
 def test_tensorrt_has_what_it_has() -> None:
     assert missing("input 3x32x32 -> conv 8 3 -> max_pool 2 -> flatten -> dense 10", "tensorrt") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["x = input 5x3; x * 100 -> log_softmax", "input 5x3 -> log_softmax axis=1", "input [T, 4] -> log_softmax axis=2"]
+)
+def test_webgpu_gets_log_softmax_in_parts(text: str) -> None:
+    model = netc.compile(text)
+    assert [kernel.op_type for kernel in check_kernels(model.program, "web", 23).report.missing] == ["LogSoftmax"]
+    assert check_kernels(model.program, "web", 23, converts=True).report.missing == ()
+    check(model, 23, device="web")
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,10 @@ class NodeWriter(Protocol):
         """Whether the opset has an operator of that name."""
         ...
 
+    def has_kernel(self, op_type: str) -> bool:
+        """Whether the device has a kernel for the operator, in any element type."""
+        ...
+
 
 class GraphBuilder:
     """Builds one graph."""

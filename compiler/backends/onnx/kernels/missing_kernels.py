@@ -1,7 +1,7 @@
 """Finds the nodes of a model that a device has no kernel for.
 
 In: a model whose initializers are not read, and the name of a device. Out: a `KernelReport`. Always: nodes that compute only sizes are not
-reported for CUDA, because ONNX Runtime keeps them on the CPU on purpose, nor are nodes that it computes when it loads the model.
+reported for the providers of ONNX Runtime, which keeps them on the CPU on purpose, nor are nodes that it computes when it loads the model.
 
     >>> import netc
     >>> from ..onnx_model import build_graph
@@ -25,7 +25,10 @@ from .function_bodies import expand_node
 from .kernel_table import Kernel, KernelTable, load_kernel_table
 from .tensorrt_table import find_tensorrt_form, load_tensorrt_table
 from .typed_nodes import TypedNode, list_nodes
+from .web_limits import WEB_LIMITS
 
+PROVIDERS: Mapping[str, tuple[str, Mapping[str, Limit]]] = {"cuda": ("ONNX Runtime", CUDA_LIMITS), "web": ("ONNX Runtime Web", WEB_LIMITS)}
+"""The devices with a table of kernels: the program that has the kernels, and the rules for attributes."""
 _ADDED_LATER = {("Attention", 25): 24}
 """Definitions that onnx added to an opset after its release, with the one before. ONNX Runtime 1.31 has the latter only: both are the same
 for what netc writes."""
@@ -59,7 +62,7 @@ def find_missing_kernels(graph: GraphAndTensors, device: str) -> KernelReport:
 
     Args:
         graph: A model without functions.
-        device: `cuda` or `tensorrt`.
+        device: `cuda`, `tensorrt` or `web`.
 
     Returns:
         The report, with the nodes in the order of the model.
@@ -75,10 +78,10 @@ def find_missing_kernels(graph: GraphAndTensors, device: str) -> KernelReport:
         forms = ((node, find_tensorrt_form(tensorrt, node)) for node in nodes)
         missing = [MissingKernel(node.name, node.op_type, form) for node, form in forms if form is not None]
         return KernelReport(device, f"TensorRT {tensorrt.version}", len(nodes), tuple(missing))
-    table = load_kernel_table(device)
+    table, (program, limits) = load_kernel_table(device), PROVIDERS[device]
     own = list(_expand_nodes(nodes, table, opset))
-    found = (_find_missing(table, CUDA_LIMITS, node, opset) for node in own)
-    return KernelReport(device, f"ONNX Runtime {table.version}", len(own), tuple(filter(None, found)))
+    found = (_find_missing(table, limits, node, opset) for node in own)
+    return KernelReport(device, f"{program} {table.version}", len(own), tuple(filter(None, found)))
 
 
 def _expand_nodes(nodes: Iterable[TypedNode], table: KernelTable, opset: int) -> Iterator[TypedNode]:

@@ -67,6 +67,13 @@ def _replace_celu(node: RequestedNode) -> Names:
     return (node.add("Mul", [scaled, node.scalar(alpha, x.dtype)]),)
 
 
+def _replace_log_softmax(node: RequestedNode) -> Names:
+    x, axis = node.make_expr(0), node.attributes.get("axis", -1)
+    assert isinstance(axis, int)
+    shifted = x - x.op("ReduceMax", [axis], keepdims=1)  # else the exponentials overflow
+    return ((shifted - shifted.exp().op("ReduceSum", [axis], keepdims=1).log()).name,)
+
+
 def _replace_softplus(node: RequestedNode) -> Names:
     return (softplus_by_parts(node.make_expr(0)).name,)
 
@@ -75,6 +82,7 @@ DEVICE_FORMS: Mapping[str, Form] = {
     "ArgMax": _find_first_extreme,
     "ArgMin": _find_first_extreme,
     "Celu": _replace_celu,
+    "LogSoftmax": _replace_log_softmax,
     "Pad": _pad_integers,
     "Softplus": _replace_softplus,
     "Tan": _replace_tan,

@@ -81,6 +81,12 @@ class Lowering:
     def has_operator(self, op_type: str) -> bool:
         return find_schema(op_type, self.opset) is not None
 
+    def has_kernel(self, op_type: str) -> bool:
+        if self._list_kernel_types is None:
+            return True
+        (variable,) = list_input_variables(op_type, self.opset, 1)
+        return self._list_kernel_types(op_type, self.opset, variable) is not None
+
     def _add_with_casts(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
         """Add the node, with conversions around it where the opset lacks a type."""
         types = [self.dtypes.get(value) if value else None for value in inputs]
