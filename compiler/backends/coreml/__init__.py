@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from ..exported.exported_backend import ExportedBackend
 
 if TYPE_CHECKING:
-    from ..backend import Artifact
-    from ..exported.export_module import ExportedModule
+    from ..exported.conversion import Converter
 
 
 class CoremlBackend(ExportedBackend):
@@ -31,15 +30,10 @@ class CoremlBackend(ExportedBackend):
     port_dtypes = frozenset(("float32", "float16", "int32"))
     inner_dtypes = port_dtypes | {"int64", "int16", "int8", "uint8", "bool"}
 
-    def convert(self, exported: ExportedModule) -> Artifact:
-        from .coreml_package import write_package
+    def load_converter(self) -> Converter:
+        from .coreml_package import CONVERTER
 
-        return write_package(exported)
-
-    def describe(self, exported: ExportedModule) -> str:
-        from .coreml_package import describe_package
-
-        return describe_package(exported)
+        return CONVERTER
 
 
 BACKEND = CoremlBackend()

@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 from netc.dsl.record import Record
 
 from ..backend import WrongOutput
+from ..exported.conversion import Converter
 
 if TYPE_CHECKING:
     from ..exported.export_module import ExportedModule
@@ -82,3 +83,6 @@ def _name_items(manifest: str) -> None:
     content["rootModelIdentifier"] = names[content["rootModelIdentifier"]]
     with open(manifest, "w", encoding="utf-8") as file:
         json.dump(content, file, indent=4, sort_keys=True)
+
+
+CONVERTER = Converter(write_package, describe_package)

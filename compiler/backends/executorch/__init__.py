@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from ..exported.exported_backend import ExportedBackend
 
 if TYPE_CHECKING:
-    from ..backend import Artifact
-    from ..exported.export_module import ExportedModule
+    from ..exported.conversion import Converter
 
 _DTYPES = frozenset(("float32", "float16", "bfloat16", "float64", "int64", "int32", "int16", "int8", "uint8", "bool"))
 
@@ -32,15 +31,10 @@ class ExecutorchBackend(ExportedBackend):
     port_dtypes = _DTYPES
     inner_dtypes = _DTYPES
 
-    def convert(self, exported: ExportedModule) -> Artifact:
-        from .executorch_program import write_program
+    def load_converter(self) -> Converter:
+        from .executorch_program import CONVERTER
 
-        return write_program(exported)
-
-    def describe(self, exported: ExportedModule) -> str:
-        from .executorch_program import describe_program
-
-        return describe_program(exported)
+        return CONVERTER
 
 
 BACKEND = ExecutorchBackend()

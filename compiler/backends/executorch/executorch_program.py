@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..backend import BytesArtifact
+from ..exported.conversion import Converter
 
 if TYPE_CHECKING:
     from ..exported.export_module import ExportedModule
@@ -47,3 +48,6 @@ def _require_kernels(program: Any) -> None:
             name = f"{operator.name}.{operator.overload}" if operator.overload else operator.name
             if name not in known:
                 raise MissingKernel(f"its runtime has no kernel for `{name}`")
+
+
+CONVERTER = Converter(write_program, describe_program)

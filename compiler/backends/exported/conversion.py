@@ -19,14 +19,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TypeVar
 
+from netc.dsl.record import Record
+
 from ...errors.target_errors import FormatUnsupported, UnsupportedByTarget
-from ..backend import BackendInput
+from ..backend import Artifact, BackendInput
 from .export_module import ExportedModule
 from .failing_stage import find_failing_stage
 
 Result = TypeVar("Result")
 _LONGEST = 200
 """The most characters of a converter's reason that are printed."""
+
+
+class Converter(Record):
+    """A vendor's converter: `convert` makes the artifact of a module, and `describe` the converted module as text. Any exception means that
+    the converter refuses the module."""
+
+    convert: Callable[[ExportedModule], Artifact]
+    describe: Callable[[ExportedModule], str]
 
 
 def convert_program(title: str, given: BackendInput, convert: Callable[[ExportedModule], Result]) -> Result:

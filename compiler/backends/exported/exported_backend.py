@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ...ir.graph import Program
     from ...ir.graph_values import Value
-    from .export_module import ExportedModule
+    from .conversion import Converter
 
 
 class ExportedBackend(Backend):
@@ -38,26 +38,21 @@ class ExportedBackend(Backend):
     """The element types that other tensors may have."""
 
     @abstractmethod
-    def convert(self, exported: ExportedModule) -> Artifact:
-        """Convert the module. Any exception means that the converter refuses it."""
-        ...
-
-    @abstractmethod
-    def describe(self, exported: ExportedModule) -> str:
-        """Return the converted module as text. Exceptions are as for `convert`."""
+    def load_converter(self) -> Converter:
+        """Import the converter. The package is installed."""
         ...
 
     def build(self, given: BackendInput) -> Artifact:
         self._check(given.program)
         from .conversion import convert_program
 
-        return convert_program(self.title, given, self.convert)
+        return convert_program(self.title, given, self.load_converter().convert)
 
     def text(self, given: BackendInput) -> str:
         self._check(given.program)
         from .conversion import convert_program
 
-        return convert_program(self.title, given, self.describe)
+        return convert_program(self.title, given, self.load_converter().describe)
 
     def _check(self, program: Program) -> None:
         """Raise `UnsupportedByTarget` for everything that is known before there are weights."""

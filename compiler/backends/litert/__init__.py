@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from ..exported.exported_backend import ExportedBackend
 
 if TYPE_CHECKING:
-    from ..backend import Artifact
-    from ..exported.export_module import ExportedModule
+    from ..exported.conversion import Converter
 
 _DTYPES = frozenset(("float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool"))
 
@@ -32,15 +31,10 @@ class LitertBackend(ExportedBackend):
     port_dtypes = _DTYPES
     inner_dtypes = _DTYPES
 
-    def convert(self, exported: ExportedModule) -> Artifact:
-        from .litert_model import write_model
+    def load_converter(self) -> Converter:
+        from .litert_model import CONVERTER
 
-        return write_model(exported)
-
-    def describe(self, exported: ExportedModule) -> str:
-        from .litert_model import describe_model
-
-        return describe_model(exported)
+        return CONVERTER
 
 
 BACKEND = LitertBackend()

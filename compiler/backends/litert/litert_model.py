@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..backend import BytesArtifact
+from ..exported.conversion import Converter
 
 if TYPE_CHECKING:
     from ..exported.export_module import ExportedModule
@@ -40,3 +41,6 @@ def _convert_module(exported: ExportedModule) -> Any:
 
     # without it, int64 inputs and outputs would become int32
     return litert_torch.convert(exported.module, (), exported.examples, enable_x64=True)
+
+
+CONVERTER = Converter(write_model, describe_model)
