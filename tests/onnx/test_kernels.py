@@ -20,7 +20,7 @@ from netc.compiler.backends.onnx.kernels.kernel_table import load_kernel_table
 from netc.compiler.backends.onnx.kernels.missing_kernels import KernelReport, find_missing_kernels
 from netc.compiler.backends.onnx.onnx_model import build_graph
 from netc.compiler.backends.onnx.onnx_types import element_code
-from netc.compiler.backends.onnx.opsets.schemas import find_schema
+from netc.compiler.onnx_standard.operator_schemas import find_schema
 from netc.compiler.types.tensor_types import DTYPES
 from netc.dsl.record import replace
 from netc.proving.check_kernels import check_kernels

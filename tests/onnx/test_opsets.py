@@ -9,7 +9,8 @@ from zoo.small import SMALL
 import netc
 from netc.compiler.backends.backend_names import OPSET, OPSETS
 from netc.compiler.backends.onnx.opsets.forms import FORMS
-from netc.compiler.backends.onnx.opsets.schemas import VALUES, find_schema
+from netc.compiler.backends.onnx.opsets.schemas import VALUES
+from netc.compiler.onnx_standard.operator_schemas import find_schema
 from netc.compiler.ops import Operator
 from tests.differential.values import torch_alone
 

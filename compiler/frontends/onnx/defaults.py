@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import onnx
 
+from ...onnx_standard.operator_schemas import find_schema
+
 _HARMLESS = frozenset([
     "stash_type", "saturate", "round_mode", "storage_order", "extrapolation_value", "exclude_outside", "cubic_coeff_a", "nearest_mode",
     "output_datatype", "dtype", "consumed_inputs", "momentum", "kernel_shape", "hidden_size", "auto_pad", "pads",
@@ -24,11 +26,8 @@ def is_default(node: onnx.NodeProto, name: str, version: int) -> bool:
     """Return whether an attribute has its default value."""
     if name in _HARMLESS:
         return True
-    try:
-        schema = onnx.defs.get_schema(node.op_type, version, "")
-    except onnx.defs.SchemaError:
-        return False
-    declared = schema.attributes.get(name)
+    schema = find_schema(node.op_type, version)
+    declared = None if schema is None else schema.attributes.get(name)
     if declared is None or not declared.default_value.name:
         return False
     return bool(

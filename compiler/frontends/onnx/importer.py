@@ -18,6 +18,7 @@ import onnx
 
 from ...errors.operator_errors import Unprovable, UnprovableMultiple
 from ...ir.graph_values import Value
+from ...onnx_standard.standard_functions import bind_attributes, find_function
 from ...types.numpy_types import Array
 from ..graph_builder import ImportRefused
 from ..imported_model import Obstacle
@@ -35,9 +36,8 @@ from .module_paths import ModulePaths
 from .name_uses import NameUses
 from .node_order import order_needed_nodes
 from .onnx_files import Unreadable, read_attributes, read_tensor
-from .onnx_functions import fill_attributes, find_definition
 from .onnx_names import IdentifierMaker
-from .onnx_values import BROKEN, Broken, Filled, Item, Known, sizes_or_known, to_objects
+from .onnx_values import BROKEN, Broken, Filled, Item, Known, make_type_proto, sizes_or_known, to_objects
 from .quantized_graphs import WHY as QUANTIZED
 from .scopes import NameScope
 from .shape_folding import fold_shapes
@@ -242,7 +242,8 @@ class Importer:
 
         If a condition on sizes would help, the refusal stands: the next attempt states the condition.
         """
-        function = find_definition(node, inputs, self.version) if node.domain in STANDARD and not _find_problem(refused) else None
+        is_standard = node.domain in STANDARD and not _find_problem(refused)
+        function = find_function(node, map(make_type_proto, inputs), self.version) if is_standard else None
         if function is None:
             raise refused
         before = self.save_state()
@@ -343,8 +344,7 @@ class Importer:
         for formal, actual in zip(function.input, [*node.input, *[""] * len(function.input)], strict=False):
             # Inputs that the call leaves out are None in the body.
             inner[formal] = names[actual]
-        attributes = {a.name: a for a in (*function.attribute_proto, *node.attribute)}
-        nodes = [fill_attributes(n, attributes) for n in function.node]
+        nodes = bind_attributes(function, node)
         self.uses.add_nodes(nodes)
         wanted = [inside if outside else "" for inside, outside in zip(function.output, node.output, strict=False)]
         self.import_nodes(nodes, [name for name in wanted if name], inner, depth + 1)

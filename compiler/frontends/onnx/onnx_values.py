@@ -15,12 +15,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from netc.dsl.record import Record
 
 from ...dims import Dim, SymDim
 from ...ir.graph_values import Value
+from ...types.numpy_types import numpy_dtype
 
 if TYPE_CHECKING:
     from ...types.numpy_types import Array
@@ -107,3 +109,14 @@ def sizes_or_known(items: Objects, dtype: Any = np.int64) -> Known | Sizes:
         return Sizes(items, dtype)
     # The list of an array of shape (0, 2) is empty, and has lost the 2.
     return Known(np.array(items.tolist(), dtype=dtype).reshape(items.shape))
+
+
+def make_type_proto(item: Item) -> onnx.TypeProto:
+    """Return the type of a node's input, or an empty type if it is left out."""
+    match item:
+        case Value():
+            element = onnx.helper.np_dtype_to_tensor_dtype(numpy_dtype(item.type.dtype))
+            return onnx.helper.make_tensor_type_proto(element, [d if isinstance(d, int) else None for d in item.type.shape])
+        case Known():
+            return onnx.helper.make_tensor_type_proto(onnx.helper.np_dtype_to_tensor_dtype(item.array.dtype), item.array.shape)
+    return onnx.TypeProto()

@@ -17,7 +17,7 @@ from importlib.resources import files
 
 from netc.dsl.record import Record
 
-from ..opsets.schemas import find_schema
+from ....onnx_standard.operator_schemas import find_schema
 
 _RANGE = re.compile(r"(\d+)(?:(\+)|-(\d+))?")
 

@@ -16,10 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from netc.dsl.record import Record
 
+from ....onnx_standard.operator_schemas import find_schema
 from ....types.tensor_types import DTYPES
 from ...backend_names import OPSETS
 from ..graph_and_tensors import GraphAndTensors
-from ..opsets.schemas import find_schema
 from .cuda_limits import CUDA_LIMITS, Limit
 from .function_bodies import expand_node
 from .kernel_table import Kernel, KernelTable, load_kernel_table

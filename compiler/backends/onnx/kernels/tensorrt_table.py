@@ -16,8 +16,8 @@ from importlib.resources import files
 
 from netc.dsl.record import Record
 
+from ....onnx_standard.operator_schemas import find_schema
 from ....types.tensor_types import DTYPES
-from ..opsets.schemas import find_schema
 from .tensorrt_limits import TENSORRT_LIMITS
 from .typed_nodes import TypedNode
 

@@ -19,13 +19,13 @@ from onnx import helper, shape_inference
 
 from netc.dsl.record import Record
 
+from ....onnx_standard.operator_schemas import find_schema
 from ....types.numpy_types import Array
 from ....types.tensor_types import DType
 from ....weights.lazy_tensors import StoredTensor
 from ..graph_and_tensors import GraphAndTensors
 from ..messages import GraphProto, ModelProto, NodeProto, TypeProto
 from ..onnx_types import element_code, element_name, fill_tensor
-from ..opsets.schemas import find_schema
 from ..size_nodes import Role, find_roles
 
 _SMALL = 1024

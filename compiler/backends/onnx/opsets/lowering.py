@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from ....onnx_standard.operator_schemas import find_schema
 from ....types.tensor_types import DTYPES, DType
 from ..messages import GraphProto
 from ..onnx_builder import BuilderNode, GraphBuilder
@@ -18,7 +19,6 @@ from .node import RequestedNode
 from .schemas import (
     NodeForm,
     find_lowest_opset,
-    find_schema,
     has_form,
     infer_result_types,
     list_allowed_types,

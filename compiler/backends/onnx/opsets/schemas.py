@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
 
 from netc.dsl.record import Record
 
+from ....onnx_standard.operator_schemas import find_schema
 from ....types.tensor_types import DTYPES, DType
 from ...backend_names import OPSETS
 
@@ -51,18 +51,6 @@ def _get_newest_opset() -> int:
     from onnx import defs
 
     return defs.onnx_opset_version()
-
-
-@cache
-def find_schema(op_type: str, opset: int) -> Any:
-    """Find the schema of an operator in an opset. None if the opset has no operator of that name."""
-    from onnx import defs  # imports all of onnx
-
-    try:
-        schema = defs.get_schema(op_type, opset, "")
-    except defs.SchemaError:
-        return None
-    return None if schema.deprecated else schema
 
 
 def has_form(form: NodeForm, opset: int) -> bool:

@@ -1,4 +1,4 @@
-"""Operators that are imported by their definition in the standard; see onnx_functions.py."""
+"""Operators that are imported by their definition in the standard; see compiler/onnx_standard/standard_functions.py."""
 
 from __future__ import annotations
 
