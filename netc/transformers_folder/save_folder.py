@@ -86,7 +86,8 @@ def _build_files(
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Build the texts of the folder's files, by their names, and notes."""
     from netc.compiler.backends.python.python_source import get_spec_name
-    from netc.compiler.backends.torch.pretrained.rewrite_program import NotPretrained, rewrite_program
+    from netc.compiler.backends.torch.pretrained.pretrained_program import NotPretrained
+    from netc.compiler.backends.torch.pretrained.rewrite_program import rewrite_program
     from netc.compiler.backends.torch.pretrained.write_config import write_config
     from netc.compiler.backends.torch.pretrained.write_model import ModelWriter, collect_ties
 

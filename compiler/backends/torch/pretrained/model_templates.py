@@ -15,7 +15,7 @@ from ...python.code.class_tree import IfElse, NameCode
 from ...python.code.python_expressions import CallCode, Code, KeywordCode
 from ...python.identifiers import make_unique
 from ...python.printing.line_layout import STEP
-from .rewrite_program import PretrainedProgram
+from .pretrained_program import PretrainedProgram
 
 _IMPORTS = (
     ("Cache", "transformers"),

@@ -14,68 +14,27 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
-from netc.dsl.record import Record
-
 from ....analysis.sample_dependence import collect_size_symbols
 from ....analysis.state_dict import collect_parameters
 from ....ir.graph import CallNode, Graph, Node, OpNode, Program, has_operator
 from ....ir.graph_values import Value
-from ....ir.replace_values import replace_values
 from ....ir.walk import collect_graphs, join_labels
 from ....ops.attention import Attention
-from ....ops.constants import ParamOperator, TableOperator
-from ....ops.dense import Dense, Embedding
-from ....ops.formula import IndexFormula
+from ....ops.dense import Dense
 from ....ops.multihead import MultiheadAttention
-from ....ops.operator import OperatorError
 from ....ops.recurrent import Gru, Lstm, Rnn
-from ....ops.rotary import Rotary
 from ....ops.shape import Cast, Expand, Reshape, Unsqueeze
-from ....ops.slicing import Slice
 from ....types.tensor_types import BOOL, INT64, TensorType
 from ....types.traced_ints import substitute_values
-from .interface_operators import KEYWORDS, InterfaceAttention, PositionRows, TokenEmbedding
-from .pass_inputs import drop_unused_inputs, pass_input, retype_values
+from .interface_operators import KEYWORDS, InterfaceAttention
+from .pass_inputs import drop_unused_inputs, pass_input
 from .position_checks import explain_mixed_positions, explain_used_length
+from .pretrained_program import EMBEDS, PIXELS, POSITIONS, SEGMENTS, AttentionLayer, NotPretrained, PretrainedProgram
+from .rewrite_embedding import rewrite_embedding
+from .rewrite_positions import rewrite_positions
 
-EMBEDS, POSITIONS, SEGMENTS, PIXELS = "inputs_embeds", "position_ids", "token_type_ids", "pixel_values"
 _KEEPS_MASK = (Cast, Expand, Reshape, Unsqueeze)
 """The operators that bring a mask of keys into the shape that attention takes."""
-
-
-class NotPretrained(Exception):
-    """A program that has no form for transformers, and why."""
-
-
-class PretrainedProgram(Record):
-    """A rewritten `program`.
-
-    `base` is the call of the base model in its main graph, None if the model has no part that is one. `embedding` is the path of the
-    embedding of tokens, of which `vocabulary` and `width` are the sizes. `positions`: it depends on positions. `segments`: it takes
-    segments. `scores` is the path of the dense layer that computes its result, empty if another stage does.
-    """
-
-    program: Program
-    base: CallNode | None
-    embedding: str
-    vocabulary: Any
-    width: Any
-    attentions: tuple[AttentionLayer, ...]
-    positions: bool
-    segments: bool
-    scores: str
-
-
-class AttentionLayer(Record):
-    """An attention of the model. The sizes are traced to the parameters of the model where they can be. `repeated` is the number of
-    iterations of the loop around it, 1 without a loop."""
-
-    path: str
-    heads: Any
-    key_heads: Any
-    head_size: Any
-    window: Any
-    repeated: Any
 
 
 def rewrite_program(program: Program, *, causal: bool, takes_tokens: bool = True) -> PretrainedProgram:
@@ -151,7 +110,7 @@ class _Rewriting:
     def run(self) -> PretrainedProgram:
         self._refuse_states()
         segments = self._name_inputs()
-        embedding, table = self._rewrite_embedding()
+        embedding, table = rewrite_embedding(self.program.main, self.tokens)
         attentions = tuple(self._list_attentions())
         if not attentions:
             raise NotPretrained("it has no `attention`")
@@ -159,7 +118,7 @@ class _Rewriting:
             raise NotPretrained("its attention layers have windows of different sizes")
         if self.causal and attentions[0].window == 1:
             raise NotPretrained("its attention has a window of 1 token, for which the cache of transformers keeps all")
-        uses_positions = self._rewrite_positions()
+        uses_positions = rewrite_positions(self.program, self.base, self.tokens)
         self._rewrite_attention()
         self._drop_inputs()
         return PretrainedProgram(
@@ -225,62 +184,6 @@ class _Rewriting:
                     advice = "write it with `attention`, as `projected_attention` of std/attention.net does"
                     raise NotPretrained(f"`multihead_attention` (`{node.label}`) has one weight for queries, keys and values; {advice}")
 
-    # --- tokens ------------------------------------------------------------------------------------------------------------
-
-    def _rewrite_embedding(self) -> tuple[str, tuple[Any, Any]]:
-        """Let the model take the rows of the embedding of its tokens instead of the tokens. Return the path of the embedding, and its
-        sizes."""
-        path: list[Node] = []
-        graph, tokens = self.program.main, self.tokens
-        while True:
-            takers = [n for n in graph.nodes if any(v is tokens for v in n.inputs)]
-            looked_up = [n for n in takers if isinstance(n, OpNode) and isinstance(n.op, Embedding)]
-            if len(looked_up) > 1:
-                raise NotPretrained("it has more than one embedding of its tokens")
-            if looked_up:
-                break
-            deeper = [n for n in takers if isinstance(n, CallNode) and self._looks_up(n.graph, n.graph.inputs[n.inputs.index(tokens)])]
-            if len(deeper) != 1:
-                raise NotPretrained("it looks its tokens up in no embedding, or in several")
-            path.append(deeper[0])
-            graph, tokens = deeper[0].graph, deeper[0].graph.inputs[deeper[0].inputs.index(tokens)]
-        (node,) = looked_up
-        assert isinstance(node, OpNode)
-        if len(node.inputs) > 1:
-            raise NotPretrained("the weight of its embedding is computed")
-        calls = [n for n in path if isinstance(n, CallNode)]
-        self._thread_embeds(node, calls, graph)
-        sizes = (node.op.args["num"], node.op.args["dim"])
-        for call in reversed(calls):
-            sizes = tuple(substitute_values(size, call.arguments) for size in sizes)
-        return ".".join(n.label for n in (*path, node) if n.label), sizes
-
-    def _looks_up(self, graph: Graph, tokens: Value) -> bool:
-        return any(
-            isinstance(n.op, Embedding) if isinstance(n, OpNode) else self._looks_up(n.graph, n.graph.inputs[n.inputs.index(tokens)])
-            for n in graph.nodes
-            if any(v is tokens for v in n.inputs)
-        )
-
-    def _thread_embeds(self, node: OpNode, path: list[CallNode], graph: Graph) -> None:
-        (rows,) = node.outputs
-        owners = [self.program.main, *(call.graph for call in path)]
-        kind = rows.type
-        values = {id(graph): Value(kind, rows.span, EMBEDS)}
-        for owner, call in zip(reversed(owners[:-1]), reversed(path), strict=True):
-            # sizes of a block are formulas of its own parameters, which its callers do not have
-            kind = kind.with_shape(substitute_values(kind.shape, call.arguments))
-            values[id(owner)] = Value(kind, rows.span, EMBEDS)
-        for owner in owners:
-            owner.inputs.append(values[id(owner)])
-            owner.captures += owner is not self.program.main
-        for owner, call in zip(owners, path, strict=False):
-            call.inputs = (*call.inputs, values[id(owner)])
-        index = next(i for i, n in enumerate(graph.nodes) if n is node)
-        op = TokenEmbedding(**node.op.args)
-        graph.nodes[index] = OpNode(op, (values[id(graph)],), node.outputs, node.label, node.span, node.specs, node.tie, node.shared)
-        rows.name = rows.name or EMBEDS
-
     # --- attention ---------------------------------------------------------------------------------------------------------
 
     def _list_attentions(self) -> Iterator[AttentionLayer]:
@@ -333,61 +236,6 @@ class _Rewriting:
             window=node.op.window,
         )
         return OpNode(op, (q, k, v, keywords), node.outputs, node.label, node.span, ())
-
-    # --- positions ---------------------------------------------------------------------------------------------------------
-
-    def _rewrite_positions(self) -> bool:
-        """Let rotary positions, tables of positions and learned tables of positions take the position of each token."""
-        needing = [graph for graph in self.order if any(self._depends_on_position(node, graph) for node in graph.nodes)]
-        if not needing:
-            return False
-        batch = self.tokens.type
-        # layers get `position_ids` in their keywords too, for implementations of attention, so their own argument has another name
-        called = [self.program.main, *([] if self.base is None else [self.base.graph])]
-        names = {id(graph): POSITIONS for graph in called}
-        values = pass_input(self.order, needing, lambda graph: Value(batch, graph.span, names.get(id(graph), "positions")))
-        changed = {id(value) for value in values.values()}
-        for graph in needing:
-            positions = values[id(graph)]
-            nodes: list[Node] = []
-            for node in graph.nodes:
-                if not self._depends_on_position(node, graph):
-                    nodes.append(node)
-                    continue
-                assert isinstance(node, OpNode)
-                if isinstance(node.op, Rotary):
-                    nodes.append(OpNode(node.op, (*node.inputs, positions), node.outputs, node.label, node.span, ()))
-                elif isinstance(node.op, Slice):
-                    (rows,) = node.outputs
-                    rows.type = rows.type.with_shape((*batch.shape, *rows.type.shape[1:]))
-                    changed.add(id(rows))
-                    nodes.append(OpNode(PositionRows(), (node.inputs[0], positions), node.outputs, node.label, node.span, ()))
-                else:
-                    replace_values(graph, {id(node.outputs[0]): positions})
-            graph.nodes = nodes
-        try:
-            retype_values(self.program.main, changed, self.program.facts)
-        except OperatorError as error:
-            raise NotPretrained(f"its positions cannot differ between samples: {error}") from None
-        return True
-
-    def _depends_on_position(self, node: Node, graph: Graph) -> bool:
-        length = self.tokens.type.shape[1]
-        if isinstance(node, CallNode):
-            return False
-        match node.op:
-            case Rotary():
-                return len(node.inputs) == 1
-            case TableOperator() as op if length in op.shape:
-                if op.shape != (length,) or op.formula != IndexFormula(0) or op.element_type != INT64:
-                    raise NotPretrained(f"`table` (`{node.label}`) is computed from positions, which netc cannot take from a cache")
-                return True
-            case Slice() as op if node.outputs[0].type.shape[0] == length:
-                makers = [n for n in graph.nodes if isinstance(n, OpNode) and n.outputs[0] is node.inputs[0]]
-                if not makers or not isinstance(makers[0].op, ParamOperator) or op.start not in (None, 0):
-                    raise NotPretrained(f"`slice` (`{node.label}`) takes positions that netc cannot take from a cache")
-                return True
-        return False
 
 
 def _trace_through(trace: Callable[[Any], Any], arguments: Mapping[str, Any]) -> Callable[[Any], Any]:

@@ -12,15 +12,14 @@ from textwrap import wrap
 from typing import Any
 
 from netc.dsl.record import Record, replace
-from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ....analysis.state_dict import collect_parameters
 from ....types.traced_ints import has_origin, strip_formulas
 from ...python.classes.channel_axes import ChannelAxes
 from ...python.classes.remarks import extract_remark
-from ...python.code.class_tree import Argument, InitializedCode, ListCode, NameCode, NewModule, RepeatStar, SizeRef, ValueRef
+from ...python.code.class_tree import Argument, ListCode, NameCode, RepeatStar, ValueRef
 from ...python.code.classes import ClassBody, ClassDef, ClassRef, Step, StepInfo
-from ...python.code.python_expressions import CallCode, Code, Infix, KeywordCode, Lit, TupleCode
+from ...python.code.python_expressions import CallCode, Code, KeywordCode, Lit
 from ...python.constructor.constructor_method import write_constructor
 from ...python.constructor.draw_parameters import write_rules
 from ...python.constructor.member_access import MemberAccess
@@ -28,12 +27,14 @@ from ...python.forward.method import write_forward
 from ...python.printing.line_layout import STEP, WIDTH
 from ...python.printing.spec_comments import escape_docstring
 from ...python.python_source import SourceWriter, write_class
-from .config_names import CONFIG_NAMES, MODEL_NAMES
+from .class_rewrites import draw_later, has_attention, keep_drawn_arguments, open_vocabulary, refuse_labels, rename_attention
+from .config_arguments import bind_arguments, substitute_arguments
+from .config_names import CONFIG_NAMES
 from .interface_operators import FRAMEWORK, PRETRAINED
 from .model_templates import PretrainedTask, write_base_classes, write_base_start, write_embedding_access, write_head_start
-from .rewrite_program import NotPretrained, PretrainedProgram
+from .pretrained_program import PretrainedProgram
 
-ATTENTION, LAYER = "AttentionFunction", "GradientCheckpointingLayer"
+LAYER = "GradientCheckpointingLayer"
 
 
 class ModelFile(Record):
@@ -88,7 +89,7 @@ class _ModelClasses:
             # a base model that is a row of modules stays one: the head is then part of the only model
             self.pretrained = replace(pretrained, base=None)
         for cls in (self.main, *([] if self.base is None else [self.base])):
-            _refuse_labels(cls)
+            refuse_labels(cls)
         names = {p.name: f"{p.name}_" if p.name in CONFIG_NAMES else p.name for p in self.main.parameters}
         self.fields = {names[p.name]: strip_formulas(p.default) for p in self.main.parameters}
         self.read: dict[str, Code] = {name: Argument(f"config.{field}") for name, field in names.items()}
@@ -99,9 +100,9 @@ class _ModelClasses:
             self._read_vocabulary()
         self.layer_class = self._mark_layers()
         for cls in classes:
-            _rename_attention(cls.body)
-            cls.body.members = [replace(m, code=_draw_later(m.code)) if m.kind == "parameter" else m for m in cls.body.members]
-            _keep_drawn_arguments(cls)
+            rename_attention(cls.body)
+            cls.body.members = [replace(m, code=draw_later(m.code)) if m.kind == "parameter" else m for m in cls.body.members]
+            keep_drawn_arguments(cls)
 
     def _find_base(self) -> ClassDef | None:
         call = self.pretrained.base
@@ -130,7 +131,7 @@ class _ModelClasses:
             for index, member in enumerate(body.members):
                 is_table = self.pretrained.embedding.split(".")[-1] == member.label
                 if is_table or member is last:
-                    body.members[index] = replace(member, code=_open_vocabulary(member.code, size))
+                    body.members[index] = replace(member, code=open_vocabulary(member.code, size))
 
     def _mark_layers(self) -> str:
         """Let the layers of the network support gradient checkpointing. Return the name of their class."""
@@ -139,7 +140,7 @@ class _ModelClasses:
                 case CallCode(_, (ListCode(items),)):
                     for item in items:
                         match item.item if isinstance(item, RepeatStar) else item:
-                            case CallCode(ClassRef(cls)) if _has_attention(cls):
+                            case CallCode(ClassRef(cls)) if has_attention(cls):
                                 containers = FRAMEWORK.containers
                                 container = containers.list_class if cls.body.is_list else containers.dict_class
                                 cls.body.base_class = f"{LAYER}, {container}" if cls.body.keyed else LAYER
@@ -212,7 +213,7 @@ class _ModelClasses:
         given = dict(zip((p.name for p in self.base.parameters), call.args, strict=False))
         given |= {keyword.name: keyword.value for keyword in call.kwargs}
         arguments = {p.name: given.get(p.name, Lit(p.default)) for p in self.base.parameters}
-        return {name: _substitute_arguments(code, read) for name, code in arguments.items()}
+        return {name: substitute_arguments(code, read) for name, code in arguments.items()}
 
     def _write_base(self, cls: ClassDef, arguments: Mapping[str, Code]) -> str:
         body = cls.body
@@ -279,7 +280,7 @@ class _ModelClasses:
 
     def _write_constructor(self, cls: ClassDef, arguments: Mapping[str, Code], numbers_layers: bool) -> list[str]:
         """Write the constructor, which takes the configuration."""
-        bound = _bind_arguments(cls, arguments, "")
+        bound = bind_arguments(cls, arguments, "")
         bound.body.ties, bound.body.rules = [], ()
         constructor = write_constructor(bound, {}, {})
         constructor[0] = f"{STEP}def __init__(self, config: {self.prefix}Config) -> None:"
@@ -289,128 +290,9 @@ class _ModelClasses:
         return [*constructor[:end], *last, f"{STEP * 2}self.post_init()", *constructor[end:]]
 
 
-def _refuse_labels(cls: ClassDef) -> None:
-    """Refuse labels that cannot be attributes of a model. They are keys of the weights, so they cannot be changed."""
-    for label in (member.label.split(".")[0] for member in cls.body.members):
-        if label in MODEL_NAMES or label in FRAMEWORK.attributes or label.startswith("_"):
-            raise NotPretrained(f"its models have an attribute `{label}` already, or may have: choose another label for the stage")
-        if not FRAMEWORK.is_attribute_name(label):
-            raise NotPretrained(f"the label `{label}` is no name of an attribute in Python: choose another")
-
-
-def _has_attention(cls: ClassDef) -> bool:
-    codes = [part for code in cls.body.list_constructor_code() for part in walk_tree(code)]
-    return any(
-        (isinstance(p, CallCode) and p.function == ATTENTION) or (isinstance(p, ClassRef) and p.cls is not cls and _has_attention(p.cls))
-        for p in codes
-    )
-
-
-def _rename_attention(body: ClassBody) -> None:
-    """Rename `attention1`, the label of a stage without a name, to `attention` where that is free."""
-    labels = {m.label for m in body.members}
-    for member in body.members:
-        match member.code:
-            case CallCode("AttentionFunction") if member.label == "attention1" and "attention" not in labels:
-                old = member.label
-                body.members = [replace(m, label="attention") if m.label == old else m for m in body.members]
-
-                def change(part: Code, old: str = old) -> Code | None:
-                    return replace(part, label="attention") if getattr(part, "label", None) == old else None
-
-                body.rewrite_code(change)
-
-
-def _open_vocabulary(code: Code, size: int) -> Code:
-    """Return the code of an embedding or a dense layer with the size of the vocabulary from the configuration."""
-
-    def change(part: Code) -> Code | None:
-        match part:
-            case CallCode("nn.Embedding" as function, (Lit(number), other), keywords) if number == size:
-                return CallCode(function, (NameCode("config.vocab_size"), other), keywords)
-            case CallCode("nn.Linear" as function, (other, Lit(number)), keywords) if number == size:
-                return CallCode(function, (other, NameCode("config.vocab_size")), keywords)
-        return None
-
-    return rewrite_downward(code, change)
-
-
-def _draw_later(code: Code) -> Code:
-    """Return the code of a parameter with its first values drawn by a statement of their own, as the parameters of modules are."""
-    match code:
-        case CallCode(str() as function, sizes, keywords) if function in ("torch.zeros", "torch.ones"):
-            kind = function.removeprefix("torch.")
-            return _make_drawn(sizes, keywords, CallCode(f"nn.init.{kind}_", (NewModule(),)))
-        case CallCode("torch.full", (TupleCode(sizes), value), keywords):
-            return _make_drawn(sizes, keywords, CallCode("nn.init.constant_", (NewModule(), value)))
-        case CallCode("torch.randn", sizes, keywords):
-            return _make_drawn(sizes, keywords, CallCode("nn.init.normal_", (NewModule(),)))
-        case Infix("*", CallCode("torch.randn", sizes, keywords), std):
-            return _make_drawn(sizes, keywords, CallCode("nn.init.normal_", (NewModule(),), (KeywordCode("std", std),)))
-        case CallCode(str() as function, (CallCode("torch.empty") as empty, *others), keywords) if function.startswith("nn.init."):
-            return InitializedCode(empty, (CallCode(function, (NewModule(), *others), keywords),))
-    return code
-
-
-def _make_drawn(sizes: tuple[Code, ...], keywords: tuple[KeywordCode, ...], draw: Code) -> Code:
-    return InitializedCode(CallCode("torch.empty", sizes, keywords), (draw,))
-
-
-def _keep_drawn_arguments(cls: ClassDef) -> None:
-    """Let the constructor keep the arguments with which parameters are drawn: another method draws them."""
-    drawn = {
-        inner.name
-        for member in cls.body.members
-        for part in walk_tree(member.code)
-        if isinstance(part, InitializedCode)
-        for call in part.calls
-        for inner in walk_tree(call)
-        if isinstance(inner, Argument)
-    }
-    cls.parameters = [replace(p, stored=True) if p.name in drawn else p for p in cls.parameters]
-
-
-def _substitute_arguments(code: Code, arguments: Mapping[str, Code]) -> Code:
-    """Return the code with other code for arguments of the constructor."""
-
-    def change(part: Code) -> Code | None:
-        if not isinstance(part, Argument) or part.name not in arguments:
-            return None
-        value = arguments[part.name]
-        if (part.factor, part.offset) == (1, 0):
-            return value
-        match value:
-            case Argument(name, factor, offset):
-                return Argument(name, part.factor * factor, part.factor * offset + part.offset)
-            case Lit(int() as number):
-                return Lit(part.factor * number + part.offset)
-        scaled = "{0}" if part.factor == 1 else f"{part.factor} * {{0}}"
-        shifted = "" if not part.offset else f" {'-' if part.offset < 0 else '+'} {abs(part.offset)}"
-        return SizeRef(f"{scaled}{shifted}", (value,))
-
-    return rewrite_downward(code, change)
-
-
-def _bind_arguments(cls: ClassDef, arguments: Mapping[str, Code], owner: str) -> ClassDef:
-    """Return the class without arguments: its code has the fields of `config`, or of `self.config` with `self.` as the owner."""
-    bound = ClassDef(cls.base, [cls.body.copy()])
-    bound.name, bound.constants, bound.parameters = cls.name, cls.constants, []
-    own = {name: _own_fields(code, owner) for name, code in arguments.items()}
-
-    def change(part: Code) -> Code | None:
-        return _substitute_arguments(part, own) if isinstance(part, Argument) else None
-
-    bound.body.rewrite_code(change)
-    return bound
-
-
-def _own_fields(code: Code, owner: str) -> Code:
-    return rewrite_downward(code, lambda part: replace(part, name=f"{owner}{part.name}") if isinstance(part, Argument) else None)
-
-
 def _write_statements(cls: ClassDef, arguments: Mapping[str, Code]) -> Iterator[str]:
     """Write the statements of `forward`, without its signature."""
-    bound = _bind_arguments(cls, arguments, "self.")
+    bound = bind_arguments(cls, arguments, "self.")
     bound.body.outputs = tuple(cls.body.outputs)
     lines = write_forward(bound.body, {}, MemberAccess(bound.body).format_access)
     start = next(index for index, line in enumerate(lines) if line.endswith(":") and not line.startswith(STEP * 2))
