@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from netc.dsl.source import SourceFile
 
     from .analysis import Choice
-    from .model import GraphKeywords, Model
+    from .inputs.graph_keywords import GraphKeywords
+    from .model import Model
 
     Shown = tuple[str | None, tuple[Diagnostic, ...]]
 

@@ -14,16 +14,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack, overload
+from typing import TYPE_CHECKING, Any, NoReturn, Unpack, overload
 
-from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.backend import DEFAULT_OPTIONS, GraphOptions, SourceOptions
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.backends.flax import BACKEND as FLAX
 from netc.compiler.backends.mlx import BACKEND as MLX
 from netc.compiler.backends.onnx import BACKEND as ONNX
-from netc.compiler.backends.onnx import list_dtypes
 from netc.compiler.backends.torch import BACKEND as PYTORCH
 from netc.dsl.record import replace
 
@@ -34,6 +32,7 @@ from .inputs.argument_checks import check_graph_options, check_name, check_param
 from .inputs.argument_types import check_methods
 from .inputs.backend_input import Weights, make_backend_input, warn_about_weights
 from .inputs.checkpoint import to_checkpoint
+from .inputs.graph_keywords import GraphKeywords, WriterKeywords
 from .inputs.source_options import make_source_options
 
 if TYPE_CHECKING:
@@ -57,21 +56,6 @@ if TYPE_CHECKING:
     from .streaming.model_stream import ModelStream
     from .training.objective import Objective
     from .transformers_folder.save_folder import TransformersFolder
-
-
-class WriterKeywords(TypedDict, total=False):
-    """The options for writing an ONNX model: the fields of `GraphOptions` except the runtime."""
-
-    opset: int | None
-    optimize: bool
-    metadata: Mapping[str, str] | None
-    functions: bool
-
-
-class GraphKeywords(WriterKeywords, total=False):
-    """The options of an ONNX model: the fields of `GraphOptions`."""
-
-    runtime: str | None
 
 
 class ParameterTable(dict[str, "ParameterInfo"]):
@@ -354,24 +338,11 @@ class Model:
         The options are as for `onnx`. With `runtime`, such as `"openvino"`, the model runs in that runtime, on the CPU. The session refuses
         sizes that a `where` of the spec excludes. Raises `ValueError` if the runtime is not installed, or cannot load the model.
         """
-        from functools import partial
-
-        from netc.compiler.backends.onnx.runtime_failures import is_runtime_error, load_failure
+        from .runtimes.model_session import open_model_session
 
         model, graph_options = self.in_type(dtype, keep_io), check_graph_options(**options, runtime=runtime)
         with raise_as_compile_error(model.program), warn_about_weights(model.backend_input(weights, seed, graph_options)) as inputs:
-            check = partial(check_sizes, model.program)
-            if runtime is not None:
-                from .runtimes.open_session import open_session
-
-                return open_session(runtime, ONNX.build(inputs), check)
-            try:
-                return ONNX.session(inputs, device, check)
-            # ONNX Runtime's exceptions can be named only after importing it, so they are recognized by their module
-            except Exception as error:
-                if not is_runtime_error(error):
-                    raise
-                raise load_failure(error, list_dtypes(model.program) if device == "cpu" else ()) from error
+            return open_model_session(inputs, device, runtime)
 
     def stream(self, dimension: str, lookahead: int = 0) -> ModelStream:
         """Return the model in a form that takes its inputs in pieces along a dimension, such as `"T"`. The pieces may have any length, and
@@ -489,14 +460,9 @@ class Model:
 
     def _repr_html_(self) -> str:
         """Return the HTML that notebooks show."""
-        from .display.html_markup import render_image, render_model, render_tree
-        from .drawing.picture_levels import make_picture
-        from .drawing.svg import render_svg
+        from .display.model_html import render_program
 
-        summary = self.summary()
-        image = render_image(render_svg(make_picture(self.program, pages=1).pages[0]), f"{self.name} as a graph")
-        tree = render_tree(summary.name, summary.inputs, summary.rows, summary.total_lines())
-        return render_model(self.name, self.inputs, self.outputs, len(summary.rows), tree, image)
+        return render_program(self.program)
 
     def __repr__(self) -> str:
         def shown(types: Mapping[str, TensorType]) -> str:

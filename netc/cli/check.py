@@ -38,9 +38,8 @@ if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
     from netc.dsl.diagnostics import Diagnostic
 
-    from ..analysis import Analysis, Choice
+    from ..analysis import Choice
     from ..inputs.checkpoint import Checkpoint
-    from ..proving.check_ranges import RangeCheck
     from ..streaming.causal_proof import CausalProof
 
 FORMATS = ("text", "short", "json", "sarif", "github")
@@ -90,13 +89,7 @@ def command(
     """netc checks each model of a file with several."""
     if bool(files) == (text is not None):
         raise click.UsageError("give either files or `-e TEXT`" if files else "give a FILE, `-` for standard input, or `-e TEXT`")
-    if shapes and form in ("json", "sarif"):
-        raise click.UsageError(f"--shapes is a table, and --format {form} writes none; `netc summary --json` has the shapes")
-    if lookahead and causal is None:
-        raise click.UsageError("--lookahead is for --causal T")
-    if fix and (text is not None or "-" in files):
-        raise click.UsageError("--fix changes files; give files")
-
+    _refuse_conflicts(files, shapes=shapes, form=form, fix=fix, causal=causal, lookahead=lookahead)
     check_range_options(has_range, calibration, dtype)
     check_device_options(device, opset)
 
@@ -110,35 +103,37 @@ def command(
     # None stands for the text after `-e`
     analyses = [a for path in files or (None,) for a in analyze_models(make_reader(path, text), choice, used_files)]
     analyses = [replace(a, diagnostics=drop_claimed(a.diagnostics, claimed)) for a in analyses]
-    misfits = [d for a in analyses if a.program is not None for d in _check_fit(a.program, weights)]
-    proofs: list[CausalProof] = []
-    if causal is not None:
-        from ..streaming.causal_proof import prove_causal
+    programs = [a.program for a in analyses if a.program is not None]
 
-        proofs = [prove_causal(a.program, causal, lookahead) for a in analyses if a.program is not None]
-        misfits += [d for proof in proofs for d in proof.diagnostics]
-    claims = prove_claims([a.program for a in analyses if a.program is not None], ignores, separates)
-    misfits += [d for claim in claims for d in claim.diagnostics]
-    checks: list[RangeCheck] = []
-    if has_range and not misfits:
-        checks = [check_program_ranges(a.program, weights, calibration) for a in analyses if a.program is not None]
-        misfits += [d for check in checks for d in check.list_diagnostics()]
-    kernels, unwritten = check_device([a.program for a in analyses if a.program is not None], device, opset)
-    misfits += unwritten
+    proofs = _collect_proofs(programs, causal, lookahead)
+    claims = prove_claims(programs, ignores, separates)
+    misfits = [d for program in programs for d in _check_fit(program, weights)]
+    misfits += [*(d for proof in proofs for d in proof.diagnostics), *(d for claim in claims for d in claim.diagnostics)]
+    ranges = [check_program_ranges(program, weights, calibration) for program in programs] if has_range and not misfits else []
+    kernels, unwritten = check_device(programs, device, opset)
+    misfits += [*(d for check in ranges for d in check.list_diagnostics()), *unwritten]
     warnings = [d for check in kernels for d in check.diagnostics]
     report_diagnostics([*(d for a in analyses for d in a.diagnostics), *misfits, *warnings], form, sys.stdout)
     if shapes:
-        _show_shapes(analyses)
+        _show_shapes(programs)
     if form == "text":
-        show_ranges(checks)
-    if form == "text" and not misfits and not warnings and not any(a.diagnostics for a in analyses):
-        write_status("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
-        if causal is not None:
-            _show_memory(causal, [a.program for a in analyses if a.program is not None], proofs)
-    if form == "text":
+        show_ranges(ranges)
+        if not misfits and not warnings and not any(a.diagnostics for a in analyses):
+            write_status("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
+            _show_memory(causal, programs, proofs)
         show_claims(claims)
         show_kernels(kernels)
     ctx.exit(any(a.failed or (strict and a.diagnostics) for a in analyses) or bool(misfits) or (strict and bool(warnings)))
+
+
+def _refuse_conflicts(files: tuple[str, ...], *, shapes: bool, form: str, fix: bool, causal: str | None, lookahead: bool) -> None:
+    """Refuse options that do not go together. `files` are empty for a text after `-e`."""
+    if shapes and form in ("json", "sarif"):
+        raise click.UsageError(f"--shapes is a table, and --format {form} writes none; `netc summary --json` has the shapes")
+    if lookahead and causal is None:
+        raise click.UsageError("--lookahead is for --causal T")
+    if fix and (not files or "-" in files):
+        raise click.UsageError("--fix changes files; give files")
 
 
 _ROUNDS = 10
@@ -175,7 +170,19 @@ def _check_fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]
     return check_fit(program, weights)
 
 
-def _show_memory(dimension: str, programs: list[Program], proofs: list[CausalProof]) -> None:
+def _collect_proofs(programs: list[Program], dimension: str | None, lookahead: bool) -> list[CausalProof]:
+    """Prove that each program is causal along a dimension; None asks for no proof."""
+    if dimension is None:
+        return []
+    from ..streaming.causal_proof import prove_causal
+
+    return [prove_causal(program, dimension, lookahead) for program in programs]
+
+
+def _show_memory(dimension: str | None, programs: list[Program], proofs: list[CausalProof]) -> None:
+    """Print what a stream of each program remembers, if there are proofs."""
+    if not proofs:
+        return
     from ..streaming.causal_proof import format_causes
 
     for program, proof in zip(programs, proofs, strict=True):
@@ -190,9 +197,9 @@ def _show_memory(dimension: str, programs: list[Program], proofs: list[CausalPro
             write_note(proof.limit)
 
 
-def _show_shapes(analyses: list[Analysis]) -> None:
+def _show_shapes(programs: list[Program]) -> None:
     from ..display.model_summary import summarize_program
 
-    tables = [style_table(summarize_program(a.program).shapes(get_terminal_width(sys.stdout))) for a in analyses if a.program is not None]
+    tables = [style_table(summarize_program(program).shapes(get_terminal_width(sys.stdout))) for program in programs]
     if tables:
         write_text("\n\n".join(tables))

@@ -111,6 +111,11 @@ def command(
         check_writable(path)  # before the import, which takes minutes for a large model
     read_origin = partial(_read_origin, source, inputs, examples, arguments, fixed, values, outputs, train, dequantize)
     origin, spec = _import_and_prove(source, read_origin, "" if is_stream(output) else os.path.basename(output), verify=not no_verify)
+    _write_spec(origin, spec, output, weights_path, force)
+
+
+def _write_spec(origin: Origin, spec: ImportedSpec, output: str, weights_path: str | None, force: bool) -> None:
+    """Write the spec and the weights, and print the report."""
     if spec.arrays and is_stream(output):
         raise CommandFailed(
             "the spec has constants without a formula, which are kept in a file next to it", "give it a name: `-o NAME.net`"
