@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 import netc
-from tests.prediction.test_examples import (
+from tests.prediction.example_runs import (
     COLUMNS,
     HARD,
     NODE_MODULES,
@@ -31,7 +31,8 @@ from tests.prediction.test_examples import (
     folder,
     predict_row,
     read_numbers,
-    write_images,
+    replace_cell,
+    train_on_images,
 )
 
 __all__ = ["folder"]
@@ -92,7 +93,7 @@ def test_a_page_predicts_rows_as_netc_does(folder: Path) -> None:
     assert compile_example(folder, "javascript").exit_code == 0
     rows = [[choose(name, cell) for name, cell in zip(COLUMNS, row, strict=True)] for row in ROWS]
     typed = [(name, cell) for name, cell in WRONG if name not in ("fresh", "place")]  # a list of choices has no wrong one
-    wrong = [[cell if column == name else known for column, known in zip(COLUMNS, rows[0], strict=True)] for name, cell in typed]
+    wrong = [replace_cell(rows[0], name, cell) for name, cell in typed]
     answers = list(visit(folder, "trees_example.html", [*rows, *wrong]))
     for row, answer in zip(ROWS, answers, strict=False):
         expected = predict_row(folder, row)
@@ -107,18 +108,7 @@ def test_a_page_predicts_rows_as_netc_does(folder: Path) -> None:
 @pytest.mark.parametrize(("image", "size"), [("3x16x16", "16"), ("1x12x20", "[12, 20]"), ("3x16x16 uint8", "16")])
 def test_a_page_predicts_images_as_netc_does(tmp_path: Path, image: str, size: str) -> None:
     classes = ("ash", CODE.replace("/", "\u2044"), "oak")
-    write_images(tmp_path / "photos", classes, "RGB")
-    text = f"""image = input {image}
-scores = image -> cast float32 -> conv 4 3x3 relu -> global_avg_pool -> dense 3
-train {{
-  kind = input [] int64
-  loss = (scores, kind) -> cross_entropy
-  data images "photos" kind=label size={size}
-  steps 1
-  batch 4
-}}"""
-    (tmp_path / "trees.net").write_text(text, encoding="utf-8")
-    netc.train(tmp_path / "trees.net", output=tmp_path / "run")
+    train_on_images(tmp_path, classes, image, size)
     done = compile_example(tmp_path, "javascript")
     assert (done.exit_code, (tmp_path / "trees_example.mjs").exists()) == (0, False), done.stderr
     generator = np.random.default_rng(5)

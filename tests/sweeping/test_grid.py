@@ -5,44 +5,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from safetensors.numpy import load_file
 
-from netc.cli import cli
 from netc.sweeping.grid_study import MAX_FOLDER_NAME, name_folder
-from tests.training.runs import samples
-
-SPEC = """
-model net(width=4) {
-  features = input 6
-  scores = features -> dense width relu -> dropout 0.3 -> dense 3
-}
-train net(rate=1e-2) {
-  target = input [] int64
-  loss = (scores, target) -> cross_entropy
-  optimizer sgd lr=rate
-  epochs 2
-  batch 16
-  validate 0.2
-}
-"""
+from tests.sweeping.searches import SPEC, netc, rows, words, write_project
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    np.savez("data.npz", **samples())
-    Path("net.net").write_text(SPEC, encoding="utf-8")
+    write_project(tmp_path, monkeypatch)
 
 
-def netc(*words: str) -> Result:
-    return CliRunner().invoke(cli, [*words], catch_exceptions=False)
-
-
-def sweep(*words: str) -> Result:
-    return netc("sweep", "net.net", "--train", "-o", "runs", "--data", "data.npz", *words)
+def sweep(*more: str) -> Result:
+    return netc(*words(*more))
 
 
 def lines(run: str) -> str:
@@ -53,11 +30,11 @@ def lines(run: str) -> str:
 def test_each_is_the_run_that_it_is_alone() -> None:
     done = sweep("--set", "width=4,5", "--set", "rate=0.1,0.01", "--json")
     assert done.exit_code == 0
-    rows = json.loads(done.stdout)
-    assert [row["run"] for row in rows] == [f"runs/width={w},rate={r}" for w in (4, 5) for r in ("0.1", "0.01")]
-    assert [row["parameters"] for row in rows] == [6 * w + w + w * 3 + 3 for w in (4, 4, 5, 5)]
-    assert {row["steps"] for row in rows} == {10}
-    for row in rows:
+    table = rows(done)
+    assert [row["run"] for row in table] == [f"runs/width={w},rate={r}" for w in (4, 5) for r in ("0.1", "0.01")]
+    assert [row["parameters"] for row in table] == [6 * w + w + w * 3 + 3 for w in (4, 4, 5, 5)]
+    assert {row["steps"] for row in table} == {15}
+    for row in table:
         netc("train", "net.net", "--data", "data.npz", "-o", "alone", "--set", f"width={row['width']}", "--set", f"rate={row['rate']}")
         assert lines("alone") == lines(row["run"])
         assert json.loads(lines("alone").splitlines()[-1])["validation"]["loss"] == row["loss"]
@@ -69,11 +46,11 @@ def test_each_is_the_run_that_it_is_alone() -> None:
 def test_what_is_wrong_with_one_is_in_its_row() -> None:
     done = sweep("--set", "width=4,0", "--set", "rate=0.1,1e30", "--json")
     assert done.exit_code == 1
-    rows = json.loads(done.stdout)
-    assert [row["error"] for row in rows] == [None, "loss-not-finite", "wrong-argument", "wrong-argument"]
+    table = rows(done)
+    assert [row["error"] for row in table] == [None, "loss-not-finite", "wrong-argument", "wrong-argument"]
     assert "error[loss-not-finite]" in done.stderr
     assert "3 of 4 combinations are wrong" in done.stderr
-    assert [row["loss"] is None for row in rows] == [False, True, True, True]
+    assert [row["loss"] is None for row in table] == [False, True, True, True]
 
 
 def test_the_same_command_continues() -> None:
@@ -84,7 +61,7 @@ def test_the_same_command_continues() -> None:
     assert lines("runs/width=4") == before
     assert lines("runs/width=5") != before
     table = done.stdout.splitlines()
-    assert table[0].split() == ["width", "parameters", "steps", "loss", "run"]
+    assert table[0].split() == ["width", "parameters", "steps", "loss", "accuracy", "run"]
     assert [line.split()[-1] for line in table[1:]] == ["runs/width=4", "runs/width=5"]
 
 
@@ -101,12 +78,12 @@ def test_a_run_without_a_checkpoint_begins_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "what"), [(("--seed", "7"), "seed"), (("--epochs", "3"), "epochs"), (("--validation", "0.5"), "validation")]
+    ("options", "what"), [(("--seed", "7"), "seed"), (("--epochs", "4"), "epochs"), (("--validation", "0.5"), "validation")]
 )
-def test_a_run_with_other_arguments_is_left_alone(words: tuple[str, str], what: str) -> None:
+def test_a_run_with_other_arguments_is_left_alone(options: tuple[str, str], what: str) -> None:
     sweep("--set", "width=4")
     before = lines("runs/width=4")
-    done = sweep("--set", "width=4", *words)
+    done = sweep("--set", "width=4", *options)
     assert done.exit_code == 1
     assert f"it was started with another `{what}`" in done.stderr
     assert lines("runs/width=4") == before
@@ -116,11 +93,11 @@ def test_a_head_for_another_number_of_classes() -> None:
     """It is drawn, and the rest comes from the weights."""
     netc("train", "net.net", "--data", "data.npz", "-o", "old")
     Path("wide.net").write_text(SPEC.replace("dense 3", "dense 7"), encoding="utf-8")
-    words = ("train", "wide.net", "--data", "data.npz", "-o", "new", "--weights", "old", "--set", "rate=0")
-    refused = netc(*words)
+    command = ("train", "wide.net", "--data", "data.npz", "-o", "new", "--weights", "old", "--set", "rate=0")
+    refused = netc(*command)
     assert refused.exit_code == 1
     assert "to draw them anew: `--ignore 'dense2.*' --allow-missing 'dense2.*'`" in refused.stderr
-    done = netc(*words, "--ignore", "dense2.*", "--allow-missing", "dense2.*")
+    done = netc(*command, "--ignore", "dense2.*", "--allow-missing", "dense2.*")
     assert done.exit_code == 0
     assert "note: initialized, since they are not in the weights: `dense2.weight`, `dense2.bias`\n" in done.stderr
     old, new = (load_file(f"{run}/last.safetensors") for run in ("old", "new"))
@@ -140,15 +117,15 @@ def test_a_run_that_began_with_other_weights_is_left_alone() -> None:
     copied.write_bytes(weights.read_bytes())
     assert sweep("--set", "width=4", "--weights", str(copied)).exit_code == 0
     weights.write_bytes(Path("seed2/last.safetensors").read_bytes())
-    for words in (began, ("--set", "width=4")):
-        done = sweep(*words)
+    for options in (began, ("--set", "width=4")):
+        done = sweep(*options)
         assert done.exit_code == 1
         assert "it was started with another `weights`" in done.stderr
     assert lines("runs/width=4") == before
 
 
 @pytest.mark.parametrize(
-    ("words", "what"),
+    ("options", "what"),
     [
         (("--train",), "-o RUNS"),
         (("--epochs", "3"), "`--epochs` is for --train"),
@@ -157,8 +134,8 @@ def test_a_run_that_began_with_other_weights_is_left_alone() -> None:
         (("--train", "-o", "runs", "--epochs", "3", "--steps", "3"), "not both"),
     ],
 )
-def test_wrong_usage(words: tuple[str, ...], what: str) -> None:
-    done = netc("sweep", "net.net", "--set", "width=4", *words)
+def test_wrong_usage(options: tuple[str, ...], what: str) -> None:
+    done = netc("sweep", "net.net", "--set", "width=4", *options)
     assert (done.exit_code, done.stdout) == (2, "")
     assert what in done.stderr
 
