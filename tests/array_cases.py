@@ -34,5 +34,13 @@ CASES = {
     "mean far from zero": "x = input 6x5x5; x + 10 -> group_norm 3",
     "constant": "x = input 6; x * 0 + 3 -> layer_norm",
     "infinity": "x = input [4]; x / 0 -> softmax",
+    "shrinking NaN": "x = input [4]; x / 0 * 0 -> hardshrink",
+    "threshold of NaN": "x = input [4]; x / 0 * 0 -> threshold 0.1 5",
+    "extremes of NaN": "x = input [4]; i = input [7] int64; s = input [7]; (x, i, s / 0 * 0) -> scatter_reduce 1 amax",
+    "rounded quotient": "x = input [4]; (x * 0 + 1) // 0.1",
+    "sum beyond 32 bits": "x = input [3] int32; x * 1500000000 + 500000000 -> sum axis=1",
+    "product beyond 16 bits": "x = input [9] int16; x * 30000 + 1000 -> prod axis=1",
+    "sums beyond a byte": "x = input [9] int8; x * 100 -> cumsum axis=1",
+    "transposed convolution that crops": "input 2x5x5 -> conv_transpose 3 1x2 stride=2 padding=[1, 2]",
 }
 """By what a model is about."""

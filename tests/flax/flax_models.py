@@ -16,6 +16,7 @@ from flax import nnx
 from safetensors.torch import save_file
 
 import netc
+from tests.array_gradients import compute_gradients, flatten, regroup
 from tests.differential.references.run import outputs
 from tests.parity import SEED, TOLERANCES, arguments, inputs_for, sizes_of, tensor
 
@@ -90,10 +91,6 @@ def to_numpy(value: Any) -> Any:
     return array.astype(np.float64) if jnp.issubdtype(value.dtype, jnp.floating) else array
 
 
-def flatten(results: Any) -> list[Any]:
-    return [item for part in results for item in flatten(part)] if isinstance(results, (tuple, list)) else [results]
-
-
 def distance(left: torch.Tensor, right: Any) -> float:
     """The largest difference, as a part of the largest value."""
     a, b = to_numpy(left), to_numpy(right)
@@ -118,31 +115,17 @@ def input_gradients(text: str) -> list[tuple[Any, Any]]:
     """PyTorch's gradient and Flax's, of a weighted sum of the results, by each input that has one in PyTorch."""
     model = netc.compile(text)
     pair = Pair(model)
-    sizes = sizes_of(model)[0]
-    arrays = inputs_for(model, sizes)
-    fed = [tensor(arrays[name], type_) for name, type_ in model.inputs.items()]
-    trained = [index for index, one in enumerate(fed) if one.is_floating_point() and index not in UNTRAINED.get(text, ())]
-    for index in trained:
-        fed[index].requires_grad_()
-    results = [one for one in flatten(pair.torch(*arguments(model, fed))) if one.requires_grad]
-    weights = [torch.randn(one.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64) for one in results]
-    if not results or not trained:
-        return []
-    total = sum((one.double() * weight).sum() for one, weight in zip(results, weights, strict=True))
-    wanted = torch.autograd.grad(total, [fed[index] for index in trained], allow_unused=True)
-    constants = [to_jax(one.detach()) for one in fed]
+    fed, trained, weights, wanted = compute_gradients(model, pair.torch, UNTRAINED.get(text, ()))
+    constants = [to_jax(one) for one in fed]
 
     def compute(values: list[Any]) -> Any:
         given = list(constants)
         for index, value in zip(trained, values, strict=True):
             given[index] = value
-        left = iter(given)
-        grouped = [tuple(next(left) for _ in one) if isinstance(one, tuple) else next(left) for one in arguments(model, fed)]
-        floats = [one for one in flatten(pair.flax(*grouped)) if jnp.issubdtype(one.dtype, jnp.floating)]
+        floats = [one for one in flatten(pair.flax(*regroup(model, fed, given))) if jnp.issubdtype(one.dtype, jnp.floating)]
         return sum((one * weight.numpy()).sum() for one, weight in zip(floats, weights, strict=True))
 
-    found = jax.grad(compute)([constants[index] for index in trained])
-    return [(torch.zeros(right.shape) if left is None else left, right) for left, right in zip(wanted, found, strict=True)]
+    return list(zip(wanted, jax.grad(compute)([constants[index] for index in trained]), strict=True)) if trained else []
 
 
 UNTRAINED: dict[str, tuple[int, ...]] = {

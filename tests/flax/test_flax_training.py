@@ -216,6 +216,66 @@ def test_several_files(weight: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert_same(train_both(FILES.replace("WEIGHT", weight), ("a.npz", "b.npz")), 1e-5)
 
 
+BALANCED = """
+x = input 4
+scores = x -> dense 3 as kinds
+logits = x -> dense 2 as tags
+train {
+  kind = input [] int64
+  tag = input 2
+  w = input [3] batch=false
+  rare = input [2] batch=false
+  loss = ((scores, kind, w) -> cross_entropy ignore_index=1) + ((logits, tag, rare) -> binary_cross_entropy_with_logits)
+  balance kind weight=w
+  balance tag pos_weight=rare
+  optimizer sgd lr=0.1
+  BATCH
+  epochs 3
+  validate 0.2
+}
+"""
+
+
+@pytest.mark.parametrize("batch", ["batch 7", "batch 7 accumulate=2"])
+def test_weights_of_classes(batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(3)
+    kind, tag = generator.choice(3, 40, p=[0.7, 0.1, 0.2]), (generator.random((40, 2)) < [0.2, 0.6]).astype(np.float32)
+    np.savez("train.npz", x=generator.normal(size=(40, 4)).astype(np.float32), kind=kind, tag=tag)
+    assert_same(train_both(BALANCED.replace("BATCH", batch), "train.npz"), 1e-5)
+
+
+PLATEAU = """
+x = input 3
+y = x -> dense 4 tanh -> dense 1
+train {
+  t = input 1
+  loss = (y, t) -> mse_loss
+  schedule reduce_lr_on_plateau factor=0.3 patience=0 OPTIONS
+  epochs 8
+  SETTINGS
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        ("threshold=0.3 cooldown=1", "optimizer adamw lr=0.02; validate 0.2; batch 6"),
+        ("threshold=0.05 threshold_mode=abs min_lr=0.004", "optimizer sgd lr=0.05 momentum=0.9; batch 6 accumulate=2"),
+        (
+            "threshold=0.2",
+            'optimizer adam lr=0.05; group "*.bias" lr=0.01; validate 0.2; metric s = -((y - t) -> abs -> mean); keep best s max; batch 6',
+        ),
+    ],
+)
+def test_plateau(options: str, settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The learning rate is reduced after the same epochs."""
+    monkeypatch.chdir(tmp_path)
+    write_arrays("train.npz", 30, 0, x=(3,), t=(1,))
+    assert_same(train_both(PLATEAU.replace("OPTIONS", options).replace("SETTINGS", settings), "train.npz"), 1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -224,7 +284,6 @@ def test_several_files(weight: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("optimizer sgd dampening=0.5 momentum=0.9", "`dampening` of `sgd`"),
         ("optimizer adam; schedule step step_size=3", "`step` is a schedule that the training file of Flax does not have"),
         ('optimizer adam; group "*.bias" optimizer=sgd', "`optimizer` of a group is another one than the section's"),
-        ("optimizer adam; schedule reduce_lr_on_plateau", "`reduce_lr_on_plateau` is not part of the training file of Flax"),
     ],
 )
 def test_settings_that_optax_lacks(settings: str, said: str) -> None:
@@ -238,7 +297,6 @@ def test_settings_that_optax_lacks(settings: str, said: str) -> None:
     [
         ("minimize loss", "`minimize`"),
         ("augment x horizontal_flip", "`augment`"),
-        ("balance weight t", "`balance`"),
         ('measure "m" y', "`measure`"),
     ],
 )

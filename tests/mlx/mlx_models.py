@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 import netc
 from netc.compiler.backends.mlx.live_mlx import to_mlx, to_numpy
+from tests.array_gradients import compute_gradients, flatten, regroup
 from tests.differential.references.run import outputs
 from tests.parity import SEED, TOLERANCES, arguments, inputs_for, sizes_of, tensor
 
@@ -92,11 +93,24 @@ def read(value: Any) -> np.ndarray:
     return array.astype(np.float64) if mx.issubdtype(value.dtype, mx.floating) else array
 
 
-def flatten(results: Any) -> list[Any]:
-    return [item for part in results for item in flatten(part)] if isinstance(results, (tuple, list)) else [results]
-
-
 def distance(left: torch.Tensor, right: Any) -> float:
     """The largest difference, as a part of the largest value."""
     a, b = read(left), read(right)
     return float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-30))
+
+
+def input_gradients(text: str, untrained: tuple[int, ...] = ()) -> list[tuple[Any, Any]]:
+    """PyTorch's gradient and MLX's, of a weighted sum of the results, by each input that has one in PyTorch."""
+    model = netc.compile(text)
+    pair = Pair(model)
+    fed, trained, weights, wanted = compute_gradients(model, pair.torch, untrained)
+    constants = [convert(one) for one in fed]
+
+    def compute(values: list[Any]) -> Any:
+        given = list(constants)
+        for index, value in zip(trained, values, strict=True):
+            given[index] = value
+        floats = [one for one in flatten(pair.mlx(*regroup(model, fed, given))) if mx.issubdtype(one.dtype, mx.floating)]
+        return sum((one * convert(weight.float())).sum() for one, weight in zip(floats, weights, strict=True))
+
+    return list(zip(wanted, mx.grad(compute)([constants[index] for index in trained]), strict=True)) if trained else []

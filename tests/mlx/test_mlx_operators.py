@@ -11,7 +11,9 @@ from tests.case_ids import case_id
 
 pytest.importorskip("mlx.core", reason="mlx is not installed")
 
-from tests.mlx.mlx_models import agree
+import numpy as np
+
+from tests.mlx.mlx_models import agree, input_gradients, read
 
 REFUSED = ("digamma", "erfc", "lgamma", "match", "roi_align")
 """Operators without a form in MLX: MLX has no function for the first three. `match` solves an assignment by SciPy, and the samples of
@@ -43,6 +45,36 @@ def test_an_example_agrees_with_pytorch(text: str) -> None:
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in CASES.items()])
 def test_a_case_agrees_with_pytorch(text: str) -> None:
     agree(text)
+
+
+GRADIENTS = (
+    "input 2x5x5 -> conv_transpose 3 1x2 stride=2 padding=[1, 2]",
+    "input 2x5 -> conv_transpose 3 5 stride=3 output_padding=2",
+    "x = input [3, 8]; (y, at) = x -> topk 3; y",
+    "x = input 2x8x8; (y, at) = x -> max_pool 2; (y -> relu, at) -> max_unpool 2",
+    "x = input 2x5x6; grid = input [4, 5, 2]; (x, grid) -> grid_sample mode=bicubic padding_mode=reflection",
+    "x = input 2x5x5; at = x -> conv 18 3x3 padding=1 as offset; (x, at) -> deform_conv 4 3x3 padding=1",
+    "x = input [4]; index = input [T] int64; src = input [T]; (x, index, src) -> scatter_reduce 1 amax",
+    "x = input [4]; index = input [T] int64; src = input [T]; (x * 0, index, src * 0) -> scatter_reduce 1 amin",
+)
+"""Operators in which MLX's own gradients are errors, wrong, or not PyTorch's where elements are equal."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [pytest.param(text, id=case_id(text)) for text in GRADIENTS]
+    + [
+        pytest.param(text, id=f"{name}: {case_id(text)}", marks=pytest.mark.long)
+        for name, index, text in EXAMPLES
+        if not index and name not in REFUSED and text not in REFUSED_USES
+    ],
+)
+def test_gradients_are_pytorch_s(text: str) -> None:
+    """By all inputs, in evaluation mode."""
+    for wanted, found in input_gradients(text):
+        left, right = read(wanted), read(found)
+        scale = float(np.abs(left).max(initial=1e-3))
+        np.testing.assert_allclose(right, left, rtol=1e-4, atol=2e-5 * scale)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -89,7 +89,7 @@ def _choose_freedom(op: BinaryOperator, site: OperatorSite) -> Freedom:
     return "neutral" if site.results[0].dtype == x and (x.is_integer or op.symbol in FLOAT_NEUTRAL) else "signs"
 
 
-def list_sides(op: BitwiseLogic, site: OperatorSite) -> tuple[Code, Code]:
+def list_sides(op: BinaryOperator, site: OperatorSite) -> tuple[Code, Code]:
     """Return the two sides of an operator, of which one may be a number."""
     if not op.scalars:
         return site.x, site.other

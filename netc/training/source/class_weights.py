@@ -11,16 +11,17 @@ from ...prediction.model_signature import NOT_A_LABEL
 from ..balance_rules import WEIGHT, BalanceRule
 from ..recipe import Recipe
 from .lines import quote_string, to_literal
+from .section_words import TORCH_WORDS, SectionWords
 
 
-def emit_balance(recipe: Recipe) -> list[str]:
+def emit_balance(recipe: Recipe, words: SectionWords = TORCH_WORDS) -> list[str]:
     """Emit `balance_classes(data, samples)`, which computes the inputs that are the same for all samples."""
     head = [
-        "def balance_classes(data: Batch, samples: Tensor) -> Batch:",
+        f"def balance_classes(data: Batch, samples: {words.samples}) -> Batch:",
         '    """Compute the weights of classes from the training samples."""',
         "    return {",
     ]
-    entries = [f"        {quote_string(rule.input)}: {_emit_call(rule)}.to(torch.{rule.dtype})," for rule in recipe.balances]
+    entries = [f"        {quote_string(rule.input)}: {words.cast(_emit_call(rule), rule.dtype)}," for rule in recipe.balances]
     return ["\n".join([*head, *entries, "    }"])]
 
 

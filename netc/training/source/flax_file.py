@@ -34,28 +34,39 @@ from ...errors import CompileError, raise_as_compile_error
 from ...files.file_problems import make_diagnostic
 from ..cautions import check_validates
 from ..data_inputs import list_data_inputs
-from ..optimizers import follows_metric
 from ..recipe import Recipe, read_recipe
+from .class_weights import emit_balance
 from .clauses import select_tags
 from .data_reading import emit_loaders, name_validation_loader
 from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, extract_model_program, fold_blocks, list_imports, list_standardized
 from .lines import quote_string
 from .loss_terms import write_terms
-from .optax_settings import emit_optax_optimizer
+from .optax_settings import emit_optax_optimizer, emit_plateau
 from .printed_settings import emit_constants
 from .sampled_inputs import emit_draws
 from .section_functions import emit_functions
 from .section_words import SectionWords
 from .varied_inputs import emit_varied
 
+
+def _name_dtype(dtype: str) -> str:
+    return f"{'jnp' if dtype == 'bfloat16' else 'np'}.{'bool_' if dtype == 'bool' else dtype}"
+
+
+def _cast(array: str, dtype: str) -> str:
+    return f"{array}.astype({_name_dtype(dtype)})"
+
+
 FLAX_WORDS = SectionWords(
     WRITER,
     "jax.Array",
+    "np.ndarray",
     "nnx.Module",
     "{}()",
-    lambda array, dtype: f"np.asarray({array}).astype({'jnp' if dtype == 'bfloat16' else 'np'}.{'bool_' if dtype == 'bool' else dtype})",
+    lambda array, dtype: _cast(f"np.asarray({array})", dtype),
     lambda array: array,
-    lambda number, dtype: f"np.asarray({number}, {'jnp' if dtype == 'bfloat16' else 'np'}.{dtype})",
+    lambda number, dtype: f"np.asarray({number}, {_name_dtype(dtype)})",
+    _cast,
     "jnp.zeros_like",
 )
 TEMPLATE = "flax_template.py"
@@ -75,8 +86,10 @@ def emit_flax_file(training: Training) -> str:
     tags = select_tags(recipe, means, False, False, None)
     generated = {
         "make_optimizer": [emit_optax_optimizer(recipe)],
+        "make_schedule": emit_plateau(recipe),
         "load_data": emit_loaders(training, recipe, FLAX_WORDS),
         "draw_inputs": [emit_draws(training, recipe, FLAX_WORDS)] if recipe.draws else [],
+        "balance_classes": emit_balance(recipe, FLAX_WORDS) if recipe.balances else [],
         "vary_inputs": [emit_varied(recipe, FLAX_WORDS)] if recipe.varied else [],
     }
     takes_rngs = "rngs: nnx.Rngs" in model.texts[-1 - (model.texts[-1] == DEFINITIONS["load"])]
@@ -116,10 +129,8 @@ def _map_names(training: Training, recipe: Recipe, model: str, takes_rngs: bool)
 def _list_lacking(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
     """Report the clauses that the file does not have."""
     settings = {setting.word: setting.word_span for setting in reversed(training.settings)}
-    words = ("minimize", "balance", "augment", "measure")
+    words = ("minimize", "augment", "measure")
     lacking: list[tuple[str, Span]] = [(word, settings[word]) for word in words if word in settings]
-    if follows_metric(recipe):
-        lacking.append(("reduce_lr_on_plateau", settings["schedule"]))
     for what, span in lacking:
         yield _report_lacking(what, span)
     if list_standardized(training):

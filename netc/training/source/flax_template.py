@@ -49,11 +49,13 @@ rngs: tuple[Any, ...]
 compute_totals: Callable[[nnx.Module, Batch], tuple[jax.Array, ...]]
 compute_counts: Callable[[Batch], tuple[jax.Array | int, ...]]
 compute_metrics: Callable[[Iterable[Any], Iterable[Any]], dict[str, jax.Array]]
+balance_classes: Callable[[Batch, np.ndarray], Batch]
 draw_inputs: Callable[[Batch, int], Batch]
 vary_inputs: Callable[[int, int, int], Batch]
 load_data: Callable[[str], Batch]
 load_validation_data: Callable[[str], Batch]
 make_optimizer: Callable[[nnx.Module, int], nnx.Optimizer]
+make_schedule: Callable[[], Any]
 
 # --- the file --------------------------------------------------------------------------------------------------------------
 
@@ -118,7 +120,58 @@ def update_followers(model: nnx.Module, step: int) -> None:
     nnx.update(model, jax.tree.map(move, names, state))
 
 
+class Plateau:
+    """Reduces the learning rate if a metric has stopped improving, by the rules of PyTorch's ReduceLROnPlateau."""
+
+    def __init__(
+        self,
+        lr: float,
+        mode: str,
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        eps: float = 1e-8,
+    ) -> None:
+        self.lr, self.first_lr, self.factor, self.min_lr, self.eps = lr, lr, factor, min_lr, eps
+        self.sign = -1 if mode == "max" else 1
+        self.patience, self.cooldown, self.threshold = patience, cooldown, threshold
+        self.is_relative = threshold_mode == "rel"
+        self.best, self.waited, self.resting = math.inf, 0, 0
+
+    @property
+    def scale(self) -> float:
+        """The factor of the optimizer's learning rate."""
+        return self.lr / self.first_lr
+
+    def step(self, metric: float) -> None:
+        """Reduce the learning rate if the metric has not improved for long enough."""
+        cost = self.sign * float(metric)
+        limit = self.best * (1 - self.sign * self.threshold) if self.is_relative else self.best - self.threshold
+        self.best, self.waited = (cost, 0) if cost < limit else (self.best, self.waited + 1)
+        if self.resting:
+            self.resting, self.waited = self.resting - 1, 0
+        if self.waited > self.patience:
+            lr = max(self.lr * self.factor, self.min_lr)
+            self.lr = lr if self.lr - lr > self.eps else self.lr
+            self.resting, self.waited = self.cooldown, 0
+
+
+def scale_by_plateau() -> optax.GradientTransformationExtraArgs:
+    """Multiply the updates by the `scale` that `update` is called with."""
+
+    def update(updates: Any, state: Any, params: Any = None, *, scale: float, **_: Any) -> tuple[Any, Any]:
+        return jax.tree.map(lambda update: scale * update, updates), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+
+
 # generated: make_optimizer
+
+
+# generated: make_schedule
 
 
 # generated: load_data
@@ -177,19 +230,43 @@ def split_samples_by_class(classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 # generated: draw_inputs
 
 
+def weigh_classes(labels: np.ndarray, classes: int, ignored: int = -100) -> np.ndarray:
+    """Weigh the classes so that each has the same sum of weights, and the mean weight of a label is 1."""
+    counts = np.bincount(labels[labels != ignored], minlength=classes)
+    is_class = np.arange(classes) != ignored
+    if not counts[is_class].all():
+        raise ValueError("a class has no training samples")
+    return np.where(is_class, counts.sum() / (is_class.sum() * np.maximum(counts, 1)), 0)
+
+
+def weigh_positives(labels: np.ndarray, shape: tuple[int, ...] = ()) -> np.ndarray:
+    """Count the negative labels for each positive one, for weights of this shape."""
+    axes = tuple(axis for axis in range(labels.ndim) if axis < labels.ndim - len(shape) or shape[axis - labels.ndim] == 1)
+    positives = labels.sum(axes, np.float64).reshape(shape)
+    negatives = (1 - labels.astype(np.float64)).sum(axes).reshape(shape)
+    if not (positives.all() and negatives.all()):
+        raise ValueError("a class has no training samples")
+    return negatives / positives
+
+
+# generated: balance_classes
+
+
 # generated: vary_inputs
 
 
 def iterate_batches(
     data: Batch,
     samples: np.ndarray,
+    weights: Batch,  # if: balance
     start: int = 0,  # if: draws
 ) -> Iterator[Batch]:
     """Yield the samples in batches of arrays `[N, ...]`. To train on other data, replace this function."""
     for first in range(0, len(samples), BATCH):
         batch = {name: column[samples[first : first + BATCH]] for name, column in data.items()}
-        yield batch | draw_inputs(batch, start + first // BATCH)  # if: draws
-        yield batch  # if: not draws
+        batch = batch | draw_inputs(batch, start + first // BATCH)  # if: draws
+        yield batch | weights  # if: balance
+        yield batch  # if: not balance
 
 
 def sum_rows(rows: Iterable[Iterable[Any]]) -> list[Any]:
@@ -231,17 +308,29 @@ def compute_gradients(
 
 
 @nnx.jit
-def update_model(model: nnx.Module, optimizer: nnx.Optimizer, gradients: Any) -> None:
+def update_model(
+    model: nnx.Module,
+    optimizer: nnx.Optimizer,
+    gradients: Any,
+    scale: float,  # if: plateau
+) -> None:
     """Update the parameters."""
-    optimizer.update(model, gradients)
+    optimizer.update(model, gradients)  # if: not plateau
+    optimizer.update(model, gradients, scale=scale)  # if: plateau
 
 
 @nnx.jit  # if: not parts
-def train_step(model: nnx.Module, optimizer: nnx.Optimizer, batch: Batch) -> StepSums:
+def train_step(
+    model: nnx.Module,
+    optimizer: nnx.Optimizer,
+    batch: Batch,
+    scale: float,  # if: plateau
+) -> StepSums:
     """Make one optimizer step. Return the totals and counts of the batch."""
     counts = compute_counts(batch)  # if: not parts
     gradients, totals = compute_gradients(model, batch, counts)  # if: not parts
-    optimizer.update(model, gradients)  # if: not parts
+    optimizer.update(model, gradients)  # if: not parts and not plateau
+    optimizer.update(model, gradients, scale=scale)  # if: not parts and plateau
     micro_batches = split_batch(batch)  # if: parts
     counts = sum_rows(map(compute_counts, micro_batches))  # if: parts
     gradients, batch_totals = None, []  # if: parts
@@ -254,7 +343,12 @@ def train_step(model: nnx.Module, optimizer: nnx.Optimizer, batch: Batch) -> Ste
         )
         gradients = part if gradients is None else jax.tree.map(jnp.add, gradients, part)
         batch_totals.append(totals)
-    update_model(model, optimizer, gradients)  # if: parts
+    update_model(  # if: parts
+        model,
+        optimizer,
+        gradients,
+        scale,  # if: plateau
+    )
     totals = sum_rows(batch_totals)  # if: parts
     return totals, counts
 
@@ -280,6 +374,7 @@ def evaluate(
     model: nnx.Module,
     data: Batch,
     samples: np.ndarray,
+    weights: Batch,  # if: balance
     varied: Batch,  # if: varied
 ) -> dict[str, float]:
     """Compute loss and metrics over the samples in evaluation mode."""
@@ -287,6 +382,7 @@ def evaluate(
     batches = iterate_batches(
         data,
         samples,
+        weights,  # if: balance
         2**61,  # if: draws
     )
     batches = (batch | varied for batch in batches)  # if: varied
@@ -338,7 +434,9 @@ def train(
     steps_per_epoch = -(-len(train_samples) // BATCH)
     epochs = -(-STEPS // steps_per_epoch)  # if: steps
     steps = EPOCHS * steps_per_epoch  # if: not steps
+    weights = balance_classes(data, train_samples)  # if: balance
     optimizer = make_optimizer(model, steps)
+    schedule = make_schedule()  # if: plateau
     start_followers(model)  # if: followed
     average = nnx.clone(model)  # if: ema
     model.train()
@@ -346,14 +444,22 @@ def train(
     watched, waited = -math.inf, 0  # if: patience
     step = 0
     for epoch in range(epochs):
+        history = []  # if: history
         for batch in iterate_batches(
             data,
             shuffle_samples(train_samples, epoch),  # if: not weights
             mix_samples(train_samples, epoch, sizes),  # if: weights
+            weights,  # if: balance
             step,  # if: draws
         ):
-            step_sums = train_step(model, optimizer, batch)  # if: not varied
-            step_sums = train_step(model, optimizer, batch | vary_inputs(step, steps, steps_per_epoch))  # if: varied
+            step_sums = train_step(
+                model,
+                optimizer,
+                batch,  # if: not varied
+                batch | vary_inputs(step, steps, steps_per_epoch),  # if: varied
+                schedule.scale,  # if: plateau
+            )
+            history.append(step_sums)  # if: history
             update_followers(model, step)  # if: followed
             update_average(average, model)  # if: ema
             step += 1
@@ -361,13 +467,17 @@ def train(
                 print(f"step {step}: {format_metrics(compute_metrics(*step_sums))}")
             if step == STEPS:  # if: steps
                 break
+        totals, counts = map(sum_rows, zip(*history, strict=True))  # if: history
+        schedule.step(compute_metrics(totals, counts)[METRIC])  # if: history
         metrics = evaluate(  # if: validates
             average,
             validation_data,
             validation_samples,
+            weights,  # if: balance
             vary_inputs(step, steps, steps_per_epoch),  # if: varied
         )
         print(f"epoch {epoch + 1}: {format_metrics(metrics)}")  # if: validates
+        schedule.step(metrics[METRIC])  # if: plateau and validates
         if metrics[METRIC] > best:  # if: validates and not last
             best = metrics[METRIC]
             save(average, BEST_FILE)

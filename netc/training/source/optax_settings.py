@@ -25,9 +25,9 @@ from netc.dsl.source import Span
 from ...errors import CompileError
 from ...files.file_problems import make_diagnostic
 from ..named_setting import NamedSetting
-from ..optimizers import compute_stage_lengths, normalize_name, resolve_optimizer
+from ..optimizers import compute_stage_lengths, follows_metric, normalize_name, resolve_optimizer, resolve_schedules
 from ..recipe import Recipe
-from .lines import Expression, to_literal
+from .lines import Expression, format_call, format_keywords, to_literal
 
 KERNELS = ("fused", "foreach", "capturable", "differentiable")
 """Arguments that choose among PyTorch's implementations of a step. They change no number."""
@@ -59,6 +59,28 @@ OPTIMIZERS = {
 def emit_optax_optimizer(recipe: Recipe) -> str:
     """Emit the function that makes the optimizer. Raises `CompileError`."""
     return "\n".join(_OptimizerEmitter(recipe).emit_function())
+
+
+def emit_plateau(recipe: Recipe) -> list[str]:
+    """Emit the function that makes a schedule that follows a metric; nothing for other schedules. Raises `CompileError`."""
+    if not follows_metric(recipe):
+        return []
+    for rule in recipe.groups:
+        for option in rule.options:
+            if option.name == "lr" and "min_lr" in recipe.schedule[0].values:
+                _refuse("lr", "of a group has another `min_lr` than the section's", option.span, "remove `min_lr` or the group's `lr`")
+    cls, options = resolve_optimizer(recipe)
+    rate = options.get("lr", inspect.signature(cls).parameters["lr"].default)
+    ((_, values),), _ = resolve_schedules(recipe, 1)
+    return [
+        "\n".join(
+            [
+                "def make_schedule() -> Plateau:",
+                f'    """Make the learning rate schedule, which is stepped with the {recipe.keep.metric} of each epoch."""',
+                *format_call("    return ", "Plateau", [to_literal(rate), *format_keywords(values)]),
+            ]
+        )
+    ]
 
 
 class _OptimizerEmitter:
@@ -100,6 +122,8 @@ class _OptimizerEmitter:
             chain.append("optax.partition({label: make_transform(**options) for label, options in groups.items()}, label_parameters)")
         else:
             chain.append(self._emit_call({**self.defaults, **self.options}))
+        if follows_metric(recipe):
+            chain.append("scale_by_plateau()")
         if recipe.frozen:
             chain.append("optax.masked(optax.set_to_zero(), is_frozen)")
         if len(chain) == 1 and len(chain[0]) < 80:
@@ -127,7 +151,7 @@ class _OptimizerEmitter:
         code = {name: name if name in names else to_literal(value) for name, value in values.items() if name in self._known}
         if "betas" in code:
             code["betas"] = "*betas" if "betas" in names else "b1={}, b2={}".format(*map(to_literal, values["betas"]))
-        if self.recipe.schedule:
+        if self.recipe.schedule and not follows_metric(self.recipe):
             code["lr"] = f"lambda step: {code['lr']} * scale(step)"
         given = [name for name in self.form.optional if name in names or values[name]]
         others = "".join(f", {self.form.optional[name].format(code[name])}" for name in given)
@@ -151,7 +175,7 @@ class _OptimizerEmitter:
 
 def _emit_schedule(recipe: Recipe) -> Iterator[str]:
     """Emit `scale`, the factor of the learning rate by the step."""
-    if not recipe.schedule:
+    if not recipe.schedule or follows_metric(recipe):
         return
     steps = Expression("STEPS" if recipe.steps is not None else "steps")
     lengths = compute_stage_lengths(recipe.schedule, steps)

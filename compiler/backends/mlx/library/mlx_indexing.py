@@ -9,7 +9,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from ...python.array_library.array_indexing import along_axis
+from ...python.array_library.array_indexing import along_axis, place_extremes
 
 
 def unpacked(values: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
@@ -38,6 +38,8 @@ def scatter(x: mx.array, index: mx.array, value: Any, axis: int, method: str = "
         value = value[tuple(slice(size) for size in index.shape)]
     value = mx.broadcast_to(value if isinstance(value, mx.array) else mx.array(value, x.dtype), index.shape)
     where = along_axis(index, axis)
+    if method in ("maximum", "minimum"):
+        return place_extremes(x, where, value, method)
     if method != "set":
         return getattr(x.at[where], method)(value)
     y = mx.array(x)
@@ -62,6 +64,7 @@ def scatter_reduce(x: mx.array, index: mx.array, src: mx.array, axis: int, reduc
 
 def argsort(x: mx.array, axis: int = -1, descending: bool = False) -> mx.array:
     """The indices in the order of the elements along an axis. Equal ones keep their order."""
+    x = mx.stop_gradient(x)
     if not descending:
         return mx.argsort(x, axis=axis).astype(mx.int64)
     return x.shape[axis] - 1 - mx.flip(mx.argsort(mx.flip(x, axis), axis=axis), axis).astype(mx.int64)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import mlx.core as mx
 
+from ...python.array_library.array_indexing import place_extremes
+
 
 def set_row(table: mx.array, row: int, value: mx.array | float) -> mx.array:
     """The table with another row."""
@@ -17,7 +19,7 @@ def segment_sum(values: mx.array, segments: mx.array, count: int) -> mx.array:
 
 def segment_max(values: mx.array, segments: mx.array, count: int) -> mx.array:
     """The maxima of the rows of each segment."""
-    return mx.full((count, *values.shape[1:]), -mx.inf, values.dtype).at[segments].maximum(values)
+    return place_extremes(mx.full((count, *values.shape[1:]), -mx.inf, values.dtype), segments, values, "maximum")
 
 
 def indices(shape: tuple[int, int]) -> tuple[mx.array, mx.array]:

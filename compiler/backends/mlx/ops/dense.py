@@ -8,7 +8,7 @@ from __future__ import annotations
 from ....ops.dense import Dense, Embedding
 from ....types.tensor_types import FLOAT32, DType
 from ...python.array_ops.array_emitters import ArraySite
-from ...python.array_ops.dense import emit_embedding as emit_padded_embedding
+from ...python.array_ops.array_layers import emit_embedding as emit_padded_embedding
 from ...python.code.python_expressions import Code, Default, call_function, construct_module, to_code
 from ..mlx_emitters import MlxSite, module
 from ..mlx_framework import get_mlx_dtype

@@ -49,6 +49,8 @@ def wrap_integer(number: object, dtype: DType) -> object:
 @function(*INFIX, FloorDiv)
 def emit_arithmetic(op: BinaryOperator, site: MlxSite) -> Code:
     x, result = site.given.x.dtype, site.results[0].dtype
+    if isinstance(op, FloorDiv) and result.is_float:
+        return call_function("floor_divide", *list_sides(op, site))
     if not op.scalars or not x.is_integer or wrap_integer(op.other, x) == op.other:
         return emit_binary(op, site)
     # MLX refuses numbers that the type does not have.

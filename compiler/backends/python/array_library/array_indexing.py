@@ -42,6 +42,19 @@ def gather(x: Array, index: Array, axis: int) -> Array:
     return x[along_axis(index, axis)]
 
 
+def place_extremes(x: Array, where: Any, values: Array, method: str) -> Array:
+    """The extremes of elements and of the values at an index. NaN stays, and equal ones share the gradient, unlike in MLX."""
+    best = getattr(x.at[where], method)(values)
+    if not xp.issubdtype(x.dtype, xp.floating):
+        return best
+    unknown = xp.isnan(x).astype(x.dtype).at[where].add(xp.isnan(values).astype(x.dtype))
+    best = xp.stop_gradient(xp.where(unknown > 0, xp.nan, best))
+    old, new = x == best, values == best[where]
+    count = old.astype(x.dtype).at[where].add(new.astype(x.dtype))
+    mean = xp.where(old, x, 0).at[where].add(xp.where(new, values, 0)) / xp.maximum(count, 1)
+    return best + xp.where(xp.isfinite(best), mean - xp.stop_gradient(mean), 0)
+
+
 # scatter, scatter_reduce: each framework's own.
 
 
@@ -97,6 +110,11 @@ def hypot(x: Array, other: Array) -> Array:
     large, small = xp.maximum(xp.abs(x), xp.abs(other)), xp.minimum(xp.abs(x), xp.abs(other))
     ratio = xp.where(small == 0, 0, small / large)
     return xp.where(xp.isinf(large), xp.inf, large * xp.sqrt(1 + ratio * ratio))
+
+
+def floor_divide(x: Any, other: Any) -> Array:
+    """The quotient rounded down, by the remainder, since the quotient of floats may be rounded up before."""
+    return xp.where(other == 0, x / other, xp.round((x - xp.remainder(x, other)) / other))
 
 
 def fmod(x: Array, other: Any) -> Array:

@@ -92,8 +92,8 @@ def max_pool_with_indices(
 def pick_largest(x: Array, places: Array, indices: Sequence[Any]) -> tuple[Array, Array]:
     """The largest element of each window, and its place."""
     windows = gather_windows(x, indices)
-    best = windows.argmax(-1, keepdims=True)
-    at = xp.broadcast_to(gather_windows(places, indices), windows.shape)
+    best = xp.stop_gradient(windows).argmax(-1, keepdims=True)
+    at = xp.broadcast_to(gather_windows(places, indices), windows.shape).astype(Int)
     return tuple(xp.take_along_axis(values, best, axis=-1)[..., 0] for values in (windows, at))
 
 
@@ -208,5 +208,5 @@ def fractional_max_pool(x: Array, samples: Array, kernel_size: tuple[int, ...], 
         places = places * size + (starts[..., None] + xp.arange(k)).reshape(*x.shape[:2], *shape)
     windows = places.reshape(*x.shape[:2], *output_size, -1)
     values = xp.take_along_axis(x.reshape(*x.shape[:2], -1), windows.reshape(*x.shape[:2], -1), axis=2).reshape(windows.shape)
-    best = values.argmax(-1, keepdims=True)
+    best = xp.stop_gradient(values).argmax(-1, keepdims=True)
     return tuple(xp.take_along_axis(one, best, axis=-1)[..., 0] for one in (values, windows))

@@ -179,6 +179,6 @@ def grid_sample(
         for (tap, share), size in zip(choice, sizes, strict=True):
             tap = reflect_place(size, tap, *rule) if mode == "bicubic" else tap
             weight = weight * xp.where((tap >= 0) & (tap <= size - 1), share, 0)
-            index.append(xp.clip(tap, 0, size - 1).astype(Int))
+            index.append(xp.stop_gradient(xp.clip(tap, 0, size - 1)).astype(Int))
         total = total + weight[:, None] * xp.moveaxis(x[(rows, slice(None), *index)], -1, 1)
     return total

@@ -32,7 +32,7 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.operator import Operator
-from ..code.python_expressions import Code, Default, Infix, Prefix, call_function, call_method, construct_module, to_code
+from ..code.python_expressions import Code, Default, Infix, Prefix, call_function, call_method, to_code
 from .array_emitters import ARRAY, ArraySite
 
 _PLAIN: tuple[type[Operator], ...] = (
@@ -86,7 +86,7 @@ def emit_softplus(op: Softplus, site: ArraySite) -> Code:
 @ARRAY.function(Hardshrink, target="{array}.where")
 def emit_hardshrink(op: Hardshrink, site: ArraySite) -> Code:
     limit = to_code(op.lambd, "lambd")
-    return site.words.call("where", Infix(">", site.words.call("abs", site.x), limit), site.x, 0)
+    return site.words.call("where", Infix("<=", site.words.call("abs", site.x), limit), 0, site.x)  # NaN stays
 
 
 @ARRAY.function(Softshrink, target="{array}.sign")
@@ -103,15 +103,7 @@ def emit_tanhshrink(op: Tanhshrink, site: ArraySite) -> Code:
 @ARRAY.function(Threshold, target="{array}.where")
 def emit_threshold(op: Threshold, site: ArraySite) -> Code:
     value = int(op.value) if site.given.x.dtype.is_integer else op.value
-    return site.words.call("where", Infix(">", site.x, to_code(op.threshold, "threshold")), site.x, value)
-
-
-@ARRAY.module(Prelu, target="PReLU, with the weight of the checkpoint")
-def emit_prelu(op: Prelu, site: ArraySite) -> Code:
-    x = site.given.x
-    slope = op.init.values[0] if op.init is not None and op.init.kind == "constant" else 0.25
-    count = Default(op.count_parameters(x), 1)
-    return construct_module("PReLU", {}, num_parameters=count, init=Default(slope, 0.25), dtype=site.words.make_dtype_keyword(x.dtype))
+    return site.words.call("where", Infix("<=", site.x, to_code(op.threshold, "threshold")), value, site.x)
 
 
 @ARRAY.given(Prelu)

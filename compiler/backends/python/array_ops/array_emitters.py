@@ -147,10 +147,4 @@ def shape_code(sizes: tuple[object, ...]) -> Code:
     return TupleCode(tuple(size if isinstance(size, Code) else Lit(size, "size") for size in sizes))  # type: ignore[arg-type]
 
 
-def collapse_sizes(numbers: Any) -> int | tuple[int, ...]:
-    """Return one number where all axes have the same."""
-    sizes = tuple(numbers)
-    return sizes[0] if len(set(sizes)) == 1 else sizes
-
-
 ARRAY = SharedEmitters()

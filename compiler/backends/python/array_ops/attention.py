@@ -54,23 +54,6 @@ def emit_attention_call(op: Attention, site: ArraySite) -> Code:
 ARRAY.members[Attention] = lambda op: bool(op.dropout) or has_origin(op.dropout)
 
 
-@ARRAY.module(MultiheadAttention, CausalMultiheadAttention, target="MultiheadAttention, with the parameters of the checkpoint")
-def emit_multihead_attention(op: MultiheadAttention, site: ArraySite) -> Code:
-    features, keys, values = op.feature_sizes(site.given)
-    others = {} if op.is_joint(site.given) else {"kdim": to_code(keys, "kdim"), "vdim": to_code(values, "vdim")}
-    return construct_module(
-        "MultiheadAttention",
-        {"embed_dim": features, "num_heads": op.heads},
-        dropout=Default(op.dropout, 0.0),
-        bias=Default(op.bias, True),
-        add_bias_kv=Default(op.add_bias_kv, False),
-        add_zero_attn=Default(op.add_zero_attn, False),
-        **others,
-        dtype=site.words.make_dtype_keyword(site.given.query.dtype),
-        **site.words.draws,
-    )
-
-
 @ARRAY.invocation(MultiheadAttention, CausalMultiheadAttention)
 def emit_multihead_attention_call(op: MultiheadAttention, site: ArraySite) -> Code:
     options: dict[str, object] = {}

@@ -10,7 +10,8 @@ from ....ops.short_time import Istft, ShortTime, Stft
 from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
 from ....ops.vision import DeformConv
 from ..code.python_expressions import Code, Default, TupleCode, call_function, construct_module, to_code
-from .array_emitters import ARRAY, ArraySite, collapse_sizes, shape_code
+from ..layer_arguments import collapse_sizes
+from .array_emitters import ARRAY, ArraySite, shape_code
 
 
 @ARRAY.layer_function(PixelShuffle, target="reshape and transpose")

@@ -7,48 +7,33 @@ from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, LpPool, M
 from ....ops.unpooling import FractionalMaxPool, MaxUnpool
 from ....ops.windows import Window
 from ..code.python_expressions import Code, Default, ItemCode, TupleCode, call_function, to_code
+from ..layer_arguments import list_avg_pool_options, list_max_pool_options, list_stride_option
 from ..unsupported_python import UnsupportedInPython
-from .array_emitters import ARRAY, ArraySite, collapse_sizes
+from .array_emitters import ARRAY, ArraySite
 
 
-def _list_window_keywords(windows: tuple[Window, ...]) -> dict[str, object]:
-    kernel = tuple(w.taps for w in windows)
-    stride = tuple(w.stride for w in windows)
-    strides = {} if stride == kernel else {"stride": collapse_sizes(stride)}
-    return {"kernel_size": to_code(kernel, "kernel_size"), **strides}
+def _emit_kernel_size(windows: tuple[Window, ...]) -> Code:
+    return to_code(tuple(w.taps for w in windows), "kernel_size")
 
 
 @ARRAY.layer_function(MaxPool, target="{array}.maximum")
 def emit_max_pool(op: MaxPool, site: ArraySite) -> Code:
-    windows = op.make_windows(site.given.x)
-    return call_function(
-        "max_pool_with_indices" if len(site.results) == 2 else "max_pool",
-        site.x,
-        **_list_window_keywords(windows),
-        padding=Default(collapse_sizes(w.before for w in windows), 0),
-        dilation=Default(collapse_sizes(w.dilation for w in windows), 1),
-        ceil_mode=Default(op.ceil_mode, False),
-    )
+    x = site.given.x
+    name = "max_pool_with_indices" if len(site.results) == 2 else "max_pool"
+    return call_function(name, site.x, kernel_size=_emit_kernel_size(op.make_windows(x)), **list_max_pool_options(op, x))
 
 
 @ARRAY.layer_function(AvgPool, target="{array}.maximum")
 def emit_avg_pool(op: AvgPool, site: ArraySite) -> Code:
-    windows = op.make_windows(site.given.x)
-    return call_function(
-        "avg_pool",
-        site.x,
-        **_list_window_keywords(windows),
-        padding=Default(collapse_sizes(w.before for w in windows), 0),
-        ceil_mode=Default(op.ceil_mode, False),
-        count_include_pad=Default(op.count_include_pad, True),
-        divisor_override=Default(op.divisor_override, None),
-    )
+    x = site.given.x
+    return call_function("avg_pool", site.x, kernel_size=_emit_kernel_size(op.make_windows(x)), **list_avg_pool_options(op, x))
 
 
 @ARRAY.layer_function(LpPool, target="{array}.maximum")
 def emit_lp_pool(op: LpPool, site: ArraySite) -> Code:
-    keywords = _list_window_keywords(op.make_windows(site.given.x))
-    return call_function("lp_pool", site.x, norm_type=op.p, **keywords, ceil_mode=Default(op.ceil_mode, False))
+    windows = op.make_windows(site.given.x)
+    options = {"kernel_size": _emit_kernel_size(windows), **list_stride_option(windows), "ceil_mode": Default(op.ceil_mode, False)}
+    return call_function("lp_pool", site.x, norm_type=op.p, **options)
 
 
 @ARRAY.layer_function(AdaptiveAvgPool, AdaptiveMaxPool, target="{array}.take")

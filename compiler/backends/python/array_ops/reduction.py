@@ -26,10 +26,12 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ....types.tensor_types import INT64
+from ....types.tensor_types import DTYPES, INT64
 from ..code.python_expressions import Code, Default, TupleCode, call_function, call_method, to_code
 from ..operator_calls import OperatorSite
 from .array_emitters import ARRAY, ArraySite
+
+BYTE = DTYPES["uint8"]
 
 
 def list_axis_keywords(op: Reduction, site: OperatorSite) -> dict[str, object]:
@@ -43,14 +45,16 @@ def list_axis_keywords(op: Reduction, site: OperatorSite) -> dict[str, object]:
 
 @ARRAY.function(Mean, Sum, Prod, Argmax, Argmin, All, Any, target="{array}.{}")
 def emit_reduction(op: Reduction, site: ArraySite) -> Code:
-    return _convert_result(call_method(site.x, op.name, **list_axis_keywords(op, site)), site)
+    code = call_method(_widen_integers(site), op.name, **list_axis_keywords(op, site))
+    # `all` of bytes is a byte in PyTorch.
+    return call_method(code, "astype", site.words.get_dtype(BYTE)) if site.results[0].dtype == BYTE else code
 
 
-def _convert_result(code: Code, site: ArraySite) -> Code:
-    """Convert sums of integers to the default integers, and `all` of bytes to bytes: the types that the spec declares."""
+def _widen_integers(site: ArraySite) -> Code:
+    """Convert the integers of a sum or product before they are combined, because not all frameworks do it in the wider type."""
     x, result = site.given.x.dtype, site.results[0].dtype
-    widens = x.is_integer and result != x and result == INT64
-    return call_method(code, "astype", site.words.get_dtype(result)) if widens or result.name == "uint8" else code
+    widens = isinstance(site.node.op, (Sum, Prod, Cumulative)) and x.is_integer and x != result == INT64
+    return call_method(site.x, "astype", site.words.get_dtype(INT64)) if widens else site.x
 
 
 @ARRAY.function(Max, Min, target="{array}.{}")
@@ -86,7 +90,8 @@ def emit_logsumexp(op: Logsumexp, site: ArraySite) -> Code:
 
 @ARRAY.function(Cumsum, Cumprod, target="{array}.{}")
 def emit_cumulative(op: Cumulative, site: ArraySite) -> Code:
-    return _convert_result(call_method(site.x, op.name, axis=op.axis) if site.given.x.rank else site.x, site)
+    x = _widen_integers(site)
+    return call_method(x, op.name, axis=op.axis) if site.given.x.rank else x
 
 
 @ARRAY.function(Logcumsumexp, target="{array}.logcumsumexp")

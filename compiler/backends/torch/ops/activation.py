@@ -15,7 +15,6 @@ from ....ops.activation import (
     Logsigmoid,
     LogSoftmax,
     Mish,
-    Prelu,
     Relu,
     Relu6,
     Selu,
@@ -33,7 +32,6 @@ from ....ops.activation import (
 from ....ops.operator import Operator
 from ...python.code.python_expressions import Code, Default, call_function, construct_module
 from ..torch_emitters import TorchSite, function, module
-from ..torch_framework import make_dtype_keyword
 
 _PLAIN: dict[type[Operator], str] = {
     Celu: "torch.nn.CELU",
@@ -110,20 +108,3 @@ def emit_threshold_module(op: Threshold, site: TorchSite) -> Code:
 @function(Threshold)
 def emit_threshold_function(op: Threshold, site: TorchSite) -> Code:
     return call_function("F.threshold", site.x, op.threshold, op.value)
-
-
-def _get_initial_slope(op: Prelu) -> object:
-    """Return the constant that the module starts with. Another initializer is applied to it afterwards."""
-    return op.init.values[0] if op.init is not None and op.init.kind == "constant" else 0.25
-
-
-@module(Prelu, target="torch.nn.PReLU")
-def emit_prelu(op: Prelu, site: TorchSite) -> Code:
-    x = site.given.x
-    return construct_module(
-        "nn.PReLU",
-        {},
-        num_parameters=Default(op.count_parameters(x), 1),
-        init=Default(_get_initial_slope(op), 0.25),
-        dtype=make_dtype_keyword(x.dtype),
-    )

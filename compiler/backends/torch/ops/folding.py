@@ -8,8 +8,8 @@ from __future__ import annotations
 from ....dims import Dim
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, SlidingWindow, Unfold
 from ...python.code.python_expressions import Code, Default, call_function, call_method, construct_module, to_code
+from ...python.layer_arguments import collapse_sizes
 from ..torch_emitters import TorchSite, function, module
-from ..window_names import collapse_sizes
 
 
 @module(PixelShuffle, target="torch.nn.PixelShuffle")

@@ -16,31 +16,17 @@ from ...python.code.python_expressions import (
     Subscript,
     call_function,
     call_method,
-    construct_module,
     to_code,
 )
 from ...python.lowering.lowered_operators import CausalMask, CausalMultiheadAttention
 from ..torch_emitters import TorchSite, function, invocation, module
-from ..torch_framework import DEVICE, get_torch_dtype, make_dtype_keyword
+from ..torch_framework import DEVICE, get_torch_dtype
+from .torch_layers import construct_layer
 
 
 @module(MultiheadAttention, CausalMultiheadAttention, target="torch.nn.MultiheadAttention")
 def emit_multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
-    features, keys, values = op.feature_sizes(site.given)
-    # PyTorch keeps one joint projection where keys and values have the width of the queries, which changes the keys of the
-    # state dict.
-    others = {} if op.is_joint(site.given) else {"kdim": Default(keys, features), "vdim": Default(values, features)}
-    return construct_module(
-        "nn.MultiheadAttention",
-        {"embed_dim": features, "num_heads": op.heads},
-        dropout=Default(op.dropout, 0.0),
-        bias=Default(op.bias, True),
-        add_bias_kv=Default(op.add_bias_kv, False),
-        add_zero_attn=Default(op.add_zero_attn, False),
-        **others,
-        batch_first=True,
-        dtype=make_dtype_keyword(site.given.query.dtype),
-    )
+    return construct_layer("nn.MultiheadAttention", op, site, batch_first=True)
 
 
 @invocation(MultiheadAttention, CausalMultiheadAttention)

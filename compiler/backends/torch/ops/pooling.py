@@ -8,30 +8,19 @@ from __future__ import annotations
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
 from ...python.code.python_expressions import Code, Default, LetCode, Subscript, call_function, call_method, construct_module, to_code
+from ...python.layer_arguments import collapse_sizes, list_avg_pool_options, list_max_pool_options, list_stride_option
 from ..torch_emitters import TorchSite, function, module
-from ..window_names import add_rank, collapse_sizes
+from ..window_names import add_rank
 from .parameters import to_float
 
 
-def _list_stride_keywords(windows: tuple[Window, ...]) -> dict[str, object]:
-    """Return the stride, which is left out if it equals the kernel."""
-    kernel = collapse_sizes(tuple(w.taps for w in windows))
-    return {"stride": Default(collapse_sizes(tuple(w.stride for w in windows)), kernel)}
-
-
 def _emit_kernel_size(windows: tuple[Window, ...]) -> Code:
-    return to_code(collapse_sizes(tuple(w.taps for w in windows)), "kernel_size")
+    return to_code(collapse_sizes(w.taps for w in windows), "kernel_size")
 
 
 def _list_max_keywords(op: MaxPool, site: TorchSite) -> dict[str, object]:
-    windows = op.make_windows(site.given.x)
-    return {
-        **_list_stride_keywords(windows),
-        "padding": Default(collapse_sizes(tuple(w.before for w in windows)), 0),
-        "dilation": Default(collapse_sizes(tuple(w.dilation for w in windows)), 1),
-        "return_indices": Default(len(site.results) == 2, False),
-        "ceil_mode": Default(op.ceil_mode, False),
-    }
+    *options, ceil = list_max_pool_options(op, site.given.x).items()
+    return dict([*options, ("return_indices", Default(len(site.results) == 2, False)), ceil])
 
 
 def _needs_no_indices(site: TorchSite) -> bool:
@@ -62,29 +51,18 @@ def emit_max_pool_function(op: MaxPool, site: TorchSite) -> Code:
     return call_function(add_rank("F.max_pool", x), site.x, _emit_kernel_size(op.make_windows(x)), **keywords)
 
 
-def _list_avg_keywords(op: AvgPool, site: TorchSite) -> dict[str, object]:
-    windows = op.make_windows(site.given.x)
-    return {
-        **_list_stride_keywords(windows),
-        "padding": Default(collapse_sizes(tuple(w.before for w in windows)), 0),
-        "ceil_mode": Default(op.ceil_mode, False),
-        "count_include_pad": Default(op.count_include_pad, True),
-        "divisor_override": Default(op.divisor_override, None),
-    }
-
-
 @module(AvgPool, target="torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AvgPool3d")
 def emit_avg_pool_module(op: AvgPool, site: TorchSite) -> Code:
     x = site.given.x
     return construct_module(
-        add_rank("nn.AvgPool", x), {"kernel_size": _emit_kernel_size(op.make_windows(x))}, **_list_avg_keywords(op, site)
+        add_rank("nn.AvgPool", x), {"kernel_size": _emit_kernel_size(op.make_windows(x))}, **list_avg_pool_options(op, x)
     )
 
 
 @function(AvgPool)
 def emit_avg_pool_function(op: AvgPool, site: TorchSite) -> Code:
     x = site.given.x
-    return call_function(add_rank("F.avg_pool", x), site.x, _emit_kernel_size(op.make_windows(x)), **_list_avg_keywords(op, site))
+    return call_function(add_rank("F.avg_pool", x), site.x, _emit_kernel_size(op.make_windows(x)), **list_avg_pool_options(op, x))
 
 
 def _get_power(op: LpPool, site: TorchSite) -> int | float:
@@ -97,7 +75,7 @@ def emit_lp_pool_module(op: LpPool, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.make_windows(x)
     sizes = {"norm_type": _get_power(op, site), "kernel_size": _emit_kernel_size(windows)}
-    return construct_module(add_rank("nn.LPPool", x), sizes, **_list_stride_keywords(windows), ceil_mode=Default(op.ceil_mode, False))
+    return construct_module(add_rank("nn.LPPool", x), sizes, **list_stride_option(windows), ceil_mode=Default(op.ceil_mode, False))
 
 
 @function(LpPool)
@@ -109,7 +87,7 @@ def emit_lp_pool_function(op: LpPool, site: TorchSite) -> Code:
         site.x,
         _get_power(op, site),
         _emit_kernel_size(windows),
-        **_list_stride_keywords(windows),
+        **list_stride_option(windows),
         ceil_mode=Default(op.ceil_mode, False),
     )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ....ops.unpooling import FractionalMaxPool, MaxUnpool
 from ...python.code.python_expressions import Code, Default, TupleCode, call_function, to_code
+from ...python.layer_arguments import collapse_sizes
 from ..torch_emitters import TorchSite, function
-from ..window_names import add_rank, collapse_sizes
+from ..window_names import add_rank
 
 
 @function(MaxUnpool, target="torch.nn.functional.max_unpool1d, torch.nn.functional.max_unpool2d, torch.nn.functional.max_unpool3d")
