@@ -170,7 +170,9 @@ class InputWithoutSamples(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         return (
-            f"for weights of classes, add a line such as `balance kind weight={self.input}`",
+            f"for weights of classes, add a line such as `balance kind weight={self.input}`"
+            if self.declared
+            else f"for a number that changes with the step, add a line such as `vary {self.input} linear`",
             "for numbers of your own, write a `table` in place of the input; otherwise remove `batch=false`",
         )
 

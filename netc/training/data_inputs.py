@@ -13,12 +13,21 @@
 
 from __future__ import annotations
 
+from netc.compiler.errors.data_errors import InputWithoutSamples
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import Training
+from netc.dsl.diagnostics import Diagnostic
 
+from ..files.file_problems import make_diagnostic
 from .recipe import Recipe
 
 
 def list_data_inputs(training: Training, recipe: Recipe) -> list[Value]:
     """List the inputs that are read from data."""
     return [value for value in training.program.main.inputs if value.name not in recipe.computed_inputs]
+
+
+def find_inputs_without_samples(training: Training, recipe: Recipe) -> list[Diagnostic]:
+    """Report the inputs without a batch axis that no setting computes: data has a row for each sample, so it cannot give them."""
+    inputs = [value for value in list_data_inputs(training, recipe) if not value.type.is_batch]
+    return [make_diagnostic(InputWithoutSamples(value.name, value.type.shape), value.span) for value in inputs]

@@ -263,9 +263,11 @@ class Trainer:
 
     def _find_left_out(self, counts: Sequence[float]) -> set[str]:
         """Find the losses and metrics that no step of a tally computed, because the steps of the other losses leave them out."""
-        if not self.objective.file.has_function("COMPUTED") or all(counts):
+        if not self.objective.file.has_function("COMPUTED"):
             return set()
-        marked = [torch.tensor(1.0 if count else math.nan) for count in counts]
+        # A sum has no count, and is in each step.
+        known = [bool(count) or is_sum for count, is_sum in zip(counts, self.objective.means.is_sum, strict=True)]
+        marked = [torch.tensor(1.0 if is_known else math.nan) for is_known in known]
         return {name for name, value in self.objective.file.compute_metrics(marked, [1.0] * len(marked)).items() if value.isnan()}
 
     def _publish_report(self, results: dict[str, float], samples: int, validation: bool = False) -> None:

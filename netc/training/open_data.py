@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from netc.compiler.analysis.input_shapes import check_sizes
-from netc.compiler.errors.data_errors import InputWithoutSamples, SizesRefused
+from netc.compiler.errors.data_errors import SizesRefused
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import Training
@@ -42,7 +42,7 @@ from .data.joined_source import JoinedSource, match_names
 from .data.streamed_source import StreamedSource
 from .data.table_rules import LocatedProblem
 from .data.value_checks import check_finite
-from .data_inputs import list_data_inputs
+from .data_inputs import find_inputs_without_samples, list_data_inputs
 from .locate_data import DataRejected, DataRequest, DataToOpen, locate_training_data, locate_validation_data, reject_data
 from .model_inputs import list_model_inputs
 from .recipe import Recipe, Stratify
@@ -66,8 +66,10 @@ class OpenedData(Record):
 
 def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> OpenedData:
     """Open the data for training and validation. Problems become diagnostics."""
-    problems: list[Diagnostic] = []
+    problems = find_inputs_without_samples(training, recipe)
     data = validation = None
+    if problems:  # of the section itself, whatever the data is
+        return OpenedData("", None, None, tuple(problems))
     encodings: list[ColumnEncoding] | None = None
     described = format = ""
     options: dict[str, Any] = {}
@@ -125,9 +127,7 @@ def _match_columns(
             encodings, rule_problems = find_encodings(source, inputs, wanted.columns, recipe.table_rules)
         else:
             encodings = complete_encodings(source, inputs, wanted.columns, encodings)
-        batched = [value for value in inputs if value.type.is_batch]
-        columns, problems = find_input_columns(EncodedSource(source, encodings), batched, wanted.columns, wanted.display_paths)
-        problems |= {value.name: InputWithoutSamples(value.name, value.type.shape) for value in inputs if not value.type.is_batch}
+        columns, problems = find_input_columns(EncodedSource(source, encodings), inputs, wanted.columns, wanted.display_paths)
     except DataError as error:
         raise reject_data(wanted.display_paths, error, wanted.span) from error
     if isinstance(source, JoinedSource):

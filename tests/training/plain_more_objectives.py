@@ -17,11 +17,11 @@ from tests.training.plain_objectives import (
     WIDTH,
     Arrays,
     Batch,
+    Block,
     Plain,
     Recipe,
     Siamese,
     Turn,
-    make_block,
     make_mlp,
     make_points,
     make_views,
@@ -82,7 +82,7 @@ class MeanTeacher(Siamese):
 
     def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.student, self.teacher = make_block(6, width, width, 10), make_block(6, width, width, 10)
+        self.student, self.teacher = Block(6, width, width, 10), Block(6, width, width, 10)
 
     def begin_step(self, step: int) -> None:
         if step == 0:

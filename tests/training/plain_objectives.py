@@ -78,12 +78,20 @@ def make_mlp(*widths: int, activation: type[nn.Module] = nn.ReLU) -> nn.Sequenti
     return nn.Sequential(*layers[:-1])
 
 
-def make_block(*widths: int) -> nn.Sequential:
-    """The same under the keys of a block."""
-    network = nn.Sequential()
-    for number, layer in enumerate(make_mlp(*widths)):
-        network.add_module(f"dense{number // 2 + 1}" if number % 2 == 0 else f"relu{number // 2 + 1}", layer)
-    return network
+class Block(nn.Module):
+    """The same under the keys of a block, with a method as in PyTorch's tutorial of deep Q-learning."""
+
+    def __init__(self, *widths: int) -> None:
+        super().__init__()
+        for number, (before, after) in enumerate(pairwise(widths), 1):
+            self.add_module(f"dense{number}", nn.Linear(before, after))
+
+    def forward(self, x: Tensor) -> Tensor:
+        *hidden, last = self.children()
+        for layer in hidden:
+            x = F.relu(layer(x))
+        scores: Tensor = last(x)
+        return scores
 
 
 sgd = partial(torch.optim.SGD, momentum=0.9, weight_decay=1e-4)
@@ -226,7 +234,7 @@ class Distillation(Plain):
 
     def __init__(self) -> None:
         super().__init__()
-        self.teacher, self.student = make_block(6, 256, 256, 10), make_block(6, 16, 16, 10)
+        self.teacher, self.student = Block(6, 256, 256, 10), Block(6, 16, 16, 10)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         with torch.no_grad():
@@ -259,7 +267,7 @@ class Dqn(Plain):
 
     def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.online, self.target = make_block(4, width, width, 2), make_block(4, width, width, 2)
+        self.online, self.target = Block(4, width, width, 2), Block(4, width, width, 2)
 
     def begin_step(self, step: int) -> None:
         if step % 7 == 0:

@@ -235,6 +235,13 @@ def test_a_report_has_only_the_losses_of_its_steps(tmp_path: Path) -> None:
     assert all(np.isfinite(value) for report in reports for value in report.values())
 
 
+def test_a_sum_is_in_each_report(tmp_path: Path) -> None:
+    reports: list[dict[str, float]] = []
+    data = {"picture": np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)}
+    train(tmp_path / "run", PENALTY, data, steps=2, batch=8, on_report=lambda report: reports.append(report.results))
+    assert [sorted(report) for report in reports] == [["forging", "judging", "total"], ["forging", "total"]]
+
+
 def test_a_metric_of_stages_that_no_loss_needs_is_of_all_steps(tmp_path: Path) -> None:
     text = """
 x = input 4
@@ -258,3 +265,69 @@ train {
     train(tmp_path / "run", text, data, on_report=lambda report: reports.append(report.results))
     assert [sorted(report) for report in reports] == [["first", "spread"], ["second", "spread"]] * 2 + [["first", "spread"]]
     assert int(load_file(tmp_path / "run" / "last.safetensors")["other.num_batches_tracked"]) == 5
+
+
+PENALTY = """
+real = input 2
+noise = input 3
+shared judge = (dense 8 tanh -> dense 1)
+fake = noise -> (dense 8 relu -> dense 2) as forger
+real_score = real -> judge
+fake_score = fake -> judge
+out fake
+train {
+  picture = input 2
+  jitter = input 2
+  level = input [] batch=false
+  scale = table (i) [2] = i + 1.0
+  real = picture + 0.1 * level * jitter
+  slope = gradient(real_score, real) -> square -> sum axis=1 -> mean
+  judging = (softplus(-real_score) + softplus(fake_score) -> mean) + 5 * slope
+  forging = (softplus(-fake_score) -> mean) + 0.01 * (fake * scale -> square -> mean)
+  metric total = fake -> square -> sum
+  minimize judging "judge.*"
+  minimize forging "forger.*"
+  draw noise normal
+  draw jitter normal
+  vary level linear 10
+  optimizer adam lr=1e-3
+}
+"""
+TIED = """
+tokens = input [5] int64
+h = tokens -> embedding 7 4 as words -> mean axis=1
+scores = h @ (words.weight -> transpose 0 1)
+value = h -> dense 1 as value -> squeeze 1
+out scores, value
+train {
+  label = input [] int64
+  goal = input []
+  first = (scores, label) -> cross_entropy
+  second = (value, goal) -> mse_loss
+  minimize first "words.*"
+  minimize second "value.*"
+}
+"""
+PENALTY_BATCH = {"picture": (8, 2), "jitter": (8, 2), "noise": (8, 3), "level": ()}
+
+
+def test_the_function_of_a_loss_has_the_same_bits(tmp_path: Path) -> None:
+    """With a gradient penalty of one loss alone, a computed input of the model, a constant and a sum."""
+    made = module_of(PENALTY, tmp_path)
+    model = next(value for value in vars(made).values() if isinstance(value, type) and issubclass(value, nn.Module))()
+    generator = torch.Generator().manual_seed(0)
+    batch = {name: torch.randn(shape, generator=generator) for name, shape in PENALTY_BATCH.items()}
+    calls, trained, counts = count_calls(model, ["judge"]), made.select_trained(model), made.compute_counts(batch)
+    for loss, times in {"judging": 2, "forging": 1}.items():
+        made.require_gradients(trained, loss)
+        whole = made.compute_metrics(made.compute_totals(model, batch), counts)[loss]
+        calls.clear()
+        part = made.compute_metrics(made.TOTALS[loss](model, batch), counts)[loss]
+        assert len(calls) == times
+        assert torch.equal(whole, part)
+        for first, second in zip(torch.autograd.grad(whole, trained[loss]), torch.autograd.grad(part, trained[loss]), strict=True):
+            assert torch.equal(first, second)
+
+
+def test_a_model_with_parameters_of_other_stages_is_computed_as_a_whole(tmp_path: Path) -> None:
+    assert not hasattr(module_of(TIED, tmp_path), "TOTALS")

@@ -17,6 +17,7 @@ import torch
 from safetensors.numpy import load_file
 
 import netc
+from netc.errors import CompileError
 from tests.training.section_texts import DIGITS, SPECS, make_arrays
 
 
@@ -193,3 +194,20 @@ def test_wrong_usage(tmp_path: Path) -> None:
     assert "--section is for --train and --target train" in usage("a.net", "--target", "torch", "--section", "x")
     assert "there is no train section" in usage("-e", "input 3 -> dense 1", "--target", "train")
     assert "there is no train section `b`" in usage("a.net", "--target", "train", "--section", "b")
+
+
+def test_an_input_without_samples_is_refused(tmp_path: Path) -> None:
+    """No column can give it, so a file that reads it from data would fail in its first step."""
+    text = """
+y = input 2 -> dense 1
+train {
+  goal = input 1
+  level = input [] batch=false
+  loss = level * ((y, goal) -> mse_loss)
+}
+"""
+    with pytest.raises(CompileError, match="the input `level` is \\[\\], without a batch axis") as raised:
+        netc.compile(text).training().source()
+    assert "vary level linear" in str(raised.value)
+    made = netc.compile(text.replace("\n}", "\n  vary level linear\n}")).training()
+    assert "vary_inputs" in made.source()

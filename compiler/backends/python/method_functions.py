@@ -21,6 +21,8 @@ import ast
 import re
 import textwrap
 
+from .printing.line_layout import WIDTH
+
 
 def write_method_as_function(cls: str, other: str, method: str, name: str, receiver: str, doc: str) -> str | None:
     """Write the method of the class as a function of an instance `model` of the other class.
@@ -47,7 +49,16 @@ def write_method_as_function(cls: str, other: str, method: str, name: str, recei
         return None
     text = re.sub(rf"^def {method}\((\s*)self\b", rf"def {name}(\1{receiver}", text, count=1, flags=re.MULTILINE)
     text = re.sub(r"(?<!\.)\bself\b", "model", text)
+    text = re.sub(r"^def .*$", _wrap_head, text, count=1, flags=re.MULTILINE)
     return text.replace(":\n", f':\n    """{doc}"""\n', 1)
+
+
+def _wrap_head(match: re.Match[str]) -> str:
+    """Put the parameters on a line of their own if the name of the function made the line too long."""
+    head = match[0]
+    start, _, rest = head.partition("(")
+    parameters, arrow, result = rest.rpartition(") -> ")
+    return f"{start}(\n    {parameters}\n{arrow}{result}" if arrow and len(head) > WIDTH else head
 
 
 def _find_methods(cls: str) -> dict[str, ast.FunctionDef]:

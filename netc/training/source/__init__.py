@@ -43,7 +43,7 @@ from netc.dsl.diagnostics import Diagnostic
 from ...errors import CompileError, raise_as_compile_error
 from ...files.file_problems import make_diagnostic
 from ..cautions import check_validates
-from ..data_inputs import list_data_inputs
+from ..data_inputs import find_inputs_without_samples, list_data_inputs
 from ..recipe import Recipe, read_recipe
 from .class_weights import emit_balance
 from .clauses import Machine, read_constants, select_tags
@@ -96,7 +96,11 @@ class TrainSection(NamedTuple):
 def emit_training_file(training: Training) -> str:
     """Emit the file of a section that `check_section` has accepted. Raises `CompileError` for what the file cannot express."""
     recipe, means = read_recipe(training)[0], decompose_objective(training)
-    problems = [*check_validates(recipe, recipe.validates), *_check_measures(recipe)]
+    problems = [
+        *check_validates(recipe, recipe.validates),
+        *_check_measures(recipe),
+        *find_inputs_without_samples(training, recipe),
+    ]
     if problems:
         raise CompileError(tuple(problems))
     name = training.model or training.name

@@ -161,26 +161,23 @@ class _FunctionEmitter:
         return True
 
     def _emit_loss_function(self, need: LossNeeds) -> bool:
-        """Emit the function for a loss. Return False, and emit nothing, if it would need modules of its own."""
+        """Emit the function for a loss. Return False, and emit nothing, if the model cannot be computed in part."""
         prefix, model = f"compute_{need.loss}", extract_model_program(self.training)
         call = next(n for n in self.means.totals.main.nodes if n.label == MODEL)
         values = [self.means.totals.main.outputs[i] for i in need.totals]
-        nodes = [n for n in need.nodes if n not in self.before]
-        inputs = _find_inputs(nodes, values)
         try:
-            outputs = self.words.writer.write_part(
-                model, need.part, f"{prefix}_outputs", f"Compute the outputs of the model that {need.loss} needs."
-            )
-            program = _cut_program(self.means.totals, nodes, inputs, f"{prefix}_sums", values)
-            sums = self._emit_program(program, f"{prefix}_sums", f"Compute the sums for a step of {need.loss}.")
-        except MissingSize:
+            doc = f"Compute the outputs of the model that {need.loss} needs."
+            outputs = self.words.writer.write_part(model, need.part, f"{prefix}_outputs", doc)
+        except MissingSize:  # an input that the part does not need has the size of an axis
+            outputs = None
+        if outputs is None:
             return False
-        if outputs is None or sums.main != f"{prefix}_sums":
-            return False
-        for parts in (outputs, sums):
-            self.definitions += parts.definitions
-            self.outside += parts.outside
-            self.texts += parts.texts
+        self.definitions += outputs.definitions
+        self.outside += outputs.outside
+        self.texts += outputs.texts
+        nodes = [n for n in need.nodes if n not in self.before]
+        doc = f"Compute the sums for a step of {need.loss}."
+        inputs = self._add_function(self.means.totals, nodes, f"{prefix}_sums", doc, outputs=values)
         taken_names, names = {*RESERVED, *self.known.values(), "zero"}, dict[int, str]()
         for value in [*(call.outputs[i] for i in need.outputs), *values]:
             names.setdefault(id(value), make_unique(make_variable_name(value.name or "output"), taken_names))
