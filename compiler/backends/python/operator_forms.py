@@ -40,11 +40,25 @@ from ...ops.elementwise import (
 from ...ops.linear_algebra import Matmul
 from ...ops.loss import Loss
 from ...ops.operator import Operator
+from ...ops.short_time import ShortTime
 from ...ops.slicing import Select, Slice
 from ...ops.special import Digamma, Erfc, Erfinv, Lgamma
 from ...ops.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan
 from ...types.tensor_types import BOOL
-from .code.python_expressions import Code, Default, Freedom, Infix, Prefix, SliceCode, Subscript, call_function, to_code
+from .code.python_expressions import (
+    CallCode,
+    Code,
+    Default,
+    Freedom,
+    Infix,
+    Prefix,
+    SelfMember,
+    SliceCode,
+    Subscript,
+    call_function,
+    call_method,
+    to_code,
+)
 from .emitters import Emitters
 from .operator_calls import OperatorSite
 
@@ -126,3 +140,26 @@ def call_loss(function: str, op: Loss, site: OperatorSite) -> Code:
     tensors = {name: Default(site.get(name), None) for name, operand in op.operands.items() if operand.optional}
     options = {name: Default(op.args[name], arg.default) for name, arg in op.signature.items() if name not in op.operands}
     return call_function(function, *inputs, **tensors, **options)
+
+
+def list_short_time_options(op: ShortTime, site: OperatorSite) -> dict[str, object]:
+    """List the options that a short-time Fourier transform and its inverse share."""
+    return {
+        "hop_length": Default(op.hop_length, None),
+        "win_length": Default(op.win_length, None),
+        "window": Default(site.get("window"), None),
+        "center": Default(op.center, True),
+        "normalized": Default(op.normalized, False),
+        "onesided": Default(op.onesided, True),
+    }
+
+
+def emit_scaling(site: OperatorSite, reshape: str) -> Code:
+    """Scale and shift the result of a module without a weight, each channel by its own number. `reshape` is the framework's method."""
+    scaled = Infix("*", CallCode(SelfMember(), (site.x,)), _expand_per_channel(site, "weight", reshape))
+    return Infix("+", scaled, _expand_per_channel(site, "bias", reshape)) if "bias" in site.given else scaled
+
+
+def _expand_per_channel(site: OperatorSite, name: str, reshape: str) -> Code:
+    spatial = site.given.x.rank - 2
+    return call_method(site[name], reshape, -1, *[1] * spatial) if spatial else site[name]

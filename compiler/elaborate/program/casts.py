@@ -15,7 +15,8 @@ from itertools import count
 
 from netc.dsl.source import Span
 
-from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.graph import Graph, Node, OpNode
+from ...ir.graph_labels import collect_labels
 from ...ir.graph_values import Value
 from ...ops.shape import Cast
 from ...types.tensor_types import DType
@@ -45,14 +46,7 @@ class Casts:
             home = home.around
         used = self._taken.get(id(home))
         if used is None:
-            used = self._taken[id(home)] = _collect_labels(home)
+            used = self._taken[id(home)] = {label.partition(".")[0] for label in collect_labels(home)}
         label = next(text for number in count(1) if (text := f"{Cast.name}{number}") not in used)
         used.add(label)
         return label
-
-
-def _collect_labels(graph: Graph) -> set[str]:
-    """Return the first levels of all labels in a graph and in its loops."""
-    labels = {node.label.partition(".")[0] for node in graph.nodes} | {m.label for m in (*graph.declares, *graph.modules)}
-    loops = (node.graph for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
-    return labels.union(*(_collect_labels(loop) for loop in loops))

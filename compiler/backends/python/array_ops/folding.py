@@ -6,11 +6,12 @@ from ....dims import Dim
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, SlidingWindow, Unfold
 from ....ops.linear_algebra import Cdist, Cross, Einsum, Outer
 from ....ops.resampling import GridSample, Upsample
-from ....ops.short_time import Istft, ShortTime, Stft
+from ....ops.short_time import Istft, Stft
 from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
 from ....ops.vision import DeformConv
 from ..code.python_expressions import Code, Default, TupleCode, call_function, construct_module, to_code
 from ..layer_arguments import collapse_sizes
+from ..operator_forms import list_short_time_options
 from .array_emitters import ARRAY, ArraySite, shape_code
 
 
@@ -90,25 +91,14 @@ def emit_complex_transform(op: Irfft | Fft | Ifft, site: ArraySite) -> Code:
     return spectrum if isinstance(op, Irfft) else call_function("to_pairs", spectrum)
 
 
-def _list_short_time_keywords(op: ShortTime, site: ArraySite) -> dict[str, object]:
-    return {
-        "hop_length": Default(op.hop_length, None),
-        "win_length": Default(op.win_length, None),
-        "window": Default(site.get("window"), None),
-        "center": Default(op.center, True),
-        "normalized": Default(op.normalized, False),
-        "onesided": Default(op.onesided, True),
-    }
-
-
 @ARRAY.function(Stft, target="{array}.fft.rfft, of windows")
 def emit_stft(op: Stft, site: ArraySite) -> Code:
-    return call_function("stft", site.x, op.n_fft, **_list_short_time_keywords(op, site), pad_mode=Default(op.pad_mode, "reflect"))
+    return call_function("stft", site.x, op.n_fft, **list_short_time_options(op, site), pad_mode=Default(op.pad_mode, "reflect"))
 
 
 @ARRAY.function(Istft, target="{array}.fft.irfft, of windows")
 def emit_istft(op: Istft, site: ArraySite) -> Code:
-    return call_function("istft", site.x, op.n_fft, **_list_short_time_keywords(op, site), length=Default(op.length, None))
+    return call_function("istft", site.x, op.n_fft, **list_short_time_options(op, site), length=Default(op.length, None))
 
 
 @ARRAY.function(Einsum, target="{array}.einsum")

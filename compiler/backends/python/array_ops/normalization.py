@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
-from ..code.python_expressions import CallCode, Code, Default, Infix, SelfMember, call_function, call_method
+from ..code.python_expressions import Code, Default, call_function
 from ..layer_arguments import list_response_options
+from ..operator_forms import emit_scaling
 from .array_emitters import ARRAY, ArraySite
 
 
 @ARRAY.given(BatchNorm)
 def emit_batch_norm_function(op: BatchNorm, site: ArraySite) -> Code:
     if op.track_running_stats:
-        return _emit_scaling(site)
+        return emit_scaling(site, "reshape")
     return call_function("batch_norm", site.x, site.weight, *site.present("bias"), eps=Default(op.eps, 1e-5))
 
 
 @ARRAY.given(InstanceNorm)
 def emit_instance_norm_function(op: InstanceNorm, site: ArraySite) -> Code:
     if op.track_running_stats:
-        return _emit_scaling(site)
+        return emit_scaling(site, "reshape")
     return call_function("instance_norm", site.x, site.weight, *site.present("bias"), eps=Default(op.eps, 1e-5))
-
-
-def _emit_scaling(site: ArraySite) -> Code:
-    """Scale and shift the result of a module without a weight, each channel by its own number."""
-    scaled = Infix("*", CallCode(SelfMember(), (site.x,)), _expand_per_channel(site, "weight"))
-    return Infix("+", scaled, _expand_per_channel(site, "bias")) if "bias" in site.given else scaled
-
-
-def _expand_per_channel(site: ArraySite, name: str) -> Code:
-    spatial = site.given.x.rank - 2
-    return call_method(site[name], "reshape", -1, *[1] * spatial) if spatial else site[name]
 
 
 @ARRAY.given(GroupNorm)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....ir.graph import Graph, Node, OpNode
+from ....ir.graph_labels import collect_labels
 from ....ir.graph_values import Value
 from ....ir.replace_values import replace_values
 from ....ops.differentiation import Gradient
@@ -18,7 +19,6 @@ from ....ops.kinds import FLAG
 from ....ops.operand import Input, Inputs
 from ....ops.operator import Arg
 from ..identifiers import make_unique
-from .graph_labels import collect_labels
 from .lowered_operators import LoweredOperator
 
 

@@ -15,6 +15,7 @@ from netc.dsl.record import Record
 
 from ....dims import Dim, SymDim
 from ....ir.graph import CallNode, Graph, Node, OpNode
+from ....ir.graph_labels import collect_labels
 from ....ir.graph_values import Value
 from ....ir.replace_values import replace_values
 from ....ops.constants import TableOperator
@@ -27,7 +28,6 @@ from ..classes.shared_modules import Sharing
 from ..code.classes import ClassBody
 from ..code.framework import Framework
 from ..identifiers import make_unique
-from .graph_labels import collect_labels
 from .lowered_operators import CausalMask, OpenRotaryAngles, RotaryAngles, WindowMask
 
 FEW = 8

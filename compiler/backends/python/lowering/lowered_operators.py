@@ -12,6 +12,7 @@ from functools import cached_property
 
 from ....dims import Dim, Facts
 from ....ir.graph import Graph, Node, OpNode
+from ....ir.graph_labels import collect_labels
 from ....ir.graph_values import Value
 from ....ops.attention import Attention
 from ....ops.constants import TableOperator
@@ -23,7 +24,6 @@ from ....ops.operator import Arg, Operator
 from ....ops.rotary import Rotary
 from ....types.tensor_types import BOOL, FLOAT64, TensorType
 from ..identifiers import make_unique
-from .graph_labels import collect_labels
 
 
 class LoweredOperator(Operator):

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from netc.dsl.source import Span
 
 from ....ir.graph import Graph, Node, OpNode
+from ....ir.graph_labels import collect_labels
 from ....ir.graph_values import Value
 from ....ir.replace_values import replace_inputs, replace_values
 from ....ops.constants import TableOperator
@@ -23,7 +24,6 @@ from ..classes.shared_modules import Sharing
 from ..identifiers import make_unique
 from .element_type_sources import TypeSources
 from .float32_tensors import CastDecisions, CastNeed, ElementTypes, is_float, list_float_inputs
-from .graph_labels import collect_labels
 from .lowered_operators import ConvertedTable, ExactTable, ToModelType
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from ...python.code.python_expressions import (
-    CallCode,
     Code,
     Default,
-    Infix,
-    SelfMember,
     call_function,
-    call_method,
     construct_module,
     to_code,
 )
 from ...python.layer_arguments import list_response_options
+from ...python.operator_forms import emit_scaling
 from ..torch_emitters import TorchSite, function, given, module
 
 
@@ -22,26 +19,15 @@ from ..torch_emitters import TorchSite, function, given, module
 def emit_batch_norm_function(op: BatchNorm, site: TorchSite) -> Code:
     # Running statistics need the module, which has no argument for a weight.
     if op.track_running_stats:
-        return _emit_scaling(site)
+        return emit_scaling(site, "view")
     return call_function("F.batch_norm", site.x, None, None, site.weight, *site.present("bias"), training=True, eps=Default(op.eps, 1e-5))
 
 
 @given(InstanceNorm)
 def emit_instance_norm_function(op: InstanceNorm, site: TorchSite) -> Code:
     if op.track_running_stats:
-        return _emit_scaling(site)
+        return emit_scaling(site, "view")
     return call_function("F.instance_norm", site.x, weight=site.weight, bias=Default(site.get("bias"), None), eps=Default(op.eps, 1e-5))
-
-
-def _emit_scaling(site: TorchSite) -> Code:
-    """Scale and shift the result of a module without a weight, each channel by its own number."""
-    scaled = Infix("*", CallCode(SelfMember(), (site.x,)), _expand_per_channel(site, "weight"))
-    return Infix("+", scaled, _expand_per_channel(site, "bias")) if "bias" in site.given else scaled
-
-
-def _expand_per_channel(site: TorchSite, name: str) -> Code:
-    spatial = site.given.x.rank - 2
-    return call_method(site[name], "view", -1, *[1] * spatial) if spatial else site[name]
 
 
 @given(GroupNorm)

@@ -6,9 +6,10 @@ For example, `rfft` becomes `torch.view_as_real(torch.fft.rfft(x))`.
 from __future__ import annotations
 
 from ....dims import Dim
-from ....ops.short_time import Istft, ShortTime, Stft
+from ....ops.short_time import Istft, Stft
 from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
 from ...python.code.python_expressions import Code, Default, call_function, call_method
+from ...python.operator_forms import list_short_time_options
 from ..torch_emitters import TorchSite, function
 
 
@@ -39,25 +40,14 @@ def emit_complex_transform(op: Irfft | Fft | Ifft, site: TorchSite) -> Code:
     return spectrum if isinstance(op, Irfft) else _emit_real(spectrum)
 
 
-def _list_short_time_options(op: ShortTime, site: TorchSite) -> dict[str, object]:
-    return {
-        "hop_length": Default(op.hop_length, None),
-        "win_length": Default(op.win_length, None),
-        "window": Default(site.get("window"), None),
-        "center": Default(op.center, True),
-        "normalized": Default(op.normalized, False),
-        "onesided": Default(op.onesided, True),
-    }
-
-
 @function(Stft, target="torch.stft")
 def emit_stft(op: Stft, site: TorchSite) -> Code:
-    options = _list_short_time_options(op, site) | {"pad_mode": Default(op.pad_mode, "reflect")}
+    options = list_short_time_options(op, site) | {"pad_mode": Default(op.pad_mode, "reflect")}
     return _emit_real(call_function("torch.stft", site.x, op.n_fft, **options, return_complex=True))
 
 
 @function(Istft, target="torch.istft")
 def emit_istft(op: Istft, site: TorchSite) -> Code:
     return call_function(
-        "torch.istft", _emit_complex(site.x), op.n_fft, **_list_short_time_options(op, site), length=Default(op.length, None)
+        "torch.istft", _emit_complex(site.x), op.n_fft, **list_short_time_options(op, site), length=Default(op.length, None)
     )
