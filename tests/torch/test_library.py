@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 import torch
@@ -12,17 +14,19 @@ from netc.compiler.backends.python.printing.line_layout import WIDTH
 from netc.compiler.backends.torch import library
 from netc.compiler.backends.torch.torch_framework import DEFINITIONS
 
+FILES = [import_module(f"{library.__name__}.{file.name}") for file in iter_modules(library.__path__)]
+OWN = {name: value for file in FILES for name, value in vars(file).items() if getattr(value, "__module__", "") == file.__name__}
+
 
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_a_definition_fits_into_a_file(name: str) -> None:
     text = DEFINITIONS[name]
     assert max(map(len, text.splitlines())) <= WIDTH
-    assert getattr(library, name).__doc__
+    assert OWN[name].__doc__
 
 
 def test_every_definition_is_found() -> None:
-    own = {name for name, value in vars(library).items() if getattr(value, "__module__", "") == library.__name__}
-    assert set(DEFINITIONS) == own
+    assert set(DEFINITIONS) == set(OWN)
 
 
 def test_only_a_file_that_uses_it_has_it() -> None:

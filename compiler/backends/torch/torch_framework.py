@@ -31,9 +31,11 @@ from ..python.code.python_expressions import (
 )
 from ..python.library_text import read_definitions
 
+_LIBRARY = Path(__file__).parent / "library"
 _IMPORTED = "torch nn F Tensor OrderedDict Callable partial wraps Any linear_sum_assignment checkpoint"
-DEFINITIONS = read_definitions(Path(__file__).with_name("library.py"))
-"""The definitions that emitted files may contain, by name."""
+_FAMILIES = "layers gradients rotary deformation normalization linear losses"
+DEFINITIONS = {name: text for family in _FAMILIES.split() for name, text in read_definitions(_LIBRARY / f"torch_{family}.py").items()}
+"""The definitions that emitted files may contain, by name, in the order in which a file has them."""
 
 _OF_MODULES = """
     T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval extra_repr float

@@ -73,7 +73,7 @@ def _cosine_and_sine(op: Rotary, site: Site, dtype: DType) -> tuple[TensorExpr, 
 
 
 def _make_frequencies(op: Rotary, site: Site) -> TensorExpr:
-    # The frequencies are computed in float64 and rounded once, as library.py does for PyTorch.
+    # The frequencies are computed in float64 and rounded once, as torch_rotary.py does for PyTorch.
     dims = op.rotated_size(site.given.x)
     if isinstance(dims, int):
         exact = 1 / np.power(float(op.base), np.arange(0, dims, 2, dtype=np.float64) / dims)

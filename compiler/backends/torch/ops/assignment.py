@@ -1,4 +1,4 @@
-"""Writes assignments in PyTorch, by a function in library.py that calls SciPy."""
+"""Writes assignments in PyTorch, by a function in library/torch_linear.py that calls SciPy."""
 
 from __future__ import annotations
 

@@ -63,6 +63,6 @@ def emit_gaussian_nll_loss(op: GaussianNllLoss, site: TorchSite) -> Code:
 
 @function(LinearCrossEntropy, target="torch.nn.functional.linear_cross_entropy")
 def emit_linear_cross_entropy(op: LinearCrossEntropy, site: TorchSite) -> Code:
-    """Write a call of the function in library.py. PyTorch's own exists since 2.13, its options differ between versions, and under autocast
-    its result has 8 bits."""
+    """Write a call of the function in torch_losses.py. PyTorch's own exists since 2.13, its options differ between versions, and under
+    autocast its result has 8 bits."""
     return call_loss("linear_cross_entropy", op, site)

@@ -1,4 +1,4 @@
-"""Writes rotary position embedding in PyTorch by the definitions of library.py, since PyTorch has no module for it."""
+"""Writes rotary position embedding in PyTorch by the definitions of library/torch_rotary.py, since PyTorch has no module for it."""
 
 from __future__ import annotations
 

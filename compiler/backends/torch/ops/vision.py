@@ -21,7 +21,7 @@ def emit_deform_conv(op: DeformConv, site: TorchSite) -> Code:
         "padding": tuple(w.before for w in windows),
         "dilation": tuple(w.dilation for w in windows),
     }
-    # The defaults of `DeformConv` in library.py, which takes pairs only.
+    # The defaults of `DeformConv` in library/torch_deformation.py, which takes pairs only.
     usual = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
     return construct_module(
         "DeformConv",
