@@ -59,7 +59,7 @@ def list_bilinear_arguments(op: Bilinear, given: OpInputs) -> LayerArguments:
 @list_layer_arguments.register(Embedding)
 @list_layer_arguments.register(EmbeddingBag)
 def list_embedding_arguments(op: Embedding | EmbeddingBag, given: OpInputs) -> LayerArguments:
-    # `norm_type` must be a float: PyTorch's kernel takes no integer.
+    # `norm_type` must be a float: the kernels take no integer.
     norm_type = 2.0 if op.max_norm is None else float(op.norm_type)
     rows = {"padding_idx": Default(op.padding_idx, None), "max_norm": Default(op.max_norm, None), "norm_type": Default(norm_type, 2.0)}
     bags: dict[str, object] = {}
@@ -220,7 +220,7 @@ def list_avg_pool_options(op: AvgPool, x: TensorType) -> dict[str, object]:
 
 
 def collapse_sizes(numbers: Iterable[int]) -> int | tuple[int, ...]:
-    """Return one number where all axes have the same: PyTorch applies it to each of them.
+    """Return one number where all axes have the same: the layer applies it to each of them.
 
     >>> collapse_sizes((3, 3)), collapse_sizes((3, 5))
     (3, (3, 5))

@@ -33,7 +33,7 @@ from ..python.library_text import read_definitions
 
 _LIBRARY = Path(__file__).parent / "library"
 _IMPORTED = "torch nn F Tensor OrderedDict Callable partial wraps Any linear_sum_assignment checkpoint"
-_FAMILIES = "layers gradients rotary deformation normalization linear losses"
+_FAMILIES = "modules gradients rotary deformation normalization linear losses"
 DEFINITIONS = {name: text for family in _FAMILIES.split() for name, text in read_definitions(_LIBRARY / f"torch_{family}.py").items()}
 """The definitions that emitted files may contain, by name, in the order in which a file has them."""
 

@@ -46,7 +46,7 @@ def list_axis_keywords(op: Reduction, site: OperatorSite) -> dict[str, object]:
 @ARRAY.function(Mean, Sum, Prod, Argmax, Argmin, All, Any, target="{array}.{}")
 def emit_reduction(op: Reduction, site: ArraySite) -> Code:
     code = call_method(_widen_integers(site), op.name, **list_axis_keywords(op, site))
-    # `all` of bytes is a byte in PyTorch.
+    # `all` of bytes is a byte.
     return call_method(code, "astype", site.words.get_dtype(BYTE)) if site.results[0].dtype == BYTE else code
 
 
