@@ -36,7 +36,7 @@ class GraphOptions(Record):
     fastest, rather than a form stage by stage. `metadata`: texts by name, in the file; `description` is also the model's own
     documentation. `functions`: write a function for each block, rather than a flat graph. `runtime`: write the form that this one takes,
     a key of `onnx.runtime_profiles.PROFILES`. It is empty for ONNX Runtime. `device`: convert
-    element types for which this device has no kernel, `cuda` or `tensorrt`. It is empty for the CPU."""
+    element types for which this device has no kernel, such as `cuda`. It is empty for the CPU."""
 
     opset: int = OPSET
     optimize: bool = True

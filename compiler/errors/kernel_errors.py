@@ -13,11 +13,16 @@ from netc.dsl.diagnostics import Severity
 
 from .problem import Problem
 
-DEVICE_TITLES = {"cuda": "CUDA", "tensorrt": "TensorRT", "web": "WebGPU"}
+DEVICE_TITLES = {"cuda": "CUDA", "tensorrt": "TensorRT", "web": "WebGPU", "coreml": "Core ML", "qnn": "QNN"}
 """The names of the devices in messages."""
+SIZED_DEVICES = frozenset({"qnn"})
+"""The devices that take a model only if all of its sizes are numbers."""
+_ON_CPU = "ONNX Runtime runs it on the CPU, and copies its inputs and results"
 _FALLBACKS = {
-    "cuda": "ONNX Runtime runs it on the CPU, and copies its inputs and results",
+    "cuda": _ON_CPU,
     "web": "ONNX Runtime Web runs it in WebAssembly, and copies its inputs and results",
+    "coreml": _ON_CPU,
+    "qnn": _ON_CPU,
 }
 """What runs a node instead."""
 _SHOWN = 3

@@ -16,8 +16,9 @@ from netc.compiler.backends.backend import BackendInput, GraphOptions
 from netc.compiler.backends.backend_names import OPSET, OPSETS
 from netc.compiler.backends.onnx.kernels.missing_kernels import KernelReport, MissingKernel, OpsetNotRead, find_missing_kernels
 from netc.compiler.backends.onnx.onnx_model import build_graph
+from netc.compiler.backends.onnx.runtime_profiles.require_sizes import require_numbers
 from netc.compiler.derivatives.expand_gradients import NoClosedForm, expand_gradients
-from netc.compiler.errors.kernel_errors import DEVICE_TITLES, NoKernel
+from netc.compiler.errors.kernel_errors import DEVICE_TITLES, SIZED_DEVICES, NoKernel
 from netc.compiler.ir.differentiated_values import has_gradients
 from netc.compiler.ir.flat_graph import FlatGraph
 from netc.dsl.record import Record
@@ -59,7 +60,7 @@ def check_kernels(program: Program, device: str, opset: int, converts: bool = Fa
 
     Args:
         program: A checked program.
-        device: `cuda` or `tensorrt`.
+        device: A name of `DEVICE_TITLES`, such as `cuda`.
         opset: The opset of the ONNX model that netc writes.
         converts: Check the model that `netc compile --for` writes, with element types converted for the device.
 
@@ -67,11 +68,13 @@ def check_kernels(program: Program, device: str, opset: int, converts: bool = Fa
         The nodes without a kernel, and the warnings.
 
     Raises:
-        CompileError: netc cannot write a stage as ONNX.
+        CompileError: netc cannot write a stage as ONNX, or the device needs numbers for symbolic sizes.
         OpsetNotRead: The device reads no models of this opset.
     """
     given = BackendInput(program, program.main.name, options=GraphOptions(opset=opset, device=device if converts else ""))
     with raise_as_compile_error(program):
+        if device in SIZED_DEVICES:
+            require_numbers(program, DEVICE_TITLES[device])
         graph = build_graph(program, given.open_arrays(), given.name, options=given.options)
     report = find_missing_kernels(graph, device)
     problems = _make_problems(program, report)
@@ -84,7 +87,7 @@ def choose_opset(program: Program, device: str, opset: int | None = None) -> Ker
 
     Args:
         program: A checked program.
-        device: `cuda` or `tensorrt`.
+        device: A name of `DEVICE_TITLES`, such as `cuda`.
         opset: The only opset to consider.
 
     Returns:

@@ -107,6 +107,9 @@ def _read_range(tree: Tree[Token]) -> SearchRange:
                 step = _read_number(modifiers[index + 1])
                 if not 0 < step <= high - low:
                     raise _make_error(f"a step of `{name}` is larger than 0 and at most HIGH - LOW", modifiers[index + 1])
+                if isinstance(low, int) and isinstance(high, int) and isinstance(step, float):
+                    remedy = f"for numbers with fractions, write `{name}={float(low)}..{float(high)} step {step}`"
+                    raise _make_error(f"a range of integers has a step that is an integer; {remedy}", modifiers[index + 1])
             case "LOG" if not log:
                 log = True
             case "STEP" | "LOG":
@@ -115,7 +118,8 @@ def _read_range(tree: Tree[Token]) -> SearchRange:
         raise _make_error("a `log` range begins above 0", low_token)
     if log and step is not None:
         raise _make_error("a range has a `step` or is `log`, not both", modifiers[0], modifiers[-1])
-    if isinstance(low, int) and isinstance(high, int) and not isinstance(step, float):
+    if isinstance(low, int) and isinstance(high, int):
+        assert not isinstance(step, float), "refused above"
         return IntRange(low, high, step or 1, log)
     return FloatRange(float(low), float(high), None if step is None else float(step), log)
 

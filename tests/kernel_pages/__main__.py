@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import netc.compiler.backends.onnx.kernels
+from netc.compiler.backends.backend_names import OPSETS
 
+from .builders_page import find_programs, read_coreml_operators
 from .onnxruntime_page import read_kernels
 from .tensorrt_page import read_operators
 from .web_page import expand_sources
 from .web_page import read_kernels as read_web_kernels
 
 _FOLDER = Path(netc.compiler.backends.onnx.kernels.__file__).parent
+COREML_LOWEST, COREML_HIGHEST = 13, 25
+"""Split needs 13, and `GetMaxSupportedOpSet` is 25."""
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
@@ -25,6 +29,8 @@ def main() -> None:
     parser.add_argument("--tensorrt", metavar="operators.md", type=Path)
     parser.add_argument("--web", metavar="node_modules/onnxruntime-web", type=Path)
     parser.add_argument("--sources", metavar="onnxruntime", type=Path, help="with --web: a checkout of ONNX Runtime")
+    parser.add_argument("--coreml", metavar="onnxruntime", type=Path, help="a checkout of ONNX Runtime")
+    parser.add_argument("--qnn", action="store_true", help="ask the installed package onnxruntime-qnn")
     options = parser.parse_args()
     if options.onnxruntime is not None:
         if options.version is None:
@@ -41,6 +47,19 @@ def main() -> None:
         sources = expand_sources(options.sources / "onnxruntime" / "core" / "providers" / "js")
         source = "docs/webgpu-operators.md of the npm package onnxruntime-web, and onnxruntime/core/providers/js of microsoft/onnxruntime"
         _write_table("web_kernels.json", {"version": version, "source": source, "kernels": read_web_kernels(page, sources)})
+    if options.coreml is not None:
+        folder = options.coreml / "onnxruntime" / "core" / "providers" / "coreml" / "builders"
+        factory = (folder / "op_builder_factory.cc").read_text(encoding="utf-8")
+        operators = read_coreml_operators(factory, find_programs(folder / "impl"))
+        version = (options.coreml / "VERSION_NUMBER").read_text(encoding="utf-8").strip()
+        source = "onnxruntime/core/providers/coreml/builders of microsoft/onnxruntime"
+        table = {"source": source, "version": version, "opsets": [COREML_LOWEST, COREML_HIGHEST], "operators": operators}
+        _write_table("coreml_operators.json", table)
+    if options.qnn:
+        from .qnn_probe import read_operators as probe_operators
+
+        source = "the verdicts of the package onnxruntime-qnn, with its HTP backend, about the nodes of the examples of netc's operators"
+        _write_table("qnn_operators.json", {"source": source, "opsets": [OPSETS[0], OPSETS[-1]], **probe_operators()})
     if options.tensorrt is not None:
         page = options.tensorrt.read_text(encoding="utf-8")
         _write_table("tensorrt_operators.json", {"source": "docs/operators.md of onnx/onnx-tensorrt", **read_operators(page)})

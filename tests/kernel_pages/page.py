@@ -21,7 +21,10 @@ from netc.proving.check_kernels import KernelCheck, choose_opset
 PAGE = Path(__file__).parents[2] / "docs" / "devices.md"
 SECTION = "kernels"
 DTYPES = {"cuda": ("float32", "float16", "bfloat16"), "tensorrt": ("float32", "float16", "bfloat16"), "web": ("float32", "float16")}
-"""The element types of the models by device. WebGPU has no bfloat16."""
+DTYPES |= {"coreml": ("float32", "float16"), "qnn": ("float32", "float16")}
+"""The element types of the models by device. The last three have no bfloat16."""
+FIXED = ("coreml", "qnn")
+"""The devices that need numbers for sizes, for all nodes or for many."""
 
 
 def write_tables() -> str:
@@ -40,7 +43,9 @@ def _write_zoo_table() -> Iterator[str]:
 
 
 def _list_model_lacks(name: str, device: str) -> list[str]:
-    checks = (choose_opset(SMALL[name].compiled(None if dtype == "float32" else dtype).program, device) for dtype in DTYPES[device])
+    dtypes = (None if dtype == "float32" else dtype for dtype in DTYPES[device])
+    models = (SMALL[name].compile_fixed(dtype) if device in FIXED else SMALL[name].compiled(dtype) for dtype in dtypes)
+    checks = (choose_opset(model.program, device) for model in models)
     problems = (problem for check in checks for problem in check.problems)
     return list(dict.fromkeys(f"`{op_type}`" for problem in problems for op_type, _ in problem.lacks))
 

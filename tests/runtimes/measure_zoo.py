@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from zoo.small import SMALL, SPECS, Small
+from zoo.small import SMALL
 
 import netc
 from netc.compiler.backends.onnx.runtime import OnnxSession
@@ -90,7 +90,7 @@ def measure_model(name: str, runtime: str) -> dict[str, Any]:
         result = _measure_pair(model, model, values, runtime)
         if "refused" not in result or not model.program.symbols:
             return result
-    fixed = _measure_pair(model, _fix_sizes(small, model, values), values, runtime)
+    fixed = _measure_pair(model, small.compile_fixed(), values, runtime)
     return fixed if "refused" in fixed or needs_sizes else {**fixed, "symbolic": result["refused"]}
 
 
@@ -106,13 +106,6 @@ def _measure_pair(model: netc.Model, other: netc.Model, values: Mapping[str, Any
     except ValueError as error:  # `CompileError` is one too
         return {"refused": _format_reason(error)}
     return {"difference": float(f"{difference:.1e}"), "ratio": float(f"{ratio:.2g}")}
-
-
-def _fix_sizes(small: Small, model: netc.Model, values: Mapping[str, Any]) -> netc.Model:
-    """The same model with the sizes of these inputs in place of symbols."""
-    sizes = {str(d): size for name, type_ in model.inputs.items() for d, size in zip(type_.shape, values[name].shape, strict=True)}
-    dims = {symbol: sizes[symbol] for symbol in model.program.symbols if symbol in sizes}
-    return netc.compile_file(SPECS / small.spec, model=small.model, params=dict(small.params), dims=dims)
 
 
 def _compare(wanted: Any, found: Any) -> float:

@@ -43,6 +43,7 @@ def test_lists_and_words_that_are_also_keywords() -> None:
         ("width=8..8", "8..8"),
         ("width=1..9 step 0", "0"),
         ("width=1..9 step 9", "9"),
+        ("width=8..64 step 1.5", "1.5"),
         ("width=1..9 step 2 step 3", "step"),
         ("rate=0..1 log", "0"),
         ("rate=0.1..1 step 0.1 log", "step 0.1 log"),

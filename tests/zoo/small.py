@@ -32,10 +32,19 @@ class Small(NamedTuple):
             COMPILED[key] = netc.compile_file(SPECS / self.spec, model=self.model, params=dict(self.params), dtype=dtype)
         return COMPILED[key]
 
+    def compile_fixed(self, dtype: str | None = None) -> netc.Model:
+        """The model with the sizes of `inputs` in place of symbols."""
+        model = self.compiled(dtype)
+        sizes = self._choose_sizes(model)
+        dims = {symbol: sizes[symbol] for symbol in model.program.symbols if symbol in sizes}
+        return netc.compile_file(SPECS / self.spec, model=self.model, params=dict(self.params), dtype=dtype, dims=dims)
+
+    def _choose_sizes(self, model: netc.Model) -> dict[str, int]:
+        return {**sizes_of(model, {name: (size, size) for name, size in self.sizes.items()})[1], "N": 2}
+
     def inputs(self, model: netc.Model) -> tuple[torch.Tensor, ...]:
         """Random inputs, a batch of more than one."""
-        sizes = {**sizes_of(model, {name: (size, size) for name, size in self.sizes.items()})[1], "N": 2}
-        arrays = inputs_for(model, sizes, limits=self.below)
+        arrays = inputs_for(model, self._choose_sizes(model), limits=self.below)
         return tuple(tensor(arrays[name], type_) for name, type_ in model.inputs.items())
 
 

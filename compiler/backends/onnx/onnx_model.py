@@ -112,13 +112,11 @@ def find_kernel_types(device: str) -> ListKernelTypes | None:
     """Return the function that lists the element types of a device's kernels. None for the CPU."""
     if not device:
         return None
-    if device == "tensorrt":
-        from .kernels.tensorrt_table import list_tensorrt_types
-
-        return list_tensorrt_types
     from .kernels.kernel_table import list_kernel_types
+    from .kernels.missing_kernels import PROVIDERS
+    from .kernels.operator_table import list_operator_types
 
-    return partial(list_kernel_types, device)
+    return partial(list_kernel_types if device in PROVIDERS else list_operator_types, device)
 
 
 class _ModelWriter:

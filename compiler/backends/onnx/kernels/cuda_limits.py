@@ -5,12 +5,10 @@ Always: the rules are ONNX Runtime's own, from `GetCapability` in onnxruntime/co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from .node_limits import Limit
 from .typed_nodes import TypedNode
-
-Limit = Callable[[TypedNode], "str | None"]
-"""Returns why the device cannot run a node, or None."""
 
 
 def _limit_recurrence(*activations: str) -> Limit:

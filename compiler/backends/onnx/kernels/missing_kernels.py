@@ -12,7 +12,8 @@ reported for the providers of ONNX Runtime, which keeps them on the CPU on purpo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
 from netc.dsl.record import Record
 
@@ -20,15 +21,25 @@ from ....onnx_standard.operator_schemas import find_schema
 from ....types.tensor_types import DTYPES
 from ...backend_names import OPSETS
 from ..graph_and_tensors import GraphAndTensors
-from .cuda_limits import CUDA_LIMITS, Limit
+from .coreml_limits import COREML_LIMITS
+from .cuda_limits import CUDA_LIMITS
 from .function_bodies import expand_node
 from .kernel_table import Kernel, KernelTable, load_kernel_table
-from .tensorrt_table import find_tensorrt_form, load_tensorrt_table
+from .node_limits import Limit
+from .operator_table import find_form, load_operator_table
+from .qnn_limits import QNN_LIMITS
+from .tensorrt_limits import TENSORRT_LIMITS
 from .typed_nodes import TypedNode, list_nodes
 from .web_limits import WEB_LIMITS
 
 PROVIDERS: Mapping[str, tuple[str, Mapping[str, Limit]]] = {"cuda": ("ONNX Runtime", CUDA_LIMITS), "web": ("ONNX Runtime Web", WEB_LIMITS)}
 """The devices with a table of kernels: the program that has the kernels, and the rules for attributes."""
+OPERATOR_LISTS: Mapping[str, tuple[str, Mapping[str, Limit]]] = {
+    "coreml": ("ONNX Runtime", COREML_LIMITS),
+    "qnn": ("ONNX Runtime QNN", QNN_LIMITS),
+    "tensorrt": ("TensorRT", TENSORRT_LIMITS),
+}
+"""The devices with a list of operators, in the same form."""
 _ADDED_LATER = {("Attention", 25): 24}
 """Definitions that onnx added to an opset after its release, with the one before. ONNX Runtime 1.31 has the latter only: both are the same
 for what netc writes."""
@@ -62,7 +73,7 @@ def find_missing_kernels(graph: GraphAndTensors, device: str) -> KernelReport:
 
     Args:
         graph: A model without functions.
-        device: `cuda`, `tensorrt` or `web`.
+        device: A name of `DEVICE_TITLES`.
 
     Returns:
         The report, with the nodes in the order of the model.
@@ -71,28 +82,30 @@ def find_missing_kernels(graph: GraphAndTensors, device: str) -> KernelReport:
         OpsetNotRead: The device reads no models of this opset.
     """
     nodes, opset = list_nodes(graph), graph.proto.opset_import[0].version
-    if device == "tensorrt":
-        tensorrt = load_tensorrt_table()
-        if not tensorrt.lowest <= opset <= tensorrt.highest:
-            raise OpsetNotRead(f"TensorRT {tensorrt.version} reads opsets {tensorrt.lowest} to {tensorrt.highest}, not {opset}")
-        forms = ((node, find_tensorrt_form(tensorrt, node)) for node in nodes)
-        missing = [MissingKernel(node.name, node.op_type, form) for node, form in forms if form is not None]
-        return KernelReport(device, f"TensorRT {tensorrt.version}", len(nodes), tuple(missing))
-    table, (program, limits) = load_kernel_table(device), PROVIDERS[device]
-    own = list(_expand_nodes(nodes, table, opset))
-    found = (_find_missing(table, limits, node, opset) for node in own)
-    return KernelReport(device, f"{program} {table.version}", len(own), tuple(filter(None, found)))
+    if device in PROVIDERS:
+        table, (program, limits) = load_kernel_table(device), PROVIDERS[device]
+        own = list(_expand_nodes(nodes, partial(_has_kernel, table), opset))
+        found = (_find_missing(table, limits, node, opset) for node in own)
+        return KernelReport(device, f"{program} {table.version}", len(own), tuple(filter(None, found)))
+    operators, (program, limits) = load_operator_table(device), OPERATOR_LISTS[device]
+    version = f"{program} {operators.version}"
+    if not operators.lowest <= opset <= operators.highest:
+        raise OpsetNotRead(f"{version} reads opsets {operators.lowest} to {operators.highest}, not {opset}")
+    # TensorRT takes a complete model. The others are providers of ONNX Runtime, which expands definitions and computes sizes itself.
+    own = nodes if device == "tensorrt" else list(_expand_nodes(nodes, lambda node: node.op_type in operators.types, opset))
+    forms = ((node, find_form(operators, limits, node)) for node in own)
+    missing = [MissingKernel(node.name, node.op_type, form) for node, form in forms if form is not None]
+    return KernelReport(device, version, len(own), tuple(missing))
 
 
-def _expand_nodes(nodes: Iterable[TypedNode], table: KernelTable, opset: int) -> Iterator[TypedNode]:
+def _expand_nodes(nodes: Iterable[TypedNode], has_kernel: Callable[[TypedNode], bool], opset: int) -> Iterator[TypedNode]:
     """Iterate over the nodes of data. Nodes without a kernel on any provider are replaced by their definitions, as in ONNX Runtime."""
     for node in nodes:
         if node.role != "data":
             continue
-        has_kernel = any(_has_kernel(provider, node) for provider in (table, load_kernel_table("cpu")))
-        expanded = [] if has_kernel else expand_node(node, opset)
+        expanded = [] if has_kernel(node) or _has_kernel(load_kernel_table("cpu"), node) else expand_node(node, opset)
         if expanded:
-            yield from _expand_nodes(expanded, table, opset)
+            yield from _expand_nodes(expanded, has_kernel, opset)
         else:
             yield node
 

@@ -6,12 +6,11 @@ the numbers of large tensors, or on names, are not decided.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from .node_limits import Limit, require_constant, require_rank
 from .typed_nodes import TypedNode
 
-Limit = Callable[[TypedNode], "str | None"]
-"""Returns why TensorRT cannot run a node, or None."""
 _MOST_K = 3840
 """TopK takes a smaller K."""
 _COORDINATES = (b"half_pixel", b"pytorch_half_pixel", b"tf_half_pixel_for_nn", b"asymmetric", b"align_corners")
@@ -26,25 +25,6 @@ def _limit_pool(node: TypedNode) -> str | None:
     if node.op_type == "MaxPool" and len(node.outputs) > 1:
         return "without indices"
     return None
-
-
-def _require_constant(index: int, name: str) -> Limit:
-    """Return the rule that an input is a constant."""
-
-    def find_limit(node: TypedNode) -> str | None:
-        value = node.find_input(index)
-        return None if value is None or value.is_constant else f"with constant {name}"
-
-    return find_limit
-
-
-def _require_rank(*ranks: int) -> Limit:
-    def find_limit(node: TypedNode) -> str | None:
-        value = node.find_input(0)
-        found = None if value is None else value.rank
-        return None if found is None or found in ranks else f"with {' or '.join(str(rank) for rank in ranks)} axes"
-
-    return find_limit
 
 
 def _limit_attention(node: TypedNode) -> str | None:
@@ -95,11 +75,11 @@ def _limit_deform_conv(node: TypedNode) -> str | None:
     pads = list(node.attributes.get("pads", ()))
     if pads[: len(pads) // 2] != pads[len(pads) // 2 :]:
         return "with the same padding on both sides"
-    return _require_rank(3, 4)(node)
+    return require_rank(3, 4)(node)
 
 
 def _limit_stft(node: TypedNode) -> str | None:
-    return _require_constant(1, "steps")(node) or _require_constant(2, "window")(node)
+    return require_constant(1, "steps")(node) or require_constant(2, "window")(node)
 
 
 _REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", "Sum", "SumSquare")
@@ -107,22 +87,22 @@ _REDUCTIONS = ("L1", "L2", "LogSum", "LogSumExp", "Max", "Mean", "Min", "Prod", 
 TENSORRT_LIMITS: Mapping[str, Limit] = {
     "Attention": _limit_attention,
     "AveragePool": _limit_pool,
-    "CumSum": _require_constant(1, "axis"),
+    "CumSum": require_constant(1, "axis"),
     "DeformConv": _limit_deform_conv,
     "GRU": _limit_recurrence,
-    "GridSample": _require_rank(4),
+    "GridSample": require_rank(4),
     "LSTM": _limit_recurrence,
     "LayerNormalization": _limit_layer_norm,
     "LpPool": _limit_pool,
     "MaxPool": _limit_pool,
-    "OneHot": _require_constant(1, "depth"),
+    "OneHot": require_constant(1, "depth"),
     "RNN": _limit_recurrence,
     "Resize": _limit_resize,
     "STFT": _limit_stft,
     "ScatterND": _limit_scatter,
-    "Squeeze": _require_constant(1, "axes"),
+    "Squeeze": require_constant(1, "axes"),
     "TopK": _limit_top_k,
-    "Unsqueeze": _require_constant(1, "axes"),
-    **{f"Reduce{name}": _require_constant(1, "axes") for name in _REDUCTIONS},
+    "Unsqueeze": require_constant(1, "axes"),
+    **{f"Reduce{name}": require_constant(1, "axes") for name in _REDUCTIONS},
 }
 """The rules by operator."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .cuda_limits import Limit
+from .node_limits import Limit
 from .typed_nodes import TypedNode
 
 

@@ -67,6 +67,10 @@ def _replace_celu(node: RequestedNode) -> Names:
     return (node.add("Mul", [scaled, node.scalar(alpha, x.dtype)]),)
 
 
+def _replace_flatten(node: RequestedNode) -> Names | None:
+    return (node.add("Reshape", [node.inputs[0], node.ints([0, -1])]),) if node.attributes.get("axis", 1) == 1 else None
+
+
 def _replace_log_softmax(node: RequestedNode) -> Names:
     x, axis = node.make_expr(0), node.attributes.get("axis", -1)
     assert isinstance(axis, int)
@@ -82,6 +86,7 @@ DEVICE_FORMS: Mapping[str, Form] = {
     "ArgMax": _find_first_extreme,
     "ArgMin": _find_first_extreme,
     "Celu": _replace_celu,
+    "Flatten": _replace_flatten,
     "LogSoftmax": _replace_log_softmax,
     "Pad": _pad_integers,
     "Softplus": _replace_softplus,

@@ -14,9 +14,15 @@ from .runtime_profile import RuntimeProfile
 
 def require_sizes(program: Program, profile: RuntimeProfile) -> None:
     """Raise `UnsupportedByTarget` if the runtime needs sizes that are symbols in the program."""
+    if profile.needs_sizes:
+        require_numbers(program, profile.title)
+
+
+def require_numbers(program: Program, title: str) -> None:
+    """Raise `UnsupportedByTarget` if there are symbols in the program, for a runtime or a device of this title."""
     symbols = tuple(program.symbols)
-    if profile.needs_sizes and symbols:
-        raise UnsupportedByTarget(RuntimeUnsupported("the model", profile.title, *explain_sizes(symbols)), program.main.span)
+    if symbols:
+        raise UnsupportedByTarget(RuntimeUnsupported("the model", title, *explain_sizes(symbols)), program.main.span)
 
 
 def explain_sizes(symbols: tuple[str, ...]) -> tuple[str, str]:
