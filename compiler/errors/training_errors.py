@@ -16,16 +16,20 @@ from .problem import Problem, Replacement
 
 
 class NoLoss(Problem):
-    """A section without a loss. `name` is the loss that a `minimize` setting names, empty without one."""
+    """A section without a loss. `name` is the loss that a `minimize` setting names, empty without one, and `near` has names like it."""
 
     code: ClassVar[str] = "no-loss"
     name: str = ""
+    near: tuple[str, ...] = ()
 
     def format_message(self) -> str:
         return f"this train section computes no `{self.name}` to minimize" if self.name else "this train section has no loss"
 
     def format_help(self) -> tuple[str, ...]:
-        return (f"name the loss: `{self.name or 'loss'} = ...`",)
+        return (f"did you mean `{self.near[0]}`?",) if self.near else (f"name the loss: `{self.name or 'loss'} = ...`",)
+
+    def make_replacement(self) -> Replacement | None:
+        return Replacement(self.near[0]) if self.near else None
 
 
 class LossNotMinimized(Problem):

@@ -5,7 +5,7 @@ In: an objective that is parallelized for the machine. Out: `run`, whose methods
 
     counts = run.all_reduce_counts(counts)
     run.begin_micro_batch(micro_batch is micro_batches[-1])    # for each of several micro-batches
-    run.backward(loss)
+    run.backward("loss", loss)
     batch_totals = run.run_pipeline(...)                       # instead of the two, if processes have stages of the model
     totals = run.check_loss(optimizer, totals, counts, loss)
     run.step_optimizer(optimizer)
@@ -92,11 +92,12 @@ class StepHooks:
         if self.ranks.world > 1:
             set_gradient_sync(self.objective.module, last)
 
-    def backward(self, loss: Tensor) -> None:
-        """Add the gradient of a micro-batch's share of the loss."""
+    def backward(self, name: str, loss: Tensor) -> None:
+        """Add the gradient of a micro-batch's share of the loss of this name."""
         if not loss.requires_grad:  # freezing, or a stage without a gradient
-            place = self.objective.training_section.loss_span
-            raise CompileError((make_diagnostic(NothingTrained("the loss depends on no parameter that is trained"), place),))
+            place = self.objective.training_section.spans[name]
+            why = "the loss depends on no parameter that is trained" if name == LOSS else f"`{name}` depends on no parameter that it trains"
+            raise CompileError((make_diagnostic(NothingTrained(why), place),))
         # DDP and FSDP average the gradients of the replicas, and the loss is a sum over replicas: each multiplies by their number.
         if self.ranks.tensor == 1:
             self.precision.run_backward(loss, float(self.ranks.replicas))

@@ -235,6 +235,16 @@ def test_a_report_has_only_the_losses_of_its_steps(tmp_path: Path) -> None:
     assert all(np.isfinite(value) for report in reports for value in report.values())
 
 
+def test_a_loss_that_depends_on_none_of_its_parameters(tmp_path: Path) -> None:
+    """The second loss, at whose line the message is."""
+    text = TIED.replace('"value.*"', '"words.*"').replace("(value, goal)", "(value -> detach, goal)")
+    text = text.replace("  minimize second", '  freeze "value.*"\n  minimize second')
+    data = {"tokens": np.zeros((8, 5), np.int64), "label": np.zeros(8, np.int64), "goal": np.zeros(8, np.float32)}
+    with pytest.raises(CompileError, match="`second` depends on no parameter that it trains") as raised:
+        train(tmp_path / "run", text, data, steps=2, batch=8)
+    assert raised.value.diagnostics[0].span.start == text.index("second =")
+
+
 def test_a_sum_is_in_each_report(tmp_path: Path) -> None:
     reports: list[dict[str, float]] = []
     data = {"picture": np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32)}

@@ -49,7 +49,9 @@ def collect_results(
     """The losses and the metrics, each one number."""
     for name, place in losses.items():
         if name not in scope.names:
-            session.report_problem(NoLoss(name if place else ""), place or section.span)
+            numbers = [key for key, entry in scope.names.items() if isinstance(entry.value, Value) and not entry.value.type.rank]
+            near = session.similar_names(name, numbers) if place else ()
+            session.report_problem(NoLoss(name if place else "", near), place or section.span)
     if any(name not in scope.names for name in losses):
         return None
     names = tuple(dict.fromkeys((*losses, *metrics)))

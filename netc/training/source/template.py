@@ -439,7 +439,7 @@ def train_step(
         # Terms that do not depend on the samples count once.  # if: repeated
         loss = loss - compute_metrics(ZEROS, counts)["loss"] * (1 - 1 / len(micro_batches))  # if: repeated
         loss.backward()  # if: not run
-        run.backward(loss)  # if: run
+        run.backward("loss", loss)  # if: run
         batch_totals.append([total.detach() for total in totals])  # if: parts
     batch_totals = run.run_pipeline(  # if: pipeline
         model,
