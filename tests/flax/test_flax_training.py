@@ -107,7 +107,8 @@ def record(file: Any, losses: list[float]) -> None:
 
     def step(*arguments: Any) -> Any:
         sums = train_step(*arguments)
-        losses.append(float(file.compute_metrics(*sums)["loss"]))
+        turns = [name for name, count in getattr(file, "LOSSES", {"loss": 1}).items() for _ in range(count)]
+        losses.append(float(file.compute_metrics(*sums)[turns[len(losses) % len(turns)]]))
         return sums
 
     file.train_step = step
@@ -276,6 +277,41 @@ def test_plateau(options: str, settings: str, tmp_path: Path, monkeypatch: pytes
     assert_same(train_both(PLATEAU.replace("OPTIONS", options).replace("SETTINGS", settings), "train.npz"), 1e-5)
 
 
+GAN = """
+real = input 2
+noise = input 4
+shared judge = (dense 16 relu -> dense 1)
+fake = noise -> (dense 16 relu -> dense 2) as forger
+real_score = real -> judge
+fake_score = fake -> judge
+out fake, real_score, fake_score
+train {
+  judging = softplus(-real_score) + softplus(fake_score) -> mean
+  forging = softplus(-fake_score) -> mean
+  draw noise normal
+  minimize judging "judge.*" steps=2 OPTIONS
+  minimize forging PATTERNS
+  SETTINGS
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "patterns", "settings"),
+    [
+        ("lr=3e-3", '"forger.*"', "optimizer adam lr=1e-3 betas=[0.5, 0.999]; batch 7; steps 24"),
+        ("", '"forger.*" "judge.0.*"', "optimizer adamw lr=0.02; schedule cosine; clip 0.05; batch 7 accumulate=2; steps 24"),
+        ("", '"forger.*"', 'optimizer sgd lr=0.05 momentum=0.9; group "*.bias" lr=0.01; batch 7; steps 24; ema 0.9'),
+    ],
+)
+def test_losses_in_turns(options: str, patterns: str, settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step trains the parameters of one loss, and leaves the optimizer's state of the others."""
+    monkeypatch.chdir(tmp_path)
+    write_arrays("train.npz", 40, 0, real=(2,))
+    text = GAN.replace("OPTIONS", options).replace("PATTERNS", patterns).replace("SETTINGS", settings)
+    assert_same(train_both(text, "train.npz"), 1e-4)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -295,7 +331,6 @@ def test_settings_that_optax_lacks(settings: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ("minimize loss", "`minimize`"),
         ("augment x horizontal_flip", "`augment`"),
         ('measure "m" y', "`measure`"),
     ],

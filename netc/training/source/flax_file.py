@@ -107,6 +107,8 @@ def _emit_constants(recipe: Recipe) -> str:
     """Emit the constants: the file of PyTorch has the same ones, and its device and type of tensors in addition."""
     lines = emit_constants(recipe, "cpu").split("\n")
     dropped = ("DEVICE = ", "Batch = ", "CLIP_NORM = ", "CLIP_VALUE = ")
+    if recipe.minimized and not (recipe.groups or recipe.no_decay):
+        lines.append("GROUPS: list[tuple[str, dict[str, Any]]] = []")
     return "\n".join([*(line for line in lines if line and not line.startswith(dropped)), "", "Batch = dict[str, Any]"])
 
 
@@ -122,6 +124,7 @@ def _map_names(training: Training, recipe: Recipe, model: str, takes_rngs: bool)
         "load_validation_data": name_validation_loader(recipe),
     }
     names |= {"steps": "STEPS"} if recipe.steps is not None else {"epochs": "EPOCHS"}
+    names |= {'"loss"': "minimized"} if recipe.minimized else {}
     names |= {} if recipe.validate is not None else {"validation_data": "data"}
     return names | ({} if recipe.keep.higher else LOWER_IS_BETTER)
 
@@ -129,7 +132,7 @@ def _map_names(training: Training, recipe: Recipe, model: str, takes_rngs: bool)
 def _list_lacking(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
     """Report the clauses that the file does not have."""
     settings = {setting.word: setting.word_span for setting in reversed(training.settings)}
-    words = ("minimize", "augment", "measure")
+    words = ("augment", "measure")
     lacking: list[tuple[str, Span]] = [(word, settings[word]) for word in words if word in settings]
     for what, span in lacking:
         yield _report_lacking(what, span)

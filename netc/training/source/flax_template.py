@@ -27,6 +27,8 @@ BATCH: int
 ACCUMULATE: int
 EMA: float
 FROZEN: tuple[str, ...]
+LOSSES: dict[str, int]
+TRAINED: dict[str, tuple[str, ...]]
 FOLLOWED: tuple[tuple[str, str, float, int], ...]
 CONSTANTS: tuple[str, ...]
 WEIGHTS: tuple[float, ...]
@@ -76,6 +78,34 @@ def find_options(name: str) -> dict[str, Any]:
         if fnmatch(name, pattern):
             options |= values
     return options
+
+
+def list_turns() -> list[str]:
+    """List the losses of the steps in a turn: each as often as LOSSES says."""
+    return [loss for loss, count in LOSSES.items() for _ in range(count)]
+
+
+def find_losses(name: str) -> list[str]:
+    """Return the losses whose steps train a parameter, by the patterns in TRAINED."""
+    return [loss for loss, patterns in TRAINED.items() if any(fnmatch(name, pattern) for pattern in patterns)]
+
+
+def train_in_turns(transform: optax.GradientTransformation, losses: list[str]) -> optax.GradientTransformation:
+    """Update only in the steps of some losses. Other steps leave the state of the optimizer as it is, too."""
+    trains = [loss in losses for loss in list_turns()]
+    return optax.transforms.conditionally_mask(transform, lambda step: jnp.array(trains)[step % len(trains)])
+
+
+def label_losses(parameters: Any) -> Any:
+    """Return the losses that train each parameter, and its options, as text. Parameters with the same text are one group."""
+    return jax.tree.map(lambda name: repr((find_losses(name), find_options(name))), name_parameters(parameters))
+
+
+def select_gradients(gradients: Any, loss: str) -> Any:
+    """Return the gradients with zeros for the parameters that a loss does not train, so that they do not count in the norm."""
+    return jax.tree.map(
+        lambda name, gradient: gradient if loss in find_losses(name) else jnp.zeros_like(gradient), name_parameters(gradients), gradients
+    )
 
 
 def is_frozen(parameters: Any) -> Any:
@@ -287,9 +317,11 @@ def split_batch(batch: Batch) -> list[Batch]:
     return [dict(zip(batch, micro_batch, strict=True)) for micro_batch in micro_batches]  # if: not constants
 
 
-@nnx.jit
+@nnx.jit  # if: not losses
+@partial(nnx.jit, static_argnums=1)  # if: losses
 def compute_gradients(
     model: nnx.Module,
+    minimized: str,  # if: losses
     batch: Batch,
     counts: Any,
     parts: int,  # if: repeated
@@ -304,7 +336,9 @@ def compute_gradients(
         loss = loss - compute_metrics(ZEROS, counts)["loss"] * (1 - 1 / parts)  # if: repeated
         return loss, totals
 
-    return nnx.grad(compute_loss, has_aux=True)(model)
+    return nnx.grad(compute_loss, has_aux=True)(model)  # if: not losses or not clip_norm
+    gradients, totals = nnx.grad(compute_loss, has_aux=True)(model)  # if: losses and clip_norm
+    return select_gradients(gradients, minimized), totals  # if: losses and clip_norm
 
 
 @nnx.jit
@@ -319,16 +353,19 @@ def update_model(
     optimizer.update(model, gradients, scale=scale)  # if: plateau
 
 
-@nnx.jit  # if: not parts
+@nnx.jit  # if: not parts and not losses
+@partial(nnx.jit, static_argnums=2)  # if: not parts and losses
 def train_step(
     model: nnx.Module,
     optimizer: nnx.Optimizer,
+    minimized: str,  # if: losses
     batch: Batch,
     scale: float,  # if: plateau
 ) -> StepSums:
     """Make one optimizer step. Return the totals and counts of the batch."""
     counts = compute_counts(batch)  # if: not parts
-    gradients, totals = compute_gradients(model, batch, counts)  # if: not parts
+    gradients, totals = compute_gradients(model, batch, counts)  # if: not parts and not losses
+    gradients, totals = compute_gradients(model, minimized, batch, counts)  # if: not parts and losses
     optimizer.update(model, gradients)  # if: not parts and not plateau
     optimizer.update(model, gradients, scale=scale)  # if: not parts and plateau
     micro_batches = split_batch(batch)  # if: parts
@@ -337,6 +374,7 @@ def train_step(
     for micro_batch in micro_batches:  # if: parts
         part, totals = compute_gradients(
             model,
+            minimized,  # if: losses
             micro_batch,
             counts,
             len(micro_batches),  # if: repeated
@@ -455,6 +493,7 @@ def train(
             step_sums = train_step(
                 model,
                 optimizer,
+                list_turns()[step % len(list_turns())],  # if: losses
                 batch,  # if: not varied
                 batch | vary_inputs(step, steps, steps_per_epoch),  # if: varied
                 schedule.scale,  # if: plateau

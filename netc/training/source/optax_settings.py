@@ -106,7 +106,7 @@ class _OptimizerEmitter:
 
     def emit_function(self) -> Iterator[str]:
         recipe = self.recipe
-        has_groups = bool(recipe.groups or recipe.no_decay)
+        has_groups = bool(recipe.groups or recipe.no_decay or recipe.minimized)
         yield "def make_optimizer(model: nnx.Module, steps: int) -> nnx.Optimizer:"
         yield '    """Make the optimizer for a run of that many steps."""'
         yield from _emit_schedule(recipe)
@@ -119,7 +119,11 @@ class _OptimizerEmitter:
             chain.append(f"optax.clip_by_global_norm({to_literal(recipe.clip_norm)})")
         if has_groups:
             yield from ("", *self._emit_groups())
-            chain.append("optax.partition({label: make_transform(**options) for label, options in groups.items()}, label_parameters)")
+            if recipe.minimized:
+                chain.append("optax.partition(groups, label_losses)")
+                chain += ["optax.scale_by_schedule(scale)"] if recipe.schedule and not follows_metric(recipe) else []
+            else:
+                chain.append("optax.partition({label: make_transform(**options) for label, options in groups.items()}, label_parameters)")
         else:
             chain.append(self._emit_call({**self.defaults, **self.options}))
         if follows_metric(recipe):
@@ -144,14 +148,19 @@ class _OptimizerEmitter:
         yield f"        return {self._emit_call(values, frozenset(changed))}"
         yield ""
         yield "    names = jax.tree.leaves(name_parameters(nnx.state(model, nnx.Param)))"
-        yield "    groups = {repr(options): options for options in map(find_options, names)}"
+        if self.recipe.minimized:
+            yield "    parts = {repr((find_losses(n), find_options(n))): (find_losses(n), find_options(n)) for n in names}"
+            yield "    groups = {label: train_in_turns(make_transform(**options), losses) for label, (losses, options) in parts.items()}"
+        else:
+            yield "    groups = {repr(options): options for options in map(find_options, names)}"
 
     def _emit_call(self, values: Mapping[str, Any], names: frozenset[str] = frozenset()) -> str:
         """Emit the call. `names` are arguments that are variables."""
         code = {name: name if name in names else to_literal(value) for name, value in values.items() if name in self._known}
         if "betas" in code:
             code["betas"] = "*betas" if "betas" in names else "b1={}, b2={}".format(*map(to_literal, values["betas"]))
-        if self.recipe.schedule and not follows_metric(self.recipe):
+        # The steps of a part that several losses train in turns are not the steps of the run, which the schedule counts.
+        if self.recipe.schedule and not follows_metric(self.recipe) and not self.recipe.minimized:
             code["lr"] = f"lambda step: {code['lr']} * scale(step)"
         given = [name for name in self.form.optional if name in names or values[name]]
         others = "".join(f", {self.form.optional[name].format(code[name])}" for name in given)

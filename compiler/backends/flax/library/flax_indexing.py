@@ -19,10 +19,11 @@ def unpacked(values: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
 
 def vector_norm(x: jax.Array, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> jax.Array:
     """The norm of vectors. Its gradient at zero is zero."""
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))  # squares of float16 are soon infinite
     if ord == 2:
-        total = jnp.square(x).sum(axis, keepdims=keepdims)
-        return jnp.where(total == 0, 0, jnp.sqrt(jnp.where(total == 0, 1, total)))
-    return jnp.linalg.vector_norm(x, ord=ord, axis=axis, keepdims=keepdims)
+        total = jnp.square(wide).sum(axis, keepdims=keepdims)
+        return jnp.where(total == 0, 0, jnp.sqrt(jnp.where(total == 0, 1, total))).astype(x.dtype)
+    return jnp.linalg.vector_norm(wide, ord=ord, axis=axis, keepdims=keepdims).astype(x.dtype)
 
 
 def normalize(x: jax.Array, ord: Any = 2, axis: int = 1, eps: float = 1e-12) -> jax.Array:
@@ -64,23 +65,8 @@ def scatter(x: jax.Array, index: jax.Array, value: Any, axis: int, method: str =
         return scatter(x.reshape(-1), index.reshape(-1), value, 0, method).reshape(x.shape)
     if jnp.ndim(value):
         value = value[tuple(slice(size) for size in index.shape)]
-    return getattr(x.at[along_axis(index, axis)], method)(value)
-
-
-def scatter_reduce(x: jax.Array, index: jax.Array, src: jax.Array, axis: int, reduce: str, include_self: bool = True) -> jax.Array:
-    """The sums, products, means or extremes of the values at each index along one axis."""
-    method = {"sum": "add", "mean": "add", "prod": "multiply", "amax": "max", "amin": "min"}[reduce]
-    if not include_self:
-        is_float = jnp.issubdtype(x.dtype, jnp.floating)
-        info = jnp.finfo(x.dtype) if is_float else jnp.iinfo(x.dtype)
-        low, high = (-jnp.inf, jnp.inf) if is_float else (info.min, info.max)
-        x = scatter(x, index, {"add": 0, "multiply": 1, "max": low, "min": high}[method], axis)
-    total = scatter(x, index, src, axis, method)
-    if reduce != "mean":
-        return total
-    counts = scatter(jnp.full_like(x, int(include_self)), index, jnp.ones_like(src), axis, "add")
-    counts = jnp.maximum(counts, 1)
-    return total / counts if jnp.issubdtype(x.dtype, jnp.floating) else total // counts
+    name = {"maximum": "max", "minimum": "min"}.get(method, method)
+    return getattr(x.at[along_axis(index, axis)], name)(value)
 
 
 def index_add(x: jax.Array, index: jax.Array, source: jax.Array, axis: int, alpha: float = 1) -> jax.Array:

@@ -7,6 +7,7 @@ from typing import Any
 import mlx.core as mx
 
 from ...python.array_library.array_convolution import each_axis, list_pads, list_transposed_pads, transpose_kernel
+from ...python.array_library.array_indexing import pad
 from ...python.array_library.array_spectra import pad_edges
 
 
@@ -63,11 +64,10 @@ def conv_transpose(
     axes = x.ndim - 2
     dilations = each_axis(dilation, axes)
     pads = list_transposed_pads(weight.shape[2:], padding, output_padding, dilations)
-    # Of inputs that are spread, MLX computes neither more zeros at an end than the kernel reaches, nor negative padding.
+    # With spread inputs, MLX is wrong for negative padding, and its gradients for padding wider than the kernel's reach.
     reach = [d * (k - 1) for k, d in zip(weight.shape[2:], dilations, strict=True)]
     inner = [tuple(min(max(amount, 0), most) for amount in ends) for ends, most in zip(pads, reach, strict=True)]
     y = convolve_channels_last(x, transpose_kernel(weight, groups), (1,) * axes, inner, dilations, each_axis(stride, axes), groups)
     outer = [(p - a, q - b) for (p, q), (a, b) in zip(pads, inner, strict=True)]
-    y = y[(..., *(slice(max(-p, 0), n - max(-q, 0)) for (p, q), n in zip(outer, y.shape[2:], strict=True)))]
-    y = mx.pad(y, [(0, 0), (0, 0), *((max(p, 0), max(q, 0)) for p, q in outer)])
+    y = pad(y, ((0, 0), (0, 0), *outer), 0)
     return y if bias is None else y + bias.reshape(-1, *[1] * axes)

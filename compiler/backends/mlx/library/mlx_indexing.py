@@ -47,21 +47,6 @@ def scatter(x: mx.array, index: mx.array, value: Any, axis: int, method: str = "
     return y
 
 
-def scatter_reduce(x: mx.array, index: mx.array, src: mx.array, axis: int, reduce: str, include_self: bool = True) -> mx.array:
-    """The sums, products, means or extremes of the values at each index along one axis."""
-    method = {"sum": "add", "mean": "add", "prod": "multiply", "amax": "maximum", "amin": "minimum"}[reduce]
-    is_float = mx.issubdtype(x.dtype, mx.floating)
-    if not include_self:
-        low, high = (-mx.inf, mx.inf) if is_float else (mx.iinfo(x.dtype).min, mx.iinfo(x.dtype).max)
-        x = scatter(x, index, {"add": 0, "multiply": 1, "maximum": low, "minimum": high}[method], axis)
-    total = scatter(x, index, src, axis, method)
-    if reduce != "mean":
-        return total
-    counts = scatter(mx.full(x.shape, int(include_self), x.dtype), index, mx.ones_like(src), axis, "add")
-    counts = mx.maximum(counts, 1)
-    return total / counts if is_float else total // counts
-
-
 def argsort(x: mx.array, axis: int = -1, descending: bool = False) -> mx.array:
     """The indices in the order of the elements along an axis. Equal ones keep their order."""
     x = mx.stop_gradient(x)

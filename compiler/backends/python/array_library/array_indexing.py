@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .array_words import Array, Bool, DType, xp
+from .array_words import Array, Bool, DType, scatter, xp
 
 # unpacked: each framework's own.
 
@@ -16,8 +16,10 @@ def vector_norm(x: Array, ord: Any = 2, axis: Any = None, keepdims: bool = False
         return x.max(axis, keepdims=keepdims) if ord > 0 else x.min(axis, keepdims=keepdims)
     if ord == 0:
         return (x != 0).sum(axis, keepdims=keepdims).astype(x.dtype)
-    total = (xp.square(x) if ord == 2 else x**ord).sum(axis, keepdims=keepdims)
-    return xp.where(total == 0, 0, xp.where(total == 0, 1, total) ** (1 / ord)) if ord > 0 else total ** (1 / ord)
+    wide = x.astype(xp.promote_types(x.dtype, xp.float32))  # squares of float16 are soon infinite
+    total = (xp.square(wide) if ord == 2 else wide**ord).sum(axis, keepdims=keepdims)
+    norm = xp.where(total == 0, 0, xp.where(total == 0, 1, total) ** (1 / ord)) if ord > 0 else total ** (1 / ord)
+    return norm.astype(x.dtype)
 
 
 def normalize(x: Array, ord: Any = 2, axis: int = 1, eps: float = 1e-12) -> Array:
@@ -55,7 +57,22 @@ def place_extremes(x: Array, where: Any, values: Array, method: str) -> Array:
     return best + xp.where(xp.isfinite(best), mean - xp.stop_gradient(mean), 0)
 
 
-# scatter, scatter_reduce: each framework's own.
+# scatter: each framework's own.
+
+
+def scatter_reduce(x: Array, index: Array, src: Array, axis: int, reduce: str, include_self: bool = True) -> Array:
+    """The sums, products, means or extremes of the values at each index along one axis."""
+    method = {"sum": "add", "mean": "add", "prod": "multiply", "amax": "maximum", "amin": "minimum"}[reduce]
+    is_float = xp.issubdtype(x.dtype, xp.floating)
+    if not include_self:
+        low, high = (-xp.inf, xp.inf) if is_float else (xp.iinfo(x.dtype).min, xp.iinfo(x.dtype).max)
+        x = scatter(x, index, {"add": 0, "multiply": 1, "maximum": low, "minimum": high}[method], axis)
+    total = scatter(x, index, src, axis, method)
+    if reduce != "mean":
+        return total
+    counts = scatter(xp.full(x.shape, int(include_self), x.dtype), index, xp.ones_like(src), axis, "add")
+    counts = xp.maximum(counts, 1)
+    return total / counts if is_float else total // counts
 
 
 def index_add(x: Array, index: Array, source: Array, axis: int, alpha: float = 1) -> Array:
@@ -98,6 +115,11 @@ def grouped_linear(x: Array, index: Array, weight: Array) -> Array:
     for number, matrix in enumerate(weight):
         total = xp.where((index == number)[..., None], x @ matrix.T, total)
     return total
+
+
+def lerp(x: Array, end: Array, weight: Array) -> Array:
+    """The points between two tensors, exact at both ends."""
+    return xp.where(weight < 0.5, x + weight * (end - x), end - (1 - weight) * (end - x))
 
 
 def exp2(x: Array) -> Array:

@@ -30,6 +30,7 @@ conv: Any
 conv_transpose: Any
 initializers: Any
 ops: Any
+scatter: Any
 uniform_between: Any
 vector_norm: Any
 """Definitions that each framework has in its own library, or has itself."""

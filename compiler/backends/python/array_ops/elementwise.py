@@ -47,8 +47,12 @@ def emit_fmod(op: Fmod, site: ArraySite) -> Code:
 
 @ARRAY.function(Lerp, target="x + weight * (end - x)")
 def emit_lerp(op: Lerp, site: ArraySite) -> Code:
-    weight = to_code(op.weight, "weight") if op.scalars else site.weight
-    return Infix("+", site.x, Infix("*", weight, Infix("-", site.end, site.x)))
+    if op.weight is None:
+        return call_function("lerp", site.x, site.end, site.weight)
+    weight, difference = to_code(op.weight, "weight"), Infix("-", site.end, site.x)
+    if op.weight < 0.5:
+        return Infix("+", site.x, Infix("*", weight, difference))
+    return Infix("-", site.end, Infix("*", Infix("-", to_code(1), weight), difference))  # exact where the weight is 1
 
 
 @ARRAY.function(BitwiseLeftShift, BitwiseRightShift, target="{array}.{}")
