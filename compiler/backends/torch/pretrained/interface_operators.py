@@ -33,6 +33,7 @@ from ...python.emitters import Emitters
 from ...python.library_text import read_definitions
 from ...python.lowering.lowered_operators import LoweredOperator
 from ..ops.parameters import to_float
+from ..ops.torch_layers import construct_layer
 from ..torch_emitters import EMITTERS, TorchSite
 from ..torch_framework import DEFINITIONS, TORCH
 from ..torch_initializers import make_initialization
@@ -112,6 +113,11 @@ def emit_attention_call(op: InterfaceAttention, site: TorchSite) -> Code:
     return Subscript(call_function(SelfMember(), site.q, site.k, site.v, site.keywords), (Lit(0),))
 
 
+@PRETRAINED.module(TokenEmbedding)
+def emit_token_embedding(op: TokenEmbedding, site: TorchSite) -> Code:
+    return construct_layer("nn.Embedding", op, site)
+
+
 @PRETRAINED.invocation(TokenEmbedding)
 def emit_embedding_call(op: TokenEmbedding, site: TorchSite) -> Code:
     return site.indices
@@ -133,6 +139,3 @@ def emit_heads(op: Rearrange, site: TorchSite) -> Code:
         return None
 
     return rewrite_downward(EMITTERS.functions[Rearrange](op, site), open_first)
-
-
-PRETRAINED.modules[TokenEmbedding] = EMITTERS.modules[Embedding]
