@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.backend import WrongOutput
+from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.weights.lazy_tensors import StoredTensor
 from netc.dsl.record import Record
 
@@ -81,6 +82,13 @@ def save_transformers_folder(
     return TransformersFolder(tuple(sorted(str(file) for file in Path(folder).iterdir())), notes)
 
 
+def _format_place(program: Program, label: str) -> str:
+    """Format the place of the first stage with a label. Empty if there is none."""
+    nodes = (node for graph in reversed(collect_graphs(program.main)) for node in graph.nodes)  # outer ones first
+    span = next((node.span for node in nodes if label and node.label.split(".")[0] == label), None)
+    return "" if span is None else f", at {span!r}"
+
+
 def _build_files(
     program: Program, given: BackendInput, special: Mapping[str, Tokens], task: PretrainedTask
 ) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -97,7 +105,7 @@ def _build_files(
         pretrained = rewrite_program(program, causal=task.is_causal, takes_tokens=task.takes_tokens)
         model = ModelWriter().write_model(pretrained, name, task, configuration)
     except NotPretrained as error:
-        raise NoTransformersForm(str(error)) from None
+        raise NoTransformersForm(f"{error}{_format_place(program, error.label)}") from None
     is_tied, model_type = bool(collect_ties(pretrained)), f"netc_{stem}"
     base = "" if pretrained.base is None else pretrained.base.label
     config = write_config(model, task, get_spec_name(program, name), model_type, _plan_layers(program, base), is_tied)

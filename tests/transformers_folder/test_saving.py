@@ -222,6 +222,8 @@ def test_labels_that_models_cannot_have(place: str, label: str, tmp_path: Path) 
     with pytest.raises(ValueError, match=rf"`{label.split('.')[0]}`.* choose another") as error:
         netc.compile(text).save_for("transformers", tmp_path / "folder")
     assert str(error.value).startswith("transformers cannot take this model")
+    line = next(number for number, line in enumerate(text.splitlines(), start=1) if f"as {label}" in line)
+    assert f", at <text>:{line}:" in str(error.value)
     assert list(tmp_path.iterdir()) == []
 
 

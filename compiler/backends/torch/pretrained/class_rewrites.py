@@ -25,9 +25,9 @@ def refuse_labels(cls: ClassDef) -> None:
     """Refuse labels that cannot be attributes of a model. They are keys of the weights, so they cannot be changed."""
     for label in (member.label.split(".")[0] for member in cls.body.members):
         if label in MODEL_NAMES or label in FRAMEWORK.attributes or label.startswith("_"):
-            raise NotPretrained(f"its models have an attribute `{label}` already, or may have: choose another label for the stage")
+            raise NotPretrained(f"its models have an attribute `{label}` already, or may have: choose another label for the stage", label)
         if not FRAMEWORK.is_attribute_name(label):
-            raise NotPretrained(f"the label `{label}` is no name of an attribute in Python: choose another")
+            raise NotPretrained(f"the label `{label}` is no name of an attribute in Python: choose another", label)
 
 
 def has_attention(cls: ClassDef) -> bool:

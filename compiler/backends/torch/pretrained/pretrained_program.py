@@ -15,7 +15,11 @@ EMBEDS, POSITIONS, SEGMENTS, PIXELS = "inputs_embeds", "position_ids", "token_ty
 
 
 class NotPretrained(Exception):
-    """A program that has no form for transformers, and why."""
+    """A program that has no form for transformers, and why. `label`: the label of the stage that is the reason, if one is."""
+
+    def __init__(self, reason: str, label: str = "") -> None:
+        super().__init__(reason)
+        self.label = label
 
 
 class AttentionLayer(Record):
