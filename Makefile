@@ -72,15 +72,18 @@ CELLS ?=
 matrix: $(READY) ## run the tests with the lowest and the newest versions, on the oldest and newest Python here: make matrix CELLS=lowest-3.11
 	PYTHONPATH=tests $(BIN)/python -m matrix $(CELLS)
 
-FORMATS := executorch litert-torch coremltools
+FORMATS := executorch:executorch litert:litert-torch coreml:coremltools
 
-formats: $(READY) ## test ExecuTorch, LiteRT and Core ML files, each in an environment of its own, .formats-NAME
-	@for package in $(FORMATS); do \
-		$(BIN)/python -m venv .formats-$$package && \
+formats: $(READY) ## test ExecuTorch, LiteRT and Core ML files, each in an environment of its own, .formats-NAME; writes docs/formats.md
+	@for pair in $(FORMATS); do \
+		name=$${pair%:*}; python=.formats-$$name/bin/python; \
+		$(BIN)/python -m venv .formats-$$name && \
 		$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-			> $$(.formats-$$package/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_shared.pth && \
-		.formats-$$package/bin/python -m pip install --quiet --disable-pip-version-check $$package && \
-		.formats-$$package/bin/python -m pytest -n 0 -m "long or not long" tests/formats || exit 1; done
+			> $$($$python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz_shared.pth && \
+		$$python -m pip install --quiet --disable-pip-version-check $${pair#*:} && \
+		$$python -m pytest -n 0 -m "long or not long" tests/formats && \
+		PYTHONPATH=tests $$python -W ignore -m tests.formats.measure $$name || exit 1; done
+	$(BIN)/python -m pytest -n 0 tests/formats/test_formats_page.py --update
 
 pictures: $(READY) ## draw the pictures of README.md again, from what netc says today, into docs/pictures
 	$(BIN)/python docs/pictures/make.py

@@ -1,16 +1,20 @@
-"""Measure the small models of the zoo in one format: `python -m tests.formats.measure litert results.json`.
+"""Measures the small models of the zoo in one format: `python -m tests.formats.measure litert`, which `make formats` runs.
 
-Out: for each model, the largest difference from the PyTorch module in units of the largest value, `converts` where no runtime can judge, or
-the reason why there is no file.
+Out: for each model in `measured.json`, the largest difference from the PyTorch module in units of the largest value, `null` where no
+runtime here can run the file, or the reason why there is no file. docs/formats.md is made from it.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import tempfile
 import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +26,19 @@ from tests.formats.vendor_runtimes import RUNTIMES
 from tests.parity import arguments, flattened, inputs_for, sizes_of, tensor
 from tests.zoo.small import SMALL, SPECS, Small
 
+MEASURED = Path(__file__).parent / "measured.json"
 SEED = 3
+PACKAGES = {
+    "executorch": ("executorch", "torchao"),
+    "litert": ("litert-torch", "ai-edge-litert"),
+    "coreml": ("coremltools",),
+}
+
+
+def read_measured() -> dict[str, Any]:
+    """Return the `versions` of the packages, and what was found for the `models`, by name and format."""
+    found: dict[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {"versions": {}, "models": {}}
+    return found
 
 
 def compile_fixed(small: Small) -> tuple[netc.Model, dict[str, int]]:
@@ -33,22 +49,22 @@ def compile_fixed(small: Small) -> tuple[netc.Model, dict[str, int]]:
     return netc.compile_file(SPECS / small.spec, model=small.model, params=dict(small.params), dims=dims), sizes
 
 
-def measure_model(small: Small, name: str, folder: Path) -> float | str:
+def measure_model(small: Small, name: str, folder: Path) -> dict[str, Any]:
     model, sizes = compile_fixed(small)
     path = folder / f"model{get_or_raise(name).suffix}"
     try:
         model.save(path, seed=SEED)
     except CompileError as error:
-        return str(error.diagnostics[0].message)
+        return {"refused": error.diagnostics[0].message}
     if name not in RUNTIMES:
-        return "converts"
+        return {"difference": None}
     arrays = inputs_for(model, sizes, limits=small.below)
     inputs = {port: tensor(arrays[port], type_) for port, type_ in model.inputs.items()}
     module = model.module(seed=SEED).eval()
     with torch.no_grad():
         wanted = [value.numpy() for value in flattened(module(*arguments(model, list(inputs.values()))))]
     found = RUNTIMES[name](path, inputs, list(model.outputs))
-    return max(difference(one, other) for one, other in zip(found, wanted, strict=True))
+    return {"difference": float(f"{max(difference(one, other) for one, other in zip(found, wanted, strict=True)):.1e}")}
 
 
 def difference(found: np.ndarray, wanted: np.ndarray) -> float:  # type: ignore[type-arg]
@@ -63,20 +79,22 @@ def difference(found: np.ndarray, wanted: np.ndarray) -> float:  # type: ignore[
     return float(np.abs(left[finite] - right[finite]).max(initial=0.0)) / scale
 
 
-def main(name: str, output: str, *only: str) -> None:
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("format", choices=list(PACKAGES))
+    parser.add_argument("--models", nargs="*", default=list(SMALL))
+    asked = parser.parse_args(words)
     warnings.simplefilter("ignore")
-    found: dict[str, float | str] = {}
-    for title, small in SMALL.items():
-        if only and title not in only:
-            continue
+    measured = read_measured()
+    measured["versions"] |= {package: version(package) for package in ("torch", *PACKAGES[asked.format])}
+    measured["versions"]["torch"] = measured["versions"]["torch"].partition("+")[0]
+    for title in asked.models:
         with tempfile.TemporaryDirectory() as folder:
-            try:
-                found[title] = measure_model(small, name, Path(folder))
-            except Exception as error:  # a row of the table, not the end of the run
-                found[title] = f"error: {type(error).__name__}: {error}"
-        print(title, found[title], flush=True)
-        Path(output).write_text(json.dumps(found, indent=1) + "\n")
+            result = measure_model(SMALL[title], asked.format, Path(folder))
+        measured["models"].setdefault(title, {})[asked.format] = result
+        print(title, result, file=sys.stderr, flush=True)
+        MEASURED.write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -26,6 +26,7 @@ TEXTS = {
     "image": "x = input 3x9x9; y = x -> conv 4 3 padding=1 -> batch_norm -> relu -> max_pool 3 -> global_avg_pool -> dense 2; out y",
     "list": "xs = input 6 for _ in 3; y = xs -> concat axis=1 -> dense 2; out y",
     "keyword": "lambda = input 4; y = lambda -> dense 3 as fc; out y",
+    "cropped by negative padding": "x = input [6, 4]; y = x -> pad [-2, 0, 1, -1] -> pad [-1, 2] value=3 -> dense 3; out y",
     "lstm": "x = input [5, 4]; y = x -> lstm 3; out y",
     "attention": "x = input [6, 8]; y = x -> multihead_attention 2; out y",
 }

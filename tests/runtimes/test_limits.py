@@ -12,6 +12,8 @@ import netc
 from netc.compiler.backends.backend import GraphOptions
 from netc.compiler.backends.onnx import BACKEND
 from netc.compiler.backends.onnx.runtime_profiles import PROFILES
+from netc.compiler.backends.onnx.runtime_profiles.tvm import WITH_TANH
+from netc.compiler.ir.graph import OpNode
 from netc.compiler.ops import Operator
 from runtimes.test_sessions import require, run_netc
 
@@ -173,3 +175,16 @@ def save_graph(path: Path, nodes: list[NodeProto], outputs: list[str]) -> None:
     path.write_bytes(
         helper.make_model(helper.make_graph(nodes, "g", [x], results), opset_imports=[helper.make_opsetid("", 18)]).SerializeToString()
     )
+
+
+@pytest.mark.long
+def test_operators_that_tvm_computes_by_tanh() -> None:
+    found = set()
+    for name, operator in Operator.registry.items():
+        for text in operator.examples:
+            model = netc.compile(text)
+            if [node.op.name for node in model.program.main.nodes if isinstance(node, OpNode)] == [name]:
+                graph = model.onnx(seed=0, opset=PROFILES["tvm"].opset)
+                nodes = {node.op_type for nodes in (graph.graph.node, *(part.node for part in graph.functions)) for node in nodes}
+                found |= {name} if nodes & {"Tanh", "Sigmoid", "Softplus", "Mish"} else set()
+    assert found == WITH_TANH

@@ -6,7 +6,11 @@ order, and no names.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
 
 from ..backend import BytesArtifact
 from ..exported.conversion import Converter
@@ -35,7 +39,17 @@ def _lower_module(exported: ExportedModule) -> Any:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    return to_edge_transform_and_lower(exported.run_export(), partitioner=[XnnpackPartitioner()])
+    program = exported.run_export().run_decompositions({torch.ops.aten.pad.default: _crop_and_pad})
+    return to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+
+
+def _crop_and_pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Any:
+    """Crop by slices where constant padding is negative, which the runtime's kernel refuses."""
+    if mode != "constant" or min(pad, default=0) >= 0:
+        return NotImplemented  # keeps the operator as it is
+    for axis, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True), start=1):
+        x = x.narrow(-axis, max(-before, 0), x.shape[-axis] - max(-before, 0) - max(-after, 0))
+    return torch.nn.functional.pad(x, [max(size, 0) for size in pad], value=value or 0.0)
 
 
 def _require_kernels(program: Any) -> None:

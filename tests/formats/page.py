@@ -1,0 +1,42 @@
+"""docs/formats.md: the table of small models, between two comments.
+
+In: `measured.json`, which `python -m tests.formats.measure` writes. Out: the section's text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from netc.compiler.backends.backend_registry import get_or_raise
+from tests.formats.measure import PACKAGES, read_measured
+
+PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
+SECTION = "models"
+
+
+def render_section() -> str:
+    """Write the table, its notes and the versions as Markdown."""
+    measured = read_measured()
+    reasons: dict[str, int] = {}
+    table = list(_make_table(measured["models"], reasons))
+    notes = [f"{number}. {reason}" for reason, number in reasons.items()]
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(measured["versions"].items()))
+    return "\n".join([*table, "", *notes, "", f"Measured with {versions}."]) + "\n"
+
+
+def _make_table(models: Mapping[str, Mapping[str, Any]], reasons: dict[str, int]) -> Iterator[str]:
+    yield f"| network | {' | '.join(get_or_raise(name).title for name in PACKAGES)} |"
+    yield "|---|" + "---|" * len(PACKAGES)
+    for model, results in sorted(models.items()):
+        yield f"| {model} | {' | '.join(_format_cell(results.get(name), reasons) for name in PACKAGES)} |"
+
+
+def _format_cell(result: Mapping[str, Any] | None, reasons: dict[str, int]) -> str:
+    if result is None:
+        return "not measured"
+    if "refused" in result:
+        reason = " ".join(str(result["refused"]).split()).replace("|", "\\|").replace("<", "&lt;")
+        return f"refused ({reasons.setdefault(reason, len(reasons) + 1)})"
+    return "written" if result["difference"] is None else f"{result['difference']:.0e}"
