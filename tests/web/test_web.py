@@ -18,7 +18,6 @@ from netc.compiler.backends.onnx.kernels.kernel_table import load_kernel_table
 from netc.compiler.backends.onnx.kernels.typed_nodes import list_nodes
 from netc.compiler.backends.onnx.onnx_model import build_graph
 from netc.proving.check_kernels import choose_opset
-from tests.parity import inputs_for, sizes_of
 from tests.prediction.test_example_page import in_chromium
 from tests.web.web_sessions import WebRun, run_cases, write_case
 
@@ -43,9 +42,9 @@ def run_small_models(folder: Path, names: Sequence[str], provider: str) -> dict[
         (folder / f"{file}.onnx").write_bytes(data)
         known[file] = list_known_nodes(build_graph(given.program, given.open_arrays(), given.name, options=given.options))
         lacks[file] = {(missing.op_type, missing.node) for missing in check.report.missing} & known[file]
-        arrays = inputs_for(model, sizes_of(model)[1])
+        arrays = [tensor.numpy() for tensor in SMALL[name].inputs(model)]
         session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-        feeds = {port.name: np.asarray(array) for port, array in zip(session.get_inputs(), arrays.values(), strict=True)}
+        feeds = {port.name: array for port, array in zip(session.get_inputs(), arrays, strict=True)}
         wanted[file] = dict(zip([port.name for port in session.get_outputs()], session.run(None, feeds), strict=True))
         cases.append(write_case(folder, file, feeds))
     runs = run_cases(folder, cases, provider)
