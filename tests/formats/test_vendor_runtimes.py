@@ -83,10 +83,17 @@ def test_symbolic_sizes_in_executorch(sizes: dict[str, int], tmp_path: Path) -> 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", RUNTIMES)
-def test_float16(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "stage"), [("executorch", "relu"), ("litert", "tanh")])
+def test_float16(name: str, stage: str, tmp_path: Path) -> None:
     needs(name)
-    check(name, "x = input 8; y = x -> dense 16 -> relu -> dense 4; out y", tmp_path, {"N": 2}, dtype="float16")
+    check(name, f"x = input 8; y = x -> dense 16 -> {stage} -> dense 4; out y", tmp_path, {"N": 2}, dtype="float16")
+
+
+@pytest.mark.long
+def test_litert_lacks_some_kernels_of_float16(tmp_path: Path) -> None:
+    needs("litert")
+    with pytest.raises(CompileError, match="`relu` cannot be converted to LiteRT"):
+        api.compile("input 8 -> relu", dims={"N": 2}, dtype="float16").save(tmp_path / "m.tflite", seed=SEED)
 
 
 @pytest.mark.long

@@ -29,6 +29,8 @@ from .failing_stage import find_failing_stage
 Result = TypeVar("Result")
 _LONGEST = 200
 """The most characters of a converter's reason that are printed."""
+_PLACE = re.compile(r"<netc [^>]*>:\d+:\d+: (error: )?")
+"""A line of the emitted source, which the user does not have."""
 
 
 class Converter(Record):
@@ -57,8 +59,8 @@ def convert_program(title: str, given: BackendInput, convert: Callable[[Exported
 def format_reason(error: BaseException) -> str:
     """Return the first line of an exception's text, without the converter's traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = re.sub(r"\s+", " ", lines[0]) if lines else type(error).__name__
-    return reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST]}…"
+    reason = _PLACE.sub("", re.sub(r"\s+", " ", lines[0])) if lines else type(error).__name__
+    return reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST].rpartition(' ')[0]}…"
 
 
 @contextmanager
