@@ -104,6 +104,7 @@ def test_a_model_with_a_symbolic_batch(path: str, name: str, params: dict[str, A
     ExportedModel(model, ("N",)).compare(list_sizes(model))
 
 
+@pytest.mark.long
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("text", "options"),

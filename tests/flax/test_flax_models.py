@@ -168,6 +168,7 @@ def test_split_merge_and_vmap() -> None:
     assert nnx.merge(graph, halves, rest)(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16
 
 
+@pytest.mark.long
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     "text",

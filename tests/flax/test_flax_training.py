@@ -202,6 +202,7 @@ def test_followers_and_inputs_that_vary(settings: str, tmp_path: Path, monkeypat
     assert_same(train_both(text.replace("SETTINGS", settings), "train.npz"), 1e-5)
 
 
+@pytest.mark.long
 def test_micro_batches_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Terms of the loss that do not depend on samples count once, and frozen parameters stay."""
     monkeypatch.chdir(tmp_path)
@@ -209,6 +210,7 @@ def test_micro_batches_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert_same(train_both(VARIATIONAL, "train.npz"), 1e-5)
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("weight", ["", "weight=3"])
 def test_several_files(weight: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -237,6 +239,7 @@ train {
 """
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("batch", ["batch 7", "batch 7 accumulate=2"])
 def test_weights_of_classes(batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -259,6 +262,7 @@ train {
 """
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("options", "settings"),
     [
@@ -296,6 +300,7 @@ train {
 """
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("options", "patterns", "settings"),
     [

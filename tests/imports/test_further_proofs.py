@@ -70,6 +70,7 @@ def test_an_operator_without_a_form(target: str, method: str, tmp_path: Path, mo
     assert "match" in report
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("target", INSTALLED)
 def test_a_difference_is_no_failure(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The spec is proved in PyTorch and ONNX Runtime, and the report says what the target gives."""

@@ -75,6 +75,7 @@ def test_caches_keep_what_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert type(functools.cache(lambda: 1)) is type(original()(lambda: 1))
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 def test_what_another_test_made(tmp_path: Path) -> None:
     tree = tmp_path / "tree"

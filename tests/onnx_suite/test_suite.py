@@ -32,6 +32,7 @@ NOT_IN_A_SPEC = re.compile(
 """Why files of the suite are refused whose operators netc imports: their sizes and constants are inputs, for example."""
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_first_test_of_each_operator() -> None:
     """It is right, also where its weights must be constants, unless netc has no such operator or no such inputs."""

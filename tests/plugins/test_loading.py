@@ -74,6 +74,7 @@ def entry_point(folder: Path) -> None:
     (info / "entry_points.txt").write_text("[netc.operators]\nsnakes = snakes\n", encoding="utf-8")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("stage", ["snake", "dense 2 snake", "dense 2 bias=false snake", "dense 2 (snake a=2)"])
 @pytest.mark.slow
 @pytest.mark.sample(1)

@@ -116,6 +116,7 @@ def test_gpt_decays_its_matrices_alone() -> None:
     assert sum(len(group["params"]) for group in groups) == len(names)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_resnet_on_a_folder_of_images(tmp_path: Path) -> None:
     images, labels = patterns(48, 28)

@@ -19,6 +19,7 @@ TVM = RuntimeProfile(
             "TVM computes `tanh`, `sigmoid` and what netc writes with them to an absolute error of 3e-7, so results near 0 have few right "
             "digits, as in the generator of HiFi-GAN",
             WITH_TANH,
+            is_rare=False,
         ),
     ),
 )
