@@ -27,7 +27,7 @@ from tests.parity import executed
 SPECS = Path(__file__).parents[2] / "specs"
 TOLERANCE = 1e-4
 FRAMEWORK_TOLERANCE = 1e-5
-"""That of the modules of Flax and MLX."""
+"""For the modules of Flax and MLX."""
 HAS_FLAX = all(find_spec(package) is not None for package in ("jax", "flax"))
 HAS_MLX = find_spec("mlx") is not None
 
@@ -87,8 +87,9 @@ def check(
     left_out: Callable[[str], bool] = lambda name: False,
     params: Mapping[str, object] | None = None,
     tolerance: float = TOLERANCE,
+    framework_tolerance: float = FRAMEWORK_TOLERANCE,
 ) -> None:
-    """Raises AssertionError unless the spec is the reference.
+    """Raises AssertionError unless the spec is the reference, in Flax and MLX up to `framework_tolerance`.
 
     `left_out` selects the names of the reference's state dict that the spec omits on purpose. `call` runs the reference; otherwise it takes
     the inputs by position.
@@ -106,9 +107,8 @@ def check(
     worst = close("module", results(ours.module(weights=path).eval(), batches), wanted, tolerance)
     worst = max(worst, close("source", results(executed(ours, load_file(path)), batches), wanted, tolerance))
     worst = max(worst, close("ONNX", results(exported(ours, path), batches), wanted, tolerance))
-    tight = max(FRAMEWORK_TOLERANCE, tolerance / 10)
-    in_jax = close("Flax", results_in_jax(ours, path, batches), wanted, tight) if HAS_FLAX else None
-    in_mlx = close("MLX", results_in_mlx(ours, path, batches), wanted, tight) if HAS_MLX else None
+    in_jax = close("Flax", results_in_jax(ours, path, batches), wanted, framework_tolerance) if HAS_FLAX else None
+    in_mlx = close("MLX", results_in_mlx(ours, path, batches), wanted, framework_tolerance) if HAS_MLX else None
     note(spec, ours, reference, left_out, worst, in_jax, in_mlx)
 
 

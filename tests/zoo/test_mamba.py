@@ -43,10 +43,12 @@ def test_small_mamba(tmp_path: Path) -> None:
 
 @pytest.mark.zoo
 def test_mamba_130m(tmp_path: Path) -> None:
-    """With random weights, 24 layers amplify rounding: the reference itself is 2.3e-4 off what the module computes in float64."""
+    """With random weights, 24 layers amplify rounding: the reference itself is 2.3e-4 off what the module computes in float64, the Flax
+    module 3.1e-4 and the MLX module 4.4e-4."""
     torch.manual_seed(0)
     reference = scatter(transformers.MambaForCausalLM(transformers.MambaConfig(num_hidden_layers=24)))
-    check("text/mamba.net", "mamba_130m", reference, tokens(50_280, (1, 16), (2, 5)), tmp_path, call=logits, tolerance=5e-4)
+    batches = tokens(50_280, (1, 16), (2, 5))
+    check("text/mamba.net", "mamba_130m", reference, batches, tmp_path, call=logits, tolerance=5e-4, framework_tolerance=1e-3)
 
 
 @pytest.mark.zoo
