@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import netc
 from netc.compiler.ops import Operator
@@ -11,9 +12,10 @@ from tests.case_ids import case_id
 
 pytest.importorskip("mlx.core", reason="mlx is not installed")
 
+import mlx.core as mx
 import numpy as np
 
-from tests.mlx.mlx_models import agree, input_gradients, read
+from tests.mlx.mlx_models import agree, convert, input_gradients, read
 
 REFUSED = ("digamma", "erfc", "lgamma", "match", "roi_align")
 """Operators without a form in MLX: MLX has no function for the first three. `match` solves an assignment by SciPy, and the samples of
@@ -93,3 +95,31 @@ def test_a_use_that_mlx_lacks_is_an_error(text: str) -> None:
 
 def test_nearly_all_operators_have_a_form() -> None:
     assert len(REFUSED) <= 0.15 * len(Operator.registry)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "reduce", "values"),
+    [
+        ("float16", "amax", [1000.0] * 100),
+        ("float32", "amin", [torch.finfo(torch.float32).min] * 2),
+        ("bfloat16", "amax", [7.0] * 1000),
+        ("float32", "amax", [1.0, 3.0, 3.0, 2.0]),
+    ],
+    ids=["float16", "smallest", "bfloat16", "float32"],
+)
+def test_equal_extremes_share_the_gradient(dtype: str, reduce: str, values: list[float]) -> None:
+    text = f"x = input 2; index = input [K] int64; v = input [K]; (x, index, v) -> scatter_reduce 1 {reduce}"
+    model = netc.compile(text, dtype=dtype)
+    x = torch.tensor([[0.0, 0.0]], dtype=getattr(torch, dtype))
+    index, v = torch.zeros(1, len(values), dtype=torch.int64), torch.tensor([values], dtype=getattr(torch, dtype), requires_grad=True)
+    wanted = model.module()(x, index, v)
+    wanted[0, 0].backward()
+    module = model.mlx()
+
+    def compute(values: mx.array) -> mx.array:
+        return module(convert(x), convert(index), values)[0, 0]
+
+    assert compute(convert(v.detach())).item() == wanted[0, 0].item()
+    assert v.grad is not None
+    found = np.array(mx.grad(compute)(convert(v.detach())).astype(mx.float32))
+    np.testing.assert_allclose(found, v.grad.float().numpy(), rtol=1e-2)

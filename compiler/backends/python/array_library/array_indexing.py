@@ -52,9 +52,10 @@ def place_extremes(x: Array, where: Any, values: Array, method: str) -> Array:
     unknown = xp.isnan(x).astype(x.dtype).at[where].add(xp.isnan(values).astype(x.dtype))
     best = xp.stop_gradient(xp.where(unknown > 0, xp.nan, best))
     old, new = x == best, values == best[where]
-    count = old.astype(x.dtype).at[where].add(new.astype(x.dtype))
-    mean = xp.where(old, x, 0).at[where].add(xp.where(new, values, 0)) / xp.maximum(count, 1)
-    return best + xp.where(xp.isfinite(best), mean - xp.stop_gradient(mean), 0)
+    count = old.astype(xp.float32).at[where].add(new.astype(xp.float32))
+    # Zero, with the gradients of the equal ones.
+    kept, placed = (xp.where(same & xp.isfinite(v), v - xp.stop_gradient(v), 0) for same, v in ((old, x), (new, values)))
+    return best + (kept.at[where].add(placed) / xp.maximum(count, 1)).astype(x.dtype)
 
 
 # scatter: each framework's own.
