@@ -31,7 +31,7 @@ def compute_gradients(model: netc.Model, module: torch.nn.Module, untrained: tup
     results = [one for one in flatten(module(*arguments(model, fed))) if one.requires_grad]
     weights = [torch.randn(one.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64) for one in results]
     if not results or not trained:
-        return Gradients(fed, [], [], [])
+        return Gradients([one.detach() for one in fed], [], [], [])
     total = sum((one.double() * weight).sum() for one, weight in zip(results, weights, strict=True))
     given = torch.autograd.grad(total, [fed[index] for index in trained], allow_unused=True)
     wanted = [torch.zeros_like(fed[index]) if one is None else one for index, one in zip(trained, given, strict=True)]
