@@ -157,6 +157,8 @@ class OptunaStudy:
     def report_results(self, trial: Trial, epoch: int, results: dict[str, float]) -> bool:
         if not self._settings.is_pruned or len(self.goals) > 1 or not is_compared(epoch):
             return False
+        if self.goals[0].metric not in results:  # no step of this loss yet, of several losses in turn
+            return False
         running, value = self._running[trial.number], self._get_value(self.goals[0], results)
         with raise_storage_errors(self._settings.storage):
             known = self._storage.get_trial(running._trial_id).intermediate_values

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import NoReturn
 
@@ -163,6 +163,11 @@ class Trainer:
         return self.objective.model
 
     @property
+    def is_divided(self) -> bool:
+        """Whether the steps of some loss compute less than the whole model."""
+        return self.objective.file.has_function("summarize_steps")
+
+    @property
     def epoch(self) -> float:
         return self.step / self.plan.per_epoch
 
@@ -175,6 +180,8 @@ class Trainer:
         """A remark if the run stopped early, if the results are not from the best weights, or if they are means over several steps."""
         if self.validation is None:
             steps_in_epoch = (self.step - 1) % self.plan.per_epoch + 1
+            if self.is_divided:
+                return f"each the mean over those of the last {steps_in_epoch} steps that compute it" if steps_in_epoch > 1 else ""
             return f"the mean over the last {steps_in_epoch} steps" if steps_in_epoch > 1 else ""
         return self.best.describe(self.results[self.recipe.keep.metric], self.step, self.plan.steps)
 
@@ -238,7 +245,8 @@ class Trainer:
                 raise RunError(BatchTooSmall(self.step + 1, smallest)) from None
             self._raise_if_located(error, micro_batches, f"the batch of step {self.step + 1}")
             raise
-        self.tally.add_step(totals, to_numbers(counts), samples)
+        loss = self.objective.file.select_loss(self.step) if self.is_divided else ""
+        self.tally.add_step(loss, totals, to_numbers(counts), samples)
         self.step += 1
         self.is_epoch_end = self.step % self.plan.per_epoch == 0 or self.step == self.plan.steps
         return self.step_hooks.stop
@@ -251,24 +259,9 @@ class Trainer:
         return move_tensors(varied, self.ranks.device)
 
     def _report_training(self) -> None:
-        self._publish_report(self._compute_results(self.tally), self.tally.samples)
+        self._publish_report(self.tally.compute_results(self.objective.file, self.ranks.device), self.tally.samples)
         self.epoch_tally.merge_tally(self.tally)
         self.tally = Tally()
-
-    def _compute_results(self, tally: Tally) -> dict[str, float]:
-        totals = [torch.tensor(total, dtype=torch.float64, device=self.ranks.device) for total in tally.totals]
-        results = {name: value.item() for name, value in self.objective.file.compute_metrics(totals, tally.counts).items()}
-        left_out = self._find_left_out(tally.counts)
-        return {name: value for name, value in results.items() if name not in left_out}
-
-    def _find_left_out(self, counts: Sequence[float]) -> set[str]:
-        """Find the losses and metrics that no step of a tally computed, because the steps of the other losses leave them out."""
-        if not self.objective.file.has_function("COMPUTED"):
-            return set()
-        # A sum has no count, and is in each step.
-        known = [bool(count) or is_sum for count, is_sum in zip(counts, self.objective.means.is_sum, strict=True)]
-        marked = [torch.tensor(1.0 if is_known else math.nan) for is_known in known]
-        return {name for name, value in self.objective.file.compute_metrics(marked, [1.0] * len(marked)).items() if value.isnan()}
 
     def _publish_report(self, results: dict[str, float], samples: int, validation: bool = False) -> None:
         if not self.ranks.is_first:
@@ -280,18 +273,18 @@ class Trainer:
     def _end_epoch(self, request: StopRequest) -> None:
         """Validate, keep the best weights, and save a checkpoint if one is due."""
         if self.validation is None:
-            # A short epoch may have no step of some loss, whose last result then stays.
-            self.results = self.results | self._compute_results(self.epoch_tally)
-        elif not self._run_validation(request):
+            # A short epoch may have no step of some loss, whose last result then stays. It is no news for the schedule and `keep`.
+            fresh = self.epoch_tally.compute_results(self.objective.file, self.ranks.device)
+            self.results = self.results | fresh
+        elif self._run_validation(request):
+            fresh = self.results
+        else:
             self.save_checkpoint()
             self._raise_interrupted(request)
         self.epoch_tally, self.is_epoch_end = Tally(), False
-        value = self.results.get(self.recipe.keep.metric, math.nan)
-        if self.objective.file.has_function("end_epoch") and self.recipe.keep.metric in self.results:
-            self.objective.file.end_epoch(self.schedule, self.results)
-        # On several processes every epoch is due: their clocks differ, and all must save together.
-        is_best = self.best.add_result(value, self.step)
+        is_best = self._follow_results(fresh)
         is_last = self.step == self.plan.steps or self.best.is_stalled
+        # On several processes every epoch is due: their clocks differ, and all must save together.
         due = self.ranks.world > 1 or is_last or time.monotonic() > self.saved + MIN_SAVE_INTERVAL
         if is_best:
             weights = self._gather(self.weights)
@@ -300,6 +293,15 @@ class Trainer:
             self.unsaved_best = weights if due else {name: tensor.clone() for name, tensor in weights.items()}
         if due:
             self.save_checkpoint()
+
+    def _follow_results(self, fresh: dict[str, float]) -> bool:
+        """Let the schedule and `keep` follow the results of an epoch. Return whether its weights are the best."""
+        metric = self.recipe.keep.metric
+        if metric not in fresh:  # no step of the epoch computed it
+            return self.recipe.keep.is_last and self.best.add_result(math.nan, self.step)
+        if self.objective.file.has_function("end_epoch"):
+            self.objective.file.end_epoch(self.schedule, fresh)
+        return self.best.add_result(fresh[metric], self.step)
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -349,20 +351,24 @@ class Trainer:
         finally:
             self.model.load_state_dict(current)
 
-    def _raise_interrupted(self, request: StopRequest) -> None:
+    def _raise_interrupted(self, request: StopRequest) -> NoReturn:
         # 15, SIGTERM, if the signal came to another process
         raise Interrupted(str(self.folder.path), self.step, 128 + (request.number or 15))
 
     def _raise_not_finite(self, value: float, micro_batches: list[MicroBatch]) -> NoReturn:
         """Raise the error at the first stage whose output is not finite, in the forward pass that was just computed."""
         # The same seed as the step, so that dropout draws the same mask.
+        section, file = self.objective.training_section, self.objective.file
+        loss = section.losses[0] if len(section.losses) == 1 else str(file.select_loss(self.step))
         weights = self._gather(self.model.state_dict())
-        self.objective.file.seed_step(self.step)
+        file.seed_step(self.step)
         places = self.ranks.all_gather(
-            next((p for micro_batch in micro_batches if (p := find_nonfinite(self.objective, weights, micro_batch)) is not None), None)
+            next(
+                (p for micro_batch in micro_batches if (p := find_nonfinite(self.objective, loss, weights, micro_batch)) is not None), None
+            )
         )
         place = next((p for p in places if p is not None), None)
-        span = self.objective.training_section.loss_span if place is None else place.span
+        span = section.spans[loss] if place is None else place.span
         problem = LossNotFinite(
             step=self.step + 1,
             value="NaN" if math.isnan(value) else "infinite",

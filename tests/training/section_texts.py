@@ -211,6 +211,28 @@ train {
   validate 0.2
 }
 """
+TURNS_WITH_PLATEAU = """
+real = input 4
+first = real -> dense 4 as first
+second = real -> dense 1 as second -> squeeze 1
+out first, second
+
+train {
+  value = input []
+  size = first -> square -> mean
+  error = (second, value) -> mse_loss
+  missed = (square(second - value) -> mean) - square(second - value -> mean)
+  metric explained = 1 - missed / ((square(value) -> mean) - square(value -> mean))
+  minimize size "first.*" steps=2
+  minimize error "second.*"
+  optimizer sgd lr=0.05
+  schedule reduce_lr_on_plateau factor=0.5 patience=1 threshold=0.3
+  keep best explained max
+  batch 20
+  epochs 24
+}
+"""
+"""Two steps an epoch, so only two of three epochs have a result for the schedule, which is 0 / 0 if every mean is 1."""
 VARIED = """
 image = input 12
 hidden = image -> standardize -> dense 8 relu
@@ -288,6 +310,9 @@ def make_arrays(name: str) -> dict[str, np.ndarray]:
             mask = generator.choice([0, 1, 2, 255], (31, 6, 7), p=[0.6, 0.2, 0.1, 0.1])
             tags = generator.random((31, 2)) < [0.7, 0.2]
             return {"image": generator.random((31, 3, 6, 7), np.float32), "mask": mask, "tags": tags.astype(np.float32)}
+        case "turns_with_plateau":
+            real, value = generator.normal(size=(40, 4)), generator.normal(size=40)
+            return {"real": real.astype(np.float32), "value": value.astype(np.float32)}
         case _ if name.startswith("turns"):
             return {"real": generator.normal(size=(40, 2)).astype(np.float32)}
         case "prepared":
@@ -310,6 +335,7 @@ SPECS = {
     "prepared": PREPARED,
     "turns": TURNS.replace("DIVIDED", ""),
     "turns_in_parts": TURNS.replace("DIVIDED", "accumulate=3"),
+    "turns_with_plateau": TURNS_WITH_PLATEAU,
     "followed": FOLLOWED,
     "varied": VARIED.replace("DIVIDED", ""),
     "varied_in_parts": VARIED.replace("DIVIDED", "accumulate=3"),

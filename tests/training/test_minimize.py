@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from collections import OrderedDict
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from torch.nn import functional as F  # noqa: N812
 import netc
 from netc.errors import CompileError
 from netc.training.stop_signals import Interrupted
+from netc.training.training_failures import NotFiniteLoss
 from tests.training.runs import resume, train
 from tests.training.test_ranks import assert_close, begin
 from tests.training.test_ranks import train as train_processes
@@ -221,7 +224,9 @@ def test_a_step_computes_only_what_its_loss_needs(tmp_path: Path) -> None:
         assert sorted(calls) == expected
         calls.clear()
     # A result that a step leaves out does not count.
-    assert [tuple(counts) for _, counts in sums] == [(12, 12, 24)] * 2 + [(0, 12, 24)]
+    turn = list(zip(["judging", "judging", "forging"], sums, strict=True))
+    assert made.summarize_steps(turn)["judging"] == made.summarize_steps(turn[:2])["judging"]
+    assert sorted(made.summarize_steps(turn[2:])) == ["forging", "size"]
 
 
 def test_a_report_has_only_the_losses_of_its_steps(tmp_path: Path) -> None:
@@ -341,3 +346,66 @@ def test_the_function_of_a_loss_has_the_same_bits(tmp_path: Path) -> None:
 
 def test_a_model_with_parameters_of_other_stages_is_computed_as_a_whole(tmp_path: Path) -> None:
     assert not hasattr(module_of(TIED, tmp_path), "TOTALS")
+
+
+BUFFERS = """
+block normed { w = param [1, 2] init=normal as weight; in -> dense 1 weight=(spectral_normalize(w)) }
+real = input 2
+noise = input 4
+shared judge = JUDGE
+fake = noise -> dense 2 as forger
+real_score = real -> judge
+fake_score = fake -> judge
+out fake, real_score, fake_score
+train {
+  judging = (real_score -> square -> mean) - (fake_score -> mean)
+  forging = fake_score -> mean
+  minimize judging "judge.*"
+  minimize forging "forger.*"
+  optimizer sgd lr=0.1
+  draw noise normal
+  batch 8
+}
+"""
+
+
+@pytest.mark.parametrize("judge", ["(batch_norm -> dense 1)", "batch_norm", "normed"])
+def test_buffers_are_of_every_step(judge: str, tmp_path: Path) -> None:
+    """As if each step computed the whole model: a step of the forger also scores the real samples."""
+    made = module_of(BUFFERS.replace("JUDGE", judge), tmp_path)
+    (cls,) = re.findall(r"model = (\w+)\(\)", Path(made.__file__).read_text(encoding="utf-8"))
+    model = getattr(made, cls)()
+    whole = copy.deepcopy(model)
+    optimizer, trained = made.make_optimizer(model), made.select_trained(model)
+    generator = torch.Generator().manual_seed(0)
+    for step in range(4):
+        batch = {"real": torch.randn(8, 2, generator=generator) + 3, "noise": torch.randn(8, 4, generator=generator)}
+        whole.load_state_dict(dict(model.named_parameters()), strict=False)
+        whole(batch["real"], batch["noise"])
+        made.train_step(model, optimizer, batch, step, trained)
+        for name, buffer in whole.named_buffers():
+            assert torch.equal(buffer, model.get_buffer(name)), (step, name)
+    assert list(whole.buffers())
+
+
+def test_a_loss_that_is_not_finite_is_of_the_stages_that_it_needs(tmp_path: Path) -> None:
+    """In the first step, which minimizes the first loss: the second one is NaN too, from the same data."""
+    text = """
+a = input 4
+first = a -> dense 4 as first
+second = (a -> dense 1 as second) - 100.0 -> log
+out first, second
+train {
+  overflow = first * 1e38 -> square -> mean
+  other = second -> square -> mean
+  minimize overflow "first.*"
+  minimize other "second.*"
+  optimizer sgd lr=0.1
+  batch 8
+}
+"""
+    data = {"a": np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)}
+    with pytest.raises(NotFiniteLoss) as raised:
+        train(tmp_path / "run", text, data, steps=2)
+    assert "log" not in str(raised.value)
+    assert raised.value.diagnostics[0].span.start in range(text.index("overflow"), text.index("other ="))

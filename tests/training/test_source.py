@@ -18,6 +18,8 @@ from safetensors.numpy import load_file
 
 import netc
 from netc.errors import CompileError
+from netc.training.source import emit_training_file
+from netc.training.source.flax_file import emit_flax_file
 from tests.training.section_texts import DIGITS, SPECS, make_arrays
 
 
@@ -210,8 +212,10 @@ train {
   loss = level * ((y, goal) -> mse_loss)
 }
 """
-    with pytest.raises(CompileError, match="the input `level` is \\[\\], without a batch axis") as raised:
-        netc.compile(text).training().source()
-    assert "vary level linear" in str(raised.value)
+    objective = netc.compile(text).training()
+    for emit_file in (emit_training_file, emit_flax_file):
+        with pytest.raises(CompileError, match="the input `level` is \\[\\], without a batch axis") as raised:
+            emit_file(objective.training_section)
+        assert "vary level linear" in str(raised.value)
     made = netc.compile(text.replace("\n}", "\n  vary level linear\n}")).training()
     assert "vary_inputs" in made.source()

@@ -42,13 +42,12 @@ from netc.dsl.diagnostics import Diagnostic
 
 from ...errors import CompileError, raise_as_compile_error
 from ...files.file_problems import make_diagnostic
-from ..cautions import check_validates
-from ..data_inputs import find_inputs_without_samples, list_data_inputs
+from ..data_inputs import list_data_inputs
 from ..recipe import Recipe, read_recipe
 from .class_weights import emit_balance
 from .clauses import Machine, read_constants, select_tags
 from .data_reading import emit_loaders, name_validation_loader
-from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, extract_model_program, fold_blocks, list_imports, list_standardized
+from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, check_file, extract_model_program, fold_blocks, list_imports, list_standardized
 from .lines import quote_string, to_literal
 from .loss_terms import write_terms
 from .printed_settings import emit_constants, emit_optimizer, emit_schedule
@@ -74,6 +73,7 @@ RUN_FUNCTIONS = SETTINGS_FUNCTIONS | {
     "pair_followers",
     "start_followers",
     "train_step",
+    "summarize_steps",
     "evaluate",
     "end_epoch",
     "update_patience",
@@ -96,11 +96,7 @@ class TrainSection(NamedTuple):
 def emit_training_file(training: Training) -> str:
     """Emit the file of a section that `check_section` has accepted. Raises `CompileError` for what the file cannot express."""
     recipe, means = read_recipe(training)[0], decompose_objective(training)
-    problems = [
-        *check_validates(recipe, recipe.validates),
-        *_check_measures(recipe),
-        *find_inputs_without_samples(training, recipe),
-    ]
+    problems = [*check_file(training, recipe), *_check_measures(recipe)]
     if problems:
         raise CompileError(tuple(problems))
     name = training.model or training.name

@@ -18,7 +18,11 @@ from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.ir.graph import Program
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ops.normalization import Standardize
+from netc.dsl.diagnostics import Diagnostic
 
+from ..cautions import check_validates
+from ..data_inputs import find_inputs_without_samples
+from ..recipe import Recipe
 from .template_folding import fold_template, rename_words, select_reachable
 
 IMPORTS = {
@@ -45,6 +49,11 @@ RESERVED_NAMES = frozenset((*_USED_NAMES.split(), *ABSTRACT_TYPES))
 LOWER_IS_BETTER = {"> best": "< best", "> watched": "< watched", "- MIN_DELTA": "+ MIN_DELTA", "-math.inf": "math.inf"}
 """The replacements in the template, which is written for a metric of which more is better."""
 MARKER = "# --- the file "
+
+
+def check_file(training: Training, recipe: Recipe) -> list[Diagnostic]:
+    """Report what no training file can have, whatever its framework: it reads its data alone."""
+    return [*check_validates(recipe, recipe.validates), *find_inputs_without_samples(training, recipe)]
 
 
 def list_standardized(training: Training) -> tuple[str, ...]:

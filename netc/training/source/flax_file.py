@@ -32,13 +32,12 @@ from netc.dsl.source import Span
 
 from ...errors import CompileError, raise_as_compile_error
 from ...files.file_problems import make_diagnostic
-from ..cautions import check_validates
 from ..data_inputs import list_data_inputs
 from ..recipe import Recipe, read_recipe
 from .class_weights import emit_balance
 from .clauses import select_tags
 from .data_reading import emit_loaders, name_validation_loader
-from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, extract_model_program, fold_blocks, list_imports, list_standardized
+from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, check_file, extract_model_program, fold_blocks, list_imports, list_standardized
 from .lines import quote_string
 from .loss_terms import write_terms
 from .optax_settings import emit_optax_optimizer, emit_plateau
@@ -76,7 +75,7 @@ RESERVED = RESERVED_NAMES | {"optax", "save_file"}
 def emit_flax_file(training: Training) -> str:
     """Emit the file of a section that `check_section` has accepted. Raises `CompileError` for what the file cannot express."""
     recipe, means = read_recipe(training)[0], decompose_objective(training)
-    problems = [*check_validates(recipe, recipe.validates), *_list_lacking(training, recipe)]
+    problems = [*check_file(training, recipe), *_list_lacking(training, recipe)]
     if problems:
         raise CompileError(tuple(problems))
     name = training.model or training.name

@@ -1,8 +1,9 @@
 """Find what a step needs that minimizes one of several losses: a step of a generator needs no scores of real samples.
 
-In: a section and its means. Out: for each loss, the positions of the totals that its step computes, and the stages of the model that they
-need. Always: a step computes the totals of its own loss, those that need no further stage, and those that need more than any loss does.
-So each total is computed in the steps of at least one loss.
+In: a section and its means. Out: for each loss, the positions of the totals that its step computes, the losses and metrics that follow from
+these totals, and the stages of the model that they need. Always: a step computes the totals of its own loss, those that need no further
+stage, and those that need more than any loss does. So each loss and each metric is computed as a whole in the steps of at least one loss.
+A step that leaves out stages changes the model as a step with them does: a stage that changes its buffers is never left out.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import MODEL, Training
 from netc.compiler.ir.walk import collect_graphs, find_needed_nodes
 from netc.compiler.ops.differentiation import Gradient
+from netc.compiler.ops.normalization import Standardize
 from netc.compiler.ops.parameter_of import ParameterOf
 from netc.dsl.record import Record
 
 
 class LossNeeds(Record):
     """The positions of the totals that a step of a loss computes, the nodes of the section that compute them, and the part of the model
-    that these call. `outputs` are the positions of the part's outputs among the outputs of the model."""
+    that these call. `results` are the names of the losses and metrics that follow from these totals alone; `outputs` are the positions of
+    the part's outputs among the outputs of the model."""
 
     loss: str
     totals: tuple[int, ...]
+    results: tuple[str, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[int, ...]
     part: Program
@@ -50,6 +54,26 @@ def differentiates(node: Node) -> bool:
     return has_gradients(node.graph) if isinstance(node, CallNode) else isinstance(node.op, Gradient)
 
 
+def _changes_buffers(node: Node) -> bool:
+    """Whether a stage changes its buffers in training, such as the running means of `batch_norm`. Values that the spec gives, and the
+    means that `standardize` measures before the first step, stay."""
+    graphs = collect_graphs(node.graph) if isinstance(node, CallNode) else []
+    inner = [node, *(inner for graph in graphs for inner in graph.nodes)]
+    stages = [stage for stage in inner if isinstance(stage, OpNode) and not isinstance(stage.op, Standardize)]
+    return any(spec.name and not spec.trainable for stage in stages for spec in stage.specs)
+
+
+def find_total_positions(means: MeanDecomposition, result: str) -> frozenset[int]:
+    """Find the positions of the totals from which a loss or a metric is computed."""
+    index = means.names.index(result)
+    if means.finish is None:
+        return frozenset({index})
+    finish = means.finish.main
+    value = finish.outputs[index]
+    used = {id(v) for n in find_needed_nodes(finish.nodes, [value]) for v in n.inputs} | {id(value)}
+    return frozenset(i for i, total in enumerate(finish.inputs) if id(total) in used)
+
+
 class _NeedsFinder:
     def __init__(self, training: Training, means: MeanDecomposition) -> None:
         self.training, self.means, self.main = training, means, means.totals.main
@@ -59,28 +83,32 @@ class _NeedsFinder:
         """For each total, the nodes that take time: those of the model, and the gradients of the section."""
 
     def find_needs(self) -> list[LossNeeds]:
-        losses = self.training.losses
-        own = [self._find_positions(name) for name in losses]
-        costs = [self._find_cost(positions) for positions in own]
-        selected = [[i for i, cost in enumerate(self.costs) if cost <= available or i in own[k]] for k, available in enumerate(costs)]
-        # A total that needs more than any loss does, and a sum, which adds up all samples, are computed as before.
-        others = {i for i, is_sum in enumerate(self.means.is_sum) if is_sum or not any(i in positions for positions in selected)}
+        selected = self._select_totals()
         everything = frozenset[int]().union(*self.costs)
-        needs = []
-        for name, positions in zip(losses, selected, strict=True):
-            totals = tuple(sorted({*positions, *others}))
-            if self._find_cost(totals) < everything:
-                needs.append(self._make_needs(name, totals))
-        return needs
+        return [
+            self._make_needs(loss, totals)
+            for loss, totals in selected.items()
+            if self._find_cost(totals) < everything and not self._leaves_out_buffers(totals)
+        ]
 
-    def _find_positions(self, loss: str) -> list[int]:
-        """Return the positions of the totals from which a loss is computed."""
-        finish = self.means.finish
-        if finish is None:
-            return [self.means.names.index(loss)]
-        result = finish.main.outputs[self.means.names.index(loss)]
-        used = {id(v) for n in find_needed_nodes(finish.main.nodes, [result]) for v in n.inputs} | {id(result)}
-        return [i for i, value in enumerate(finish.main.inputs) if id(value) in used]
+    def _select_totals(self) -> dict[str, tuple[int, ...]]:
+        """Select the positions of the totals that a step of each loss computes."""
+        used = {name: find_total_positions(self.means, name) for name in self.means.names}
+        selected = dict[str, set[int]]()
+        for loss in self.training.losses:
+            available = self._find_cost(used[loss])
+            selected[loss] = {i for i, cost in enumerate(self.costs) if cost <= available} | used[loss]
+        # A sum, which adds up all samples, and what needs more than any loss does, are computed in each step.
+        others = {i for i, is_sum in enumerate(self.means.is_sum) if is_sum}
+        for positions in used.values():
+            if not any(positions <= own | others for own in selected.values()):
+                others |= positions
+        return {loss: tuple(sorted(own | others)) for loss, own in selected.items()}
+
+    def _leaves_out_buffers(self, positions: Iterable[int]) -> bool:
+        """Whether a step that computes these totals leaves out a stage of the model that changes its buffers."""
+        needed = self._find_cost(positions)
+        return any(_changes_buffers(node) for node in self.model.nodes if id(node) not in needed)
 
     def _find_cost(self, positions: Iterable[int]) -> frozenset[int]:
         nodes = self._find_section_nodes(positions)
@@ -105,7 +133,8 @@ class _NeedsFinder:
     def _make_needs(self, loss: str, totals: tuple[int, ...]) -> LossNeeds:
         nodes = self._find_section_nodes(totals)
         outputs = self._find_outputs(totals, nodes)
-        return LossNeeds(loss, totals, tuple(nodes), outputs, self._cut_model(outputs))
+        results = tuple(name for name in self.means.names if find_total_positions(self.means, name) <= set(totals))
+        return LossNeeds(loss, totals, results, tuple(nodes), outputs, self._cut_model(outputs))
 
     def _cut_model(self, outputs: tuple[int, ...]) -> Program:
         """Cut the nodes that these outputs need out of the model, with the inputs that they use."""

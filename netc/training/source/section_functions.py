@@ -8,7 +8,7 @@ function that needs a module, such as for constants of the section, is a class w
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from netc.compiler.analysis.means import MeanDecomposition
 from netc.compiler.backends.python.identifiers import make_unique, make_variable_name
@@ -35,7 +35,8 @@ RESERVED = ("model", "batch", "sums", "compute_sums", "prepare_inputs")
 
 class SectionFunctions(Record):
     """The texts of the functions in order, the definitions that they use, the names that are instances of modules, and the plugin modules
-    that they need. `divided`: `TOTALS` has a function for each of several losses, which computes only the stages that this loss needs."""
+    that they need. `divided`: `TOTALS` has a function for each of several losses, which computes only the stages that this loss needs, and
+    `COMPUTED` has, for each loss and metric, the losses whose functions compute all of its totals."""
 
     texts: tuple[str, ...]
     definitions: tuple[str, ...]
@@ -152,12 +153,10 @@ class _FunctionEmitter:
         if not needs:
             return False
         functions = dict.fromkeys(self.training.losses, "compute_totals") | {n.loss: f"compute_{n.loss}_totals" for n in needs}
-        count = len(self.means.totals.main.outputs)
-        computed = {need.loss: tuple(int(i in need.totals) for i in range(count)) for need in needs}
-        entries = [f"    {quote_string(loss)}: {function}," for loss, function in functions.items()]
-        self.texts.append("\n".join(["TOTALS = {", *entries, "}"]))
-        everything = dict.fromkeys(self.training.losses, (1,) * count)
-        self.texts.append(f"COMPUTED = {to_literal(everything | computed)}")
+        results = dict.fromkeys(self.training.losses, self.means.names) | {n.loss: n.results for n in needs}
+        computed = {name: tuple(loss for loss, names in results.items() if name in names) for name in self.means.names}
+        self.texts.append(_emit_table("TOTALS", functions))
+        self.texts.append(_emit_table("COMPUTED", {name: to_literal(losses) for name, losses in computed.items()}))
         return True
 
     def _emit_loss_function(self, need: LossNeeds) -> bool:
@@ -190,7 +189,7 @@ class _FunctionEmitter:
             f'    """Compute the totals of a batch that {need.loss} needs. The others are 0."""',
         ]
         if any(differentiates(node) for node in need.nodes):
-            lines = ["@torch.enable_grad()", *lines, *self._emit_required_gradients()]
+            lines += self._emit_required_gradients()
         if any(id(v) in self.known for v in [*arguments, *inputs]):
             lines += self.prepared
         lines += format_call(
@@ -295,6 +294,11 @@ class _FunctionEmitter:
     def _emit_program(self, program: Program, name: str, doc: str) -> Parts:
         writer = self.words.writer
         return writer.write_function(program, name, doc) or writer.write_parts(program, name)
+
+
+def _emit_table(name: str, entries: Mapping[str, str]) -> str:
+    """Emit a dict with a line for each key."""
+    return "\n".join([f"{name} = {{", *(f"    {quote_string(key)}: {entry}," for key, entry in entries.items()), "}"])
 
 
 def _find_inputs(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Value]:

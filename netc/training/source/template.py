@@ -63,7 +63,7 @@ run: Any
 compute_sums: nn.Module
 compute_totals: Callable[[nn.Module, Batch], tuple[Tensor, ...]]
 TOTALS: dict[str, Callable[[nn.Module, Batch], tuple[Tensor, ...]]]
-COMPUTED: dict[str, tuple[int, ...]]
+COMPUTED: dict[str, tuple[str, ...]]
 compute_counts: Callable[[Batch], tuple[Tensor | int, ...]]
 compute_metrics: Callable[[Iterable[Tensor], Iterable[Tensor | int]], dict[str, Tensor]]
 AUGMENTATIONS: Sequence[tuple[dict[str, Any], Any]]
@@ -399,6 +399,18 @@ def update_average(average: nn.Module, model: nn.Module) -> None:
 
 
 StepSums = tuple[Iterable[Tensor], Iterable[Tensor | int]]
+"""The totals of a batch and their counts. The totals of results that the step does not compute are 0: see COMPUTED."""  # if: divided
+
+
+def summarize_steps(history: Sequence[tuple[str, StepSums]]) -> dict[str, Tensor]:  # if: divided
+    """Compute each loss and metric over the steps that compute it, and leave out the others. A step is a loss, and its sums."""
+    results = {}
+    for name, losses in COMPUTED.items():
+        own = [sums for loss, sums in history if loss in losses]
+        if own:
+            totals, counts = map(sum_rows, zip(*own, strict=True))
+            results[name] = compute_metrics(totals, counts)[name]
+    return results
 
 
 def compute_loss_share(totals: Sequence[Tensor], counts: Iterable[Tensor | int], micro_batches: list[Batch]) -> Tensor:  # if: pipeline
@@ -458,8 +470,7 @@ def train_step(
     schedule.step()  # if: schedule
     update_followers(followers, step)  # if: followed
     update_average(average, model)  # if: ema
-    return totals, [count * kept for count, kept in zip(counts, COMPUTED[minimized], strict=True)]  # if: divided
-    return totals, counts  # if: not divided
+    return totals, counts
 
 
 @torch.no_grad()
@@ -543,7 +554,7 @@ def train(
     average = copy.deepcopy(model)  # if: ema
     best = -math.inf  # if: validates and not last
     watched, waited = -math.inf, 0  # if: patience
-    turn: list[StepSums] = []  # if: divided
+    turn: list[tuple[str, StepSums]] = []  # if: divided
     step = 0
     for epoch in range(epochs):
         history = []  # if: history
@@ -567,18 +578,21 @@ def train(
                 trained,  # if: losses
                 followers,  # if: followed
             )
-            history.append(step_sums)  # if: history
-            step += 1
+            history.append(step_sums)  # if: history and not divided
+            history.append((select_loss(step), step_sums))  # if: history and divided
             # Each step computes what its loss needs, so a report is about a turn of all losses.  # if: divided
-            turn = [*turn, step_sums][-sum(LOSSES.values()) :]  # if: divided
+            turn = [*turn, (select_loss(step), step_sums)][-sum(LOSSES.values()) :]  # if: divided
+            step += 1
             if step % REPORT_EVERY == 0:
-                totals, counts = map(sum_rows, zip(*turn, strict=True))  # if: divided
-                print(f"step {step}: {format_metrics(compute_metrics(totals, counts))}")  # if: divided
+                print(f"step {step}: {format_metrics(summarize_steps(turn))}")  # if: divided
                 print(f"step {step}: {format_metrics(compute_metrics(*step_sums))}")  # if: not divided
             if step == STEPS:  # if: steps
                 break
-        totals, counts = map(sum_rows, zip(*history, strict=True))  # if: history
-        end_epoch(schedule, compute_metrics(totals, counts))  # if: history
+        totals, counts = map(sum_rows, zip(*history, strict=True))  # if: history and not divided
+        end_epoch(schedule, compute_metrics(totals, counts))  # if: history and not divided
+        results = summarize_steps(history)  # if: history and divided
+        if METRIC in results:  # if: history and divided
+            end_epoch(schedule, results)  # if: history and divided
         metrics = evaluate(  # if: validates
             average,
             validation_data,
