@@ -3,6 +3,11 @@ PyTorch or from each other, so that the source has to say more than the function
 
 from __future__ import annotations
 
+import itertools
+import math
+
+import torch
+
 CASES = {
     "table whose index is used twice": "x = input [T]; m = table (i) [T] = (i < 3) + (i < 2) * 2; x + m",
     "table with a rounded index": "x = input [T]; m = table (i) [T] = i + [5, 6, 7][floor(min(i / 2, 2.5))]; x * m",
@@ -42,6 +47,11 @@ CASES = {
     "norm of halves": "x = input [9] float16; x * 300 -> norm axis=1",
     "variance of halves": "x = input [9] float16; x * 100 -> var axis=1",
     "sums of halves": "x = input [600] bfloat16; x * 0 + 1 -> cumsum axis=1",
+    "taps in float16": "x = input [1, 64, 64] float16; o = input [18, 64, 64] float16; (x, o) -> deform_conv 1 3x3 padding=1",
+    "large bags of halves": "i = input [3000] int64; i -> embedding_bag 5 4 dtype=float16",
+    "sums of exponentials of halves": "x = input [3000] float16; x * 0.01 -> logcumsumexp axis=1",
+    "mean of many halves": "x = input [70000] float16; x + 1 -> mean axis=1",
+    "mean of a large image of halves": "x = input [1, 300, 300] float16; x + 1 -> global_avg_pool",
     "rounded quotient": "x = input [4]; (x * 0 + 1) // 0.1",
     "sum beyond 32 bits": "x = input [3] int32; x * 1500000000 + 500000000 -> sum axis=1",
     "product beyond 16 bits": "x = input [9] int16; x * 30000 + 1000 -> prod axis=1",
@@ -49,3 +59,13 @@ CASES = {
     "transposed convolution that crops": "input 2x5x5 -> conv_transpose 3 1x2 stride=2 padding=[1, 2]",
 }
 """By what a model is about."""
+
+DIVISIONS = {"x // y": torch.floor_divide, "x % y": torch.remainder, "(x, y) -> fmod": torch.fmod}
+"""Divisions of two inputs, with PyTorch's functions."""
+
+
+def pair_numbers(dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    """All pairs of numbers that divisions treat in different ways: [1, pairs]."""
+    numbers = (0.0, -0.0, 1.0, -1.0, 0.1, -0.1, 3.0, 5.5, -7.0, 1e4, -6e4, math.inf, -math.inf, math.nan)
+    left, right = zip(*itertools.product(numbers, numbers), strict=True)
+    return torch.tensor([left], dtype=dtype), torch.tensor([right], dtype=dtype)

@@ -9,6 +9,12 @@ import torch
 import netc
 from tests.parity import arguments, inputs_for, sizes_of, tensor
 
+UNTRAINED: dict[str, tuple[int, ...]] = {
+    "x = input 3x9x9; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 5": (1,),
+    "x = input 8 -> dense 3; y = input 3; (x, y) -> soft_margin_loss": (1,),
+}
+"""Inputs for which PyTorch refuses a gradient, by number."""
+
 
 class Gradients(NamedTuple):
     """The gradients of a weighted sum of the results by the inputs `trained`. `fed` are all inputs, and `weights` are the factors of the

@@ -16,7 +16,7 @@ from flax import nnx
 from safetensors.torch import save_file
 
 import netc
-from tests.array_gradients import compute_gradients, flatten, regroup
+from tests.array_gradients import UNTRAINED, compute_gradients, flatten, regroup
 from tests.differential.references.run import outputs
 from tests.parity import SEED, TOLERANCES, arguments, inputs_for, sizes_of, tensor
 
@@ -126,10 +126,3 @@ def input_gradients(text: str) -> list[tuple[Any, Any]]:
         return sum((one * weight.numpy()).sum() for one, weight in zip(floats, weights, strict=True))
 
     return list(zip(wanted, jax.grad(compute)([constants[index] for index in trained]), strict=True)) if trained else []
-
-
-UNTRAINED: dict[str, tuple[int, ...]] = {
-    "x = input 3x9x9; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 5": (1,),
-    "x = input 8 -> dense 3; y = input 3; (x, y) -> soft_margin_loss": (1,),
-}
-"""Inputs for which PyTorch refuses a gradient, by number."""

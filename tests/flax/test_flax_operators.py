@@ -6,14 +6,15 @@ import pytest
 
 import netc
 from netc.compiler.ops import Operator
-from tests.array_cases import CASES
+from tests.array_cases import CASES, DIVISIONS, pair_numbers
 from tests.case_ids import case_id
 
 pytest.importorskip("flax")
 
 import numpy as np
+import torch
 
-from tests.flax.flax_models import agree, input_gradients, to_numpy
+from tests.flax.flax_models import Pair, agree, input_gradients, to_jax, to_numpy
 
 REFUSED = {
     "match": "`match` has no Flax form",
@@ -45,6 +46,24 @@ def test_an_example_agrees_with_pytorch(text: str) -> None:
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in CASES.items()])
 def test_a_case_agrees_with_pytorch(text: str) -> None:
     agree(text)
+
+
+def test_taps_of_bfloat16_are_at_their_places() -> None:
+    """Torchvision has no kernel for them. Without offsets, it is a convolution."""
+    model = netc.compile("x = input [1, 20, 20] bfloat16; o = input [18, 20, 20] bfloat16; (x, o) -> deform_conv 1 3x3 padding=1")
+    pair, x = Pair(model), torch.randn(2, 1, 20, 20, generator=torch.Generator().manual_seed(0)).bfloat16()
+    wanted = torch.nn.functional.conv2d(x, *pair.torch.parameters(), padding=1)
+    found = pair.flax(to_jax(x), to_jax(torch.zeros(2, 18, 20, 20, dtype=x.dtype)))
+    np.testing.assert_allclose(to_numpy(found), to_numpy(wanted), rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("text", DIVISIONS)
+def test_special_numbers_are_divided_as_in_pytorch(text: str, dtype: str) -> None:
+    left, right = pair_numbers(getattr(torch, dtype))
+    model = netc.compile(f"x = input [P] {dtype}; y = input [P] {dtype}; {text}")
+    found = Pair(model).flax(to_jax(left), to_jax(right))
+    np.testing.assert_array_equal(to_numpy(found), to_numpy(DIVISIONS[text](left, right)))
 
 
 @pytest.mark.long

@@ -7,7 +7,7 @@ import torch
 
 import netc
 from netc.compiler.ops import Operator
-from tests.array_cases import CASES
+from tests.array_cases import CASES, DIVISIONS, pair_numbers
 from tests.case_ids import case_id
 
 pytest.importorskip("mlx.core", reason="mlx is not installed")
@@ -15,7 +15,7 @@ pytest.importorskip("mlx.core", reason="mlx is not installed")
 import mlx.core as mx
 import numpy as np
 
-from tests.mlx.mlx_models import agree, convert, input_gradients, read
+from tests.mlx.mlx_models import Pair, agree, convert, input_gradients, read
 
 REFUSED = ("digamma", "erfc", "lgamma", "match", "roi_align")
 """Operators without a form in MLX: MLX has no function for the first three. `match` solves an assignment by SciPy, and the samples of
@@ -47,6 +47,24 @@ def test_an_example_agrees_with_pytorch(text: str) -> None:
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in CASES.items()])
 def test_a_case_agrees_with_pytorch(text: str) -> None:
     agree(text)
+
+
+def test_taps_of_bfloat16_are_at_their_places() -> None:
+    """Torchvision has no kernel for them. Without offsets, it is a convolution."""
+    model = netc.compile("x = input [1, 20, 20] bfloat16; o = input [18, 20, 20] bfloat16; (x, o) -> deform_conv 1 3x3 padding=1")
+    pair, x = Pair(model), torch.randn(2, 1, 20, 20, generator=torch.Generator().manual_seed(0)).bfloat16()
+    wanted = torch.nn.functional.conv2d(x, *pair.torch.parameters(), padding=1)
+    found = pair.mlx(convert(x), convert(torch.zeros(2, 18, 20, 20, dtype=x.dtype)))
+    np.testing.assert_allclose(read(found), read(wanted), rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("text", DIVISIONS)
+def test_special_numbers_are_divided_as_in_pytorch(text: str, dtype: str) -> None:
+    left, right = pair_numbers(getattr(torch, dtype))
+    model = netc.compile(f"x = input [P] {dtype}; y = input [P] {dtype}; {text}")
+    found = Pair(model).mlx(convert(left), convert(right))
+    np.testing.assert_array_equal(read(found), read(DIVISIONS[text](left, right)))
 
 
 GRADIENTS = (

@@ -115,7 +115,7 @@ def list_tracking_norm_arguments(op: BatchNorm | InstanceNorm, given: OpInputs) 
     options = {
         "eps": Default(op.eps, 1e-5),
         "momentum": Default(None if op.momentum == "none" else op.momentum, 0.1),
-        # With a weight from outside, the module keeps the statistics only: `scale_channels` applies the weight to its result.
+        # With a weight from outside, the module keeps the statistics only: `emit_scaling` applies the weight to its result.
         "affine": Default(op.affine and "weight" not in given, usual),
         "track_running_stats": Default(op.track_running_stats, usual),
         "bias": Default(op.bias, True),
@@ -143,9 +143,9 @@ def list_group_norm_arguments(op: GroupNorm, given: OpInputs) -> LayerArguments:
 def list_shape_norm_arguments(op: LayerNorm | RMSNorm, given: OpInputs) -> LayerArguments:
     shape = op.normalized_shape(given.x)
     sizes: dict[str, object] = {"features": shape[0]} if len(shape) == 1 else {"normalized_shape": shape}
-    has_bias = isinstance(op, LayerNorm)
-    options = {"eps": Default(op.eps, 1e-5 if has_bias else None), "elementwise_affine": Default(op.affine, True)}
-    return LayerArguments(sizes, {**options, "bias": Default(op.bias, True)} if isinstance(op, LayerNorm) else options, given.x.dtype)
+    bias, eps = ({"bias": Default(op.bias, True)}, 1e-5) if isinstance(op, LayerNorm) else ({}, None)
+    options = {"eps": Default(op.eps, eps), "elementwise_affine": Default(op.affine, True), **bias}
+    return LayerArguments(sizes, options, given.x.dtype)
 
 
 def list_response_options(op: LocalResponseNorm) -> dict[str, object]:

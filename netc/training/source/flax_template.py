@@ -85,6 +85,12 @@ def list_turns() -> list[str]:
     return [loss for loss, count in LOSSES.items() for _ in range(count)]
 
 
+def select_loss(step: int) -> str:
+    """Select the loss that a step minimizes."""
+    turns = list_turns()
+    return turns[step % len(turns)]
+
+
 def find_losses(name: str) -> list[str]:
     """Return the losses whose steps train a parameter, by the patterns in TRAINED."""
     return [loss for loss, patterns in TRAINED.items() if any(fnmatch(name, pattern) for pattern in patterns)]
@@ -493,7 +499,7 @@ def train(
             step_sums = train_step(
                 model,
                 optimizer,
-                list_turns()[step % len(list_turns())],  # if: losses
+                select_loss(step),  # if: losses
                 batch,  # if: not varied
                 batch | vary_inputs(step, steps, steps_per_epoch),  # if: varied
                 schedule.scale,  # if: plateau

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from netc.dsl.record import replace
 
-from ....ops.reduction import Argmax, Argmin, Cumprod, Cumsum, Max, Min, MinMaxReduction, Reduction, Std, Var
+from ....ops.cumulative import Logcumsumexp
+from ....ops.pooling import GlobalAvgPool
+from ....ops.reduction import Argmax, Argmin, Cumprod, Cumsum, Max, Mean, Min, MinMaxReduction, Reduction, Std, Var
 from ....types.tensor_types import FLOAT32
 from ...python.array_ops.reduction import list_axis_keywords
-from ...python.code.python_expressions import Code, Method, TupleCode, call_method
+from ...python.code.python_expressions import CallCode, Code, Method, TupleCode, call_method
 from ...python.emitters import Emitter
 from ..mlx_emitters import EMITTERS, MlxSite, function
 from ..mlx_framework import get_mlx_dtype
@@ -34,12 +36,19 @@ def widen_halves(emitter: Emitter) -> Emitter:
 
     def emit(op: Reduction, site: MlxSite) -> Code:
         code, dtype = emitter(op, site), site.results[0].dtype
-        if not isinstance(code, Method) or not dtype.is_float or dtype.size > 2:
+        if not dtype.is_float or dtype.size > 2:
             return code
-        return call_method(replace(code, target=call_method(code.target, "astype", get_mlx_dtype(FLOAT32))), "astype", get_mlx_dtype(dtype))
+        match code:
+            case Method(x):
+                wide: Code = replace(code, target=call_method(x, "astype", get_mlx_dtype(FLOAT32)))
+            case CallCode(_, (x, *others)):
+                wide = replace(code, args=(call_method(x, "astype", get_mlx_dtype(FLOAT32)), *others))
+            case _:
+                return code
+        return call_method(wide, "astype", get_mlx_dtype(dtype))
 
     return emit
 
 
-for _operator in (Cumprod, Cumsum, Std, Var):
+for _operator in (Cumprod, Cumsum, GlobalAvgPool, Logcumsumexp, Mean, Std, Var):
     EMITTERS.functions[_operator] = widen_halves(EMITTERS.functions[_operator])

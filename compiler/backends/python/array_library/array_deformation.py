@@ -20,7 +20,8 @@ def sample_linear(x: Array, rows: Array, columns: Array) -> Array:
         row, column = xp.floor(rows) + i, xp.floor(columns) + j
         weight = (1 - xp.abs(rows - row)) * (1 - xp.abs(columns - column))
         inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
-        index = xp.stop_gradient(xp.where(inside, row * width + column, 0)).astype(Int)
+        # In integers: float16 has not all of them above 2048, and bfloat16 above 256.
+        index = xp.stop_gradient(xp.where(inside, row.astype(Int) * width + column.astype(Int), 0))
         values = xp.take_along_axis(x.reshape(*x.shape[:2], -1), index[:, None], axis=2)
         total = total + xp.where(inside[:, None], weight[:, None] * values, 0)
     return total

@@ -137,12 +137,14 @@ def hypot(x: Array, other: Array) -> Array:
 
 def floor_divide(x: Any, other: Any) -> Array:
     """The quotient rounded down, by the remainder, since the quotient of floats may be rounded up before."""
-    return xp.where(other == 0, x / other, xp.round((x - xp.remainder(x, other)) / other))
+    rest = fmod(x, other)
+    whole = xp.round((x - rest) / other)
+    return xp.where(other == 0, x / other, whole - ((rest != 0) & ((rest < 0) != (other < 0))))
 
 
-def fmod(x: Array, other: Any) -> Array:
+def fmod(x: Any, other: Any) -> Array:
     """The remainder with the sign of the dividend."""
-    rest = xp.remainder(xp.abs(x), abs(other))
+    rest = xp.remainder(abs(x), abs(other))
     return xp.where(x < 0, -rest, rest)
 
 

@@ -142,9 +142,10 @@ class EmbeddingBag(Module):
         if per_sample_weights is not None:
             rows = rows * per_sample_weights.reshape(-1, 1)
         used = xp.ones(flat.shape, Bool) if self.padding_idx is None else flat != self.padding_idx
-        counts = ops.segment_sum(used.astype(rows.dtype), bags, count)[:, None]
+        wide = rows.astype(xp.promote_types(rows.dtype, xp.float32))  # in 16 bits, large sums and counts stop growing
+        counts = ops.segment_sum(used.astype(wide.dtype), bags, count)[:, None]
         if self.mode == "max":
             best = ops.segment_max(xp.where(used[:, None], rows, -xp.inf), bags, count)
             return xp.where(counts > 0, best, 0)
-        total = ops.segment_sum(xp.where(used[:, None], rows, 0), bags, count)
-        return total / xp.maximum(counts, 1) if self.mode == "mean" else total
+        total = ops.segment_sum(xp.where(used[:, None], wide, 0), bags, count)
+        return (total / xp.maximum(counts, 1) if self.mode == "mean" else total).astype(rows.dtype)

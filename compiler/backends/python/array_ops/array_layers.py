@@ -20,7 +20,6 @@ _DRAWN: dict[type[Operator], str] = {
     Conv: "Conv",
     ConvTranspose: "ConvTranspose",
     Dense: "Linear",
-    Embedding: "Embedding",
     EmbeddingBag: "EmbeddingBag",
     GruCell: "GRUCell",
     LstmCell: "LSTMCell",
@@ -45,7 +44,6 @@ _TARGETS: dict[type[Operator], str] = {
     Conv: "{array}.conv_general",
     ConvTranspose: "{array}.conv_general",
     Dense: "Linear, with the weight [out, in]",
-    Embedding: "Embedding, with the weight of the checkpoint",
     EmbeddingBag: "{array}.take",
     GroupNorm: "{array}.rsqrt",
     InstanceNorm: "{array}.rsqrt",
@@ -75,7 +73,7 @@ def emit_constant_layer(op: Operator, site: ArraySite) -> Code:
     return construct_layer(_CONSTANT[type(op)], op, site)
 
 
-@ARRAY.module(Embedding)
+@ARRAY.module(Embedding, target="Embedding, with the weight of the checkpoint")
 def emit_embedding(op: Embedding, site: ArraySite) -> Code:
     """Write the short definition for embeddings without options."""
     name = "Embedding" if op.padding_idx is None and op.max_norm is None else "PaddedEmbedding"
