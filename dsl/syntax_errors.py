@@ -220,12 +220,14 @@ def _explain_unbracketed_source(stop: Stop) -> Diagnostic | None:
         return None
     source, end = stop.tokens[index], stop.find_end(index, _AFTER_SOURCE)
     text = stop.source.text[source.start : end]
-    written = f"({text})"
-    help = f"put it in parentheses: `{written}`" if len(written) <= _LONGEST_HELP and "\n" not in written else "put it in parentheses"
     inside = [token.text for token in stop.tokens[index:] if token.start < end]
+    is_whole = kind != "TABLE" or "=" in inside  # the formula may be on the next line
+    written = f": `({text})`" if len(text) <= _LONGEST_HELP - 2 and "\n" not in text else ""
+    help = f"put it in parentheses{written if is_whole else ', together with its formula'}"
     # A parenthesis within a brace that is never closed would be a further error.
     is_closed = sum(inside.count(bracket) for bracket in "([{") == sum(inside.count(bracket) for bracket in ")]}")
-    edits = (Edit(stop.span_between(source.start, source.start), "("), Edit(stop.span_between(end, end), ")")) if is_closed else ()
+    around = (Edit(stop.span_between(source.start, source.start), "("), Edit(stop.span_between(end, end), ")"))
+    edits = around if is_closed and is_whole else ()
     return errors.syntax_error(
         stop.span_between(source.start, source.end),
         f"{'a' if kind == 'TABLE' else 'an'} `{source.text}` in arithmetic needs parentheses",
@@ -331,7 +333,9 @@ def _explain_stray_argument(stop: Stop, previous: Token) -> Diagnostic:
     if previous.type != "NAME" or is_value or not stop.has_in_statement("INPUT"):
         return errors.syntax_error(stop.span, message, help=("write arguments after the name of a stage",))
     help = f"separate stages with `->`: `-> {previous.text} {stop.token.text}`"
-    edits: tuple[Edit, ...] = (Edit(stop.span_between(previous.start, previous.start), "-> ", safe=False),)
+    before = stop.tokens_before[-2]
+    start = before.start if before.type == "DOT" else previous.start  # `input 3 . dense 2`
+    edits: tuple[Edit, ...] = (Edit(stop.span_between(start, previous.start), "-> ", safe=False),)
     if any(token.type == "WHERE" for token in stop.tokens_before):
         edits = ()  # the user may have meant a condition
     return errors.syntax_error(stop.span, message, help=(help,), edits=edits)
