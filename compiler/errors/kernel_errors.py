@@ -25,6 +25,11 @@ _FALLBACKS = {
     "qnn": _ON_CPU,
 }
 """What runs a node instead."""
+_WRONG = {
+    "web": 'its kernel fails, and ONNX Runtime Web uses it all the same, unless you pass `executionProviders: ["wasm"]`',
+    "coreml": "ONNX Runtime leaves it to Core ML all the same, so its results differ",
+}
+"""What happens to a node whose kernel is wrong."""
 _SHOWN = 3
 """The most stages that a note lists."""
 
@@ -32,7 +37,8 @@ _SHOWN = 3
 class NoKernel(Problem):
     """A stage of which the device cannot run a node. `operator`: the stage's, or empty for nodes that belong to no stage. `version` names
     the table of kernels. `lacks`: the ONNX operators, each with the forms that the device has, or with an empty text if it has none.
-    `paths`: the stages that this text made. `opsets`: the opsets that have kernels for all of its nodes."""
+    `paths`: the stages that this text made. `opset`: the opset that has kernels for all of its nodes. `is_wrong`: the device uses a kernel
+    that fails or computes something else."""
 
     code: ClassVar[str] = "no-kernel"
     severity: ClassVar[Severity] = "warning"
@@ -42,10 +48,18 @@ class NoKernel(Problem):
     lacks: tuple[tuple[str, str], ...]
     paths: tuple[str, ...]
     opset: int | None = None
+    is_wrong: bool = False
 
     def format_message(self) -> str:
-        subject = f"`{self.operator}`" if self.operator else "the computation of a size"
-        return f"{subject} has no kernel on {DEVICE_TITLES[self.device]}"
+        lack = "no working kernel" if self.is_wrong else "no kernel"
+        return f"{self._format_subject()} has {lack} on {DEVICE_TITLES[self.device]}"
+
+    def _format_subject(self) -> str:
+        if self.operator:
+            return f"`{self.operator}`"
+        # Outside of stages, netc copies a value only to output it.
+        is_output = all(op_type == "Identity" for op_type, _ in self.lacks)
+        return "an output of the model" if is_output else "the computation of a size"
 
     def format_label(self) -> str:
         return f"{self.version} has " + ", and ".join(
@@ -56,7 +70,8 @@ class NoKernel(Problem):
         shown = ", ".join(f"`{path}`" for path in self.paths[:_SHOWN])
         more = len(self.paths) - _SHOWN
         where = (f"at {shown}" + (f" and {more} more" if more > 0 else ""),) if shown else ()
-        return (*where, _FALLBACKS[self.device]) if self.device in _FALLBACKS else where
+        wrong = (_WRONG[self.device],) if self.is_wrong else ()
+        return (*where, *wrong) if wrong or self.device not in _FALLBACKS else (*where, _FALLBACKS[self.device])
 
     def format_help(self) -> tuple[str, ...]:
         return (f"write the model for an opset that has the kernel: `--opset {self.opset}`",) if self.opset is not None else ()

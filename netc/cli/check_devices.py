@@ -1,4 +1,4 @@
-"""`netc check --device cuda`: name the stages that the device has no kernel for. `netc compile --for cuda`: choose the opset.
+"""`netc check --device NAME`: name the stages that a device has no kernel for. `netc compile --for NAME`: choose the opset.
 
 $ netc check --device cuda -e 'input 8 -> dense 2 -> gelu'
 no errors

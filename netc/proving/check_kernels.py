@@ -48,11 +48,12 @@ class KernelCheck(Record):
         """Format the number of nodes for users."""
         device, table = DEVICE_TITLES[self.report.device], f"({self.report.version}, opset {self.opset})"
         count, missing = self.report.nodes, len(self.report.missing)
+        lack = "no working kernel" if any(kernel.is_wrong for kernel in self.report.missing) else "no kernel"
         if count == 1:
-            return f"the only node of `{self.name}` has {'no' if missing else 'a'} kernel on {device} {table}"
+            return f"the only node of `{self.name}` has {lack if missing else 'a kernel'} on {device} {table}"
         if not missing:
             return f"all {count} nodes of `{self.name}` have a kernel on {device} {table}"
-        return f"{missing} of {count} nodes of `{self.name}` {'has' if missing == 1 else 'have'} no kernel on {device} {table}"
+        return f"{missing} of {count} nodes of `{self.name}` {'has' if missing == 1 else 'have'} {lack} on {device} {table}"
 
 
 def check_kernels(program: Program, device: str, opset: int, converts: bool = False) -> KernelCheck:
@@ -83,7 +84,7 @@ def check_kernels(program: Program, device: str, opset: int, converts: bool = Fa
 
 
 def choose_opset(program: Program, device: str, opset: int | None = None) -> KernelCheck:
-    """Choose the opset in which the fewest nodes lack a kernel, the nearest to the default one of several.
+    """Choose the opset in which the fewest nodes lack a kernel. If several are equal, choose the nearest to the default one.
 
     Args:
         program: A checked program.
@@ -109,7 +110,7 @@ def choose_opset(program: Program, device: str, opset: int | None = None) -> Ker
         except CompileError as error:  # an older opset may lack an operator
             unwritten = unwritten or error
             continue
-        if best is None or len(check.report.missing) < len(best.report.missing):
+        if best is None or check.report.rank < best.report.rank:
             best = check
         if not best.report.missing:
             break
@@ -136,7 +137,8 @@ def _make_problem(report: KernelReport, operator: str, paths: dict[str, list[Mis
     lacks = tuple(dict.fromkeys((missing.op_type, missing.form) for missing in nodes))
     opsets = {missing.opset for missing in nodes}
     opset = opsets.pop() if len(opsets) == 1 else None
-    return NoKernel(operator, report.device, report.version, lacks, tuple(filter(None, paths)), opset)
+    is_wrong = any(missing.is_wrong for missing in nodes)
+    return NoKernel(operator, report.device, report.version, lacks, tuple(filter(None, paths)), opset, is_wrong)
 
 
 def _list_stages(program: Program) -> dict[str, Stage]:

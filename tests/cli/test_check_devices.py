@@ -56,6 +56,17 @@ def test_webgpu_says_where_a_stage_runs(netc: Netc) -> None:
     assert (done.exit_code, "`gru` has no kernel on WebGPU" in done.stdout, "runs it in WebAssembly" in done.stdout) == (0, True, True)
 
 
+def test_a_kernel_that_fails_is_named(netc: Netc) -> None:
+    text = netc("check", "-e", "input 3x7x7 -> max_pool 2 ceil_mode=true", "--device", "web", "--opset", "21").stdout
+    assert "`max_pool` has no working kernel on WebGPU" in text
+    assert 'unless you pass `executionProviders: ["wasm"]`' in text
+
+
+def test_an_output_is_called_one(netc: Netc) -> None:
+    done = netc("check", "-e", "x = input 4; y = x -> dropout 0.5", "--device", "web")
+    assert "an output of the model has no kernel on WebGPU" in done.stdout
+
+
 def test_tensorrt_reads_some_opsets(netc: Netc) -> None:
     done = netc("check", "-e", POOLED, "--device", "tensorrt", "--opset", "25")
     assert (done.exit_code, "TensorRT 10.15 reads opsets 9 to 24, not 25" in done.stderr) == (2, True)

@@ -36,7 +36,7 @@ PACKAGES = {
 
 
 def read_measured() -> dict[str, Any]:
-    """Return the `versions` of the packages, and what was found for the `models`, by name and format."""
+    """Return the `versions` of the packages by format, and what was found for the `models`, by name and format."""
     found: dict[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {"versions": {}, "models": {}}
     return found
 
@@ -86,8 +86,8 @@ def main(words: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(words)
     warnings.simplefilter("ignore")
     measured = read_measured()
-    measured["versions"] |= {package: version(package) for package in ("torch", *PACKAGES[asked.format])}
-    measured["versions"]["torch"] = measured["versions"]["torch"].partition("+")[0]
+    packages = ("torch", *PACKAGES[asked.format])
+    measured["versions"][asked.format] = {package: version(package).partition("+")[0] for package in packages}
     for title in asked.models:
         with tempfile.TemporaryDirectory() as folder:
             result = measure_model(SMALL[title], asked.format, Path(folder))

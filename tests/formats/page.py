@@ -22,8 +22,13 @@ def render_section() -> str:
     reasons: dict[str, int] = {}
     table = list(_make_table(measured["models"], reasons))
     notes = [f"{number}. {reason}" for reason, number in reasons.items()]
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(measured["versions"].items()))
-    return "\n".join([*table, "", *notes, "", f"Measured with {versions}."]) + "\n"
+    versions = [_format_versions(name, versions) for name, versions in measured["versions"].items()]
+    return "\n".join([*table, "", *notes, "", f"Measured with {'; '.join(versions)}."]) + "\n"
+
+
+def _format_versions(name: str, versions: Mapping[str, str]) -> str:
+    packages = ", ".join(f"{package} {version}" for package, version in sorted(versions.items()))
+    return f"{packages} ({get_or_raise(name).title})"
 
 
 def _make_table(models: Mapping[str, Mapping[str, Any]], reasons: dict[str, int]) -> Iterator[str]:

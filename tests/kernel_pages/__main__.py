@@ -35,34 +35,54 @@ def main() -> None:
     if options.onnxruntime is not None:
         if options.version is None:
             parser.error("the page of ONNX Runtime does not name its version: give --version")
-        page = options.onnxruntime.read_text(encoding="utf-8")
-        for name, provider in _PROVIDERS.items():
-            source = "docs/OperatorKernels.md of microsoft/onnxruntime, written by its script gen_opkernel_doc"
-            _write_table(f"{name}_kernels.json", {"version": options.version, "source": source, "kernels": read_kernels(page, provider)})
+        _write_onnxruntime_tables(options.onnxruntime, options.version)
     if options.web is not None:
         if options.sources is None:
             parser.error("the page of ONNX Runtime Web has no element types: give --sources")
-        version = json.loads((options.web / "package.json").read_text(encoding="utf-8"))["version"]
-        page = (options.web / "docs" / "webgpu-operators.md").read_text(encoding="utf-8")
-        sources = expand_sources(options.sources / "onnxruntime" / "core" / "providers" / "js")
-        source = "docs/webgpu-operators.md of the npm package onnxruntime-web, and onnxruntime/core/providers/js of microsoft/onnxruntime"
-        _write_table("web_kernels.json", {"version": version, "source": source, "kernels": read_web_kernels(page, sources)})
+        _write_web_table(options.web, options.sources)
     if options.coreml is not None:
-        folder = options.coreml / "onnxruntime" / "core" / "providers" / "coreml" / "builders"
-        factory = (folder / "op_builder_factory.cc").read_text(encoding="utf-8")
-        operators = read_coreml_operators(factory, find_programs(folder / "impl"))
-        version = (options.coreml / "VERSION_NUMBER").read_text(encoding="utf-8").strip()
-        source = "onnxruntime/core/providers/coreml/builders of microsoft/onnxruntime"
-        table = {"source": source, "version": version, "opsets": [COREML_LOWEST, COREML_HIGHEST], "operators": operators}
-        _write_table("coreml_operators.json", table)
+        _write_coreml_table(options.coreml)
     if options.qnn:
-        from .qnn_probe import read_operators as probe_operators
-
-        source = "the verdicts of the package onnxruntime-qnn, with its HTP backend, about the nodes of the examples of netc's operators"
-        _write_table("qnn_operators.json", {"source": source, "opsets": [OPSETS[0], OPSETS[-1]], **probe_operators()})
+        _write_qnn_table()
     if options.tensorrt is not None:
-        page = options.tensorrt.read_text(encoding="utf-8")
-        _write_table("tensorrt_operators.json", {"source": "docs/operators.md of onnx/onnx-tensorrt", **read_operators(page)})
+        _write_tensorrt_table(options.tensorrt)
+
+
+def _write_onnxruntime_tables(path: Path, version: str) -> None:
+    page = path.read_text(encoding="utf-8")
+    source = "docs/OperatorKernels.md of microsoft/onnxruntime, written by its script gen_opkernel_doc"
+    for name, provider in _PROVIDERS.items():
+        _write_table(f"{name}_kernels.json", {"version": version, "source": source, "kernels": read_kernels(page, provider)})
+
+
+def _write_web_table(package: Path, checkout: Path) -> None:
+    version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
+    page = (package / "docs" / "webgpu-operators.md").read_text(encoding="utf-8")
+    sources = expand_sources(checkout / "onnxruntime" / "core" / "providers" / "js")
+    source = "docs/webgpu-operators.md of the npm package onnxruntime-web, and onnxruntime/core/providers/js of microsoft/onnxruntime"
+    _write_table("web_kernels.json", {"version": version, "source": source, "kernels": read_web_kernels(page, sources)})
+
+
+def _write_coreml_table(checkout: Path) -> None:
+    folder = checkout / "onnxruntime" / "core" / "providers" / "coreml" / "builders"
+    factory = (folder / "op_builder_factory.cc").read_text(encoding="utf-8")
+    operators = read_coreml_operators(factory, find_programs(folder / "impl"))
+    version = (checkout / "VERSION_NUMBER").read_text(encoding="utf-8").strip()
+    source = "onnxruntime/core/providers/coreml/builders of microsoft/onnxruntime"
+    table = {"source": source, "version": version, "opsets": [COREML_LOWEST, COREML_HIGHEST], "operators": operators}
+    _write_table("coreml_operators.json", table)
+
+
+def _write_qnn_table() -> None:
+    from .qnn_probe import read_operators as probe_operators  # needs the package onnxruntime-qnn
+
+    source = "the verdicts of the package onnxruntime-qnn, with its HTP backend, about the nodes of the examples of netc's operators"
+    _write_table("qnn_operators.json", {"source": source, "opsets": [OPSETS[0], OPSETS[-1]], **probe_operators()})
+
+
+def _write_tensorrt_table(path: Path) -> None:
+    page = path.read_text(encoding="utf-8")
+    _write_table("tensorrt_operators.json", {"source": "docs/operators.md of onnx/onnx-tensorrt", **read_operators(page)})
 
 
 def _write_table(name: str, table: dict[str, Any]) -> None:

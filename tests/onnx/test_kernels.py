@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import onnx
@@ -18,11 +19,16 @@ import netc
 from netc.compiler.backends.backend import BackendInput
 from netc.compiler.backends.onnx.kernels.kernel_table import load_kernel_table
 from netc.compiler.backends.onnx.kernels.missing_kernels import KernelReport, find_missing_kernels
+from netc.compiler.backends.onnx.kernels.typed_nodes import list_typed_nodes
+from netc.compiler.backends.onnx.kernels.web_limits import WEB_FAULTS
 from netc.compiler.backends.onnx.onnx_model import build_graph
 from netc.compiler.backends.onnx.onnx_types import element_code
+from netc.compiler.errors.kernel_errors import DEVICE_TITLES
 from netc.compiler.onnx_standard.operator_schemas import find_schema
+from netc.compiler.ops import Operator
 from netc.compiler.types.tensor_types import DTYPES
 from netc.dsl.record import replace
+from netc.errors import CompileError
 from netc.proving.check_kernels import check_kernels
 from tests.onnx_opsets import check
 
@@ -230,6 +236,103 @@ def test_nodes_without_a_kernel_are_written_otherwise(text: str, dtype: str | No
     assert lacks in {kernel.op_type for kernel in check_kernels(model.program, "cuda", 22).report.missing}
     assert check_kernels(model.program, "cuda", 22, converts=True).report.missing == ()
     check(model, 22, device="cuda")
+
+
+def test_log_softmax_of_many_classes_in_float16() -> None:
+    """The sum of their exponentials is beyond float16."""
+    check(netc.compile("input 70000 -> log_softmax", dtype="float16"), 23, {"N": 1}, device="web")
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype", "device"),
+    [
+        ("input 5 -> tan", None, "coreml"),
+        ("input 5 int64 -> argmin axis=1", None, "coreml"),
+        ("input 5 -> relu", "bfloat16", "coreml"),
+        ("input 5x3 -> log_softmax", "bfloat16", "web"),
+        ("input 5 -> dense 3 relu", "bfloat16", "web"),
+        ("input 5 int64 -> pad [2, 1] value=7", None, "web"),
+    ],
+)
+def test_no_replacement_lacks_more_kernels(text: str, dtype: str | None, device: str) -> None:
+    program = netc.compile(text, dtype=dtype).program
+    plain, converted = (check_kernels(program, device, 23, converts=converts).report.rank for converts in (False, True))
+    assert converted == plain
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("device", DEVICE_TITLES)
+def test_no_operator_lacks_more_kernels_in_the_form_for_a_device(device: str) -> None:
+    compared = 0
+    for operator in Operator.registry.values():
+        for text, dtype in product(operator.examples, (None, "float16", "bfloat16")):
+            try:
+                program = netc.compile(text, dtype=dtype, dims={"N": 2}).program
+                plain, converted = (check_kernels(program, device, 22, converts=converts).report.rank for converts in (False, True))
+            except CompileError:  # the operator has no such type, or ONNX has no such operator
+                continue
+            assert converted <= plain, (text, dtype)
+            compared += 1
+    assert compared > 300
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 3x7x7 -> max_pool 2 ceil_mode=true",
+        "input 3x9x8 -> max_pool 3 stride=2 padding=1 ceil_mode=true",
+        "input 3x12x12 -> max_pool 3 stride=2 dilation=2 ceil_mode=true",
+        "input 3x7x7 -> avg_pool 2 ceil_mode=true",
+        "input 3x8x8 -> avg_pool 3 stride=2 padding=1 ceil_mode=true count_include_pad=false",
+    ],
+)
+def test_webgpu_gets_padding_in_place_of_ceil_mode(text: str) -> None:
+    """Its pools fail with `ceil_mode`."""
+    model = netc.compile(text)
+    (fault,) = check_kernels(model.program, "web", 21).report.missing
+    assert (fault.form, fault.is_wrong) == ("without `ceil_mode`", True)
+    assert check_kernels(model.program, "web", 21, converts=True).report.missing == ()
+    check(model, 21, device="web")
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("input 3xTx7 -> max_pool 2 ceil_mode=true", "without `ceil_mode`"),
+        ("input 3x8x8 -> avg_pool 3 stride=2 padding=1 ceil_mode=true", "without `ceil_mode`"),
+    ],
+)
+def test_webgpu_has_kernels_that_fail(text: str, form: str) -> None:
+    (fault,) = check_kernels(netc.compile(text).program, "web", 21, converts=True).report.missing
+    assert (fault.form, fault.is_wrong) == (form, True)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis", "sizes", "form"),
+    [
+        ([2, 4], 1, None, None),
+        ([2, 4], 1, [1, 3], None),
+        ([2, 4], 1, [4, 0], "into parts that are not empty"),
+        ([2, 4], -1, None, "with sizes of the parts, or along a positive axis whose size is a number"),
+        ([2, "T"], 1, None, "with sizes of the parts, or along a positive axis whose size is a number"),
+    ],
+)
+def test_webgpu_has_a_split_that_fails(shape: list[int | str], axis: int, sizes: list[int] | None, form: str | None) -> None:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+    parts = [helper.make_empty_tensor_value_info(name) for name in "ab"]
+    stored = [] if sizes is None else [helper.make_tensor("sizes", TensorProto.INT64, [2], sizes)]
+    count = {"num_outputs": 2} if sizes is None else {}
+    split = helper.make_node("Split", ["x", *(tensor.name for tensor in stored)], ["a", "b"], axis=axis, **count)
+    model = helper.make_model(helper.make_graph([split], "one", [x], parts, stored), opset_imports=[helper.make_opsetid("", 21)])
+    (node,) = list_typed_nodes(model, 21, {})
+    assert WEB_FAULTS["Split"](node) == form
+
+
+def test_web_gets_a_split_with_computed_sizes() -> None:
+    model = netc.compile("(a, b) = input [T, 3] where T % 2 == 0 -> chunk 2 axis=1; out a, b")
+    assert [kernel.is_wrong for kernel in check_kernels(model.program, "web", 21).report.missing] == [True]
+    assert check_kernels(model.program, "web", 21, converts=True).report.missing == ()
+    check(model, 21, {"T": 6}, device="web")
 
 
 def test_each_of_several_results_is_converted() -> None:

@@ -5,6 +5,8 @@ Always: the converter prints nothing, because its progress and its tracebacks ar
 
     >>> format_reason(RuntimeError("Missing lowering: aten.foo\\nWhile executing %foo"))
     'Missing lowering: aten.foo'
+    >>> len(format_reason(RuntimeError("expected " + "x" * 500)))
+    201
 """
 
 from __future__ import annotations
@@ -60,7 +62,11 @@ def format_reason(error: BaseException) -> str:
     """Return the first line of an exception's text, without the converter's traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = _PLACE.sub("", re.sub(r"\s+", " ", lines[0])) if lines else type(error).__name__
-    return reason if len(reason) <= _LONGEST else f"{reason[:_LONGEST].rpartition(' ')[0]}…"
+    if len(reason) <= _LONGEST:
+        return reason
+    # A reason may be one long word, such as a type.
+    space = reason.rfind(" ", _LONGEST // 2, _LONGEST)
+    return f"{reason[: space if space >= 0 else _LONGEST]}…"
 
 
 @contextmanager

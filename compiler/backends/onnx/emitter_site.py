@@ -113,6 +113,12 @@ class OnnxEmitSite:
     def has(self, op_type: str) -> bool:
         return self._builder.lowering is None or self._builder.lowering.has_operator(op_type)
 
+    def has_kernel(self, op_type: str) -> bool:
+        return self._builder.lowering is None or self._builder.lowering.has_kernel(op_type)
+
+    def runs_attribute(self, op_type: str, attribute: str) -> bool:
+        return self._builder.lowering is None or self._builder.lowering.runs_attribute(op_type, attribute)
+
     def name_results(self, results: Sequence[str]) -> None:
         """Name the results that the emitter has returned."""
         path = self._flat_node.path

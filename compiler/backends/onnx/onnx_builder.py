@@ -94,6 +94,10 @@ class NodeWriter(Protocol):
         """Whether the opset has an operator of that name."""
         ...
 
+    def runs_attribute(self, op_type: str, attribute: str) -> bool:
+        """Whether the device's kernel for the operator takes an attribute that it should take."""
+        ...
+
     def has_kernel(self, op_type: str) -> bool:
         """Whether the device has a kernel for the operator, in any element type."""
         ...

@@ -40,6 +40,14 @@ class Site(GraphWriter, Protocol):
         """Whether the opset that is written has an operator of that name itself, not composed of others below (`opsets/forms.py`)."""
         ...
 
+    def has_kernel(self, op_type: str) -> bool:
+        """Whether the device that is written for has a kernel for the operator, in any element type."""
+        ...
+
+    def runs_attribute(self, op_type: str, attribute: str) -> bool:
+        """Whether the device's kernel for the operator takes an attribute that it should take."""
+        ...
+
     def parameter(self, name: str) -> str:
         """Return the operator's parameter `name`, in PyTorch's layout: the initializer under its state-dict name, or the tensor passed for
         it."""

@@ -132,7 +132,7 @@ class _ModelWriter:
             from .opsets.lowering import Lowering
 
             list_types = find_kernel_types(options.device) if self.profile is None else self.profile.list_kernel_types
-            self.builder.lowering = Lowering(self.builder, options.opset, list_types)
+            self.builder.lowering = Lowering(self.builder, options.opset, list_types, options.device)
         names = NameAllocator()
         self.inputs = [names.make_unique(v.name or "input") for v in main.inputs]
         self.builder.value_names.reserve_names(self.inputs)

@@ -23,6 +23,11 @@ _RANDOM = ("RandomNormal", "RandomUniform")
 """Nodes without inputs whose results are no constants."""
 
 
+def is_size_operator(op_type: str) -> bool:
+    """Whether an operator returns sizes of its input, whatever its numbers."""
+    return op_type in _SIZES
+
+
 def find_roles(graph: GraphProto, constants: Collection[str] = (), sizes: Collection[str] = ()) -> list[Role]:
     """Find the role of each node, in order. `constants` and `sizes` are names of values that the graph does not compute."""
     constant = {tensor.name for tensor in graph.initializer} | set(constants)
@@ -31,7 +36,7 @@ def find_roles(graph: GraphProto, constants: Collection[str] = (), sizes: Collec
     for node in graph.node:
         inputs = [name for name in node.input if name and name not in constant]
         role: Role = "data"
-        if node.op_type in _SIZES or (inputs and sized.issuperset(inputs)):
+        if is_size_operator(node.op_type) or (inputs and sized.issuperset(inputs)):
             sized.update(node.output)
             role = "sizes"
         elif not inputs and node.op_type not in _RANDOM:

@@ -151,7 +151,7 @@ def softplus(x: TensorExpr) -> TensorExpr:
 
 def softplus_by_parts(x: TensorExpr) -> TensorExpr:
     """Compute `log(1 + exp(x))` without overflow, as the larger of `x` and 0, and a rest."""
-    return x.op("Max", 0.0) + log1p((-abs(x)).exp())
+    return x.op("Relu") + log1p((-abs(x)).exp())
 
 
 def erf(x: TensorExpr) -> TensorExpr:

@@ -1,6 +1,6 @@
 """Reads the table of the kernels that an execution provider of ONNX Runtime has.
 
-In: the name of a provider, `cpu` or `cuda`. Out: a `KernelTable`. Always: a kernel is found by ONNX Runtime's own rule.
+In: the name of a provider: `cpu`, `cuda` or `web`. Out: a `KernelTable`. Always: a kernel is found by ONNX Runtime's own rule.
 
     >>> table = load_kernel_table("cuda")
     >>> table.find_kernel("Gelu", 20, {"T": "float16"}) is not None, table.find_kernel("Gelu", 20, {"T": "int32"})
@@ -83,7 +83,7 @@ def list_kernel_types(provider: str, op_type: str, opset: int, variable: str) ->
 
 @cache
 def load_kernel_table(provider: str) -> KernelTable:
-    """Load the table of a provider, `cpu` or `cuda`."""
+    """Load the table of a provider: `cpu`, `cuda` or `web`."""
     table = json.loads(files(__package__).joinpath(f"{provider}_kernels.json").read_text(encoding="utf-8"))
     kernels = {op_type: tuple(_parse_kernel(row) for row in rows) for op_type, rows in table["kernels"].items()}
     return KernelTable(table["version"], table["source"], kernels)

@@ -21,7 +21,7 @@ from ....onnx_standard.operator_schemas import find_schema
 from ....types.tensor_types import DTYPES
 from ...backend_names import OPSETS
 from ..graph_and_tensors import GraphAndTensors
-from .coreml_limits import COREML_LIMITS
+from .coreml_limits import COREML_FAULTS, COREML_LIMITS
 from .cuda_limits import CUDA_LIMITS
 from .function_bodies import expand_node
 from .kernel_table import Kernel, KernelTable, load_kernel_table
@@ -30,7 +30,7 @@ from .operator_table import find_form, load_operator_table
 from .qnn_limits import QNN_LIMITS
 from .tensorrt_limits import TENSORRT_LIMITS
 from .typed_nodes import TypedNode, list_nodes
-from .web_limits import WEB_LIMITS
+from .web_limits import WEB_FAULTS, WEB_LIMITS
 
 PROVIDERS: Mapping[str, tuple[str, Mapping[str, Limit]]] = {"cuda": ("ONNX Runtime", CUDA_LIMITS), "web": ("ONNX Runtime Web", WEB_LIMITS)}
 """The devices with a table of kernels: the program that has the kernels, and the rules for attributes."""
@@ -40,6 +40,8 @@ OPERATOR_LISTS: Mapping[str, tuple[str, Mapping[str, Limit]]] = {
     "tensorrt": ("TensorRT", TENSORRT_LIMITS),
 }
 """The devices with a list of operators, in the same form."""
+FAULTS: Mapping[str, Mapping[str, Limit]] = {"coreml": COREML_FAULTS, "web": WEB_FAULTS}
+"""The rules for nodes whose kernel a device uses, although it fails or computes something else."""
 _ADDED_LATER = {("Attention", 25): 24}
 """Definitions that onnx added to an opset after its release, with the one before. ONNX Runtime 1.31 has the latter only: both are the same
 for what netc writes."""
@@ -51,12 +53,14 @@ class OpsetNotRead(ValueError):
 
 class MissingKernel(Record):
     """A node without a kernel. `form` completes the sentence "the device has `MaxPool` only ...". It is empty if the device has no such
-    operator. `opset`: the nearest opset whose form of the operator has a kernel, if the form of the model has none."""
+    operator. `opset`: the nearest opset whose form of the operator has a kernel, if the form of the model has none. `is_wrong`: the device
+    has a kernel and uses it, but the kernel fails or computes something else."""
 
     node: str
     op_type: str
     form: str
     opset: int | None = None
+    is_wrong: bool = False
 
 
 class KernelReport(Record):
@@ -66,6 +70,11 @@ class KernelReport(Record):
     version: str
     nodes: int
     missing: tuple[MissingKernel, ...]
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The numbers of wrong kernels and of missing ones. A wrong kernel is worse, since a node without one runs elsewhere."""
+        return sum(kernel.is_wrong for kernel in self.missing), len(self.missing)
 
 
 def find_missing_kernels(graph: GraphAndTensors, device: str) -> KernelReport:
@@ -85,7 +94,7 @@ def find_missing_kernels(graph: GraphAndTensors, device: str) -> KernelReport:
     if device in PROVIDERS:
         table, (program, limits) = load_kernel_table(device), PROVIDERS[device]
         own = list(_expand_nodes(nodes, partial(_has_kernel, table), opset))
-        found = (_find_missing(table, limits, node, opset) for node in own)
+        found = (_find_missing(table, limits, node, opset) or _find_fault(device, node) for node in own)
         return KernelReport(device, f"{program} {table.version}", len(own), tuple(filter(None, found)))
     operators, (program, limits) = load_operator_table(device), OPERATOR_LISTS[device]
     version = f"{program} {operators.version}"
@@ -94,8 +103,8 @@ def find_missing_kernels(graph: GraphAndTensors, device: str) -> KernelReport:
     # TensorRT takes a complete model. The others are providers of ONNX Runtime, which expands definitions and computes sizes itself.
     own = nodes if device == "tensorrt" else list(_expand_nodes(nodes, lambda node: node.op_type in operators.types, opset))
     forms = ((node, find_form(operators, limits, node)) for node in own)
-    missing = [MissingKernel(node.name, node.op_type, form) for node, form in forms if form is not None]
-    return KernelReport(device, version, len(own), tuple(missing))
+    missing = (_find_fault(device, node) if form is None else MissingKernel(node.name, node.op_type, form) for node, form in forms)
+    return KernelReport(device, version, len(own), tuple(filter(None, missing)))
 
 
 def _expand_nodes(nodes: Iterable[TypedNode], has_kernel: Callable[[TypedNode], bool], opset: int) -> Iterator[TypedNode]:
@@ -108,6 +117,13 @@ def _expand_nodes(nodes: Iterable[TypedNode], has_kernel: Callable[[TypedNode], 
             yield from _expand_nodes(expanded, has_kernel, opset)
         else:
             yield node
+
+
+def _find_fault(device: str, node: TypedNode) -> MissingKernel | None:
+    """Return the form in which the device's kernel for the node works, if the kernel is wrong."""
+    rule = FAULTS.get(device, {}).get(node.op_type)
+    form = None if rule is None else rule(node)
+    return None if form is None else MissingKernel(node.name, node.op_type, form, is_wrong=True)
 
 
 def _has_kernel(table: KernelTable, node: TypedNode) -> bool:

@@ -1,8 +1,11 @@
 """Rules about one node that several devices have: which inputs are constants, and how many axes there are.
 
->>> limit = require_constant(1, "axes")
->>> limit.__name__
-'find_limit'
+>>> import netc
+>>> from ..onnx_model import build_graph
+>>> from .typed_nodes import list_nodes
+>>> (node,) = list_nodes(build_graph(netc.compile("input 8x8 -> relu").program, {}, "tiny"))
+>>> require_rank(4)(node), require_few_axes(5)(node)
+('with 4 axes', None)
 """
 
 from __future__ import annotations

@@ -40,6 +40,6 @@ def emit_split(op: Split | Chunk, site: Site) -> str | tuple[str, ...]:
     if len(sizes) == 1:
         return site.x.name
     # `num_outputs` needs no size, so a symbolic one need not be computed.
-    if len(set(sizes)) == 1 and isinstance(sizes[0], SymDim):
+    if len(set(sizes)) == 1 and isinstance(sizes[0], SymDim) and site.runs_attribute("Split", "num_outputs"):
         return site.add_many("Split", [site.x.name], len(sizes), axis=axis, num_outputs=len(sizes))
     return site.add_many("Split", [site.x.name, site.ints(sizes)], len(sizes), axis=axis)

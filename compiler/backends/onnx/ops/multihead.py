@@ -170,7 +170,7 @@ class _Projections:
         weight = self.site.parameter("in_proj_weight")
         # Self-attention: one product with the joint weight, split afterwards.
         if len(self.inputs) == 1:
-            return self._split_in_three(self._add_named_bias(self._multiply_input("query", weight), "in_proj_bias"), axis=-1)
+            return self._split_in_three(self._add_named_bias(self._multiply_input("query", weight), "in_proj_bias"), axis=2)
         return self._project_separately(list(self._split_in_three(weight, axis=0)))
 
     def _project_separately(self, weights: list[str]) -> tuple[str, str, str]:

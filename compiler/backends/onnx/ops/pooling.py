@@ -23,12 +23,29 @@ from ..window_sums import SlidingAxis, count_covered_positions, sum_windows
 
 
 def _make_attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, object]:
+    """Make the attributes of a pool. `ceil`: a window may reach over the end."""
     return {
         "kernel_shape": [w.taps for w in windows],
         "strides": [w.stride for w in windows],
         "pads": [w.before for w in windows] + [w.after for w in windows],
         "ceil_mode": 1 if ceil else None,
     }
+
+
+def _make_ceil_attributes(site: Site, op_type: str, windows: tuple[Window, ...], *, ceil: bool, may_pad: bool = True) -> dict[str, object]:
+    """Make the attributes of a pool. Where the device's kernel has no `ceil_mode`, padding replaces it if the sizes are numbers."""
+    attributes = _make_attributes(windows, ceil=ceil)
+    if not ceil or not may_pad or site.runs_attribute(op_type, "ceil_mode"):
+        return attributes
+    after = []
+    for window, size, count in zip(windows, site.given.x.shape[2:], site.results[0].shape[2:], strict=True):
+        if not isinstance(size, int) or not isinstance(count, int):
+            return attributes
+        after.append(max(0, (count - 1) * window.stride + window.span - size - window.before))
+    # ONNX Runtime takes less padding than the kernel has elements.
+    if any(end >= window.taps for end, window in zip(after, windows, strict=True)):
+        return attributes
+    return {**attributes, "pads": [w.before for w in windows] + after, "ceil_mode": None}
 
 
 _WIDE = ("int64", "int32", "int16")
@@ -43,7 +60,7 @@ def emit_max_pool(op: MaxPool, site: Site) -> str | tuple[str, ...]:
         axes = enumerate(zip(windows, x.shape[2:], site.results[0].shape[2:], strict=True), start=2)
         matrices = {axis: make_sliding_positions(site, *sizes) for axis, sizes in axes}
         return reduce_windows(site, matrices) if len(site.results) == 1 else reduce_windows_with_positions(site, matrices)
-    attributes = {**_make_attributes(windows, ceil=op.ceil_mode), "dilations": [w.dilation for w in windows]}
+    attributes = {**_make_ceil_attributes(site, "MaxPool", windows, ceil=op.ceil_mode), "dilations": [w.dilation for w in windows]}
     return _add_max_pool(site, attributes)
 
 
@@ -62,8 +79,10 @@ def emit_avg_pool(op: AvgPool, site: Site) -> str:
         return _average_integers(op, site)
     if op.divisor_override is not None:
         return _pool_with_divisor(site, windows, ceil=op.ceil_mode, divisor=op.divisor_override)
-    attributes = _make_attributes(windows, ceil=op.ceil_mode)
     padded = any(w.before for w in windows)
+    # Padding counts, but the end that a window reaches over does not.
+    may_pad = not (op.count_include_pad and padded)
+    attributes = _make_ceil_attributes(site, "AveragePool", windows, ceil=op.ceil_mode, may_pad=may_pad)
     return site.add("AveragePool", site.inputs, **attributes, count_include_pad=1 if op.count_include_pad and padded else None)
 
 

@@ -68,4 +68,4 @@ class _CellEmitter:
         return self.site.add(op_type, inputs)
 
     def split_gates(self, x: str, count: int) -> Names:
-        return list(self.site.add_many("Split", [x], count, axis=-1, num_outputs=count))
+        return list(self.site.add_many("Split", [x], count, axis=self.site.given.x.rank - 1, num_outputs=count))

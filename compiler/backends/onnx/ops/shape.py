@@ -37,7 +37,10 @@ def transpose_tensor(site: Site, tensor: str, order: Sequence[int]) -> str:
 def emit_flatten(op: Flatten, site: Site) -> str:
     x = site.given.x
     if x.rank > 1 and op.joined_range(x) == (1, x.rank - 1):
-        return site.add("Flatten", [site.x.name], axis=1) if x.rank > 2 else site.x.name
+        if x.rank == 2:
+            return site.x.name
+        if site.has_kernel("Flatten"):
+            return site.add("Flatten", [site.x.name], axis=1)
     return reshape_tensor(site, site.x.name, x.shape, site.results[0].shape)
 
 

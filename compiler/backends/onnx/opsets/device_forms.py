@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ....types.tensor_types import FLOAT32
-from ..tensor_expressions import softplus_by_parts
+from ..tensor_expressions import compute_precisely, softplus_by_parts
 from .forms import Form, Names
 from .node import RequestedNode
 
@@ -67,15 +67,17 @@ def _replace_celu(node: RequestedNode) -> Names:
     return (node.add("Mul", [scaled, node.scalar(alpha, x.dtype)]),)
 
 
-def _replace_flatten(node: RequestedNode) -> Names | None:
-    return (node.add("Reshape", [node.inputs[0], node.ints([0, -1])]),) if node.attributes.get("axis", 1) == 1 else None
-
-
 def _replace_log_softmax(node: RequestedNode) -> Names:
     x, axis = node.make_expr(0), node.attributes.get("axis", -1)
     assert isinstance(axis, int)
     shifted = x - x.op("ReduceMax", [axis], keepdims=1)  # else the exponentials overflow
-    return ((shifted - shifted.exp().op("ReduceSum", [axis], keepdims=1).log()).name,)
+    # A half type holds neither the sum of many exponentials nor its logarithm exactly.
+    return ((shifted - compute_precisely(shifted, lambda y: y.exp().op("ReduceSum", [axis], keepdims=1).log())).name,)
+
+
+def _divide_one(node: RequestedNode) -> Names:
+    x = node.make_expr(0)
+    return ((x.like(1.0) / x).name,)
 
 
 def _replace_softplus(node: RequestedNode) -> Names:
@@ -86,10 +88,17 @@ DEVICE_FORMS: Mapping[str, Form] = {
     "ArgMax": _find_first_extreme,
     "ArgMin": _find_first_extreme,
     "Celu": _replace_celu,
-    "Flatten": _replace_flatten,
     "LogSoftmax": _replace_log_softmax,
     "Pad": _pad_integers,
     "Softplus": _replace_softplus,
     "Tan": _replace_tan,
 }
-"""The replacements, by the requested operator."""
+"""The replacements where the device has no kernel, by the requested operator."""
+
+WRONG_KERNELS: Mapping[tuple[str, str], Form] = {("coreml", "Reciprocal"): _divide_one}
+"""The replacements where the device has a kernel that computes something else, by device and operator. Core ML's adds 0.0001 to the
+divisor: see onnxruntime/core/providers/coreml/builders/impl/unary_op_builder.cc."""
+
+BROKEN_ATTRIBUTES = frozenset({("web", "MaxPool", "ceil_mode"), ("web", "AveragePool", "ceil_mode"), ("web", "Split", "num_outputs")})
+"""The attributes that a device's kernel has no code for, or not for symbolic sizes, by device and operator. The faults in
+`kernels/web_limits.py` are the nodes that have them nevertheless."""

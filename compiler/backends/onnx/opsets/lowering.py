@@ -12,8 +12,9 @@ from ....onnx_standard.operator_schemas import find_schema
 from ....types.tensor_types import DTYPES, DType
 from ..messages import GraphProto
 from ..onnx_builder import BuilderNode, GraphBuilder
+from ..size_nodes import is_size_operator
 from ..unsupported_in_onnx import NotInOpset
-from .device_forms import DEVICE_FORMS
+from .device_forms import BROKEN_ATTRIBUTES, DEVICE_FORMS, WRONG_KERNELS
 from .forms import FORMS
 from .node import RequestedNode
 from .schemas import (
@@ -36,11 +37,16 @@ ListKernelTypes = Callable[[str, int, str], "Collection[str] | None"]
 class Lowering:
     """Lowers the nodes of one builder."""
 
-    def __init__(self, builder: GraphBuilder, opset: int, list_kernel_types: ListKernelTypes | None = None) -> None:
-        """`list_kernel_types` lists the element types that a device has kernels for. Other types are converted too, if that helps."""
+    def __init__(self, builder: GraphBuilder, opset: int, list_kernel_types: ListKernelTypes | None = None, device: str = "") -> None:
+        """`list_kernel_types` lists the element types that `device` has kernels for. Other types are converted too, if that helps."""
         self.builder = builder
         self.opset = opset
         self._list_kernel_types = list_kernel_types
+        self._device = device
+        self._lacking = 0
+        """The number of nodes so far that the device has no kernel for."""
+        self._sizes: set[str] = set()
+        """Values that are computed from sizes alone, on the CPU."""
         self.dtypes: _ValueTypes = _ValueTypes(builder)
 
     def add_node(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
@@ -64,22 +70,31 @@ class Lowering:
         return node
 
     def _replace_for_device(self, node: RequestedNode) -> BuilderNode | None:
-        """Write other nodes if the device has no kernel for the first input's type, nor for a wider one."""
-        replace, dtype = DEVICE_FORMS.get(node.op_type), self.dtypes.get(node.inputs[0]) if node.inputs else None
+        """Write other nodes if the device's kernel is wrong, or if it has none for the first input's type, nor for a wider one."""
+        wrong = WRONG_KERNELS.get((self._device, node.op_type))
+        replace, dtype = wrong or DEVICE_FORMS.get(node.op_type), self.dtypes.get(node.inputs[0]) if node.inputs else None
         if self._list_kernel_types is None or replace is None or dtype is None:
             return None
         (variable,) = list_input_variables(node.op_type, self.opset, 1)
         known = self._list_kernel_types(node.op_type, self.opset, variable)
-        if known is not None and (not known or _find_wider_name(dtype.name, known) is not None):
+        if wrong is None and known is not None and (not known or self._choose_kernel_type(dtype.name, known) in known):
             return None
+        before = self._lacking
         outputs = replace(node)
-        return None if outputs is None else self._get_producer(outputs)
+        if outputs is not None and self._lacking == before:
+            return self._get_producer(outputs)
+        # The device lacks a part too. What is written of the replacement stays unused, and is pruned.
+        self._lacking = before
+        return None
 
     def declare_types(self, types: Mapping[str, DType]) -> None:
         self.dtypes.update(types)
 
     def has_operator(self, op_type: str) -> bool:
         return find_schema(op_type, self.opset) is not None
+
+    def runs_attribute(self, op_type: str, attribute: str) -> bool:
+        return (self._device, op_type, attribute) not in BROKEN_ATTRIBUTES
 
     def has_kernel(self, op_type: str) -> bool:
         if self._list_kernel_types is None:
@@ -126,10 +141,28 @@ class Lowering:
                 raise NotInOpset(f"opset {self.opset} has no `{op_type}` of {dtype}")
             if self._list_kernel_types is not None:
                 # A type without a kernel stays if no wider one has a kernel either: the node runs elsewhere then.
-                wider = _choose_kernel_type(wider, self._list_kernel_types(op_type, self.opset, variable) or known)
+                wider = self._choose_kernel_type(wider, self._list_kernel_types(op_type, self.opset, variable) or known)
             if wider != dtype.name:
                 wide[variable] = DTYPES[wider]
         return wide
+
+    def _choose_kernel_type(self, name: str, known: Collection[str]) -> str:
+        """Return the type with a kernel that holds the numbers of another one. It is the same if there is none, or if the device cannot
+        convert between both."""
+        wider = _find_wider_name(name, known)
+        if wider is None:
+            wider = "float32" if name == "bool" and "float32" in known else name
+        return wider if wider == name or all(self._has_kernels("Cast", [DTYPES[end]]) for end in (name, wider)) else name
+
+    def _has_kernels(self, op_type: str, types: Sequence[DType | None]) -> bool:
+        """Whether the device has a kernel of an operator for each of these element types of its inputs."""
+        if self._list_kernel_types is None:
+            return True
+        variables = list_input_variables(op_type, self.opset, len(types))
+        allowed = (self._list_kernel_types(op_type, self.opset, variable) for variable in variables)
+        return all(
+            known is not None and (dtype is None or not known or dtype.name in known) for known, dtype in zip(allowed, types, strict=True)
+        )
 
     def _add_cast(self, name: str, value: str, dtype: DType | None) -> str:
         if dtype is None or not value:
@@ -147,6 +180,11 @@ class Lowering:
         types: Sequence[DType | None],
     ) -> BuilderNode:
         node = self.builder.add_plain_node(op_type, name, inputs, count, attributes)
+        computed = [value for value in inputs if value and value not in self.builder.stored]
+        if is_size_operator(op_type) or (computed and self._sizes.issuperset(computed)):
+            self._sizes.update(node.outputs)
+        elif computed and not self._has_kernels(op_type, types):
+            self._lacking += 1
         self.dtypes.record_node(node, infer_result_types(op_type, types, attributes, count))
         return node
 
@@ -167,14 +205,6 @@ def _find_wider_name(name: str, known: Collection[str]) -> str | None:
     while wider is not None and wider not in known:
         wider = _WIDER.get(wider)
     return wider
-
-
-def _choose_kernel_type(name: str, known: Collection[str]) -> str:
-    """Return the type with a kernel that holds the numbers of another one. It is the same if there is none."""
-    wider = _find_wider_name(name, known)
-    if wider is not None:
-        return wider
-    return "float32" if name == "bool" and "float32" in known else name
 
 
 class _ValueTypes(dict[str, "DType | None"]):
