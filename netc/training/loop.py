@@ -16,10 +16,9 @@ from typing import NoReturn
 import torch
 from torch import Tensor, nn
 
-from netc.compiler.errors.run_errors import BatchRefused, BatchTooSmall, LossNotFinite, RunError
+from netc.compiler.errors.run_errors import BatchTooSmall, RunError
 
 from ..errors import CompileError
-from ..files.file_problems import make_diagnostic
 from . import cautions
 from .batches import BatchLoader, InputSampler, MicroBatch, arrays_to_tensors, move_tensors
 from .best_result import BestResult
@@ -27,10 +26,10 @@ from .checkpoints import CheckpointStore, TrainingState, gather_tensors
 from .data.data_columns import InputColumns
 from .data.data_source import Indices
 from .engine import Engine
-from .locate_refusal import REFUSALS, find_refusing, is_machine_error
+from .failure_locator import FailureLocator
+from .locate_refusal import REFUSALS
 from .measured_outputs import OutputRecorder
 from .mixed_precision import Precision
-from .not_finite import find_nonfinite
 from .objective import Objective
 from .optimizers import make_schedule
 from .parallel import computation_context, parallelize_objective, release_ddp
@@ -46,7 +45,7 @@ from .step import NotFinite, StepHooks
 from .step_plan import plan_steps
 from .stop_signals import Interrupted, StopRequest
 from .tally import Tally, to_numbers
-from .training_failures import NotFiniteLoss, RefusedBatch, ValidationStopped
+from .training_failures import ValidationStopped
 from .training_report import Report
 
 MIN_SAVE_INTERVAL = 10.0
@@ -76,6 +75,8 @@ class Trainer:
         shared = ranks.tensor * ranks.pipeline
         objective.execute_file(Machine(ranks.device.type, ranks.replicas, drawing, shared, ranks.pipeline > 1, engine.compile))
         self.batches = BatchLoader(data, recipe, ranks, objective.file)
+        self.checkpoints = CheckpointStore(folder.path, ranks)
+        self.failures = FailureLocator(objective, engine, ranks, self.checkpoints)
         self.last_micro_batch: MicroBatch = {}
         """The micro-batch that a validation computes, for messages."""
         self.plan = plan_steps(recipe, len(data[1]))
@@ -84,7 +85,6 @@ class Trainer:
             self._fit_standardize(data)
         self.shapes = {name: value.shape for name, value in objective.model.state_dict().items()}
         """The shapes of the spec. Layers that several processes share may have other shapes, which files must not show."""
-        self.checkpoints = CheckpointStore(folder.path, ranks)
         groups = name_groups(objective.model, objective.optimizer()) if ranks.pipeline > 1 else ()
         self.notes = [
             *cautions.collect_notes(recipe, self.plan.steps, data[0]),
@@ -134,7 +134,7 @@ class Trainer:
         try:
             self.objective.file.fit_standardize(self.objective.model, iterate_samples)
         except REFUSALS as error:
-            self._raise_if_located(error, [self.last_micro_batch], "the first pass over the training samples")
+            self.failures.raise_if_located(error, [self.last_micro_batch], "the first pass over the training samples")
             raise
 
     def _parallelize_objective(self, example: Callable[[], MicroBatch]) -> list[str]:
@@ -144,7 +144,7 @@ class Trainer:
         except (RunError, CompileError):
             raise
         except REFUSALS as error:
-            self._raise_if_located(error, [example()], "the first samples")
+            self.failures.raise_if_located(error, [example()], "the first samples")
             raise
 
     def _make_example(self, data: tuple[InputColumns, Indices]) -> MicroBatch:
@@ -237,13 +237,13 @@ class Trainer:
                 **self.parameters,
             )
         except NotFinite as failure:
-            self._raise_not_finite(failure.value, micro_batches)
+            self.failures.raise_not_finite(failure.value, self.step, self._gather(self.model.state_dict()), micro_batches)
         except REFUSALS as error:
             smallest = min(len(next(iter(micro_batch.values()))) for micro_batch in micro_batches)
             # PyTorch's batch norm refuses a channel with a single value in training
             if smallest <= 1 and "more than 1 value per channel" in str(error):
                 raise RunError(BatchTooSmall(self.step + 1, smallest)) from None
-            self._raise_if_located(error, micro_batches, f"the batch of step {self.step + 1}")
+            self.failures.raise_if_located(error, micro_batches, f"the batch of step {self.step + 1}")
             raise
         loss = self.objective.file.select_loss(self.step) if self.is_divided else ""
         self.tally.add_step(loss, totals, to_numbers(counts), samples)
@@ -318,7 +318,7 @@ class Trainer:
             except ValidationStopped:
                 return False
             except REFUSALS as error:
-                self._raise_if_located(error, [self.last_micro_batch], f"the validation after step {self.step}")
+                self.failures.raise_if_located(error, [self.last_micro_batch], f"the validation after step {self.step}")
                 raise
             finally:
                 self.objective.train()
@@ -354,47 +354,6 @@ class Trainer:
     def _raise_interrupted(self, request: StopRequest) -> NoReturn:
         # 15, SIGTERM, if the signal came to another process
         raise Interrupted(str(self.folder.path), self.step, 128 + (request.number or 15))
-
-    def _raise_not_finite(self, value: float, micro_batches: list[MicroBatch]) -> NoReturn:
-        """Raise the error at the first stage whose output is not finite, in the forward pass that was just computed."""
-        # The same seed as the step, so that dropout draws the same mask.
-        section, file = self.objective.training_section, self.objective.file
-        loss = section.losses[0] if len(section.losses) == 1 else str(file.select_loss(self.step))
-        weights = self._gather(self.model.state_dict())
-        file.seed_step(self.step)
-        places = self.ranks.all_gather(
-            next(
-                (p for micro_batch in micro_batches if (p := find_nonfinite(self.objective, loss, weights, micro_batch)) is not None), None
-            )
-        )
-        place = next((p for p in places if p is not None), None)
-        span = section.spans[loss] if place is None else place.span
-        problem = LossNotFinite(
-            step=self.step + 1,
-            value="NaN" if math.isnan(value) else "infinite",
-            stage="the output of every stage is finite" if place is None else place.what,
-            checkpoint=self.checkpoints.step,
-            remedy="try a smaller learning rate, or limit the gradient by `clip 1.0`",
-        )
-        raise NotFiniteLoss(problem, span)
-
-    def _raise_if_located(self, error: Exception, micro_batches: list[MicroBatch], batch: str) -> None:
-        """Find the stage that raises this error for one of the micro-batches, and raise a `CompileError` there.
-
-        If there is none, return: the caller raises the original error.
-        """
-        why = str(error).partition("\n")[0]
-        if self.ranks.world > 1 and (self.engine.strategy == "fsdp" or self.engine.tp > 1 or self.engine.pp > 1):
-            # The stage is not located here: gathering the parameters needs the other processes, which may have had no error.
-            if is_machine_error(error):
-                return
-            span = self.objective.training_section.loss_span
-            raise RefusedBatch((make_diagnostic(BatchRefused(None, batch, why, self.checkpoints.step), span),)) from None
-        weights = self.model.state_dict()
-        for micro_batch in micro_batches:
-            place = find_refusing(self.objective, weights, micro_batch, error)
-            if place is not None:
-                raise RefusedBatch((make_diagnostic(BatchRefused(place.what, batch, why, self.checkpoints.step), place.span),)) from None
 
     def save_checkpoint(self) -> None:
         """Write the weights and a checkpoint."""

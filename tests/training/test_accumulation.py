@@ -90,14 +90,15 @@ def test_gradient_of_the_large_batch(name: str, samples: int, accumulate: int, t
 def test_sharded_parameters_are_not_gathered_after_an_error(strategy: str, tp: int, tmp_path: Path) -> None:
     """The other processes may have had no error, and would not take part: then the error names no stage. Otherwise the stages are tried."""
     made = trainer(LOSSES["mean"], 24, 1, tmp_path)
-    made.ranks = replace(made.ranks, world=2)
-    made.engine = replace(made.engine, strategy=strategy, tp=tp)
-    made._raise_if_located(RuntimeError("read: Connection closed by peer [10.0.0.1]"), [], "the batch")  # that process says why it ended
+    failures = made.failures
+    failures.ranks = replace(made.ranks, world=2)
+    failures.engine = replace(made.engine, strategy=strategy, tp=tp)
+    failures.raise_if_located(RuntimeError("read: Connection closed by peer [10.0.0.1]"), [], "the batch")  # that process says why it ended
     if (strategy, tp) == ("ddp", 1):
-        made._raise_if_located(ValueError("wrong"), [], "the batch")  # of no micro-batch, no stage fails
+        failures.raise_if_located(ValueError("wrong"), [], "the batch")  # of no micro-batch, no stage fails
         return
     with pytest.raises(RefusedBatch) as caught:
-        made._raise_if_located(ValueError("wrong"), [], "the batch")
+        failures.raise_if_located(ValueError("wrong"), [], "the batch")
     assert [(d.code, d.message) for d in caught.value.diagnostics] == [("batch-refused", "the loss cannot be computed for the batch")]
 
 

@@ -349,7 +349,7 @@ def test_a_model_with_parameters_of_other_stages_is_computed_as_a_whole(tmp_path
 
 
 BUFFERS = """
-block normed { w = param [1, 2] init=normal as weight; in -> dense 1 weight=(spectral_normalize(w)) }
+block normed { w = param [5, 2] init=normal as weight; in -> dense 5 weight=(spectral_normalize(w)) }
 real = input 2
 noise = input 4
 shared judge = JUDGE

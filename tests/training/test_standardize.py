@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 import netc
 from netc.compiler.errors.weight_errors import WeightsError, WeightsNote
+from netc.errors import CompileError
 from netc.training.sample_order import split_indices
 from netc.training.stop_signals import Interrupted
 from tests.training.runs import resume, train
@@ -190,3 +191,17 @@ def test_exports_contain_them(tmp_path: Path) -> None:
     np.testing.assert_allclose(module(torch.from_numpy(data)).detach(), wanted, rtol=1e-4, atol=1e-5)
     again = netc.compile(model.spec()).module(weights=tmp_path / "w.pt")
     np.testing.assert_allclose(again(torch.from_numpy(data)).detach(), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_first_pass_that_is_refused_names_the_stage(tmp_path: Path) -> None:
+    """The values of the data are wrong for a stage before `standardize`, which no step has computed yet."""
+    text = """
+    x = input 4
+    order = input [2] int64
+    y = (x, order) -> gather axis=1 -> standardize -> dense 1
+    train { t = input 1; loss = (y, t) -> mse_loss; epochs 1 }
+    """
+    data = {"x": np.zeros((4, 4), np.float32), "order": np.full((4, 2), 9), "t": np.zeros((4, 1), np.float32)}
+    with pytest.raises(CompileError, match="the first pass over the training samples") as raised:
+        train(tmp_path / "run", text, data)
+    assert raised.value.diagnostics[0].span.start == text.index("gather")

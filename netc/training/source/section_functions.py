@@ -161,29 +161,20 @@ class _FunctionEmitter:
 
     def _emit_loss_function(self, need: LossNeeds) -> bool:
         """Emit the function for a loss. Return False, and emit nothing, if the model cannot be computed in part."""
-        prefix, model = f"compute_{need.loss}", extract_model_program(self.training)
-        call = next(n for n in self.means.totals.main.nodes if n.label == MODEL)
-        values = [self.means.totals.main.outputs[i] for i in need.totals]
-        try:
-            doc = f"Compute the outputs of the model that {need.loss} needs."
-            outputs = self.words.writer.write_part(model, need.part, f"{prefix}_outputs", doc)
-        except MissingSize:  # an input that the part does not need has the size of an axis
-            outputs = None
-        if outputs is None:
+        part = self._write_part(need)
+        if part is None:
             return False
-        self.definitions += outputs.definitions
-        self.outside += outputs.outside
-        self.texts += outputs.texts
+        self._add_parts(part)
+        prefix, (call,) = f"compute_{need.loss}", [n for n in self.means.totals.main.nodes if n.label == MODEL]
+        outputs, totals = [call.outputs[i] for i in need.outputs], [self.means.totals.main.outputs[i] for i in need.totals]
         nodes = [n for n in need.nodes if n not in self.before]
-        doc = f"Compute the sums for a step of {need.loss}."
-        inputs = self._add_function(self.means.totals, nodes, f"{prefix}_sums", doc, outputs=values)
-        taken_names, names = {*RESERVED, *self.known.values(), "zero"}, dict[int, str]()
-        for value in [*(call.outputs[i] for i in need.outputs), *values]:
-            names.setdefault(id(value), make_unique(make_variable_name(value.name or "output"), taken_names))
-            taken_names.add(names[id(value)])
+        inputs = self._add_function(
+            self.means.totals, nodes, f"{prefix}_sums", f"Compute the sums for a step of {need.loss}.", outputs=totals
+        )
         passed = dict(zip(map(id, self.training.model_call.graph.inputs), call.inputs, strict=True))
         arguments = [passed[id(v)] for v in need.part.main.inputs]
-        columns = {id(v): self.known.get(id(v)) or emit_column(v) for v in [*arguments, *inputs] if id(v) not in names}
+        names = self._name_values([*outputs, *totals])
+        columns = {id(v): self.known.get(id(v)) or emit_column(v) for v in [*arguments, *inputs]} | names
         lines = [
             f"def {prefix}_totals(model: {self.words.module}, batch: Batch) -> tuple[{self.words.tensor}, ...]:",
             f'    """Compute the totals of a batch that {need.loss} needs. The others are 0."""',
@@ -192,24 +183,38 @@ class _FunctionEmitter:
             lines += self._emit_required_gradients()
         if any(id(v) in self.known for v in [*arguments, *inputs]):
             lines += self.prepared
-        lines += format_call(
-            f"    {', '.join(names[id(call.outputs[i])] for i in need.outputs)} = ",
-            f"{prefix}_outputs",
-            ["model", *(columns[id(v)] for v in arguments)],
-        )
-        lines += format_call(
-            f"    {', '.join(names[id(v)] for v in values)} = ",
-            f"{prefix}_sums",
-            [names.get(id(v)) or columns[id(v)] for v in inputs],
-        )
-        lines.append(f"    zero = {names[id(values[0])]}.new_zeros(())")
-        scales = [f" * {emit_size(self.main.inputs, BATCH)}" if is_scaled else "" for is_scaled in self.means.is_scaled]
-        results = dict(zip(need.totals, (names[id(v)] for v in values), strict=True))
-        returned = [results[i] + scales[i] if i in results else "zero" for i in range(len(scales))]
-        line = f"    return {', '.join(returned)}"
-        lines += [line] if len(line) <= WIDTH else format_call("    return ", "", returned)
-        self.texts.append("\n".join(lines))
+        for values, function, given in (
+            (outputs, "outputs", ["model", *(columns[id(v)] for v in arguments)]),
+            (totals, "sums", [columns[id(v)] for v in inputs]),
+        ):
+            lines += format_call(f"    {', '.join(names[id(v)] for v in values)} = ", f"{prefix}_{function}", given)
+        self.texts.append("\n".join([*lines, *self._emit_returned_totals(need, [names[id(v)] for v in totals])]))
         return True
+
+    def _write_part(self, need: LossNeeds) -> Parts | None:
+        """Write the function that computes a part of the model; None if the model cannot be computed in part."""
+        doc = f"Compute the outputs of the model that {need.loss} needs."
+        try:
+            return self.words.writer.write_part(extract_model_program(self.training), need.part, f"compute_{need.loss}_outputs", doc)
+        except MissingSize:  # an input that the part does not need has the size of an axis
+            return None
+
+    def _name_values(self, values: Sequence[Value]) -> dict[int, str]:
+        """Name the variables of the function for a loss by their values."""
+        taken_names, names = {*RESERVED, *self.known.values(), "zero"}, dict[int, str]()
+        for value in values:
+            names.setdefault(id(value), make_unique(make_variable_name(value.name or "output"), taken_names))
+            taken_names.add(names[id(value)])
+        return names
+
+    def _emit_returned_totals(self, need: LossNeeds, names: Sequence[str]) -> list[str]:
+        """Emit the lines that return the totals of these names, and 0 for those that the loss does not need."""
+        scales = [f" * {emit_size(self.main.inputs, BATCH)}" if is_scaled else "" for is_scaled in self.means.is_scaled]
+        results = dict(zip(need.totals, names, strict=True))
+        returned = [results[i] + scale if i in results else "zero" for i, scale in enumerate(scales)]
+        line = f"    return {', '.join(returned)}"
+        lines = [line] if len(line) <= WIDTH else format_call("    return ", "", returned)
+        return [f"    zero = {names[0]}.new_zeros(())", *lines]
 
     def emit_counts(self) -> None:
         means, lines = self.means, list[str]()
@@ -283,13 +288,16 @@ class _FunctionEmitter:
         except MissingSize:  # the nodes need a size that can only be read off other inputs of the program
             main = [*inputs, *(v for v in program.main.inputs if all(v is not i for i in inputs))]
             emitted = self._emit_program(_cut_program(program, nodes, main, name, results), name, doc)
-        self.definitions += emitted.definitions
-        self.outside += emitted.outside
-        self.texts += emitted.texts
+        self._add_parts(emitted)
         if emitted.main != name:
             self.modules.append(name)
             self.texts.append(f"{name} = {self.words.instance.format(emitted.main)}")
         return main
+
+    def _add_parts(self, parts: Parts) -> None:
+        self.definitions += parts.definitions
+        self.outside += parts.outside
+        self.texts += parts.texts
 
     def _emit_program(self, program: Program, name: str, doc: str) -> Parts:
         writer = self.words.writer
