@@ -157,8 +157,6 @@ class OptunaStudy:
     def report_results(self, trial: Trial, epoch: int, results: dict[str, float]) -> bool:
         if not self._settings.is_pruned or len(self.goals) > 1 or not is_compared(epoch):
             return False
-        if self.goals[0].metric not in results:  # no step of this loss yet, of several losses in turn
-            return False
         running, value = self._running[trial.number], self._get_value(self.goals[0], results)
         with raise_storage_errors(self._settings.storage):
             known = self._storage.get_trial(running._trial_id).intermediate_values
@@ -168,7 +166,9 @@ class OptunaStudy:
 
     def _get_value(self, goal: Goal, results: dict[str, Any]) -> float:
         if goal.metric not in results:
-            raise StudyError(f"there is no metric `{goal.metric}`; there are {', '.join(f'`{name}`' for name in results)}")
+            named = ", ".join(f"`{name}`" for name in results)
+            turn = f"if `{goal.metric}` is one of several losses, train at least one turn of all of them, or write `validate 0.1`"
+            raise StudyError(f"a trial has no result `{goal.metric}`", turn, f"otherwise, give another metric to `--by`: {named}")
         value = results[goal.metric]
         if isinstance(value, str):
             raise StudyError(f"the costs `{goal.metric}` are a formula, `{value}`", "give symbolic sizes values, such as `--dim T=128`")

@@ -264,3 +264,30 @@ def test_two_processes_share_the_trials() -> None:
     assert [trial.number for trial in read_study().trials] == list(range(9))
     assert all(trial.state.is_finished() for trial in read_study().trials)
     assert len(final) == 9
+
+
+TURNS = """
+model net(width=4) {
+  features = input 6
+  first = features -> dense width as first
+  second = features -> dense width as second
+  out first, second
+}
+train net(rate=1e-2) {
+  early = first -> square -> mean
+  late = second -> square -> mean
+  minimize early "first.*" steps=99
+  minimize late "second.*"
+  optimizer sgd lr=rate
+  steps 3
+}
+"""
+
+
+def test_a_loss_that_no_step_computes_is_no_unknown_metric() -> None:
+    """Of losses in turn, the second has its first step only after the end of these runs."""
+    Path("net.net").write_text(TURNS, encoding="utf-8")
+    done = search("--trials", "1", "--by", "late")
+    assert done.exit_code == 1
+    assert "a trial has no result `late`" in done.stderr
+    assert "train at least one turn" in done.stderr
