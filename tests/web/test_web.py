@@ -21,8 +21,8 @@ from netc.proving.check_kernels import choose_opset
 from tests.prediction.test_example_page import in_chromium
 from tests.web.web_sessions import WebRun, run_cases, write_case
 
-QUICK = ("resnet", "gpt2", "tagger", "mobilenet_v3", "roberta")
-"""Models with all kernels, with a recurrence, and with arithmetic of int64 that WebGPU lacks."""
+QUICK = ("resnet", "gpt2", "tagger", "mobilenet_v3", "roberta", "squeezenet", "vit")
+"""Models with all kernels, with a recurrence, with arithmetic of int64 that WebGPU lacks, and with nodes whose kernels once failed."""
 
 
 def list_known_nodes(graph: GraphAndTensors) -> set[tuple[str, str]]:

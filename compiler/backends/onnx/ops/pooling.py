@@ -33,15 +33,13 @@ def _make_attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, ob
 
 
 def _make_ceil_attributes(site: Site, op_type: str, windows: tuple[Window, ...], *, ceil: bool, may_pad: bool = True) -> dict[str, object]:
-    """Make the attributes of a pool. Where the device's kernel has no `ceil_mode`, padding replaces it if the sizes are numbers."""
+    """Make the attributes of a pool. Where the device's kernel has no `ceil_mode`, padding replaces it."""
     attributes = _make_attributes(windows, ceil=ceil)
     if not ceil or not may_pad or site.runs_attribute(op_type, "ceil_mode"):
         return attributes
-    after = []
-    for window, size, count in zip(windows, site.given.x.shape[2:], site.results[0].shape[2:], strict=True):
-        if not isinstance(size, int) or not isinstance(count, int):
-            return attributes
-        after.append(max(0, (count - 1) * window.stride + window.span - size - window.before))
+    # Rounding up is padding by `stride - 1`. Padding by less than a window keeps the last one from starting after the input. With this
+    # padding, both formulas of `Window.count_windows` give the same number for all sizes.
+    after = [min(w.after + w.stride, w.span) - 1 for w in windows]
     # ONNX Runtime takes less padding than the kernel has elements.
     if any(end >= window.taps for end, window in zip(after, windows, strict=True)):
         return attributes
