@@ -348,6 +348,12 @@ def test_a_model_with_parameters_of_other_stages_is_computed_as_a_whole(tmp_path
     assert not hasattr(module_of(TIED, tmp_path), "TOTALS")
 
 
+def test_a_metric_of_several_losses_is_computed_in_each_step(tmp_path: Path) -> None:
+    """No step of one loss alone has both of its means."""
+    text = GAN.replace("ACCUMULATE", "").replace("metric size = fake -> square -> mean", "metric both = judging + forging")
+    assert not hasattr(module_of(text, tmp_path), "COMPUTED")
+
+
 BUFFERS = """
 block normed { w = param [5, 2] init=normal as weight; in -> dense 5 weight=(spectral_normalize(w)) }
 real = input 2
