@@ -348,10 +348,23 @@ def test_a_model_with_parameters_of_other_stages_is_computed_as_a_whole(tmp_path
     assert not hasattr(module_of(TIED, tmp_path), "TOTALS")
 
 
-def test_a_metric_of_several_losses_is_computed_in_each_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("metric", "is_divided"), [("a -> mean", True), ("first + second", False)])
+def test_a_metric_of_several_losses_is_computed_in_each_step(metric: str, is_divided: bool, tmp_path: Path) -> None:
     """No step of one loss alone has both of its means."""
-    text = GAN.replace("ACCUMULATE", "").replace("metric size = fake -> square -> mean", "metric both = judging + forging")
-    assert not hasattr(module_of(text, tmp_path), "COMPUTED")
+    text = f"""
+x = input 4
+a = x -> dense 1 as a
+b = x -> dense 1 as b
+out a, b
+train {{
+  first = a -> square -> mean
+  second = b -> square -> mean
+  metric other = {metric}
+  minimize first "a.*"
+  minimize second "b.*"
+}}
+"""
+    assert hasattr(module_of(text, tmp_path), "COMPUTED") == is_divided
 
 
 BUFFERS = """
