@@ -23,6 +23,7 @@ _WORDS = {
     "np": "mx",
     "np.indices": "indices",
     "xp.linalg.vector_norm": "vector_norm",
+    "xp.mean": "mean",
     "ops.segment_max": "segment_max",
     "ops.segment_sum": "segment_sum",
     "fn": "nn",

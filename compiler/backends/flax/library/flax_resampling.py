@@ -36,9 +36,6 @@ def resize_weights(size: int, count: int, ratio: float, mode: str, align_corners
         used = np.arange(index.shape[1]) < sizes[:, None]
         np.add.at(weights, (np.arange(count)[:, None], index), used / sizes[:, None])
         return weights
-    if mode in ("nearest", "nearest-exact"):
-        scaled = np.float32(ratio) * (place.astype(np.float32) + np.float32(0.5 if mode == "nearest-exact" else 0))
-        return np.eye(size)[np.minimum(np.floor(scaled).astype(int), size - 1)]
     if align_corners:
         ratio = (size - 1) / (count - 1) if count > 1 else 0.0
     center = place * ratio if align_corners and not antialias else (place + 0.5) * ratio - 0.5
@@ -60,6 +57,12 @@ def resize_weights(size: int, count: int, ratio: float, mode: str, align_corners
     return weights
 
 
+def nearest_places(size: int, count: int, ratio: float, offset: float) -> Any:
+    """The index of the nearest element for each element of the resampled axis, computed in float32."""
+    places = np.float32(ratio) * (np.arange(count, dtype=np.float32) + np.float32(offset))
+    return np.minimum(places.astype(int), size - 1)
+
+
 def interpolate(
     x: jax.Array,
     size: tuple[int, ...],
@@ -73,10 +76,10 @@ def interpolate(
         if antialias and count == x.shape[axis]:
             continue  # the axis stays as it is, even if the ratio is another one
         step = x.shape[axis] / count if ratio is None else ratio
-        weights = resize_weights(x.shape[axis], count, step, mode, align_corners, antialias)
         if mode.startswith("nearest"):
-            x = jnp.take(x, weights.argmax(1), axis=axis)
+            x = jnp.take(x, nearest_places(x.shape[axis], count, step, 0.5 if mode == "nearest-exact" else 0.0), axis=axis)
         else:
+            weights = resize_weights(x.shape[axis], count, step, mode, align_corners, antialias)
             y = jnp.tensordot(x, jnp.asarray(weights, x.dtype), (axis, 1), precision="highest")
             x = jnp.moveaxis(y, -1, axis)
     return x

@@ -88,8 +88,8 @@ class InstanceNorm(nn.Module):
         if self.track_running_stats and not self.training:
             return normalize_channels(x, self.running_mean, self.running_var, self.weight, self.bias, self.eps)
         if self.track_running_stats:
-            axes, batches = tuple(range(2, x.ndim)), self.num_batches_tracked
-            update_statistics(self, x.mean(axes).mean(0), x.var(axes, ddof=1).mean(0))
+            axes, batches, wide = tuple(range(2, x.ndim)), self.num_batches_tracked, x.astype(mx.result_type(x, mx.float32))
+            update_statistics(self, wide.mean(axes).mean(0), wide.var(axes, ddof=1).mean(0))
             self.num_batches_tracked = batches  # PyTorch counts the batches of batch norms only
         return instance_norm(x, self.weight, self.bias, self.eps)
 
@@ -136,7 +136,7 @@ class SpectralNormalize(nn.Module):
 
 def softmax(x: mx.array) -> mx.array:
     """The softmax of the last axis."""
-    return mx.softmax(x, axis=-1)
+    return mx.softmax(x, axis=-1, precise=True)
 
 
 class Dropout(nn.Module):

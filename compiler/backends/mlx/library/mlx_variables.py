@@ -157,3 +157,8 @@ class ModuleDict(nn.Module):
         super().__init__()
         for name, module in (modules or {}).items():
             self[name] = module
+
+
+def mean(x: mx.array) -> mx.array:
+    """The mean of all elements. In 16 bits, large sums are infinite."""
+    return x.astype(mx.result_type(x, mx.float32)).mean().astype(x.dtype)

@@ -35,13 +35,8 @@ def emit_pad(op: Pad, site: MlxSite) -> Code:
 
 @function(Sort, target="mlx.core.argsort")
 def emit_sort(op: Sort, site: MlxSite) -> Code:
-    both = call_function("top_k" if not site.given.x.rank else "sort", site.x, *_list_order(op, site))
+    both = call_function("sort", site.x, op.axis, op.descending) if site.given.x.rank else call_function("top_k", site.x, 1)
     return both if len(site.results) == 2 else ItemCode(both, (to_code(0),), 2)
-
-
-def _list_order(op: Sort, site: MlxSite) -> tuple[object, ...]:
-    """Return the arguments of `sort`, or of `top_k` of a scalar."""
-    return (op.axis, op.descending) if site.given.x.rank else (1,)
 
 
 @function(Argsort, target="mlx.core.argsort")

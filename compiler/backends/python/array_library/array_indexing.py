@@ -64,16 +64,18 @@ def place_extremes(x: Array, where: Any, values: Array, method: str) -> Array:
 def scatter_reduce(x: Array, index: Array, src: Array, axis: int, reduce: str, include_self: bool = True) -> Array:
     """The sums, products, means or extremes of the values at each index along one axis."""
     method = {"sum": "add", "mean": "add", "prod": "multiply", "amax": "maximum", "amin": "minimum"}[reduce]
-    is_float = xp.issubdtype(x.dtype, xp.floating)
+    dtype, is_float = x.dtype, xp.issubdtype(x.dtype, xp.floating)
+    if is_float:  # in 16 bits, large sums and counts stop growing
+        x, src = (one.astype(xp.promote_types(one.dtype, xp.float32)) for one in (x, src))
     if not include_self:
         low, high = (-xp.inf, xp.inf) if is_float else (xp.iinfo(x.dtype).min, xp.iinfo(x.dtype).max)
         x = scatter(x, index, {"add": 0, "multiply": 1, "maximum": low, "minimum": high}[method], axis)
     total = scatter(x, index, src, axis, method)
     if reduce != "mean":
-        return total
+        return total.astype(dtype)
     counts = scatter(xp.full(x.shape, int(include_self), x.dtype), index, xp.ones_like(src), axis, "add")
     counts = xp.maximum(counts, 1)
-    return total / counts if is_float else total // counts
+    return (total / counts).astype(dtype) if is_float else total // counts
 
 
 def index_add(x: Array, index: Array, source: Array, axis: int, alpha: float = 1) -> Array:

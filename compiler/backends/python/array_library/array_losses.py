@@ -9,7 +9,7 @@ from .array_words import Array, Int, fn, vector_norm, xp
 
 def reduce_loss(losses: Array, reduction: str) -> Array:
     """The mean or the sum of losses, or all of them."""
-    return losses.mean() if reduction == "mean" else losses.sum() if reduction == "sum" else losses
+    return xp.mean(losses) if reduction == "mean" else losses.sum() if reduction == "sum" else losses
 
 
 def nll_loss(

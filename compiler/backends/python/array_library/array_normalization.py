@@ -29,8 +29,8 @@ def normalize_channels(x: Array, mean: Array, var: Array, weight: Any, bias: Any
 
 def batch_norm(x: Array, weight: Array, bias: Array | None = None, eps: float = 1e-5) -> Array:
     """Normalizes each channel by the statistics of the batch."""
-    axes = (0, *range(2, x.ndim))
-    return normalize_channels(x, x.mean(axes), x.var(axes), weight, bias, eps)
+    axes, wide = (0, *range(2, x.ndim)), x.astype(xp.promote_types(x.dtype, xp.float32))
+    return normalize_channels(x, wide.mean(axes), wide.var(axes), weight, bias, eps)
 
 
 # InstanceNorm: each framework's own.

@@ -116,17 +116,19 @@ def avg_pool(
     axes = x.ndim - 2
     strides, amounts = each_axis(kernel_size if stride is None else stride, axes), each_axis(padding, axes)
     pads = window_pads(x, kernel_size, strides, amounts, (1,) * axes, ceil_mode)
-    total = sum_windows(x, kernel_size, strides, pads)
+    is_float = xp.issubdtype(x.dtype, xp.floating)
+    wide = x.astype(xp.promote_types(x.dtype, xp.float32)) if is_float else x  # in 16 bits, large sums stop growing
+    total = sum_windows(wide, kernel_size, strides, pads)
     if divisor_override is not None:
         divisor: Any = divisor_override
     else:
-        ones = xp.ones((1, 1, *x.shape[2:]), x.dtype)
+        ones = xp.ones((1, 1, *x.shape[2:]), wide.dtype)
         if count_include_pad:
             ones = xp.pad(ones, ((0, 0), (0, 0), *((p, p) for p in amounts)), constant_values=1)
             pads = [(0, max(after - p, 0)) for (_, after), p in zip(pads, amounts, strict=True)]
         divisor = sum_windows(ones, kernel_size, strides, pads)
-    if xp.issubdtype(x.dtype, xp.floating):
-        return total / divisor
+    if is_float:
+        return (total / divisor).astype(x.dtype)
     return xp.sign(total) * xp.sign(divisor) * (abs(total) // abs(divisor))
 
 
