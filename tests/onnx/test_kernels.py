@@ -174,6 +174,9 @@ def test_nodes_in_loops_count() -> None:
 def test_a_definition_stands_for_its_operator() -> None:
     assert missing("input 8 -> mish") == []
     assert report("input 8 -> mish").nodes == 3
+    loss = "logits = input 8 -> dense 10; label = input [] int64; (logits, label) -> cross_entropy"
+    assert missing(loss) == []
+    assert "LogSoftmax" in {op_type for op_type, _ in missing(loss, "web")}
 
 
 def test_sizes_and_constants_are_not_counted() -> None:

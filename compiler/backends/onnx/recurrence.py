@@ -101,7 +101,8 @@ class _StepBody:
         return self.add_many(op_type, inputs, 1)[0]
 
     def split_gates(self, x: str, count: int) -> Names:
-        return self.add_many("Split", [x], count, axis=-1, num_outputs=count)
+        # A step has the axes batch and features. WebGPU takes no negative axis here.
+        return self.add_many("Split", [x], count, axis=1, num_outputs=count)
 
     def add_many(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> Names:
         number = len(self.graph.node) + 1

@@ -25,7 +25,9 @@ from .typed_nodes import TypedNode, TypedValue, list_typed_nodes
 def expand_node(node: TypedNode, opset: int) -> list[TypedNode]:
     """Return the nodes of an operator's definition. Empty if onnx has none, or if a type is unknown."""
     types = [_make_type(value) for value in node.inputs]
-    function = find_function(node.proto, [type_ or TypeProto() for type_ in types], opset)
+    known = [type_ or TypeProto() for type_ in types]
+    # Newer onnx packages give no definition for an opset that has changed operators in it. ONNX Runtime takes the original one.
+    function = find_function(node.proto, known, opset) or find_function(node.proto, known, node.since)
     if function is None or any(type_ is None for type_, value in zip(types, node.inputs, strict=True) if value is not None):
         return []
     graph = helper.make_graph(
