@@ -34,6 +34,7 @@ class _CellEmitter:
         self.given = site.given.x.dtype
         self.dtype = FLOAT32 if self.given.name == "bfloat16" else self.given
         """The type of the computation: ONNX Runtime has no kernels for bfloat16."""
+        self.zero_product: str | None = None
 
     def emit_step(self) -> tuple[str, ...]:
         x, *states = (self._cast_to_compute(name) for name in self.site.inputs)
@@ -50,11 +51,13 @@ class _CellEmitter:
         return self.site.add("Add", [product, bias]) if bias else product
 
     def _make_zero_product(self) -> str:
-        """Return the product of a zero state: the bias, or zeros."""
+        """Return the product of a zero state, which has one axis: the bias, or zeros."""
         if self.op.bias:
-            return self._read_parameter("bias_hh")
-        assert isinstance(self.op.hidden, int), "sizes of parameters are known"
-        return self.site.constant(np.zeros(self.op.gates * self.op.hidden, numpy_dtype(self.dtype)))
+            self.zero_product = self._read_parameter("bias_hh")
+        else:
+            assert isinstance(self.op.hidden, int), "sizes of parameters are known"
+            self.zero_product = self.site.constant(np.zeros(self.op.gates * self.op.hidden, numpy_dtype(self.dtype)))
+        return self.zero_product
 
     def _read_parameter(self, name: str) -> str:
         return self._cast_to_compute(self.site.parameter(name))
@@ -68,4 +71,5 @@ class _CellEmitter:
         return self.site.add(op_type, inputs)
 
     def split_gates(self, x: str, count: int) -> Names:
-        return list(self.site.add_many("Split", [x], count, axis=self.site.given.x.rank - 1, num_outputs=count))
+        last = 0 if x == self.zero_product else self.site.given.x.rank - 1  # WebGPU takes no negative axis here
+        return list(self.site.add_many("Split", [x], count, axis=last, num_outputs=count))
