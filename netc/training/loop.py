@@ -181,7 +181,7 @@ class Trainer:
         if self.validation is None:
             steps_in_epoch = (self.step - 1) % self.plan.per_epoch + 1
             if self.is_divided:
-                return f"each the mean over those of the last {steps_in_epoch} steps that compute it" if steps_in_epoch > 1 else ""
+                return f"each the mean over the last {steps_in_epoch} steps, as far as they compute it" if steps_in_epoch > 1 else ""
             return f"the mean over the last {steps_in_epoch} steps" if steps_in_epoch > 1 else ""
         return self.best.describe(self.results[self.recipe.keep.metric], self.step, self.plan.steps)
 

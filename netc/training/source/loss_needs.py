@@ -80,7 +80,7 @@ class _NeedsFinder:
         self.call, self.model = training.model_call, training.model_call.graph
         count = len(self.main.outputs)
         self.costs = [self._find_cost([i]) for i in range(count)]
-        """For each total, the nodes that take time: those of the model, and the gradients of the section."""
+        """For each total, the nodes that take time: the stages of the model, and the gradients of the section."""
 
     def find_needs(self) -> list[LossNeeds]:
         selected = self._select_totals()
