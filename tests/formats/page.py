@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from page_sections import Reasons
+
 from netc.compiler.backends.backend_registry import get_or_raise
 from tests.formats.measure import PACKAGES, read_measured
 
@@ -19,11 +21,10 @@ SECTION = "models"
 def render_section() -> str:
     """Write the table, its notes and the versions as Markdown."""
     measured = read_measured()
-    reasons: dict[str, int] = {}
+    reasons = Reasons()
     table = list(_make_table(measured["models"], reasons))
-    notes = [f"{number}. {reason}" for reason, number in reasons.items()]
     versions = [_format_versions(name, versions) for name, versions in measured["versions"].items()]
-    return "\n".join([*table, "", *notes, "", f"Measured with {'; '.join(versions)}."]) + "\n"
+    return "\n".join([*table, "", reasons.format_notes(), "", f"Measured with {'; '.join(versions)}."]) + "\n"
 
 
 def _format_versions(name: str, versions: Mapping[str, str]) -> str:
@@ -31,17 +32,16 @@ def _format_versions(name: str, versions: Mapping[str, str]) -> str:
     return f"{packages} ({get_or_raise(name).title})"
 
 
-def _make_table(models: Mapping[str, Mapping[str, Any]], reasons: dict[str, int]) -> Iterator[str]:
+def _make_table(models: Mapping[str, Mapping[str, Any]], reasons: Reasons) -> Iterator[str]:
     yield f"| network | {' | '.join(get_or_raise(name).title for name in PACKAGES)} |"
     yield "|---|" + "---|" * len(PACKAGES)
     for model, results in sorted(models.items()):
         yield f"| {model} | {' | '.join(_format_cell(results.get(name), reasons) for name in PACKAGES)} |"
 
 
-def _format_cell(result: Mapping[str, Any] | None, reasons: dict[str, int]) -> str:
+def _format_cell(result: Mapping[str, Any] | None, reasons: Reasons) -> str:
     if result is None:
         return "not measured"
     if "refused" in result:
-        reason = " ".join(str(result["refused"]).split()).replace("|", "\\|").replace("<", "&lt;")
-        return f"refused ({reasons.setdefault(reason, len(reasons) + 1)})"
+        return reasons.format_cell(result["refused"])
     return "written" if result["difference"] is None else f"{result['difference']:.0e}"

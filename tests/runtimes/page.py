@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from page_sections import Reasons
+
 from netc.compiler.backends.onnx.runtime_profiles import PROFILES, RuntimeProfile
 from runtimes.measure_zoo import read_measured
 
@@ -22,12 +24,12 @@ def write() -> None:
 
 def render() -> str:
     measured = read_measured()
-    reasons: dict[str, int] = {}
+    reasons = Reasons()
     parts = {
         "limits": "\n".join(_list_limits()),
         "differences": "\n".join(f"- {_capitalize(known.sentence)}." for profile in PROFILES.values() for known in profile.differences),
         "table": "\n".join(_make_table(measured["models"], reasons)),
-        "notes": "\n".join(f"{number}. {reason}" for reason, number in reasons.items()),
+        "notes": reasons.format_notes(),
         "versions": ", ".join(f"{name} {version}" for name, version in sorted(measured["versions"].items())),
     }
     text = TEXT.read_text(encoding="utf-8")
@@ -55,18 +57,17 @@ def _list_reasons(profile: RuntimeProfile) -> Iterator[tuple[str, str]]:
         yield ", ".join(f"`{name}`" for name in limit.operators) or "any", limit.reason
 
 
-def _make_table(models: Mapping[str, Mapping[str, Any]], reasons: dict[str, int]) -> Iterator[str]:
+def _make_table(models: Mapping[str, Mapping[str, Any]], reasons: Reasons) -> Iterator[str]:
     yield f"| network | {' | '.join(profile.title for profile in PROFILES.values())} |"
     yield "|---|" + "---|" * len(PROFILES)
     for name, results in sorted(models.items()):
         yield f"| {name} | {' | '.join(_format_cell(results.get(runtime), reasons) for runtime in PROFILES)} |"
 
 
-def _format_cell(result: Mapping[str, Any] | None, reasons: dict[str, int]) -> str:
+def _format_cell(result: Mapping[str, Any] | None, reasons: Reasons) -> str:
     if result is None:
         return "not measured"
     if "refused" in result:
-        reason = " ".join(str(result["refused"]).split()).replace("|", "\\|").replace("<", "&lt;")
-        return f"refused ({reasons.setdefault(reason, len(reasons) + 1)})"
+        return reasons.format_cell(result["refused"])
     fixed = ", fixed sizes" if "symbolic" in result else ""
     return f"{result['difference']:.0e}, {result['ratio']:.3g} ×{fixed}"

@@ -97,10 +97,7 @@ class Lowering:
         return (self._device, op_type, attribute) not in BROKEN_ATTRIBUTES
 
     def has_kernel(self, op_type: str) -> bool:
-        if self._list_kernel_types is None:
-            return True
-        (variable,) = list_input_variables(op_type, self.opset, 1)
-        return self._list_kernel_types(op_type, self.opset, variable) is not None
+        return self._has_kernels(op_type, [None])
 
     def _add_with_casts(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
         """Add the node, with conversions around it where the opset lacks a type."""
@@ -155,7 +152,7 @@ class Lowering:
         return wider if wider == name or all(self._has_kernels("Cast", [DTYPES[end]]) for end in (name, wider)) else name
 
     def _has_kernels(self, op_type: str, types: Sequence[DType | None]) -> bool:
-        """Whether the device has a kernel of an operator for each of these element types of its inputs."""
+        """Whether the device has a kernel of an operator for each of these element types of its inputs. None stands for any type."""
         if self._list_kernel_types is None:
             return True
         variables = list_input_variables(op_type, self.opset, len(types))
