@@ -112,6 +112,17 @@ def test_the_interface_of_a_core_ml_package(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "stage", ["max_pool 2", "max_pool 2x3", "max_pool 2 padding=1", "avg_pool 2", "max_pool 3 stride=2 ceil_mode=true"]
+)
+def test_pools_in_core_ml(stage: str, tmp_path: Path) -> None:
+    needs("coreml")
+    model = api.compile(f"x = input 1x8x9; y = x -> {stage}; out y", dims={"N": 1})
+    model.save(tmp_path / "m.mlpackage", seed=SEED)
+    assert read_package(tmp_path / "m.mlpackage")[1]["y"][1] == model.outputs["y"].shape
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_same_model_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
     needs(name)

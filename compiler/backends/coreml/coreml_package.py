@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
+
+import torch
+from torch import Tensor
 
 from netc.dsl.record import Record
 
@@ -47,11 +51,23 @@ def describe_package(exported: ExportedModule) -> str:
     return f"{_convert_module(exported)._mil_program}\n"
 
 
+_POOLS = tuple(getattr(torch.ops.aten, f"max_pool{axes}d").default for axes in (1, 2, 3))
+
+
+def _pass_stride(pool: Callable[..., Tensor]) -> Callable[..., Any]:
+    """Give a pool whose stride is its kernel this stride: coremltools asks for the argument."""
+
+    def call_with_stride(x: Tensor, kernel_size: Sequence[int], stride: Sequence[int] = (), *others: Any) -> Any:
+        return NotImplemented if stride else pool(x, kernel_size, kernel_size, *others)  # `NotImplemented` keeps the operator as it is
+
+    return call_with_stride
+
+
 def _convert_module(exported: ExportedModule) -> Any:
     import coremltools as ct
 
     model = ct.convert(
-        exported.run_export().run_decompositions({}),
+        exported.run_export().run_decompositions({pool: _pass_stride(pool) for pool in _POOLS}),
         convert_to="mlprogram",
         compute_precision=ct.precision.FLOAT32,
         minimum_deployment_target=ct.target.iOS17,
