@@ -152,3 +152,21 @@ def use_one_thread() -> None:
 @pytest.fixture
 def update(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update"))
+
+
+GENERATORS = pytest.StashKey[Any]()
+"""The state of a module's random numbers as it was imported."""
+
+
+@pytest.fixture(autouse=True)
+def draw_the_same_in_any_order(request: pytest.FixtureRequest) -> None:
+    """Start the GENERATOR of a module anew, so that what a test draws does not depend on the tests before it in its process."""
+    generator = getattr(getattr(request.node, "module", None), "GENERATOR", None)
+    if generator is None:
+        return
+    module = request.node.getparent(pytest.Module)
+    if hasattr(generator, "bit_generator"):
+        bits = generator.bit_generator
+        bits.state = module.stash.setdefault(GENERATORS, bits.state)
+    else:
+        generator.set_state(module.stash.setdefault(GENERATORS, generator.get_state()))

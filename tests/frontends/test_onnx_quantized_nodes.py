@@ -56,14 +56,14 @@ def multiples(*shape: int) -> Any:
 READ = [node("QuantizeLinear", ["x", "s", "z"], ["q"])]
 WRITE = [node("DequantizeLinear", ["r", "ys", "yz"], ["y"])]
 OUT = {"ys": np.float32(0.125), "yz": np.uint8(128)}
-"""Of the results: multiples of 0.125 around 0."""
+"""Of the results: multiples of 0.125 from -16 to 15.875, which no result leaves, since the float form does not saturate."""
 WEIGHT = {"ws": np.float32(0.25), "wz": np.int8(1)}
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
 def test_convolution(per_channel: bool, bias: bool) -> None:
-    scales = {"ws": np.float32([0.25, 0.5, 1]), "wz": np.zeros(3, np.int8)} if per_channel else WEIGHT
+    scales = {"ws": np.float32([0.25, 0.5, 0.5]), "wz": np.zeros(3, np.int8)} if per_channel else WEIGHT
     constants = {"w": draw(3, 2, 2, 2, least=-2, most=2), "b": draw(3, dtype=np.int32), **scales, **OUT}
     conv = node("QLinearConv", ["q", "s", "z", "w", "ws", "wz", "ys", "yz", *["b"] * bias], ["r"], kernel_shape=[2, 2], strides=[2, 1])
     assert agree(quantized([*READ, conv, *WRITE], ["N", 2, 4, 5], constants), multiples(3, 2, 4, 5)) == ["conv"]
@@ -71,7 +71,7 @@ def test_convolution(per_channel: bool, bias: bool) -> None:
 
 @pytest.mark.parametrize("per_column", [False, True])
 def test_product(per_column: bool) -> None:
-    scales = {"ws": np.float32([0.25, 0.5, 1, 2]), "wz": np.array([0, 1, -1, 2], np.int8)} if per_column else WEIGHT
+    scales = {"ws": np.float32([0.25, 0.5, 0.5, 0.25]), "wz": np.array([0, 1, -1, 2], np.int8)} if per_column else WEIGHT
     product = node("QLinearMatMul", ["q", "s", "z", "w", "ws", "wz", "ys", "yz"], ["r"])
     given = quantized([*READ, product, *WRITE], ["N", 3], {"w": draw(3, 4), **scales, **OUT})
     assert agree(given, multiples(5, 3)) == ["dense"]
@@ -81,7 +81,7 @@ def test_product(per_column: bool) -> None:
 @pytest.mark.parametrize("rounded", [False, True])
 def test_product_with_a_bias(transposed: int, rounded: bool) -> None:
     """Without a scale of the result, the result is floats."""
-    scales = {"ws": np.float32([0.25, 0.5, 1, 2]), "wz": np.array([0, 1, -1, 2], np.int8)}
+    scales = {"ws": np.float32([0.25, 0.5, 0.5, 0.25]), "wz": np.array([0, 1, -1, 2], np.int8)}
     w = draw(4, 3) if transposed else draw(3, 4)
     product = microsoft(
         "QGemm", ["q", "s", "z", "w", "ws", "wz", "c", *["ys", "yz"] * rounded], ["r" if rounded else "y"], transB=transposed

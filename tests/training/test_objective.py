@@ -105,7 +105,7 @@ def test_metrics_are_functions_of_the_means_of_all() -> None:
         ("loss = (scores -> mean) * (scores -> mean)", "mul"),
         ("loss = scores -> max", "max"),
         ("loss = 1 / (scores -> square -> mean)", "div"),
-        ("loss = (scores, scores -> argmax axis=1) -> cross_entropy ignore_index=0", "cross_entropy"),
+        ("loss = (scores, scores -> argmax axis=1) -> cross_entropy ignore_index=2", "cross_entropy"),
     ],
 )
 def test_what_is_no_sum_of_means(line: str, why: str) -> None:
