@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from safetensors.numpy import load_file
 from safetensors.torch import save_file
@@ -247,6 +248,54 @@ def test_weights_of_classes(batch: str, tmp_path: Path, monkeypatch: pytest.Monk
     kind, tag = generator.choice(3, 40, p=[0.7, 0.1, 0.2]), (generator.random((40, 2)) < [0.2, 0.6]).astype(np.float32)
     np.savez("train.npz", x=generator.normal(size=(40, 4)).astype(np.float32), kind=kind, tag=tag)
     assert_same(train_both(BALANCED.replace("BATCH", batch), "train.npz"), 1e-5)
+
+
+STANDARDIZED = """
+x = input 3
+picture = input 2x4x4
+age = input []
+noise = input 2
+hidden = (x -> standardize, age -> standardize -> unsqueeze 1, noise) -> concat axis=1 -> dense 4 tanh
+seen = picture -> standardize -> conv 2 3 -> flatten
+y = (hidden -> standardize, seen) -> concat axis=1 -> dense 1
+train {
+  t = input 1
+  loss = (y, t) -> mse_loss
+  draw noise normal
+  optimizer sgd lr=0.05
+  batch 7
+  epochs 3
+  validate 0.2
+}
+"""
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize("changes", [{}, {"batch 7": "batch 7 accumulate=2"}])
+def test_standardize(changes: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Features with a large mean, a constant and a gap, channels of images, a number, and a stage whose inputs another one changes."""
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(2)
+    x = np.stack([1e4 + generator.normal(size=40), np.full(40, 0.1), 1e-3 * generator.normal(size=40)], 1)
+    pictures = 3 + 2 * generator.normal(size=(40, 2, 4, 4))
+    arrays = {"x": x, "picture": pictures, "age": generator.normal(size=40), "t": generator.normal(size=(40, 1))}
+    np.savez("train.npz", **{name: array.astype(np.float32) for name, array in arrays.items()})
+    text = STANDARDIZED
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    assert_same(train_both(text, "train.npz"), 1e-5)
+    assert {"standardize1.std", "standardize2.mean"} <= load_file("trained.safetensors").keys()
+
+
+def test_features_with_infinities() -> None:
+    """A feature's mean and deviation leave out NaN and infinities, as in the file of PyTorch."""
+    training = analyze_training(SourceFile("<text>", STANDARDIZED), Choice()).training
+    torch_file, flax_file = execute(emit_training_file(training), "torch_file"), execute(emit_flax_file(training), "flax_file")
+    values = np.array([[np.nan, 1e6 + 1, np.inf, 1e6 + 2, -np.inf], [np.nan] * 5, [2.5] * 5, [np.inf, 3, 3, 4, 5]])
+    batches = [values, values[:, ::-1] * 2]
+    expected = torch_file.measure_features(map(torch.from_numpy, map(np.ascontiguousarray, batches)))
+    for array, tensor in zip(flax_file.measure_features(batches), expected, strict=True):
+        np.testing.assert_array_equal(array, tensor.numpy())
 
 
 PLATEAU = """

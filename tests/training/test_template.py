@@ -19,6 +19,7 @@ from netc.training.recipe import read_recipe
 from netc.training.section_file import SectionFile
 from netc.training.source import TrainSection, emit_run_file, template_folding
 from netc.training.source.clauses import CONSTANTS, Machine
+from netc.training.source.flax_template import TEMPLATES
 from netc.training.source.section_functions import emit_functions
 
 SPEC = """
@@ -79,9 +80,10 @@ def test_functions_that_nothing_uses_are_left_out() -> None:
     assert template_folding.select_reachable(blocks, {""}) == [blocks[0], blocks[2], blocks[3]]
 
 
-def test_every_tag_is_known() -> None:
+@pytest.mark.parametrize("template", ["template.py", *TEMPLATES])
+def test_every_tag_is_known(template: str) -> None:
     """A tag that no section has would hide its lines for ever."""
-    text = files("netc.training.source").joinpath("template.py").read_text(encoding="utf-8")
+    text = files("netc.training.source").joinpath(template).read_text(encoding="utf-8")
     used = {
         word
         for condition in re.findall(r"  # if: ([^#\n]+?)(?: else \w+)?(?=  # if: |$)", text, re.MULTILINE)

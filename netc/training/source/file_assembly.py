@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from importlib.resources import files
+from itertools import chain
 
 from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.ir.graph import Program
@@ -79,12 +80,16 @@ def list_imports(texts: list[str]) -> list[str]:
 
 
 def fold_blocks(
-    tags: Set[str], names: Mapping[str, str], generated: Mapping[str, list[str]], roots: Set[str], template: str = "template.py"
+    tags: Set[str],
+    names: Mapping[str, str],
+    generated: Mapping[str, list[str]],
+    roots: Set[str],
+    templates: Sequence[str] = ("template.py",),
 ) -> list[str]:
-    """Fold a template for a section, and keep the functions that the roots use. `generated` has the texts of blocks that depend on the
+    """Fold templates for a section, and keep the functions that the roots use. `generated` has the texts of blocks that depend on the
     model or the data."""
     texts: list[str] = []
-    for block in _read_template_blocks(template):
+    for block in chain.from_iterable(map(_read_template_blocks, templates)):
         name = block.removeprefix("# generated: ")
         texts += [rename_words(fold_template(block, frozenset(tags)), names)] if name == block else generated.get(name, [])
     return select_reachable([text for text in texts if text], roots)

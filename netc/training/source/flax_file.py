@@ -5,7 +5,7 @@ plain loop over an npz file or a text table. Always: samples, batches, sampled i
 of PyTorch. From the same parameters, the losses of both differ by rounding only, unless the model draws random numbers. A clause that this
 file does not have is a `CompileError` at its setting.
 
-    flax_template.py     every clause, as one plain file with tags
+    flax_template/       every clause, as plain files with tags
     optax_settings.py    emits the optimizer and the schedule
 
     >>> from netc.analysis import Choice, analyze_training
@@ -38,7 +38,8 @@ from .class_weights import emit_balance
 from .clauses import select_tags
 from .data_reading import emit_loaders, name_validation_loader
 from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, check_file, extract_model_program, fold_blocks, list_imports, list_standardized
-from .lines import quote_string
+from .flax_template import TEMPLATES
+from .lines import quote_string, to_literal
 from .loss_terms import write_terms
 from .optax_settings import emit_optax_optimizer, emit_plateau
 from .printed_settings import emit_constants
@@ -68,7 +69,6 @@ FLAX_WORDS = SectionWords(
     _cast,
     "jnp.zeros_like",
 )
-TEMPLATE = "flax_template.py"
 RESERVED = RESERVED_NAMES | {"optax", "save_file"}
 
 
@@ -82,11 +82,13 @@ def emit_flax_file(training: Training) -> str:
     with raise_as_compile_error(training.program):
         model = WRITER.write_parts(extract_model_program(training), name, RESERVED)
         computed = emit_functions(training, means, FLAX_WORDS)
-    tags = select_tags(recipe, means, False, False, None)
+    standardized = list_standardized(training)
+    tags = select_tags(recipe, means, False, bool(standardized), None)
     generated = {
         "make_optimizer": [emit_optax_optimizer(recipe)],
         "make_schedule": emit_plateau(recipe),
         "load_data": emit_loaders(training, recipe, FLAX_WORDS),
+        "standardized": [f"STANDARDIZED = {to_literal(standardized)}"] if standardized else [],
         "draw_inputs": [emit_draws(training, recipe, FLAX_WORDS)] if recipe.draws else [],
         "balance_classes": emit_balance(recipe, FLAX_WORDS) if recipe.balances else [],
         "vary_inputs": [emit_varied(recipe, FLAX_WORDS)] if recipe.varied else [],
@@ -94,7 +96,7 @@ def emit_flax_file(training: Training) -> str:
     takes_rngs = "rngs: nnx.Rngs" in model.texts[-1 - (model.texts[-1] == DEFINITIONS["load"])]
     terms, zeros = write_terms(means, "repeated" in tags, "parts", FLAX_WORDS)
     names = _map_names(training, recipe, model.main, takes_rngs) | {"TERMS": terms, "ZEROS": zeros}
-    functions = fold_blocks(tags, names | ({} if "ema" in tags else {"average": "model"}), generated, {""}, TEMPLATE)
+    functions = fold_blocks(tags, names | ({} if "ema" in tags else {"average": "model"}), generated, {""}, TEMPLATES)
     texts = [_emit_constants(recipe), *model.texts, *computed.texts, *functions]
     texts = [*list_called_definitions([*model.definitions, *computed.definitions, *texts]), *texts]
     outside = tuple(dict.fromkeys((*model.outside, *computed.outside)))
@@ -135,8 +137,6 @@ def _list_lacking(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
     lacking: list[tuple[str, Span]] = [(word, settings[word]) for word in words if word in settings]
     for what, span in lacking:
         yield _report_lacking(what, span)
-    if list_standardized(training):
-        yield _report_lacking("standardize", training.loss_span)
     if has_gradients(training.program.main):
         yield _report_lacking("gradient", training.loss_span)
 
