@@ -21,6 +21,7 @@ from netc.errors import CompileError
 from netc.training.source import emit_training_file
 from netc.training.source.flax_file import emit_flax_file
 from tests.training.section_texts import DIGITS, VARIATIONAL
+from tests.training.test_derivatives import FORCES, HEAT, PENALTY
 
 jax = pytest.importorskip("jax", reason="jax is not installed")
 pytest.importorskip("optax", reason="optax is not installed")
@@ -364,6 +365,62 @@ def test_losses_in_turns(options: str, patterns: str, settings: str, tmp_path: P
     write_arrays("train.npz", 40, 0, real=(2,))
     text = GAN.replace("OPTIONS", options).replace("PATTERNS", patterns).replace("SETTINGS", settings)
     assert_same(train_both(text, "train.npz"), 1e-4)
+
+
+PREPARED = """
+noisy = input 3
+t = input []
+score = (noisy, t -> unsqueeze 1) -> concat axis=1 -> dense 8 tanh -> dense 3
+train {
+  clean = input 3
+  noise = input 3
+  level = input []
+  noisy = clean + (level -> unsqueeze 1) * noise
+  t = level
+  energy = (score * noisy -> sum axis=1) + (score -> square -> sum axis=1)
+  push = gradient(energy, noisy)
+  bend = gradient(push -> square -> sum axis=1, level)
+  loss = (push + noise -> square -> mean) + 0.1 * (bend -> square -> mean) + (energy -> mean)
+  draw noise normal
+  draw level uniform
+  optimizer sgd lr=0.01
+  batch 7
+  epochs 3
+}
+"""
+
+
+@pytest.mark.sample(1)
+@pytest.mark.parametrize(
+    ("text", "settings", "shapes"),
+    [
+        (HEAT, {"VALIDATE": "validate 0.2"}, {"place": (1,), "time": (1,), "known": (1,)}),
+        (HEAT, {"ACCUMULATE": "accumulate=3"}, {"place": (1,), "time": (1,), "known": (1,)}),
+        (PENALTY, {}, {"real": (2,)}),
+        (FORCES, {}, {"positions": (6,), "known_energy": (1,), "known_forces": (6,)}),
+        (PREPARED, {}, {"clean": (3,)}),
+    ],
+    ids=["inputs", "micro-batches", "tensor-of-the-model", "within-the-model", "prepared-inputs"],
+)
+def test_gradients_in_the_loss(
+    text: str, settings: dict[str, str], shapes: dict[str, tuple[int, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradients by inputs, by each other, by a tensor of the model and by one that the section computes."""
+    monkeypatch.chdir(tmp_path)
+    write_arrays("train.npz", 40, 0, **shapes)
+    for word in ("ACCUMULATE", "VALIDATE"):
+        text = text.replace(word, settings.get(word, ""))
+    assert_same(train_both(text.replace("steps 50", "steps 20"), "train.npz"), 1e-4)
+
+
+@pytest.mark.parametrize("stage", ["dropout 0.1", "batch_norm"])
+def test_gradients_of_a_model_that_changes(stage: str) -> None:
+    """A second call of the model would draw other numbers, or update its statistics again."""
+    text = HEAT.replace("tanh", f"-> {stage} -> tanh").replace("ACCUMULATE", "").replace("VALIDATE", "")
+    with pytest.raises(CompileError) as caught:
+        emit_flax_file(analyze_training(SourceFile("<text>", text), Choice()).training)
+    assert "cannot be written in the training file of Flax" in str(caught.value)
+    assert f"`{stage.partition(' ')[0]}` of the model draws random numbers or updates statistics" in str(caught.value)
 
 
 @pytest.mark.parametrize(

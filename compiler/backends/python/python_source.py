@@ -111,7 +111,8 @@ class SourceWriter:
     def write_part(self, program: Program, part: Program, name: str, doc: str) -> Parts | None:
         """Write a part of a model as a function of the model's module, `model`, and of the part's inputs. None if the part needs an
         attribute that the class of the model does not set in the same way."""
-        full, own = self.write_parts(program, name), self.write_parts(part, name)
+        # Without what a framework's writer adds after the class of the model.
+        full, own = SourceWriter.write_parts(self, program, name), SourceWriter.write_parts(self, part, name)
         if not ({*own.texts[:-1]} <= {*full.texts[:-1]} and {*own.definitions} <= {*full.definitions}):
             return None
         receiver = f"model: {self.framework.module}"

@@ -25,7 +25,6 @@ from netc.compiler.analysis.means import decompose_objective
 from netc.compiler.backends.flax.flax_framework import DEFINITIONS
 from netc.compiler.backends.flax.flax_source import WRITER, list_called_definitions
 from netc.compiler.errors.recipe_errors import WrongSetting
-from netc.compiler.ir.differentiated_values import has_gradients
 from netc.compiler.ir.training_program import Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import Span
@@ -68,6 +67,7 @@ FLAX_WORDS = SectionWords(
     lambda number, dtype: f"np.asarray({number}, {_name_dtype(dtype)})",
     _cast,
     "jnp.zeros_like",
+    gradient="jax.grad",
 )
 RESERVED = RESERVED_NAMES | {"optax", "save_file"}
 
@@ -137,8 +137,6 @@ def _list_lacking(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
     lacking: list[tuple[str, Span]] = [(word, settings[word]) for word in words if word in settings]
     for what, span in lacking:
         yield _report_lacking(what, span)
-    if has_gradients(training.program.main):
-        yield _report_lacking("gradient", training.loss_span)
 
 
 def _report_lacking(what: str, span: Span) -> Diagnostic:

@@ -54,7 +54,7 @@ def differentiates(node: Node) -> bool:
     return has_gradients(node.graph) if isinstance(node, CallNode) else isinstance(node.op, Gradient)
 
 
-def _changes_buffers(node: Node) -> bool:
+def changes_buffers(node: Node) -> bool:
     """Whether a stage changes its buffers in training, such as the running means of `batch_norm`. Values that the spec gives, and the
     means that `standardize` measures before the first step, stay."""
     graphs = collect_graphs(node.graph) if isinstance(node, CallNode) else []
@@ -108,7 +108,7 @@ class _NeedsFinder:
     def _leaves_out_buffers(self, positions: Iterable[int]) -> bool:
         """Whether a step that computes these totals leaves out a stage of the model that changes its buffers."""
         needed = self._find_cost(positions)
-        return any(_changes_buffers(node) for node in self.model.nodes if id(node) not in needed)
+        return any(changes_buffers(node) for node in self.model.nodes if id(node) not in needed)
 
     def _find_cost(self, positions: Iterable[int]) -> frozenset[int]:
         nodes = self._find_section_nodes(positions)

@@ -25,6 +25,7 @@ from netc.dsl.record import Record
 
 from .batch_columns import emit_column, emit_dim, emit_size
 from .file_assembly import extract_model_program
+from .function_gradients import GradientEmitter, Statement, name_differentiated
 from .lines import format_call, join_names, quote_string, to_literal
 from .loss_needs import LossNeeds, differentiates, find_loss_needs
 from .section_words import TORCH_WORDS, SectionWords
@@ -69,21 +70,27 @@ class _FunctionEmitter:
         program = self.means.totals
         self.before = before = self._find_preparation()
         nodes = [n for n in program.main.nodes if n.label != MODEL and n not in before]
-        self.known, self.prepared = known, prepared = self._emit_preparation(before, nodes)
+        by_function = bool(self.words.gradient) and any(map(differentiates, nodes))
+        columns = name_differentiated(nodes, self.data) if by_function else {}
+        self.known, self.prepared = known, prepared = self._emit_preparation(before, nodes, columns)
         named = join_names(self.means.names)
         self._name_sums()
+        if by_function:
+            nodes, outputs, call_lines = self._emit_gradients(nodes)
         inputs = self._add_function(
             program,
             nodes,
             "compute_sums",
             f"Compute the sums that {named} average{'s' if len(self.means.names) == 1 else ''}.",
         )
-        outputs, call_lines = self._emit_model_call(inputs, known)
+        if not by_function:
+            outputs, call_lines = self._emit_model_call(inputs, known)
         arguments = [outputs.get(id(v)) or known.get(id(v)) or emit_column(v) for v in inputs]
         several = len(program.main.outputs) > 1
         types = f"(model: {self.words.module}, batch: Batch) -> tuple[{self.words.tensor}, ...]"
         head = [f"def compute_totals{types}:", '    """Compute the totals of a batch."""']
-        lines = [*self._emit_enabling(), *head, *self._emit_required_gradients(), *prepared, *call_lines]
+        read = [f"    {name} = batch[{quote_string(self.data[key])}]" for key, name in columns.items()]
+        lines = [*self._emit_enabling(), *head, *self._emit_required_gradients(), *read, *prepared, *call_lines]
         if not any(self.means.is_scaled):
             lines += format_call("    return " if several else "    return (", "compute_sums", arguments, "" if several else ",)")
         else:
@@ -106,32 +113,55 @@ class _FunctionEmitter:
         others = [n for n in self.means.totals.main.nodes if n.label != MODEL]
         return find_needed_nodes(others, list(self.training.model_call.inputs))
 
+    def _emit_gradients(self, nodes: list[Node]) -> tuple[list[Node], dict[int, str], list[str]]:
+        """Emit the call of the model and the gradients. Return the nodes that are left, the variables by value, and the lines."""
+        results = self.means.totals.main.outputs
+        outputs, call_lines = self._emit_model_call(_find_inputs(nodes, results), self.known)
+        call, prepared_values = self.training.model_call, [v for n in self.before for v in n.outputs]
+        statements = [
+            Statement(tuple(self.prepared), tuple(v for n in self.before for v in n.inputs), tuple(prepared_values)),
+            Statement(tuple(call_lines), tuple(call.inputs), tuple(call.outputs), call.graph),
+        ]
+        emitter = GradientEmitter(self.training, self.words, {**self.known, **outputs}, statements)
+
+        def add_stages(stages: list[Node], left: list[Node], name: str, doc: str) -> tuple[Sequence[Value], list[Value]]:
+            used = {id(v) for v in _find_inputs(left, results)}
+            values = [v for n in stages for v in n.outputs if id(v) in used]
+            return self._add_function(self.means.totals, stages, name, doc, outputs=values), values
+
+        left = emitter.emit_gradients(nodes, add_stages)
+        for part in emitter.parts:
+            self._add_parts(part)
+        return left, emitter.names, [*call_lines, *(line for statement in statements[2:] for line in statement.lines)]
+
     def _emit_enabling(self) -> list[str]:
         """Emit the decorator that a section with `gradient` needs in a validation, which computes without gradients."""
-        is_needed = has_gradients(self.means.totals.main, self.training.model_call.graph)
+        is_needed = not self.words.gradient and has_gradients(self.means.totals.main, self.training.model_call.graph)
         return ["@torch.enable_grad()"] if is_needed else []
 
     def _emit_required_gradients(self) -> list[str]:
         """Emit the line that lets the inputs by which the section differentiates require gradients."""
-        names = self.training.differentiated
+        names = () if self.words.gradient else self.training.differentiated
         entries = ", ".join(f"{quote_string(name)}: batch[{quote_string(name)}].detach().requires_grad_()" for name in names)
         return [f"    batch = batch | {{{entries}}}"] if names else []
 
-    def _emit_preparation(self, before: list[Node], after: list[Node]) -> tuple[dict[int, str], list[str]]:
-        """Emit the call that computes inputs of the model. Return the variables by value, and the lines."""
+    def _emit_preparation(self, before: list[Node], after: list[Node], columns: Mapping[int, str]) -> tuple[dict[int, str], list[str]]:
+        """Emit the call that computes inputs of the model. Return the variables by value, and the lines. `columns` has the variables of
+        inputs by which the section differentiates."""
         if not before:
-            return {}, []
+            return dict(columns), []
         program, computed = self.means.totals, {id(v) for n in before for v in n.outputs}
         used = [*self.training.model_call.inputs, *_find_inputs(after, program.main.outputs)]
         results = list({id(v): v for v in used if id(v) in computed}.values())
         inputs = self._add_function(
             program, before, "prepare_inputs", "Compute the inputs of the model that are not in the data.", outputs=results
         )
-        taken_names, names = set(RESERVED), dict[int, str]()
+        taken_names, names = {*RESERVED, *columns.values()}, dict[int, str]()
         for value in results:
             names[id(value)] = make_unique(make_variable_name(value.name or "input"), taken_names)
             taken_names.add(names[id(value)])
-        return names, format_call(f"    {', '.join(names.values())} = ", "prepare_inputs", [emit_column(v) for v in inputs])
+        arguments = [columns.get(id(v)) or emit_column(v) for v in inputs]
+        return {**columns, **names}, format_call(f"    {', '.join(names.values())} = ", "prepare_inputs", arguments)
 
     def _emit_model_call(self, inputs: Sequence[Value], known: dict[int, str]) -> tuple[dict[int, str], list[str]]:
         """Emit the call of the model. Return the variables of the outputs that are used, and the lines."""

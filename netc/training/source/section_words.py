@@ -18,7 +18,8 @@ class SectionWords(Record):
     class; `convert` turns the text of a NumPy array into a tensor of an element type, and `wrap` into a tensor of its own type;
     `make_scalar` makes a tensor without axes from the text of a number and an element type; `cast` converts a tensor to an element type;
     `zeros` is the function that makes zeros of the shape of a tensor. `divides_passes`: a step of one of several losses calls a function
-    for what this loss needs. XLA leaves out the rest by itself."""
+    for what this loss needs. XLA leaves out the rest by itself. `gradient` is the function
+    that returns the gradient of a function. It is empty for a framework that differentiates tensors."""
 
     writer: SourceWriter
     tensor: str
@@ -31,6 +32,7 @@ class SectionWords(Record):
     cast: Callable[[str, str], str]
     zeros: str
     divides_passes: bool = False
+    gradient: str = ""
 
 
 TORCH_WORDS = SectionWords(
