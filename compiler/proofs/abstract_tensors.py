@@ -20,12 +20,13 @@ from .position_relations import Case, Relation
 
 class Cause(Record):
     """The stage at which hidden positions first reach elements that must not depend on them. `has_rule`: whether netc has a rule for it.
-    `meets`: its elements have several positions, and depend on the groups of all."""
+    `meets`: its elements have several positions, and depend on the groups of all. `label` is the name of the stage; an input has none."""
 
     operator: str
     span: Span
     has_rule: bool = True
     meets: bool = False
+    label: str = ""
 
 
 class AbstractTensor(Record):

@@ -1,7 +1,8 @@
 """Derive what each output depends on, operator by operator.
 
 In: a program and a claim. Out: a `Derivation` with the cause of each leak. Always: an operator without a rule is analyzed by its
-definition, or else by the axes that its streaming rule mixes. Otherwise, each element of its result depends on all of its inputs.
+definition, by the axes that its streaming rule mixes, or by the operators that its derivative is computed from. Otherwise, each element of
+its result depends on all of its inputs.
 
 A caller may analyze stages of some classes by rules of its own, to ask about the rest of the model.
 """
@@ -15,6 +16,7 @@ from netc.dsl.record import Record, replace
 
 from ..definitions import Definitions
 from ..definitions.expand_definitions import has_definition_for
+from ..derivatives.differentiable_forms import find_form
 from ..ir.graph import CallNode, Graph, OpNode, Program, Scan
 from ..ir.graph_values import Value
 from ..ops.operator import Operator
@@ -74,11 +76,11 @@ def derive_claim(program: Program, claim: Claim, *, training: bool = False) -> D
     return ordered if ordered.proved_count > derivation.proved_count else derivation
 
 
-def find_mixing_stage(program: Program, positions: Shape, own_rules: OwnRules) -> Cause | None:
+def find_mixing_stage(program: Program, positions: Shape, own_rules: OwnRules, *, training: bool = False) -> Cause | None:
     """Find the stage that lets an output at a position depend on other positions, such as `[N, T]`. None if each position is proved to be
-    computed on its own. `own_rules` say what the caller assumes of some stages."""
+    computed on its own, in evaluation or in training. `own_rules` say what the caller assumes of some stages."""
     setting = Setting(Groups(meeting=LEAK), positions, None)
-    derivation = _derive_setting(program, Claim("separates", show_shape(positions)), setting, False, own_rules=own_rules)
+    derivation = _derive_setting(program, Claim("separates", show_shape(positions)), setting, training, own_rules=own_rules)
     return next((cause for cause in derivation.causes.values() if cause is not None), None)
 
 
@@ -147,8 +149,8 @@ class _Interpreter:
     def run_operator(self, node: OpNode, inputs: Sequence[AbstractTensor], owner: OpNode) -> list[AbstractTensor]:
         own_rule = self.own_rules.get(type(node.op)) if node is owner else None
         rule, has_rule = own_rule or find_rule(node.op), True
-        if rule is None and has_definition_for(node.op, node.inputs, self.positions.sizes):
-            definition = self.definitions.get_definition(node)
+        definition = self._find_definition(node) if rule is None else None
+        if definition is not None:
             return self.run_graph(definition, inputs, definition.outputs, owner)
         site = RuleSite(node, owner, inputs, self.positions, self.assumptions, self.training)
         if rule is not None:
@@ -159,13 +161,21 @@ class _Interpreter:
             results, has_rule = site.forget_positions(), False
         return [self._explain_leak(tensor, inputs, owner, has_rule) for tensor in results]
 
+    def _find_definition(self, node: OpNode) -> Graph | None:
+        """Return the definition of an operator, or the operators that its derivative is computed from if nothing says which axes it
+        mixes."""
+        if has_definition_for(node.op, node.inputs, self.positions.sizes):
+            return self.definitions.get_definition(node)
+        form = find_form(node) if find_mixed_axes(node.op) is None else ""
+        return self.definitions.get_definition(node, form) if form else None
+
     def _explain_leak(self, tensor: AbstractTensor, inputs: Sequence[AbstractTensor], owner: OpNode, has_rule: bool) -> AbstractTensor:
         leak = self.positions.measure_leak(tensor)
         if not leak:
             return replace(tensor, cause=None) if tensor.cause is not None else tensor
         # Where a leak follows a meeting of groups, which a mask could still undo, it is the cause.
         before = next((x.cause for x in inputs if x.cause is not None and self.positions.measure_leak(x) >= leak), None)
-        return replace(tensor, cause=before or Cause(owner.op.name, owner.span, has_rule, self._is_meeting(tensor)))
+        return replace(tensor, cause=before or Cause(owner.op.name, owner.span, has_rule, self._is_meeting(tensor), owner.label))
 
     def _is_meeting(self, tensor: AbstractTensor) -> bool:
         return isinstance(self.positions.relation, Groups) and not any(OTHER in fact.depends for fact in tensor.facts.values())
@@ -177,7 +187,7 @@ class _Interpreter:
         step = None if scan.reverse else find_step_factor(positions, scanned_axes)
         if step is not None:
             return self._run_steps(node, scan, step, inputs, owner)
-        where = Cause("scan", node.span) if owner is None else Cause(owner.op.name, owner.span)
+        where = _blame_loop(node, owner)
         scanned = [self._slice_steps(x, axis, where) for x, axis in zip(inputs[scan.states : scan.own_count], scan.axes, strict=True)]
         states, captured = [_join_states(positions, [x]) for x in inputs[: scan.states]], list(inputs[scan.own_count :])
         while True:
@@ -215,13 +225,18 @@ class _Interpreter:
             *(take_last_state(positions, inner, x) for x in states),
             *(stack_steps(positions, inner, x, axis, step, scan.length) for x, axis in stacked),
         ]
-        where = Cause("scan", node.span) if owner is None else Cause(owner.op.name, owner.span)
+        where = _blame_loop(node, owner)
         return [replace(x, cause=x.cause or where) if positions.measure_leak(x) else x for x in left]
 
     def _slice_steps(self, x: AbstractTensor, axis: int, where: Cause) -> AbstractTensor:
         """Return the slice that any of the steps gets."""
         sliced = self.positions.remove_axes(self.positions.reduce(x, (axis,)), (axis,))
         return replace(sliced, cause=x.cause or where) if self.positions.measure_leak(sliced) else sliced
+
+
+def _blame_loop(node: CallNode, owner: OpNode | None) -> Cause:
+    stage = owner or node
+    return Cause("scan" if owner is None else owner.op.name, stage.span, label=stage.label)
 
 
 def _join_states(positions: Positions, tensors: Sequence[AbstractTensor]) -> AbstractTensor:

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from netc.compiler.analysis.means import MeanDecomposition, decompose_objective
 from netc.compiler.backends.backend import BackendInput
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.ir.training_program import Training
+from netc.compiler.objectives.means import MeanDecomposition, decompose_objective
 
 from ..errors import CompileError, raise_as_compile_error
 from ..inputs.argument_types import check_arguments

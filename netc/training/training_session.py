@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.analysis.means import MeanDecomposition, decompose_objective
 from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.errors.recipe_errors import NoDecayMatchesNothing, NothingMatches, WrongSetting
 from netc.compiler.errors.training_errors import MetricAveraged, NotMean
 from netc.compiler.ir.training_program import MODEL, Training
+from netc.compiler.objectives.means import MeanDecomposition, decompose_objective
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record, replace

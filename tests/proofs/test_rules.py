@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 import netc
+from netc.compiler.ops import Operator
+from netc.compiler.ops.loss import Loss
 from netc.compiler.proofs import Claim, derive_claim
 from netc.compiler.proofs.position_relations import Hidden
 from netc.dsl.record import replace
@@ -16,6 +18,7 @@ TOKEN = MASKED + "c = param [1, 1, 4] init=normal(1) as c; one = table (n, t) [N
 AFTER = TOKEN + "n = (mask, one) -> concat axis=1 -> unsqueeze 2; "
 CLASS = TOKEN + "y = (c -> expand [N, 1, 4], x) -> concat axis=1; z = (y, y, y, m -> unsqueeze 1) -> attention; "
 GROUPED = "x = input [T, 4]; d = input [T] int64; s = x @ (x -> transpose 1 2); same = (d -> unsqueeze 2) == (d -> unsqueeze 1); "
+LOSSES = [operator for operator in Operator.registry.values() if issubclass(operator, Loss)]
 HIDES, DOCUMENTS, SAMPLES = Claim("ignores", "mask"), Claim("separates", "d"), Claim("separates", "N")
 
 PROVED = (
@@ -43,6 +46,7 @@ PROVED = (
     (HIDES, CLASS + "z -> select 1 0"),
     (HIDES, CLASS + "(z -> slice 1 start=1) * (mask -> unsqueeze 2 -> cast float32) -> sum axis=1"),
     (HIDES, CLASS + "z"),
+    (HIDES, MASKED + "y = (x, x -> tanh) -> concat axis=1; k = (mask, mask) -> concat axis=1; (x, y, y, k -> unsqueeze 1) -> attention"),
     (HIDES, AFTER + "y = (x, c -> expand [N, 1, 4]) -> concat axis=1; (n, y) -> where other=0 -> sum axis=1"),
     (DOCUMENTS, GROUPED + "((same, s) -> where other=(-inf) -> softmax) @ x"),
     (DOCUMENTS, GROUPED + "((same, (d != 0) -> unsqueeze 1) -> logical_and -> cast float32) @ x"),
@@ -50,6 +54,11 @@ PROVED = (
     (SAMPLES, "x = input 3x8x8; x -> conv 4 3 padding=1 -> max_pool 2 -> conv_transpose 2 2 stride=2 -> group_norm 2 -> global_avg_pool"),
     (SAMPLES, "x = input [T, 4]; x -> gru 3 bidirectional=true -> dense 2"),
     (SAMPLES, "x = input [T, 4]; (x, x) -> cdist"),
+    (SAMPLES, "x = input [T, 4]; (x, x * 2, x -> tanh) -> concat axis=0 -> softmax"),
+    (SAMPLES, "x = input 4; y = x -> dense 8 tanh -> dense 1; g = gradient(y, x); gradient(g -> square, x)"),
+    (DOCUMENTS, GROUPED + "y = ((same, s) -> where other=(-inf) -> softmax) @ x; gradient(y -> square, x)"),
+    (SAMPLES, "x = input [T, 4]; (x, x -> flip 1) -> cdist -> match"),
+    *((SAMPLES, f"{text.partition(' reduction=')[0]} reduction=none") for loss in LOSSES for text in loss.examples),
 )
 LEAKS = (
     (HIDES, MASKED + "x -> log_softmax axis=1", "log_softmax"),
@@ -79,6 +88,12 @@ LEAKS = (
     (DOCUMENTS, GROUPED + "x -> mean axis=1", "mean"),
     (SAMPLES, "x = input 4; x - (x -> mean axis=0 keepdim=true)", "mean"),
     (SAMPLES, "x = input 4; x -> sort axis=0", "sort"),
+    (SAMPLES, "x = input [T, 4]; (x, x -> flip axis=0) -> concat axis=0", "flip"),
+    (SAMPLES, "x = input 4; y = x -> softmax axis=0; gradient(y -> square, x)", "softmax"),
+    (SAMPLES, "x = input 4; y = x -> square -> sum -> square; gradient(y, x)", "sum"),
+    (SAMPLES, "x = input 4; w = param [4] init=normal(1) as w; gradient(x * w -> square, w)", "gradient"),
+    # A hidden element of `y` depends on visible positions, so their gradient depends on it.
+    (HIDES, MASKED + "y = (mask -> unsqueeze 2, x, x -> mean axis=1 keepdim=true) -> where; gradient(y -> square, x)", "gradient"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,10 @@ from torch.nn import functional as F  # noqa: N812
 
 import netc
 from netc.analysis import Choice, analyze_training
-from netc.compiler.analysis.means import decompose_objective
 from netc.compiler.errors.run_errors import RunError
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.verify import verify_program
+from netc.compiler.objectives.means import decompose_objective
 from netc.dsl.source import SourceFile
 from netc.training.engine import Engine
 from netc.training.objective import Objective
@@ -152,6 +153,41 @@ def test_samples_that_meet_before_the_mean(why: str, line: str) -> None:
     totals, counts = ([sum(several) for several in zip(*map(of, parts(inputs, 5, 7)), strict=True)] for of in (made.totals, made.counts))
     whole, _ = made(inputs)
     assert torch.allclose(made.results(totals, counts)["loss"], whole, rtol=1e-5) == (not why)
+
+
+STEPS = (
+    "softmax axis=0", "softmax axis=1", "cumsum axis=0", "cumsum axis=1", "roll 1 axis=0", "roll 1 axis=1", "log_softmax", "sub_means",
+    "normalize axis=0", "normalize axis=1", "twice", "products", "gram", "interleaved", "slope", "likelihood",
+)  # fmt: skip
+"""Stages of tensors `[K, 3]`, where K is a multiple of N. The last ones are the blocks of `BLOCKS`."""
+BLOCKS = """
+block sub_means { in - (in -> mean axis=1 keepdim=true) }
+block twice { (in, in -> tanh) -> concat axis=0 }
+block products { one = in -> unsqueeze 2; one @ transpose(one, 1, 2) -> sum axis=2 }
+block gram { in @ (transpose(in, 0, 1) @ in) }
+block interleaved { (in -> unsqueeze 1, in -> unsqueeze 1 -> square) -> concat axis=1 -> flatten 0 1 }
+block slope { y = in -> sin; gradient(y * in, in) }
+block likelihood { label = in -> argmax axis=1; in * ((in, label) -> cross_entropy reduction=none -> unsqueeze 1) }
+"""
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(400, marks=pytest.mark.long)])
+def test_random_objectives_add_up_where_no_samples_meet(count: int) -> None:
+    """The loss of a batch in parts equals the loss of the whole, unless a stage is named."""
+    random, differing, named = Random("objectives"), 0, 0
+    for _ in range(count):
+        stages = " -> ".join(random.choices(STEPS, k=random.randint(1, 4)))
+        made = objective(f"{BLOCKS}{MODEL}train {{ loss = scores -> {stages} -> square -> mean }}")
+        inputs = {"x": torch.randn(9, 5, generator=GENERATOR)}
+        totals, counts = (
+            [sum(several) for several in zip(*map(of, parts(inputs, 4, 5)), strict=True)] for of in (made.totals, made.counts)
+        )
+        equal = torch.allclose(made.results(totals, counts)["loss"], made(inputs)[0], rtol=1e-4)
+        assert equal or made.means.why_not_additive, stages
+        named += bool(made.means.why_not_additive)
+        differing += not equal
+    # Most objectives that are refused differ. A `roll` of whole samples changes no mean, and a norm over the samples may be 1.
+    assert count / 4 < differing <= named < differing * 1.5 < count
 
 
 AVERAGED = {

@@ -12,8 +12,8 @@ import torch
 
 import netc
 from netc.analysis import Choice, analyze_training
-from netc.compiler.analysis.means import decompose_objective
 from netc.compiler.ir.training_program import Training
+from netc.compiler.objectives.means import decompose_objective
 from netc.dsl.source import SourceFile
 from netc.training.recipe import read_recipe
 from netc.training.section_file import SectionFile

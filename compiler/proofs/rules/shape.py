@@ -160,6 +160,11 @@ def analyze_concat(site: RuleSite) -> Sequence[AbstractTensor]:
     """Along the axis, an element of the result may be an element of any input."""
     axis = normalize_axis(site.op.name, site.op.axis, site.given.types[0])
     size = site.results[0].shape[axis]
+    (first, *others) = (x.axes[axis] for x in site.inputs)
+    if has_role(first) and all(other == first for other in others):
+        # Two batches in a row: each element keeps its position.
+        repeated = (*make_axis(len(site.inputs)), *first)
+        return [site.positions.combine([replace(x, axes=(*x.axes[:axis], repeated, *x.axes[axis + 1 :])) for x in site.inputs], join_facts)]
     extended = _extend_positions(site, axis)
     if extended is not None:
         return [extended]

@@ -35,9 +35,14 @@ def analyze_conv(site: RuleSite) -> Sequence[AbstractTensor]:
 def analyze_batch_norm(site: RuleSite) -> Sequence[AbstractTensor]:
     """Running statistics are constants in evaluation. In training, and without them, they are computed from all samples and positions."""
     x, *parameters = site.given.types
-    running = site.op.track_running_stats and not site.training
-    mixed = frozenset[int]() if running else frozenset(range(x.rank)) - {1}
-    return site.mix_axes([mixed, *(frozenset(range(type_.rank)) for type_ in parameters)])
+    if site.op.track_running_stats and not site.training:
+        return analyze_own_statistics(site)
+    return site.mix_axes([frozenset(range(x.rank)) - {1}, *(frozenset(range(type_.rank)) for type_ in parameters)])
+
+
+def analyze_own_statistics(site: RuleSite) -> Sequence[AbstractTensor]:
+    """Analyze `batch_norm` as if its statistics were constants, to ask what other stages mix."""
+    return site.mix_axes([frozenset(), *(frozenset(range(type_.rank)) for type_ in site.given.types[1:])])
 
 
 @proof_rule(_Pool, _GlobalPool, ConvTranspose, PixelShuffle, PixelUnshuffle, MaxUnpool, GridSample, InstanceNorm)

@@ -32,12 +32,12 @@ import re
 from collections.abc import Iterator, Set
 from typing import NamedTuple
 
-from netc.compiler.analysis.means import MeanDecomposition, decompose_objective
 from netc.compiler.backends.torch.torch_source import write_file, write_parts
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.walk import collect_graphs
+from netc.compiler.objectives.means import MeanDecomposition, decompose_objective
 from netc.dsl.diagnostics import Diagnostic
 
 from ...errors import CompileError, raise_as_compile_error

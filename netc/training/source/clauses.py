@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from netc.compiler.analysis.means import MeanDecomposition
+from netc.compiler.objectives.means import MeanDecomposition
 from netc.dsl.record import Record
 
 from ..optimizers import follows_metric

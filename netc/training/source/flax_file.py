@@ -21,11 +21,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from netc.compiler.analysis.means import decompose_objective
 from netc.compiler.backends.flax.flax_framework import DEFINITIONS
 from netc.compiler.backends.flax.flax_source import WRITER, list_called_definitions
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.training_program import Training
+from netc.compiler.objectives.means import decompose_objective
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import Span
 

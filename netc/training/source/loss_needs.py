@@ -11,12 +11,12 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 
-from netc.compiler.analysis.means import MeanDecomposition
 from netc.compiler.ir.differentiated_values import has_gradients
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import MODEL, Training
 from netc.compiler.ir.walk import collect_graphs, find_needed_nodes
+from netc.compiler.objectives.means import MeanDecomposition
 from netc.compiler.ops.differentiation import Gradient
 from netc.compiler.ops.normalization import Standardize
 from netc.compiler.ops.parameter_of import ParameterOf

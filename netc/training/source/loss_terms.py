@@ -6,7 +6,7 @@ loss. Always: the losses of the micro-batches add up to the loss of the batch.
 
 from __future__ import annotations
 
-from netc.compiler.analysis.means import MeanDecomposition
+from netc.compiler.objectives.means import MeanDecomposition
 
 from .section_words import SectionWords
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from netc.compiler.analysis.means import MeanDecomposition
 from netc.compiler.backends.python.identifiers import make_unique, make_variable_name
 from netc.compiler.backends.python.printing.line_layout import WIDTH
 from netc.compiler.backends.python.python_source import Parts
@@ -20,6 +19,7 @@ from netc.compiler.ir.graph import Graph, Node, Program
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import MODEL, Training
 from netc.compiler.ir.walk import find_needed_nodes
+from netc.compiler.objectives.means import MeanDecomposition
 from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.record import Record
 

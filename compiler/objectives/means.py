@@ -17,6 +17,7 @@ from typing import Any
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
+from ..analysis.sample_dependence import count_batch_axes, find_varying, has_symbolic_sizes
 from ..dims import Dim, Facts, make_symbol
 from ..ir.copy_graph import copy_graphs
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program
@@ -24,11 +25,12 @@ from ..ir.graph_values import Value
 from ..ir.inline_calls import can_inline, inline_call
 from ..ir.training_program import MODEL, Training
 from ..ir.walk import find_needed_nodes
+from ..ops.normalization import BatchNorm
 from ..ops.operator import Operator, OpInputs
 from ..ops.reduction import Sum
+from ..proofs import find_mixing_stage
+from ..proofs.rules.windows import analyze_own_statistics
 from ..types.tensor_types import BATCH
-from .sample_dependence import count_batch_axes, find_varying, has_symbolic_sizes
-from .sample_mixing import find_mixing
 
 LINEAR = ("add", "sub", "neg", "identity", "detach")
 """Operators that are linear in all their inputs."""
@@ -319,8 +321,11 @@ class _ObjectiveCutter:
 
     def _find_meeting(self, terms: list[Value]) -> str:
         """Name the stage before the mean that mixes samples of a batch, as a sentence; empty if there is none."""
-        meeting = find_mixing(self._build_program("terms", list(find_needed_nodes(self.main.nodes, terms)), terms).main)
-        return "" if meeting is None else f"in `{meeting.label or meeting.op.name}`, samples of a batch meet"
+        program = self._build_program("terms", list(find_needed_nodes(self.main.nodes, terms)), terms)
+        # Each part of a batch has statistics of its own, see docs/training.md.
+        cause = find_mixing_stage(program, (make_symbol(BATCH),), {BatchNorm: analyze_own_statistics}, training=True)
+        verb = "meet" if cause is None or cause.has_rule else "may meet"
+        return "" if cause is None else f"in `{cause.label or cause.operator}`, samples of a batch {verb}"
 
     def _is_linear(self, node: OpNode) -> bool:
         """Whether an operator is linear in its varying inputs: a sum, a product with one varying factor, or a quotient with a varying
