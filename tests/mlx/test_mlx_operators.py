@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -123,8 +125,10 @@ def test_nearly_all_operators_have_a_form() -> None:
         ("float32", "amin", [torch.finfo(torch.float32).min] * 2),
         ("bfloat16", "amax", [7.0] * 1000),
         ("float32", "amax", [1.0, 3.0, 3.0, 2.0]),
+        ("float32", "amax", [math.inf, 3.0, math.inf, -math.inf]),
+        ("float16", "amin", [-math.inf, 3.0, -math.inf]),
     ],
-    ids=["float16", "smallest", "bfloat16", "float32"],
+    ids=["float16", "smallest", "bfloat16", "float32", "infinite", "negative-infinite"],
 )
 def test_equal_extremes_share_the_gradient(dtype: str, reduce: str, values: list[float]) -> None:
     text = f"x = input 2; index = input [K] int64; v = input [K]; (x, index, v) -> scatter_reduce 1 {reduce}"

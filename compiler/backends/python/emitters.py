@@ -43,6 +43,10 @@ Modules = Callable[[OpNode], "Code | None"]
 """Returns the code of a node's module, or None."""
 
 
+def _keep_emitter(operator: type[Operator], emitter: Emitter) -> Emitter:
+    return emitter
+
+
 class Emitters:
     """The tables of one backend, by the class of the operator.
 
@@ -52,11 +56,17 @@ class Emitters:
     `members`: whether an operator that has both forms is made in the constructor, for example because it draws random numbers.
     `names`: the operator's name in the target, for the documentation. `imports`: the modules of plugins that the emitted source imports.
     `initialization` decides how the modules of graphs are initialized, the main graph last. `decorator` is the function of `netc.plugins`
-    that registers the emitters of plugins, if there is one.
+    that registers the emitters of plugins, if there is one. `adapt` returns the emitter of a function as it is kept.
     """
 
-    def __init__(self, initialization: Callable[[Sequence[Graph], Modules], Initialization], decorator: str = "") -> None:
+    def __init__(
+        self,
+        initialization: Callable[[Sequence[Graph], Modules], Initialization],
+        decorator: str = "",
+        adapt: Callable[[type[Operator], Emitter], Emitter] = _keep_emitter,
+    ) -> None:
         self.initialization = initialization
+        self.adapt = adapt
         self.decorator = decorator
         self.modules: dict[type[Operator], Emitter] = {}
         self.invocations: dict[type[Operator], Emitter] = {}
@@ -114,7 +124,7 @@ class Emitters:
     def _register(self, table: dict[type[Operator], Emitter], operators: tuple[type[Operator], ...], names: Names) -> Callable[[E], E]:
         def put(emitter: E) -> E:
             for operator in operators:
-                table[operator] = emitter
+                table[operator] = self.adapt(operator, emitter) if table is self.functions else emitter
                 if names:
                     self.names[operator] = names.format(operator.name) if isinstance(names, str) else names[operator]
             return emitter

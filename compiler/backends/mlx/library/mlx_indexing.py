@@ -9,7 +9,7 @@ from typing import Any
 import mlx.core as mx
 import numpy as np
 
-from ...python.array_library.array_indexing import along_axis, place_extremes
+from ...python.array_library.array_indexing import along_axis
 
 
 def unpacked(values: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
@@ -26,6 +26,26 @@ def cumulative_extreme(x: mx.array, axis: int, largest: bool) -> tuple[mx.array,
     places = mx.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - 1 - axis))
     reached = mx.where((x == best) | mx.isnan(x), places, 0)
     return best, mx.cummax(reached, axis=axis).astype(mx.int64)
+
+
+def place_extremes(x: mx.array, where: Any, values: mx.array, method: str) -> mx.array:
+    """The extremes of elements and of the values at an index. NaN stays, and equal ones share the gradient, unlike in MLX."""
+
+    @mx.custom_function
+    def vanish(x: mx.array) -> mx.array:
+        """Zeros, also for infinite numbers, with the gradient of the numbers."""
+        return mx.zeros_like(x)
+
+    vanish.vjp(lambda x, gradient, zeros: gradient)
+    best = getattr(x.at[where], method)(values)
+    if not mx.issubdtype(x.dtype, mx.floating):
+        return best
+    unknown = mx.isnan(x).astype(x.dtype).at[where].add(mx.isnan(values).astype(x.dtype))
+    best = mx.stop_gradient(mx.where(unknown > 0, mx.nan, best))
+    old, new = x == best, values == best[where]
+    count = old.astype(mx.float32).at[where].add(new.astype(mx.float32))
+    kept, placed = mx.where(old, vanish(x), 0), mx.where(new, vanish(values), 0)
+    return best + (kept.at[where].add(placed) / mx.maximum(count, 1)).astype(x.dtype)
 
 
 def scatter(x: mx.array, index: mx.array, value: Any, axis: int, method: str = "set") -> mx.array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mlx.core as mx
 
-from ...python.array_library.array_indexing import place_extremes
+from .mlx_indexing import place_extremes
 
 
 def set_row(table: mx.array, row: int, value: mx.array | float) -> mx.array:

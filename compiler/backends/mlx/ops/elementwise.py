@@ -1,33 +1,23 @@
 """Writes limits, bits and products in MLX, where its functions differ: `mx.minimum(x, 6)`, `left_shift(x, 3)`.
 
-A use for whose element type MLX has no kernel is an error at its stage: products of integers, and Fourier transforms of float64.
+A use for whose element type MLX has no kernel is an error at its stage, such as a product of matrices of integers.
 """
 
 from __future__ import annotations
 
-from ....errors.target_errors import SourceUnsupported
 from ....ops.arithmetic import BinaryOperator, Clamp, FloorDiv
 from ....ops.bitwise import BitwiseAnd, BitwiseLeftShift, BitwiseLogic, BitwiseOr, BitwiseRightShift, BitwiseXor, Shift
 from ....ops.linear_algebra import Einsum, Matmul
-from ....ops.operator import Operator
 from ....ops.reduction import Spread, Std, Var
-from ....ops.short_time import Istft, Stft
-from ....ops.spectral import Fft, Ifft, Irfft, Rfft
-from ....types.tensor_types import BOOL, FLOAT64, DType
+from ....types.tensor_types import BOOL, DType
 from ...python.array_ops.array_emitters import ArraySite
 from ...python.array_ops.reduction import emit_spread as emit_shared_spread
 from ...python.code.python_expressions import Code, Infix, call_function, call_method, to_code
-from ...python.emitters import Emitter
 from ...python.operator_forms import BITWISE, INFIX, emit_binary, list_sides
-from ...python.unsupported_python import UnsupportedInPython
+from ..kernel_limits import refuse_use
 from ..mlx_emitters import EMITTERS, MlxSite, function
-from ..mlx_framework import MLX, get_mlx_dtype
+from ..mlx_framework import get_mlx_dtype
 from ..mlx_words import WORDS
-
-
-def refuse_use(site: MlxSite, reason: str, advice: str) -> UnsupportedInPython:
-    """Return the error for a use of an operator that MLX cannot compute."""
-    return UnsupportedInPython(SourceUnsupported(f"`{site.node.op.name}`", MLX.title, reason, advice), site.node)
 
 
 @EMITTERS.layer_function(Clamp, target="mlx.core.clip, mlx.core.maximum, mlx.core.minimum")
@@ -95,16 +85,3 @@ def emit_spread(op: Spread, site: MlxSite) -> Code:
     if op.correction != int(op.correction):
         raise refuse_use(site, "the correction is no integer", "choose an integer for `correction`")
     return emit_shared_spread(op, ArraySite(site.node, site.given, site.results, WORDS))
-
-
-def refuse_float64(emitter: Emitter) -> Emitter:
-    def emit(op: Operator, site: MlxSite) -> Code:
-        if site.given.x.dtype == FLOAT64:
-            raise refuse_use(site, "MLX transforms float32 only", "convert the tensor with `-> cast float32` before")
-        return emitter(op, site)
-
-    return emit
-
-
-for _operator in (Fft, Ifft, Irfft, Rfft, Istft, Stft):
-    EMITTERS.functions[_operator] = refuse_float64(EMITTERS.functions[_operator])

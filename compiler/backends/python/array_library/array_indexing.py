@@ -44,20 +44,6 @@ def gather(x: Array, index: Array, axis: int) -> Array:
     return x[along_axis(index, axis)]
 
 
-def place_extremes(x: Array, where: Any, values: Array, method: str) -> Array:
-    """The extremes of elements and of the values at an index. NaN stays, and equal ones share the gradient, unlike in MLX."""
-    best = getattr(x.at[where], method)(values)
-    if not xp.issubdtype(x.dtype, xp.floating):
-        return best
-    unknown = xp.isnan(x).astype(x.dtype).at[where].add(xp.isnan(values).astype(x.dtype))
-    best = xp.stop_gradient(xp.where(unknown > 0, xp.nan, best))
-    old, new = x == best, values == best[where]
-    count = old.astype(xp.float32).at[where].add(new.astype(xp.float32))
-    # Zero, with the gradients of the equal ones.
-    kept, placed = (xp.where(same & xp.isfinite(v), v - xp.stop_gradient(v), 0) for same, v in ((old, x), (new, values)))
-    return best + (kept.at[where].add(placed) / xp.maximum(count, 1)).astype(x.dtype)
-
-
 # scatter: each framework's own.
 
 
