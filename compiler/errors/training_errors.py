@@ -105,14 +105,19 @@ class WrongModelInput(Problem):
 
 
 class ModelOfItself(Problem):
-    """A section that computes an input of the model from the model's outputs."""
+    """A section that computes an input of the model from the model's outputs, or by a stage of the model."""
 
     code: ClassVar[str] = "wrong-model-input"
     names: tuple[str, ...]
+    stage: str = ""
 
     def format_message(self) -> str:
         inputs = ", ".join(f"`{name}`" for name in self.names)
-        return f"{inputs} replaces the model's input{'' if len(self.names) == 1 else 's'}, but is computed from the model's results"
+        source = f"by the model's stage `{self.stage}`" if self.stage else "from the model's results"
+        return f"{inputs} replaces the model's input{'' if len(self.names) == 1 else 's'}, but is computed {source}"
+
+    def format_help(self) -> tuple[str, ...]:
+        return (f"give it another name, and use the model's stages on it in the section: `name -> {self.stage}`",) if self.stage else ()
 
 
 class TrainedStage(Problem):
@@ -129,6 +134,19 @@ class TrainedStage(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         return ("move the stage into the model and give its result a name there",)
+
+
+class UnusedSharedStage(Problem):
+    """A shared stage that only a train section uses."""
+
+    code: ClassVar[str] = "parameters-in-train"
+    name: str
+
+    def format_message(self) -> str:
+        return f"the model does not use `{self.name}`, so its parameters would not be saved"
+
+    def format_help(self) -> tuple[str, ...]:
+        return (f"use `{self.name}` in the model, too",)
 
 
 class TrainingOnly(Problem):

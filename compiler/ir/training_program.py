@@ -19,6 +19,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from .graph import CallNode, Program
+from .graph_values import Value
 
 MODEL = "model"
 """The label of the model in the objective's graph."""
@@ -66,7 +67,8 @@ class Setting(Record):
 class Training(Record):
     """An elaborated train section. `losses` are the names of its losses, the first outputs of the program; `spans` has the place of each
     loss and metric in the text. `several`: the file has several models. `params` has the parameters of the model that the section sets,
-    and `differentiated` the inputs by which the objective differentiates."""
+    and `differentiated` the inputs by which the objective differentiates. The last `added_inputs` inputs of the model's graph are for the
+    section's uses of shared stages, and no inputs of the compiled model."""
 
     name: str
     model: str
@@ -78,6 +80,7 @@ class Training(Record):
     several: bool = False
     params: dict[str, Any] = {}
     differentiated: tuple[str, ...] = ()
+    added_inputs: int = 0
 
     @property
     def loss_span(self) -> Span:
@@ -88,3 +91,10 @@ class Training(Record):
     def model_call(self) -> CallNode:
         """The call of the model's graph."""
         return next(n for n in self.program.main.nodes if isinstance(n, CallNode) and n.label == MODEL)
+
+    @property
+    def model_inputs(self) -> list[tuple[Value, Value]]:
+        """The values that the section passes to the inputs of the compiled model, each with this input."""
+        call = self.model_call
+        pairs = list(zip(call.inputs, call.graph.inputs, strict=True))
+        return pairs[: len(pairs) - self.added_inputs]

@@ -43,9 +43,8 @@ def make_signature(training: Training, columns: InputColumns, format: str, optio
 
 def _match_model_inputs(training: Training) -> Iterator[tuple[Value, Value]]:
     """Yield the inputs of the section that are inputs of the model, each with the model's own."""
-    call = training.model_call
     section_inputs = {id(value): value for value in training.program.main.inputs}
-    for outer, inner in zip(call.inputs, call.graph.inputs, strict=True):
+    for outer, inner in training.model_inputs:
         if id(outer) in section_inputs:
             yield section_inputs[id(outer)], inner
 

@@ -283,6 +283,31 @@ train {
 """
 
 
+REUSED = """
+model classifier(width=8) {
+  image = input 5
+  shared encoder = (dense width gelu -> dropout 0.2 -> dense width)
+  shared head = dense 3
+  features = image -> encoder
+  scores = features -> head
+  out scores
+}
+train classifier(share=0.3) {
+  label = input [] int64
+  other = input 5
+  part = input 1
+  mixed = part * image + (1 - part) * other
+  guess = features + share * (mixed -> encoder) -> head
+  loss = ((scores, label) -> cross_entropy) + ((guess -> softmax axis=1, scores -> softmax axis=1 -> detach) -> mse_loss)
+  draw part uniform
+  optimizer adam lr=1e-2
+  epochs 3
+  batch 8 DIVIDED
+  data npz "data.npz"
+}
+"""
+
+
 def make_arrays(name: str) -> dict[str, np.ndarray]:
     """The data of a section."""
     generator = np.random.default_rng(1)
@@ -315,6 +340,9 @@ def make_arrays(name: str) -> dict[str, np.ndarray]:
             return {"real": real.astype(np.float32), "value": value.astype(np.float32)}
         case _ if name.startswith("turns"):
             return {"real": generator.normal(size=(40, 2)).astype(np.float32)}
+        case _ if name.startswith("reused"):
+            image, other = generator.normal(size=(2, 31, 5)).astype(np.float32)
+            return {"image": image, "other": other, "label": generator.integers(0, 3, 31)}
         case "prepared":
             return {"clean": generator.normal(size=(30, 5)).astype(np.float32)}
         case _:
@@ -337,6 +365,8 @@ SPECS = {
     "turns_in_parts": TURNS.replace("DIVIDED", "accumulate=3"),
     "turns_with_plateau": TURNS_WITH_PLATEAU,
     "followed": FOLLOWED,
+    "reused": REUSED.replace("DIVIDED", ""),
+    "reused_in_parts": REUSED.replace("DIVIDED", "accumulate=3"),
     "varied": VARIED.replace("DIVIDED", ""),
     "varied_in_parts": VARIED.replace("DIVIDED", "accumulate=3"),
     "standardized": STANDARDIZED.replace("DIVIDED", ""),

@@ -66,6 +66,9 @@ def unbound_stage(node: ast.Apply, scope: Scope, session: ElaborationSession) ->
         raise AlreadyReported
     if name in HABITS:
         return Failure(UnknownStage(name, elsewhere=Advice(HABITS[name])), node.name_span)
+    if _is_label(name, scope):
+        hint = f"`{name}` is the label of a stage, which has one use; declare the stage to use it again: `shared {name} = ...`"
+        return Failure(UnknownStage(name, elsewhere=Advice(hint)), node.name_span)
     form = tensor_form(node)
     if form:
         return Failure(UnknownStage(node.name, elsewhere=Advice(f"write `{form}`")), node.name_span, edits=(form_edit(node, form),))
@@ -86,6 +89,14 @@ def unbound_stage(node: ast.Apply, scope: Scope, session: ElaborationSession) ->
         return Failure(UnknownName(name, candidates), node.name_span)
     problem = UnknownStage(node.name, candidates, Advice() if alike else elsewhere)
     return Failure(problem, node.name_span, edits=_import_edits(name, elsewhere, node) if not alike else ())
+
+
+def _is_label(name: str, scope: Scope) -> bool:
+    """Whether a stage of the body, or of a body around it, has this label. A train section is inside of its model's body."""
+    frame = scope.frame
+    while frame is not None and name not in frame.labels.explicit:
+        frame = frame.parent
+    return frame is not None
 
 
 def _import_edits(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]:

@@ -37,7 +37,8 @@ from ...ir.graph import CallNode, Graph, Node, OpNode, Program
 from ...ir.graph_values import Value, flatten_parts
 from ...ir.substitute_symbols import write_out_symbols
 from ...ir.training_program import MODEL, RESERVED_METRIC_NAMES, Training
-from ...ir.walk import collect_graphs, collect_symbol_values, find_needed_nodes
+from ...ir.unique import make_unique_name
+from ...ir.walk import collect_symbol_values, find_needed_nodes
 from ...types.tensor_types import FLOAT32
 from ..elaboration_session import ElaborationSession
 from ..interpreter.block_arguments import UNTRACED, BoundParameters, match_arguments
@@ -53,6 +54,7 @@ from .casts import Casts
 from .float_conversions import write_conversions
 from .model_parameters import bind_parameters, reject_unknown
 from .model_selection import SelectedModel
+from .reused_stages import find_trained_stages, move_reused_stages
 from .section_results import collect_results, find_losses
 from .section_settings import drop_mistaken_settings, evaluate_settings
 from .sections import SelectedSection, statements_of
@@ -201,13 +203,19 @@ def _build_objective(
         losses = find_losses(settings, scope, session)
         outputs = collect_results(section, scope, losses, spans, session)
     # Weights of the objective would not be in the model's state dict, and so would be lost after training.
-    for node in [n for g in collect_graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
+    for node in find_trained_stages(frame.graph, body.frame.graph):
         session.report_problem(TrainedStage(node.op.name), node.span)
     if outputs is None or session.has_failed:
         return None
-    model = _model_graph(section, body, frame)
     computed_inputs = _computed_inputs(body, scope, session)
-    main = None if session.has_failed else _call_model(model, frame, computed_inputs, outputs, section, session)
+    own_inputs = len(body.frame.graph.inputs)
+    places = {name: scope.names[name].span or value.span for name, value in computed_inputs.items()}
+    move_reused_stages(frame, body.frame, computed_inputs, outputs, places, session)
+    added_inputs = len(body.frame.graph.inputs) - own_inputs
+    if session.has_failed:
+        return None
+    model = _model_graph(section, body, frame)
+    main = _call_model(model, frame, computed_inputs, outputs, section, session)
     if main is None:
         return None
     main = write_out_symbols(main, collect_symbol_values(model), (model,))
@@ -231,6 +239,7 @@ def _build_objective(
         section.several,
         params,
         tuple(value.name for value in differentiated),
+        added_inputs,
     )
 
 
@@ -266,7 +275,7 @@ def _model_graph(section: SelectedSection, model: ModelBody, frame: GraphFrame) 
     for value in frame.outer.values():
         if all(value is not v for v in (*graph.inputs, *graph.outputs)):
             graph.outputs.append(value)
-            graph.output_names.append(value.name or f"value{len(graph.outputs)}")
+            graph.output_names.append(make_unique_name(value.name or f"value{len(graph.outputs)}", {*graph.output_names}))
     _drop_evaluation_outputs(graph, model.results.flow, frame)
     # The model is called by the objective here, so it is no longer the outermost graph.
     graph.kind = "block"

@@ -315,10 +315,11 @@ def iterate_batches(
 def split_batch(batch: Batch) -> list[Batch]:
     """Split a batch into micro-batches, which are computed one after the other to save memory."""
     count = min(ACCUMULATE, len(batch[INPUT]))
+    # Copies, because the results of matrix products on CPUs depend on the alignment of the memory.
     samples = {name: column for name, column in batch.items() if name not in CONSTANTS}  # if: constants
-    micro_batches = zip(*(column.tensor_split(count) for column in samples.values()), strict=True)  # if: constants
+    micro_batches = zip(*(map(torch.clone, column.tensor_split(count)) for column in samples.values()), strict=True)  # if: constants
     return [{**batch, **dict(zip(samples, micro_batch, strict=True))} for micro_batch in micro_batches]  # if: constants
-    micro_batches = zip(*(column.tensor_split(count) for column in batch.values()), strict=True)  # if: not constants
+    micro_batches = zip(*(map(torch.clone, column.tensor_split(count)) for column in batch.values()), strict=True)  # if: not constants
     return [dict(zip(batch, micro_batch, strict=True)) for micro_batch in micro_batches]  # if: not constants
 
 
