@@ -105,8 +105,11 @@ def keep(found: Iterable[Mapping[str, Any]]) -> None:
     for one in found:
         fact = {name: value for name, value in one.items() if name != "model"}
         before = run.get(one["model"], fact)
-        differences = [f["difference"] for f in (before, fact) if f["difference"] is not None]
-        run[one["model"]] = fact | {"lines": max(before["lines"], fact["lines"]), "difference": max(differences, default=None)}
+        worst = {
+            column: max((f[column] for f in (before, fact) if f[column] is not None), default=None)
+            for column in ("difference", "in_jax", "in_mlx")
+        }
+        run[one["model"]] = fact | {"lines": max(before["lines"], fact["lines"])} | worst
     known = measured() | run
     kept = {entry.key: known[entry.key] for spec in files() for entry in entries(spec) if entry.key in known}
     libraries = {name: importlib.import_module(name).__version__.partition("+")[0] for name in LIBRARIES}

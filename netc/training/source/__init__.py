@@ -29,19 +29,16 @@ functions; names and strings of the spec become literals in it, never code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Set
 from typing import NamedTuple
 
 from netc.compiler.backends.torch.torch_source import write_file, write_parts
-from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.objectives.means import MeanDecomposition, decompose_objective
-from netc.dsl.diagnostics import Diagnostic
 
 from ...errors import CompileError, raise_as_compile_error
-from ...files.file_problems import make_diagnostic
 from ..data_inputs import list_data_inputs
 from ..recipe import Recipe, read_recipe
 from .class_weights import emit_balance
@@ -96,7 +93,7 @@ class TrainSection(NamedTuple):
 def emit_training_file(training: Training) -> str:
     """Emit the file of a section that `check_section` has accepted. Raises `CompileError` for what the file cannot express."""
     recipe, means = read_recipe(training)[0], decompose_objective(training)
-    problems = [*check_file(training, recipe), *_check_measures(recipe)]
+    problems = check_file(training, recipe)
     if problems:
         raise CompileError(tuple(problems))
     name = training.model or training.name
@@ -107,13 +104,6 @@ def emit_training_file(training: Training) -> str:
     definitions = dict.fromkeys((*model.definitions, *computed.definitions))
     texts = [*definitions, emit_constants(recipe), *model.texts, *computed.texts, *_select_functions(section, None, {""})]
     return _assemble_file(training, texts, outside)
-
-
-def _check_measures(recipe: Recipe) -> Iterator[Diagnostic]:
-    """Report measures, which need scikit-learn: a file without them would report and keep other results."""
-    for rule in recipe.measures:
-        need = "is not part of the training file, which needs only PyTorch and NumPy"
-        yield make_diagnostic(WrongSetting("measure", need, "remove it from the section, or train with `netc train`"), rule.span)
 
 
 def may_draw_numbers(program: Program) -> bool:

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
 from importlib.resources import files
 from itertools import chain
 
 from netc.compiler.analysis.state_dict import collect_parameters
+from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.graph import Program
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ops.normalization import Standardize
 from netc.dsl.diagnostics import Diagnostic
 
+from ...files.file_problems import make_diagnostic
 from ..cautions import check_validates
 from ..data_inputs import find_inputs_without_samples
 from ..recipe import Recipe
@@ -54,7 +56,14 @@ MARKER = "# --- the file "
 
 def check_file(training: Training, recipe: Recipe) -> list[Diagnostic]:
     """Report what no training file can have, whatever its framework: it reads its data alone."""
-    return [*check_validates(recipe, recipe.validates), *find_inputs_without_samples(training, recipe)]
+    return [*check_validates(recipe, recipe.validates), *find_inputs_without_samples(training, recipe), *_check_measures(recipe)]
+
+
+def _check_measures(recipe: Recipe) -> Iterator[Diagnostic]:
+    """Report measures, which need scikit-learn: a file without them would report and keep other results."""
+    for rule in recipe.measures:
+        need = "is not part of the training file, which reads its data and trains without scikit-learn"
+        yield make_diagnostic(WrongSetting("measure", need, "remove it from the section, or train with `netc train`"), rule.span)
 
 
 def list_standardized(training: Training) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ plain loop over an npz file or a text table. Always: samples, batches, sampled i
 of PyTorch. From the same parameters, the losses of both differ by rounding only, unless the model draws random numbers. A clause that this
 file does not have is a `CompileError` at its setting.
 
-    flax_template/       every clause, as plain files with tags
-    optax_settings.py    emits the optimizer and the schedule
+    flax_template/           every clause, as plain files with tags
+    function_gradients.py    emits the gradients in the loss
+    jax_transforms.py        emits the transforms of `augment`
+    optax_settings.py        emits the optimizer and the schedule
 
     >>> from netc.analysis import Choice, analyze_training
     >>> from netc.dsl.source import SourceFile
@@ -23,11 +25,9 @@ from collections.abc import Iterator
 
 from netc.compiler.backends.flax.flax_framework import DEFINITIONS
 from netc.compiler.backends.flax.flax_source import WRITER, list_called_definitions
-from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.training_program import Training
 from netc.compiler.objectives.means import decompose_objective
 from netc.dsl.diagnostics import Diagnostic
-from netc.dsl.source import Span
 
 from ...errors import CompileError, raise_as_compile_error
 from ...files.file_problems import make_diagnostic
@@ -38,6 +38,7 @@ from .clauses import select_tags
 from .data_reading import emit_loaders, name_validation_loader
 from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, check_file, extract_model_program, fold_blocks, list_imports, list_standardized
 from .flax_template import TEMPLATES
+from .jax_transforms import emit_jax_transforms, find_lacking_transform
 from .lines import quote_string, to_literal
 from .loss_terms import write_terms
 from .optax_settings import emit_optax_optimizer, emit_plateau
@@ -75,7 +76,7 @@ RESERVED = RESERVED_NAMES | {"optax", "save_file"}
 def emit_flax_file(training: Training) -> str:
     """Emit the file of a section that `check_section` has accepted. Raises `CompileError` for what the file cannot express."""
     recipe, means = read_recipe(training)[0], decompose_objective(training)
-    problems = [*check_file(training, recipe), *_list_lacking(training, recipe)]
+    problems = [*check_file(training, recipe), *_list_lacking(recipe)]
     if problems:
         raise CompileError(tuple(problems))
     name = training.model or training.name
@@ -88,6 +89,7 @@ def emit_flax_file(training: Training) -> str:
         "make_optimizer": [emit_optax_optimizer(recipe)],
         "make_schedule": emit_plateau(recipe),
         "load_data": emit_loaders(training, recipe, FLAX_WORDS),
+        "augmentations": emit_jax_transforms(recipe),
         "standardized": [f"STANDARDIZED = {to_literal(standardized)}"] if standardized else [],
         "draw_inputs": [emit_draws(training, recipe, FLAX_WORDS)] if recipe.draws else [],
         "balance_classes": emit_balance(recipe, FLAX_WORDS) if recipe.balances else [],
@@ -130,15 +132,8 @@ def _map_names(training: Training, recipe: Recipe, model: str, takes_rngs: bool)
     return names | ({} if recipe.keep.higher else LOWER_IS_BETTER)
 
 
-def _list_lacking(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
+def _list_lacking(recipe: Recipe) -> Iterator[Diagnostic]:
     """Report the clauses that the file does not have."""
-    settings = {setting.word: setting.word_span for setting in reversed(training.settings)}
-    words = ("augment", "measure")
-    lacking: list[tuple[str, Span]] = [(word, settings[word]) for word in words if word in settings]
-    for what, span in lacking:
-        yield _report_lacking(what, span)
-
-
-def _report_lacking(what: str, span: Span) -> Diagnostic:
-    need = "is not part of the training file of Flax yet"
-    return make_diagnostic(WrongSetting(what, need, "train with `netc train`, or write the PyTorch file by `--target train`"), span)
+    for line in recipe.augmentations:
+        if problem := find_lacking_transform(line):
+            yield make_diagnostic(problem, line.span)

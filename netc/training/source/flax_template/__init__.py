@@ -5,6 +5,6 @@ The parts below the markers, in the order of `MODULES`, are one file. flax_file.
 modules, because a name of one is defined in another, and jax may not be installed.
 """
 
-MODULES = ("named_parameters", "plateau", "sample_batches", "fitted_standardize", "gradient_steps", "training_loop")
+MODULES = ("named_parameters", "plateau", "random_images", "sample_batches", "fitted_standardize", "gradient_steps", "training_loop")
 TEMPLATES = tuple(f"flax_template/{name}.py" for name in MODULES)
 """The files, from the folder of template.py."""

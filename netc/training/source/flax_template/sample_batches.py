@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -96,11 +96,14 @@ def iterate_batches(
     data: Batch,
     samples: np.ndarray,
     weights: Batch,  # if: balance
-    start: int = 0,  # if: draws
+    start: int = 0,  # if: draws or augment
+    augment: Callable[[Batch, np.ndarray, int], Batch] | None = None,  # if: augment
 ) -> Iterator[Batch]:
     """Yield the samples in batches of arrays `[N, ...]`. To train on other data, replace this function."""
     for first in range(0, len(samples), BATCH):
         batch = {name: column[samples[first : first + BATCH]] for name, column in data.items()}
+        if augment is not None:  # if: augment
+            batch = augment(batch, samples[first : first + BATCH], start + first // BATCH)
         batch = batch | draw_inputs(batch, start + first // BATCH)  # if: draws
         yield batch | weights  # if: balance
         yield batch  # if: not balance

@@ -102,7 +102,8 @@ def train(
             shuffle_samples(train_samples, epoch),  # if: not weights
             mix_samples(train_samples, epoch, sizes),  # if: weights
             weights,  # if: balance
-            step,  # if: draws
+            step,  # if: draws or augment
+            augment_batch,  # if: augment
         ):
             step_sums = train_step(
                 model,
