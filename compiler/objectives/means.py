@@ -320,12 +320,16 @@ class _ObjectiveCutter:
                 stack += node.inputs
 
     def _find_meeting(self, terms: list[Value]) -> str:
-        """Name the stage before the mean that mixes samples of a batch, as a sentence; empty if there is none."""
+        """Name the stage before the mean that mixes samples of a batch, or counts them, as a sentence; empty if there is none."""
         program = self._build_program("terms", list(find_needed_nodes(self.main.nodes, terms)), terms)
         # Each part of a batch has statistics of its own, see docs/training.md.
-        cause = find_mixing_stage(program, (make_symbol(BATCH),), {BatchNorm: analyze_own_statistics}, training=True)
-        verb = "meet" if cause is None or cause.has_rule else "may meet"
-        return "" if cause is None else f"in `{cause.label or cause.operator}`, samples of a batch {verb}"
+        cause = find_mixing_stage(program, (make_symbol(BATCH),), {BatchNorm: analyze_own_statistics}, training=True, counted=True)
+        if cause is None:
+            return ""
+        stage = cause.label or cause.operator
+        if cause.counts:
+            return f"`{stage}` depends on the size of the batch, or on the place of a sample in it"
+        return f"in `{stage}`, samples of a batch {'meet' if cause.has_rule else 'may meet'}"
 
     def _is_linear(self, node: OpNode) -> bool:
         """Whether an operator is linear in its varying inputs: a sum, a product with one varying factor, or a quotient with a varying

@@ -20,13 +20,15 @@ from .position_relations import Case, Relation
 
 class Cause(Record):
     """The stage at which hidden positions first reach elements that must not depend on them. `has_rule`: whether netc has a rule for it.
-    `meets`: its elements have several positions, and depend on the groups of all. `label` is the name of the stage; an input has none."""
+    `meets`: its elements have several positions, and depend on the groups of all. `label` is the name of the stage; an input has none.
+    `counts`: the stage depends on the number of positions, or on their indices."""
 
     operator: str
     span: Span
     has_rule: bool = True
     meets: bool = False
     label: str = ""
+    counts: bool = False
 
 
 class AbstractTensor(Record):

@@ -25,6 +25,7 @@ from ..types.tensor_types import BOOL, Shape, show_shape
 from .abstract_tensors import AbstractTensor, Cause
 from .assumptions import Assumptions
 from .claims import Claim, Setting, make_input, make_setting, settle_output
+from .counted_positions import counts_positions, depend_on_count
 from .element_facts import Fact, unite_labels
 from .loop_positions import find_step_factor, make_step_input, stack_steps, take_last_state
 from .position_axes import STEP, Factor, make_axis
@@ -76,10 +77,12 @@ def derive_claim(program: Program, claim: Claim, *, training: bool = False) -> D
     return ordered if ordered.proved_count > derivation.proved_count else derivation
 
 
-def find_mixing_stage(program: Program, positions: Shape, own_rules: OwnRules, *, training: bool = False) -> Cause | None:
+def find_mixing_stage(
+    program: Program, positions: Shape, own_rules: OwnRules, *, training: bool = False, counted: bool = False
+) -> Cause | None:
     """Find the stage that lets an output at a position depend on other positions, such as `[N, T]`. None if each position is proved to be
-    computed on its own, in evaluation or in training. `own_rules` say what the caller assumes of some stages."""
-    setting = Setting(Groups(meeting=LEAK), positions, None)
+    computed on its own, in evaluation or in training. `own_rules` say what the caller assumes of some stages. `counted`: see `Groups`."""
+    setting = Setting(Groups(meeting=LEAK, counted=counted), positions, None)
     derivation = _derive_setting(program, Claim("separates", show_shape(positions)), setting, training, own_rules=own_rules)
     return next((cause for cause in derivation.causes.values() if cause is not None), None)
 
@@ -159,7 +162,11 @@ class _Interpreter:
             results = site.mix_axes([mixed(node.op, site.given, index) for index in range(len(inputs))])
         else:
             results, has_rule = site.forget_positions(), False
-        return [self._explain_leak(tensor, inputs, owner, has_rule) for tensor in results]
+        # The formulas of definitions use sizes and indices to move elements.
+        counts = self.positions.relation.counted and node is owner and counts_positions(node.op, self.positions.whole)
+        stage = Cause(owner.op.name, owner.span, has_rule, label=owner.label, counts=counts)
+        results = [depend_on_count(self.positions, tensor) for tensor in results] if counts else results
+        return [self._explain_leak(tensor, inputs, stage) for tensor in results]
 
     def _find_definition(self, node: OpNode) -> Graph | None:
         """Return the definition of an operator, or the operators that its derivative is computed from if nothing says which axes it
@@ -169,13 +176,13 @@ class _Interpreter:
         form = find_form(node) if find_mixed_axes(node.op) is None else ""
         return self.definitions.get_definition(node, form) if form else None
 
-    def _explain_leak(self, tensor: AbstractTensor, inputs: Sequence[AbstractTensor], owner: OpNode, has_rule: bool) -> AbstractTensor:
+    def _explain_leak(self, tensor: AbstractTensor, inputs: Sequence[AbstractTensor], stage: Cause) -> AbstractTensor:
         leak = self.positions.measure_leak(tensor)
         if not leak:
             return replace(tensor, cause=None) if tensor.cause is not None else tensor
         # Where a leak follows a meeting of groups, which a mask could still undo, it is the cause.
         before = next((x.cause for x in inputs if x.cause is not None and self.positions.measure_leak(x) >= leak), None)
-        return replace(tensor, cause=before or Cause(owner.op.name, owner.span, has_rule, self._is_meeting(tensor), owner.label))
+        return replace(tensor, cause=before or replace(stage, meets=self._is_meeting(tensor)))
 
     def _is_meeting(self, tensor: AbstractTensor) -> bool:
         return isinstance(self.positions.relation, Groups) and not any(OTHER in fact.depends for fact in tensor.facts.values())

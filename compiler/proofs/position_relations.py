@@ -27,10 +27,11 @@ OTHER = -1
 
 class Relation(Protocol):
     """How positions are related, and what an element may depend on. `anything` are the labels of an element whose positions are unknown.
-    `ordered`: see `Hidden`."""
+    `ordered`: see `Hidden`. `counted`: see `Groups`."""
 
     anything: Labels
     ordered: bool
+    counted: bool
 
     def list_cases(self, count: int) -> list[Case]:
         """List the cases of a tensor with this number of references."""
@@ -53,6 +54,7 @@ class Hidden:
     sample are its last ones, as with padding on the right. So no visible position is later than a hidden one."""
 
     anything = frozenset({HIDDEN})
+    counted = False
 
     def __init__(self, *, ordered: bool = False) -> None:
         self.ordered = ordered
@@ -76,13 +78,14 @@ class Hidden:
 
 class Groups:
     """Each position belongs to a group. An element of an output may depend on one of the groups of its positions only. A score of a query
-    and a key has two positions: it is no leak yet that it depends on the groups of both, unless `meeting` is `LEAK`."""
+    and a key has two positions: it is no leak yet that it depends on the groups of both, unless `meeting` is `LEAK`. If they are `counted`,
+    an element may depend neither on the number of positions nor on the index of its own."""
 
     anything = frozenset({OTHER})
     ordered = False
 
-    def __init__(self, meeting: int = MEETING) -> None:
-        self.meeting = meeting
+    def __init__(self, meeting: int = MEETING, *, counted: bool = False) -> None:
+        self.meeting, self.counted = meeting, counted
 
     def list_cases(self, count: int) -> list[Case]:
         cases: list[Case] = [()]

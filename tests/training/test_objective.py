@@ -131,12 +131,15 @@ TERMS = {
     ),
     "in `cumsum1`": ("loss = scores -> cumsum axis=-2 -> mean",),
     "in `roll1`": ("loss = scores * (scores -> roll 1 axis=0) -> mean",),
+    "`div1`": ("loss = scores / N -> sum", "loss = scores -> square -> div N -> sum axis=1 -> sum"),
+    "`table1`": ("loss = scores * (table (i, j) [N, 3] float32 = i + j) -> mean",),
     "in `sum1`": ("loss = scores / (scores -> square -> sum) -> sum",),
     "": (
         "loss = scores -> softmax axis=1 -> cumsum axis=-1 -> square -> mean",
         "loss = transpose(scores, 0, 1) -> softmax axis=0 -> square -> mean",
         "loss = (scores, scores * 2) -> concat axis=0 -> square -> mean",
         "loss = scores -> sum axis=1 -> square -> mean",
+        "loss = scores * (table (i, j) [N, 3] float32 = j + 1) -> mean",
         "loss = 2 * (scores -> mean axis=0) - 1 -> reshape [3, 1] -> sum",
         "one = scores -> unsqueeze 2; loss = one @ transpose(one, 1, 2) -> square -> mean",
     ),
@@ -157,7 +160,7 @@ def test_samples_that_meet_before_the_mean(why: str, line: str) -> None:
 
 STEPS = (
     "softmax axis=0", "softmax axis=1", "cumsum axis=0", "cumsum axis=1", "roll 1 axis=0", "roll 1 axis=1", "log_softmax", "sub_means",
-    "normalize axis=0", "normalize axis=1", "twice", "products", "gram", "interleaved", "slope", "likelihood",
+    "normalize axis=0", "normalize axis=1", "twice", "products", "gram", "interleaved", "slope", "likelihood", "shares", "numbered",
 )  # fmt: skip
 """Stages of tensors `[K, 3]`, where K is a multiple of N. The last ones are the blocks of `BLOCKS`."""
 BLOCKS = """
@@ -166,6 +169,8 @@ block twice { (in, in -> tanh) -> concat axis=0 }
 block products { one = in -> unsqueeze 2; one @ transpose(one, 1, 2) -> sum axis=2 }
 block gram { in @ (transpose(in, 0, 1) @ in) }
 block interleaved { (in -> unsqueeze 1, in -> unsqueeze 1 -> square) -> concat axis=1 -> flatten 0 1 }
+block shares { in / in.shape[0] }
+block numbered { in * (table (i, j) [in.shape[0], 3] float32 = i + j) }
 block slope { y = in -> sin; gradient(y * in, in) }
 block likelihood { label = in -> argmax axis=1; in * ((in, label) -> cross_entropy reduction=none -> unsqueeze 1) }
 """
