@@ -1,9 +1,9 @@
 """Options of all tests.
 
-`--update` rewrites golden files, whose diff must then be read. `--quick` runs one case of each test, and none that is
-marked `slow`. Of a test that is marked `sample(n)`, `make test` runs the first `n` cases, and `make long` the others; of one that is marked
-`share(n)`, one case in `n`, drawn by a hash of its name, so that a new case does not change which others run. Of a test that is marked
-`thorough(n)`, `make long` runs one case in `n`, and `make thorough` all.
+`--update` rewrites golden files, whose diff must then be read. `--quick` runs one case of each test that takes little time, by
+tests/quick_selection.py. Of a test that is marked `sample(n)`, `make test` runs the first `n` cases, and `make long` the others; of one
+that is marked `share(n)`, one case in `n`, drawn by a hash of its name, so that a new case does not change which others run. Of a test
+that is marked `thorough(n)`, `make long` runs one case in `n`, and `make thorough` all.
 
 Every graph that a test makes is verified, in this process and in those that it starts: NETC_DEBUG is set for all of them.
 
@@ -20,7 +20,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -30,19 +29,20 @@ os.environ["NETC_DEBUG"] = "1"
 
 import profiles
 import pytest
+import quick_selection
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="write golden files anew instead of comparing")
-    parser.addoption("--quick", action="store_true", help="one case of each test, none that is marked `slow`, nothing of the zoo")
+    parser.addoption("--quick", action="store_true", help="one case of each test that takes no time")
+    parser.addoption("--time-quick", action="store_true", help="run one case of each test, and list those that take time")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    profiles.load(quick=config.getoption("--quick"))
-
-
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    return True if config.getoption("--quick") and collection_path.name == "zoo" else None
+    selection = quick_selection.chosen(config)
+    profiles.load(quick=selection is not None)
+    if selection is not None:
+        config.pluginmanager.register(selection, quick_selection.NAME)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -74,22 +74,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         collected[test] += 1
         if collected[test] > sample.args[0]:
             item.add_marker("long")
+    if item.config.pluginmanager.has_plugin(quick_selection.NAME):
+        return
     for name, rest in (("share", "long"), ("thorough", "rest")):
         marker = item.get_closest_marker(name)
         if marker is not None and crc32(f"{name} {item.nodeid}".encode()) % marker.args[0]:
             item.add_marker(rest)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--quick"):
-        return
-    first: dict[str, pytest.Item] = {}
-    for item in items:
-        if item.get_closest_marker("slow") is None:
-            first.setdefault(item.nodeid.partition("[")[0], item)
-    kept = set(first.values())
-    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-    items[:] = [item for item in items if item in kept]
 
 
 @pytest.hookimpl(trylast=True)

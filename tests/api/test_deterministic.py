@@ -52,7 +52,6 @@ def started(seed: int, chosen: tuple[str, ...]) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("chosen", [SMALL, pytest.param(LARGE, marks=pytest.mark.long)], ids=["small", "large"])
-@pytest.mark.slow
 def test_two_processes_make_the_same(chosen: tuple[str, ...]) -> None:
     first, second = (process.communicate()[0].splitlines() for process in (started(1, chosen), started(2, chosen)))
     headings = [line for line in first if line.startswith("--- ")]

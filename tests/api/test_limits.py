@@ -98,7 +98,6 @@ WHOLES = {
 
 
 @pytest.mark.parametrize("name", WHOLES)
-@pytest.mark.slow
 @pytest.mark.sample(2)
 def test_limits_on_the_whole(name: str) -> None:
     with pytest.raises(netc.CompileError) as caught:

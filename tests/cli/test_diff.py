@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 Netc = Callable[..., Any]
 Write = Callable[[str, str], Path]
 BEFORE = "x = input 4; x -> dense 8 as a -> relu as r -> dense 8 as b -> dense 2 as head"
@@ -88,7 +86,6 @@ def test_wrong_usage(netc: Netc, write: Write) -> None:
     assert (done.exit_code, done.stdout) == (1, "")
 
 
-@pytest.mark.slow
 def test_many_stages(netc: Netc, write: Write) -> None:
     text = "input 8" + "".join(f" -> dense {8 + i % 2} as s{i}" for i in range(2000))
     found = changes(netc, write, text, text.replace("dense 8 as s1500 ", "dense 8 as t1500 "))

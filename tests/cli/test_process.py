@@ -40,7 +40,6 @@ def in_terminal(words: list[str], **environment: str) -> str:
     return shown.decode()
 
 
-@pytest.mark.slow
 def test_colors_only_in_a_terminal() -> None:
     plain = {"NO_COLOR": ""}
     assert "\x1b[" in in_terminal(BAD, **plain)
@@ -49,7 +48,6 @@ def test_colors_only_in_a_terminal() -> None:
     assert b"\x1b[" not in subprocess.run([*NETC, *BAD], capture_output=True, check=False).stdout
 
 
-@pytest.mark.slow
 def test_the_page_of_an_operator_has_colors_in_a_terminal() -> None:
     assert "\x1b[" in in_terminal(["ops", "dense"], NO_COLOR="")
 
@@ -65,7 +63,6 @@ main()
 
 
 @pytest.mark.parametrize(("words", "code"), [(["check", "-e", "input 3"], 0), (BAD, 1), (["--nothing"], 2)])
-@pytest.mark.slow
 def test_the_process_ends_as_python_ends_it(words: list[str], code: int) -> None:
     """Threads are waited for, exit functions run, and the exit code is the command's."""
     done = subprocess.run([sys.executable, "-c", ENDING, *words], capture_output=True, text=True, check=False)
@@ -74,7 +71,6 @@ def test_the_process_ends_as_python_ends_it(words: list[str], code: int) -> None
     assert done.stdout.splitlines()[-1] == "exit functions run"
 
 
-@pytest.mark.slow
 def test_a_profiler_has_the_last_word() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cProfile", *NETC[1:], "check", "-e", "input 3"], capture_output=True, text=True, check=False
@@ -363,7 +359,6 @@ def test_a_name_that_is_too_long_is_not_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["ops"], ["ops", "dense"], BAD, ["summary", "-e", "input 3 -> relu"]])
-@pytest.mark.slow
 @pytest.mark.sample(1)
 def test_closed_streams(words: list[str]) -> None:
     done = subprocess.run([*NETC, *words], stderr=subprocess.PIPE, text=True, check=False, preexec_fn=lambda: os.close(1))

@@ -47,7 +47,6 @@ def test_depth(netc: Netc, depth: int, labels: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["resnet50", "ddpm_cifar10", "bert_base"])
-@pytest.mark.slow
 def test_a_table_is_as_wide_as_the_terminal(name: str) -> None:
     summary = package.zoo(name).summary()
     for width in (30, 47, 60, 80, 132):

@@ -19,7 +19,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that 
 
 @settings(max_examples=examples(12), suppress_health_check=list(HealthCheck))
 @given(models(), st.sampled_from(list(hard_numbers.KINDS)))
-@pytest.mark.slow
 def test_models(text: str, kind: str) -> None:
     """With numbers of mean 0 and deviation 1, and with numbers of one kind more."""
     note(text)

@@ -81,7 +81,6 @@ def test_operators(texts: list[str]) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_sizes(texts: list[str]) -> None:
     arrows = Counter(text.count("->") for text in texts)
     assert max(arrows) >= 60

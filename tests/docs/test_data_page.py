@@ -32,7 +32,6 @@ def test_every_option_is_described() -> None:
         assert [o.name for o in format.options if f"`{o.name}" not in section] == []
 
 
-@pytest.mark.slow
 def test_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for package in ("pyarrow", "sklearn", "webdataset"):
         pytest.importorskip(package, reason=f"{package} is not installed")

@@ -13,7 +13,6 @@ from netc.reference.operator_reference import format_page, group_by_family, make
 FOLDER = Path(__file__).parents[2] / "docs" / "operators"
 
 
-@pytest.mark.slow
 def test_fresh(update: bool) -> None:
     pages = make_reference_pages()
     if update:

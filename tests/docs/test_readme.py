@@ -70,7 +70,6 @@ def masked(session: str) -> str:
     return re.sub(r" +", " ", re.sub(r"-?\d[\d,]*(\.\d+)?(e-?\d+)?( (µs|ms|s|kB|MB|GB)\b)?", "0", session))
 
 
-@pytest.mark.slow
 def test_commands_give_what_is_shown(folder: Path, update: bool) -> None:
     text = README.read_text(encoding="utf-8")
     real = FENCE.sub(lambda m: f"```console\n{played(m[3], folder)}```" if m[1] == "console" and not m[2] else m[0], text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import examples
@@ -35,7 +34,6 @@ def mutations(draw: st.DrawFn) -> str:
 
 @settings(max_examples=examples(300))
 @given(st.one_of(st.text(max_size=80), fragments, mutations()))
-@pytest.mark.slow
 def test_any_text(text: str) -> None:
     source = SourceFile("a.net", text)
     file, problems = parse_source(source)

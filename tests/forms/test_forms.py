@@ -28,7 +28,6 @@ def _specs() -> list[tuple[str, netc.Model]]:
 
 
 @pytest.mark.parametrize("relation", RELATIONS, ids=lambda one: one.__name__)
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # PyTorch warns of uses that nobody would write
 @pytest.mark.sample(8)
 def test_a_text_in_another_form_is_the_same(relation: Relation) -> None:

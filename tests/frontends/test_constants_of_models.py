@@ -79,7 +79,6 @@ def test_buffers_of_bert() -> None:
 
 
 @pytest.mark.parametrize("size", [(7, 7), (5, 8)])
-@pytest.mark.slow
 def test_timm_relative_positions(size: tuple[int, int]) -> None:
     timm = pytest.importorskip("timm.layers.pos_embed_rel")
     index = timm.gen_relative_position_index(size).numpy()

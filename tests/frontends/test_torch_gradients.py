@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 import netc
 
-pytestmark = pytest.mark.slow
-
 
 class Of(written.Of):
     """The same with one input, which has a name."""

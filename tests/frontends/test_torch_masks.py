@@ -20,8 +20,6 @@ from netc.compiler.ir.walk import collect_graphs
 from netc.dsl.record import replace
 from netc.model import Model
 
-pytestmark = pytest.mark.slow
-
 DIMS = {0: ["N", "T", None]}
 Mask = Callable[[int], Tensor]
 
@@ -120,7 +118,6 @@ def test_zeros_hide_nothing() -> None:
     assert (attention.op.args["causal"], len(attention.inputs)) == (False, 1)
 
 
-@pytest.mark.slow
 def test_the_standard_causal_transformer_has_no_mask() -> None:
     found, (first, second) = tidied(Layers())
     assert first.op.args["causal"]

@@ -213,7 +213,6 @@ def test_multihead_attention_is_one_operator(batch_first: bool) -> None:
     assert set(found.weights) == set(layer.state_dict(prefix="layer."))
 
 
-@pytest.mark.slow
 def test_an_encoder_with_a_mask() -> None:
     encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2, enable_nested_tensor=False)
     module = Of(lambda m, x, padding: m.encoder(x, src_key_padding_mask=padding), encoder=encoder)

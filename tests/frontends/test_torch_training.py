@@ -17,8 +17,6 @@ from netc.importing.module_origin import make_module_origin
 from netc.importing.output_judge import NotProved
 from netc.importing.proof import prove_import
 
-pytestmark = pytest.mark.slow
-
 
 class Of(written.Of):
     """The same with one input, which has a name."""

@@ -37,14 +37,12 @@ def test_a_campaign_is_started_as_its_docstring_says(name: str) -> None:
     assert f"python -m tests.fuzz.{name}" in (HERE / f"{name}.py").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 def test_damaged_weights(tmp_path: Path) -> None:
     found = [weights.check(Random(n), str(tmp_path / "w")) for n in range(100)]
     assert [one for one in found if one.what] == []
     assert {one.kind.partition(" ")[0] for one in found} == {"taken", "refused"}
 
 
-@pytest.mark.slow
 def test_mangled_texts(tmp_path: Path) -> None:
     found = [texts.check(Random(n), str(tmp_path / "t")) for n in range(100)]
     assert [one for one in found if one.what and one.kind != "slow"] == []
@@ -52,7 +50,6 @@ def test_mangled_texts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [6, pytest.param(33, marks=pytest.mark.long)])
-@pytest.mark.slow
 def test_random_modules(count: int, tmp_path: Path) -> None:
     """Number 33 has a shared module that changes its input in place, which is not proved."""
     found = [modules.check(Random(f"0 {n}"), str(tmp_path / "m")) for n in range(count)]
@@ -63,7 +60,6 @@ def test_random_modules(count: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [24, pytest.param(200, marks=pytest.mark.long)])
-@pytest.mark.slow
 def test_random_specs(count: int, tmp_path: Path) -> None:
     found = [specs.check(Random(f"0 {n}"), str(tmp_path / "s")) for n in range(count)]
     assert [one for one in found if one.what] == []

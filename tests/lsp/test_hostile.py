@@ -69,7 +69,6 @@ def serve(sent: bytes) -> tuple[int, list[dict[str, object]], str]:
     return done.returncode, answers, done.stderr.decode()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES)
 @pytest.mark.sample(1)
 def test_the_next_request_is_answered(mistake: str) -> None:
@@ -83,7 +82,6 @@ def test_the_next_request_is_answered(mistake: str) -> None:
     assert "TypeError" not in log + str(answers)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("length", [b"9" * 14, b"9" * 5000])
 @pytest.mark.sample(1)
 def test_a_message_that_is_larger_than_the_memory(length: bytes) -> None:
@@ -92,7 +90,6 @@ def test_a_message_that_is_larger_than_the_memory(length: bytes) -> None:
     assert log.startswith("error: what comes on standard input is not the protocol")
 
 
-@pytest.mark.slow
 def test_requests_before_the_first_and_after_the_last() -> None:
     """The protocol: `the server should respond with an error with code: -32002`, and `those requests should error with InvalidRequest`."""
     late = message("textDocument/hover", 4, textDocument={"uri": URI}, position={"line": 0, "character": 2})
@@ -102,7 +99,6 @@ def test_requests_before_the_first_and_after_the_last() -> None:
     assert {number: error["code"] for number, error in errors.items() if isinstance(error, dict)} == {2: -32002, 4: -32600}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("can", [True, False])
 @pytest.mark.sample(1)
 def test_files_are_watched_where_the_editor_can(can: bool) -> None:
@@ -115,7 +111,6 @@ def test_files_are_watched_where_the_editor_can(can: bool) -> None:
     assert log == ""
 
 
-@pytest.mark.slow
 def test_what_is_refused_with_a_reason_is_not_logged() -> None:
     rename = message("textDocument/rename", 3, textDocument={"uri": URI}, position={"line": 0, "character": 2}, newName="x")
     _, answers, log = serve(BEGIN + OPEN + rename + message("$/cancelRequest", id=3) + END)
@@ -123,7 +118,6 @@ def test_what_is_refused_with_a_reason_is_not_logged() -> None:
     assert (reason, log) == ("there is no name here that can be changed", "")
 
 
-@pytest.mark.slow
 def test_an_exit_without_a_shutdown() -> None:
     """The protocol: `error code 1` if no shutdown has been asked for."""
     assert serve(BEGIN + message("exit"))[0] == 1

@@ -33,7 +33,6 @@ NOT_IN_A_SPEC = re.compile(
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_the_first_test_of_each_operator() -> None:
     """It is right, also where its weights must be constants, unless netc has no such operator or no such inputs."""
     judged = [(case, judge(case, prove=False)) for case in first_cases()]

@@ -57,7 +57,6 @@ def test_permutations_are_those_of_pytorch() -> None:
         assert inferred(Permute(axes=order), 2, 3, 4) == actual(lambda x, order=order: x.permute(order), (2, 3, 4)), order
 
 
-@pytest.mark.slow
 def test_counts_are_those_of_pytorch() -> None:
     for sizes in [s for rank in range(4) for s in product((-1, 1, 2, 3, 4, 6), repeat=rank)]:
         assert inferred(Reshape(shape=sizes), 2, 6) == actual(lambda x, s=sizes: x.reshape(s), (2, 6)), ("reshape", sizes)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 
 import grimp
-import pytest
 
 DEFENDED = ("netc.compiler.dims",)  # one numeric type in several files: see docs/decisions/052-layers.md
 """Packages whose modules may import each other in circles."""
@@ -43,7 +42,6 @@ def defended(found: Edges, packages: tuple[str, ...]) -> Edges:
     return {module: {i for i in imported if kept(module, i)} for module, imported in found.items()}
 
 
-@pytest.mark.slow
 def test_no_circle() -> None:
     assert circle(defended(edges(), DEFENDED)) == []
 

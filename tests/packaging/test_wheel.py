@@ -13,8 +13,6 @@ from zipfile import ZipFile
 
 import pytest
 
-pytestmark = pytest.mark.slow
-
 ROOT = Path(__file__).resolve().parents[2]
 CONTENT = {
     "netc": ("netc", ("**/*.py", "py.typed")),

@@ -33,7 +33,6 @@ BAD = {
 
 
 @pytest.mark.parametrize("code", BAD, ids=[message[-24:] for message in BAD.values()])
-@pytest.mark.slow
 @pytest.mark.sample(2)
 def test_refused(code: str, folder: Path, netc: Run) -> None:
     (folder / "bad.py").write_text(code, encoding="utf-8")
@@ -43,7 +42,6 @@ def test_refused(code: str, folder: Path, netc: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
 def test_what_a_plugin_raises_is_no_mistake_of_netc(folder: Path, netc: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NETC_DEBUG", raising=False)
     rule = "def infer_types(self, given):\n        return given.x.shape[7]"
@@ -76,7 +74,6 @@ def entry_point(folder: Path) -> None:
 
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("stage", ["snake", "dense 2 snake", "dense 2 bias=false snake", "dense 2 (snake a=2)"])
-@pytest.mark.slow
 @pytest.mark.sample(1)
 def test_installed(stage: str, python: Run, entry_point: None) -> None:
     """An entry point is loaded when a name is unknown, and not before."""

@@ -110,7 +110,6 @@ def commented(comment: str) -> netc.Model:
 
 @FEW
 @given(TEXTS)
-@pytest.mark.slow
 def test_comments(comment: str) -> None:
     model = commented(comment)
     assert plain(model) == plain(commented(""))

@@ -71,7 +71,6 @@ def ask_until_the_end(port: int, statuses: list[int], lost: list[BaseException],
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_no_request_is_lost_on_sigterm(server: Server) -> None:
     statuses: list[int] = []
     lost: list[BaseException] = []

@@ -17,10 +17,9 @@ from tests.parity import agree, arguments, flattened, inputs_for, sizes_of, tens
 SPECS = Path(__file__).parents[2] / "specs"
 FILES = sorted([*SPECS.glob("*.net"), *SPECS.glob("seed/*.net")])
 LIMITS = {"gpt": {"tokens": 256}, "hypernetwork": {"task": 4}}
-SLOW = dict.fromkeys(("deep_mlp", "gpt", "unet"), pytest.mark.slow)
 
 
-@pytest.fixture(params=[pytest.param(path, id=path.stem, marks=SLOW.get(path.stem, ())) for path in FILES])
+@pytest.fixture(params=[pytest.param(path, id=path.stem) for path in FILES])
 def model(request: pytest.FixtureRequest) -> netc.Model:
     return netc.compile_file(request.param)
 
@@ -45,7 +44,6 @@ def _loss(out: Any, targets: list[torch.Tensor]) -> torch.Tensor:
     return torch.stack(losses).sum()
 
 
-@pytest.mark.slow
 @pytest.mark.sample(2)
 def test_trains(model: netc.Model) -> None:
     module = model.module(seed=3)

@@ -91,7 +91,6 @@ def test_arguments_flow_through() -> None:
     agree(netc.compile(text))
 
 
-@pytest.mark.slow
 def test_depths() -> None:
     text = (
         "block cell(w) { in -> dense w -> sin }; block stage(w, depth) { in -> repeat depth as cells { cell w } };"

@@ -131,7 +131,6 @@ def test_formatting_keeps_the_graph(name: str) -> None:
     assert format_program(netc.compile(formatted).program) == format_program(netc.compile(text).program)
 
 
-@pytest.mark.slow
 def test_a_list_has_a_limit() -> None:
     with pytest.raises(netc.CompileError, match="too-many-nodes"):
         netc.compile("past = input 4 for _ in 20_000\npast -> concat axis=1")

@@ -42,7 +42,6 @@ SAMPLES = {
 
 
 @pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES.keys())
-@pytest.mark.slow
 @pytest.mark.sample(1)
 def test_compilers(text: str) -> None:
     model = netc.compile(text)

@@ -95,7 +95,6 @@ def test_formulas_of_tables(formula: str, expected: str) -> None:
         (2, ["k = torch.arange(16)", "k // 8 - k % 4 // 2"]),
     ],
 )
-@pytest.mark.slow
 def test_powers_of_a_divisor(window: int, expected: list[str]) -> None:
     text = f"let w = {window} + 0; t = table (k) [w ** 4] = k // w ** 3 - k % w ** 2 // w; x = input [3]; x * (t -> slice axis=0 stop=3)"
     source = netc.compile(text).source()

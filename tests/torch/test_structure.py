@@ -177,7 +177,6 @@ def test_deep_nesting() -> None:
     assert len(model.source()) < 60_000
 
 
-@pytest.mark.slow
 def test_a_sequence_used_at_many_places_is_a_class() -> None:
     """Else the text would double with each level."""
     text = "dense 4"

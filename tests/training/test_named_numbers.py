@@ -80,7 +80,6 @@ def test_a_float_of_the_model_is_what_it_is_in_the_model(rate: float) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_random_sections(tmp_path: Path) -> None:
     found = [train.check(Random(f"0 {n}"), str(tmp_path / "s")) for n in range(12)]
     assert [one for one in found if one.what] == []

@@ -73,8 +73,6 @@ CASES: dict[str, tuple[str, dict[str, int], int]] = {
     "vae": ((SPECS / "vae.net").read_text(encoding="utf-8"), {}, 32),
 }
 """The text, dimensions and batch of each."""
-ORDINARY = ("layers",)
-NAMES = [name if name in ORDINARY else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
 
 
 def training_of(name: str) -> Training:
@@ -106,8 +104,7 @@ def peak(objective: Objective, optimizer: torch.optim.Optimizer, tracker: MemTra
     return max(float(kinds["Total"]) for kinds in tracker.get_tracker_snapshot("peak").values())
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.long
 def test_memory_of_one_device(name: str) -> None:
     training, count = training_of(name), CASES[name][2]
@@ -121,8 +118,7 @@ def test_memory_of_one_device(name: str) -> None:
     assert planned.total == pytest.approx(real, rel=0.1)
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
 @pytest.mark.long
 def test_memory_with_fsdp(name: str, mesh: DeviceMesh) -> None:
     training, count = training_of(name), CASES[name][2]
@@ -153,7 +149,6 @@ def measured() -> StepProfile:
     return profile_step(training_of("layers"))
 
 
-@pytest.mark.slow
 def test_parameters_state_and_operations(measured: StepProfile) -> None:
     one = 4 * (2 * 256 + 256 * 1024 + 1024 + 1024 * 256 + 256)
     assert measured.units == (one,) * 6
@@ -179,7 +174,6 @@ def test_a_gradient_in_the_loss_counts_both_backward_passes() -> None:
 
 
 @pytest.mark.sample(1)
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["heat", "score", "forces", "wgan_gp"])
 def test_memory_of_gradients_in_the_loss(name: str, tmp_path: Path) -> None:
     """PyTorch's profiler is the judge: it follows the allocator in a real step."""
@@ -199,7 +193,6 @@ def test_memory_of_gradients_in_the_loss(name: str, tmp_path: Path) -> None:
     assert planned.activations + planned.gradients - held == pytest.approx(real, rel=0.01)
 
 
-@pytest.mark.slow
 def test_the_largest_batch_is_the_largest_that_fits(measured: StepProfile) -> None:
     for layout in (
         ParallelLayout(1, 1, "ddp", "float32", 4),

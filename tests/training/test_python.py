@@ -154,7 +154,6 @@ def example(word: str) -> str:
 
 
 @pytest.mark.parametrize("trainer", ["", "lightning", "accelerate"], ids=["own loop", "lightning", "accelerate"])
-@pytest.mark.slow
 def test_the_examples_of_the_page_train(trainer: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if trainer:
         pytest.importorskip(trainer, reason=f"{trainer} is not installed: `pip install '.[dev]'`")

@@ -50,7 +50,6 @@ def stopped(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-@pytest.mark.slow
 def test_two_processes_do_not_go_on_with_one_run(stopped: Path) -> None:
     process = holder(stopped)
     before = (stopped / "metrics.jsonl").read_bytes()

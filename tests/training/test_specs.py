@@ -89,7 +89,6 @@ def section_body(text: str) -> str:
 
 
 @pytest.mark.parametrize("spec", CASES)
-@pytest.mark.slow
 @pytest.mark.sample(2)
 def test_trains(spec: str, tmp_path: Path) -> None:
     make, settings = CASES[spec]
@@ -117,7 +116,6 @@ def test_gpt_decays_its_matrices_alone() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_resnet_on_a_folder_of_images(tmp_path: Path) -> None:
     images, labels = patterns(48, 28)
     for index, (image, label) in enumerate(zip(images, labels, strict=True)):

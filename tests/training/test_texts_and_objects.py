@@ -76,7 +76,6 @@ def test_tokens_that_are_none(tmp_path: Path) -> None:
             open_text(str(tmp_path / "a.npy"), {}, length=2)
 
 
-@pytest.mark.slow
 def test_sklearn() -> None:
     datasets = pytest.importorskip("sklearn.datasets", reason="scikit-learn is not installed")
     for name in ("digits", "iris", "wine", "breast_cancer", "diabetes"):

@@ -81,7 +81,7 @@ def test_transient_buffers_are_told_on_demand() -> None:
     assert sorted(info.persistent for info in everything.values()) == [False, True]
 
 
-@pytest.mark.parametrize("repeats", [3, pytest.param(20_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("repeats", [3, 20_000])
 def test_repeats(repeats: int) -> None:
     found = infos(f"input 4 -> repeat {repeats} as layers {{ dense 4 relu }}")
     assert len(found) == 2 * repeats

@@ -43,7 +43,6 @@ def test_wrappers_are_removed(prefix: str) -> None:
     assert same(found, state())
 
 
-@pytest.mark.slow
 def test_those_that_pytorch_adds(tmp_path: Path) -> None:
     """torch.compile and DataParallel themselves."""
     inner = MODEL.module(seed=7)

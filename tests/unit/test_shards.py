@@ -110,7 +110,6 @@ def test_a_mixture_of_formats(tmp_path: Path) -> None:
     assert same(taken([tmp_path / "a.safetensors", tmp_path / "b.npz", tmp_path / "c.ckpt"]), wanted)
 
 
-@pytest.mark.slow
 def test_a_checkpoint_of_lightning(tmp_path: Path) -> None:
     """With the optimizer's state, and the module under a name of its own."""
     import lightning

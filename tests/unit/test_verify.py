@@ -125,7 +125,6 @@ def test_a_shared_label_may_be_there_twice() -> None:
     check(graph)
 
 
-@pytest.mark.slow
 def test_deep_and_long_graphs() -> None:
     graph, inner = Graph("m", "model", SPAN), body()
     graph.inputs = [value(4, name="x")]
