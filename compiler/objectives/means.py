@@ -242,6 +242,7 @@ class _ObjectiveCutter:
     def _build_program(self, name: str, nodes: list[Node], outputs: list[Value], inputs: list[Value] | None = None) -> Program:
         program = self.training.program
         graph = Graph(f"{self.training.name}_{name}", "model", self.main.span)
+        graph.origins, graph.decisions = self.main.origins, self.main.decisions
         graph.inputs = list(self.main.inputs) if inputs is None else inputs
         graph.nodes = nodes
         graph.outputs = outputs

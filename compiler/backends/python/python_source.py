@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from netc.dsl.record import Record, replace
@@ -55,12 +55,13 @@ _STANDARD = {
 
 class Parts(Record):
     """The parts of a file: the definitions that its classes use, the texts of the classes or functions, the name of the last one, and the
-    modules of plugins that are imported."""
+    modules of plugins that are imported. `arguments`: the parameters of the last class, or those that a function reads as constants."""
 
     definitions: tuple[str, ...]
     texts: tuple[str, ...]
     main: str
     outside: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
 
 
 class SourceWriter:
@@ -92,21 +93,29 @@ class SourceWriter:
             known = {id(graph) for graph in collect_graphs(main)}
             channels = ChannelAxes(main, [graph for cls in classes for graph in cls.graphs if id(graph) not in known])
             texts = tuple("\n".join(write_class(c, channels)) for c in classes)
-        return Parts(self._list_definitions(classes), texts, classes[-1].name, tuple(self._list_plugin_modules(program)))
+        arguments = tuple(argument.name for argument in classes[-1].parameters)
+        return Parts(self._list_definitions(classes), texts, classes[-1].name, tuple(self._list_plugin_modules(program)), arguments)
 
-    def write_function(self, program: Program, name: str, doc: str) -> Parts | None:
-        """Write a program as a function of its inputs. None if it needs a module, for parameters, constants or the mode."""
+    def write_function(self, program: Program, name: str, doc: str, constants: Mapping[str, str] | None = None) -> Parts | None:
+        """Write a program as a function of its inputs. None if it needs a module, for parameters, constants or the mode. `constants`: the
+        constants of the file that are arguments of the program, by the names of the arguments."""
+        constants = constants or {}
         with self._lower_program(program) as main:
-            classes = self._build_classes(main, program, name)
+            classes = self._build_classes(main, program, name, frozenset(constants.values()))
             body = classes[-1].body
-            if len(classes) > 1 or body.members or body.chain is not None:
+            stored = [argument.name for argument in classes[-1].all_arguments if argument.stored]
+            if len(classes) > 1 or body.members or body.chain is not None or not constants.keys() >= {*stored}:
                 return None
-            lines = textwrap.dedent("\n".join(write_forward(body, {}, MemberAccess(body).format_access))).split("\n")
+            attributes = {argument: constants[argument] for argument in stored}
+            lines = textwrap.dedent("\n".join(write_forward(body, attributes, MemberAccess(body).format_access))).split("\n")
         text = re.sub(rf"^def {self.framework.method}\((\s*)self,\s+", rf"def {name}(\1", "\n".join(lines), count=1)
         text = text.replace(":\n", f':\n    """{doc}"""\n', 1)
+        for constant in attributes.values():
+            text = re.sub(rf"\bself\.{constant}\b", constant, text)
         # Members are excluded above, but a branch on the mode still reads it from the object.
-        has_self = re.search(r"\bself\b", text) is not None
-        return None if has_self else Parts(self._list_definitions(classes), (text,), name, tuple(self._list_plugin_modules(program)))
+        if re.search(r"\bself\b", text):
+            return None
+        return Parts(self._list_definitions(classes), (text,), name, tuple(self._list_plugin_modules(program)), tuple(stored))
 
     def write_part(self, program: Program, part: Program, name: str, doc: str) -> Parts | None:
         """Write a part of a model as a function of the model's module, `model`, and of the part's inputs. None if the part needs an

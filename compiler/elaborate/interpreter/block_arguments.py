@@ -89,6 +89,25 @@ class ModelParameters(BoundParameters):
         return value if has_origin(value) else super().name_value(parameter, value, default)
 
 
+SECTION = "train"
+"""The beginning of the symbols of a train section. No model has this name."""
+
+
+class SectionParameters(BoundParameters):
+    """The parameters of a train section and of the sections that it is derived from, which share one scope. A parameter keeps the formula
+    of its argument. Of two parameters with one name and different values, the second one has no symbol, and neither have the parameters
+    in `plain`, whose names the model has, too."""
+
+    plain: frozenset[str] = frozenset()
+
+    def name_value(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
+        known = self.values_at_use.get(f"{SECTION}.{parameter}", value)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if has_origin(value) or parameter in self.plain or not is_number or known != value or type(known) is not type(value):
+            return value
+        return super().name_value(parameter, value, default)
+
+
 class ParameterBinder(EvaluatorPart):
     def bind_parameters(
         self, owner: str, parameters: tuple[ast.ParameterDecl, ...], node: ast.Apply, inner: Scope, scope: Scope, bound: BoundParameters

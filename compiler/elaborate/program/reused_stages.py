@@ -21,8 +21,10 @@ from ...errors.training_errors import ModelOfItself, UnusedSharedStage
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.graph_values import Value
 from ...ir.replace_values import replace_inputs
+from ...ir.substitute_symbols import symbolic_numbers
 from ...ir.unique import make_unique_name
 from ...ir.walk import collect_graphs, find_needed_nodes
+from ...types.traced_ints import names_in
 from ..elaboration_session import ElaborationSession
 from ..scopes.body_tensors import copy_tensor
 from ..scopes.scope import GraphFrame
@@ -109,6 +111,9 @@ class _StageMover:
         self._pass_inputs(computed)
         for node in self.moved:
             self._adopt(node)
+        # The section's parameters in their numbers are parameters of the model, too.
+        used = set().union(*map(names_in, symbolic_numbers(self.model.graph)))
+        self.model.graph.origins |= {name: origin for name, origin in self.graph.origins.items() if name in used}
         self._return_outputs(computed, outputs)
 
     def _pass_inputs(self, computed: dict[str, Value]) -> None:

@@ -40,8 +40,9 @@ from ...ir.training_program import MODEL, RESERVED_METRIC_NAMES, Training
 from ...ir.unique import make_unique_name
 from ...ir.walk import collect_symbol_values, find_needed_nodes
 from ...types.tensor_types import FLOAT32
+from ...types.traced_ints import Origin, strip_formulas
 from ..elaboration_session import ElaborationSession
-from ..interpreter.block_arguments import UNTRACED, BoundParameters, match_arguments
+from ..interpreter.block_arguments import SECTION, SectionParameters, match_arguments
 from ..interpreter.body_graphs import close_frame
 from ..interpreter.elaborator import Elaborator
 from ..scopes.body_tensors import copy_tensor
@@ -67,17 +68,18 @@ def build_training(
     elaborator = Elaborator(session)
     outside = Scope(files, None)
     of_section, of_model = _parameters_of(section), [name.name for name in _parameter_nodes(section.model)]
+    bound = replace(SectionParameters.make_empty(SECTION), plain=frozenset(of_model))
     known = [*of_model, *(name for name in of_section if name not in of_model)]
     reject_unknown(params, known, session)
     _refuse_shared_names(section, session)
     model_params = {name: value for name, value in params.items() if name in of_model and name not in of_section}
     section_params = {name: value for name, value in params.items() if name in of_section}
     if section.model.node is not None:
-        _bind_sections(section, section_params, outside, elaborator)
+        _bind_sections(section, section_params, outside, elaborator, bound)
     # `setdefault`: what the caller sets wins over what the section writes.
     for name, expr in _model_arguments(section, session).items():
         with session.catch_failures(()):
-            model_params.setdefault(name, elaborator.evaluate(expr, outside))
+            model_params.setdefault(name, strip_formulas(elaborator.evaluate(expr, outside)))
     statements = _drop_out_statements(drop_mistaken_settings(statements_of(section.chain), session), session)
     model = elaborate_model(
         section.model, files, model_params, dims, session, tuple(s for s in statements if not isinstance(s, ast.Setting))
@@ -85,8 +87,8 @@ def build_training(
     if model is None or model.results.flow is UNKNOWN:
         return None
     if section.model.node is None:  # a file without a model: defaults may use its `let`s, which are evaluated by now
-        _bind_sections(section, section_params, outside, elaborator)
-    return _build_objective(section, statements, files, outside, model, model_params, session)
+        _bind_sections(section, section_params, outside, elaborator, bound)
+    return _build_objective(section, statements, files, outside, bound.origins, model, model_params, session)
 
 
 def _model_arguments(section: SelectedSection, session: ElaborationSession) -> dict[str, ast.Expr]:
@@ -136,25 +138,27 @@ def _drop_out_statements(statements: tuple[ast.Statement, ...], session: Elabora
     return tuple(s for s in statements if not isinstance(s, ast.Out))
 
 
-def _bind_sections(section: SelectedSection, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator) -> None:
+def _bind_sections(
+    section: SelectedSection, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator, bound: SectionParameters
+) -> None:
     """Binds the parameters of a section, and through its arguments the parameters of the sections it is derived from, in one scope.
 
-    A value of `params` sets the parameter of the first section that has the name, in place of its argument. The parameters have no symbols,
-    because the model may have a parameter with the same name and another value.
+    A value of `params` sets the parameter of the first section that has the name, in place of its argument. `bound` gets their symbols,
+    which differ from the model's, because the model may have a parameter with the same name and another value.
     """
     remaining = dict(params)
     for index, part in enumerate(section.chain):
         constants = tuple(p for p in part.parameters if isinstance(p, ast.ParameterDecl))
         explicit = {p.name.name: remaining.pop(p.name.name) for p in constants if p.name.name in remaining}
         if not index:
-            _bind_explicit(part, section, constants, explicit, scope, elaborator)
+            _bind_explicit(part, section, constants, explicit, scope, elaborator, bound)
             continue
         base = section.chain[index - 1].base
         assert base is not None
-        _bind_explicit(part, section, tuple(p for p in constants if p.name.name in explicit), explicit, scope, elaborator)
+        _bind_explicit(part, section, tuple(p for p in constants if p.name.name in explicit), explicit, scope, elaborator, bound)
         rest, arguments = tuple(p for p in constants if p.name.name not in explicit), _drop_arguments(base, constants, explicit)
         with elaborator.session.catch_failures(()):
-            elaborator.parameters.bind_parameters(base.name, rest, arguments, scope, scope, BoundParameters.make_empty(UNTRACED))
+            elaborator.parameters.bind_parameters(base.name, rest, arguments, scope, scope, bound)
 
 
 def _bind_explicit(
@@ -164,10 +168,11 @@ def _bind_explicit(
     params: Mapping[str, Any],
     scope: Scope,
     elaborator: Elaborator,
+    bound: SectionParameters,
 ) -> None:
     """Binds parameters of a section to what is set, and others to their defaults."""
     shown = ast.ModelDecl(part.span, part.name or ast.Name(section.span, section.name), constants, part.body)
-    bind_parameters(shown, params, scope, elaborator, BoundParameters.make_empty(UNTRACED))
+    bind_parameters(shown, params, scope, elaborator, bound)
 
 
 def _drop_arguments(call: ast.Apply, constants: tuple[ast.ParameterDecl, ...], names: Container[str]) -> ast.Apply:
@@ -182,12 +187,14 @@ def _build_objective(
     statements: tuple[ast.Statement, ...],
     files: Scope,
     outside: Scope,
+    origins: dict[str, Origin],
     body: ModelBody,
     params: dict[str, Any],
     session: ElaborationSession,
 ) -> Training | None:
     _name_outputs(body)
     frame = GraphFrame(Graph(f"{section.name}_objective", "model", section.span), body.frame, LabelAllocator(numbered=False), ())
+    frame.graph.origins = origins
     names = Scope(_open_model_names(body, files), None)
     names.names = dict(outside.names)
     scope = frame.home = Scope(names, frame)
@@ -218,7 +225,8 @@ def _build_objective(
     main = _call_model(model, frame, computed_inputs, outputs, section, session)
     if main is None:
         return None
-    main = write_out_symbols(main, collect_symbol_values(model), (model,))
+    own = {name: value for name, value in collect_symbol_values(model).items() if name not in origins}
+    main = write_out_symbols(main, own, (model,))
     for value in mark_differentiated(model)[0]:
         value.differentiated = True
     differentiated, lost = mark_differentiated(main, model)

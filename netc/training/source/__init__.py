@@ -47,6 +47,7 @@ from .data_reading import emit_loaders, name_validation_loader
 from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, check_file, extract_model_program, fold_blocks, list_imports, list_standardized
 from .lines import quote_string, to_literal
 from .loss_terms import write_terms
+from .named_numbers import name_model_numbers
 from .printed_settings import emit_constants, emit_optimizer, emit_schedule
 from .printed_transforms import emit_augmentations
 from .sampled_inputs import emit_draws
@@ -79,8 +80,8 @@ RUN_FUNCTIONS = SETTINGS_FUNCTIONS | {
 
 
 class TrainSection(NamedTuple):
-    """Everything that the text of a section depends on. `cls` is the name of the model's class in the file; `is_random`: a step draws
-    random numbers."""
+    """Everything that the text of a section depends on. `cls` is the name of the model's class in the file, and `arguments` the text of
+    its arguments; `is_random`: a step draws random numbers."""
 
     training: Training
     recipe: Recipe
@@ -88,6 +89,7 @@ class TrainSection(NamedTuple):
     computed: SectionFunctions
     is_random: bool
     cls: str = "Model"
+    arguments: str = ""
 
 
 def emit_training_file(training: Training) -> str:
@@ -100,9 +102,12 @@ def emit_training_file(training: Training) -> str:
     with raise_as_compile_error(training.program):
         model, computed = write_parts(extract_model_program(training), name, RESERVED_NAMES), emit_functions(training, means)
     outside = tuple(dict.fromkeys((*model.outside, *computed.outside)))
-    section = TrainSection(training, recipe, means, computed, may_draw_numbers(training.program), model.main)
+    named = name_model_numbers(training)
+    arguments = ", ".join(f"{argument}={constant}" for argument, (constant, _) in named.items())
+    numbers = dict(named.values()) | computed.numbers
+    section = TrainSection(training, recipe, means, computed, may_draw_numbers(training.program), model.main, arguments)
     definitions = dict.fromkeys((*model.definitions, *computed.definitions))
-    texts = [*definitions, emit_constants(recipe), *model.texts, *computed.texts, *_select_functions(section, None, {""})]
+    texts = [*definitions, emit_constants(recipe, None, numbers), *model.texts, *computed.texts, *_select_functions(section, None, {""})]
     return _assemble_file(training, texts, outside)
 
 
@@ -115,7 +120,12 @@ def emit_run_file(section: TrainSection, machine: Machine | None) -> str:
     """Emit the functions of the file without the model and the loop, for `netc train` on a machine, or for a caller's loop (None)."""
     recipe, computed = section.recipe, section.computed
     device = "cpu" if machine is None else machine.device
-    texts = [*computed.definitions, emit_constants(recipe, device), *computed.texts, *_select_functions(section, machine, RUN_FUNCTIONS)]
+    texts = [
+        *computed.definitions,
+        emit_constants(recipe, device, computed.numbers),
+        *computed.texts,
+        *_select_functions(section, machine, RUN_FUNCTIONS),
+    ]
     return _assemble_file(section.training, texts, computed.outside)
 
 
@@ -167,6 +177,7 @@ def _map_names(section: TrainSection, tags: Set[str], machine: Machine | None) -
         "BEST_FILE": quote_string(f"{stem}_best.pt"),
         "TERMS": terms,
         "ZEROS": zeros,
+        "Model()": f"{section.cls}({section.arguments})",
         "Model": section.cls,
         "Trained": "nn.Module" if "ema" in tags else "None",
         "load_validation_data": name_validation_loader(recipe),

@@ -98,14 +98,14 @@ def fold_blocks(
     """Fold templates for a section, and keep the functions that the roots use. `generated` has the texts of blocks that depend on the
     model or the data."""
     texts: list[str] = []
-    for block in chain.from_iterable(map(_read_template_blocks, templates)):
+    for block in chain.from_iterable(map(read_template_blocks, templates)):
         name = block.removeprefix("# generated: ")
         texts += [rename_words(fold_template(block, frozenset(tags)), names)] if name == block else generated.get(name, [])
     return select_reachable([text for text in texts if text], roots)
 
 
 @cache
-def _read_template_blocks(name: str) -> tuple[str, ...]:
+def read_template_blocks(name: str) -> tuple[str, ...]:
     """Read the blocks of a template: functions and statements separated by two empty lines."""
     text = files(__package__).joinpath(name).read_text(encoding="utf-8")
     return tuple(text[text.index("\n", text.index(MARKER)) :].strip().split("\n\n\n"))

@@ -21,7 +21,7 @@ file does not have is a `CompileError` at its setting.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from netc.compiler.backends.flax.flax_framework import DEFINITIONS
 from netc.compiler.backends.flax.flax_source import WRITER, list_called_definitions
@@ -41,6 +41,7 @@ from .flax_template import TEMPLATES
 from .jax_transforms import emit_jax_transforms, find_lacking_transform
 from .lines import quote_string, to_literal
 from .loss_terms import write_terms
+from .named_numbers import name_model_numbers
 from .optax_settings import emit_optax_optimizer, emit_plateau
 from .printed_settings import emit_constants
 from .sampled_inputs import emit_draws
@@ -62,7 +63,7 @@ FLAX_WORDS = SectionWords(
     "jax.Array",
     "np.ndarray",
     "nnx.Module",
-    "{}()",
+    "{}",
     lambda array, dtype: _cast(f"np.asarray({array})", dtype),
     lambda array: array,
     lambda number, dtype: f"np.asarray({number}, {_name_dtype(dtype)})",
@@ -97,25 +98,27 @@ def emit_flax_file(training: Training) -> str:
     }
     takes_rngs = "rngs: nnx.Rngs" in model.texts[-1 - (model.texts[-1] == DEFINITIONS["load"])]
     terms, zeros = write_terms(means, "repeated" in tags, "parts", FLAX_WORDS)
-    names = _map_names(training, recipe, model.main, takes_rngs) | {"TERMS": terms, "ZEROS": zeros}
+    named = name_model_numbers(training)
+    arguments = [f"{argument}={constant}" for argument, (constant, _) in named.items()] + (["rngs=nnx.Rngs(SEED)"] if takes_rngs else [])
+    names = _map_names(training, recipe, f"{model.main}({', '.join(arguments)})") | {"TERMS": terms, "ZEROS": zeros}
     functions = fold_blocks(tags, names | ({} if "ema" in tags else {"average": "model"}), generated, {""}, TEMPLATES)
-    texts = [_emit_constants(recipe), *model.texts, *computed.texts, *functions]
+    texts = [_emit_constants(recipe, dict(named.values()) | computed.numbers), *model.texts, *computed.texts, *functions]
     texts = [*list_called_definitions([*model.definitions, *computed.definitions, *texts]), *texts]
     outside = tuple(dict.fromkeys((*model.outside, *computed.outside)))
     imports = [line for line in list_imports(texts) if line != "import numpy as np"]  # which the framework imports too
     return WRITER.write_file(training.program, name, "\n\n\n".join(texts), outside, imports)
 
 
-def _emit_constants(recipe: Recipe) -> str:
+def _emit_constants(recipe: Recipe, numbers: Mapping[str, float]) -> str:
     """Emit the constants: the file of PyTorch has the same ones, and its device and type of tensors in addition."""
-    lines = emit_constants(recipe, "cpu").split("\n")
+    lines = emit_constants(recipe, "cpu", numbers).split("\n")
     dropped = ("DEVICE = ", "Batch = ", "CLIP_NORM = ", "CLIP_VALUE = ")
     if recipe.minimized and not (recipe.groups or recipe.no_decay):
         lines.append("GROUPS: list[tuple[str, dict[str, Any]]] = []")
     return "\n".join([*(line for line in lines if line and not line.startswith(dropped)), "", "Batch = dict[str, Any]"])
 
 
-def _map_names(training: Training, recipe: Recipe, model: str, takes_rngs: bool) -> dict[str, str]:
+def _map_names(training: Training, recipe: Recipe, model: str) -> dict[str, str]:
     """Map names of the template to the section's own text."""
     stem = re.sub(r"\W", "_", training.model or training.name)
     names = {
@@ -123,7 +126,7 @@ def _map_names(training: Training, recipe: Recipe, model: str, takes_rngs: bool)
         "METRIC": quote_string(recipe.keep.metric),
         "FILE": quote_string(f"{stem}.safetensors"),
         "BEST_FILE": quote_string(f"{stem}_best.safetensors"),
-        "Model(*rngs)": f"{model}({'rngs=nnx.Rngs(SEED)' if takes_rngs else ''})",
+        "Model(*rngs)": model,
         "load_validation_data": name_validation_loader(recipe),
     }
     names |= {"steps": "STEPS"} if recipe.steps is not None else {"epochs": "EPOCHS"}

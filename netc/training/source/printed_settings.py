@@ -15,7 +15,7 @@ executes these functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..optimizers import UsedOptimizers, choose_kernel, follows_metric, list_used_optimizers, normalize_name, resolve_schedules
@@ -29,9 +29,11 @@ REPORTS = 100
 """The number of steps between two lines that the file prints."""
 
 
-def emit_constants(recipe: Recipe, device: str | None = None) -> str:
-    """Emit the constants of the file. `device` is the file's device; None chooses a GPU if there is one."""
-    lines = [*emit_paths(recipe), *(f"{name} = {to_literal(value)}" for name, value in read_constants(recipe).items())]
+def emit_constants(recipe: Recipe, device: str | None = None, numbers: Mapping[str, float] | None = None) -> str:
+    """Emit the constants of the file. `device` is the file's device; None chooses a GPU if there is one. `numbers` are the parameters of
+    the section."""
+    constants = read_constants(recipe) | dict(numbers or {})
+    lines = [*emit_paths(recipe), *(f"{name} = {to_literal(value)}" for name, value in constants.items())]
     lines += [f"REPORT_EVERY = {REPORTS}", *_emit_groups(recipe)]
     device_expression = '"cuda" if torch.cuda.is_available() else "cpu"' if device is None else quote_string(device)
     return "\n".join([*lines, f"DEVICE = {device_expression}", "", "Batch = dict[str, Tensor]"])

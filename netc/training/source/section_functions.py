@@ -28,6 +28,7 @@ from .file_assembly import extract_model_program
 from .function_gradients import GradientEmitter, Statement, name_differentiated
 from .lines import format_call, join_names, quote_string, to_literal
 from .loss_needs import LossNeeds, differentiates, find_loss_needs
+from .named_numbers import name_numbers
 from .section_words import TORCH_WORDS, SectionWords
 
 RESERVED = ("model", "batch", "sums", "compute_sums", "prepare_inputs")
@@ -36,13 +37,15 @@ RESERVED = ("model", "batch", "sums", "compute_sums", "prepare_inputs")
 
 class SectionFunctions(Record):
     """The texts of the functions in order, the definitions that they use, the names that are instances of modules, and the plugin modules
-    that they need. `divided`: `TOTALS` has a function for each of several losses, which computes only the stages that this loss needs, and
-    `COMPUTED` has, for each loss and metric, the losses whose functions compute all of its totals."""
+    that they need. `numbers` are the constants for parameters of the section that the functions read, with their values. `divided`:
+    `TOTALS` has a function for each of several losses, which computes only the stages that this loss needs, and `COMPUTED` has, for each
+    loss and metric, the losses whose functions compute all of its totals."""
 
     texts: tuple[str, ...]
     definitions: tuple[str, ...]
     modules: tuple[str, ...]
     outside: tuple[str, ...]
+    numbers: dict[str, int | float]
     divided: bool = False
 
 
@@ -53,7 +56,14 @@ def emit_functions(training: Training, means: MeanDecomposition, words: SectionW
     divided = words.divides_passes and emitter.emit_loss_totals()
     emitter.emit_counts()
     emitter.emit_metrics()
-    return SectionFunctions(tuple(emitter.texts), tuple(emitter.definitions), tuple(emitter.modules), tuple(emitter.outside), divided)
+    return SectionFunctions(
+        tuple(emitter.texts),
+        tuple(emitter.definitions),
+        tuple(emitter.modules),
+        tuple(emitter.outside),
+        emitter.numbers,
+        divided,
+    )
 
 
 class _FunctionEmitter:
@@ -65,6 +75,8 @@ class _FunctionEmitter:
         self.definitions: list[str] = []
         self.modules: list[str] = []
         self.outside: list[str] = []
+        self.named = name_numbers(training)
+        self.numbers: dict[str, int | float] = {}
 
     def emit_totals(self) -> None:
         program = self.means.totals
@@ -321,17 +333,24 @@ class _FunctionEmitter:
         self._add_parts(emitted)
         if emitted.main != name:
             self.modules.append(name)
-            self.texts.append(f"{name} = {self.words.instance.format(emitted.main)}")
+            made = f"{emitted.main}({', '.join(self._pass_constants(emitted))})"
+            self.texts.append(f"{name} = {self.words.instance.format(made)}")
         return main
 
+    def _pass_constants(self, parts: Parts) -> list[str]:
+        """Return the arguments of a module that are constants of the file."""
+        return [f"{argument}={self.named[argument][0]}" for argument in parts.arguments if argument in self.named]
+
     def _add_parts(self, parts: Parts) -> None:
+        self.numbers |= dict(self.named[argument] for argument in parts.arguments if argument in self.named)
         self.definitions += parts.definitions
         self.outside += parts.outside
         self.texts += parts.texts
 
     def _emit_program(self, program: Program, name: str, doc: str) -> Parts:
         writer = self.words.writer
-        return writer.write_function(program, name, doc) or writer.write_parts(program, name)
+        constants = {argument: constant for argument, (constant, _) in self.named.items()}
+        return writer.write_function(program, name, doc, constants) or writer.write_parts(program, name)
 
 
 def _emit_table(name: str, entries: Mapping[str, str]) -> str:
@@ -349,6 +368,7 @@ def _find_inputs(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Value]
 def _cut_program(program: Program, nodes: list[Node], inputs: list[Value], name: str, outputs: Sequence[Value]) -> Program:
     main = program.main
     graph = Graph(name, "model", main.span)
+    graph.origins, graph.decisions = main.origins, main.decisions
     graph.inputs, graph.nodes = inputs, nodes
     graph.outputs = list(outputs)
     graph.output_names = list(main.output_names) if outputs is main.outputs else [v.name or f"input{i}" for i, v in enumerate(outputs)]

@@ -14,8 +14,8 @@ from netc.dsl.record import Record
 
 
 class SectionWords(Record):
-    """`tensor`, `samples` (the numbers of samples) and `module` are types; `instance` makes a module of a section from the name of its
-    class; `convert` turns the text of a NumPy array into a tensor of an element type, and `wrap` into a tensor of its own type;
+    """`tensor`, `samples` (the numbers of samples) and `module` are types; `instance` completes the call that makes a module of a
+    section; `convert` turns the text of a NumPy array into a tensor of an element type, and `wrap` into a tensor of its own type;
     `make_scalar` makes a tensor without axes from the text of a number and an element type; `cast` converts a tensor to an element type;
     `zeros` is the function that makes zeros of the shape of a tensor. `divides_passes`: a step of one of several losses calls a function
     for what this loss needs. XLA leaves out the rest by itself. `gradient` is the function
@@ -40,7 +40,7 @@ TORCH_WORDS = SectionWords(
     "Tensor",
     "Tensor",
     "nn.Module",
-    "{}().to(DEVICE)",
+    "{}.to(DEVICE)",
     lambda array, dtype: f"torch.from_numpy({array}).to(torch.{dtype})",
     lambda array: f"torch.from_numpy({array})",
     lambda number, dtype: f"torch.tensor({number}, dtype=torch.{dtype}, device=DEVICE)",
