@@ -8,6 +8,8 @@ import math
 
 import torch
 
+import netc
+
 CASES = {
     "table whose index is used twice": "x = input [T]; m = table (i) [T] = (i < 3) + (i < 2) * 2; x + m",
     "table with a rounded index": "x = input [T]; m = table (i) [T] = i + [5, 6, 7][floor(min(i / 2, 2.5))]; x * m",
@@ -65,6 +67,28 @@ CASES = {
     "transposed convolution that crops": "input 2x5x5 -> conv_transpose 3 1x2 stride=2 padding=[1, 2]",
 }
 """By what a model is about."""
+
+RESIZED = (
+    "input 1x37 -> upsample size=[64] mode=linear align_corners=true",
+    "input 1x17x23 -> upsample size=[9, 60] mode=bilinear",
+    "input 1x17x23 -> upsample size=[40, 11] mode=bilinear antialias=true",
+    "input 1x17x23 -> upsample size=[9, 60] mode=bicubic",
+    "input 1x17x23 -> upsample size=[9, 30] mode=bicubic antialias=true",
+    "input 1x5x6x7 -> upsample size=[9, 3, 14] mode=trilinear",
+    "input 1x17x23 -> upsample size=[5, 40] mode=area",
+)
+
+
+def resize_exactly(text: str) -> tuple[netc.Model, torch.Tensor, torch.Tensor]:
+    """The model, an input with an infinite element, which reaches only the elements around it, and what PyTorch computes of it in float64.
+    In float32, PyTorch's weights have errors of 3e-6. With `antialias`, it multiplies the infinite element by 0, too."""
+    model = netc.compile(text)
+    (declared,) = model.inputs.values()
+    x = torch.randn(2, *map(int, declared.shape[1:]), generator=torch.Generator().manual_seed(1))
+    if "antialias" not in text:
+        x[0].view(-1)[x[0].numel() // 2] = math.inf
+    return model, x, model.module()(x.double())
+
 
 DIVISIONS = {"x // y": torch.floor_divide, "x % y": torch.remainder, "(x, y) -> fmod": torch.fmod}
 """Divisions of two inputs, with PyTorch's functions."""

@@ -6,7 +6,7 @@ import pytest
 
 import netc
 from netc.compiler.ops import Operator
-from tests.array_cases import CASES, DIVISIONS, pair_numbers
+from tests.array_cases import CASES, DIVISIONS, RESIZED, pair_numbers, resize_exactly
 from tests.case_ids import case_id
 
 pytest.importorskip("flax")
@@ -94,3 +94,10 @@ def test_a_use_that_flax_lacks_is_an_error(text: str) -> None:
 
 def test_nearly_all_operators_have_a_form() -> None:
     assert len(REFUSED) <= 0.05 * len(Operator.registry)
+
+
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("text", RESIZED)
+def test_resizing_is_exact(text: str) -> None:
+    model, x, wanted = resize_exactly(text)
+    np.testing.assert_allclose(to_numpy(model.flax()(to_jax(x))), wanted.numpy(), rtol=1e-6, atol=1e-6)

@@ -9,7 +9,7 @@ import torch
 
 import netc
 from netc.compiler.ops import Operator
-from tests.array_cases import CASES, DIVISIONS, pair_numbers
+from tests.array_cases import CASES, DIVISIONS, RESIZED, pair_numbers, resize_exactly
 from tests.case_ids import case_id
 
 pytest.importorskip("mlx.core", reason="mlx is not installed")
@@ -146,3 +146,10 @@ def test_equal_extremes_share_the_gradient(dtype: str, reduce: str, values: list
     assert v.grad is not None
     found = np.array(mx.grad(compute)(convert(v.detach())).astype(mx.float32))
     np.testing.assert_allclose(found, v.grad.float().numpy(), rtol=1e-2)
+
+
+@pytest.mark.sample(2)
+@pytest.mark.parametrize("text", RESIZED)
+def test_resizing_is_exact(text: str) -> None:
+    model, x, wanted = resize_exactly(text)
+    np.testing.assert_allclose(read(model.mlx()(convert(x))), wanted.numpy(), rtol=1e-6, atol=1e-6)

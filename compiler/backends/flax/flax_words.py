@@ -31,7 +31,6 @@ from ...ops.operator import Init, Operator
 from ...ops.pooling import AvgPool, LpPool, MaxPool
 from ...ops.reduction import Logsumexp
 from ...ops.regularization import Detach
-from ...ops.resampling import Upsample
 from ...ops.sorting import Topk
 from ...ops.special import Digamma, Erfc, Erfinv, Lgamma
 from ..python.array_ops.array_emitters import ArrayWords
@@ -85,7 +84,6 @@ _TARGETS: dict[type[Operator], str] = {
     MaxPool: _WINDOWS,
     ParamOperator: "flax.nnx.Param",
     Topk: "jax.lax.top_k",
-    Upsample: "jax.numpy.tensordot, with the weights of PyTorch",
 }
 """The names of operators in documentation that only JAX has."""
 

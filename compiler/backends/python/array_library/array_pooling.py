@@ -154,14 +154,19 @@ def adaptive_windows(size: int, count: int) -> Any:
     return np.minimum(starts[:, None] + np.arange(longest), ends[:, None] - 1), ends - starts
 
 
+def weigh_windows(x: Array, index: Any, weights: Any, axis: int) -> Array:
+    """The weighted sums of the elements of windows along an axis. `index` and `weights` are [windows, elements]. An element without weight
+    has no effect, also if it is infinite."""
+    shares = xp.asarray(weights, xp.promote_types(x.dtype, xp.float32)).reshape(*index.shape, *[1] * (x.ndim - axis - 1))
+    return xp.where(shares == 0, 0, xp.take(x, index, axis=axis) * shares).sum(axis + 1).astype(x.dtype)
+
+
 def adaptive_avg_pool(x: Array, output_size: tuple[int, ...]) -> Array:
     """The means of windows that cover the spatial axes: [N, C, ...] -> [N, C, *output_size]."""
     for axis, count in enumerate(output_size, start=2):
         index, sizes = adaptive_windows(x.shape[axis], count)
         used = np.arange(index.shape[1]) < sizes[:, None]
-        weights = xp.asarray(used / sizes[:, None], x.dtype)
-        shape = (*weights.shape, *[1] * (x.ndim - axis - 1))
-        x = (xp.take(x, index, axis=axis) * weights.reshape(shape)).sum(axis + 1)
+        x = weigh_windows(x, index, used / sizes[:, None], axis)
     return x
 
 

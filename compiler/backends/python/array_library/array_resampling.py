@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from .array_convolution import each_axis
-from .array_pooling import gather_windows, slide
+from .array_pooling import gather_windows, slide, weigh_windows
 from .array_words import Array, Int, vector_norm, xp
 
 
@@ -71,27 +71,26 @@ def cubic(x: float, a: float) -> float:
     return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a if x < 2 else 0.0
 
 
-def resize_weights(size: int, count: int, ratio: float, mode: str, align_corners: bool, antialias: bool) -> list[list[float]]:
-    """How much each element of an axis is worth for each element of the resampled axis: [count, size]."""
+def resize_windows(
+    size: int, count: int, ratio: float, mode: str, align_corners: bool, antialias: bool
+) -> tuple[list[list[int]], list[list[float]]]:
+    """The elements of an axis from which each element of the resampled axis is computed, and their weights: [count, taps]."""
     if align_corners:
         ratio = (size - 1) / (count - 1) if count > 1 else 0.0
-    scale = max(ratio, 1.0) if antialias else 1.0
-    rows = []
+    scale, a = (max(ratio, 1.0), -0.5) if antialias else (1.0, -0.75)
+    reach = math.ceil({"bicubic": 2, "lanczos": 3}.get(mode, 1) * scale)
+    indices, weights = [], []
     for place in range(count):
         center = place * ratio if align_corners and not antialias else (place + 0.5) * ratio - 0.5
-        row = [0.0] * size
-        if mode == "area":
-            start, end = place * size // count, -(-(place + 1) * size // count)
-            row[start:end] = [1 / (end - start)] * (end - start)
-        elif antialias:
-            row = [kernel_weight(abs(i - center) / scale, mode, -0.5) for i in range(size)]
+        center = center if antialias or mode == "bicubic" else min(max(center, 0), size - 1)
+        taps = range(math.floor(center) - reach + 1, math.floor(center) + reach + 1)
+        row = [kernel_weight(abs(tap - center) / scale, mode, a) for tap in taps]
+        if antialias:
+            row = [weight if 0 <= tap < size else 0.0 for tap, weight in zip(taps, row, strict=True)]
             row = [weight / sum(row) for weight in row]
-        else:
-            center = center if mode == "bicubic" else min(max(center, 0), size - 1)
-            for tap in range(math.floor(center) - 1, math.floor(center) + 3):
-                row[min(max(tap, 0), size - 1)] += kernel_weight(abs(tap - center), mode, -0.75)
-        rows.append(row)
-    return rows
+        indices.append([min(max(tap, 0), size - 1) for tap in taps])
+        weights.append(row)
+    return indices, weights
 
 
 def kernel_weight(distance: float, mode: str, a: float) -> float:
@@ -126,8 +125,8 @@ def interpolate(
         if mode.startswith("nearest"):
             x = xp.take(x, nearest_places(x.shape[axis], count, step, 0.5 if mode == "nearest-exact" else 0.0), axis=axis)
         else:
-            weights = xp.array(resize_weights(x.shape[axis], count, step, mode, align_corners, antialias), x.dtype)
-            x = xp.moveaxis(xp.tensordot(x, weights, ([axis], [1])), -1, axis)
+            indices, weights = resize_windows(x.shape[axis], count, step, mode, align_corners, antialias)
+            x = weigh_windows(x, xp.array(indices), weights, axis)
     return x
 
 

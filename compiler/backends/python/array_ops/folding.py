@@ -52,16 +52,18 @@ def emit_sliding_window(op: SlidingWindow, site: ArraySite) -> Code:
     return call_function("sliding_window", site.x, op.axis, to_code(op.size, "size"), to_code(op.step, "step"))
 
 
-@ARRAY.function(Upsample, target="{array}.tensordot")
+@ARRAY.function(Upsample, target="{array}.take")
 def emit_upsample(op: Upsample, site: ArraySite) -> Code:
-    x = site.given.x
+    x, size = site.given.x, shape_code(site.results[0].shape[2:])
+    if op.mode == "area":
+        return call_function("adaptive_avg_pool", site.x, output_size=size)
     stretches = op.make_stretches(x)
     uses_scale = op.scale is not None and not op.recompute_scale_factor and not op.align_corners
     ratios = tuple(1 / s.scale if uses_scale and s.scale is not None else None for s in stretches)
     return call_function(
         "interpolate",
         site.x,
-        shape_code(site.results[0].shape[2:]),
+        size,
         ratios,
         mode=Default({"nearest_exact": "nearest-exact"}.get(op.mode, op.mode), "nearest"),
         align_corners=Default(bool(op.align_corners), False),
