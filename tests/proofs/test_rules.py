@@ -108,6 +108,8 @@ PADDED_AT_THE_END = (
     (MASKED + "(y, _) = x -> scan (h = (table (n, i) [N, 4] = 0.0)) axis=1 { h = h * 0.5 + in; out h }; y", "scan"),
     (CONV + "c -> pad [3, 0] -> conv 8 4", "pad"),
     (CONV + "c -> conv 8 4 padding=3 -> slice 2 stop=T", "conv"),
+    (CONV + "c -> pad [2, 0] -> max_pool 3 stride=1", "pad"),
+    (CONV + "c -> avg_pool 2 stride=1 padding=1 count_include_pad=false -> slice 2 stop=T", "avg_pool"),
     (CONV + "c + (c -> pad [4, 0] -> conv 4 3 dilation=2) -> pad [2, 0] -> conv 4 3", "pad"),
     (MASKED + "x + (x -> pad [0, 0, 1, -1])", "pad"),
     (SHIFTED + "x * 0.5 + before * 0.5", "concat"),
@@ -125,6 +127,8 @@ LOOKING_AHEAD = (
     (MASKED + "(_, h, _) = x -> lstm 4; h", "lstm"),
     (MASKED + "x -> gru 4 bidirectional=true", "gru"),
     (CONV + "c -> conv 8 3 padding=1", "conv"),
+    (CONV + "c -> max_pool 3 stride=1 padding=1", "max_pool"),
+    ("x = input [T, 4] where T >= 2; mask = input [T] bool; x -> transpose 1 2 -> pad [1, 0] -> avg_pool 2", "pad"),
     (CONV + "c -> conv 8 4 padding=3", "conv"),  # the elements after the last position are no positions
     (CONV + "c -> conv 4 3 padding=2 padding_mode=circular -> slice 2 stop=T", "conv"),
     ("x = input [T, 4] where T >= 2; mask = input [T] bool; x -> transpose 1 2 -> pad [2, 0] mode=circular -> conv 4 3", "pad"),

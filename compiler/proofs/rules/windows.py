@@ -21,14 +21,23 @@ from ..rule_site import RuleSite
 
 @proof_rule(Conv)
 def analyze_conv(site: RuleSite) -> Sequence[AbstractTensor]:
-    """A window of one element computes each position by itself. Window i ends at element i + `span` - 1 - `before`; only padding by zeros
-    repeats no later elements."""
+    """Only padding by zeros repeats no later elements."""
+    return _slide_windows(site, frozenset({1}), repeats=site.op.padding_mode != "zeros")
+
+
+@proof_rule(_Pool)
+def analyze_pool(site: RuleSite) -> Sequence[AbstractTensor]:
+    """Each channel is pooled by itself."""
+    return _slide_windows(site, frozenset())
+
+
+def _slide_windows(site: RuleSite, mixed: frozenset[int], *, repeats: bool = False) -> Sequence[AbstractTensor]:
+    """Mix `mixed` axes, and the axes along which windows slide. A window of one element computes each position by itself. Window i ends at
+    element i + `span` - 1 - `before`."""
     windows = dict(enumerate(site.op.make_windows(site.given.x), start=2))
-    single = {axis for axis, w in windows.items() if (w.span, w.stride, w.before, w.after) == (1, 1, 0, 0)}
-    mixed = frozenset(range(1, site.given.x.rank)) - single
-    is_plain = site.op.padding_mode == "zeros"
-    ahead = {axis: w.span - 1 - w.before for axis, w in windows.items() if w.stride == 1 and is_plain and w.before < w.span}
-    return site.mix_axes([mixed, *(frozenset(range(type_.rank)) for type_ in site.given.types[1:])], ahead)
+    wide = {axis: w for axis, w in windows.items() if (w.span, w.stride, w.before, w.after) != (1, 1, 0, 0)}
+    ahead = {axis: w.span - 1 - w.before for axis, w in wide.items() if w.stride == 1 and not repeats and w.before < w.span}
+    return site.mix_axes([mixed | wide.keys(), *(frozenset(range(type_.rank)) for type_ in site.given.types[1:])], ahead)
 
 
 @proof_rule(BatchNorm)
@@ -45,7 +54,7 @@ def analyze_own_statistics(site: RuleSite) -> Sequence[AbstractTensor]:
     return site.mix_axes([frozenset(), *(frozenset(range(type_.rank)) for type_ in site.given.types[1:])])
 
 
-@proof_rule(_Pool, _GlobalPool, ConvTranspose, PixelShuffle, PixelUnshuffle, MaxUnpool, GridSample, InstanceNorm)
+@proof_rule(_GlobalPool, ConvTranspose, PixelShuffle, PixelUnshuffle, MaxUnpool, GridSample, InstanceNorm)
 def analyze_samples(site: RuleSite) -> Sequence[AbstractTensor]:
     """Mix all axes of a sample. Parameters that are given as tensors are mixed as a whole."""
     return [_mix_samples(site, result.shape) for result in site.results]
