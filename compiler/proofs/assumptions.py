@@ -23,6 +23,8 @@ class Assumptions:
         """The first stage whose scores are hidden by a finite number. If a row has no other score, this stage leaks."""
         self.first = False
         """The first position is visible."""
+        self.any_visible = False
+        """Each sample has a visible position."""
         self.unordered_leaks: tuple[str, ...] = ()
         """The operators that leak unless the hidden positions of a sample are its last ones."""
         self.binary = False
@@ -56,4 +58,6 @@ class Assumptions:
             texts.append(f"each number of `{name}` is 0 or 1")
         if self.first:
             texts.append(f"the first position of `{name}` is true: an output depends on it alone")
+        if self.any_visible:
+            texts.append(f"`{name}` is true somewhere in each sample: an output depends on the last such position")
         return tuple(texts)

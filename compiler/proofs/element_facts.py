@@ -20,14 +20,25 @@ _EXACT = 2**24
 """Integers up to here are exact in float32, and arithmetic on them too."""
 
 
+class SampleIndex(Record):
+    """A number for each sample: `rows` times the index of the sample in a tensor `[N * T]`, plus `lengths` times its number of visible
+    positions, plus `offset`."""
+
+    rows: int = 0
+    lengths: int = 0
+    offset: int = 0
+
+
 class Fact(Record):
     """`interval` holds the values, as long as they are finite. `group`: the values are the numbers of the group with this label.
-    `penalty`: a number of -1e4 or less that was added to the values. `depends`: the labels of the positions that they depend on."""
+    `penalty`: a number of -1e4 or less that was added to the values. `depends`: the labels of the positions that they depend on. `index`:
+    the values are this index of the sample that the element belongs to."""
 
     interval: Interval = UNKNOWN
     depends: Labels = NOTHING
     group: int | None = None
     penalty: float | None = None
+    index: SampleIndex | None = None
 
     @property
     def is_constant(self) -> bool:
@@ -64,12 +75,13 @@ def join_facts(facts: Sequence[Fact]) -> Fact:
     """Return what holds of the elements of all facts."""
     penalties = [fact.penalty if fact.penalty is not None else fact.hiding for fact in facts]
     known = [p for p in penalties if p is not None]
-    groups = {fact.group for fact in facts}
+    groups, indices = {fact.group for fact in facts}, {fact.index for fact in facts}
     return Fact(
         unite_intervals(fact.interval for fact in facts),
         unite_labels(facts),
         groups.pop() if len(groups) == 1 else None,
         max(known) if len(known) == len(facts) else None,
+        indices.pop() if len(indices) == 1 else None,
     )
 
 
@@ -89,7 +101,20 @@ def add_facts(a: Fact, b: Fact) -> Fact:
             return Fact(one.interval)
     result = make_result(round_interval(apply_binary("+", a.interval, b.interval, integers=False)), (a, b))
     lowest = min((h for h in (_add_penalty(a, b), _add_penalty(b, a)) if h is not None), default=None)
-    return replace(result, penalty=lowest)
+    return replace(result, penalty=lowest, index=_add_indices(a, b))
+
+
+def _add_indices(a: Fact, b: Fact) -> SampleIndex | None:
+    first, second = (_read_index(fact) for fact in (a, b))
+    if first is None or second is None or (a.index is None and b.index is None):
+        return None
+    return SampleIndex(first.rows + second.rows, first.lengths + second.lengths, first.offset + second.offset)
+
+
+def _read_index(fact: Fact) -> SampleIndex | None:
+    """Return the index that the values are; an integer is one too."""
+    is_integer = fact.is_constant and not fact.is_infinite and fact.interval.low % 1 == 0
+    return SampleIndex(offset=int(fact.interval.low)) if is_integer else fact.index
 
 
 def _add_penalty(hidden: Fact, other: Fact) -> float | None:

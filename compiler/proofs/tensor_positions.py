@@ -82,8 +82,11 @@ class Positions(PositionSpace):
         # If a role is gone, no reference is left, since those that remain would lack it.
         complete = self.list_references(changed)
         kept = [index for index, reference in enumerate(references) if reference in complete]
-        facts = {case: join(facts) for case, facts in self.group_cases(tensor, kept).items()}
-        return replace(tensor, axes=changed, facts=facts)
+        reduced = {case: join(facts) for case, facts in self.group_cases(tensor, kept).items()}
+        if any(has_role(tensor.axes[index]) for index in axes):
+            # The elements belong to no sample any more.
+            reduced = {case: replace(fact, index=None) if fact.index is not None else fact for case, fact in reduced.items()}
+        return replace(tensor, axes=changed, facts=reduced)
 
     def replace_axis(self, tensor: AbstractTensor, axis: int, size: Dim) -> AbstractTensor:
         """Forget the positions of an axis, and give it another size. Any element of the result may be any element along the axis."""
@@ -91,7 +94,7 @@ class Positions(PositionSpace):
 
     def forget_positions(self, tensor: AbstractTensor, shape: Shape) -> AbstractTensor:
         """Forget all positions. Any element of the result may come from any elements of the tensor."""
-        fact = join_facts(list(tensor.facts.values()))
+        fact = replace(join_facts(list(tensor.facts.values())), index=None)
         return replace(self.make_constant(shape, fact), cause=tensor.cause)
 
     def move_axes(self, tensor: AbstractTensor, sources: Sequence[int | Axis]) -> AbstractTensor:

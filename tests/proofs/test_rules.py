@@ -29,6 +29,8 @@ PROVED = (
     (HIDES, MASKED + 'x -> rearrange "n t (h e) -> (n h) t e" h=2 -> relu -> rearrange "(n h) t e -> n t (e h)" h=2'),
     (HIDES, MASKED + "(x -> slice 1 stop=(T - 1)) * (mask -> slice 1 stop=(T - 1) -> unsqueeze 2 -> cast float32) -> sum axis=1"),
     (HIDES, MASKED + "x -> dense 4 -> select 1 0"),
+    (HIDES, MASKED + "x -> reshape [N, T * 4] -> slice 1 start=1 stop=4"),
+    (HIDES, MASKED + "x -> reshape [N, T * 4] -> slice 1 stop=4 step=2"),
     (HIDES, PAIRS + "w = (s, (q, k) -> logical_and -> logical_not) -> masked_fill (-inf) -> softmax; w @ x"),
     (HIDES, PAIRS + "((s, (q == k) -> logical_not) -> masked_fill (-inf) -> softmax) @ x"),
     (HIDES, PAIRS + "(s + ((k -> cast float32) - 1) * 20000 -> softmax) @ x"),
@@ -67,6 +69,8 @@ LEAKS = (
     (HIDES, MASKED + "(x -> flip axis=1) * (mask -> unsqueeze 2 -> cast float32)", "flip"),
     (HIDES, MASKED + "(x -> slice 1 start=1) + (x -> slice 1 stop=(T - 1))", "slice"),
     (HIDES, CLASS + "z -> select 1 1", "select"),
+    (HIDES, "x = input [T, 4] where T >= 2; mask = input [T] bool; x -> reshape [N, T * 4] -> slice 1 start=3 stop=5", "slice"),
+    (HIDES, "x = input [T, 4] where T >= 4; mask = input [T] bool; x -> reshape [N, T * 4] -> slice 1 stop=13 step=4", "slice"),
     # The token is in front of the tensor, and at the end of the mask.
     (
         HIDES,
@@ -99,6 +103,8 @@ LEAKS = (
 
 CONV = MASKED + "c = x -> transpose 1 2; "
 SHIFTED = MASKED + "c = param [1, 1, 4] init=normal(1) as c; before = (c -> expand [N, 1, 4], x -> slice 1 stop=(T - 1)) -> concat axis=1; "
+LAST = MASKED + "y = (x, x, x) -> attention causal=true; n = (mask -> cast int64 -> sum axis=1) - 1; "
+ROWS = LAST + "rows = table (i) [N] = i * T; "
 PADDED_AT_THE_END = (
     (MASKED + "(x, x, x) -> attention causal=true", "attention"),
     (MASKED + "(x, x, x) -> attention causal=true window=3", "attention"),
@@ -112,6 +118,10 @@ PADDED_AT_THE_END = (
     (CONV + "c -> avg_pool 2 stride=1 padding=1 count_include_pad=false -> slice 2 stop=T", "avg_pool"),
     (CONV + "c + (c -> pad [4, 0] -> conv 4 3 dilation=2) -> pad [2, 0] -> conv 4 3", "pad"),
     (MASKED + "x + (x -> pad [0, 0, 1, -1])", "pad"),
+    (LAST + "(y, n -> reshape [N, 1, 1] -> expand [N, 1, 4]) -> gather axis=1 -> squeeze 1", "attention"),
+    (LAST + "(y, n % T -> unsqueeze 1 -> unsqueeze 2 -> expand [N, 2, 4]) -> gather axis=1", "attention"),
+    (ROWS + "(y -> flatten 0 1, rows + n) -> index_select axis=0", "attention"),
+    (ROWS + "(x -> flatten 0 1, rows + n % T) -> index_select axis=0", "index_select"),
     (SHIFTED + "x * 0.5 + before * 0.5", "concat"),
     (CONV + "c -> pad [3, 0] mode=replicate -> conv 8 4", "pad"),
     (SHIFTED + "y = (c -> expand [N, 1, 4], x) -> concat axis=1; (y, y, y) -> attention causal=true", "attention"),
@@ -127,6 +137,17 @@ LOOKING_AHEAD = (
     (MASKED + "(_, h, _) = x -> lstm 4; h", "lstm"),
     (MASKED + "x -> gru 4 bidirectional=true", "gru"),
     (CONV + "c -> conv 8 3 padding=1", "conv"),
+    # One position too far; the positions of another sample; and an index of two samples.
+    (LAST + "(x, (n + 1) % T -> reshape [N, 1, 1] -> expand [N, 1, 4]) -> gather axis=1", "gather"),
+    (LAST + "(x, n -> flip 0 -> reshape [N, 1, 1] -> expand [N, 1, 4]) -> gather axis=1", "gather"),
+    (
+        LAST + "o = mask -> slice 1 stop=1 -> cast int64 -> mul 0; i = o + (n -> flip 0 -> unsqueeze 1); "
+        "(x, i -> unsqueeze 2 -> expand [N, 1, 4]) -> gather axis=1",
+        "gather",
+    ),
+    (ROWS + "(x -> flatten 0 1, (rows -> flip 0) + n) -> index_select axis=0", "index_select"),
+    (ROWS + "(x -> transpose 0 1 -> flatten 0 1, rows + n) -> index_select axis=0", "index_select"),
+    (LAST + "(x, (mask -> cast int64 -> sum axis=0 -> max) - 1 -> reshape [1, 1, 1] -> expand [N, 1, 4]) -> gather axis=1", "gather"),
     (CONV + "c -> max_pool 3 stride=1 padding=1", "max_pool"),
     ("x = input [T, 4] where T >= 2; mask = input [T] bool; x -> transpose 1 2 -> pad [1, 0] -> avg_pool 2", "pad"),
     (CONV + "c -> conv 8 4 padding=3", "conv"),  # the elements after the last position are no positions

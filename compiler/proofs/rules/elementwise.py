@@ -10,7 +10,6 @@ from netc.dsl.record import replace
 
 from ...ops.activation import Relu
 from ...ops.arithmetic import Add, Clamp, Div, Maximum, Minimum, Mul, NumberOrTensor, Pair, Sub
-from ...ops.axes import normalize_axis
 from ...ops.binary import Lerp
 from ...ops.bitwise import BitwiseAnd, BitwiseNot, BitwiseOr
 from ...ops.comparison import Comparison, Eq, LogicalAnd, LogicalOr, Ne, Where
@@ -19,7 +18,7 @@ from ...ops.dense import Embedding
 from ...ops.elementwise import LogicalNot, Neg
 from ...ops.formula_bounds import find_interval, interval_of_pairs
 from ...ops.formula_values import fold_formula
-from ...ops.indexing import Gather, MaskedFill, OneHot, Tril, Triu
+from ...ops.indexing import MaskedFill, OneHot, Tril, Triu
 from ...ops.interval_arithmetic import UNKNOWN, Interval, apply_function, compare_intervals, truth_interval
 from ...ops.mode import ByMode
 from ...ops.operator import Operator
@@ -34,6 +33,7 @@ from ..position_order import index_positions, replace_pairs
 from ..position_relations import HIDDEN, VISIBLE, Case
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
+from .last_positions import starts_rows
 
 Compute = Callable[[Sequence[Fact]], Fact]
 
@@ -204,6 +204,8 @@ def analyze_mode(site: RuleSite) -> Sequence[AbstractTensor]:
 def analyze_table(site: RuleSite) -> Sequence[AbstractTensor]:
     """An element has the value of the formula at its indices. If hidden positions come last, a visible index is less than a hidden one."""
     formula, shape, positions = fold_formula(site.op.formula), site.op.shape, site.positions
+    if (rows := starts_rows(site, formula)) is not None:
+        return [rows]
     everywhere = find_interval(formula, shape)
     axes = [index_positions(positions, size) for size in shape]
 
@@ -234,13 +236,6 @@ def _make_finite(interval: Interval) -> Interval:
 @proof_rule(ParamOperator)
 def analyze_parameter(site: RuleSite) -> Sequence[AbstractTensor]:
     return [site.positions.make_constant(site.results[0].shape, Fact())]
-
-
-@proof_rule(Gather)
-def analyze_gather(site: RuleSite) -> Sequence[AbstractTensor]:
-    """The index at an element's place chooses any element of the other tensor along the axis."""
-    axis = normalize_axis(site.op.name, site.op.axis, site.given.x)
-    return site.mix_axes([frozenset({axis}), *(frozenset[int]() for _ in site.given.types[1:])])
 
 
 @proof_rule(Embedding, OneHot)

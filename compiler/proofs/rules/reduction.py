@@ -12,9 +12,10 @@ from ...ops.cumulative import CumulativeExtreme, Diff, Logcumsumexp
 from ...ops.interval_arithmetic import UNKNOWN, Interval, truth_interval
 from ...ops.reduction import ArgReduction, Cumulative, Logsumexp, Mean, MinMaxReduction, Quantifier, Reduction, Sum
 from ..abstract_tensors import AbstractTensor, Cause
-from ..element_facts import Fact, drop_constant_dependence, join_facts, make_point, make_result, unite_labels
+from ..element_facts import Fact, SampleIndex, drop_constant_dependence, join_facts, make_point, make_result, unite_labels
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
+from .last_positions import sums_mask
 
 WEIGHT = Interval(0, 1)
 
@@ -24,6 +25,8 @@ def analyze_reduction(site: RuleSite) -> Sequence[AbstractTensor]:
     (x,), positions = site.inputs, site.positions
     axes = site.op.reduced_axes(site.given.x)
     reduced = positions.reduce(x, axes, _choose_join(site))
+    if isinstance(site.op, Sum) and sums_mask(site, x, axes):
+        reduced = replace(reduced, facts={case: Fact(index=SampleIndex(lengths=1)) for case in reduced.facts})
     if not site.op.keepdim:
         reduced = positions.remove_axes(reduced, axes)
     # The second result of `max` and every result of `argmax` are indices, of unknown values.
@@ -46,7 +49,7 @@ def _choose_join(site: RuleSite) -> Callable[[Sequence[Fact]], Fact]:
 
 
 def _read_truth(fact: Fact) -> Fact:
-    return drop_constant_dependence(replace(fact, interval=truth_interval(fact.interval.truth)))
+    return drop_constant_dependence(replace(fact, interval=truth_interval(fact.interval.truth), index=None))
 
 
 def join_picked(facts: Sequence[Fact]) -> Fact:

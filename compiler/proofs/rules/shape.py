@@ -15,11 +15,12 @@ from ...ops.shape import Expand, Flatten, Permute, Reshape, Squeeze, Transpose, 
 from ...ops.slicing import Pad, Select, Slice
 from ..abstract_tensors import AbstractTensor
 from ..element_facts import Fact, join_facts, make_point
-from ..position_axes import has_role, is_table_axis, make_axis
+from ..position_axes import Axis, get_size, has_role, is_table_axis, make_axis
 from ..position_order import ends_in_positions, get_ordered_factor
 from ..position_relations import VISIBLE, Case, Hidden
 from ..proof_rules import proof_rule
 from ..rule_site import RuleSite
+from ..tensor_positions import Positions
 
 
 @proof_rule(Permute, Transpose)
@@ -79,12 +80,7 @@ def take_position(site: RuleSite, x: AbstractTensor, axis: int, index: Any) -> A
     is_last = [factor.role for factor in x.axes[axis]] == [positions.roles - 1]
     if index != 0 or not (is_last or has_token) or not isinstance(positions.relation, Hidden):
         return positions.reduce(x, (axis,))
-    taken = [n for n, reference in enumerate(positions.list_references(x.axes)) if any(place[0] == axis for place in reference)]
-
-    def see_first(case: Case) -> Case:
-        return tuple(VISIBLE if n in taken else label for n, label in enumerate(case))
-
-    shown = positions.reduce(replace(x, facts={case: x.facts[see_first(case)] for case in x.facts}), (axis,))
+    shown = take_visible(positions, x, axis)
     any_position = positions.reduce(x, (axis,))
     if has_token:
         return shown
@@ -92,6 +88,16 @@ def take_position(site: RuleSite, x: AbstractTensor, axis: int, index: Any) -> A
         return any_position
     site.assumptions.first = True
     return shown
+
+
+def take_visible(positions: Positions, x: AbstractTensor, axis: int) -> AbstractTensor:
+    """Take a visible position along an axis, which then has size 1."""
+    taken = [n for n, reference in enumerate(positions.list_references(x.axes)) if any(place[0] == axis for place in reference)]
+
+    def see_visible(case: Case) -> Case:
+        return tuple(VISIBLE if n in taken else label for n, label in enumerate(case))
+
+    return positions.reduce(replace(x, facts={case: x.facts[see_visible(case)] for case in x.facts}), (axis,))
 
 
 @proof_rule(Slice)
@@ -104,6 +110,10 @@ def analyze_slice(site: RuleSite) -> Sequence[AbstractTensor]:
         return [x]
     if size == 1:
         return [take_position(site, x, axis, op.start)]
+    if _is_within_first(x.axes[axis], op.start, size, op.step):
+        shape, (first, *inner) = [get_size(factors) for factors in x.axes], x.axes[axis]
+        divided = positions.regroup(x, (*shape[:axis], first.size, get_size(tuple(inner)), *shape[axis + 1 :]))
+        return [positions.replace_axis(positions.remove_axes(take_position(site, divided, axis, 0), (axis,)), axis, size)]
     front = x.axes[axis][0].front if len(x.axes[axis]) == 1 else 0
     if not isinstance(op.start, int) or not 0 <= op.start <= front or op.step != 1 or len(x.axes[axis]) != 1:
         return [positions.replace_axis(x, axis, size)]
@@ -113,6 +123,14 @@ def analyze_slice(site: RuleSite) -> Sequence[AbstractTensor]:
     if cut.tail and ends_in_positions(positions, size, cut.front):
         cut = replace(cut, tail=False)
     return [replace(x, axes=(*x.axes[:axis], (cut,), *x.axes[axis + 1 :]))]
+
+
+def _is_within_first(axis: Axis, start: Any, size: Dim, step: Any) -> bool:
+    """Whether all elements of a slice are of the first position along an axis such as `[T * 8]`."""
+    inner = get_size(axis[1:])
+    if len(axis) < 2 or not all(isinstance(number, int) for number in (start, size, step, inner)):
+        return False
+    return bool(start >= 0 and start + (size - 1) * step < inner)
 
 
 @proof_rule(Pad)
