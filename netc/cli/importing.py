@@ -261,8 +261,9 @@ def parse_argument(text: str) -> Any:
 
 
 def _write_weights(origin: Origin, path: str) -> None:
-    from safetensors.numpy import save_file
+    from netc.compiler.weights.lazy_tensors import stored_tensor
 
-    # safetensors writes the memory of an array as it lies, so a transposed or broadcast view would come back wrong
-    arrays = {key: array.copy() for key, array in origin.imported.weights.items()}
-    write_files(path, lambda temporary: save_file(arrays, temporary))
+    from ..files.write_safetensors import write_safetensors
+
+    tensors = {key: stored_tensor(array) for key, array in origin.imported.weights.items()}
+    write_files(path, lambda temporary: write_safetensors(temporary, tensors))

@@ -18,6 +18,7 @@ from netc.dsl.record import replace
 from ..errors import CompileError
 from ..inputs.random_inputs import choose_varied_shapes
 from .drawn_inputs import draw_and_run
+from .free_memory import return_free_memory
 from .output_judge import NotProved, OutputJudge
 from .proof import SMALL_NOISE, draw_weights
 from .run_targets import flatten_tensors, run_target
@@ -39,6 +40,7 @@ def make_jax_run(model: Model, weights: Mapping[str, Array]) -> Run:
     with jax.enable_x64(True):
         module: Any = model.flax(weights)
         module.eval()
+    return_free_memory()  # of the drawn parameters that the weights replaced
 
     def run(inputs: list[Array]) -> list[Array]:
         with jax.enable_x64(True), jax.default_matmul_precision("highest"):
@@ -71,6 +73,7 @@ def prove_in_further_targets(imported: ImportedSpec, origin: Origin, seed: int =
     for target, (packages, _) in TARGETS.items():
         if any(find_spec(package) is None for package in packages):
             continue
+        return_free_memory()  # of the target before
         try:
             differences[target] = _compare_outputs(target, imported.model, origin, seed)
         except CompileError as error:

@@ -20,6 +20,7 @@ from ..inputs.random_inputs import choose_varied_shapes
 from .array_difference import LIMIT, measure_difference
 from .drawn_inputs import draw_and_run
 from .first_difference import find_first_difference, record_calls
+from .free_memory import return_free_memory
 from .memory_guard import require_memory
 from .onnx_process import CRASHED
 from .output_judge import NotProved, OutputJudge, Unstable
@@ -111,6 +112,7 @@ def _prove_with_noise(model: Model, origin: Origin, seed: int, sizes: int, given
             continue
         results = [run_target(target, run, case.inputs) for case in cases]
         del run  # before anything is evaluated in float64
+        return_free_memory()
         for case, judge, result in zip(cases, judges, results, strict=True):
             try:
                 most = judge.compare_outputs(target, result, list(model.outputs))
@@ -157,6 +159,7 @@ def draw_weights(model: Model, origin: Origin, generator: np.random.Generator, n
         weights = {key: perturb_weight(key, array, generator, noise) for key, array in weights.items()}
         # Tied parameters are one tensor, so they get the same numbers.
         weights |= {key: weights[info.tied_to] for key, info in model.parameters.items() if info.tied_to in weights and key in weights}
+        return_free_memory()  # of the noise
     return weights
 
 

@@ -36,14 +36,16 @@ def make_module(given: BackendInput, arrays: Mapping[str, Array] | None, seed: i
 
 
 def fill_module(module: Any, arrays: Mapping[str, Array]) -> None:
-    """Set the variables of a module to the arrays under their names."""
+    """Set the variables of a module to copies of the arrays under their names."""
+    import jax.numpy as jnp
     from flax import nnx
 
     for names, part in nnx.iter_graph(module):
         for name, variable in vars(part).items() if isinstance(part, nnx.Module) else ():
             key = ".".join(map(str, (*names, name)))
             if isinstance(variable, nnx.Variable) and key in arrays:
-                variable[...] = arrays[key]
+                # `variable[...] = array` compiles a scatter for each shape, and needs memory for the old value meanwhile.
+                variable.set_value(jnp.array(arrays[key], variable.dtype))
 
 
 class FlaxSession(ArraySession):
