@@ -391,6 +391,23 @@ train {
 """
 
 
+BLOCKS = """
+block steepness(u: [N, 1], v: [N, 3]) { gradient(u, v) -> square -> sum axis=1 }
+block bend(u: [N, 1], v: [N, 3]) { slope = (u, v) -> steepness; gradient(slope, v) -> square -> mean }
+x = input 3
+h = x -> dense 3 tanh
+y = h * x -> dense 4 tanh -> dense 1
+train {
+  t = input 1
+  error = (y, t) -> mse_loss
+  loss = error + 0.1 * ((y, x) -> bend) + ((y, h) -> steepness -> mean) + (gradient(error, x) -> square -> sum axis=1 -> mean)
+  optimizer sgd lr=0.05
+  batch 8
+  epochs 3
+}
+"""
+
+
 @pytest.mark.sample(1)
 @pytest.mark.parametrize(
     ("text", "settings", "shapes"),
@@ -400,8 +417,9 @@ train {
         (PENALTY, {}, {"real": (2,)}),
         (FORCES, {}, {"positions": (6,), "known_energy": (1,), "known_forces": (6,)}),
         (PREPARED, {}, {"clean": (3,)}),
+        (BLOCKS, {}, {"x": (3,), "t": (1,)}),
     ],
-    ids=["inputs", "micro-batches", "tensor-of-the-model", "within-the-model", "prepared-inputs"],
+    ids=["inputs", "micro-batches", "tensor-of-the-model", "within-the-model", "prepared-inputs", "blocks"],
 )
 def test_gradients_in_the_loss(
     text: str, settings: dict[str, str], shapes: dict[str, tuple[int, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -20,9 +20,10 @@ from netc.compiler.backends.python.identifiers import make_unique, make_variable
 from netc.compiler.backends.python.python_source import Parts
 from netc.compiler.backends.python.unsupported_python import UnsupportedInPython
 from netc.compiler.errors.target_errors import SourceUnsupported
-from netc.compiler.ir.graph import Graph, Node, OpNode, Program
+from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
 from netc.compiler.ir.graph_values import Value
-from netc.compiler.ir.training_program import Training
+from netc.compiler.ir.inline_calls import can_inline, inline_call
+from netc.compiler.ir.training_program import MODEL, Training
 from netc.compiler.ir.walk import collect_graphs, find_needed_nodes
 from netc.dsl.record import Record, replace
 
@@ -77,7 +78,7 @@ class GradientEmitter:
         left = list(nodes)
         for gradient in [node for node in nodes if differentiates(node)]:
             if not isinstance(gradient, OpNode):
-                raise refuse_gradient(gradient, "it is in a block of the section", "write the stages of the block where it is used")
+                raise refuse_gradient(gradient, "it is in a loop or a shared stage of the section", "write the stages where they are used")
             stages = find_needed_nodes([node for node in left if not differentiates(node)], list(gradient.inputs))
             left = [node for node in left if node not in stages]
             if stages:
@@ -155,6 +156,18 @@ class GradientEmitter:
         unique = make_unique(name, {*self.functions, *self.names.values()})
         self.functions.add(unique)
         return unique
+
+
+def inline_gradients(main: Graph) -> None:
+    """Inline the blocks of a section that have gradients, so that each gradient is a node of its main graph."""
+    while (
+        call := next((n for n in main.nodes if n.label != MODEL and isinstance(n, CallNode) and _has_inner_gradient(n)), None)
+    ) is not None:
+        inline_call(main, call)
+
+
+def _has_inner_gradient(call: CallNode) -> bool:
+    return differentiates(call) and can_inline(call)
 
 
 def name_differentiated(nodes: Sequence[Node], data: Mapping[int, str]) -> dict[int, str]:

@@ -25,7 +25,7 @@ from netc.dsl.record import Record
 
 from .batch_columns import emit_column, emit_dim, emit_size
 from .file_assembly import extract_model_program
-from .function_gradients import GradientEmitter, Statement, name_differentiated
+from .function_gradients import GradientEmitter, Statement, inline_gradients, name_differentiated
 from .lines import format_call, join_names, quote_string, to_literal
 from .loss_needs import LossNeeds, differentiates, find_loss_needs
 from .named_numbers import name_numbers
@@ -80,6 +80,8 @@ class _FunctionEmitter:
 
     def emit_totals(self) -> None:
         program = self.means.totals
+        if self.words.gradient:
+            inline_gradients(program.main)
         self.before = before = self._find_preparation()
         nodes = [n for n in program.main.nodes if n.label != MODEL and n not in before]
         by_function = bool(self.words.gradient) and any(map(differentiates, nodes))
