@@ -39,12 +39,19 @@ class NoDependence(Problem):
 
     code: ClassVar[str] = "gradient-of-nothing"
     of_parameter: bool = False
+    through_input: bool = False
+    """Whether it may depend on it through an input of the model that the section computes."""
 
     def format_message(self) -> str:
-        what = "the second tensor of `gradient` is a parameter of a stage, which it cannot differentiate by"
-        return what if self.of_parameter else "the first tensor of `gradient` does not depend on the second"
+        if self.of_parameter:
+            return "the second tensor of `gradient` is a parameter of a stage, which it cannot differentiate by"
+        if self.through_input:
+            return "the first tensor of `gradient` does not depend on the second, unless through an input that the section computes"
+        return "the first tensor of `gradient` does not depend on the second"
 
     def format_help(self) -> tuple[str, ...]:
+        if self.through_input:
+            return ("differentiate by the input of the model, or do not pass the gradient to a stage of the model",)
         if self.of_parameter:
             return ("declare the parameter, `w = param [4, 3] as w`, and pass it to the stage: `dense 4 weight=w`",)
         return ("write the tensor that is computed first: `gradient(energy, positions)`; after `detach`, nothing depends on a tensor",)

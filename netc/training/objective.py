@@ -48,6 +48,8 @@ FIXED = {
     **dict.fromkeys(("inputs", "means", "names", "training_section"), _OF_THE_SECTION),
 }
 """Attributes that cannot be replaced, each with what to do instead. The functions of the section's file would not know of it."""
+SETTINGS = frozenset((*Recipe.__annotations__, "clip", "lr"))
+"""Names of settings, which are attributes of the recipe. An attribute of the objective with such a name would change nothing."""
 
 
 class Objective(nn.Module):
@@ -89,7 +91,19 @@ class Objective(nn.Module):
     def __setattr__(self, name: str, value: Any) -> None:
         if name in FIXED and (name == "module" or name in self.__dict__ or name in self.__dict__["_modules"]):
             raise AttributeError(f"`objective.{name}` cannot be replaced: {FIXED[name]}")
+        if name in SETTINGS:
+            raise AttributeError(f"`{name}` is no attribute that an objective reads: {FIXED['recipe']}")
         super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in FIXED:
+            raise AttributeError(f"`objective.{name}` cannot be removed")
+        super().__delattr__(name)
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        if name in FIXED:
+            raise AttributeError(f"`objective.{name}` cannot be replaced: {FIXED[name]}")
+        super().add_module(name, module)
 
     def execute_file(self, machine: Machine | None) -> None:
         """Execute the file of the section, for `netc train` on a machine, or for a caller's own loop (None)."""

@@ -56,6 +56,8 @@ def _check_same_keys(module: nn.Module, other: nn.Module) -> None:
                 f"`model` must have the keys of the section's model: it {what} {', '.join(f'`{n}`' for n in names[:_SHOWN])}{more}"
             )
     for name, tensor in own.items():
+        if theirs[name].is_meta:
+            raise ValueError(f"`model` has no numbers yet: `{name}` is on the device `meta`; load its weights first")
         if (tensor.shape, tensor.dtype) != (theirs[name].shape, theirs[name].dtype):
             found = f"{list(theirs[name].shape)} {theirs[name].dtype}"
             raise ValueError(f"`model` must fit the section's model: `{name}` is {found}, not {list(tensor.shape)} {tensor.dtype}")

@@ -70,6 +70,12 @@ def penalize_slopes(net: Network, batch: Batch) -> Tensor:
     return fit_labels(net, batch) + 0.1 * (slope.norm(dim=1) - 1).square().mean()
 
 
+def pass_slope_on(net: Network, batch: Batch) -> Tensor:
+    other = batch["other"].clone().requires_grad_()
+    (slope,) = torch.autograd.grad((net.encoder(2 * other) ** 3).sum(), other, create_graph=True)
+    return fit_labels(net, batch) + net.encoder(slope).square().mean()
+
+
 def compare_in_one_batch(net: Network, batch: Batch) -> Tensor:
     first, second = net.encoder(torch.cat([batch["image"], batch["other"]])).chunk(2)
     return fit_labels(net, batch) + (first - second).square().mean()
@@ -78,7 +84,7 @@ def compare_in_one_batch(net: Network, batch: Batch) -> Tensor:
 def repeat_head(net: Network, batch: Batch) -> Tensor:
     x = batch["image"]
     for _ in range(3):
-        x = net.encoder(x)[:, :4] + x
+        x = net.encoder(0.1 * x)[:, :4] + x
     return fit_labels(net, batch) + net(x).square().mean()
 
 
@@ -105,12 +111,15 @@ CASES = {
         "  loss = error + size * ((slope -> norm axis=1) - 1 -> square -> mean)",
         penalize_slopes,
     ),
+    "gradient of a stage through a stage": Case(
+        "slope = gradient((2 * other -> encoder) ** 3, other); loss = error + (slope -> encoder -> square -> mean)", pass_slope_on
+    ),
     "two batches as one": Case(
         "(first, second) = (image, other) -> concat axis=0 -> encoder -> chunk 2 axis=0; loss = error + (first - second -> square -> mean)",
         compare_in_one_batch,
     ),
     "in a loop": Case(
-        "deep = image -> repeat 3 { (in -> encoder -> slice axis=1 stop=4) + in }\n"
+        "deep = image -> repeat 3 { (size * in -> encoder -> slice axis=1 stop=4) + in }\n"
         "  loss = error + (deep -> encoder -> head -> square -> mean)",
         repeat_head,
     ),
@@ -153,8 +162,13 @@ def make_batches(objective: netc.training.objective.Objective, steps: int, size:
     return [{key: column[order] for key, column in data.items()} for order in orders[:steps]]
 
 
-@pytest.mark.parametrize("settings", ["batch 8", "batch 8 accumulate=3"])
-@pytest.mark.parametrize("name", CASES)
+WHOLE = "two batches as one"
+"""The case whose samples meet, so that its batches are not divided."""
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [(n, f"batch 8{parts}") for n in CASES for parts in ("", " accumulate=3") if n != WHOLE or not parts]
+)
 @pytest.mark.sample(4)
 def test_trained_weights(name: str, settings: str, tmp_path: Path) -> None:
     objective = netc.compile(write_text(CASES[name], settings)).training(seed=0)
@@ -227,6 +241,47 @@ def test_losses_in_turn(tmp_path: Path) -> None:
     train(tmp_path / "run", TURNS, make_points(), steps=12)
     trained = load_file(tmp_path / "run" / "last.safetensors")
     for key, value in plain.state_dict().items():
+        torch.testing.assert_close(trained[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
+
+
+FOLLOWING = """
+model pair {
+  x = input 4
+  shared online = (dense 6 tanh -> dense 4)
+  shared target = (dense 6 tanh -> dense 4)
+  out x -> online, x -> target
+}
+train pair(share=0.5) {
+  view = input 4
+  loss = ((view -> online, share * view -> target) -> mse_loss) + (online.0.weight -> square -> sum)
+  follow "target.*" "online.*" 0.9
+  optimizer sgd lr=0.1
+  batch 8 accumulate=3
+}
+"""
+
+
+def test_following_stages(tmp_path: Path) -> None:
+    """A target network on another view. Its weights are 0.9 of themselves and 0.1 of the online network's."""
+    objective = netc.compile(FOLLOWING).training(seed=0)
+    online, target = (nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 4)) for _ in range(2))
+    online.load_state_dict({k.removeprefix("online."): v for k, v in objective.model.state_dict().items() if k.startswith("online.")})
+    target.load_state_dict(online.state_dict())
+    data = {"x": make_data()["image"], "view": make_data()["other"]}
+    train(tmp_path / "run", FOLLOWING, data, steps=6)
+    section: dict[str, Callable[..., Tensor]] = {}
+    exec(compile(objective.source(), "section", "exec"), section)
+    optimizer = torch.optim.SGD(online.parameters(), lr=0.1)
+    for step in range(6):
+        view = torch.from_numpy(data["view"])[section["shuffle_samples"](torch.arange(24), step // 3).split(8)[step % 3]]
+        optimizer.zero_grad()
+        (F.mse_loss(online(view), target(0.5 * view).detach()) + online[0].weight.square().sum()).backward()
+        optimizer.step()
+        with torch.no_grad():
+            for follower, followed in zip(target.parameters(), online.parameters(), strict=True):
+                follower.mul_(0.9).add_(followed, alpha=0.1)
+    trained = load_file(tmp_path / "run" / "last.safetensors")
+    for key, value in nn.ModuleDict({"online": online, "target": target}).state_dict().items():
         torch.testing.assert_close(trained[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
 
 

@@ -164,8 +164,25 @@ def test_an_assignment_without_effect_is_an_error(name: str) -> None:
     for value in (nn.Linear(2, 1), None):
         with pytest.raises(AttributeError, match=f"`objective.{name}` cannot be replaced: "):
             setattr(objective, name, value)
+        with pytest.raises(AttributeError, match=f"`objective.{name}` cannot be replaced: "):
+            objective.register_module(name, nn.Linear(2, 1))
+    with pytest.raises(AttributeError, match=f"`objective.{name}` cannot be removed"):
+        delattr(objective, name)
     objective.note = "an attribute of your own"
     assert copy.deepcopy(objective).model.state_dict().keys() == objective.model.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", ["batch", "lr", "clip", "seed", "epochs", "optimizer"])
+def test_a_setting_is_no_attribute(name: str) -> None:
+    objective = netc.compile(GAN).training("judge")
+    with pytest.raises(AttributeError, match=f"`{name}` is no attribute that an objective reads: change the settings in the section"):
+        setattr(objective, name, 3)
+
+
+def test_a_model_without_numbers() -> None:
+    model = netc.compile(GAN)
+    with pytest.raises(ValueError, match=r"`model` has no numbers yet: `\S+` is on the device `meta`"):
+        model.training("forger", model=model.module().to("meta"))
 
 
 def test_norms_of_a_loaded_weight(tmp_path: Path) -> None:

@@ -18,12 +18,14 @@ from collections.abc import Iterator, Mapping
 from netc.dsl.source import Span
 
 from ...errors.training_errors import ModelOfItself, UnusedSharedStage
+from ...ir.differentiated_values import has_gradients
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.graph_values import Value
 from ...ir.replace_values import replace_inputs
 from ...ir.substitute_symbols import symbolic_numbers
 from ...ir.unique import make_unique_name
 from ...ir.walk import collect_graphs, find_needed_nodes
+from ...ops.differentiation import Gradient
 from ...types.traced_ints import names_in
 from ..elaboration_session import ElaborationSession
 from ..scopes.body_tensors import copy_tensor
@@ -59,7 +61,7 @@ def move_reused_stages(
     `computed` are the values for inputs of the model that the section computes, bound at `places`. It gets the further inputs. In
     `outputs`, the results of the section, a moved value is replaced by the section's copy of it.
     """
-    mover = _StageMover(section, model)
+    mover = _StageMover(section, model, list(computed.values()))
     if not mover.uses:
         return
     declared = {id(module) for node in model.graph.nodes for module in _list_modules(node)}
@@ -83,16 +85,20 @@ def _list_modules(node: Node) -> Iterator[SharedModule]:
         yield from node.modules
 
 
+def _differentiates(node: Node) -> bool:
+    return has_gradients(node.graph) if isinstance(node, CallNode) else isinstance(node.op, Gradient)
+
+
 class _StageMover:
-    def __init__(self, section: GraphFrame, model: GraphFrame) -> None:
+    def __init__(self, section: GraphFrame, model: GraphFrame, computed: list[Value]) -> None:
         self.section, self.model = section, model
         self.graph = section.graph
         self.uses = [node for node in self.graph.nodes if any(m in model.graph.declares for m in _list_modules(node))]
-        self.moved = self._find_moved_nodes()
+        self.moved = self._find_moved_nodes(find_needed_nodes(self.graph.nodes, computed))
 
-    def _find_moved_nodes(self) -> list[Node]:
+    def _find_moved_nodes(self, early: list[Node]) -> list[Node]:
         """Find the uses and the nodes that they need, but for those that depend on data alone: the section computes these before it calls
-        the model."""
+        the model. A gradient in the model needs all nodes between its tensors."""
         uses = {id(node) for node in self.uses}
         needed = find_needed_nodes(self.graph.nodes, [v for node in self.uses for v in node.outputs])
         inputs = {id(value) for value in self.model.graph.inputs}
@@ -102,7 +108,7 @@ class _StageMover:
             if id(node) in uses or any(id(v) in dependent for v in node.inputs):
                 dependent.update(id(v) for v in node.outputs)
                 moved.append(node)
-        return moved
+        return [node for node in needed if node in moved or node not in early] if any(map(_differentiates, moved)) else moved
 
     def move(self, computed: dict[str, Value], outputs: dict[str, Value]) -> None:
         moved = {id(node) for node in self.moved}
@@ -112,7 +118,8 @@ class _StageMover:
         for node in self.moved:
             self._adopt(node)
         # The section's parameters in their numbers are parameters of the model, too.
-        used = set().union(*map(names_in, symbolic_numbers(self.model.graph)))
+        graphs = {id(g): g for node in self.moved if isinstance(node, CallNode) for g in collect_graphs(node.graph)}
+        used = {n for graph in (self.model.graph, *graphs.values()) for number in symbolic_numbers(graph) for n in names_in(number)}
         self.model.graph.origins |= {name: origin for name, origin in self.graph.origins.items() if name in used}
         self._return_outputs(computed, outputs)
 

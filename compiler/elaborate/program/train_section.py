@@ -227,9 +227,14 @@ def _build_objective(
         return None
     own = {name: value for name, value in collect_symbol_values(model).items() if name not in origins}
     main = write_out_symbols(main, own, (model,))
-    for value in mark_differentiated(model)[0]:
+    inner, lost_in_model = mark_differentiated(model)
+    for value in inner:
         value.differentiated = True
     differentiated, lost = mark_differentiated(main, model)
+    # The model's uses of its stages in the section do not see how the section computes its inputs.
+    through_input = bool(added_inputs) and len(computed_inputs) > added_inputs
+    for node, of_parameter in lost_in_model:
+        session.report_problem(NoDependence(of_parameter, through_input), node.span)
     for node, of_parameter in lost:
         session.report_problem(NoDependence(of_parameter), node.span)
     write_conversions(main, session.precision, session.untyped)
