@@ -87,5 +87,5 @@ def cpu_seconds() -> float:
 
 
 def name_of(case: str) -> str:
-    """Return a test's name without its case, from its id: `tests/unit/test_sets.py::test_union[2-True]`."""
+    """Return a test's name without its case, from its id: `tests/unit/test_weights.py::test_shapes[2-True]`."""
     return case.partition("[")[0]
