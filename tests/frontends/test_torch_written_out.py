@@ -110,6 +110,21 @@ class Turned(nn.Module):
         return x * self.cos + torch.cat([-b, a], -1) * self.sin
 
 
+class Scaled(nn.Module):
+    """A sum of products with learned scalars, as in the activation xIELU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Parameter(torch.tensor(0.5)), nn.Parameter(torch.tensor(-0.3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.a * x * x + self.b * x
+
+
+def test_learned_scalars_are_no_rotary_embedding() -> None:
+    assert body(Scaled(), torch.randn(2, 6)).endswith("a * x * x + b * x")
+
+
 @pytest.mark.parametrize(("base", "shift", "text"), [(10000.0, 0, "rotary"), (500000.0, 0, "rotary base=500000"), (10000.0, 1, "")])
 def test_rotary_embedding(base: float, shift: int, text: str) -> None:
     found = body(Turned(base, shift), torch.randn(2, 2, 9, 8))

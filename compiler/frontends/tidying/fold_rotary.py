@@ -50,7 +50,8 @@ def _fold_rotation(view: GraphView, node: Node, origins: TensorOrigins) -> None:
 
 def _is_rotated_half(view: GraphView, value: Value, x: Value) -> bool:
     """Return whether a tensor is the second half of the features of `x`, negated, and then the first half."""
-    size, joined = x.type.shape[-1], view.match_maker(value, Concat)
+    # A factor may be a scalar, which has no features.
+    size, joined = x.type.shape[-1] if x.type.rank else None, view.match_maker(value, Concat)
     if joined is None or not isinstance(size, int) or not _is_last(joined.op.args["axis"], x) or len(joined.inputs) != 2:
         return False
     negative, low = view.match_maker(joined.inputs[0], Neg), view.match_maker(joined.inputs[1], Slice)
