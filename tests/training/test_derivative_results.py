@@ -37,7 +37,7 @@ def test_a_wasserstein_gan_finds_all_modes(tmp_path: Path) -> None:
     module = netc.compile_file(path).module(weights=tmp_path / "run" / "last.safetensors")
     noise = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        fake = module(torch.zeros(4000, 2), noise, torch.zeros(4000, 1))[0].numpy()
+        fake = module(torch.zeros(4000, 2), noise)[0].numpy()
     distances = np.linalg.norm(fake[:, None] - centers, axis=2)
     near = distances.min(axis=1) < 0.5
     shares = np.bincount(distances.argmin(axis=1)[near], minlength=8) / len(fake)
