@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long thorough train-long engines quick time-quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai transformers-suite mutants lint format formats bench cuda runtimes vscode dist workflows playground playground-test docs tree-sitter clean
+.PHONY: help install demo import editors test long thorough train-long engines quick times matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai transformers-suite mutants lint format formats bench cuda runtimes vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,8 +67,8 @@ editors: $(READY) ## test the language server in Neovim and Helix, if they are i
 quick: $(READY) ## run one case of each test, in half a minute
 	$(BIN)/python -m pytest --quick
 
-time-quick: $(READY) ## list the tests that take too long for `make quick`, in tests/slow_tests.txt
-	$(BIN)/python -m pytest --time-quick
+times: $(READY) ## list the tests that `make quick` and `make test` leave out because they are slow, in tests/slow_tests.txt
+	$(BIN)/python -m pytest --times
 
 CELLS ?=
 

@@ -1,9 +1,9 @@
 """Options of all tests.
 
-`--update` rewrites golden files, whose diff must then be read. `--quick` runs one case of each test that takes little time, by
-tests/quick_selection.py. Of a test that is marked `sample(n)`, `make test` runs the first `n` cases, and `make long` the others; of one
-that is marked `share(n)`, one case in `n`, drawn by a hash of its name, so that a new case does not change which others run. Of a test
-that is marked `thorough(n)`, `make long` runs one case in `n`, and `make thorough` all.
+`--update` rewrites golden files, whose diff must then be read. `--quick` runs one case of each test that takes little time, and `make test`
+leaves the slowest tests out, by tests/slow_tests.py. Of a test that is marked `sample(n)`, `make test` runs the first `n` cases, and
+`make long` the others; of one that is marked `share(n)`, one case in `n`, drawn by a hash of its name, so that a new case does not change
+which others run. Of a test that is marked `thorough(n)`, `make long` runs one case in `n`, and `make thorough` all.
 
 Every graph that a test makes is verified, in this process and in those that it starts: NETC_DEBUG is set for all of them.
 
@@ -29,20 +29,22 @@ os.environ["NETC_DEBUG"] = "1"
 
 import profiles
 import pytest
-import quick_selection
+import slow_tests
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="write golden files anew instead of comparing")
     parser.addoption("--quick", action="store_true", help="one case of each test that takes no time")
-    parser.addoption("--time-quick", action="store_true", help="run one case of each test, and list those that take time")
+    parser.addoption("--times", action="store_true", help="run one case of each test, and list those that take time")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    selection = quick_selection.chosen(config)
-    profiles.load(quick=selection is not None)
-    if selection is not None:
-        config.pluginmanager.register(selection, quick_selection.NAME)
+    profiles.load(quick=has_first_cases(config))
+    config.pluginmanager.register(slow_tests.plugin(config))
+
+
+def has_first_cases(config: pytest.Config) -> bool:
+    return bool(config.getoption("--quick") or config.getoption("--times"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -74,7 +76,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         collected[test] += 1
         if collected[test] > sample.args[0]:
             item.add_marker("long")
-    if item.config.pluginmanager.has_plugin(quick_selection.NAME):
+    if has_first_cases(item.config):
         return
     for name, rest in (("share", "long"), ("thorough", "rest")):
         marker = item.get_closest_marker(name)
