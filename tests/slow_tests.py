@@ -25,7 +25,7 @@ PROPERTY = "cpu_seconds"
 
 
 def read_times() -> dict[str, float]:
-    """Return the seconds of each slow test, by names such as `tests/unit/test_sets.py::test_union`."""
+    """Return the seconds of each slow test, by names such as `tests/unit/test_weights.py::test_shapes`."""
     lines = (line.split(maxsplit=1) for line in LIST.read_text(encoding="utf-8").splitlines())
     return {name: float(seconds) for seconds, name in lines}
 
