@@ -1,6 +1,7 @@
 """Run a model with other values at positions that must not matter, and find the elements of outputs that change.
 
-In: a model, a derivation about its positions, and a seed. Out: the first element of each output that differs, by runtime. Always: inputs,
+In: a model, a derivation about its positions, and a seed. Out: the first element of each output that differs, or that depends on two
+groups, by runtime. Always: inputs,
 masks and weights are random, masks have a visible position in each row, and what the proof assumes of masks holds.
 """
 
@@ -90,11 +91,13 @@ def _draw_weights(model: Model, generator: np.random.Generator) -> dict[str, Arr
 
 
 class _Case(Record):
-    """Inputs, the same with other hidden values, and for each output whether an element must stay."""
+    """Inputs, the same with other hidden values, and for each output whether an element must stay. `shown_changed`: of groups, the inputs
+    with other values in the group that stays. An element that both changes reach depends on two groups."""
 
     inputs: list[Array]
     changed: list[Array]
     kept: list[Array]
+    shown_changed: list[Array] | None = None
 
 
 def _draw_cases(model: Model, derivation: Derivation, generator: np.random.Generator, tries: int) -> Iterator[_Case]:
@@ -114,25 +117,27 @@ def _draw_case(
     setting = derivation.setting
     labels = _draw_labels(derivation, tuple(evaluate_dim(size, sizes) for size in setting.shape), generator)
     # Of groups, one is kept, and the positions of all others change.
-    shown = labels.astype(bool) if isinstance(setting.relation, Hidden) else labels == generator.choice(labels.reshape(-1))
+    is_hidden = isinstance(setting.relation, Hidden)
+    shown = labels.astype(bool) if is_hidden else labels == generator.choice(labels.reshape(-1))
     places = shown.reshape([labels.shape[axis] for axis in setting.roles])  # without axes of size 1
     arrays = {name: draw_array(type_.dtype, shapes[name], generator) for name, type_ in model.inputs.items()}
     if setting.mask is not None:
         arrays[setting.mask.name] = labels.astype(arrays[setting.mask.name].dtype)
-    changed = dict(arrays)
+    changed, shown_changed = dict(arrays), dict(arrays)
     roles = len(setting.roles)
     for name in derivation.covered:
         array = arrays[name]
         marks = mark_elements(derivation.inputs[name], sizes, places, roles)
         # Of an element of several positions, one hidden position is enough; of an element of several groups, all must be others.
-        stays = np.logical_and.reduce(marks) if isinstance(setting.relation, Hidden) else np.logical_or.reduce(marks)
+        stays = np.logical_and.reduce(marks) if is_hidden else np.logical_or.reduce(marks)
         other = draw_array(model.inputs[name].dtype, array.shape, generator)
         larger = (other * _SPREAD).astype(array.dtype) if model.inputs[name].dtype.is_float else other
         changed[name] = np.where(stays, array, larger).astype(array.dtype)
+        shown_changed[name] = np.where(stays, larger, array).astype(array.dtype)
     outputs = [mark_elements(tensor, sizes, places, roles) for tensor in derivation.outputs.values()]
     # An element without positions belongs to all that is shown.
     kept: list[Array] = [np.asarray(np.logical_and.reduce(marks)) if marks else np.asarray(True) for marks in outputs]
-    return _Case(list(arrays.values()), list(changed.values()), kept)
+    return _Case(list(arrays.values()), list(changed.values()), kept, None if is_hidden else list(shown_changed.values()))
 
 
 def _draw_labels(derivation: Derivation, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
@@ -173,10 +178,15 @@ def mark_elements(tensor: AbstractTensor, sizes: Mapping[str, int], shown: Array
 def _compare_runs(model: Model, run: Run, cases: list[_Case], runtime: str) -> dict[str, Difference]:
     found: dict[str, Difference] = {}
     for case in cases:
-        for name, a, b, kept in zip(model.outputs, run(case.inputs), run(case.changed), case.kept, strict=True):
-            equal = (a == b) | ((a != a) & (b != b))
-            places = np.argwhere(np.broadcast_to(kept, a.shape) & ~equal)
+        before, after = run(case.inputs), run(case.changed)
+        others = before if case.shown_changed is None else run(case.shown_changed)
+        for name, a, b, c, kept in zip(model.outputs, before, after, others, case.kept, strict=True):
+            places = np.argwhere(_differs(a, b) & (np.broadcast_to(kept, a.shape) | _differs(a, c)))
             if len(places) and name not in found:
                 place = tuple(int(index) for index in places[0])
                 found[name] = Difference(runtime, f"{name}[{', '.join(map(str, place))}]", float(a[place]), float(b[place]))
     return found
+
+
+def _differs(a: Array, b: Array) -> Array:
+    return np.asarray((a != b) & ((a == a) | (b == b)))

@@ -90,6 +90,7 @@ LEAKS = (
     (DOCUMENTS, GROUPED + "((same -> logical_not, s) -> where other=(-inf) -> softmax) @ x", "softmax"),
     (HIDES, MASKED + "i = input [T, 4] int64; (x, i % 2) -> gather axis=1", "gather"),
     (DOCUMENTS, GROUPED + "x -> mean axis=1", "mean"),
+    (DOCUMENTS, GROUPED + "s", "matmul"),
     (SAMPLES, "x = input 4; x - (x -> mean axis=0 keepdim=true)", "mean"),
     (SAMPLES, "x = input 4; x -> sort axis=0", "sort"),
     (SAMPLES, "x = input [T, 4]; (x, x -> flip axis=0) -> concat axis=0", "flip"),
