@@ -83,7 +83,8 @@ class Positions(PositionSpace):
         complete = self.list_references(changed)
         kept = [index for index, reference in enumerate(references) if reference in complete]
         reduced = {case: join(facts) for case, facts in self.group_cases(tensor, kept).items()}
-        if any(has_role(tensor.axes[index]) for index in axes):
+        # A number without axes has the axis 0 in PyTorch.
+        if any(has_role(factors) for index, factors in enumerate(tensor.axes) if index in axes):
             # The elements belong to no sample any more.
             reduced = {case: replace(fact, index=None) if fact.index is not None else fact for case, fact in reduced.items()}
         return replace(tensor, axes=changed, facts=reduced)

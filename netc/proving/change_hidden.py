@@ -1,8 +1,8 @@
 """Run a model with other values at positions that must not matter, and find the elements of outputs that change.
 
 In: a model, a derivation about its positions, and a seed. Out: the first element of each output that differs, or that depends on two
-groups, by runtime. Always: inputs,
-masks and weights are random, masks have a visible position in each row, and what the proof assumes of masks holds.
+groups, by runtime. Always: inputs, masks and weights are random, masks have a visible position in each row, and what the proof assumes of
+masks holds.
 """
 
 from __future__ import annotations

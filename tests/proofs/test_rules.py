@@ -90,7 +90,7 @@ LEAKS = (
     (DOCUMENTS, GROUPED + "((same -> logical_not, s) -> where other=(-inf) -> softmax) @ x", "softmax"),
     (HIDES, MASKED + "i = input [T, 4] int64; (x, i % 2) -> gather axis=1", "gather"),
     (DOCUMENTS, GROUPED + "x -> mean axis=1", "mean"),
-    (DOCUMENTS, GROUPED + "s", "matmul"),
+    (DOCUMENTS, GROUPED + "s * 2", "matmul"),
     (SAMPLES, "x = input 4; x - (x -> mean axis=0 keepdim=true)", "mean"),
     (SAMPLES, "x = input 4; x -> sort axis=0", "sort"),
     (SAMPLES, "x = input [T, 4]; (x, x -> flip axis=0) -> concat axis=0", "flip"),
@@ -238,3 +238,16 @@ def test_elements_of_many_positions_are_refused_at_once(text: str) -> None:
     derivation = derive_claim(netc.compile(text).program, Claim("separates", "T"))
     assert not derivation.is_proved
     assert len(derivation.outputs["output"].facts) == 1
+
+
+@pytest.mark.parametrize("stage", ["softmax axis=0", "sum axis=0", "max axis=0", "cumsum axis=0", "logsumexp axis=0", "flip axis=0"])
+def test_a_number_without_axes_has_the_axis_0(stage: str) -> None:
+    for text in (MASKED + f"x -> sum -> {stage}", MASKED + f"(mask -> cast int64 -> sum) -> cast float32 -> {stage}"):
+        causes = derive_claim(netc.compile(text).program, HIDES).causes.values()
+        assert {cause and cause.operator for cause in causes} <= {None, "sum"}
+
+
+@pytest.mark.parametrize("stage", ["gather axis=0", "index_select axis=0"])
+def test_look_ups_in_a_number_without_axes(stage: str) -> None:
+    text = f"x = input [T]; mask = input [T] bool; n = (mask -> cast int64 -> sum axis=1) - 1; (x -> sum, n -> sum -> mul 0) -> {stage}"
+    assert derive_claim(netc.compile(text).program, HIDES).causes["output"] is not None

@@ -28,7 +28,7 @@ LAST_OF_ROW = SampleIndex(rows=1, lengths=1, offset=-1)
 def sums_mask(site: RuleSite, x: AbstractTensor, axes: Sequence[int]) -> bool:
     """Whether a sum over axes counts the visible positions of each sample, whose hidden positions are the last ones."""
     positions, dtype = site.positions, site.results[0].dtype
-    if not positions.relation.ordered or len(axes) != 1 or x.axes[axes[0]] != _whole_axis(positions, -1):
+    if not positions.relation.ordered or len(axes) != 1 or not x.rank or x.axes[axes[0]] != _whole_axis(positions, -1):
         return False
     is_mask = len(positions.list_references(x.axes)) == 1 and _is_number(x.facts[(VISIBLE,)], 1) and _is_number(x.facts[(HIDDEN,)], 0)
     return is_mask and dtype.is_integer and dtype.size >= 4
@@ -75,7 +75,7 @@ def analyze_gather(site: RuleSite) -> Sequence[AbstractTensor]:
     """The index at an element's place chooses any element of the other tensor along the axis."""
     axis, positions = normalize_axis(site.op.name, site.op.axis, site.given.x), site.positions
     x, index = site.inputs
-    if _is_index(index, LAST) and x.axes[axis] == _whole_axis(positions, -1) and _has_samples(positions, x, index):
+    if x.rank and _is_index(index, LAST) and x.axes[axis] == _whole_axis(positions, -1) and _has_samples(positions, x, index):
         site.assumptions.any_visible = True
         last = positions.replace_axis(take_visible(positions, x, axis), axis, site.results[0].shape[axis])
         return [site.combine_unknown(last, index)]
@@ -98,7 +98,7 @@ def analyze_index_select(site: RuleSite) -> Sequence[AbstractTensor]:
     axis, positions = normalize_axis(site.op.name, site.op.axis, site.given.x), site.positions
     x, index = site.inputs
     rows = tuple(factor for role in range(positions.roles) for factor in _whole_axis(positions, role))
-    if _is_index(index, LAST_OF_ROW) and x.axes[axis] == rows and index.axes == (_whole_axis(positions, 0),):
+    if x.rank and _is_index(index, LAST_OF_ROW) and x.axes[axis] == rows and index.axes == (_whole_axis(positions, 0),):
         site.assumptions.any_visible = True
         shape = site.results[0].shape
         divided = positions.regroup(x, (*shape[:axis], *positions.whole, *shape[axis + 1 :]))
