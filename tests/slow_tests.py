@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-QUICK = 0.05
+QUICK = 0.02
 LONG = 1.0
 LIST = Path(__file__).parent / "slow_tests.txt"
 LATER = ("zoo", "long", "rest")
