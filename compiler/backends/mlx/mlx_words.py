@@ -2,22 +2,7 @@
 
 from __future__ import annotations
 
-from ...ops.activation import (
-    Celu,
-    Elu,
-    Glu,
-    Hardsigmoid,
-    Hardswish,
-    LeakyRelu,
-    Logsigmoid,
-    Mish,
-    Relu,
-    Relu6,
-    Selu,
-    Sigmoid,
-    Silu,
-    Softsign,
-)
+from ...ops import activation
 from ...ops.binary import Fmod, Hypot
 from ...ops.elementwise import Exp2
 from ...ops.linear_algebra import Cross
@@ -30,25 +15,25 @@ from .mlx_framework import MLX, get_mlx_dtype
 from .mlx_initializers import write_initializer
 
 _FUNCTIONS: dict[type[Operator], str] = {
-    Celu: "nn.celu",
+    activation.Celu: "nn.celu",
     Cross: "mx.linalg.cross",
     Detach: "mx.stop_gradient",
-    Elu: "nn.elu",
+    activation.Elu: "nn.elu",
     Exp2: "exp2",
     Fmod: "fmod",
-    Glu: "nn.glu",
-    Hardsigmoid: "hard_sigmoid",
-    Hardswish: "nn.hardswish",
+    activation.Glu: "nn.glu",
+    activation.Hardsigmoid: "hard_sigmoid",
+    activation.Hardswish: "nn.hardswish",
     Hypot: "hypot",
-    LeakyRelu: "leaky_relu",
-    Logsigmoid: "nn.log_sigmoid",
-    Mish: "nn.mish",
-    Relu: "nn.relu",
-    Relu6: "nn.relu6",
-    Selu: "nn.selu",
-    Sigmoid: "mx.sigmoid",
-    Silu: "nn.silu",
-    Softsign: "nn.softsign",
+    activation.LeakyRelu: "leaky_relu",
+    activation.Logsigmoid: "nn.log_sigmoid",
+    activation.Mish: "nn.mish",
+    activation.Relu: "nn.relu",
+    activation.Relu6: "nn.relu6",
+    activation.Selu: "nn.selu",
+    activation.Sigmoid: "mx.sigmoid",
+    activation.Silu: "nn.silu",
+    activation.Softsign: "nn.softsign",
 }
 """The functions that mlx.core lacks, or has under another name."""
 

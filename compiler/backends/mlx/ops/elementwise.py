@@ -1,18 +1,23 @@
-"""Writes limits, bits and products in MLX, where its functions differ: `mx.minimum(x, 6)`, `left_shift(x, 3)`.
+"""Writes limits, bits, products and softmax in MLX, where its functions differ: `mx.minimum(x, 6)`, `left_shift(x, 3)`.
 
 A use for whose element type MLX has no kernel is an error at its stage, such as a product of matrices of integers.
+
+`nn.softmax` and `nn.log_softmax` of MLX 0.32 end the process if they are called along another axis than the last with tensors of several
+shapes, because they are compiled without shapes. `mx.softmax` is not. Without `precise`, it sums 16-bit floats in 16 bits.
 """
 
 from __future__ import annotations
 
+from ....ops.activation import Gelu, LogSoftmax, Softmax, Softmin
 from ....ops.arithmetic import BinaryOperator, Clamp, FloorDiv
 from ....ops.bitwise import BitwiseAnd, BitwiseLeftShift, BitwiseLogic, BitwiseOr, BitwiseRightShift, BitwiseXor, Shift
 from ....ops.linear_algebra import Einsum, Matmul
 from ....ops.reduction import Spread, Std, Var
 from ....types.tensor_types import BOOL, DType
+from ...python.array_ops.activation import call_as_vector
 from ...python.array_ops.array_emitters import ArraySite
 from ...python.array_ops.reduction import emit_spread as emit_shared_spread
-from ...python.code.python_expressions import Code, Infix, call_function, call_method, to_code
+from ...python.code.python_expressions import Code, Default, Infix, Prefix, call_function, call_method, to_code
 from ...python.operator_forms import BITWISE, INFIX, emit_binary, list_sides
 from ..kernel_limits import refuse_use
 from ..mlx_emitters import EMITTERS, MlxSite, function
@@ -85,3 +90,23 @@ def emit_spread(op: Spread, site: MlxSite) -> Code:
     if op.correction != int(op.correction):
         raise refuse_use(site, "the correction is no integer", "choose an integer for `correction`")
     return emit_shared_spread(op, ArraySite(site.node, site.given, site.results, WORDS))
+
+
+@EMITTERS.layer_function(Gelu, target="mlx.nn.gelu, mlx.nn.gelu_approx")
+def emit_gelu(op: Gelu, site: MlxSite) -> Code:
+    return call_function("nn.gelu_approx" if op.approximate == "tanh" else "nn.gelu", site.x)
+
+
+@EMITTERS.layer_function(Softmax, LogSoftmax, target={Softmax: "mlx.core.softmax", LogSoftmax: "mlx.core.logsumexp"})
+def emit_softmax(op: Softmax | LogSoftmax | Softmin, site: MlxSite) -> Code:
+    x, result = site.given.x.dtype, site.results[0].dtype
+    tensor: Code = site.x if x == result else call_method(site.x, "astype", to_code(get_mlx_dtype(result)))
+    tensor = Prefix("-", tensor) if isinstance(op, Softmin) else tensor
+    function = "log_softmax" if isinstance(op, LogSoftmax) else "mx.softmax"
+    options = {"precise": Default(function == "mx.softmax" and result.size <= 2, False)}
+    if not site.given.x.rank:
+        return call_as_vector(tensor, lambda vector: call_function(function, vector, axis=0, **options))
+    return call_function(function, tensor, axis=op.axis, **options)
+
+
+EMITTERS.function(Softmin, target="mlx.core.softmax")(emit_softmax)

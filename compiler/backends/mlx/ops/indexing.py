@@ -1,15 +1,20 @@
-"""Writes sorting, padding and indices in MLX by the definitions of ../library: `pad_edges(x, ((0, 0), (1, 1)), "reflect")`."""
+"""Writes sorting, padding and indices in MLX by the definitions of ../library: `pad_edges(x, ((0, 0), (1, 1)), "reflect")`.
+
+MLX gives indices as `uint32`, so they are converted: `x.argmax(axis=1).astype(mx.int64)`.
+"""
 
 from __future__ import annotations
 
 from ....ops.cumulative import Cummax, Cummin, CumulativeExtreme
 from ....ops.indexing import OneHot, Scatter, convert_fill_value
+from ....ops.reduction import Argmax, Argmin, Max, Min, MinMaxReduction, Reduction
 from ....ops.slicing import Pad
 from ....ops.sorting import Argsort, Sort
 from ...python.array_ops.array_emitters import ArraySite
 from ...python.array_ops.indexing import emit_pad as emit_constant_pad
 from ...python.array_ops.indexing import get_axis, list_pad_amounts
-from ...python.code.python_expressions import Code, Default, ItemCode, call_function, to_code
+from ...python.array_ops.reduction import list_axis_keywords
+from ...python.code.python_expressions import Code, Default, ItemCode, TupleCode, call_function, call_method, to_code
 from ..mlx_emitters import MlxSite, function
 from ..mlx_framework import get_mlx_dtype
 from ..mlx_words import WORDS
@@ -52,3 +57,18 @@ def emit_cumulative_extreme(op: CumulativeExtreme, site: MlxSite) -> Code:
     if len(site.results) == 1 and site.given.x.rank:
         return call_function(f"mx.{op.name}", site.x, axis=axis)
     return call_function("cumulative_extreme", site.x, axis, op.name == "cummax")
+
+
+def _call_index(name: str, op: Reduction, site: MlxSite) -> Code:
+    return call_method(call_method(site.x, name, **list_axis_keywords(op, site)), "astype", WORDS.default_integer)
+
+
+@function(Argmax, Argmin, target="mlx.core.{}")
+def emit_index_of_extreme(op: Reduction, site: MlxSite) -> Code:
+    return _call_index(op.name, op, site)
+
+
+@function(Max, Min, target="mlx.core.{}")
+def emit_extreme(op: MinMaxReduction, site: MlxSite) -> Code:
+    values = call_method(site.x, op.name, **list_axis_keywords(op, site))
+    return values if len(site.results) < 2 else TupleCode((values, _call_index(f"arg{op.name}", op, site)))
