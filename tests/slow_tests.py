@@ -1,7 +1,7 @@
 """Which tests `make quick` and `make test` leave out, by the times in slow_tests.txt.
 
 `make quick` runs the first case of each test that takes less than QUICK seconds of a core, and nothing of the zoo. `make test` leaves tests
-that take LONG seconds or more to `make long`. `make times` runs the first case of every test, and writes the list.
+that take LONG seconds or more to `make long`. `make times` runs the first case of every test, and updates the list.
 """
 
 from __future__ import annotations
@@ -109,10 +109,11 @@ class Times(FirstCases):
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the times of the tests that ran, and keep those of the other tests."""
         if hasattr(session.config, "workerinput"):
             return  # the process that started the workers has all reports
-        slow = {name: seconds for name, seconds in sorted(self.seconds.items()) if seconds >= QUICK}
-        LIST.write_text("".join(f"{seconds:6.2f} {name}\n" for name, seconds in slow.items()), encoding="utf-8")
+        slow = {name: seconds for name, seconds in (read_times() | self.seconds).items() if seconds >= QUICK}
+        LIST.write_text("".join(f"{seconds:6.2f} {name}\n" for name, seconds in sorted(slow.items())), encoding="utf-8")
 
 
 def cpu_seconds() -> float:
