@@ -19,6 +19,7 @@ from netc.analysis import Choice, analyze_training
 from netc.cli import cli
 from netc.dsl.source import SourceFile
 from netc.errors import CompileError
+from netc.training.objective import Objective
 from netc.training.source import emit_training_file
 from netc.training.source.flax_file import emit_flax_file
 from tests.training.section_texts import DIGITS, VARIATIONAL
@@ -427,6 +428,80 @@ def test_gradients_in_the_loss(
     for word in ("ACCUMULATE", "VALIDATE"):
         text = text.replace(word, settings.get(word, ""))
     assert_same(train_both(text.replace("steps 50", "steps 20"), "train.npz"), 1e-4)
+
+
+SCORED = """
+image = input 3
+h = image -> dense 4 tanh
+scores = h -> dense 4 tanh
+out scores, h
+train { LINES; loss = (g -> square -> mean) + (scores -> mean); optimizer sgd }
+"""
+TWO = "block two(u: [N, 4]) { a = u * 2; b = a -> square; out a, b }"
+IN_MODEL = """
+block two(u: [N, 3]) { a = u -> dense 4 tanh; b = a -> dense 4; out a, b }
+image = input 3
+(scores, h) = image -> two
+out scores, h
+train { LINES; loss = g -> square -> mean; optimizer sgd }
+"""
+TWO_INPUTS = """
+jax = input 3
+image = input 3
+scores = (jax, image) -> concat axis=1 -> dense 4 tanh
+train { clean = input 3; jax = clean * 0.3; image = jax -> square; LINES; loss = g -> square -> mean; optimizer sgd }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (SCORED, "x2 = image * 2; g = gradient((scores -> sum axis=1 keepdim=true) * x2, x2)"),
+        (SCORED, "probs = scores -> softmax; g = gradient(probs * log(probs) -> sum axis=1, probs)"),
+        (SCORED, "w = h -> square; g = gradient(scores * w, w) + gradient(scores * w * h, h)"),
+        (TWO + SCORED, "(a, b) = scores -> two; g = gradient(a * b, a)"),
+        (SCORED, "jax = gradient(scores, image); g = gradient(jax -> square, image)"),
+        (TWO_INPUTS, "g = gradient(scores, jax)"),
+    ],
+    ids=["input", "softmax", "tensor-of-the-model", "block", "module-name", "prepared-inputs"],
+)
+def test_gradients_by_what_the_section_computes(text: str, lines: str) -> None:
+    """What computes the second tensor computes nothing from it, and no variable hides `jax`. PyTorch differentiates the tensors."""
+    training = analyze_training(SourceFile("<text>", text.replace("LINES", lines)), Choice()).training
+    assert training is not None
+    objective, file = Objective(training, seed=3), execute(emit_flax_file(training), "flax_file")
+    batch = {"image": torch.randn(6, 3, generator=torch.Generator().manual_seed(1))}
+    batch["clean"] = batch["image"]
+    model = vars(file)[type(objective.model).__name__](rngs=nnx.Rngs(0))
+    for name, tensor in objective.model.state_dict().items():
+        stage, _, parameter = name.rpartition(".")
+        getattr(getattr(model, stage), parameter)[...] = tensor.numpy()
+    arrays = {name: tensor.numpy() for name, tensor in batch.items()}
+    found = file.compute_metrics(file.compute_totals(model, arrays), file.compute_counts(arrays))["loss"]
+    np.testing.assert_allclose(found, objective(batch)[0].item(), 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (SCORED, "s = gradient(scores, image); g = gradient(s -> square, scores)"),
+        (SCORED, "s = gradient(scores, image) -> sum axis=1 keepdim=true; g = gradient(s * h, h)"),
+        (SCORED, "w = scores -> square; s = gradient(w, h); g = gradient(s * w, w)"),
+        (IN_MODEL, "g = gradient(h * scores, scores)"),
+        (
+            SCORED.replace("h = image", "(h, i) = image -> max axis=1 keepdim=true")
+            .replace("scores = h ->", "scores = h * (i + 0.5) ->")
+            .replace(" -> dense 4 tanh\nscores", "\nscores"),
+            "g = gradient(scores, h)",
+        ),
+    ],
+)
+def test_gradients_that_a_function_hides(text: str, lines: str) -> None:
+    """A function that computes the second tensor again would hide a part of the gradient: an error instead of 0."""
+    with pytest.raises(CompileError) as caught:
+        emit_flax_file(analyze_training(SourceFile("<text>", text.replace("LINES", lines)), Choice()).training)
+    assert "one function computes the second tensor and what depends on it" in str(caught.value)
+    assert "train with PyTorch" in str(caught.value)
 
 
 @pytest.mark.parametrize("stage", ["dropout 0.1", "batch_norm"])

@@ -14,7 +14,7 @@ also if it has a gradient itself. XLA computes what both have in common once.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from netc.compiler.backends.python.identifiers import make_unique, make_variable_name
 from netc.compiler.backends.python.python_source import Parts
@@ -25,38 +25,16 @@ from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.inline_calls import can_inline, inline_call
 from netc.compiler.ir.training_program import MODEL, Training
 from netc.compiler.ir.walk import collect_graphs, find_needed_nodes
-from netc.dsl.record import Record, replace
+from netc.dsl.record import replace
 
 from .batch_columns import emit_column
 from .file_assembly import extract_model_program
+from .gradient_paths import Statement, divide_stages, find_dependent, find_path, is_complete
 from .lines import format_call
 from .loss_needs import changes_buffers, differentiates
 from .section_words import SectionWords
 
 INDENT = "    "
-
-
-class Statement(Record):
-    """Lines of `compute_totals`, and the values that they read and compute. `graph`: the model, or the part of it that they call."""
-
-    lines: tuple[str, ...]
-    inputs: tuple[Value, ...]
-    outputs: tuple[Value, ...]
-    graph: Graph | None = None
-
-
-def find_path(statements: Sequence[Statement], y: Value, x: Value) -> list[Statement]:
-    """Find the statements that compute `y` from `x`, in order."""
-    dependent, needed = {id(x)}, {id(y)}
-    for statement in statements:
-        if any(id(value) in dependent for value in statement.inputs):
-            dependent.update(id(value) for value in statement.outputs)
-    path = list[Statement]()
-    for statement in reversed(statements):
-        if any(id(value) in needed & dependent and value is not x for value in statement.outputs):
-            path.append(statement)
-            needed.update(id(value) for value in statement.inputs)
-    return path[::-1]
 
 
 AddStages = Callable[[list[Node], list[Node], str, str], tuple[Sequence[Value], list[Value]]]
@@ -65,24 +43,33 @@ inputs of the function, and the values that it returns."""
 
 
 class GradientEmitter:
-    """Emits the gradients of a section. `names` are the variables of `compute_totals` by value, `statements` its lines so far, and `parts`
-    the functions that compute a part of the model."""
+    """Emits the gradients of a section. `nodes` are its stages, `names` the variables of `compute_totals` by value, `statements` its lines
+    so far, of which the last one calls the model, and `parts` the functions that compute a part of the model."""
 
-    def __init__(self, training: Training, words: SectionWords, names: dict[int, str], statements: list[Statement]) -> None:
-        self.training, self.words, self.names, self.statements = training, words, names, statements
+    def __init__(
+        self,
+        training: Training,
+        words: SectionWords,
+        nodes: Sequence[Node],
+        names: dict[int, str],
+        statements: list[Statement],
+        reserved: Collection[str],
+    ) -> None:
+        self.training, self.words, self.nodes, self.names, self.statements = training, words, nodes, names, statements
+        self.reserved, self.before = reserved, len(statements)
         self.parts: list[Parts] = []
         self.functions = {"compute_totals", "compute_sums", "compute_counts", "compute_metrics"}
 
     def emit_gradients(self, nodes: list[Node], add_stages: AddStages) -> list[Node]:
         """Add the statements for the gradients among the nodes, and for the stages that they need. Return the other nodes."""
-        left = list(nodes)
+        left, tensors = list(nodes), find_differentiated(nodes)
         for gradient in [node for node in nodes if differentiates(node)]:
             if not isinstance(gradient, OpNode):
                 raise refuse_gradient(gradient, "it is in a loop or a shared stage of the section", "write the stages where they are used")
             stages = find_needed_nodes([node for node in left if not differentiates(node)], list(gradient.inputs))
-            left = [node for node in left if node not in stages]
-            if stages:
-                self._emit_stages(stages, left, add_stages)
+            for part in divide_stages(stages, tensors):
+                left = [node for node in left if node not in part]
+                self._emit_stages(part, left, add_stages)
             left.remove(gradient)
             self._emit_gradient(gradient)
         return left
@@ -111,23 +98,42 @@ class GradientEmitter:
             f"{INDENT}{self._name_value(node.outputs[0])} = {self.words.gradient}({function})({self.names[id(x)]})",
         ]
         inputs = {id(value): value for statement in path for value in statement.inputs}
-        self.statements.append(Statement(tuple(lines), (x, *inputs.values()), tuple(node.outputs)))
+        inner = tuple(value for statement in path for value in (*statement.outputs, *statement.inner))
+        self.statements.append(Statement(tuple(lines), (x, *inputs.values()), tuple(node.outputs), inner=inner))
 
     def _find_path(self, node: OpNode) -> list[Statement]:
-        """Find the statements between both tensors. Where the model computes the second one, the function calls a part of the model."""
+        """Find the statements between both tensors. Raises `UnsupportedInPython` if some stages between them are in none."""
+        _, x = node.inputs
+        if any(x is value for value in self.training.model_call.outputs):
+            return self._find_path_in_model(node)
+        return self._check_path(node, self.statements, find_dependent(self.nodes, x))
+
+    def _check_path(self, node: OpNode, statements: Sequence[Statement], dependent: set[int]) -> list[Statement]:
+        """Find the path of a gradient. A statement that computes the second tensor again would hide the argument of the function."""
         y, x = node.inputs
+        path = find_path(statements, y, x)
+        is_hidden = any(value is x for statement in path for value in (*statement.outputs, *statement.inner))
+        if is_hidden or not is_complete(path, self.statements, self.nodes, y, dependent):
+            reason = "one function computes the second tensor and what depends on it, such as a block, a loop or another gradient"
+            raise refuse_gradient(node, reason, "train with PyTorch")
+        return path
+
+    def _find_path_in_model(self, node: OpNode) -> list[Statement]:
+        """Find the statements between both tensors where the model computes the second one: the function calls a part of the model."""
+        _, x = node.inputs
         call = self.training.model_call
-        if not any(x is value for value in call.outputs):
-            return find_path(self.statements, y, x)
         inner = dict(zip(map(id, call.outputs), call.graph.outputs, strict=True))
         parts = {id(value): cut_part(self.training.program, call.graph, inner[id(value)], inner[id(x)]) for value in self._list_outputs()}
         passed = dict(zip(map(id, call.graph.inputs), call.inputs, strict=True)) | {id(inner[id(x)]): x}
         calls = [
             Statement((), tuple(passed[id(v)] for v in parts[id(value)].main.inputs), (value,), parts[id(value)].main)
             for value in self._list_outputs()
-            if value is not x and any(inner[id(x)] is v for n in parts[id(value)].main.nodes for v in n.inputs)
+            if value is not x and _replaces(parts[id(value)].main, inner[id(x)])
         ]
-        path = find_path([*calls, *self.statements[2:]], y, x)
+        computed = find_dependent(call.graph.nodes, inner[id(x)])
+        dependent = {id(value) for value in call.outputs if id(inner[id(value)]) in computed}
+        dependent = find_dependent([n for n in self.nodes if n.label != MODEL], x, dependent)
+        path = self._check_path(node, [*calls, *self.statements[self.before :]], dependent)
         return [self._write_part_call(node, s, parts[id(s.outputs[0])]) if s in calls else s for s in path]
 
     def _list_outputs(self) -> list[Value]:
@@ -148,34 +154,46 @@ class GradientEmitter:
         return self.names.get(id(value)) or emit_column(value)
 
     def _name_value(self, value: Value) -> str:
-        taken = {*self.names.values(), *self.functions, "model", "batch", "sums", "prepare_inputs"}
+        taken = {*self.names.values(), *self.functions, *self.reserved}
         self.names[id(value)] = make_unique(make_variable_name(value.name or "gradient"), taken)
         return self.names[id(value)]
 
     def _name_function(self, name: str) -> str:
-        unique = make_unique(name, {*self.functions, *self.names.values()})
+        unique = make_unique(name, {*self.functions, *self.names.values(), *self.reserved})
         self.functions.add(unique)
         return unique
 
 
+def _replaces(part: Graph, x: Value) -> bool:
+    """Whether a part of the model reads `x`, and does not compute it again beside another value."""
+    return any(v is x for n in part.nodes for v in n.inputs) and not any(v is x for n in part.nodes for v in n.outputs)
+
+
 def inline_gradients(main: Graph) -> None:
-    """Inline the blocks of a section that have gradients, so that each gradient is a node of its main graph."""
-    while (
-        call := next((n for n in main.nodes if n.label != MODEL and isinstance(n, CallNode) and _has_inner_gradient(n)), None)
-    ) is not None:
+    """Inline the blocks of a section that have gradients, so that each gradient is a node of its main graph, and the blocks that compute
+    a differentiated tensor beside others, which may depend on it."""
+    while (call := next((n for n in main.nodes if isinstance(n, CallNode) and _must_inline(main, n)), None)) is not None:
         inline_call(main, call)
 
 
-def _has_inner_gradient(call: CallNode) -> bool:
-    return differentiates(call) and can_inline(call)
+def _must_inline(main: Graph, call: CallNode) -> bool:
+    if call.label == MODEL or not can_inline(call):
+        return False
+    tensors = find_differentiated(main.nodes) if len(call.outputs) > 1 else set()
+    return differentiates(call) or any(id(value) in tensors for value in call.outputs)
 
 
-def name_differentiated(nodes: Sequence[Node], data: Mapping[int, str]) -> dict[int, str]:
+def find_differentiated(nodes: Iterable[Node]) -> set[int]:
+    """Find the tensors by which a section differentiates, by identity."""
+    return {id(node.inputs[1]) for node in nodes if isinstance(node, OpNode) and differentiates(node)}
+
+
+def name_differentiated(nodes: Sequence[Node], data: Mapping[int, str], reserved: Iterable[str]) -> dict[int, str]:
     """Name the inputs by which a section differentiates: the variables by value. `data` has the names of the inputs."""
     names = dict[int, str]()
     for x in (node.inputs[1] for node in nodes if differentiates(node) and isinstance(node, OpNode)):
         if id(x) in data and id(x) not in names:
-            names[id(x)] = make_unique(make_variable_name(data[id(x)]), {*names.values(), "model", "batch", "sums"})
+            names[id(x)] = make_unique(make_variable_name(data[id(x)]), {*names.values(), *reserved})
     return names
 
 

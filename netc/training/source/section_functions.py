@@ -25,7 +25,8 @@ from netc.dsl.record import Record
 
 from .batch_columns import emit_column, emit_dim, emit_size
 from .file_assembly import extract_model_program
-from .function_gradients import GradientEmitter, Statement, inline_gradients, name_differentiated
+from .function_gradients import GradientEmitter, find_differentiated, inline_gradients, name_differentiated
+from .gradient_paths import Statement, divide_stages
 from .lines import format_call, join_names, quote_string, to_literal
 from .loss_needs import LossNeeds, differentiates, find_loss_needs
 from .named_numbers import name_numbers
@@ -75,6 +76,9 @@ class _FunctionEmitter:
         self.definitions: list[str] = []
         self.modules: list[str] = []
         self.outside: list[str] = []
+        self.reserved = {*RESERVED, words.gradient_module}
+        self.preparation: list[Statement] = []
+        self.prepare_functions: list[str] = []
         self.named = name_numbers(training)
         self.numbers: dict[str, int | float] = {}
 
@@ -85,7 +89,7 @@ class _FunctionEmitter:
         self.before = before = self._find_preparation()
         nodes = [n for n in program.main.nodes if n.label != MODEL and n not in before]
         by_function = bool(self.words.gradient) and any(map(differentiates, nodes))
-        columns = name_differentiated(nodes, self.data) if by_function else {}
+        columns = name_differentiated(nodes, self.data, self.reserved) if by_function else {}
         self.known, self.prepared = known, prepared = self._emit_preparation(before, nodes, columns)
         named = join_names(self.means.names)
         self._name_sums()
@@ -131,12 +135,10 @@ class _FunctionEmitter:
         """Emit the call of the model and the gradients. Return the nodes that are left, the variables by value, and the lines."""
         results = self.means.totals.main.outputs
         outputs, call_lines = self._emit_model_call(_find_inputs(nodes, results), self.known)
-        call, prepared_values = self.training.model_call, [v for n in self.before for v in n.outputs]
-        statements = [
-            Statement(tuple(self.prepared), tuple(v for n in self.before for v in n.inputs), tuple(prepared_values)),
-            Statement(tuple(call_lines), tuple(call.inputs), tuple(call.outputs), call.graph),
-        ]
-        emitter = GradientEmitter(self.training, self.words, {**self.known, **outputs}, statements)
+        call, stages = self.training.model_call, self.means.totals.main.nodes
+        statements = [*self.preparation, Statement(tuple(call_lines), tuple(call.inputs), tuple(call.outputs), call.graph)]
+        before = len(statements)
+        emitter = GradientEmitter(self.training, self.words, stages, {**self.known, **outputs}, statements, self.reserved)
 
         def add_stages(stages: list[Node], left: list[Node], name: str, doc: str) -> tuple[Sequence[Value], list[Value]]:
             used = {id(v) for v in _find_inputs(left, results)}
@@ -146,7 +148,7 @@ class _FunctionEmitter:
         left = emitter.emit_gradients(nodes, add_stages)
         for part in emitter.parts:
             self._add_parts(part)
-        return left, emitter.names, [*call_lines, *(line for statement in statements[2:] for line in statement.lines)]
+        return left, emitter.names, [*call_lines, *(line for statement in statements[before:] for line in statement.lines)]
 
     def _emit_enabling(self) -> list[str]:
         """Emit the decorator that a section with `gradient` needs in a validation, which computes without gradients."""
@@ -164,23 +166,34 @@ class _FunctionEmitter:
         inputs by which the section differentiates."""
         if not before:
             return dict(columns), []
-        program, computed = self.means.totals, {id(v) for n in before for v in n.outputs}
-        used = [*self.training.model_call.inputs, *_find_inputs(after, program.main.outputs)]
+        names, lines = dict(columns), list[str]()
+        left = [*before, *after]
+        for part in divide_stages(before, find_differentiated(after) if self.words.gradient else ()):
+            left = [node for node in left if node not in part]
+            statement = self._emit_prepared_part(part, left, names)
+            self.preparation.append(statement)
+            lines += statement.lines
+        return names, lines
+
+    def _emit_prepared_part(self, part: list[Node], left: list[Node], names: dict[int, str]) -> Statement:
+        """Emit a function that computes inputs of the model, and its call. Add the variables of what the stages that are left use."""
+        program, computed = self.means.totals, {id(v) for n in part for v in n.outputs}
+        used = [*self.training.model_call.inputs, *_find_inputs(left, program.main.outputs)]
         results = list({id(v): v for v in used if id(v) in computed}.values())
-        inputs = self._add_function(
-            program, before, "prepare_inputs", "Compute the inputs of the model that are not in the data.", outputs=results
-        )
-        taken_names, names = {*RESERVED, *columns.values()}, dict[int, str]()
+        function = make_unique("prepare_inputs", {*self.prepare_functions, *names.values()})
+        self.prepare_functions.append(function)
+        self.reserved.add(function)
+        inputs = self._add_function(program, part, function, "Compute the inputs of the model that are not in the data.", outputs=results)
         for value in results:
-            names[id(value)] = make_unique(make_variable_name(value.name or "input"), taken_names)
-            taken_names.add(names[id(value)])
-        arguments = [columns.get(id(v)) or emit_column(v) for v in inputs]
-        return {**columns, **names}, format_call(f"    {', '.join(names.values())} = ", "prepare_inputs", arguments)
+            names[id(value)] = make_unique(make_variable_name(value.name or "input"), {*self.reserved, *names.values()})
+        arguments = [names.get(id(v)) or emit_column(v) for v in inputs]
+        lines = format_call(f"    {', '.join(names[id(v)] for v in results)} = ", function, arguments)
+        return Statement(tuple(lines), tuple(inputs), tuple(results))
 
     def _emit_model_call(self, inputs: Sequence[Value], known: dict[int, str]) -> tuple[dict[int, str], list[str]]:
         """Emit the call of the model. Return the variables of the outputs that are used, and the lines."""
         node = self.training.model_call
-        used, taken_names, names = {id(v) for v in inputs}, {*RESERVED, *known.values()}, dict[int, str]()
+        used, taken_names, names = {id(v) for v in inputs}, {*self.reserved, *known.values()}, dict[int, str]()
         targets = []
         for value in node.outputs:
             name = make_unique(make_variable_name(value.name or "output"), taken_names) if id(value) in used else "_"

@@ -34,6 +34,11 @@ class SectionWords(Record):
     divides_passes: bool = False
     gradient: str = ""
 
+    @property
+    def gradient_module(self) -> str:
+        """The module of the function for gradients, which no variable of `compute_totals` may hide. Empty without one."""
+        return self.gradient.partition(".")[0]
+
 
 TORCH_WORDS = SectionWords(
     WRITER,
