@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import netc
+from netc.analysis import Choice, analyze_training
+from netc.dsl.source import SourceFile
+from netc.training.source import emit_training_file
+from netc.training.source.flax_file import emit_flax_file
 from tests.training.plain_recipes import RECIPES
 from tests.training.test_objectives import SPECS
 
@@ -97,6 +102,68 @@ def test_names_of_the_file_are_not_hidden() -> None:
     error = torch.nn.functional.cross_entropy(objective.model.head(features), BATCH["label"])
     wanted = error + 0.5 ** len(names) * features.square().mean()
     torch.testing.assert_close(results["loss"], wanted)
+
+
+GAN = "model GAN { image = input 4; scores = image -> dense 4 }\ntrain GAN(gan=0.1) { loss = (scores * gan -> square) -> mean }"
+BLOCK = """
+block SE { dense 4 relu -> dense 4 }
+block weigh { weights = table (i) [4] float32 = [3, 5, 1, 7][i]; in * weights -> dropout 0.0 }
+model Weigh { image = input 4; scores = image -> SE -> SE }
+train Weigh(se=0.1, weigh=2) { loss = (scores * se * weigh -> square) -> mean }
+"""
+WEIGHING = "block SE { in * (table (i) [4] float32 = [3, 5, 1, 7][i]) -> dropout 0.0 }\n"
+SECTION_BLOCK = WEIGHING + GAN.replace("scores * gan", "scores * gan -> SE")
+ENCODED = "model m { image = input 4; shared encoder = dense 4 tanh; scores = image -> encoder }\ntrain m(n=2) { "
+WITHOUT_ARGUMENT = {
+    "size of an input": "other = input [n, 4]; loss = (other -> encoder) -> mean }",
+    "size of an axis": "other = input 4; loss = (other -> unsqueeze 1 -> expand [N, n, 4] -> encoder) -> mean }",
+}
+
+
+def write_file(text: str, framework: str) -> str:
+    training = analyze_training(SourceFile("<text>", text), Choice()).training
+    assert training is not None
+    if framework == "torch":
+        return emit_training_file(training)
+    for package in ("flax.nnx", "optax"):
+        pytest.importorskip(package, reason="pip install 'netc[flax]'")
+    return emit_flax_file(training)
+
+
+def run_file(source: str, batch: dict[str, torch.Tensor], framework: str) -> tuple[float, Any]:
+    """The loss of a printed file for a batch, and its model."""
+    space: dict[str, Any] = {"__name__": "section"}
+    exec(compile(source, "section", "exec"), space)
+    (made,) = re.findall(r"^    model = ([A-Z]\w*\(.*?\))(?:\.to\(DEVICE\))?$", source, flags=re.MULTILINE)
+    model = eval(made, space)
+    given: Any = batch if framework == "torch" else {name: value.numpy() for name, value in batch.items()}
+    return space["compute_metrics"](space["compute_totals"](model, given), space["compute_counts"](given))["loss"].item(), model
+
+
+FRAMEWORKS = ["torch", pytest.param("flax", marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(("text", "factor"), [(GAN, 0.1), (GAN.replace("GAN", "t").replace("gan", "t"), 0.1), (BLOCK, 0.2)])
+def test_names_of_classes_are_not_hidden(text: str, factor: float, framework: str) -> None:
+    loss, model = run_file(write_file(text, framework), BATCH, framework)
+    scores = model(BATCH["image"] if framework == "torch" else BATCH["image"].numpy())
+    assert loss == pytest.approx(((scores * factor) ** 2).mean().item(), rel=1e-5)
+
+
+def test_classes_of_the_section_have_their_own_names() -> None:
+    loss, model = run_file(write_file(SECTION_BLOCK.replace("gan", "se"), "torch"), BATCH, "torch")
+    weighed = 0.1 * model(BATCH["image"]) * torch.tensor([3.0, 5.0, 1.0, 7.0])
+    assert loss == pytest.approx(weighed.square().mean().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("case", WITHOUT_ARGUMENT)
+def test_a_class_gets_only_its_arguments(case: str, framework: str) -> None:
+    other = BATCH["image"] if case == "size of an axis" else torch.stack([BATCH["image"], BATCH["noise"]], 1)
+    loss, model = run_file(write_file(ENCODED + WITHOUT_ARGUMENT[case], framework), BATCH | {"other": other}, framework)
+    encoded = model.encoder(other) if framework == "torch" else torch.tensor(np.asarray(model.encoder(other.numpy())))
+    assert loss == pytest.approx(encoded.tanh().mean().item(), rel=1e-4)
 
 
 def test_a_parameter_that_decides_is_a_number() -> None:

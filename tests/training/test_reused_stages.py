@@ -151,6 +151,51 @@ def test_losses_and_gradients(name: str) -> None:
         torch.testing.assert_close(other.grad, parameter.grad, rtol=1e-5, atol=1e-6, msg=lambda text, key=key: f"{key}: {text}")
 
 
+def test_gradient_by_an_input_that_the_section_computes() -> None:
+    """The model's uses of its stages get the model's own input, so they differentiate by it."""
+    lines = "clean = input 4; image = size * clean; slope = gradient(scores -> square, image)"
+    loss = "loss = error + (slope -> encoder -> square -> mean) + (image -> encoder -> mean)"
+    objective = netc.compile(f"{MODEL}  {lines}; {loss}; optimizer sgd }}").training(seed=1)
+    assert "def forward(self, image: Tensor) ->" in objective.source()
+    batch = {key: torch.from_numpy(array) for key, array in make_data().items()}
+    plain = Network()
+    plain.load_state_dict(objective.model.state_dict())
+    image = (0.1 * batch["image"]).requires_grad_()
+    (slope,) = torch.autograd.grad(plain(image).square().sum(), image, create_graph=True)
+    wanted = fit_labels(plain, batch | {"image": image}) + plain.encoder(slope).square().mean() + plain.encoder(image).mean()
+    loss, _ = objective(batch | {"clean": batch["image"]})
+    torch.testing.assert_close(loss, wanted, rtol=1e-6, atol=1e-6)
+    expected = torch.autograd.grad(wanted, list(plain.parameters()))
+    for found, other in zip(torch.autograd.grad(loss, list(objective.model.parameters())), expected, strict=True):
+        torch.testing.assert_close(found, other, rtol=1e-5, atol=1e-6)
+
+
+PAIR = """
+model pair {
+  image = input 4
+  second = input 4
+  shared encoder = dense 4 tanh
+  scores = image * second -> encoder
+}
+train pair {
+"""
+
+
+@pytest.mark.parametrize("lines", ["second = image", "clean = input 4; image = 0.3 * clean; second = image"])
+def test_one_tensor_is_two_inputs(lines: str) -> None:
+    """A gradient by one of the inputs would not be the gradient by the tensor."""
+    text = f"{PAIR}{lines}; slope = gradient(scores, image); loss = (scores -> mean) + (slope -> square -> mean); optimizer sgd }}"
+    objective = netc.compile(text).training(seed=1)
+    made = torch.from_numpy(make_data()["image"])
+    image = (0.3 * made if "clean" in lines else made).requires_grad_()
+    scores = (image.square() @ objective.model.encoder.weight.T + objective.model.encoder.bias).tanh()
+    (slope,) = torch.autograd.grad(scores.sum(), image)
+    loss, _ = objective({"clean" if "clean" in lines else "image": made})
+    torch.testing.assert_close(loss, scores.mean() + slope.square().mean())
+    with pytest.raises(netc.CompileError, match="does not depend on the second, unless through an input that the section computes"):
+        netc.compile(text.replace("(slope ->", "(slope -> encoder ->")).training()
+
+
 def make_batches(objective: netc.training.objective.Objective, steps: int, size: int) -> list[Batch]:
     """The batches of the steps, in the order of the printed file."""
     section: dict[str, object] = {"__name__": "section"}

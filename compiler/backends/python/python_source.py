@@ -55,13 +55,15 @@ _STANDARD = {
 
 class Parts(Record):
     """The parts of a file: the definitions that its classes use, the texts of the classes or functions, the name of the last one, and the
-    modules of plugins that are imported. `arguments`: the parameters of the last class, or those that a function reads as constants."""
+    modules of plugins that are imported. `arguments`: the parameters of the last class, or those that a function reads as constants.
+    `classes`: the names of the classes."""
 
     definitions: tuple[str, ...]
     texts: tuple[str, ...]
     main: str
     outside: tuple[str, ...]
     arguments: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 class SourceWriter:
@@ -94,7 +96,8 @@ class SourceWriter:
             channels = ChannelAxes(main, [graph for cls in classes for graph in cls.graphs if id(graph) not in known])
             texts = tuple("\n".join(write_class(c, channels)) for c in classes)
         arguments = tuple(argument.name for argument in classes[-1].parameters)
-        return Parts(self._list_definitions(classes), texts, classes[-1].name, tuple(self._list_plugin_modules(program)), arguments)
+        names = tuple(cls.name for cls in classes)
+        return Parts(self._list_definitions(classes), texts, names[-1], tuple(self._list_plugin_modules(program)), arguments, names)
 
     def write_function(self, program: Program, name: str, doc: str, constants: Mapping[str, str] | None = None) -> Parts | None:
         """Write a program as a function of its inputs. None if it needs a module, for parameters, constants or the mode. `constants`: the

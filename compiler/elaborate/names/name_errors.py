@@ -66,12 +66,12 @@ def unbound_stage(node: ast.Apply, scope: Scope, session: ElaborationSession) ->
         raise AlreadyReported
     if name in HABITS:
         return Failure(UnknownStage(name, elsewhere=Advice(HABITS[name])), node.name_span)
-    if _is_label(name, scope):
-        hint = f"`{name}` is the label of a stage, which has one use; declare the stage to use it again: `shared {name} = ...`"
-        return Failure(UnknownStage(name, elsewhere=Advice(hint)), node.name_span)
     form = tensor_form(node)
     if form:
         return Failure(UnknownStage(node.name, elsewhere=Advice(f"write `{form}`")), node.name_span, edits=(form_edit(node, form),))
+    if _is_label(name, scope):
+        hint = f"`{name}` is the label of a stage, which has one use; declare the stage to use it again: `shared {name} = ...`"
+        return Failure(UnknownStage(name, elsewhere=Advice(hint)), node.name_span)
     elsewhere = session.foreign_stage(name)
     replacement = elsewhere.replacement.text if elsewhere.replacement is not None else ""
     alike = _by_plain_name(tuple(Operator.registry)).get(normalize_name(name), [])

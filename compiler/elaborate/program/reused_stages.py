@@ -13,6 +13,7 @@ The parameters of a stage are in the model's module, and a wrapper for several p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from netc.dsl.source import Span
@@ -128,10 +129,11 @@ class _StageMover:
         made = {id(v) for node in self.moved for v in node.outputs}
         used = {id(v): v for node in self.moved for v in node.inputs if id(v) not in made}
         names = {value.name for value in self.model.graph.inputs}
+        own = self._find_own_inputs(computed)
         inside: dict[int, Value] = {}
         for key, value in used.items():
-            if key in self.section.outer:
-                inside[key] = self.section.outer[key]
+            if key in own:
+                inside[key] = own[key]
                 continue
             inner = inside[key] = copy_tensor(value)
             inner.name = make_unique_name(value.name or "input", names)
@@ -139,6 +141,14 @@ class _StageMover:
             computed[inner.name] = value
         for node in self.moved:
             replace_inputs(node, inside)
+
+    def _find_own_inputs(self, computed: Mapping[str, Value]) -> dict[int, Value]:
+        """Find the model's own tensor for each of the section's values that has exactly one: a gradient by a value that is several inputs
+        is no gradient by one of them."""
+        inputs = {value.name: value for value in self.model.graph.inputs}
+        pairs = [*self.section.outer.items(), *((id(value), inputs[name]) for name, value in computed.items())]
+        counts = Counter(key for key, _ in pairs)
+        return {key: inner for key, inner in pairs if counts[key] == 1}
 
     def _adopt(self, node: Node) -> None:
         """Append a node to the model's graph, under a label that is free there."""

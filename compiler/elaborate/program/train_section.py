@@ -371,11 +371,12 @@ def _call_model(
     if the first needs the last."""
     graph, captured = frame.graph, frame.outer
     inner = {id(outer): value for value in graph.inputs if (outer := captured.get(id(value))) is not None}
-    passed: list[Value] = []
+    passed, model_inputs = list[Value](), list[Value]()
     for source in model.inputs:
         value = computed.get(source.name) or inner.get(id(source)) or copy_tensor(source)
         if source.name not in computed:
             value.name = source.name
+            model_inputs.append(value)
         passed.append(value)
     inputs = tuple(passed)
     before = list(find_needed_nodes(graph.nodes, list(computed.values())))
@@ -388,7 +389,6 @@ def _call_model(
     arguments = {name: origin.value for name, origin in model.origins.items() if isinstance(origin.value, (int, float))}
     call = CallNode(model, inputs, results, MODEL, section.span, arguments=arguments)
     section_inputs = [v for v in graph.inputs if id(v) not in captured]
-    model_inputs = [v for v in inputs if all(v is not g for g in computed.values()) and all(v is not o for o in section_inputs)]
     graph.inputs = [*model_inputs, *section_inputs]
     # Nodes must be in an order in which each input exists: first what the model takes, then the model.
     early = {id(n) for n in before}

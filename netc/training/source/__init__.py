@@ -47,7 +47,6 @@ from .data_reading import emit_loaders, name_validation_loader
 from .file_assembly import LOWER_IS_BETTER, RESERVED_NAMES, check_file, extract_model_program, fold_blocks, list_imports, list_standardized
 from .lines import quote_string, to_literal
 from .loss_terms import write_terms
-from .named_numbers import name_model_numbers
 from .printed_settings import emit_constants, emit_optimizer, emit_schedule
 from .printed_transforms import emit_augmentations
 from .sampled_inputs import emit_draws
@@ -100,14 +99,19 @@ def emit_training_file(training: Training) -> str:
         raise CompileError(tuple(problems))
     name = training.model or training.name
     with raise_as_compile_error(training.program):
-        model, computed = write_parts(extract_model_program(training), name, RESERVED_NAMES), emit_functions(training, means)
+        model = write_parts(extract_model_program(training), name, RESERVED_NAMES)
+        computed = emit_functions(training, means, model=model)
     outside = tuple(dict.fromkeys((*model.outside, *computed.outside)))
-    named = name_model_numbers(training)
-    arguments = ", ".join(f"{argument}={constant}" for argument, (constant, _) in named.items())
-    numbers = dict(named.values()) | computed.numbers
+    arguments = ", ".join(computed.arguments)
     section = TrainSection(training, recipe, means, computed, may_draw_numbers(training.program), model.main, arguments)
     definitions = dict.fromkeys((*model.definitions, *computed.definitions))
-    texts = [*definitions, emit_constants(recipe, None, numbers), *model.texts, *computed.texts, *_select_functions(section, None, {""})]
+    texts = [
+        *definitions,
+        emit_constants(recipe, None, computed.numbers),
+        *model.texts,
+        *computed.texts,
+        *_select_functions(section, None, {""}),
+    ]
     return _assemble_file(training, texts, outside)
 
 

@@ -41,7 +41,6 @@ from .flax_template import TEMPLATES
 from .jax_transforms import emit_jax_transforms, find_lacking_transform
 from .lines import quote_string, to_literal
 from .loss_terms import write_terms
-from .named_numbers import name_model_numbers
 from .optax_settings import emit_optax_optimizer, emit_plateau
 from .printed_settings import emit_constants
 from .sampled_inputs import emit_draws
@@ -83,7 +82,7 @@ def emit_flax_file(training: Training) -> str:
     name = training.model or training.name
     with raise_as_compile_error(training.program):
         model = WRITER.write_parts(extract_model_program(training), name, RESERVED)
-        computed = emit_functions(training, means, FLAX_WORDS)
+        computed = emit_functions(training, means, FLAX_WORDS, model)
     standardized = list_standardized(training)
     tags = select_tags(recipe, means, False, bool(standardized), None)
     generated = {
@@ -98,11 +97,10 @@ def emit_flax_file(training: Training) -> str:
     }
     takes_rngs = "rngs: nnx.Rngs" in model.texts[-1 - (model.texts[-1] == DEFINITIONS["load"])]
     terms, zeros = write_terms(means, "repeated" in tags, "parts", FLAX_WORDS)
-    named = name_model_numbers(training)
-    arguments = [f"{argument}={constant}" for argument, (constant, _) in named.items()] + (["rngs=nnx.Rngs(SEED)"] if takes_rngs else [])
+    arguments = [*computed.arguments, *(["rngs=nnx.Rngs(SEED)"] if takes_rngs else [])]
     names = _map_names(training, recipe, f"{model.main}({', '.join(arguments)})") | {"TERMS": terms, "ZEROS": zeros}
     functions = fold_blocks(tags, names | ({} if "ema" in tags else {"average": "model"}), generated, {""}, TEMPLATES)
-    texts = [_emit_constants(recipe, dict(named.values()) | computed.numbers), *model.texts, *computed.texts, *functions]
+    texts = [_emit_constants(recipe, computed.numbers), *model.texts, *computed.texts, *functions]
     texts = [*list_called_definitions([*model.definitions, *computed.definitions, *texts]), *texts]
     outside = tuple(dict.fromkeys((*model.outside, *computed.outside)))
     imports = [line for line in list_imports(texts) if line != "import numpy as np"]  # which the framework imports too

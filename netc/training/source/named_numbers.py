@@ -12,6 +12,7 @@ In: a `Training`. Out: the constant of each parameter that is a number. Always: 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 
 from netc.compiler.backends.python.identifiers import make_unique
@@ -24,9 +25,10 @@ _GENERATED = ("DEVICE", "DATA", "F", "GROUPS", "STANDARDIZED", "TOTALS", "COMPUT
 """Names in upper case that are in no template."""
 
 
-def name_numbers(training: Training) -> dict[str, tuple[str, int | float]]:
-    """Name a constant for each parameter of a section that is a number. Return their names and values by parameter."""
-    taken_names = {*RESERVED_NAMES, *_GENERATED, *_list_template_names()}
+def name_numbers(training: Training, others: Iterable[str] = ()) -> dict[str, tuple[str, int | float]]:
+    """Name a constant for each parameter of a section that is a number. Return their names and values by parameter. `others` are names
+    that the file imports or defines, such as classes of the model."""
+    taken_names = {*RESERVED_NAMES, *_GENERATED, *_list_template_names(), *others}
     numbers: dict[str, tuple[str, int | float]] = {}
     for origin in training.program.main.origins.values():
         name = origin.name.upper()
@@ -34,13 +36,6 @@ def name_numbers(training: Training) -> dict[str, tuple[str, int | float]]:
         taken_names.add(name)
         numbers[origin.name] = (name, origin.value)
     return numbers
-
-
-def name_model_numbers(training: Training) -> dict[str, tuple[str, int | float]]:
-    """Return the constants that are arguments of the model's class, for the section's uses of the model's stages."""
-    of_section = training.program.main.origins
-    used = {origin.name for symbol, origin in training.model_call.graph.origins.items() if symbol in of_section}
-    return {argument: constant for argument, constant in name_numbers(training).items() if argument in used}
 
 
 @cache

@@ -24,7 +24,7 @@ from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.record import Record
 
 from .batch_columns import emit_column, emit_dim, emit_size
-from .file_assembly import extract_model_program
+from .file_assembly import RESERVED_NAMES, extract_model_program
 from .function_gradients import GradientEmitter, find_differentiated, inline_gradients, name_differentiated
 from .gradient_paths import Statement, divide_stages
 from .lines import format_call, join_names, quote_string, to_literal
@@ -38,21 +38,26 @@ RESERVED = ("model", "batch", "sums", "compute_sums", "prepare_inputs")
 
 class SectionFunctions(Record):
     """The texts of the functions in order, the definitions that they use, the names that are instances of modules, and the plugin modules
-    that they need. `numbers` are the constants for parameters of the section that the functions read, with their values. `divided`:
-    `TOTALS` has a function for each of several losses, which computes only the stages that this loss needs, and `COMPUTED` has, for each
-    loss and metric, the losses whose functions compute all of its totals."""
+    that they need. `numbers` are the constants for parameters of the section that the file reads, with their values. `arguments` are the
+    constants that the class of the model takes, as keywords. `divided`: `TOTALS` has a function for each of several losses, which computes
+    only the stages that this loss needs, and `COMPUTED` has, for each loss and metric, the losses whose functions compute all of its
+    totals."""
 
     texts: tuple[str, ...]
     definitions: tuple[str, ...]
     modules: tuple[str, ...]
     outside: tuple[str, ...]
     numbers: dict[str, int | float]
+    arguments: tuple[str, ...] = ()
     divided: bool = False
 
 
-def emit_functions(training: Training, means: MeanDecomposition, words: SectionWords = TORCH_WORDS) -> SectionFunctions:
-    """Emit all functions of a section, in the words of a framework."""
-    emitter = _FunctionEmitter(training, means, words)
+def emit_functions(
+    training: Training, means: MeanDecomposition, words: SectionWords = TORCH_WORDS, model: Parts | None = None
+) -> SectionFunctions:
+    """Emit all functions of a section, in the words of a framework. `model` are the classes of the model, if the file has them."""
+    emitter = _FunctionEmitter(training, means, words, () if model is None else model.classes)
+    arguments = () if model is None else emitter.pass_model_constants(model)
     emitter.emit_totals()
     divided = words.divides_passes and emitter.emit_loss_totals()
     emitter.emit_counts()
@@ -63,12 +68,13 @@ def emit_functions(training: Training, means: MeanDecomposition, words: SectionW
         tuple(emitter.modules),
         tuple(emitter.outside),
         emitter.numbers,
+        arguments,
         divided,
     )
 
 
 class _FunctionEmitter:
-    def __init__(self, training: Training, means: MeanDecomposition, words: SectionWords) -> None:
+    def __init__(self, training: Training, means: MeanDecomposition, words: SectionWords, classes: Sequence[str]) -> None:
         self.training, self.means, self.words = training, means, words
         self.main = training.program.main
         self.data = {id(v): v.name for v in self.main.inputs}
@@ -79,7 +85,9 @@ class _FunctionEmitter:
         self.reserved = {*RESERVED, words.gradient_module}
         self.preparation: list[Statement] = []
         self.prepare_functions: list[str] = []
-        self.named = name_numbers(training)
+        framework = words.writer.framework
+        self.named = name_numbers(training, {*framework.imported, *framework.definitions, *classes})
+        self.used_names = {*RESERVED_NAMES, *classes, *(constant for constant, _ in self.named.values())}
         self.numbers: dict[str, int | float] = {}
 
     def emit_totals(self) -> None:
@@ -352,12 +360,21 @@ class _FunctionEmitter:
             self.texts.append(f"{name} = {self.words.instance.format(made)}")
         return main
 
+    def pass_model_constants(self, model: Parts) -> tuple[str, ...]:
+        """Return the arguments of the model's class that are constants of the file, and keep the constants."""
+        self._keep_constants(model)
+        return tuple(self._pass_constants(model))
+
     def _pass_constants(self, parts: Parts) -> list[str]:
         """Return the arguments of a module that are constants of the file."""
         return [f"{argument}={self.named[argument][0]}" for argument in parts.arguments if argument in self.named]
 
-    def _add_parts(self, parts: Parts) -> None:
+    def _keep_constants(self, parts: Parts) -> None:
         self.numbers |= dict(self.named[argument] for argument in parts.arguments if argument in self.named)
+
+    def _add_parts(self, parts: Parts) -> None:
+        self._keep_constants(parts)
+        self.used_names.update(parts.classes)
         self.definitions += parts.definitions
         self.outside += parts.outside
         self.texts += parts.texts
@@ -365,7 +382,7 @@ class _FunctionEmitter:
     def _emit_program(self, program: Program, name: str, doc: str) -> Parts:
         writer = self.words.writer
         constants = {argument: constant for argument, (constant, _) in self.named.items()}
-        return writer.write_function(program, name, doc, constants) or writer.write_parts(program, name)
+        return writer.write_function(program, name, doc, constants) or writer.write_parts(program, name, frozenset(self.used_names))
 
 
 def _emit_table(name: str, entries: Mapping[str, str]) -> str:
