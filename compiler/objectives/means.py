@@ -12,6 +12,7 @@ the counts of the parts add up to the totals and the counts of the batch, and co
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 from netc.dsl.record import Record
@@ -29,6 +30,7 @@ from ..ops.normalization import BatchNorm
 from ..ops.operator import Operator, OpInputs
 from ..ops.reduction import Sum
 from ..proofs import find_mixing_stage
+from ..proofs.counted_positions import counts_positions, is_multiple
 from ..proofs.rules.windows import analyze_own_statistics
 from ..types.tensor_types import BATCH
 
@@ -192,9 +194,9 @@ class _ObjectiveCutter:
         """Say why the loss or metric `name` is not a mean at this node."""
         if isinstance(node, OpNode) and self._counts_predictions(node):
             return f"the number of samples that count in `{node.op.name}` depends on the outputs of the model"
-        meeting = self._find_meeting(list(node.inputs)) if isinstance(node, OpNode) and is_total(node.op) else ""
+        dependence = self._explain_dependence(list(node.inputs)) if isinstance(node, OpNode) and is_total(node.op) else ""
         what = f"`{node.op.name}`" if isinstance(node, OpNode) else "a block"
-        return meeting or f"`{name}` is made by {what}, not by a mean or a sum over the samples"
+        return dependence or f"`{name}` is made by {what}, not by a mean or a sum over the samples"
 
     def _is_of_means(self, node: Node, value: Value) -> bool:
         """Whether a value without axes is computed from other such values, which may be means, and not from the data directly."""
@@ -280,7 +282,7 @@ class _ObjectiveCutter:
         """Say why an output is not a function of means and sums over samples; empty if it is."""
         cuts = [cut for cut in self._iterate_cuts(output) if not self._is_linear_of_means(cut.value)]
         why = next((cut.why for cut in cuts if cut.why), "")
-        return why or self._find_meeting([value for cut in cuts if cut.node is not None for value in cut.node.inputs])
+        return why or self._explain_dependence([value for cut in cuts if cut.node is not None for value in cut.node.inputs])
 
     def _is_linear_of_means(self, value: Value) -> bool:
         """Whether a value is a sum of means over the batch, such as `x -> mean axis=0 -> sum`. The average over the parts, each weighted by
@@ -301,7 +303,7 @@ class _ObjectiveCutter:
                 return False
             else:
                 stack += node.inputs
-        return not self._find_meeting(averaged)
+        return not self._explain_dependence(averaged)
 
     def _iterate_cuts(self, output: Value) -> Iterator[_CutPoint]:
         """Yield the means of an output, and the values that are treated as means."""
@@ -320,21 +322,34 @@ class _ObjectiveCutter:
                 yield node
                 stack += node.inputs
 
-    def _find_meeting(self, terms: list[Value]) -> str:
-        """Name the stage before the mean that mixes samples of a batch, or counts them, as a sentence; empty if there is none."""
+    def _explain_dependence(self, terms: list[Value]) -> str:
+        """Say why the terms of a mean depend on the rest of the batch: name the stage that mixes samples, or counts them. Empty if they do
+        not."""
         program = self._build_program("terms", list(find_needed_nodes(self.main.nodes, terms)), terms)
         # Each part of a batch has statistics of its own, see docs/training.md.
         cause = find_mixing_stage(program, (make_symbol(BATCH),), {BatchNorm: analyze_own_statistics}, training=True, counted=True)
         if cause is None:
-            return ""
+            return next((self._explain_count(value) for value in terms if not self._is_count_multiple(value)), "")
         stage = cause.label or cause.operator
         if cause.counts:
             return f"`{stage}` depends on the size of the batch, or on the place of a sample in it"
         return f"in `{stage}`, samples of a batch {'meet' if cause.has_rule else 'may meet'}"
 
+    def _is_count_multiple(self, value: Value) -> bool:
+        """Whether each sample has the same number of terms: those of the parts are then all of the batch's."""
+        count = make_symbol(BATCH)
+        return id(value) not in self.varying or is_multiple(prod(value.type.shape, start=1), count, self.training.program.facts)
+
+    def _explain_count(self, value: Value) -> str:
+        maker = self.maker.get(id(value))
+        what = "an input" if maker is None else f"`{maker.label}`"
+        return f"the number of elements of {what} for each sample depends on the size of the batch"
+
     def _is_linear(self, node: OpNode) -> bool:
         """Whether an operator is linear in its varying inputs: a sum, a product with one varying factor, or a quotient with a varying
-        numerator alone."""
+        numerator alone. A factor must not depend on the size of the batch."""
+        if counts_positions(node.op, (make_symbol(BATCH),)):
+            return False
         different = [v for v in node.inputs if id(v) in self.varying]
         match node.op.name:
             case "mul":

@@ -12,7 +12,7 @@ from netc.dsl.record import Record, replace
 
 from ..ops.interval_arithmetic import UNKNOWN, Interval, apply_binary, truth_interval, unite_intervals
 from ..types.tensor_types import BOOL, DType
-from .position_relations import NOTHING, Labels
+from .position_relations import COUNT, NOTHING, OTHER, Labels
 
 PENALTY = -1e4
 """A score with this number added, or a lower one, has a weight of 0: float32's exponential underflows long before."""
@@ -69,6 +69,11 @@ def make_point(value: float) -> Interval:
 def drop_constant_dependence(fact: Fact) -> Fact:
     """Return a fact whose elements depend on nothing if they are constant."""
     return replace(fact, depends=NOTHING) if fact.is_constant and fact.depends else fact
+
+
+def add_count_dependence(fact: Fact) -> Fact:
+    """Return a fact whose elements depend on the number of positions, unless they are constant, or depend on the positions themselves."""
+    return fact if OTHER in fact.depends else drop_constant_dependence(replace(fact, depends=fact.depends | {COUNT}))
 
 
 def join_facts(facts: Sequence[Fact]) -> Fact:

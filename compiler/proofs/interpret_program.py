@@ -25,12 +25,12 @@ from ..types.tensor_types import BOOL, Shape, show_shape
 from .abstract_tensors import AbstractTensor, Cause
 from .assumptions import Assumptions
 from .claims import Claim, Setting, make_input, make_setting, settle_output
-from .counted_positions import counts_positions, depend_on_count
+from .counted_positions import counts_positions
 from .element_facts import Fact, unite_labels
 from .loop_positions import find_step_factor, make_step_input, stack_steps, take_last_state
 from .position_axes import STEP, Factor, make_axis
 from .position_order import join_earlier
-from .position_relations import LEAK, OTHER, Groups, Hidden
+from .position_relations import COUNT, LEAK, OTHER, Groups, Hidden
 from .proof_rules import Rule, find_rule
 from .rule_site import RuleSite
 from .tensor_positions import Positions
@@ -153,20 +153,25 @@ class _Interpreter:
         own_rule = self.own_rules.get(type(node.op)) if node is owner else None
         rule, has_rule = own_rule or find_rule(node.op), True
         definition = self._find_definition(node) if rule is None else None
-        if definition is not None:
-            return self.run_graph(definition, inputs, definition.outputs, owner)
+        # The formulas of definitions use sizes and indices to move elements.
+        counts = self.positions.relation.counted and node is owner and self._counts_positions(node)
         site = RuleSite(node, owner, inputs, self.positions, self.assumptions, self.training)
-        if rule is not None:
+        if definition is not None:
+            results = self.run_graph(definition, inputs, definition.outputs, owner)
+            if not counts:
+                return results
+        elif rule is not None:
             results = list(rule(site))
         elif (mixed := find_mixed_axes(node.op)) is not None:
             results = site.mix_axes([mixed(node.op, site.given, index) for index in range(len(inputs))])
         else:
             results, has_rule = site.forget_positions(), False
-        # The formulas of definitions use sizes and indices to move elements.
-        counts = self.positions.relation.counted and node is owner and counts_positions(node.op, self.positions.whole)
-        stage = Cause(owner.op.name, owner.span, has_rule, label=owner.label, counts=counts)
-        results = [depend_on_count(self.positions, tensor) for tensor in results] if counts else results
+        results = [self.positions.depend_on_count(tensor) for tensor in results] if counts else results
+        stage = Cause(owner.op.name, owner.span, has_rule, label=owner.label)
         return [self._explain_leak(tensor, inputs, stage) for tensor in results]
+
+    def _counts_positions(self, node: OpNode) -> bool:
+        return counts_positions(node.op, self.positions.whole, [value.type.shape for value in node.inputs])
 
     def _find_definition(self, node: OpNode) -> Graph | None:
         """Return the definition of an operator, or the operators that its derivative is computed from if nothing says which axes it
@@ -182,10 +187,9 @@ class _Interpreter:
             return replace(tensor, cause=None) if tensor.cause is not None else tensor
         # Where a leak follows a meeting of groups, which a mask could still undo, it is the cause.
         before = next((x.cause for x in inputs if x.cause is not None and self.positions.measure_leak(x) >= leak), None)
-        return replace(tensor, cause=before or replace(stage, meets=self._is_meeting(tensor)))
-
-    def _is_meeting(self, tensor: AbstractTensor) -> bool:
-        return isinstance(self.positions.relation, Groups) and not any(OTHER in fact.depends for fact in tensor.facts.values())
+        labels = unite_labels(tensor.facts.values())
+        meets = isinstance(self.positions.relation, Groups) and labels.isdisjoint({OTHER, COUNT})
+        return replace(tensor, cause=before or replace(stage, meets=meets, counts=COUNT in labels and OTHER not in labels))
 
     def run_scan(self, node: CallNode, scan: Scan, inputs: Sequence[AbstractTensor], owner: OpNode | None) -> list[AbstractTensor]:
         """Run a loop until what is known of its states no longer changes."""

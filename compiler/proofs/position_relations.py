@@ -7,7 +7,8 @@ of the same group, such as one document or one sample.
     >>> Hidden().list_cases(1), Groups().list_cases(2)
     ([(0,), (1,)], [(0, 0), (0, 1)])
 
-What an element depends on is a set of labels: the hidden positions, or the groups of these references and `OTHER` groups.
+What an element depends on is a set of labels: the hidden positions, or the groups of these references, `OTHER` groups and
+the `COUNT` of positions.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ HIDDEN, VISIBLE = 0, 1
 MEETING, LEAK = 1, 2
 OTHER = -1
 """Stands for groups that no reference of the tensor belongs to."""
+COUNT = -2
+"""Stands for the number of positions, and for the index of one."""
 
 
 class Relation(Protocol):
@@ -101,12 +104,12 @@ class Groups:
         return tuple(names[case[index]] for index in kept), names
 
     def rename(self, labels: Labels, names: Mapping[int, int]) -> Labels:
-        return frozenset(names.get(label, OTHER) for label in labels)
+        return frozenset(COUNT if label == COUNT else names.get(label, OTHER) for label in labels)
 
     def own_labels(self, case: Case) -> Labels:
         return frozenset(case)
 
     def measure_leak(self, case: Case, labels: Labels) -> int:
-        if OTHER in labels:
+        if OTHER in labels or COUNT in labels:
             return LEAK
         return self.meeting if len(labels) > 1 else 0

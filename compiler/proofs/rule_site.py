@@ -75,7 +75,10 @@ class RuleSite:
                     earlier = mix_earlier(positions, tensor, axis, size, ahead[axis]) if is_earlier else None
                     tensor = earlier or positions.replace_axis(tensor, axis, size)
             parts.append(tensor)
-        return self.combine_unknown(*parts)
+        made = self.combine_unknown(*parts)
+        # Also where all elements are the same number: a running sum of ones counts them.
+        sizes = [size for type_, axes in zip(self.given.types, mixed, strict=True) for axis, size in enumerate(type_.shape) if axis in axes]
+        return positions.depend_on_count(made) if positions.has_counted(sizes) else made
 
     def forget_positions(self) -> list[AbstractTensor]:
         """Return results whose elements may depend on any elements of the inputs."""

@@ -5,14 +5,15 @@ Positions keep their axis as long as it is moved as a whole. Whatever an operati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from netc.dsl.record import replace
 
 from ..dims import Dim
 from ..types.tensor_types import Shape
 from .abstract_tensors import AbstractTensor, PositionSpace
-from .element_facts import Fact, join_facts
+from .counted_positions import contains_count, measure_ahead
+from .element_facts import Fact, add_count_dependence, join_facts
 from .position_axes import (
     Axis,
     Factor,
@@ -87,7 +88,16 @@ class Positions(PositionSpace):
         if any(has_role(factors) for index, factors in enumerate(tensor.axes) if index in axes):
             # The elements belong to no sample any more.
             reduced = {case: replace(fact, index=None) if fact.index is not None else fact for case, fact in reduced.items()}
-        return replace(tensor, axes=changed, facts=reduced)
+        result = replace(tensor, axes=changed, facts=reduced)
+        return self.depend_on_count(result) if self.has_counted(get_size(tensor.axes[axis]) for axis in axes) else result
+
+    def has_counted(self, sizes: Iterable[Dim]) -> bool:
+        """Whether one of the sizes contains the number of positions, and elements must not depend on it."""
+        return self.relation.counted and contains_count(sizes, self.whole)
+
+    def depend_on_count(self, tensor: AbstractTensor) -> AbstractTensor:
+        """Return a tensor whose elements depend on the number of positions."""
+        return replace(tensor, facts={case: add_count_dependence(fact) for case, fact in tensor.facts.items()})
 
     def replace_axis(self, tensor: AbstractTensor, axis: int, size: Dim) -> AbstractTensor:
         """Forget the positions of an axis, and give it another size. Any element of the result may be any element along the axis."""
@@ -96,7 +106,8 @@ class Positions(PositionSpace):
     def forget_positions(self, tensor: AbstractTensor, shape: Shape) -> AbstractTensor:
         """Forget all positions. Any element of the result may come from any elements of the tensor."""
         fact = replace(join_facts(list(tensor.facts.values())), index=None)
-        return replace(self.make_constant(shape, fact), cause=tensor.cause)
+        result = replace(self.make_constant(shape, fact), cause=tensor.cause)
+        return self.depend_on_count(result) if self.has_counted(map(get_size, tensor.axes)) else result
 
     def move_axes(self, tensor: AbstractTensor, sources: Sequence[int | Axis]) -> AbstractTensor:
         """Return a tensor with other axes: an axis of this tensor by its number, or a new one. All axes with factors must be among them."""
@@ -118,6 +129,8 @@ class Positions(PositionSpace):
 
     def regroup(self, tensor: AbstractTensor, shape: Shape) -> AbstractTensor:
         """Reshape, keeping positions whose axes are neither divided nor interleaved."""
+        if not self._keeps_samples(tensor, shape):
+            tensor = self.depend_on_count(tensor)
         while True:
             axes = self._distribute_factors(merge_factors(tensor.axes), shape)
             if axes is not None:
@@ -130,6 +143,15 @@ class Positions(PositionSpace):
         places = [(a, b) for a, axis in enumerate(axes) for b, factor in enumerate(axis) if factor.role is not None]
         before = [(a, b) for a, axis in enumerate(tensor.axes) for b, factor in enumerate(axis) if factor.role is not None]
         return self._move_places(tensor, axes, dict(zip(before, places, strict=True)).__getitem__)
+
+    def _keeps_samples(self, tensor: AbstractTensor, shape: Shape) -> bool:
+        """Whether reshaping moves the elements of all samples alike. Along an axis that has no role, such as the first one of a table, the
+        number of samples is its size, and it has to stay the only one of its kind, after as many elements."""
+        if not self.has_counted(factor.size for axis in tensor.axes for factor in axis if factor.role is None):
+            return True
+        own = tuple(factor.size for axis in tensor.axes for factor in axis)
+        before, after = (measure_ahead(sizes, self.whole, self.sizes) for sizes in (own, shape))
+        return before is not None and before == after
 
     def _distribute_factors(self, factors: list[Factor], shape: Shape) -> tuple[Axis, ...] | None:
         """Distribute factors over axes of these sizes. Factors without a role may be divided. None if they do not fit."""
@@ -190,7 +212,7 @@ class Positions(PositionSpace):
         if tracked:
             return (find_delayed_axis(self, tracked) if self.relation.ordered else None) or tracked[0]
         # An axis of features is no axis of positions, even if it has the size of a table.
-        plain = next((axis for axis in axes if axis and not has_role(axis)), None)
+        plain = max((axis for axis in axes if axis and not has_role(axis)), key=len, default=None)
         return plain or next((axis for axis in axes if axis), ())
 
     def _keep_matching(self, tensor: AbstractTensor, axes: tuple[Axis, ...]) -> AbstractTensor:

@@ -118,6 +118,7 @@ def test_what_is_no_sum_of_means(line: str, why: str) -> None:
     assert torch.isfinite(loss)
 
 
+ONES = "ones = table (i, j) [N, 3] float32 = 1"
 TERMS = {
     "in `matmul1`": (
         "u = scores -> normalize axis=1; similar = u @ transpose(u, 0, 1); same = table (i) [N] int64 = i; "
@@ -133,6 +134,28 @@ TERMS = {
     "in `roll1`": ("loss = scores * (scores -> roll 1 axis=0) -> mean",),
     "`div1`": ("loss = scores / N -> sum", "loss = scores -> square -> div N -> sum axis=1 -> sum"),
     "`table1`": ("loss = scores * (table (i, j) [N, 3] float32 = i + j) -> mean",),
+    "the number of elements of `table1`": tuple(
+        f"ones = table (i, j) [{size}] float32 = 1; loss = (ones -> sum) + (scores -> sum)" for size in ("N + 1, 3", "N, N")
+    ),
+    "`sum1` depends": (
+        f"{ONES}; loss = scores / (ones -> sum axis=0 keepdim=true) -> square -> sum",
+        "loss = scores -> unsqueeze 1 -> expand [N, N, 3] -> sum axis=1 -> mean",
+        "ones = scores * 0 + 1; loss = scores / (ones -> sum axis=0) -> mean",
+    ),
+    "`cumsum1` depends": (f"{ONES}; loss = scores * (ones -> cumsum axis=0) -> mean",),
+    "`softmax1` depends": (f"{ONES}; loss = scores * (ones -> softmax axis=0) -> mean",),
+    "`matmul1` depends": (f"{ONES}; loss = scores @ (transpose(ones, 0, 1) @ ones) -> sum",),
+    "`norm1` depends": (f"{ONES}; loss = scores * (ones -> norm axis=0) -> sum",),
+    "`tile1`": ("loss = scores -> tile [1, N] -> sum axis=1 -> mean", "loss = scores -> tile [1, N] -> mean"),
+    "`repeat_interleave1`": ("loss = scores -> repeat_interleave N axis=1 -> sum axis=1 -> mean",),
+    "the number of elements of `expand1`": ("loss = scores -> unsqueeze 1 -> expand [N, N, 3] -> mean",),
+    "`tril1`": ("loss = scores -> tril -> sum", f"{ONES}; loss = scores * (ones -> tril) -> sum"),
+    "`reshape1`": (
+        "same = table (i, j) [N, 3] float32 = j; loss = scores * (same -> reshape [3, N] -> transpose 0 1) -> sum",
+        f"{ONES}; zeros = ones - ones; loss = scores * ((ones, zeros) -> concat axis=0 -> reshape [N, 2, 3] -> mean axis=1) -> sum",
+    ),
+    "`loss` is made by `mul`": ("loss = (scores -> mean) * N",),
+    "in `mean1`, ": ("loss = ((scores -> mean axis=0) * N) -> sum",),
     "in `sum1`": ("loss = scores / (scores -> square -> sum) -> sum",),
     "": (
         "loss = scores -> softmax axis=1 -> cumsum axis=-1 -> square -> mean",
@@ -142,6 +165,10 @@ TERMS = {
         "loss = scores * (table (i, j) [N, 3] float32 = j + 1) -> mean",
         "loss = 2 * (scores -> mean axis=0) - 1 -> reshape [3, 1] -> sum",
         "one = scores -> unsqueeze 2; loss = one @ transpose(one, 1, 2) -> square -> mean",
+        f"{ONES}; loss = scores * (ones -> sum axis=1 keepdim=true) * (ones -> cumsum axis=1) -> mean",
+        f"{ONES}; loss = (ones * 2 -> sum) + (ones -> mean) + (scores -> sum)",
+        f"{ONES}; loss = ((scores, tanh(scores)) -> concat axis=0) * ((ones, ones - ones) -> concat axis=0) -> sum",
+        "loss = scores -> unsqueeze 2 -> expand [N, 3, 4] -> flatten 0 1 -> square -> mean",
     ),
 }
 
@@ -200,6 +227,8 @@ AVERAGED = {
     "spread": ("(scores -> flatten 0) -> std", lambda s: s.std()),
     "explained": ("scores - (scores -> mean) -> square -> mean", lambda s: (s - s.mean()).square().mean()),
     "backwards": ("scores * (scores -> flip 0) -> mean", lambda s: (s * s.flip(0)).mean()),
+    "counted": ("(scores -> mean) * N", lambda s: s.mean() * len(s)),
+    "tiled": ("(scores -> tile [1, N]) -> sum", lambda s: s.tile(1, len(s)).sum()),
     "class_means": ("(scores -> mean axis=0) -> square -> sum", lambda s: s.mean(0).square().sum()),
 }
 EXACT = {

@@ -143,7 +143,10 @@ def analyze_pad(site: RuleSite) -> Sequence[AbstractTensor]:
             x = _shift_positions(site, x, axis, size, ends) or positions.replace_axis(x, axis, size)
     value = site.op.value if site.op.mode == "constant" else None
     fill = Fact(make_point(float(value))) if isinstance(value, int | float) else Fact()
-    return [positions.combine([x], lambda facts: _join_padding(facts[0], fill))]
+    padded = positions.combine([x], lambda facts: _join_padding(facts[0], fill))
+    # Positions keep their elements; those of a table have only their index.
+    axes = [axis for axis, ends in amounts.items() if any(end != 0 for end in ends) and not has_role(x.axes[axis])]
+    return [_count_length(site, padded, [site.given.x.shape[axis] for axis in axes])]
 
 
 def _shift_positions(site: RuleSite, x: AbstractTensor, axis: int, size: Dim, ends: tuple[Dim, Dim]) -> AbstractTensor | None:
@@ -179,15 +182,21 @@ def analyze_concat(site: RuleSite) -> Sequence[AbstractTensor]:
     axis = normalize_axis(site.op.name, site.op.axis, site.given.types[0])
     size = site.results[0].shape[axis]
     (first, *others) = (x.axes[axis] for x in site.inputs)
-    if has_role(first) and all(other == first for other in others):
-        # Two batches in a row: each element keeps its position.
+    is_batch = has_role(first) or site.positions.has_counted([get_size(first)])
+    if is_batch and all(other == first for other in others):
+        # Two batches in a row: each element keeps its position. So do the labels of both, which may be tables.
         repeated = (*make_axis(len(site.inputs)), *first)
         return [site.positions.combine([replace(x, axes=(*x.axes[:axis], repeated, *x.axes[axis + 1 :])) for x in site.inputs], join_facts)]
     extended = _extend_positions(site, axis)
     if extended is not None:
         return [extended]
     parts = [site.positions.replace_axis(x, axis, size) for x in site.inputs]
-    return [site.positions.combine(parts, join_facts)]
+    return [_count_length(site, site.positions.combine(parts, join_facts), [type_.shape[axis] for type_ in site.given.types])]
+
+
+def _count_length(site: RuleSite, joined: AbstractTensor, sizes: Sequence[Dim]) -> AbstractTensor:
+    """Return elements that are taken from one tensor or another by their index along axes of these sizes."""
+    return site.positions.depend_on_count(joined) if site.positions.has_counted(sizes) else joined
 
 
 def _extend_positions(site: RuleSite, axis: int) -> AbstractTensor | None:
