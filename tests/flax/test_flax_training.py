@@ -287,6 +287,31 @@ def test_standardize(batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert {"standardize1.std", "standardize2.mean"} <= load_file("trained.safetensors").keys()
 
 
+@pytest.mark.parametrize(
+    ("stages", "loss"),
+    [
+        ("standardize -> dense 4 tanh -> dense 1", "gradient(y, x) -> square -> mean"),
+        ("unsqueeze 2 -> scan axis=1 { standardize -> dense 4 tanh } -> flatten", "y -> mean"),
+    ],
+    ids=["gradient", "loop"],
+)
+def test_standardize_in_traced_functions(stages: str, loss: str) -> None:
+    """`jax.grad` calls the model with tracers, and a loop its step. The features are measured from numbers, each once."""
+    text = f"x = input 3\ny = x -> {stages}\nout y\ntrain {{ loss = {loss}; optimizer sgd }}"
+    training = analyze_training(SourceFile("<text>", text), Choice()).training
+    torch_file, flax_file = execute(emit_training_file(training), "torch_file"), execute(emit_flax_file(training), "flax_file")
+    x = np.random.default_rng(4).normal(3, 2, (12, 3)).astype(np.float32)
+    name = type(netc.compile(text).module()).__name__
+    model, other = vars(torch_file)[name](), vars(flax_file)[name](rngs=nnx.Rngs(0))
+    torch_file.fit_standardize(model, lambda: [{"x": torch.from_numpy(part)} for part in (x[:6], x[6:])])
+    flax_file.fit_standardize(other, lambda: [{"x": x[:6]}, {"x": x[6:]}])
+    (stage,) = (stage for _, stage in nnx.iter_modules(other) if type(stage).__name__ == "Standardize")
+    for key, value in model.state_dict().items():
+        if key.endswith((".mean", ".std")):
+            np.testing.assert_allclose(getattr(stage, key.rpartition(".")[2])[...], value.numpy(), 1e-6)
+            assert not np.isin(value, [0, 1]).any()
+
+
 def test_features_with_infinities() -> None:
     """A feature's mean and deviation leave out NaN and infinities, as in the file of PyTorch."""
     training = analyze_training(SourceFile("<text>", STANDARDIZED), Choice()).training
@@ -502,6 +527,16 @@ def test_gradients_that_a_function_hides(text: str, lines: str) -> None:
         emit_flax_file(analyze_training(SourceFile("<text>", text.replace("LINES", lines)), Choice()).training)
     assert "one function computes the second tensor and what depends on it" in str(caught.value)
     assert "train with PyTorch" in str(caught.value)
+
+
+def test_gradients_before_a_shared_stage() -> None:
+    """The model contains such a gradient, where only stages with a closed form can be differentiated."""
+    text = "image = input 4; shared f = dense 4 tanh; y = image -> f; train { LOSS; optimizer sgd }"
+    loss = "s = gradient(y, image); loss = (image + s -> f) -> square -> mean"
+    with pytest.raises(CompileError) as caught:
+        emit_flax_file(analyze_training(SourceFile("<text>", text.replace("LOSS", loss)), Choice()).training)
+    assert "netc knows no derivative of `dense`" in str(caught.value)
+    assert "help: train with PyTorch" in str(caught.value)
 
 
 @pytest.mark.parametrize("stage", ["dropout 0.1", "batch_norm"])

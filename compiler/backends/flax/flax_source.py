@@ -30,16 +30,17 @@ _SHARDING_NAMES = frozenset({"NamedSharding", "PARTITION", "PartitionSpec", "fnm
 
 
 class FlaxWriter(SourceWriter):
-    """Adds `load` to files whose model has a tensor to load, and `shard` to those that several devices share."""
+    """Adds `load` to files whose model has a tensor to load, and `shard` to those that several devices share. `advice` says what to do
+    about a gradient that has no closed form."""
 
-    def __init__(self, options: SourceOptions = DEFAULT_SOURCE_OPTIONS) -> None:
+    def __init__(self, options: SourceOptions = DEFAULT_SOURCE_OPTIONS, advice: str = "differentiate the model by `jax.grad`") -> None:
         super().__init__(FLAX, EMITTERS, scans_layers=options.scan_layers)
-        self.partition = options.partition
+        self.partition, self.advice = options.partition, advice
 
     @contextmanager
     def _lower_program(self, program: Program) -> Iterator[Graph]:
         """Write gradients by a tensor out first: `jax.grad` takes a function, where the spec has two tensors."""
-        expanded = expand_derivatives(program, self.framework.title, "differentiate the model by `jax.grad`")
+        expanded = expand_derivatives(program, self.framework.title, self.advice)
         with super()._lower_program(expanded) as main:
             yield main
 

@@ -24,7 +24,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from netc.compiler.backends.flax.flax_framework import DEFINITIONS
-from netc.compiler.backends.flax.flax_source import WRITER, list_called_definitions
+from netc.compiler.backends.flax.flax_source import FlaxWriter, list_called_definitions
 from netc.compiler.ir.training_program import Training
 from netc.compiler.objectives.means import decompose_objective
 from netc.dsl.diagnostics import Diagnostic
@@ -57,6 +57,7 @@ def _cast(array: str, dtype: str) -> str:
     return f"{array}.astype({_name_dtype(dtype)})"
 
 
+WRITER = FlaxWriter(advice="train with PyTorch")
 FLAX_WORDS = SectionWords(
     WRITER,
     "jax.Array",

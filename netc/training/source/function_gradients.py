@@ -165,13 +165,13 @@ class GradientEmitter:
 
 
 def _replaces(part: Graph, x: Value) -> bool:
-    """Whether a part of the model reads `x`, and does not compute it again beside another value."""
+    """Whether a part of the model reads `x`, and does not compute it again with another value."""
     return any(v is x for n in part.nodes for v in n.inputs) and not any(v is x for n in part.nodes for v in n.outputs)
 
 
 def inline_gradients(main: Graph) -> None:
     """Inline the blocks of a section that have gradients, so that each gradient is a node of its main graph, and the blocks that compute
-    a differentiated tensor beside others, which may depend on it."""
+    a differentiated tensor and others, which may depend on it."""
     while (call := next((n for n in main.nodes if isinstance(n, CallNode) and _must_inline(main, n)), None)) is not None:
         inline_call(main, call)
 

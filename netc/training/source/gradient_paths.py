@@ -55,8 +55,8 @@ def find_dependent(nodes: Iterable[Node], x: Value, others: Iterable[int] = ()) 
     compute its other results from it."""
     dependent = {id(x), *others}
     for node in nodes:
-        is_beside = isinstance(node, CallNode) and any(value is x for value in node.outputs)
-        if is_beside or any(id(value) in dependent for value in node.inputs):
+        is_sibling = isinstance(node, CallNode) and any(value is x for value in node.outputs)
+        if is_sibling or any(id(value) in dependent for value in node.inputs):
             dependent.update(id(value) for value in node.outputs)
     return dependent - {id(x)}
 

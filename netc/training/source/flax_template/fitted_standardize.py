@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+import jax
 import numpy as np
 from flax import nnx
 
@@ -21,13 +22,15 @@ def iterate_stage_inputs(model: nnx.Module, stage: Standardize, batches: Iterabl
 
     class Recorder(Standardize):
         def __call__(self, x: jax.Array) -> jax.Array:
-            inputs.append(np.asarray(x, np.float64))
+            if not isinstance(x, jax.core.Tracer):  # a gradient calls the model again, with a tracer
+                inputs.append(np.asarray(x, np.float64))
             return super().__call__(x)
 
     stage.__class__ = Recorder
     for batch in batches:
-        compute_totals(model, batch | vary_inputs(0, 1, 1))  # if: varied
-        compute_totals(model, batch)  # if: not varied
+        with jax.disable_jit():  # a loop, too, is called with numbers
+            compute_totals(model, batch | vary_inputs(0, 1, 1))  # if: varied
+            compute_totals(model, batch)  # if: not varied
         for x in inputs:
             yield np.moveaxis(x, stage.axis, 0).reshape(x.shape[stage.axis], -1) if stage.mean.ndim else x.reshape(1, -1)
         inputs.clear()
