@@ -95,7 +95,9 @@ GRAPH = ("opset", "optimize", "metadata", "functions")
 """What `**options` takes."""
 STEPS = ("set_parallel_module", "execute_file", "totals", "counts", "results", "forward")
 """Of an objective, what a step of training calls: nothing is checked there again."""
-SKIPPED = (*STEPS, "match_parameters", "repeat", "read_result", "augment")
+INHERITED = ("add_module",)
+"""What PyTorch's modules have, with PyTorch's own errors: `module name can't be empty string`."""
+SKIPPED = (*STEPS, *INHERITED, "match_parameters", "repeat", "read_result", "augment")
 
 
 def own_methods(cls: type) -> Iterator[str]:
