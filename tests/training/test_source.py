@@ -43,7 +43,7 @@ def test_the_file_trains_to_the_bits_of_netc_train(
     made.make_optimizer = lambda model: optimizers.append(make_optimizer(model)) or optimizers[0]
     rates = lambda: {"lr": optimizers[0].param_groups[0]["lr"]}  # noqa: E731
     made.format_metrics = lambda found: json.dumps({name: float(value) for name, value in found.items()} | rates())
-    (class_name,) = re.findall(r"model = (\w+)\(\)", Path(made.__file__).read_text(encoding="utf-8"))
+    (class_name,) = re.findall(r"model = (\w+)\(", Path(made.__file__).read_text(encoding="utf-8"))
     model = getattr(made, class_name)()
     model.load_state_dict(torch.load(tmp_path / "initial.pt"))
     capsys.readouterr()
