@@ -109,7 +109,7 @@ class Times(FirstCases):
 
     @pytest.hookimpl
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the times of the tests that ran, and keep those of the other tests."""
+        """Write the times of the tests that ran, and keep the times of the others."""
         if hasattr(session.config, "workerinput"):
             return  # the process that started the workers has all reports
         slow = {name: seconds for name, seconds in (read_times() | self.seconds).items() if seconds >= QUICK}

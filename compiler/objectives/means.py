@@ -336,7 +336,7 @@ class _ObjectiveCutter:
         return f"in `{stage}`, samples of a batch {'meet' if cause.has_rule else 'may meet'}"
 
     def _is_count_multiple(self, value: Value) -> bool:
-        """Whether each sample has the same number of terms: those of the parts are then all of the batch's."""
+        """Whether each sample has the same number of terms. Then the terms of the parts are all terms of the batch."""
         count = make_symbol(BATCH)
         return id(value) not in self.varying or is_multiple(prod(value.type.shape, start=1), count, self.training.program.facts)
 

@@ -34,7 +34,7 @@ from ..scopes.scope import GraphFrame
 
 
 def find_trained_stages(section: Graph, model: Graph) -> list[OpNode]:
-    """Find the stages of a section that have parameters of their own: not those of a `shared` stage of the model."""
+    """Find the stages of a section that have parameters of their own. A `shared` stage of the model has the parameters of the model."""
     found: list[OpNode] = []
     stack, seen = [section], {id(section)}
     while stack:

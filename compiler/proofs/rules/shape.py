@@ -144,7 +144,7 @@ def analyze_pad(site: RuleSite) -> Sequence[AbstractTensor]:
     value = site.op.value if site.op.mode == "constant" else None
     fill = Fact(make_point(float(value))) if isinstance(value, int | float) else Fact()
     padded = positions.combine([x], lambda facts: _join_padding(facts[0], fill))
-    # Positions keep their elements; those of a table have only their index.
+    # Positions keep their elements. The positions of a table have only their index.
     axes = [axis for axis, ends in amounts.items() if any(end != 0 for end in ends) and not has_role(x.axes[axis])]
     return [_count_length(site, padded, [site.given.x.shape[axis] for axis in axes])]
 
