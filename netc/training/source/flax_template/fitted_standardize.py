@@ -31,6 +31,8 @@ def iterate_stage_inputs(model: nnx.Module, stage: Standardize, batches: Iterabl
         with jax.disable_jit():  # a loop, too, is called with numbers
             compute_totals(model, batch | vary_inputs(0, 1, 1))  # if: varied
             compute_totals(model, batch)  # if: not varied
+        if not inputs:
+            raise ValueError("a stage `standardize` was called with no numbers, so it cannot be measured")
         for x in inputs:
             yield np.moveaxis(x, stage.axis, 0).reshape(x.shape[stage.axis], -1) if stage.mean.ndim else x.reshape(1, -1)
         inputs.clear()
