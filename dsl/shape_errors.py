@@ -26,11 +26,20 @@ def _explain_tuple_shape(stop: Stop) -> Diagnostic | None:
     if stop.opener.type != "LPAR" or stop.before_opener.type not in ("INPUT", "PARAM", "IS"):
         return None
     start, end = stop.opener.start, stop.bracket_end
-    items = stop.source.text[start + 1 : end - 1]
-    shape = f"[{items}]" if end - start <= _LONGEST_SHAPE and "\n" not in items else "[3, 224]"
-    # No edit if the brackets hold a pipeline or `...`: then it is not a shape that was meant, and the help shows an example.
-    edits = (Edit(stop.span_between(start, end), shape),) if shape[1:-1] == items and "->" not in items and "..." not in items else ()
+    items = stop.source.text[start + 1 : end - 1].strip().removesuffix(",")
+    is_shape = end - start <= _LONGEST_SHAPE and "\n" not in items and _are_sizes(stop, start, end)
+    shape = f"[{items}]" if is_shape else "[3, 224]"
+    edits = (Edit(stop.span_between(start, end), shape),) if is_shape else ()
     return errors.syntax_error(stop.span, "a shape is not a tuple", help=(f"write a shape in square brackets: `{shape}`",), edits=edits)
+
+
+def _are_sizes(stop: Stop, start: int, end: int) -> bool:
+    """Whether sizes stand between two brackets, such as `3, 2 * N + 1`: else no shape was meant, as in `input(mean -> relu, target)`."""
+    kinds = [token.type for token in stop.tokens if start < token.start < end - 1]
+    if kinds[-1:] == ["COMMA"]:  # `(3,)`
+        kinds.pop()
+    sizes, operators = kinds[::2], kinds[1::2]
+    return {*sizes} <= {"NAME", "NUMBER"} and {*operators} <= {"COMMA", "PLUS", "MINUS", "TIMES"} and len(sizes) > len(operators)
 
 
 def _explain_comma_sizes(stop: Stop) -> Diagnostic | None:

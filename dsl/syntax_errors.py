@@ -168,7 +168,8 @@ def _explain_operator(stop: Stop) -> Diagnostic | None:
         return None
     following = stop.tokens[stop.index + 1]
     is_spaced = token.end < following.start  # `dense 3 - 1` subtracts, and `sort -1` does not
-    if previous.type != "LABEL" and not is_spaced and (numbers := _find_negative_numbers(stop)):
+    takes_arguments = previous.type not in ("LABEL", "RBRACE")
+    if takes_arguments and not is_spaced and (numbers := _find_negative_numbers(stop)):
         apart = previous.type == "NAME" or previous.end < token.start
         return errors.negative_arguments(stop.span_between(token.start, numbers[-1].end), [number.text for number in numbers], apart)
     if (token.text == "//" and following.type != "NUMBER") or (token.text == "/" and following.text.startswith("*")):
@@ -176,8 +177,9 @@ def _explain_operator(stop: Stop) -> Diagnostic | None:
     if token.type == following.type == "MINUS" and token.end == following.start:
         return errors.foreign_comment(stop.span_between(token.start, following.end), "`--` cannot follow a stage")
     grouping_help = "to compute with the result of a pipeline, put it in parentheses: `(a -> b) + c`"
-    argument_help = () if previous.type == "LABEL" else _ARGUMENT_HELP  # nothing after a label is an argument
-    return errors.syntax_error(stop.span, f"`{token.text}` cannot follow a stage", help=(grouping_help, *argument_help))
+    return errors.syntax_error(
+        stop.span, f"`{token.text}` cannot follow a stage", help=(grouping_help, *(_ARGUMENT_HELP if takes_arguments else ()))
+    )
 
 
 def _find_negative_numbers(stop: Stop) -> list[Token]:
