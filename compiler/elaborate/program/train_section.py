@@ -15,47 +15,40 @@ symbols, because its module has no parameters to pass them as. A name in a secti
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
-from netc.dsl.record import replace
+from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ...errors.binding_errors import ReservedName
 from ...errors.structure_errors import NoDependence
 from ...errors.training_errors import (
-    ModelOfItself,
     NoOutInTraining,
     ParameterOfBoth,
     TrainedStage,
-    WrongModelInput,
 )
 from ...ir.differentiated_values import mark_differentiated
-from ...ir.graph import CallNode, Graph, Node, OpNode, Program
-from ...ir.graph_values import Value, flatten_parts
+from ...ir.graph import Graph, Program
+from ...ir.graph_values import Value
 from ...ir.substitute_symbols import write_out_symbols
-from ...ir.training_program import MODEL, RESERVED_METRIC_NAMES, Training
-from ...ir.unique import make_unique_name
-from ...ir.walk import collect_symbol_values, find_needed_nodes
-from ...types.tensor_types import FLOAT32
+from ...ir.training_program import RESERVED_METRIC_NAMES, Setting, Training
+from ...ir.walk import collect_symbol_values
 from ...types.traced_ints import Origin, strip_formulas
 from ..elaboration_session import ElaborationSession
 from ..interpreter.block_arguments import SECTION, SectionParameters, match_arguments
-from ..interpreter.body_graphs import close_frame
 from ..interpreter.elaborator import Elaborator
-from ..scopes.body_tensors import copy_tensor
-from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, drop_empty_tuples, tensors_of
-from ..scopes.early_exits import Failure
+from ..scopes.compile_time_values import UNKNOWN, tensors_of
 from ..scopes.label_scope import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope
 from .build_program import ModelBody, elaborate_model, output_names
-from .casts import Casts
 from .float_conversions import write_conversions
 from .model_parameters import bind_parameters, reject_unknown
 from .model_selection import SelectedModel
-from .reused_stages import find_trained_stages, move_reused_stages
+from .objective_graph import JoinedGraphs, join_graphs
+from .reused_stages import find_trained_stages
 from .section_results import collect_results, find_losses
 from .section_settings import drop_mistaken_settings, evaluate_settings
 from .sections import SelectedSection, statements_of
@@ -198,6 +191,47 @@ def _build_objective(
     names = Scope(_open_model_names(body, files), None)
     names.names = dict(outside.names)
     scope = frame.home = Scope(names, frame)
+    said = _elaborate_statements(section, statements, scope, frame, body.elaborator)
+    # Weights of the objective would not be in the model's state dict, and so would be lost after training.
+    for node in find_trained_stages(frame.graph, body.frame.graph):
+        session.report_problem(TrainedStage(node.op.name), node.span)
+    if said.outputs is None or session.has_failed:
+        return None
+    joined = join_graphs(section, body, frame, scope, said.outputs)
+    if joined is None:
+        return None
+    main = _write_out_model_symbols(joined, origins)
+    differentiated = _mark_differentiated(joined, main, session)
+    write_conversions(main, session.precision, session.untyped)
+    free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
+    return Training(
+        section.name,
+        section.model.name,
+        Program(main, session.facts, free, tuple(session.conditions), session.dims),
+        said.settings,
+        section.span,
+        said.losses,
+        said.metric_spans | {name: scope.names[name].span or section.span for name in said.losses},
+        section.several,
+        params,
+        differentiated,
+        joined.added_inputs,
+    )
+
+
+class _Said(Record):
+    """What the statements of a section say. `outputs` are None if one of them failed."""
+
+    settings: tuple[Setting, ...]
+    losses: tuple[str, ...]
+    outputs: dict[str, Value] | None
+    metric_spans: dict[str, Span]
+
+
+def _elaborate_statements(
+    section: SelectedSection, statements: tuple[ast.Statement, ...], scope: Scope, frame: GraphFrame, elaborator: Elaborator
+) -> _Said:
+    session = elaborator.session
     spans = {s.name.name: s.name.span for s in statements if isinstance(s, ast.Metric)}
     for name in RESERVED_METRIC_NAMES & spans.keys():
         session.report_problem(ReservedName(name, "it is a field of the metrics of a run"), spans[name])
@@ -205,55 +239,30 @@ def _build_objective(
     session.in_training = True
     with session.decisions.collect_into(frame.graph.decisions):
         if computed:
-            body.elaborator.statements.run_body(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
-        settings = evaluate_settings(statements, scope, body.elaborator)
+            elaborator.statements.run_body(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
+        settings = evaluate_settings(statements, scope, elaborator)
         losses = find_losses(settings, scope, session)
         outputs = collect_results(section, scope, losses, spans, session)
-    # Weights of the objective would not be in the model's state dict, and so would be lost after training.
-    for node in find_trained_stages(frame.graph, body.frame.graph):
-        session.report_problem(TrainedStage(node.op.name), node.span)
-    if outputs is None or session.has_failed:
-        return None
-    computed_inputs = _computed_inputs(body, scope, session)
-    own_inputs = len(body.frame.graph.inputs)
-    places = {name: scope.names[name].span or value.span for name, value in computed_inputs.items()}
-    move_reused_stages(frame, body.frame, computed_inputs, outputs, places, session)
-    added_inputs = len(body.frame.graph.inputs) - own_inputs
-    if session.has_failed:
-        return None
-    model = _model_graph(section, body, frame)
-    main = _call_model(model, frame, computed_inputs, outputs, section, session)
-    if main is None:
-        return None
-    own = {name: value for name, value in collect_symbol_values(model).items() if name not in origins}
-    main = write_out_symbols(main, own, (model,))
-    inner, lost_in_model = mark_differentiated(model)
+    return _Said(settings, tuple(losses), outputs, spans)
+
+
+def _write_out_model_symbols(joined: JoinedGraphs, origins: dict[str, Origin]) -> Graph:
+    """Return the objective's graph with the values of the model's parameters: a train file has constants for those of the section alone."""
+    own = {name: value for name, value in collect_symbol_values(joined.model).items() if name not in origins}
+    return write_out_symbols(joined.main, own, (joined.model,))
+
+
+def _mark_differentiated(joined: JoinedGraphs, main: Graph, session: ElaborationSession) -> tuple[str, ...]:
+    """Mark the values that a `gradient` differentiates by, and report gradients that are 0. Return the names of such inputs."""
+    inner, lost_in_model = mark_differentiated(joined.model)
     for value in inner:
         value.differentiated = True
-    differentiated, lost = mark_differentiated(main, model)
-    # The model's uses of its stages in the section do not see how the section computes its inputs.
-    through_input = bool(added_inputs) and len(computed_inputs) > added_inputs
+    differentiated, lost = mark_differentiated(main, joined.model)
     for node, of_parameter in lost_in_model:
-        session.report_problem(NoDependence(of_parameter, through_input), node.span)
+        session.report_problem(NoDependence(of_parameter, joined.is_input_hidden), node.span)
     for node, of_parameter in lost:
         session.report_problem(NoDependence(of_parameter), node.span)
-    write_conversions(main, session.precision, session.untyped)
-    free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
-    program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
-    spans |= {name: scope.names[name].span or section.span for name in losses}
-    return Training(
-        section.name,
-        section.model.name,
-        program,
-        settings,
-        section.span,
-        tuple(losses),
-        spans,
-        section.several,
-        params,
-        tuple(value.name for value in differentiated),
-        added_inputs,
-    )
+    return tuple(value.name for value in differentiated)
 
 
 def _open_model_names(model: ModelBody, files: Scope) -> Scope:
@@ -278,124 +287,3 @@ def _metric_as_assign(statement: ast.Statement) -> ast.Statement:
     if isinstance(statement, ast.Metric):
         return ast.Assign(statement.span, (statement.name,), False, statement.value)
     return statement
-
-
-def _model_graph(section: SelectedSection, model: ModelBody, frame: GraphFrame) -> Graph:
-    """The model's graph, whose outputs are the model's and then the other tensors that the section names."""
-    close_frame(model.frame, drop_empty_tuples(model.results.flow), model.elaborator.session)
-    graph = model.frame.graph
-    graph.output_names = list(output_names(model.results, len(graph.outputs), {v.name for v in graph.inputs}))
-    for value in frame.outer.values():
-        if all(value is not v for v in (*graph.inputs, *graph.outputs)):
-            graph.outputs.append(value)
-            graph.output_names.append(make_unique_name(value.name or f"value{len(graph.outputs)}", {*graph.output_names}))
-    _drop_evaluation_outputs(graph, model.results.flow, frame)
-    # The model is called by the objective here, so it is no longer the outermost graph.
-    graph.kind = "block"
-    return graph
-
-
-def _drop_evaluation_outputs(graph: Graph, flow: Flow, frame: GraphFrame) -> None:
-    """Drop the outputs that the model has in evaluation alone, unless the section reads them, and the stages without parameters that only
-    they need: the scores of a large vocabulary, for example, which `linear_cross_entropy` does without."""
-    if not isinstance(flow, TensorTuple) or flow.training is None:
-        return
-    kept = {id(value) for value in (*flatten_parts(flow.training), *frame.outer.values())}
-    pairs = [(v, name) for v, name in zip(graph.outputs, graph.output_names, strict=True) if id(v) in kept]
-    graph.outputs, graph.output_names = [value for value, _ in pairs], [name for _, name in pairs]
-    stateful = [node for node in graph.nodes if _has_state(node)]
-    needed = find_needed_nodes(graph.nodes, [*graph.outputs, *(v for node in stateful for v in node.outputs)])
-    graph.nodes, graph.size = needed, sum(node.graph.size if isinstance(node, CallNode) else 1 for node in needed)
-
-
-def _has_state(node: Node) -> bool:
-    """Whether a node has parameters or buffers, or is a use of a module that has."""
-    if isinstance(node, OpNode):
-        return bool(node.specs) or node.shared is not None
-    return node.shared is not None or bool(node.modules) or any(map(_has_state, node.graph.nodes))
-
-
-def _computed_inputs(model: ModelBody, scope: Scope, session: ElaborationSession) -> dict[str, Value]:
-    """The inputs of the model that the section computes: those whose names it binds."""
-    computed: dict[str, Value] = {}
-    for value in model.frame.graph.inputs:
-        bound = scope.names.get(value.name)
-        if bound is None or not isinstance(bound.value, Value):
-            continue
-        span = bound.span or value.span
-        with session.catch_failures(()):
-            converted = _cast_to_type_of(bound.value, value, scope)
-            if converted.type != value.type:
-                raise Failure(WrongModelInput(value.name, value.type, converted.type), span, ((value.span, "declared here"),))
-            computed[value.name] = converted
-    return computed
-
-
-def _cast_to_type_of(value: Value, wanted: Value, scope: Scope) -> Value:
-    """A tensor of float32 as an input of a model of another type takes it."""
-    if (
-        value.type == wanted.type
-        or value.type.dtype != FLOAT32
-        or value.type.with_dtype(wanted.type.dtype) != wanted.type
-        or scope.frame is None
-    ):
-        return value
-    # A section computes in float32 at least, also for a model in bfloat16.
-    node = Casts().make_cast(value, wanted.type.dtype, value.span, scope.frame.graph)
-    scope.frame.graph.nodes.append(node)
-    return node.outputs[0]
-
-
-def _make_results(model: Graph, inner: dict[int, Value]) -> Iterator[Value]:
-    """Yield the tensors that a call of the model makes: those that the section uses, if there are any.
-
-    An output may be an input of the model too, or the same tensor as another output. The section uses the input, or the first of them, and
-    a graph makes each of its tensors once.
-    """
-    made = {id(value) for value in model.inputs}
-    for value in model.outputs:
-        used = None if id(value) in made else inner.get(id(value))
-        made.add(id(value))
-        yield used or Value(value.type, value.span, spatial=value.spatial, weak=value.weak)
-
-
-def _call_model(
-    model: Graph,
-    frame: GraphFrame,
-    computed: dict[str, Value],
-    outputs: dict[str, Value],
-    section: SelectedSection,
-    session: ElaborationSession,
-) -> Graph | None:
-    """The objective's graph: what the section computes for the model, the call of the model, and what the section computes of that. None
-    if the first needs the last."""
-    graph, captured = frame.graph, frame.outer
-    inner = {id(outer): value for value in graph.inputs if (outer := captured.get(id(value))) is not None}
-    passed, model_inputs = list[Value](), list[Value]()
-    for source in model.inputs:
-        value = computed.get(source.name) or inner.get(id(source)) or copy_tensor(source)
-        if source.name not in computed:
-            value.name = source.name
-            model_inputs.append(value)
-        passed.append(value)
-    inputs = tuple(passed)
-    before = list(find_needed_nodes(graph.nodes, list(computed.values())))
-    computed_by_model = {id(inner[id(v)]) for v in model.outputs if id(v) in inner and all(v is not i for i in model.inputs)}
-    for node in before:
-        if any(id(v) in computed_by_model for v in node.inputs):
-            session.report_problem(ModelOfItself(tuple(computed)), node.span)
-            return None
-    results = tuple(_make_results(model, inner))
-    arguments = {name: origin.value for name, origin in model.origins.items() if isinstance(origin.value, (int, float))}
-    call = CallNode(model, inputs, results, MODEL, section.span, arguments=arguments)
-    section_inputs = [v for v in graph.inputs if id(v) not in captured]
-    graph.inputs = [*model_inputs, *section_inputs]
-    # Nodes must be in an order in which each input exists: first what the model takes, then the model.
-    early = {id(n) for n in before}
-    graph.nodes = [*before, call, *(n for n in graph.nodes if id(n) not in early)]
-    graph.captures = 0
-    graph.tuples = []
-    graph.size += model.size
-    graph.outputs = list(outputs.values())
-    graph.output_names = list(outputs)
-    return graph

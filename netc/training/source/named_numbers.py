@@ -21,14 +21,11 @@ from netc.compiler.ir.training_program import Training
 from .file_assembly import RESERVED_NAMES, read_template_blocks
 from .flax_template import TEMPLATES
 
-_GENERATED = ("DEVICE", "DATA", "F", "GROUPS", "STANDARDIZED", "TOTALS", "COMPUTED", "REPORT_EVERY")
-"""Names in upper case that are in no template."""
-
 
 def name_numbers(training: Training, others: Iterable[str] = ()) -> dict[str, tuple[str, int | float]]:
     """Name a constant for each parameter of a section that is a number. Return their names and values by parameter. `others` are names
     that the file imports or defines, such as classes of the model."""
-    taken_names = {*RESERVED_NAMES, *_GENERATED, *_list_template_names(), *others}
+    taken_names = {*RESERVED_NAMES, *_list_template_names(), *others}
     numbers: dict[str, tuple[str, int | float]] = {}
     for origin in training.program.main.origins.values():
         name = origin.name.upper()

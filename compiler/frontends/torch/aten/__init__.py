@@ -5,6 +5,7 @@ from . import (  # noqa: F401
     attention,
     comparison,
     creation,
+    detection,
     elementwise,
     indexing,
     joining,
