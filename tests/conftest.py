@@ -7,8 +7,8 @@ which others run. Of a test that is marked `thorough(n)`, `make long` runs one c
 
 Every graph that a test makes is verified, in this process and in those that it starts: NETC_DEBUG is set for all of them.
 
-One process runs ten thousand tests, so objects of early tests must not slow later ones down: see `forget_live_modules`, `collect_rarely`
-and `use_one_thread`.
+One process runs ten thousand tests, so objects of early tests must not slow later ones down: see `forget_live_modules`,
+`forget_jax_programs`, `collect_rarely` and `use_one_thread`.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     collect_rarely()  # a command of netc may have changed it
     if nextitem is None or nextitem.path != item.path:
         forget_live_modules()
+        forget_jax_programs()
 
 
 def collect_rarely() -> None:
@@ -113,6 +114,12 @@ def forget_live_modules() -> None:
     for cls in [cls for cls in copyreg.dispatch_table if cls.__module__.startswith("netc_live_")]:
         del copyreg.dispatch_table[cls]
     gc.collect()
+
+
+def forget_jax_programs() -> None:
+    """Let the programs be collected that XLA compiled for the tests of a file: those of all files take gigabytes."""
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
 
 
 def keep_order_of_einsum() -> None:

@@ -109,6 +109,7 @@ def test_the_table_and_csv(netc: Netc, spec: Path) -> None:
     assert [row["runtime"] for row in rows] == ["ONNX Runtime"]
 
 
+@pytest.mark.thorough(3)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("against", "said"),

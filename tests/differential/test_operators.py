@@ -25,11 +25,12 @@ PARAMETERS = [
     for is_case, cases in enumerate((EXAMPLES, CASES))
     for where, text in cases
 ]
-"""`make test` runs all examples and a third of the cases, drawn by a hash of their texts; `make long` runs the others."""
+"""Of the cases, other than of the examples, a third is for `make test`, drawn by a hash of their texts."""
 REFUSED = [(family, text, code) for family, module in FAMILIES.items() for text, code in module.REFUSED]
 
 
-@pytest.mark.share(4)
+@pytest.mark.share(2)
+@pytest.mark.thorough(2)
 @pytest.mark.parametrize("text", PARAMETERS)
 def test_agrees(text: str) -> None:
     """With numbers of mean 0 and deviation 1 and with some of hard_numbers.py; definitions compute the same. The source says nothing that
@@ -42,6 +43,7 @@ def test_agrees(text: str) -> None:
     hard_numbers.check(targets, hard_numbers.some_kinds(text))
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize("text", [pytest.param(text, id=f"{where}: {case_id(text)}") for where, text in (*EXAMPLES, *CASES)])
 def test_agrees_with_hard_numbers(text: str) -> None:

@@ -97,7 +97,8 @@ train {
 """
 
 
-@pytest.mark.sample(1)
+@pytest.mark.share(4)
+@pytest.mark.thorough(2)
 @pytest.mark.parametrize(
     ("text", "settings", "shapes"),
     [

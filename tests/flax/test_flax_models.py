@@ -48,6 +48,7 @@ LONG = (
 )
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.parametrize(
     ("path", "name", "params", "shape"),
     [pytest.param(*model, id=model[0], marks=pytest.mark.long if model[0] in LONG else ()) for model in MODELS],
@@ -169,7 +170,7 @@ def test_split_merge_and_vmap() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.sample(1)
+@pytest.mark.thorough(2)
 @pytest.mark.parametrize(
     "text",
     [

@@ -29,7 +29,8 @@ REFUSED_USES = {
 EXAMPLES = [(name, index, text) for name, cls in sorted(Operator.registry.items()) for index, text in enumerate(cls.examples)]
 
 
-@pytest.mark.share(16)
+@pytest.mark.share(4)
+@pytest.mark.thorough(4)
 @pytest.mark.parametrize(
     "text",
     [
@@ -42,7 +43,8 @@ def test_an_example_agrees_with_pytorch(text: str) -> None:
     agree(text)
 
 
-@pytest.mark.share(4)
+@pytest.mark.share(2)
+@pytest.mark.thorough(2)
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in CASES.items()])
 def test_a_case_agrees_with_pytorch(text: str) -> None:
     agree(text)
@@ -67,6 +69,7 @@ def test_special_numbers_are_divided_as_in_pytorch(text: str, dtype: str) -> Non
 
 
 @pytest.mark.long
+@pytest.mark.thorough(4)
 @pytest.mark.parametrize(
     "text", [pytest.param(text, id=f"{name}: {case_id(text)}") for name, index, text in EXAMPLES if not index and name not in REFUSED]
 )

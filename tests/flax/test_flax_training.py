@@ -70,6 +70,7 @@ def test_digits(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
 
 
 @pytest.mark.long
+@pytest.mark.thorough(2)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_and_clauses(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table with categories and a gap, sampled inputs, averages, early stopping, and each optimizer with its arguments."""

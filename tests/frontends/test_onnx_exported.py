@@ -82,6 +82,7 @@ def exported(model: nn.Module, example: torch.Tensor, path: Path, *, dynamo: boo
         torch.onnx.export(model, (example,), path, dynamo=dynamo, input_names=["x"], verbose=False, **options)
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.parametrize("dynamo", [True, False], ids=["dynamo", "script"])
 @pytest.mark.parametrize("name", MODELS)
 def test_exported_models(name: str, dynamo: bool, tmp_path: Path) -> None:

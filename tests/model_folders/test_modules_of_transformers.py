@@ -45,6 +45,7 @@ DECODERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize("name", DECODERS)
 def test_decoder(name: str, tmp_path: Path) -> None:

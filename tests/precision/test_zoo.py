@@ -116,6 +116,7 @@ def test_keep_io(name: str) -> None:
     assert_near(list(made.values()) if isinstance(made, dict) else [made], [x.float() for x in wanted], "float16")
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize("dtype", [*DTYPES, "float64"])
 @pytest.mark.parametrize("spec", files())

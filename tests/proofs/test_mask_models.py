@@ -60,6 +60,7 @@ def test_published_models(spec: str, network: str, update: bool) -> None:
     compare_row(describe_verdict(name, *make_published(spec, network)), update=update)
 
 
+@pytest.mark.thorough(3)
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", IMPORTED)

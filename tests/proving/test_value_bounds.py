@@ -180,6 +180,7 @@ def hard_batches(name: str, model: netc.Model) -> Iterator[dict[str, Array]]:
         yield {key: change(a).astype(a.dtype) if a.dtype.kind == "f" else a for key, a in drawn.items()}
 
 
+@pytest.mark.thorough(2)
 @small
 @pytest.mark.parametrize("factor", [1, 8])
 def test_zoo(name: str, factor: float) -> None:

@@ -17,6 +17,7 @@ def _some(count: int) -> list[object]:
     return [seed if seed < QUICK else pytest.param(seed, marks=pytest.mark.long) for seed in range(count)]
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.parametrize("seed", _some(CAUSAL))
 def test_pieces_give_what_the_whole_gives(seed: int) -> None:
     text, every = causal(seed)

@@ -33,6 +33,7 @@ def test_a_name_is_the_number_that_it_is_bound_to(name: str) -> None:
     train.check_parts(made, fed, 5)
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_however_it_is_bound(name: str) -> None:

@@ -146,6 +146,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("processes", "options"),
