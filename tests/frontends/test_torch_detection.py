@@ -30,12 +30,14 @@ def test_deformable_convolutions(form: dict[str, Any]) -> None:
     taps = groups * options["kernel_size"][0] * options["kernel_size"][1]
     torch.manual_seed(0)
     spatial = {name: options[name] for name in ("kernel_size", "padding", "stride", "dilation") if name in options}
-    parts = {"offset": nn.Conv2d(4, 2 * taps, **spatial), "mask": nn.Conv2d(4, taps, **spatial), "deformed": ops.DeformConv2d(4, 6, **options)}
+    offset, mask = (nn.Conv2d(4, channels, **spatial) for channels in (2 * taps, taps))
 
     def run(self: Any, x: Tensor) -> Any:
         return self.deformed(x, 3 * self.offset(x), self.mask(x).sigmoid() if masked else None)
 
-    agree(Of(run, **parts), *[torch.randn(n, 4, 9, 8) * 2 + 1 for n in (2, 3, 1)])
+    agree(
+        Of(run, offset=offset, mask=mask, deformed=ops.DeformConv2d(4, 6, **options)), *[torch.randn(n, 4, 9, 8) * 2 + 1 for n in (2, 3, 1)]
+    )
 
 
 @pytest.mark.parametrize("options", [((4, 4),), (3, 0.5, 2, True), ((3, 5), 0.5, 0), ((2, 3), 1.0, -1, True)], ids=str)
