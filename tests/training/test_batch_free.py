@@ -170,6 +170,7 @@ def test_a_loss_may_be_the_second_result_of_a_block() -> None:
     assert metrics["first"].item() == pytest.approx((guess - batch["y"]).square().mean().item(), rel=1e-6)
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])

@@ -148,6 +148,7 @@ def test_a_resumed_run_has_the_same_bits(name: str, tmp_path: Path) -> None:
     assert_same_run(tmp_path / "run", tmp_path / "whole")
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["actor_critic", "dqn", "kendall", "ppo", "vae_annealed", "vq_vae"])
 def test_two_processes_train_as_one(name: str, tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ def test_stages_give_what_one_process_gives(folder: Path, processes: int, option
     assert_close(folder / "one", run)
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("first", "then"),

@@ -105,6 +105,7 @@ def test_two_processes(folder: Path) -> None:
     assert_close(folder / "one", begin(folder, 2, "fsdp", "--strategy", "fsdp"))
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize("ranks", [2, 3])
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
@@ -134,6 +135,7 @@ def test_compiled_and_shared(folder: Path) -> None:
     assert_close(plain, begin(folder, 2, "compiled", "--steps", "3", "--strategy", "fsdp", "--compile"), weights=1e-3)
 
 
+@pytest.mark.thorough(3)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("first", "ranks", "strategy"),
@@ -149,6 +151,7 @@ def test_resumed_with_other_processes(first: str | None, ranks: int, strategy: s
     assert_close(folder / "one", run)
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "ranks", "place", "refusals"),

@@ -330,6 +330,7 @@ def test_following_stages(tmp_path: Path) -> None:
         torch.testing.assert_close(trained[key], value, rtol=1e-5, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 @pytest.mark.parametrize("name", ["whole network on other data", "head on mixed features", "in a loop", "adversarial images"])

@@ -287,6 +287,7 @@ def test_two_replicas_of_two_processes(folder: Path) -> None:
     assert_close(folder / "one", begin(folder, 4, "tp2dp2", "--tp", "2", "--strategy", "fsdp"), weights=WEIGHTS)
 
 
+@pytest.mark.thorough(2)
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("first", "ranks", "then"),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from zoo import page, record
+from zoo import page, parity, record
 
 ORDINARY = ("test_bert", "test_llama", "test_page", "test_resnet", "test_vit")
 """The modules whose tests `make test` runs; the others are in `make long`."""
@@ -25,6 +25,13 @@ def _carried(request: pytest.FixtureRequest) -> Iterator[None]:
     record.NOTED.clear()
     yield
     request.node.user_properties.append((_FOUND, list(record.NOTED)))
+
+
+@pytest.fixture(autouse=True)
+def _in_frameworks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make zoo` compares all models in JAX and MLX too. In the gate, the models of tests/flax and tests/mlx are."""
+    is_compared = request.config.getoption("update") or request.node.get_closest_marker("zoo") is not None
+    monkeypatch.setattr(parity, "COMPARES_FRAMEWORKS", is_compared)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
