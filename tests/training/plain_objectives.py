@@ -403,7 +403,7 @@ RECIPES = {
         partial(torch.optim.Adam, betas=(0.5, 0.999)),
         (Turn("discriminator_loss", "discriminator.", 1e-3), Turn("generator_loss", "generator.", 1e-3)),
     ),
-    "byol": Recipe(make_views, Byol, SIZES | {"projection": 4}, sgd, SLOWER, frozen=("target.",), cosine=True),
+    "byol": Recipe(make_views, Byol, SIZES | {"latent": 4}, sgd, SLOWER, frozen=("target.",), cosine=True),
     "simsiam": Recipe(make_views, SimSiam, SIZES | {"bottleneck": 4}, sgd, SLOWER, cosine=True),
     "vq_vae": Recipe(make_pictures, VqVae, {"codes": 8, "width": 6, "features": 4}, torch.optim.Adam),
     "vae_annealed": Recipe(
