@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from frontends.imported import agree
+from frontends.imported import agree, imported
 from frontends.written import Of
 from torch import Tensor, nn
+
+from netc.compiler.frontends.imported_model import ImportFailed
 
 ops = pytest.importorskip("torchvision.ops", reason="pip install torchvision")
 
@@ -48,3 +50,10 @@ def test_boxes(options: tuple[Any, ...]) -> None:
     module = Of(lambda m, x, at: ops.roi_align(m.conv(x), at, *options), conv=nn.Conv2d(3, 4, 3, padding=1))
     images = torch.randn(2, 3, 9, 8)
     agree(module, (images, boxes), (images * 3 + 2, boxes[[1, 0, 2, 2, 4]]), dims={0: [None], 1: [None]})
+
+
+def test_a_weight_that_no_module_has() -> None:
+    """`deform_conv` has parameters of its own."""
+    module = Of(lambda m, x, at: ops.deform_conv2d(x, at, m.dense.weight.view(6, 4, 1, 1)), dense=nn.Linear(4, 6))
+    with pytest.raises(ImportFailed, match="has a weight that is no parameter `weight` of a module"):
+        imported(module, (torch.randn(2, 4, 5, 5), torch.randn(2, 2, 5, 5)))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from torch.fx import Node
 
 from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads
 from ..node_targets import is_operator, operator_name
-from .layers import apply_layer
+from .layers import PARAMETERS
 
 
 @reads("deform_conv2d")
@@ -21,10 +22,11 @@ def read_deform_conv(site: AtenSite) -> Value:
     site.args.used.update(("mask", "offset_groups"))
     if _is_zero(site.args["bias"]):
         site.args["bias"] = None
-    return apply_layer(
-        site,
+    results = site.try_layer(
         "deform_conv",
         *tensors,
+        given=PARAMETERS,
+        bias=site.args["bias"] is not None,
         channels=channels,
         kernel=(height, width),
         stride=_join_equal(site.integer("stride_h"), site.integer("stride_w")),
@@ -32,6 +34,9 @@ def read_deform_conv(site: AtenSite) -> Value:
         dilation=_join_equal(site.integer("dilation_h"), site.integer("dilation_w")),
         groups=site.integer("groups"),
     )
+    if results is None:
+        raise ImportRefused("has a weight that is no parameter `weight` of a module, such as `DeformConv2d`")
+    return results[0]
 
 
 def _is_zero(bias: Node) -> bool:
