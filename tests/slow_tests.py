@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 QUICK = 0.02
-LONG = 0.4
+LONG = 0.3
 LIST = Path(__file__).parent / "slow_tests.txt"
 LATER = ("zoo", "long", "rest")
 """The marks of cases that `make test` leaves out."""
