@@ -27,6 +27,7 @@ from .pipeline_parallel import PipelineModel, describe_stages, take_stage
 from .ranks import REPLICAS, TENSOR, Ranks
 from .repeated_blocks import find_repeated_blocks
 from .shardable_layers import plan_sharding, require_sharding_plan
+from .synchronized_statistics import synchronize_statistics
 from .tensor_parallel import shard_operations, split_layers
 
 
@@ -43,8 +44,8 @@ def parallelize_objective(objective: Objective, engine: Engine, ranks: Ranks, sa
         splits = require_sharding_plan(objective.training_section, ranks.tensor)
         split_layers(objective.model, splits, mesh[TENSOR])
         notes.append(splits.format_summary(ranks.tensor))
-    if ranks.replicas > 1 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in objective.model.modules()):
-        notes.append("batch_norm uses the samples of each process alone, so the results differ from a run with one process")
+    if ranks.replicas > 1:
+        notes += _synchronize_statistics(objective.model, ranks)
     if engine.checkpoint_activations:
         notes += recompute_activations(objective.model)
     if engine.compile:
@@ -70,6 +71,8 @@ def _apply_pipeline(objective: Objective, engine: Engine, ranks: Ranks) -> list[
         notes.append(f"stage {ranks.stage + 1}: {splits.format_summary(ranks.tensor)}")
     if engine.checkpoint_activations:
         notes += recompute_activations(objective.model)
+    if ranks.replicas > 1:
+        notes += _synchronize_statistics(objective.model, ranks, mesh)
     pipeline = PipelineModel(objective, stages, ranks, mesh)
     if engine.strategy == "fsdp" or ranks.tensor > 1:
         _check_axes(objective)
@@ -78,6 +81,16 @@ def _apply_pipeline(objective: Objective, engine: Engine, ranks: Ranks) -> list[
         fully_shard(pipeline.stage_module, mesh=mesh[REPLICAS])
     objective.set_parallel_module(pipeline)
     return notes
+
+
+def _synchronize_statistics(model: nn.Module, ranks: Ranks, mesh: DeviceMesh | None = None) -> list[str]:
+    """Make `batch_norm` use the samples of all replicas. Return notes."""
+    if ranks.tensor == 1:
+        synchronize_statistics(model, None if mesh is None else mesh.get_group(REPLICAS))
+        return []
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules()):
+        return ["with `--tp`, batch_norm uses the samples of each replica alone, so the results differ from a run with one process"]
+    return []
 
 
 def compile_model(model: nn.Module) -> None:

@@ -28,7 +28,7 @@ from .recipe import Recipe
 
 def check_micro_batch_sizes(training: Training, recipe: Recipe, samples: int, replicas: int) -> None:
     """Raise `RunError` if a step of the run has a micro-batch of one sample, of which `batch_norm` gets one number in each channel.
-    `samples` is the number of training samples."""
+    `samples` is the number of training samples; `replicas` is the number of processes whose statistics differ."""
     step = _find_single_sample_step(recipe, samples, replicas)
     if step is None:
         return

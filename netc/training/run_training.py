@@ -275,7 +275,7 @@ def _execute_run(
         _check_parts(prepared, ranks)
         _check_splits(prepared, engine)
         _check_capturable(prepared.recipe, ranks)
-        check_micro_batch_sizes(prepared.training, prepared.recipe, len(prepared.data[1]), ranks.replicas)
+        check_micro_batch_sizes(prepared.training, prepared.recipe, len(prepared.data[1]), 1 if ranks.tensor == 1 else ranks.replicas)
         if ranks.pipeline > 1:
             check_equal_micro_batches(prepared.training, prepared.recipe, len(prepared.data[1]), ranks.pipeline)
         # The first process takes the lock, for all processes of the run, and holds it until training ends.

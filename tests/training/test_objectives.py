@@ -152,7 +152,7 @@ def test_a_resumed_run_has_the_same_bits(name: str, tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["actor_critic", "dqn", "kendall", "ppo", "vae_annealed", "vq_vae"])
 def test_two_processes_train_as_one(name: str, tmp_path: Path) -> None:
-    """Those without batch normalization, whose statistics belong to a process."""
+    """Those without batch normalization, which amplifies rounding: test_synchronized_statistics.py has it in float64."""
     recipe = RECIPES[name]
     (tmp_path / "spec.net").write_text((SPECS / f"{name}.net").read_text(encoding="utf-8"), encoding="utf-8")
     np.savez(tmp_path / "data.npz", **recipe.make_data(np.random.default_rng(0)))
