@@ -48,7 +48,7 @@ test: $(READY) ## run the tests
 	$(BIN)/python -m pytest
 
 long: $(READY) ## run the tests that `make test` leaves out: larger models, and torch.compile and torch.export of all models
-	$(BIN)/python -m pytest -m "long and not zoo and not rest"
+	$(BIN)/python -m pytest --dist worksteal -m "long and not zoo and not rest"
 
 thorough: $(READY) ## run all cases of the families of which `make long` runs a share
 	$(BIN)/python -m pytest -m "rest"
