@@ -117,7 +117,7 @@ def forget_live_modules() -> None:
 
 
 def forget_jax_programs() -> None:
-    """Let the programs be collected that XLA compiled for the tests of a file: those of all files take gigabytes."""
+    """Free the programs that XLA compiled for the tests of a file. The programs of all files take gigabytes."""
     if "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
 

@@ -235,7 +235,7 @@ class BatchTooSmall(Problem):
         return f"the batch of step {self.step} has a part of {self.samples} sample, and `batch_norm` needs at least 2"
 
     def format_notes(self) -> tuple[str, ...]:
-        return ("the last batch of an epoch has only the remaining samples; `accumulate` and several processes divide each batch further",)
+        return ("the last batch of an epoch has only the remaining samples; `accumulate` and replicas with `--tp` divide batches further",)
 
     def format_help(self) -> tuple[str, ...]:
         return ("choose `batch` and `accumulate` so that no part has a single sample",)

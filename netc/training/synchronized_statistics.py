@@ -1,8 +1,8 @@
-"""Batch norm over the samples of all processes: its statistics are those of the whole micro-batch, as in one process.
+"""Batch norm over the samples of all processes, with the statistics of the whole micro-batch, as in one process.
 
 In: a model of which each process has a replica. Out: the same model, whose `batch_norm` layers exchange sums in the forward and backward
-passes. Always: every process calls the layers equally often, also with a share of no samples; outputs, gradients and running statistics are
-those of one process up to rounding. `torch.nn.SyncBatchNorm` does the same on GPUs alone.
+passes. Always: every process calls the layers equally often, also with a share of no samples; outputs, gradients and running statistics
+equal the results of one process up to rounding. `torch.nn.SyncBatchNorm` does the same, but only on GPUs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def synchronize_statistics(model: nn.Module, replicas: dist.ProcessGroup | None = None) -> None:
-    """Make the `batch_norm` layers of a model use the samples of all processes, or of those of a group."""
+    """Make the `batch_norm` layers of a model use the samples of all processes, or of the processes of a group."""
     for module in model.modules():
         if isinstance(module, _BatchNorm):
             module.forward = partial(_UNCOMPILED, module, replicas)  # type: ignore[method-assign]

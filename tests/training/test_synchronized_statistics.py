@@ -1,4 +1,4 @@
-"""`batch_norm` on several processes: outputs, gradients and running statistics are those of PyTorch's layer in one process."""
+"""`batch_norm` on several processes: outputs, gradients and running statistics equal the results of PyTorch's layer in one process."""
 
 from __future__ import annotations
 

@@ -247,7 +247,7 @@ def _elaborate_statements(
 
 
 def _write_out_model_symbols(joined: JoinedGraphs, origins: dict[str, Origin]) -> Graph:
-    """Return the objective's graph with the values of the model's parameters: a train file has constants for those of the section alone."""
+    """Write the values of the model's parameters into the objective's graph: a train file has constants for the section's parameters."""
     own = {name: value for name, value in collect_symbol_values(joined.model).items() if name not in origins}
     return write_out_symbols(joined.main, own, (joined.model,))
 
