@@ -17,9 +17,8 @@ from netc.compiler.objectives.means import decompose_objective
 from netc.dsl.source import SourceFile
 from netc.training.recipe import read_recipe
 from netc.training.section_file import SectionFile
-from netc.training.source import TrainSection, emit_run_file, template_folding
+from netc.training.source import TrainSection, emit_run_file, flax_template, template_folding, torch_template
 from netc.training.source.clauses import CONSTANTS, Machine
-from netc.training.source.flax_template import TEMPLATES
 from netc.training.source.section_functions import emit_functions
 
 SPEC = """
@@ -80,7 +79,7 @@ def test_functions_that_nothing_uses_are_left_out() -> None:
     assert template_folding.select_reachable(blocks, {""}) == [blocks[0], blocks[2], blocks[3]]
 
 
-@pytest.mark.parametrize("template", ["template.py", *TEMPLATES])
+@pytest.mark.parametrize("template", [*torch_template.TEMPLATES, *flax_template.TEMPLATES])
 def test_every_tag_is_known(template: str) -> None:
     """A tag that no section has would hide its lines for ever."""
     text = files("netc.training.source").joinpath(template).read_text(encoding="utf-8")

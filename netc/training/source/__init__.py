@@ -4,7 +4,7 @@ In: a checked `Training`. Out: Python text that needs only torch and NumPy: the 
 a plain loop over an npz file or a text table. Always: the same section gives the same text; `netc train` and `objective` execute its
 functions; names and strings of the spec become literals in it, never code.
 
-    template.py             every clause of a section, as one plain file with tags
+    torch_template/         every clause of a section, as plain files with tags
     clauses.py              decides which tags a section has
     template_folding.py     removes the lines whose tags a section does not have
     section_functions.py    emits what depends on the model: totals, counts, loss and metrics
@@ -52,6 +52,7 @@ from .printed_transforms import emit_augmentations
 from .sampled_inputs import emit_draws
 from .section_functions import SectionFunctions, emit_functions
 from .section_words import TORCH_WORDS
+from .torch_template import TEMPLATES
 from .varied_inputs import emit_varied
 
 SETTINGS_FUNCTIONS = frozenset(
@@ -138,7 +139,7 @@ def emit_settings_file(recipe: Recipe, meshes: int = 0) -> str:
     of processes over which the parameters are distributed."""
     generated = {"make_optimizer": emit_optimizer(recipe, meshes), "make_schedule": emit_schedule(recipe)}
     tags = {name.lower() for name in read_constants(recipe)}
-    texts = [emit_constants(recipe, "cpu"), *fold_blocks(tags, {}, generated, SETTINGS_FUNCTIONS)]
+    texts = [emit_constants(recipe, "cpu"), *fold_blocks(tags, {}, generated, SETTINGS_FUNCTIONS, TEMPLATES)]
     return "\n\n\n".join(["\n".join([*list_imports(texts), "import torch", "from torch import Tensor, nn"]), *texts])
 
 
@@ -166,7 +167,7 @@ def _select_functions(section: TrainSection, machine: Machine | None, roots: Set
         "balance_classes": emit_balance(recipe) if recipe.balances else [],
         "vary_inputs": [emit_varied(recipe)] if recipe.varied else [],
     }
-    return fold_blocks(tags, _map_names(section, tags, machine), generated, roots)
+    return fold_blocks(tags, _map_names(section, tags, machine), generated, roots, TEMPLATES)
 
 
 def _map_names(section: TrainSection, tags: Set[str], machine: Machine | None) -> dict[str, str]:

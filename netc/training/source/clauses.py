@@ -1,7 +1,7 @@
 """The constants and tags of a section. A clause with a number or a pattern is a constant of the file and a tag of the template's lines.
 
 In: a recipe, the means of the objective, and the machine if the file is for a run of `netc train`. Out: the constants and the tags that
-the section has. A new clause is a record in CONSTANTS, and its lines in template.py.
+the section has. A new clause is a record in CONSTANTS, and its lines in torch_template/.
 
     >>> from netc.analysis import Choice, analyze_training
     >>> from netc.dsl.source import SourceFile

@@ -2,7 +2,8 @@
 
 In: tags, names and generated texts of a section. Out: the texts of its functions, and the imports that they need.
 
-    >>> [text.partition("(")[0] for text in fold_blocks(set(), {}, {}, {"split_samples"})]
+    >>> from netc.training.source.torch_template import TEMPLATES
+    >>> [text.partition("(")[0] for text in fold_blocks(set(), {}, {}, {"split_samples"}, TEMPLATES)]
     ['def shuffle_samples', 'def split_samples']
 """
 
@@ -93,7 +94,7 @@ def fold_blocks(
     names: Mapping[str, str],
     generated: Mapping[str, list[str]],
     roots: Set[str],
-    templates: Sequence[str] = ("template.py",),
+    templates: Sequence[str],
 ) -> list[str]:
     """Fold templates for a section, and keep the functions that the roots use. `generated` has the texts of blocks that depend on the
     model or the data."""

@@ -18,8 +18,8 @@ from functools import cache
 from netc.compiler.backends.python.identifiers import make_unique
 from netc.compiler.ir.training_program import Training
 
+from . import flax_template, torch_template
 from .file_assembly import RESERVED_NAMES, read_template_blocks
-from .flax_template import TEMPLATES
 
 
 def name_numbers(training: Training, others: Iterable[str] = ()) -> dict[str, tuple[str, int | float]]:
@@ -37,5 +37,5 @@ def name_numbers(training: Training, others: Iterable[str] = ()) -> dict[str, tu
 
 @cache
 def _list_template_names() -> frozenset[str]:
-    blocks = [block for template in ("template.py", *TEMPLATES) for block in read_template_blocks(template)]
+    blocks = [block for template in (*torch_template.TEMPLATES, *flax_template.TEMPLATES) for block in read_template_blocks(template)]
     return frozenset(re.findall(r"\b[A-Z][A-Z0-9_]*\b", "\n".join(blocks)))

@@ -1,6 +1,6 @@
 """Fold the template: keep only the lines that a section needs.
 
-In: a function of template.py and the tags of a section. Out: its lines, as a person would have written them.
+In: a function of a template and the tags of a section. Out: its lines, as a person would have written them.
 
 >>> template = '''
 ... for batch in iterate_batches(
