@@ -94,7 +94,7 @@ def train_step(
     followers: list[Follower],  # if: followed
 ) -> StepSums:
     """Make one optimizer step. Return the totals and counts of the batch."""
-    seed_step(step)  # if: random or run
+    seed_step(step)  # if: random
     minimized = select_loss(step)  # if: losses
     require_gradients(trained, minimized)  # if: losses
     micro_batches = split_batch(batch)  # if: parts and not run
