@@ -223,6 +223,9 @@ def _format_shape(shape: tuple[Any, ...] | None) -> str:
     return "not there" if shape is None else str(list(shape))
 
 
+_DRAWN_TOGETHER = 1_000_000
+
+
 def perturb_weight(key: str, array: Array, generator: np.random.Generator, share: float) -> Array:
     """Draw numbers near a weight, so that parameters that begin as ones or zeros count too.
 
@@ -232,12 +235,25 @@ def perturb_weight(key: str, array: Array, generator: np.random.Generator, share
         return array
     if array.dtype.kind != "f":  # bfloat16, which NumPy does not compute with
         return perturb_weight(key, array.astype(np.float32), generator, share).astype(array.dtype)
-    noise = generator.standard_normal(array.shape).astype(array.dtype)
     scale = float(np.std(array)) if array.size > 1 else 0.0
+    noise = draw_noise(array, generator)
     # A variance must stay positive.
     if key.endswith("running_var"):
         spread = np.asarray(0.4 * share, array.dtype)
         return np.asarray(np.abs(array + spread * noise) + spread, array.dtype)
-    drawn = array + np.asarray((scale or 0.1) * share, array.dtype) * noise
-    # the noise has `share` of the deviation, so both together have 1 + share**2 of the variance
-    return np.asarray(drawn * np.asarray((1 + share**2) ** -0.5 if scale and array.ndim > 1 else 1.0, array.dtype), array.dtype)
+    noise *= np.asarray((scale or 0.1) * share, array.dtype)
+    noise += array
+    if scale and array.ndim > 1:
+        # the noise has `share` of the deviation, so both together have 1 + share**2 of the variance
+        noise *= np.asarray((1 + share**2) ** -0.5, array.dtype)
+    return noise
+
+
+def draw_noise(array: Array, generator: np.random.Generator) -> Array:
+    """Draw numbers of a normal distribution for an array, a million at a time: all of them in float64 would take twice its memory."""
+    noise = np.empty(array.shape, array.dtype)
+    flat = noise.reshape(-1)
+    for start in range(0, array.size, _DRAWN_TOGETHER):
+        part = flat[start : start + _DRAWN_TOGETHER]
+        part[...] = generator.standard_normal(part.size)
+    return noise

@@ -7,8 +7,10 @@ has a mode. Always: the text that is executed is the text that `source("flax")` 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ...errors.target_errors import PackageNotInstalled, UnsupportedByTarget
 from ...ir.graph import Program
@@ -16,6 +18,9 @@ from ...types.numpy_types import Array
 from ..backend import BackendInput
 from ..python.array_session import ArraySession, execute_source
 from .flax_source import choose_writer
+
+if TYPE_CHECKING:
+    from flax import nnx
 
 
 def make_module(given: BackendInput, arrays: Mapping[str, Array] | None, seed: int = 0) -> Any:
@@ -29,23 +34,37 @@ def make_module(given: BackendInput, arrays: Mapping[str, Array] | None, seed: i
     space = execute_source(text, f"{name}.flax")
     model_class: Any = getattr(space, main)
     takes_rngs = "rngs" in inspect.signature(model_class.__init__).parameters
-    module = model_class(rngs=nnx.Rngs(seed)) if takes_rngs else model_class()
-    if arrays is not None and hasattr(space, "load"):
-        fill_module(module, space.stack_layers(module, arrays) if hasattr(space, "stack_layers") else arrays)
-    return module
+
+    def construct() -> nnx.Module:
+        module: nnx.Module = model_class(rngs=nnx.Rngs(seed)) if takes_rngs else model_class()
+        return module
+
+    if arrays is None or not hasattr(space, "load"):
+        return construct()
+    return fill_module(construct, lambda module: space.stack_layers(module, arrays) if hasattr(space, "stack_layers") else arrays)
 
 
-def fill_module(module: Any, arrays: Mapping[str, Array]) -> None:
-    """Set the variables of a module to copies of the arrays under their names."""
-    import jax.numpy as jnp
+def fill_module(construct: Callable[[], nnx.Module], name_arrays: Callable[[nnx.Module], Mapping[str, Array]]) -> nnx.Module:
+    """Construct a module whose variables are copies of the arrays under their names. Only variables without an array are drawn: drawing
+    takes longer than loading, and four times the memory."""
+    import jax
     from flax import nnx
 
-    for names, part in nnx.iter_graph(module):
-        for name, variable in vars(part).items() if isinstance(part, nnx.Module) else ():
-            key = ".".join(map(str, (*names, name)))
-            if isinstance(variable, nnx.Variable) and key in arrays:
-                # `variable[...] = array` compiles a scatter for each shape, and needs memory for the old value meanwhile.
-                variable.set_value(jnp.array(arrays[key], variable.dtype))
+    module: nnx.Module = nnx.eval_shape(construct)
+    arrays = name_arrays(module)
+
+    def is_drawn(path: tuple[Any, ...], _: Any) -> bool:
+        return ".".join(map(str, path)) not in arrays
+
+    # XLA leaves out what is not returned
+    nnx.update(module, jax.jit(lambda: nnx.state(construct(), is_drawn))())
+    for path, part in nnx.iter_graph(module):
+        name = ".".join(map(str, path))
+        if isinstance(part, nnx.Variable) and name in arrays:
+            array = np.asarray(arrays[name]).astype(part.dtype, copy=False)
+            # a copy, because the caller may change its arrays; `jnp.array` makes two
+            part.set_value(jax.device_put(array, may_alias=False))
+    return module
 
 
 class FlaxSession(ArraySession):
@@ -53,7 +72,6 @@ class FlaxSession(ArraySession):
 
     def __init__(self, program: Program, module: Any, outputs: Sequence[str]) -> None:
         import jax
-        import numpy as np
         from flax import nnx
 
         module.eval()
