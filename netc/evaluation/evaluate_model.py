@@ -67,7 +67,7 @@ def evaluate_model(predictor: Predictor, data: Any, batch: int = BATCH, top_k: i
         raise ValueError(f"`bootstrap` is a number of resamples, at least 0, not {bootstrap}")
     outputs = _choose_outputs(predictor)
     if not outputs:
-        why = "no loss of its train section compares an output with a column, so there is nothing to evaluate"
+        why = "the losses of its train section compare no output with one column alone, so there is nothing to evaluate"
         raise refuse_data(predictor.name, why, "compare an output itself, as in `loss = (scores, target) -> cross_entropy`")
     columns = predictor.open_columns(data, with_targets=True)
     truths = [read_targets(columns, output) for output in outputs]

@@ -1,7 +1,8 @@
-"""Find what the outputs of a model mean, from the loss of the section that trains it.
+"""Find what the outputs of a model mean, from the losses of the section that trains it.
 
-In: a train section. Out: an `OutputSignature` for each output whose meaning the loss tells. Always: a meaning is derived only through
-operators that are known to keep or to change it; any other output is numbers under its own name.
+In: a train section. Out: an `OutputSignature` for each output whose meaning the losses tell. Always: a meaning is derived only through
+operators that are known to keep or to change it; any other output is numbers under its own name. Metrics, and statements that no loss
+needs, change no meaning.
 
 For example, with `loss = (scores, kind) -> cross_entropy`, the output `scores` has a score for each class, and a second output
 `scores -> softmax axis=1` has the probabilities. With `loss = (guess, (price - 200_000) / 40_000) -> mse_loss`, the price is
@@ -25,6 +26,7 @@ from netc.compiler.dims import Dim
 from netc.compiler.ir.graph import OpNode
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import Training
+from netc.compiler.ir.walk import find_needed_nodes
 from netc.compiler.ops.shape import Permute, Transpose
 from netc.compiler.types.tensor_types import Shape
 from netc.dsl.record import Record, replace
@@ -93,12 +95,27 @@ class _Origin(Record):
 
 
 def find_output_tasks(training: Training) -> Iterator[OutputSignature]:
-    """Yield the outputs of the model that a loss compares with an input of the section. `target` is the name of that input."""
+    """Yield the outputs of the model that the losses compare with one input of the section. `target` is the name of that input.
+
+    An output that is compared with two inputs, or in two ways that make its numbers mean different things, means neither.
+    """
+    compared: dict[str, list[OutputSignature]] = {}
+    for output in list_comparisons(training):
+        compared.setdefault(output.name, []).append(output)
+    for first, *others in compared.values():
+        # a label that one loss ignores is learned from the other
+        ignored = first.ignored if all(other.ignored == first.ignored for other in others) else NOT_A_LABEL
+        if all(replace(other, ignored=first.ignored) == first for other in others):
+            yield replace(first, ignored=ignored)
+
+
+def list_comparisons(training: Training) -> Iterator[OutputSignature]:
+    """Yield an output for each time that a loss compares it with an input of the section. A metric gives an output no meaning."""
     call, main = training.model_call, training.program.main
     inner = {id(outer): value for outer, value in zip(call.outputs, call.graph.outputs, strict=True)}
     outer_producers, inner_producers = _map_producers(main.nodes), _map_producers(call.graph.nodes)
     inputs = {id(value): value.name for value in main.inputs}
-    for node in main.nodes:
+    for node in find_needed_nodes(main.nodes, main.outputs[: len(training.losses)]):
         if not isinstance(node, OpNode) or node.op.name not in _LOSSES:
             continue
         task = _LOSSES[node.op.name]

@@ -30,7 +30,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..prediction.model_signature import CLASSES, LOG_CLASSES, NOT_A_LABEL
-from ..prediction.output_tasks import find_output_tasks
+from ..prediction.output_tasks import list_comparisons
 from .data.class_labels import find_class_inputs
 from .model_inputs import list_model_inputs
 
@@ -145,7 +145,7 @@ class _BalanceReader:
     def _find_ignored(self, target: str) -> set[int]:
         """Return the labels that the losses of a target ignore."""
         tasks = (CLASSES, LOG_CLASSES)
-        outputs = (output for output in find_output_tasks(self.training) if output.target == target and output.task in tasks)
+        outputs = (output for output in list_comparisons(self.training) if output.target == target and output.task in tasks)
         labels = (item.ignored for item in self.class_inputs if item.value.name == target)
         return {*(output.ignored for output in outputs), *(label for label in labels if label is not None)}
 

@@ -44,7 +44,8 @@ class BestResult:
         stopped = f"stopped early at step {step} of {steps}; " if self.is_stalled and step < steps else ""
         if not self.step or (value == self.value and not stopped):
             return stopped.removesuffix("; ")
-        return f"{stopped}the best {self.keep.metric} was {self.value:.4g}, at step {self.step}"
+        best = "highest" if self.keep.higher else "lowest"
+        return f"{stopped}the {best} {self.keep.metric} was {self.value:.4g}, at step {self.step}"
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.value, "best_step": self.step, "watched": self.watched, "waited": self.waited}

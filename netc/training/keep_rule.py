@@ -13,6 +13,7 @@ decides.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from netc.compiler.errors.problem import Problem
@@ -29,8 +30,15 @@ LAST = "last"
 FOLLOWS_NOTHING = "follows the metric of `keep`, and with several losses, `keep` has none by default"
 CHOOSE = "write `keep best NAME`, where NAME is a loss or a metric"
 """The problem of a setting that follows the metric of `keep` in a section with several losses, and its remedy."""
-HIGHER = ("accuracy", "precision", "recall", "f1", "auc", "auroc", "r2", "iou", "psnr", "bleu")
-"""Words in the names of metrics of which a higher value is better."""
+HIGHER = frozenset((
+    "acc", "accuracy", "auc", "auroc", "bleu", "dice", "f1", "iou", "jaccard", "mcc", "mrr", "ndcg", "precision", "psnr", "r2", "recall",
+    "rouge", "sensitivity", "specificity", "ssim", "top1", "top5",
+))  # fmt: skip
+"""Words in the names of metrics of which a higher value is better: `val_accuracy`, `top1`."""
+LOWER = frozenset(("diff", "difference", "err", "error", "gap", "loss", "mae", "mse", "rmse"))
+"""Words of which a lower value is better, whatever other words the name has: `accuracy_gap`."""
+_WORD = re.compile(r"([A-Z]+(?![a-z])|[A-Z]?[a-z]+)(\d*)")
+"""A word of a name, and the number after it: `top1` and `Error` in `top1Error`."""
 
 
 class KeepRule(Record):
@@ -46,7 +54,18 @@ class KeepRule(Record):
 def is_higher_better(metric: str, losses: Sequence[str], measured: Sequence[MeasureRule]) -> bool:
     """Whether a higher value of a metric is better: `measure` defines it for its metrics, and of others the name decides."""
     by_name = {rule.name: rule.higher for rule in measured}
-    return by_name.get(metric, any(word in metric.lower() for word in HIGHER) and metric not in losses)
+    return by_name.get(metric, metric not in losses and names_higher(metric))
+
+
+def names_higher(metric: str) -> bool:
+    """Whether the name of a metric says that more of it is better.
+
+    >>> [name for name in ("f1", "val_accuracy", "top5", "error2", "diff1", "accuracy_gap") if names_higher(name)]
+    ['f1', 'val_accuracy', 'top5']
+    """
+    found = [(word.lower(), number) for word, number in _WORD.findall(metric)]
+    words = {word for word, _ in found} | {word + number for word, number in found}
+    return bool(words & HIGHER) and not words & LOWER
 
 
 def list_metrics(training: Training, measured: Sequence[MeasureRule]) -> list[str]:

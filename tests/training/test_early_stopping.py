@@ -114,7 +114,7 @@ def test_a_stopped_run_has_nothing_left(stopped: Path) -> None:
     result = resume(stopped)
     losses = list_losses(stopped)
     assert (stopped / "metrics.jsonl").read_text() == before
-    best = f"the best loss was {min(losses):.4g}, at step {5 * (int(np.argmin(losses)) + 1)}"
+    best = f"the lowest loss was {min(losses):.4g}, at step {5 * (int(np.argmin(losses)) + 1)}"
     assert result.remark == f"stopped early at step {5 * len(losses)} of 200; {best}"
     assert f"({result.remark})" in result.summary()
 

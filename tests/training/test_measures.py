@@ -122,7 +122,7 @@ def test_keep_and_stop_watch_a_measure(tmp_path: Path) -> None:
     validations = [entry["validation"] for entry in entries if "validation" in entry]
     scores = [validation["f1"] for validation in validations]
     assert find_stop(scores, 3, 0, higher=True) == len(scores) < 40
-    assert f"the best f1 was {max(scores):.4g}, at step {5 * (scores.index(max(scores)) + 1)}" in result.remark
+    assert f"the highest f1 was {max(scores):.4g}, at step {5 * (scores.index(max(scores)) + 1)}" in result.remark
     # The loss is a mean over the same samples.
     assert [v["log_loss"] for v in validations] == pytest.approx([v["loss"] for v in validations], rel=1e-5)
     with pytest.raises(Interrupted):
