@@ -206,7 +206,7 @@ class ColumnType(Problem):
         if self.found.startswith(("text", "string")) and DTYPES[self.declared].is_float:
             name = self.column if is_name(self.column) else "town"
             return (f"categories need an input of their own, `{name} = input [] int64`, for `embedding` or `one_hot`",)
-        return ("numbers are needed: give each cell a number before training",)
+        return ("numbers are needed: give each cell a number",)
 
 
 class SizesDiffer(Problem):
@@ -257,8 +257,8 @@ class NotFinite(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         if self.can_fill:
-            return ("write `fill median` into the train section, or remove such rows before training",)
-        return ("remove or replace such samples before training",)
+            return ("write `fill median` into the train section, or remove such rows",)
+        return ("remove or replace such samples",)
 
 
 class CannotReadData(Problem):

@@ -98,18 +98,25 @@ def _evaluate_output(
     columns: InputColumns, output: OutputSignature, truth: Array, result: Array, top_k: int | None
 ) -> Iterator[TargetEvaluation]:
     # a score of -inf is a class with the probability 0, but a value is a number or wrong
-    broken = np.isnan(result.astype(np.float64)) | (np.isinf(result) & (output.task == VALUE))
-    if broken.any():
-        where = describe_sample(columns.source, int(np.argwhere(broken)[0][0]))
-        raise refuse_data(columns.path, f"the output `{output.name}` is not finite for {where}")
+    _refuse_any(columns, np.isnan(result.astype(np.float64)) | (np.isinf(result) & (output.task == VALUE)), f"the output `{output.name}`")
     if output.task == LABEL:
         yield _evaluate_labels(columns, output, truth, result)
     elif output.task in (BINARY, PROBABILITY):
         yield from _evaluate_columns(_evaluate_binary, columns, output, truth, compute_probabilities(output, result))
     elif output.task == VALUE:
-        yield from _evaluate_columns(_evaluate_values, columns, output, truth, compute_values(output, result))
+        values = compute_values(output, result)
+        # the inverse of the loss's `exp(-price)` has no value for a negative output
+        _refuse_any(columns, ~np.isfinite(values), f"`{output.target}`, which follows from the output `{output.name}`,")
+        yield from _evaluate_columns(_evaluate_values, columns, output, truth, values)
     else:
         yield _evaluate_classes(columns, output, truth, compute_probabilities(output, result), top_k)
+
+
+def _refuse_any(columns: InputColumns, is_broken: Array, what: str) -> None:
+    """Refuse predictions of which some are not finite."""
+    if is_broken.any():
+        where = describe_sample(columns.source, int(np.argwhere(is_broken)[0][0]))
+        raise refuse_data(columns.path, f"{what} is not finite for {where}")
 
 
 def _evaluate_columns(

@@ -127,10 +127,11 @@ def compute_probabilities(output: OutputSignature, array: Array) -> Array:
 
 
 def compute_values(output: OutputSignature, values: Array) -> Array:
-    """Undo the scaling of the target in the loss."""
+    """Undo the scaling of the target in the loss. The result is NaN or infinite where the inverse has no value, as `log` of -1."""
     values = values.astype(np.float64) if output.steps else values
-    for name, number in output.steps:
-        values = _STEPS[name](values, number)
+    with np.errstate(all="ignore"):
+        for name, number in output.steps:
+            values = _STEPS[name](values, number)
     return values
 
 

@@ -12,6 +12,7 @@ import torch
 import netc
 from netc.prediction.model_signature import BINARY, CLASSES, VALUE, ModelSignature, OutputSignature
 from netc.prediction.predictions import make_columns
+from netc.prediction.unfit_data import UnfitData
 from tests.prediction.trained_rows import KINDS, ROWS, train, write_rows
 
 
@@ -182,3 +183,58 @@ def test_classes_of_each_token(tmp_path: Path, loss: str) -> None:
     module = netc.compile_file(spec).module(weights=tmp_path / "run").eval()
     with torch.no_grad():
         np.testing.assert_array_equal(result["predicted_next"], module(torch.from_numpy(tokens)).argmax(2).numpy())
+
+
+GUESS, PRICES = "guess = x -> dense 1 -> squeeze 1", "price = input []\n  weight = input []"
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["metric drift = (guess, weight) -> l1_loss", "metric drift = (guess, price) -> l1_loss", "_unused = (guess, weight) -> mse_loss"],
+)
+@pytest.mark.parametrize("is_first", [True, False], ids=["before the loss", "after it"])
+def test_only_losses_say_what_an_output_means(folder: Path, request: pytest.FixtureRequest, line: str, is_first: bool) -> None:
+    loss = "(guess, price / 1000) -> mse_loss"
+    target, loss = (f"{PRICES}\n  {line}", loss) if is_first else (PRICES, f"{loss}\n  {line}")
+    name = f"metric{abs(hash(request.node.callspec.id))}"
+    predictor, module = train(folder, name, GUESS, target, loss)
+    np.testing.assert_allclose(predictor(ROWS)["predicted_price"], compute(module) * 1000, rtol=1e-5)
+    assert [target.target for target in predictor.evaluate(folder / "rows.csv").targets] == ["price"]
+
+
+@pytest.mark.parametrize("other", ["(guess, weight) -> mse_loss", "(guess, price * 2) -> l1_loss"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_output_of_two_meanings_has_none(folder: Path, other: str, is_first: bool) -> None:
+    terms = [f"({other})", "((guess, price) -> mse_loss)"]
+    loss = " + ".join(terms if is_first else terms[::-1])
+    predictor, module = train(folder, f"two_meanings{len(other)}{is_first}", GUESS, PRICES, loss)
+    np.testing.assert_allclose(predictor(ROWS)["guess"], compute(module), rtol=1e-5)
+
+
+def test_two_losses_of_one_meaning(folder: Path) -> None:
+    loss = "((guess, price / 10) -> mse_loss) + ((guess * 10, price) -> l1_loss)"
+    predictor, module = train(folder, "one_meaning", GUESS, "price = input []", loss)
+    np.testing.assert_allclose(predictor(ROWS)["predicted_price"], compute(module) * 10, rtol=1e-5)
+
+
+def test_labels_that_one_of_two_losses_ignores_count(folder: Path) -> None:
+    loss = (
+        "((s, kind) -> cross_entropy ignore_index=2) + ((s, kind) -> cross_entropy)\n  metric q = (s, kind) -> cross_entropy ignore_index=1"
+    )
+    predictor, module = train(folder, "ignored", "s = x -> dense 3", "kind = input [] int64", loss)
+    table = pd.read_csv(folder / "rows.csv")
+    with torch.no_grad():
+        labels = module(torch.tensor(table[["width", "height"]].to_numpy(np.float32))).argmax(1).numpy()
+    expected = np.mean(labels == [KINDS.index(kind) for kind in table["kind"]])
+    assert predictor.evaluate(folder / "rows.csv").targets[0].metrics["accuracy"] == pytest.approx(expected)
+
+
+def test_value_that_the_inverse_of_a_target_has_not(folder: Path) -> None:
+    """`exp(-price)` is positive, and the output that predicts it is not always."""
+    predictor, module = train(folder, "inverse", GUESS, "price = input []", "(guess, exp(-price / 5000)) -> mse_loss")
+    table = pd.read_csv(folder / "rows.csv")
+    with torch.no_grad():
+        outputs = module(torch.tensor(table[["width", "height"]].to_numpy(np.float32))).numpy()
+    line = int(np.flatnonzero(outputs <= 0)[0]) + 2
+    with pytest.raises(UnfitData, match=f"`price`, which follows from the output `guess`, is not finite for line {line}"):
+        predictor.evaluate(folder / "rows.csv")

@@ -16,6 +16,7 @@ import netc
 from netc.cli import cli
 from netc.errors import CompileError
 from netc.training.best_result import BestResult
+from netc.training.keep_rule import names_higher
 from netc.training.objective import Objective
 from netc.training.recipe import Recipe
 from netc.training.section_file import SectionFile
@@ -133,3 +134,33 @@ def test_stop_needs_validation_data(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (result.exit_code, result.stdout) == (1, "")
     train(tmp_path / "run", bare, validation=0.2)
     assert len(list_losses(tmp_path / "run")) < 40
+
+
+@pytest.mark.parametrize(
+    "name", ["accuracy", "val_accuracy", "valAccuracy", "top1", "top5_accuracy", "f1", "r2", "AUROC", "iou_small", "Recall2", "acc"]
+)
+def test_names_of_which_more_is_better(name: str) -> None:
+    assert names_higher(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "error",
+        "error2",
+        "mae_layer2",
+        "diff1",
+        "f1_loss",
+        "auc_error",
+        "accuracy_gap",
+        "top1Error",
+        "previous_error",
+        "imprecision",
+        "accident",
+        "e",
+        "_",
+    ],
+)
+def test_names_of_which_less_is_better(name: str) -> None:
+    """Also names in which a word such as `r2` is a part of another word."""
+    assert not names_higher(name)

@@ -153,3 +153,38 @@ def test_empty_cells_are_found_in_every_form(tmp_path: Path, form: str) -> None:
 def test_missing_integers_of_pandas(dtype: str) -> None:
     table = pd.DataFrame({"x": pd.array([1, None, 3], "Int64").astype(dtype), "target": [0, 1, 2]})
     assert said(spec(x="[]"), table)[0][1] == "sample 1 of the column `x`, for the input `x`, has NaN"
+
+
+LARGEST = 2**53 - 1
+"""The largest integer below which float64 skips none."""
+
+
+def hold_masked(cells: list[int | None], folder: Path) -> Any:
+    return {"id": np.ma.array([cell or 0 for cell in cells], mask=[cell is None for cell in cells]), "y": np.ones(len(cells))}
+
+
+INTEGERS: dict[str, Callable[[list[int | None], Path], Any]] = {
+    "csv": lambda cells, folder: write_csv(pd.DataFrame({"id": pd.array(cells, "Int64"), "y": 1.0}), folder),
+    "parquet": lambda cells, folder: write_parquet(pd.DataFrame({"id": pd.array(cells, "Int64"), "y": 1.0}), folder),
+    "pandas": lambda cells, folder: pd.DataFrame({"id": pd.array(cells, "Int64"), "y": 1.0}),
+    "objects": lambda cells, folder: pd.DataFrame({"id": pd.array(cells, object), "y": 1.0}),
+    "rows": lambda cells, folder: [{"id": cell, "y": 1.0} for cell in cells],
+    "masked": hold_masked,
+}
+
+
+@pytest.mark.parametrize("form", INTEGERS)
+@pytest.mark.parametrize("number", [LARGEST, LARGEST + 1, LARGEST + 2, -LARGEST - 2, 2**62 + 1])
+def test_integers_in_a_column_with_empty_cells_keep_their_digits_or_are_refused(tmp_path: Path, form: str, number: int) -> None:
+    """An empty cell makes a column floats, which skip integers from 2**53 on."""
+    text = "id = input [] int64\ny = id -> cast float32\ntrain { t = input []; loss = (y, t) -> mse_loss; fill 7 }"
+    gaps: list[int | None] = [*range(20), number, None]
+    columns = {"t": "y"}
+    assert arrays(text, INTEGERS[form]([*range(20), number], tmp_path), columns=columns)["id"].tolist() == [*range(20), number]
+    data = INTEGERS[form](gaps, tmp_path)
+    if abs(number) <= LARGEST:
+        assert arrays(text, data, columns=columns)["id"].tolist() == [*range(20), number, 7]
+    else:
+        ((code, message),) = said(text, data, columns=columns)
+        assert code == "column-type"
+        assert "which is too large: in a column with empty cells or fractions, only integers below 2**53 keep their digits" in message

@@ -11,6 +11,7 @@ data never changes them, so the same cell is the same number in training, in val
 
 from __future__ import annotations
 
+import math
 from collections import ChainMap, Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -48,6 +49,8 @@ MAX_SHOWN = 3
 """The number of cells of a column that a message shows."""
 _MAX_CATEGORIES = 1 << 16
 """More different texts than this are names or sentences, not categories."""
+_EXACT = 2.0**53
+"""From here on, float64 skips integers: a column with empty cells, which is read as floats, may have had other digits."""
 _MEANINGS = {BOOLEAN: "true or false", DATE: "a date such as 2026-01-31", INTEGER: "an integer", NUMBER: "a number"}
 
 
@@ -99,6 +102,9 @@ class ColumnEncoding(Record):
             fill = "fill median" if self.kind in (NUMBER, DATE) else "fill 0"
             return EMPTY, "fill in the cell or remove the row", f"category {column} unknown=other" if self.kind == CATEGORY else fill
         shown = f"is `{str(cell).strip()[:40]}`"
+        if self.kind == INTEGER and _EXACT <= abs(parse_number(cell)) < math.inf:
+            need = "which is too large: in a column with empty cells or fractions, only integers below 2**53 keep their digits"
+            return f"{shown}, {need}", "store the column as integers, without empty cells", f"category {column}"
         if self.kind != CATEGORY:
             return f"{shown}, which is not {_MEANINGS[self.kind]}", "correct the cell", f"category {column}" * (self.kind == INTEGER)
         near = find_similar_names(str(cell).strip(), self.categories)
@@ -353,7 +359,7 @@ def _encode_integers(encoding: ColumnEncoding, cells: Array) -> tuple[Array, Arr
         return cells, np.zeros(len(cells), bool)
     numbers = cells if cells.dtype.kind == "f" else parse_cells(parse_number, cells)
     with np.errstate(invalid="ignore"):
-        is_wrong = ~(np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < 2.0**63))
+        is_wrong = ~(np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < _EXACT))
     return np.where(is_wrong, 0, numbers), is_wrong
 
 
