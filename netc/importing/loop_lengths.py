@@ -88,7 +88,7 @@ def _can_run(module: torch.nn.Module, positional: Sequence[Any], named: Mapping[
     modes = {inner: inner.training for inner in module.modules()}
     try:
         module.eval()
-        with isolate_user_code(), torch.no_grad():
+        with isolate_user_code(module), torch.no_grad():
             module(*positional, **named)
     except Exception:  # it is the user's code
         return False

@@ -77,7 +77,7 @@ def export_program(
     modes = {inner: inner.training for inner in module.modules()}
     module.train(train)
     try:
-        with replace_opaque_modules(module), use_static_experts(module), isolate_user_code(), silence_output(), keep_full_traces():
+        with replace_opaque_modules(module), use_static_experts(module), isolate_user_code(module), silence_output(), keep_full_traces():
             try:
                 return _export_within_known_sizes(module, args, kwargs, dynamic, sizes, notes)
             except RuntimeError as error:

@@ -24,8 +24,10 @@ from ...dims import Condition, free_symbols
 from ...types.tensor_types import BATCH
 from ..imported_model import Imported, ImportFailed, Obstacle
 from .call_arguments import clone_repeated_tensors, declare_keywords, split_arguments
+from .export_errors import fixed_size_obstacle
 from .export_program import FEW, FixedSize, SmallExample, export_program
 from .module_calls import find_aliases
+from .placeholders import find_user_inputs, flatten_axes
 from .programs import read_program
 
 _OF_BATCH = re.compile(rf"\b{BATCH}\b")
@@ -161,7 +163,18 @@ class _Call:
         known = [item for item in stated if free_symbols(item.left) | free_symbols(item.right) <= set(sizes)]
         axes = [*names, *named.values()]
         imported = read_program(evaluation, type(self.module).__name__, axes, find_aliases(self.module), training, known, read_source=True)
+        _check_symbols(evaluation, axes, sizes)
         return _add_notes(imported, self.notes)
+
+
+def _check_symbols(program: ExportedProgram, axes: Sequence[Any], sizes: Mapping[str, int]) -> None:
+    """Check that reading a program has fixed no size: PyTorch's operators run with symbolic sizes, and may compare them. Raises
+    `FixedSize`."""
+    for node, names in zip(find_user_inputs(program), flatten_axes(axes), strict=True):
+        for axis, name in (names or {}).items():
+            size = None if node is None else node.meta["val"].shape[axis]
+            if isinstance(size, int) or (size is not None and size.node.maybe_as_int() is not None):
+                raise FixedSize(fixed_size_obstacle(name, str(sizes[name]), ""), name, sizes[name])
 
 
 def _drop_batch(axes: Any) -> Any:

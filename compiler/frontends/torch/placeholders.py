@@ -35,7 +35,7 @@ def find_user_inputs(program: ExportedProgram) -> list[Node | None]:
 def name_symbols(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> dict[str, SymbolAxis]:
     """Name the symbols of torch.export after the axes of the inputs."""
     result: dict[str, SymbolAxis] = {}
-    tables = _flatten_axes(axes) if axes is not None else [None] * len(inputs)
+    tables = flatten_axes(axes) if axes is not None else [None] * len(inputs)
     for node, table in zip(inputs, tables, strict=True):
         if node is None:
             continue
@@ -56,14 +56,14 @@ def _choose_free_letter(used_names: set[str]) -> str:
     return next(letter for letter in ascii_uppercase if letter != BATCH and letter not in used_names)
 
 
-def _flatten_axes(axes: Any) -> list[Any]:
+def flatten_axes(axes: Any) -> list[Any]:
     """List the names of axes for each tensor or other argument, in the order of the inputs."""
     if isinstance(axes, dict) and all(isinstance(key, int) for key in axes):
         return [axes]
     if isinstance(axes, dict):
-        return [table for inner in axes.values() for table in _flatten_axes(inner)]
+        return [table for inner in axes.values() for table in flatten_axes(inner)]
     if isinstance(axes, list | tuple):
-        return [table for inner in axes for table in _flatten_axes(inner)]
+        return [table for inner in axes for table in flatten_axes(inner)]
     return [None]
 
 

@@ -7,6 +7,7 @@ in-place operator, the operator without the underscore computes the same under a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from operator import getitem
 from typing import Any
 
@@ -77,8 +78,10 @@ def _find_returned_input(node: Node) -> Node | None:
     if mode is None:
         return None
     args, kwargs = torch.fx.node.map_arg((node.args, dict(node.kwargs)), lambda operand: operand.meta.get("val"))
+    # an operator that compares a symbolic size would fix it in the whole program
+    unguarded = nullcontext() if mode.shape_env is None else mode.shape_env.suppress_guards()
     try:
-        with mode, torch.no_grad():
+        with mode, unguarded, torch.no_grad():
             result = node.target(*args, **kwargs)  # type: ignore[operator]
     except Exception:  # an operator on sizes that depend on data raises whatever it does
         return None
