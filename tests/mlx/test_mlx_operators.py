@@ -32,7 +32,6 @@ REFUSED_USES = {
 EXAMPLES = [(name, index, text) for name, cls in sorted(Operator.registry.items()) for index, text in enumerate(cls.examples)]
 
 
-@pytest.mark.share(8)
 @pytest.mark.parametrize(
     "text",
     [
@@ -45,7 +44,6 @@ def test_an_example_agrees_with_pytorch(text: str) -> None:
     agree(text)
 
 
-@pytest.mark.share(4)
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in CASES.items()])
 def test_a_case_agrees_with_pytorch(text: str) -> None:
     agree(text)

@@ -46,7 +46,7 @@ class RepeatedNodes:
         prefix, first = split_counted_label(nodes[0])
         self.over, self.binders, self.stage = unify_stages(stages)
         if isinstance(self.stage, Body):  # the labels in the body have the number, so the loop needs no label
-            self.start, self.label = None, ""
+            self.start, self.label = first or None, ""
             return
         # A loop with a label has that level of the keys to itself.
         # Other stages with the prefix would be inside the loop's level of the keys, but not in the loop.

@@ -258,12 +258,14 @@ class SpecPrinter(ValuePrinter):
     def _print_loop(self, loop: Loop) -> str:
         over = self.print_value(loop.over)
         # The number of the iteration is needed only for labels and for conditions on the first one.
-        index = loop.start is not None or has_first(loop.body) or has_templates(loop.body)
+        is_template = has_templates(loop.body)
+        index = loop.start is not None or has_first(loop.body) or is_template
         i = self._make_counter()
         self.counters.append(i)
         self.binders.append(self._make_binders(loop.binders))
         self.starts.append(0 if loop.binders else loop.start or 0)
-        body = fill_templates(loop.body, i)
+        number = f"{i} + {loop.start}" if loop.binders and loop.start else i
+        body = fill_templates(loop.body, number)
         if isinstance(body, Steps):
             text = "\n".join(["", *self._print_lines(body.statements, (body.result,)), ""])
         elif isinstance(body, Growing):
@@ -285,8 +287,8 @@ class SpecPrinter(ValuePrinter):
             first = loop.start or 0
             end = str(first + int(over)) if over.isdecimal() else f"{over} + {first}" if first else over
             names, over = i, f"{first}..{end}"
-        if loop.start is not None:
-            label = f"{label}{{{i} + {loop.start}}}" if loop.binders and loop.start else f"{label}{{{i}}}"
+        if loop.start is not None and not is_template:
+            label = f"{label}{{{number}}}"
         head = f"repeat {names} in {over}" if names and (index or loop.binders) else f"repeat {over}"
         return f"{head} as {label or '_'} {{ {text} }}" if label is not None else f"{head} {{ {text} }}"
 

@@ -77,7 +77,15 @@ def export_program(
     modes = {inner: inner.training for inner in module.modules()}
     module.train(train)
     try:
-        with replace_opaque_modules(module), use_static_experts(module), isolate_user_code(module), silence_output(), keep_full_traces():
+        with (
+            replace_opaque_modules(module),
+            use_static_experts(module),
+            isolate_user_code(module),
+            silence_output(),
+            keep_full_traces(),
+            # the package orders the products by the sizes of the example, which would fix them
+            torch.backends.opt_einsum.flags(enabled=False),
+        ):
             try:
                 return _export_within_known_sizes(module, args, kwargs, dynamic, sizes, notes)
             except RuntimeError as error:

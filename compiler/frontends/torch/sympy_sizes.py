@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
+from math import ceil, floor
 from typing import Any
 
 from netc.dsl.record import Record
@@ -56,6 +57,8 @@ _FEW = 16
 """How many sizes a spec may exclude one by one."""
 _FINEST = 2**10
 """The greatest denominator of a factor of sizes, such as `scale_factor=1.5`."""
+_TRIED = 2**12
+"""How many sizes a factor and a quotient must agree on."""
 
 
 class SymbolAxis(Record):
@@ -112,11 +115,21 @@ class SizeConverter:
             case "ToFloat":
                 return self._split_quotient(expression.args[0])
             case "Float":
-                number = Fraction(float(expression))
-                if number.denominator > _FINEST:
-                    raise ImportRefused(f"a size is {float(number)} times another, which is no quotient of small integers")
-                return number.numerator, number.denominator
+                return _find_quotient(float(expression))
         return self._convert_expression(expression), 1
+
+
+def _find_quotient(factor: float) -> tuple[int, int]:
+    """Find small integers whose quotient gives the sizes that a factor such as 0.4 gives. Raises `ImportRefused`."""
+    quotient = Fraction(factor).limit_denominator(_FINEST)
+    # 0.29 * 100 is rounded to less than 29
+    if any(_round_both(factor * size) != _round_both(quotient * size) for size in range(_TRIED)):
+        raise ImportRefused(f"a size is {factor} times another, rounded as floats are, which no quotient of small integers gives")
+    return quotient.numerator, quotient.denominator
+
+
+def _round_both(number: float | Fraction) -> tuple[int, int]:
+    return floor(number), ceil(number)
 
 
 _COMPARISONS = {

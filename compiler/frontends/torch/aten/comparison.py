@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....ir.graph_values import Value
+from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import READERS, reads
 from .arithmetic import make_binary_reader
@@ -21,6 +22,8 @@ def read_logical(site: AtenSite) -> Value:
 @reads("where")
 def read_where(site: AtenSite) -> Value:
     condition = site.tensor("condition")
+    if "other" not in site.args:
+        raise ImportRefused("lists where a mask is true: the size of the result depends on the values")
     other, first = site.number_of("other"), site.number_of("self")
     if other is not None and first is not None:
         # netc's `where` takes a number on one side only. A table of one element broadcasts.
