@@ -9,7 +9,7 @@ from ..ir.graph import Graph, has_operator
 from ..ir.walk import collect_graphs
 from ..ops.attention import Attention
 
-HIDDEN_ROW_NOTE = "Where a mask leaves a query no key, `attention` gives 0, and the softmax of the original gives NaN."
+HIDDEN_ROW_NOTE = "Where a mask of -inf leaves a query no key, `attention` gives 0, and the softmax of the original gives NaN."
 
 
 def count_masked_attentions(main: Graph) -> int:

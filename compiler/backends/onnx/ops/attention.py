@@ -10,11 +10,14 @@ writes the first form; `optimize/fuse_attention.py` turns it into the second whe
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ....dims import Dim
 from ....ops.attention import Attention
 from ....ops.operator import numel
+from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import BOOL, INT64, DType, Shape
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr
@@ -101,6 +104,19 @@ def to_additive_mask(mask: TensorExpr, dtype: DType) -> TensorExpr:
     return mask.choose(zero, float("-inf"))
 
 
+def raise_lowest(mask: TensorExpr) -> TensorExpr:
+    """Raise the lowest finite number of an additive mask to the next one.
+
+    ONNX Runtime's Attention takes the lowest number for a key that is not seen, as infinity is. A query whose mask has only lowest numbers
+    would get 0, and the softmax of equal scores is a mean. Models of transformers make such masks.
+    """
+    import ml_dtypes  # NumPy's own `finfo` does not know bfloat16
+
+    limits: Any = ml_dtypes.finfo(numpy_dtype(mask.dtype))
+    lowest = limits.min
+    return mask.equal(float(lowest)).choose(mask.like(float(np.nextafter(lowest, limits.dtype.type(0)))), mask)
+
+
 def _to_four_axes(op: Attention, site: Site, name: str, scores: Shape) -> TensorExpr:
     """Return queries, keys or values as `[batch, heads, length, features]`, broadcast to one batch."""
     x, shape = site[name], site.given[name].shape
@@ -148,7 +164,7 @@ def _prepare_mask(site: Site, scores: Shape, q: TensorExpr) -> str:
     """Return the name of the mask in a shape that Attention takes. Axes before the heads are the batch."""
     mask, shape = site.mask, site.given.mask.shape
     # ONNX Runtime broadcasts a mask along the batch and the heads only, so other axes are expanded here.
-    mask = mask if mask.dtype == BOOL else mask.cast(q.dtype)
+    mask = mask if mask.dtype == BOOL else raise_lowest(mask.cast(q.dtype))
     stretched = len(scores) <= 4 or all(size == 1 for size in shape[:-3])
     wanted = (*(shape[:-2] if stretched else scores[:-2]), *scores[-2:])
     mask = _expand_to(mask, shape, wanted)

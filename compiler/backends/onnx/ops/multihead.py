@@ -17,7 +17,7 @@ from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import BOOL, INT64
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr
-from .attention import compose_attention, make_causal_mask, scale_queries, to_additive_mask
+from .attention import compose_attention, make_causal_mask, raise_lowest, scale_queries, to_additive_mask
 
 
 @emits(MultiheadAttention, onnx="MatMul and Attention")
@@ -44,6 +44,7 @@ QueryKeyValue = tuple[TensorExpr, TensorExpr, TensorExpr]
 def _emit_fused(op: MultiheadAttention, site: Site, three: QueryKeyValue, masks: _Masks) -> tuple[str, ...]:
     q, scale = scale_queries(three[0], None, site.given.query.shape[-1] // op.heads)
     mask = masks.merge_masks(causal=op.causal and masks.needs_explicit_causal)
+    mask = mask if mask is None or mask.dtype == BOOL else raise_lowest(mask)
     names = [t.name for t in (q, *three[1:], *([mask] if mask is not None else []))]
     causal = op.causal and mask is None
     heads = {"q_num_heads": op.heads, "kv_num_heads": op.heads}

@@ -1,0 +1,87 @@
+"""Symbolic sizes stay symbolic, whichever operators a module has: the module itself is the judge at other sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+import netc
+from netc.compiler.frontends.imported_model import ImportFailed
+
+
+class Function(nn.Module):
+    def __init__(self, function: Callable[..., Tensor], *parts: nn.Module) -> None:
+        super().__init__()
+        self.function, self.parts = function, nn.ModuleList(parts)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.function(*self.parts, *inputs)
+
+
+def add_in_place(layer: nn.Linear, x: Tensor) -> Tensor:
+    h = layer(x)
+    h += 1
+    return h
+
+
+def add_positions(tokens: nn.Embedding, positions: nn.Embedding, x: Tensor) -> Tensor:
+    h = tokens(x)
+    h += positions(torch.arange(16)[: x.shape[1]])
+    return torch.fft.fft(h, dim=2).real
+
+
+FLOATS, TOKENS = {0: ["N", "T", None]}, {0: ["N", "T"]}
+CASES: dict[str, tuple[nn.Module, tuple[int, ...], dict[int, Any]]] = {
+    "fft after +=": (Function(lambda fc, x: torch.fft.fft(add_in_place(fc, x)).real, nn.Linear(4, 8)), (2, 5, 4), FLOATS),
+    "rfft after +=": (Function(lambda fc, x: torch.fft.rfft(add_in_place(fc, x)).imag, nn.Linear(4, 8)), (2, 5, 4), FLOATS),
+    "reshape after +=": (Function(lambda fc, x: add_in_place(fc, x).reshape(x.shape[0], -1), nn.Linear(4, 8)), (2, 5, 4), FLOATS),
+    "type_as after +=": (Function(lambda fc, x: add_in_place(fc, x).type_as(x) * 2, nn.Linear(4, 8)), (2, 5, 4), FLOATS),
+    "positions": (Function(add_positions, nn.Embedding(9, 8), nn.Embedding(16, 8)), (2, 5), TOKENS),
+    "einsum of three": (Function(lambda x: torch.einsum("bij,bkj,bkl->bil", x, x, x)), (2, 5, 4), FLOATS),
+    "einsum of four": (Function(lambda x: torch.einsum("bij,bkj,bkl,bml->bim", x, x, x, x)), (2, 5, 4), FLOATS),
+}
+
+
+def draw(shape: tuple[int, ...], *, of_tokens: bool) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(0, 9, shape, generator=generator) if of_tokens else torch.randn(shape, generator=generator)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_sizes_stay_symbolic(name: str) -> None:
+    module, shape, dims = CASES[name]
+    model = netc.from_torch(module.eval(), draw(shape, of_tokens=dims is TOKENS), dims)
+    (declared,) = model.inputs.values()
+    assert [str(size) for size in declared.shape[:2]] == ["N", "T"]
+    other = draw((3, 11, *shape[2:]), of_tokens=dims is TOKENS)
+    torch.testing.assert_close(model.module(weights=module.state_dict()).eval()(other), module(other), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("factor", "mode"), [(0.4, "nearest"), (1.3, "nearest-exact"), (0.2, "nearest"), (1.2, "nearest"), (2.5, "nearest"), (0.75, "bilinear")]
+)
+def test_factors_of_sizes(factor: float, mode: str) -> None:
+    module = Function(lambda x: interpolate(x, scale_factor=factor, mode=mode))
+    model = netc.from_torch(module, torch.randn(2, 3, 10, 15), {0: ["N", None, "H", "W"]})
+    for sizes in ((7, 12), (23, 40)):
+        x = torch.randn(1, 3, *sizes)
+        torch.testing.assert_close(model.module()(x), module(x))
+
+
+def test_a_factor_that_floats_round_is_refused() -> None:
+    """0.7 * 90 is less than 63, so no quotient gives the sizes."""
+    module = Function(lambda x: interpolate(x, scale_factor=0.7, mode="bilinear", recompute_scale_factor=True))
+    with pytest.raises(ImportFailed, match=r"a size is 0\.7 times another, rounded as floats are"):
+        netc.from_torch(module, torch.randn(2, 3, 10, 15), {0: ["N", None, "H", "W"]})
+
+
+def test_places_of_a_mask_are_refused() -> None:
+    """A mixture of experts selects its tokens so."""
+    module = Function(lambda fc, x: fc(x)[torch.where(x[:, 0] > 0)], nn.Linear(4, 4))
+    with pytest.raises(ImportFailed, match="lists where a mask is true: the size of the result depends on the values"):
+        netc.from_torch(module, torch.randn(5, 4))
