@@ -99,6 +99,43 @@ def test_the_length_does_not_depend_on_the_depth() -> None:
     assert len(spec(Pairs(4), torch.randn(2, WIDTH)).splitlines()) == len(spec(Pairs(9), torch.randn(2, WIDTH)).splitlines())
 
 
+class Residual(nn.Module):
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(width, inner, 1), nn.Conv2d(inner, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(self.conv1(x).relu())
+
+
+class Pyramid(nn.Module):
+    """Two lists in parallel, as in PoolFormer. The first embedding has other arguments."""
+
+    def __init__(self, widths: tuple[int, ...], inner: tuple[int, ...]) -> None:
+        super().__init__()
+        self.embeds = nn.ModuleList(nn.Conv2d(a, b, *((3, 2, 1) if i else (7, 4, 2))) for i, (a, b) in enumerate(pairwise((3, *widths))))
+        self.blocks = nn.ModuleList(nn.ModuleList([Residual(width, n)]) for width, n in zip(widths, inner, strict=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for embed, blocks in zip(self.embeds, self.blocks, strict=True):
+            x = embed(x)
+            for block in blocks:  # type: ignore[union-attr]
+                x = block(x)
+        return x
+
+
+@pytest.mark.parametrize(
+    ("module", "head"),
+    [
+        (Pyramid((8, 16, 16, 16), (12,) * 4), "repeat i in 1..4 as _"),
+        (Pyramid((8, 16, 16, 16), (12, 16, 20, 24)), "repeat (i, channels) in enumerate([16, 20, 24]) as _"),
+    ],
+    ids=["without a list", "with a list"],
+)
+def test_a_loop_after_the_first_members_of_the_lists(module: nn.Module, head: str) -> None:
+    assert head in spec(module, torch.randn(2, 3, 64, 64))
+
+
 class TwoStates(Pairs):
     def forward(self, x: Tensor) -> Tensor:
         y = x
