@@ -44,6 +44,13 @@ def test_gather(kind: int, axis: int, index: Any) -> None:
     equal(given, X, array)
 
 
+@pytest.mark.parametrize("axis", [1, 2])
+@pytest.mark.parametrize("index", [-1, [-1], [-2, -1], [0, -1], [-3], [[-1]], [[0, -2], [-1, 1]]], ids=str)
+def test_gather_known_positions_of_an_axis_of_unknown_size(axis: int, index: Any) -> None:
+    sizes = ["N", "A", "B"]
+    equal(model([node("Gather", ["x", "i"], ["y"], axis=axis)], {"x": sizes}, ["y"], {"i": np.array(index, np.int64)}), X)
+
+
 def test_gather_and_scatter_of_elements() -> None:
     index = np.array([[[-1, 0, 2, -4, 3]], [[1, -2, 0, 0, -1]], [[-3, -3, 2, 1, 0]]])
     shapes: Any = {"x": ["N", 4, 5], "i": ["N", 1, 5]}

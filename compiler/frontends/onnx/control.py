@@ -104,7 +104,7 @@ class ControlFlow:
         # An input that decides a branch is a sampling rate or a cache flag. Computing both branches would put two models into the spec, of
         # which one is used.
         if help_:
-            raise ImportRefused("depends on data", help_)
+            raise ImportRefused("depends on data, or on sizes that are not known", help_)
         return self._import_both_branches(condition)
 
     def _import_both_branches(self, condition: Value) -> list[Item]:

@@ -10,6 +10,7 @@ from ....dims import Dim
 from ....ir.graph_values import Value
 from ....ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ....ops.operator import numel
+from ....types.numpy_types import Array
 from ....types.tensor_types import INT64
 from ...graph_builder import ImportRefused
 from ..emitter import range_formula, to_number
@@ -63,7 +64,7 @@ def _select_known(site: OnnxSite, x: Value, axis: int, known: Known) -> Value:
     if isinstance(size, int):
         flat = np.where(flat < 0, flat + size, flat)
     elif (flat < 0).any():
-        raise ImportRefused("counts indices from the end of an axis whose size is not known")
+        return _select_from_end(site, x, axis, flat, index.shape)
     # Consecutive indices are a slice, which needs no table of indices.
     if (np.diff(flat) == 1).all():
         start, stop = int(flat[0]), int(flat[-1]) + 1
@@ -75,6 +76,14 @@ def _select_known(site: OnnxSite, x: Value, axis: int, known: Known) -> Value:
         listed = known if np.array_equal(flat, index) else Known(flat)
         selected = site.apply_op("index_select", x, site.to_tensor(listed), axis=axis)
     return selected if index.ndim == 1 else site.apply_op("unflatten", selected, axis=axis, sizes=index.shape)
+
+
+def _select_from_end(site: OnnxSite, x: Value, axis: int, flat: Array, shape: tuple[int, ...]) -> Value:
+    """Select by known indices, some of which count from the end of an axis whose size is not known."""
+    if flat.tolist() == [-1] and len(shape) == 1:
+        return site.apply_op("slice", x, axis=axis, start=-1)
+    counted = site.apply_op("remainder", site.to_tensor(Known(flat.reshape(shape))), other=x.type.shape[axis])
+    return select_by_index(site, x, axis, counted)
 
 
 @imports("GatherElements", to="gather")
