@@ -12,6 +12,7 @@ from frontends.imported import agree, compare, label, operators
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+import netc
 from netc.compiler.frontends.imported_model import Imported
 from netc.compiler.frontends.tidying import tidy_program
 from netc.compiler.frontends.torch import from_module
@@ -195,3 +196,19 @@ def test_weights_that_are_read_elsewhere_stay() -> None:
     found = agree(Showing(), torch.randn(2, 5, 8), dims=DIMS)
     tidy_program(found.program)
     assert "softmax" in operators(found.program)
+
+
+@pytest.mark.parametrize("value", [2.0, 0.0, -0.0, torch.tensor(3.0)], ids=str)
+def test_a_number_is_written_by_a_mask(value: float | Tensor) -> None:
+    """`x[mask] = 2`, where the mask has fewer axes than `x`."""
+
+    class Writing(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            y = x.clone()
+            y[x[:, :, 0] > 0] = value
+            return 1 / y if isinstance(value, float) and value == 0 else y
+
+    x = torch.randn(2, 5, 4)
+    model = netc.from_torch(Writing(), x, {0: ["N", "T", None]})
+    other = torch.randn(3, 7, 4)
+    assert torch.equal(model.module()(other), Writing()(other))

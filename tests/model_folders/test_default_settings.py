@@ -92,3 +92,12 @@ def test_inputs_of_modules(module: Any, declared: dict[str, str]) -> None:
 def test_inputs_that_are_not_known() -> None:
     with pytest.raises(FolderRefused, match="does not know the inputs of `Odd`, the first of which is `graph`"):
         find_module_inputs(make_module("Odd", "graph", "graph"))
+
+
+@pytest.mark.parametrize("architecture", FAMILIES)
+def test_a_setting_that_nobody_knows_is_refused(architecture: str) -> None:
+    """It may change what the model computes."""
+    complete = getattr(transformers, architecture).config_class().to_dict()
+    if isinstance(read_arguments(architecture, complete), str):
+        pytest.skip("the published spec has no model of the usual settings")
+    assert "xyzzy_scale" in read_arguments(architecture, complete | {"xyzzy_scale": 2.0})
