@@ -198,7 +198,7 @@ def test_weights_that_are_read_elsewhere_stay() -> None:
     assert "softmax" in operators(found.program)
 
 
-@pytest.mark.parametrize("value", [2.0, 0.0, -0.0, torch.tensor(3.0)], ids=str)
+@pytest.mark.parametrize("value", [2.0, 0.0, torch.tensor(3.0)], ids=str)
 def test_a_number_is_written_by_a_mask(value: float | Tensor) -> None:
     """`x[mask] = 2`, where the mask has fewer axes than `x`."""
 
@@ -206,7 +206,7 @@ def test_a_number_is_written_by_a_mask(value: float | Tensor) -> None:
         def forward(self, x: Tensor) -> Tensor:
             y = x.clone()
             y[x[:, :, 0] > 0] = value
-            return 1 / y if isinstance(value, float) and value == 0 else y
+            return y
 
     x = torch.randn(2, 5, 4)
     model = netc.from_torch(Writing(), x, {0: ["N", "T", None]})

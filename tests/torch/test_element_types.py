@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -136,3 +137,13 @@ def test_every_operator_follows(text: str) -> None:
     except (NotImplementedError, RuntimeError) as error:
         if not any(kernel in str(error) for kernel in KERNELS):
             raise
+
+
+@pytest.mark.parametrize(
+    "text", ["x -> pad [1, 1] value=-0.0", "(x, x > 0) -> masked_fill (-0.0)", "(x, x -> argsort axis=1) -> scatter axis=1 value=-0.0"]
+)
+def test_negative_zeros_keep_their_signs(text: str) -> None:
+    """1 / -0.0 is negative. ONNX Runtime's own Where makes it positive."""
+    numbers = netc.compile(f"x = input 3; y = {text}; 1 / y").module()(torch.tensor([[1.0, 2.0, 3.0]])).numpy()
+    assert np.isinf(numbers).any()
+    assert (numbers[np.isinf(numbers)] == -np.inf).all()

@@ -112,7 +112,7 @@ def raise_lowest(mask: TensorExpr) -> TensorExpr:
     """
     import ml_dtypes  # NumPy's own `finfo` does not know bfloat16
 
-    limits: Any = ml_dtypes.finfo(numpy_dtype(mask.dtype))
+    limits: Any = ml_dtypes.finfo(numpy_dtype(mask.dtype))  # type: ignore[no-untyped-call]
     lowest = limits.min
     return mask.equal(float(lowest)).choose(mask.like(float(np.nextafter(lowest, limits.dtype.type(0)))), mask)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Mapping
+from math import copysign
 from typing import Any, ClassVar
 
 from netc.dsl.record import Record
@@ -212,6 +213,16 @@ def to_code(value: object, hint: str = "") -> Code:
     """Convert a value to a literal. Code is returned unchanged."""
     assert not isinstance(value, Default), "only a keyword has a default"
     return value if isinstance(value, Code) else Lit(value, hint)  # type: ignore[arg-type]
+
+
+def shorten_float(value: float) -> float:
+    """Return an integral float as an integer, `masked_fill(mask, 0)`: -0.0 has no integer, and PyTorch takes none beyond 64 bits.
+
+    >>> shorten_float(2.0), shorten_float(-0.0), shorten_float(1e30)
+    (2, -0.0, 1e+30)
+    """
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**63
+    return int(value) if is_whole and (value or copysign(1, value) > 0) else value
 
 
 def call_function(function: str | Code, *args: object, **kwargs: object) -> CallCode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, convert_fill_value
 from ....types.tensor_types import INT64
-from ...python.code.python_expressions import Code, Default, call_function, call_method, to_code
+from ...python.code.python_expressions import Code, Default, call_function, call_method, shorten_float, to_code
 from ..torch_emitters import TorchSite, function
 from .shape import emit_cast_to
 
@@ -16,9 +16,7 @@ def _emit_index(site: TorchSite) -> Code:
 
 def _emit_fill_value(op: Scatter | MaskedFill, site: TorchSite) -> Code:
     """Write an integral float as an integer: `masked_fill(mask, 0)`. PyTorch takes no integer beyond 64 bits."""
-    value = convert_fill_value(op.name, op.value, site.given.x.dtype)
-    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**63
-    return to_code(int(value) if is_whole else value, "value")
+    return to_code(shorten_float(convert_fill_value(op.name, op.value, site.given.x.dtype)), "value")
 
 
 @function(Gather, target="torch.gather")

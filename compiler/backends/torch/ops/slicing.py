@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....dims import Dim
+from ....ops.operator import strict_key
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Tile
-from ...python.code.python_expressions import Code, Default, TupleCode, call_function, call_method, construct_module, to_code
+from ...python.code.python_expressions import Code, Default, TupleCode, call_function, call_method, construct_module, shorten_float, to_code
 from ...python.operator_forms import emit_select
 from ..torch_emitters import TorchSite, function, module
 
@@ -35,7 +36,7 @@ def emit_pad_module(op: Pad, site: TorchSite) -> Code:
     if op.mode != "constant":
         return construct_module(f"{_PADS[op.mode]}{rank}", {"padding": to_code(op.padding)})
     value = _get_pad_value(op, site)
-    if value == 0:
+    if strict_key(value) == strict_key(0):
         return construct_module(f"nn.ZeroPad{rank}", {"padding": to_code(op.padding)})
     return construct_module(f"nn.ConstantPad{rank}", {"padding": to_code(op.padding), "value": value})
 
@@ -43,7 +44,7 @@ def emit_pad_module(op: Pad, site: TorchSite) -> Code:
 def _get_pad_value(op: Pad, site: TorchSite) -> int | float:
     """Write an integral float as an integer: `F.pad(x, (1, 1), value=-1)`."""
     value = op.convert_fill_value(site.given.x.dtype)
-    return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
+    return int(value) if isinstance(value, bool) else shorten_float(value)
 
 
 @function(Flip, target="torch.flip")
