@@ -68,6 +68,17 @@ CASES = {
 }
 """By what a model is about."""
 
+_ROWS = "x = input [5, 6]; m = table (i, j) [5, 5] bool = i < 2; f = (table (i, j) [5, 5] float32 = i * j, m) -> masked_fill (-inf)"
+HIDDEN = {
+    "padding": "x = input [5, 6]; x -> multihead_attention 2 key_padding_mask=((x * x -> sum axis=2) >= 0)",
+    "boolean mask": f"{_ROWS}; x -> multihead_attention 2 attn_mask=m",
+    "added mask": f"{_ROWS}; x -> multihead_attention 2 attn_mask=f",
+    "weights": f"{_ROWS}; (y, w) = x -> multihead_attention 2 attn_mask=f; w",
+    "boolean mask of attention": f"{_ROWS}; attention(x, x, x, mask=(m -> logical_not))",
+    "added mask of attention": f"{_ROWS}; attention(x, x, x, mask=f)",
+}
+"""Models with queries whose keys are all hidden."""
+
 RESIZED = (
     "input 1x37 -> upsample size=[64] mode=linear align_corners=true",
     "input 1x17x23 -> upsample size=[9, 60] mode=bilinear",
