@@ -79,6 +79,16 @@ HIDDEN = {
 }
 """Models with queries whose keys are all hidden."""
 
+POOLED = (
+    "x = input 2x7x8; x -> max_pool 2x3 stride=1 padding=[1, 1]",
+    "x = input 2x9x9; x -> max_pool 2 dilation=3 stride=1 padding=1",
+    "x = input 2x4x4; x * 0 -> max_pool 2 stride=1",
+    "x = input 2x4x4; x * 0 -> max_pool 2 dilation=2",
+    "x = input 2x9; x -> max_pool 3 dilation=2 ceil_mode=true -> relu",
+    "x = input 1x4x5x6; x -> max_pool 1x2x2 dilation=[1, 2, 1]",
+)
+"""Pools whose gradients depend on the windows, or on which of equal elements is the largest."""
+
 RESIZED = (
     "input 1x37 -> upsample size=[64] mode=linear align_corners=true",
     "input 1x17x23 -> upsample size=[9, 60] mode=bilinear",

@@ -6,7 +6,7 @@ import pytest
 
 import netc
 from netc.compiler.ops import Operator
-from tests.array_cases import CASES, DIVISIONS, HIDDEN, RESIZED, pair_numbers, resize_exactly
+from tests.array_cases import CASES, DIVISIONS, HIDDEN, POOLED, RESIZED, pair_numbers, resize_exactly
 from tests.case_ids import case_id
 
 pytest.importorskip("flax")
@@ -77,10 +77,15 @@ def test_special_numbers_are_divided_as_in_pytorch(text: str, dtype: str) -> Non
     np.testing.assert_array_equal(to_numpy(found), to_numpy(DIVISIONS[text](left, right)))
 
 
-@pytest.mark.long
 @pytest.mark.thorough(4)
 @pytest.mark.parametrize(
-    "text", [pytest.param(text, id=f"{name}: {case_id(text)}") for name, index, text in EXAMPLES if not index and name not in REFUSED]
+    "text",
+    [pytest.param(text, id=case_id(text)) for text in POOLED]
+    + [
+        pytest.param(text, id=f"{name}: {case_id(text)}", marks=pytest.mark.long)
+        for name, index, text in EXAMPLES
+        if not index and name not in REFUSED
+    ],
 )
 def test_gradients_of_an_example_are_pytorch_s(text: str) -> None:
     """By all inputs, in evaluation mode."""

@@ -9,7 +9,7 @@ import torch
 
 import netc
 from netc.compiler.ops import Operator
-from tests.array_cases import CASES, DIVISIONS, HIDDEN, RESIZED, pair_numbers, resize_exactly
+from tests.array_cases import CASES, DIVISIONS, HIDDEN, POOLED, RESIZED, pair_numbers, resize_exactly
 from tests.case_ids import case_id
 
 pytest.importorskip("mlx.core", reason="mlx is not installed")
@@ -93,7 +93,7 @@ GRADIENTS = (
 
 @pytest.mark.parametrize(
     "text",
-    [pytest.param(text, id=case_id(text)) for text in GRADIENTS]
+    [pytest.param(text, id=case_id(text)) for text in (*GRADIENTS, *POOLED)]
     + [
         pytest.param(text, id=f"{name}: {case_id(text)}", marks=pytest.mark.long)
         for name, index, text in EXAMPLES
