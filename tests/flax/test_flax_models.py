@@ -229,8 +229,12 @@ def test_the_names_that_modules_have_are_flax_s() -> None:
 
 
 def test_a_label_that_is_a_method_of_every_module_is_an_error() -> None:
-    with pytest.raises(netc.CompileError, match="the label `train` cannot be written in Flax"):
+    with pytest.raises(netc.CompileError, match="the label `train` cannot be written in Flax") as caught:
         netc.compile("input 4 -> dense 4 as train").source("flax")
+    (found,) = caught.value.diagnostics
+    assert found.help == ("choose another label",)
+    assert found.span is not None
+    assert (found.span.start, found.span.end) == (11, 27)
 
 
 def test_a_spec_runs_in_jax() -> None:
