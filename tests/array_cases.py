@@ -115,6 +115,16 @@ DIVISIONS = {"x // y": torch.floor_divide, "x % y": torch.remainder, "(x, y) -> 
 """Divisions of two inputs, with PyTorch's functions."""
 
 
+CUMULATIVE = ("x = input [6]; x -> cummax axis=1", "x = input [6]; (y, at) = x -> cummin axis=1; out y, at")
+"""The largest and the smallest element so far, without and with its index."""
+
+
+def list_special_rows() -> torch.Tensor:
+    """Rows of equal numbers, infinities and NaN: [4, 6]."""
+    inf, nan = math.inf, math.nan
+    return torch.tensor([[1, inf, 2, inf, nan, 3], [nan] * 6, [-inf] * 6, [-inf, -inf, 2, 2, 1, 2]])
+
+
 def pair_numbers(dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
     """All pairs of numbers that divisions treat in different ways: [1, pairs]."""
     numbers = (0.0, -0.0, 1.0, -1.0, 0.1, -0.1, 3.0, 5.5, -7.0, 1e4, -6e4, math.inf, -math.inf, math.nan)

@@ -6,11 +6,13 @@ import pytest
 
 import netc
 from netc.compiler.ops import Operator
-from tests.array_cases import CASES, DIVISIONS, HIDDEN, POOLED, RESIZED, pair_numbers, resize_exactly
+from tests.array_cases import CASES, CUMULATIVE, DIVISIONS, HIDDEN, POOLED, RESIZED, list_special_rows, pair_numbers, resize_exactly
+from tests.array_gradients import flatten
 from tests.case_ids import case_id
 
 pytest.importorskip("flax")
 
+import jax
 import numpy as np
 import torch
 
@@ -57,6 +59,17 @@ def test_queries_that_see_no_key_are_pytorch_s(text: str) -> None:
     np.testing.assert_allclose(to_numpy(pair.flax(to_jax(x))), to_numpy(pair.torch(x)), rtol=1e-5, atol=1e-6)
     for wanted, found in input_gradients(text):
         np.testing.assert_allclose(to_numpy(found), to_numpy(wanted), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("text", CUMULATIVE)
+def test_the_last_of_equal_extremes_gets_the_gradient(text: str) -> None:
+    pair, x = Pair(netc.compile(text)), list_special_rows().requires_grad_()
+    wanted = flatten(pair.torch(x))
+    for left, right in zip(flatten(pair.flax(to_jax(x.detach()))), wanted, strict=True):
+        np.testing.assert_array_equal(to_numpy(left), to_numpy(right))
+    wanted[0].sum().backward()
+    found = jax.grad(lambda x: flatten(pair.flax(x))[0].sum())(to_jax(x.detach()))
+    np.testing.assert_array_equal(to_numpy(found), to_numpy(x.grad))
 
 
 def test_taps_of_bfloat16_are_at_their_places() -> None:

@@ -43,6 +43,8 @@ _WORDS = {
     "xp.stop_gradient": "jax.lax.stop_gradient",
     "xp.logsumexp": "jax.nn.logsumexp",
     "xp.rsqrt": "jax.lax.rsqrt",
+    "xp.cummax": "jax.lax.cummax",
+    "xp.cummin": "jax.lax.cummin",
     "Array": "jax.Array",
     "DType": "jax.typing.DTypeLike",
     "Dropout": "nnx.Dropout",
