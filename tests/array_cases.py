@@ -115,6 +115,16 @@ DIVISIONS = {"x // y": torch.floor_divide, "x % y": torch.remainder, "(x, y) -> 
 """Divisions of two inputs, with PyTorch's functions."""
 
 
+SAMPLING = tuple(itertools.product(("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")))
+"""The modes of `grid_sample`, with the rules of its padding."""
+
+
+def make_places() -> torch.Tensor:
+    """All pairs of places inside, outside and nowhere: [1, 8, 8, 2]."""
+    places = torch.tensor([0.1, -0.7, 0.95, -1.5, 3e38, math.inf, -math.inf, math.nan])
+    return torch.cartesian_prod(places, places).reshape(1, 8, 8, 2)
+
+
 CUMULATIVE = ("x = input [6]; x -> cummax axis=1", "x = input [6]; (y, at) = x -> cummin axis=1; out y, at")
 """The largest and the smallest element so far, without and with its index."""
 

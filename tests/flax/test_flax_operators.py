@@ -6,7 +6,19 @@ import pytest
 
 import netc
 from netc.compiler.ops import Operator
-from tests.array_cases import CASES, CUMULATIVE, DIVISIONS, HIDDEN, POOLED, RESIZED, list_special_rows, pair_numbers, resize_exactly
+from tests.array_cases import (
+    CASES,
+    CUMULATIVE,
+    DIVISIONS,
+    HIDDEN,
+    POOLED,
+    RESIZED,
+    SAMPLING,
+    list_special_rows,
+    make_places,
+    pair_numbers,
+    resize_exactly,
+)
 from tests.array_gradients import flatten
 from tests.case_ids import case_id
 
@@ -70,6 +82,13 @@ def test_the_last_of_equal_extremes_gets_the_gradient(text: str) -> None:
     wanted[0].sum().backward()
     found = jax.grad(lambda x: flatten(pair.flax(x))[0].sum())(to_jax(x.detach()))
     np.testing.assert_array_equal(to_numpy(found), to_numpy(x.grad))
+
+
+@pytest.mark.parametrize(("mode", "padding"), SAMPLING)
+def test_samples_at_infinite_places_are_pytorch_s(mode: str, padding: str) -> None:
+    pair = Pair(netc.compile(f"x = input 2x4x5; at = input [8, 8, 2]; (x, at) -> grid_sample mode={mode} padding_mode={padding}"))
+    given = torch.randn(1, 2, 4, 5, generator=torch.Generator().manual_seed(0)), make_places()
+    np.testing.assert_allclose(to_numpy(pair.flax(*to_jax(given))), to_numpy(pair.torch(*given)), rtol=1e-4, atol=1e-5)
 
 
 def test_taps_of_bfloat16_are_at_their_places() -> None:

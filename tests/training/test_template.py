@@ -101,7 +101,7 @@ def test_every_tag_is_known(template: str) -> None:
     ids=["torch", "flax"],
 )
 def test_no_name_is_defined_twice(templates: tuple[str, ...], definitions: dict[str, str]) -> None:
-    """A file has functions of the templates and definitions of the backend, and no class of a model has the name of one of their classes."""
+    """A file has functions of a template and definitions of a backend, and no class of a model has the name of a template's class."""
     texts = [*(block for template in templates for block in read_template_blocks(template)), *definitions.values()]
     names = [
         name
