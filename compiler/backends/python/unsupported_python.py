@@ -9,14 +9,14 @@ from ...definitions import DefinitionFile
 from ...dims import Dim, free_symbols
 from ...errors.problem import Problem
 from ...errors.target_errors import SourceUnsupported, UnsupportedByTarget
-from ...ir.graph import CallNode, Graph, Node, OpNode, Program
+from ...ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule
 from ...ir.walk import collect_graphs
 
 
 class UnsupportedInPython(UnsupportedByTarget):
     """Raised while a program is written. `node` is the stage, or else the graph that has it."""
 
-    def __init__(self, problem: Problem, node: Node | Graph) -> None:
+    def __init__(self, problem: Problem, node: Node | SharedModule | Graph) -> None:
         super().__init__(problem, node.span)
         self.node = node
 
