@@ -68,6 +68,27 @@ CASES = {
 }
 """By what a model is about."""
 
+_ROWS = "x = input [5, 6]; m = table (i, j) [5, 5] bool = i < 2; f = (table (i, j) [5, 5] float32 = i * j, m) -> masked_fill (-inf)"
+HIDDEN = {
+    "padding": "x = input [5, 6]; x -> multihead_attention 2 key_padding_mask=((x * x -> sum axis=2) >= 0)",
+    "boolean mask": f"{_ROWS}; x -> multihead_attention 2 attn_mask=m",
+    "added mask": f"{_ROWS}; x -> multihead_attention 2 attn_mask=f",
+    "weights": f"{_ROWS}; (y, w) = x -> multihead_attention 2 attn_mask=f; w",
+    "boolean mask of attention": f"{_ROWS}; attention(x, x, x, mask=(m -> logical_not))",
+    "added mask of attention": f"{_ROWS}; attention(x, x, x, mask=f)",
+}
+"""Models with queries whose keys are all hidden."""
+
+POOLED = (
+    "x = input 2x7x8; x -> max_pool 2x3 stride=1 padding=[1, 1]",
+    "x = input 2x9x9; x -> max_pool 2 dilation=3 stride=1 padding=1",
+    "x = input 2x4x4; x * 0 -> max_pool 2 stride=1",
+    "x = input 2x4x4; x * 0 -> max_pool 2 dilation=2",
+    "x = input 2x9; x -> max_pool 3 dilation=2 ceil_mode=true -> relu",
+    "x = input 1x4x5x6; x -> max_pool 1x2x2 dilation=[1, 2, 1]",
+)
+"""Pools whose gradients depend on the windows, or on which of equal elements is the largest."""
+
 RESIZED = (
     "input 1x37 -> upsample size=[64] mode=linear align_corners=true",
     "input 1x17x23 -> upsample size=[9, 60] mode=bilinear",
@@ -92,6 +113,26 @@ def resize_exactly(text: str) -> tuple[netc.Model, torch.Tensor, torch.Tensor]:
 
 DIVISIONS = {"x // y": torch.floor_divide, "x % y": torch.remainder, "(x, y) -> fmod": torch.fmod}
 """Divisions of two inputs, with PyTorch's functions."""
+
+
+SAMPLING = tuple(itertools.product(("bilinear", "nearest", "bicubic"), ("zeros", "border", "reflection")))
+"""The modes of `grid_sample`, with the rules of its padding."""
+
+
+def make_places() -> torch.Tensor:
+    """All pairs of places inside, outside and nowhere: [1, 8, 8, 2]."""
+    places = torch.tensor([0.1, -0.7, 0.95, -1.5, 3e38, math.inf, -math.inf, math.nan])
+    return torch.cartesian_prod(places, places).reshape(1, 8, 8, 2)
+
+
+CUMULATIVE = ("x = input [6]; x -> cummax axis=1", "x = input [6]; (y, at) = x -> cummin axis=1; out y, at")
+"""The largest and the smallest element so far, without and with its index."""
+
+
+def list_special_rows() -> torch.Tensor:
+    """Rows of equal numbers, infinities and NaN: [4, 6]."""
+    inf, nan = math.inf, math.nan
+    return torch.tensor([[1, inf, 2, inf, nan, 3], [nan] * 6, [-inf] * 6, [-inf, -inf, 2, 2, 1, 2]])
 
 
 def pair_numbers(dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:

@@ -112,6 +112,7 @@ def test_a_model_with_a_symbolic_batch(path: str, name: str, params: dict[str, A
     [
         ("x = input [T, 4]; x -> lstm 5 -> dense 2", {}),
         ("x = input [T, 8]; x -> multihead_attention 2 causal=true", {}),
+        ("x = input [T]; (y, at) = x -> cummax axis=1; out y, at", {}),
         ("block layer { in + (in -> layer_norm -> dense 4) }; input [T, 4] -> repeat 3 as layers { layer }", {"scan_layers": True}),
     ],
 )

@@ -229,8 +229,21 @@ def test_the_names_that_modules_have_are_flax_s() -> None:
 
 
 def test_a_label_that_is_a_method_of_every_module_is_an_error() -> None:
-    with pytest.raises(netc.CompileError, match="the label `train` cannot be written in Flax"):
+    with pytest.raises(netc.CompileError, match="the label `train` cannot be written in Flax") as caught:
         netc.compile("input 4 -> dense 4 as train").source("flax")
+    (found,) = caught.value.diagnostics
+    assert found.help == ("choose another label",)
+    assert found.span is not None
+    assert (found.span.start, found.span.end) == (11, 27)
+
+
+def test_numbers_beyond_32_bits_are_noted() -> None:
+    text = "x = input 4 int64; x * 5000000000 + 3 -> clamp max=5000000000"
+    done = CliRunner().invoke(cli, ["compile", "-e", text, "--target", "flax"])
+    notes = [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+    assert notes == [
+        f"note: `{name}` has the number 5000000000, which does not fit into 32 bits: set `jax_enable_x64`" for name in ("mul", "clamp")
+    ]
 
 
 def test_a_spec_runs_in_jax() -> None:

@@ -6,11 +6,25 @@ import pytest
 
 import netc
 from netc.compiler.ops import Operator
-from tests.array_cases import CASES, DIVISIONS, RESIZED, pair_numbers, resize_exactly
+from tests.array_cases import (
+    CASES,
+    CUMULATIVE,
+    DIVISIONS,
+    HIDDEN,
+    POOLED,
+    RESIZED,
+    SAMPLING,
+    list_special_rows,
+    make_places,
+    pair_numbers,
+    resize_exactly,
+)
+from tests.array_gradients import flatten
 from tests.case_ids import case_id
 
 pytest.importorskip("flax")
 
+import jax
 import numpy as np
 import torch
 
@@ -50,6 +64,33 @@ def test_a_case_agrees_with_pytorch(text: str) -> None:
     agree(text)
 
 
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HIDDEN.items()])
+def test_queries_that_see_no_key_are_pytorch_s(text: str) -> None:
+    """In training: in evaluation, one of PyTorch's kernels gives NaN."""
+    pair, x = Pair(netc.compile(text), training=True), torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(to_numpy(pair.flax(to_jax(x))), to_numpy(pair.torch(x)), rtol=1e-5, atol=1e-6)
+    for wanted, found in input_gradients(text):
+        np.testing.assert_allclose(to_numpy(found), to_numpy(wanted), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("text", CUMULATIVE)
+def test_the_last_of_equal_extremes_gets_the_gradient(text: str) -> None:
+    pair, x = Pair(netc.compile(text)), list_special_rows().requires_grad_()
+    wanted = flatten(pair.torch(x))
+    for left, right in zip(flatten(pair.flax(to_jax(x.detach()))), wanted, strict=True):
+        np.testing.assert_array_equal(to_numpy(left), to_numpy(right))
+    wanted[0].sum().backward()
+    found = jax.grad(lambda x: flatten(pair.flax(x))[0].sum())(to_jax(x.detach()))
+    np.testing.assert_array_equal(to_numpy(found), to_numpy(x.grad))
+
+
+@pytest.mark.parametrize(("mode", "padding"), SAMPLING)
+def test_samples_at_infinite_places_are_pytorch_s(mode: str, padding: str) -> None:
+    pair = Pair(netc.compile(f"x = input 2x4x5; at = input [8, 8, 2]; (x, at) -> grid_sample mode={mode} padding_mode={padding}"))
+    given = torch.randn(1, 2, 4, 5, generator=torch.Generator().manual_seed(0)), make_places()
+    np.testing.assert_allclose(to_numpy(pair.flax(*to_jax(given))), to_numpy(pair.torch(*given)), rtol=1e-4, atol=1e-5)
+
+
 def test_taps_of_bfloat16_are_at_their_places() -> None:
     """Torchvision has no kernel for them. Without offsets, it is a convolution."""
     model = netc.compile("x = input [1, 20, 20] bfloat16; o = input [18, 20, 20] bfloat16; (x, o) -> deform_conv 1 3x3 padding=1")
@@ -68,10 +109,15 @@ def test_special_numbers_are_divided_as_in_pytorch(text: str, dtype: str) -> Non
     np.testing.assert_array_equal(to_numpy(found), to_numpy(DIVISIONS[text](left, right)))
 
 
-@pytest.mark.long
 @pytest.mark.thorough(4)
 @pytest.mark.parametrize(
-    "text", [pytest.param(text, id=f"{name}: {case_id(text)}") for name, index, text in EXAMPLES if not index and name not in REFUSED]
+    "text",
+    [pytest.param(text, id=case_id(text)) for text in POOLED]
+    + [
+        pytest.param(text, id=f"{name}: {case_id(text)}", marks=pytest.mark.long)
+        for name, index, text in EXAMPLES
+        if not index and name not in REFUSED
+    ],
 )
 def test_gradients_of_an_example_are_pytorch_s(text: str) -> None:
     """By all inputs, in evaluation mode."""

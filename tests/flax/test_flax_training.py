@@ -69,6 +69,20 @@ def test_digits(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert abs(accuracies[0] - accuracies[1]) < 0.02
 
 
+@pytest.mark.parametrize("norm", ["batch_norm", "instance_norm track_running_stats=true"])
+def test_averages_of_parameters_and_statistics(norm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are running averages."""
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    np.savez("images.npz", image=generator.normal(size=(24, 2, 6, 6)).astype(np.float32), label=generator.integers(0, 3, 24))
+    text = f"""
+    image = input 2x6x6
+    scores = image -> conv 4 3x3 bias=false -> {norm} -> relu -> flatten -> dense 3
+    train {{ label = input [] int64; loss = (scores, label) -> cross_entropy; ema 0.9; batch 8; steps 12; data npz "images.npz" }}
+    """
+    assert_same(train_both(text, "images.npz"), 1e-4)
+
+
 @pytest.mark.long
 @pytest.mark.thorough(2)
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -239,6 +239,36 @@ def test_the_names_that_modules_have_are_mlx_s() -> None:
     assert own <= MLX.attributes
 
 
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("x = input 3; x * (param [3] init=ones as _scale) -> dense 2", "_scale"),
+        ("input 3 -> relu -> dense 4 as _head -> relu", "_head"),
+        ("block layer { in -> dense 3 }; input 3 -> layer as _part -> dense 2", "_part"),
+        ("input 3 -> dense 4 as outer._head", "_head"),
+        ("input 3 -> dense 4 as _training", "_training"),
+        ("input 3 -> dropout 0.1 as _training", "_training"),
+    ],
+)
+def test_a_label_that_mlx_does_not_train_is_an_error(text: str, label: str) -> None:
+    with pytest.raises(netc.CompileError, match=f"the label `{label}` cannot be written in MLX") as caught:
+        netc.compile(text).source("mlx")
+    assert caught.value.diagnostics[0].help == ("choose another label",)
+
+
+def test_a_module_that_has_only_buffers_may_have_any_label() -> None:
+    model = netc.compile("x = input 3; w = param [3, 3] -> spectral_normalize as _norm; x @ w -> standardize as _scaled -> dense 2")
+    Pair(model).compare({"N": 2})
+
+
+@pytest.mark.parametrize("label", sorted(name for name in MLX.attributes if not name.startswith("_") and name != "training"))
+def test_a_label_may_be_a_method_s_name(label: str) -> None:
+    """It is an item of the module, and trained."""
+    pair = Pair(netc.compile(f"input 3 -> dense 4 as {label}"))
+    pair.compare({"N": 2})
+    assert set(pair.mlx.trainable_parameters()) == {label}
+
+
 def test_a_spec_runs_in_mlx() -> None:
     """With the numbers of ONNX Runtime."""
     command = ["run", "--random", "-e", "input 2 -> dense 3 relu", "--backend"]

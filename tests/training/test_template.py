@@ -12,6 +12,8 @@ import torch
 
 import netc
 from netc.analysis import Choice, analyze_training
+from netc.compiler.backends.flax.flax_framework import DEFINITIONS as FLAX_DEFINITIONS
+from netc.compiler.backends.torch.torch_framework import DEFINITIONS as TORCH_DEFINITIONS
 from netc.compiler.ir.training_program import Training
 from netc.compiler.objectives.means import decompose_objective
 from netc.dsl.source import SourceFile
@@ -19,6 +21,7 @@ from netc.training.recipe import read_recipe
 from netc.training.section_file import SectionFile
 from netc.training.source import TrainSection, emit_run_file, flax_template, template_folding, torch_template
 from netc.training.source.clauses import CONSTANTS, Machine
+from netc.training.source.file_assembly import RESERVED_NAMES, read_template_blocks
 from netc.training.source.section_functions import emit_functions
 
 SPEC = """
@@ -90,6 +93,31 @@ def test_every_tag_is_known(template: str) -> None:
     }
     tags = set(re.findall(r'"(\w+)": ', files("netc.training.source").joinpath("clauses.py").read_text(encoding="utf-8")))
     assert used - {"and", "or", "not"} <= tags | {constant.name.lower() for constant in CONSTANTS} | {"modes", "divided"}
+
+
+@pytest.mark.parametrize(
+    ("templates", "definitions"),
+    [(torch_template.TEMPLATES, TORCH_DEFINITIONS), (flax_template.TEMPLATES, FLAX_DEFINITIONS)],
+    ids=["torch", "flax"],
+)
+def test_no_name_is_defined_twice(templates: tuple[str, ...], definitions: dict[str, str]) -> None:
+    """A file has functions of a template and definitions of a backend, and no class of a model has the name of a template's class."""
+    texts = [*(block for template in templates for block in read_template_blocks(template)), *definitions.values()]
+    names = [
+        name
+        for text in texts
+        for found in re.findall(r"^(?:def|class) (\w+)|^(\w+)(?:: .*)? = ", text, re.MULTILINE)
+        for name in found
+        if name
+    ]
+    assert sorted(names) == sorted(set(names))
+    classes = {
+        name
+        for template in templates
+        for block in read_template_blocks(template)
+        for name in re.findall(r"^class (\w+)", block, re.MULTILINE)
+    }
+    assert classes <= RESERVED_NAMES
 
 
 def test_replicas_draw_different_numbers_and_the_first_one_those_of_one_process() -> None:

@@ -33,8 +33,10 @@ class FlaxBackend(Backend):
 
     def notes(self, given: BackendInput, *, verbose: bool = False) -> tuple[str, ...]:
         from .flax_source import choose_writer
+        from .wide_numbers import list_wide_numbers
 
-        return choose_writer(given.source_options).list_loops(given.program, given.name)
+        loops = choose_writer(given.source_options).list_loops(given.program, given.name)
+        return (*list_wide_numbers(given.program), *loops)
 
     def operator_target(self, operator: type[Operator]) -> str:
         from . import ops

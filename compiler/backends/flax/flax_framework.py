@@ -30,7 +30,7 @@ from ..python.code.python_expressions import (
     call_method,
 )
 from ..python.library_text import merge_definitions
-from ..python.unsupported_python import LackingWord
+from ..python.unsupported_python import TakenLabel
 
 _IMPORTED = "jax jnp np nnx partial Callable Any rngs load"
 _FAMILIES = (
@@ -43,6 +43,8 @@ _WORDS = {
     "xp.stop_gradient": "jax.lax.stop_gradient",
     "xp.logsumexp": "jax.nn.logsumexp",
     "xp.rsqrt": "jax.lax.rsqrt",
+    "xp.cummax": "jax.lax.cummax",
+    "xp.cummin": "jax.lax.cummin",
     "Array": "jax.Array",
     "DType": "jax.typing.DTypeLike",
     "Dropout": "nnx.Dropout",
@@ -99,7 +101,7 @@ def _access_label(module: Code, label: str) -> Code:
 def _access_reserved(module: Code, label: str, how: MemberKind) -> Code:
     """Access a member that is no attribute: under a number. A word such as `train` is a method of every module."""
     if label.isidentifier():
-        raise LackingWord(f"the label `{label}`")
+        raise TakenLabel(label)
     return _access_label(module, label)
 
 

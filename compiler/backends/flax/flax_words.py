@@ -28,7 +28,7 @@ from ...ops.elementwise import Erf, Rsqrt
 from ...ops.folding import Fold
 from ...ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LocalResponseNorm
 from ...ops.operator import Init, Operator
-from ...ops.pooling import AvgPool, LpPool, MaxPool
+from ...ops.pooling import AvgPool, LpPool
 from ...ops.reduction import Logsumexp
 from ...ops.regularization import Detach
 from ...ops.sorting import Topk
@@ -81,7 +81,6 @@ _TARGETS: dict[type[Operator], str] = {
     InstanceNorm: "jax.lax.rsqrt",
     LocalResponseNorm: _WINDOWS,
     LpPool: _WINDOWS,
-    MaxPool: _WINDOWS,
     ParamOperator: "flax.nnx.Param",
     Topk: "jax.lax.top_k",
 }

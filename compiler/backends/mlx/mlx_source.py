@@ -16,6 +16,7 @@ from ...analysis.state_dict import collect_parameters
 from ...ir.graph import Graph, Program
 from ..python.array_source import expand_derivatives, list_called_definitions
 from ..python.python_source import Parts, SourceWriter
+from ..python.unsupported_python import refuse_hidden_labels
 from . import ops
 from .mlx_definitions import DEFINITIONS
 from .mlx_emitters import EMITTERS
@@ -31,6 +32,7 @@ class MlxWriter(SourceWriter):
     def _lower_program(self, program: Program) -> Iterator[Graph]:
         expanded = expand_derivatives(program, self.framework.title, "differentiate the model by `mx.grad`")
         with super()._lower_program(expanded) as main:
+            refuse_hidden_labels(expanded, MLX.attributes)
             yield main
 
     def write_parts(self, program: Program, name: str, used_names: frozenset[str] = frozenset()) -> Parts:

@@ -33,7 +33,7 @@ from .lowering import lower_program
 from .method_functions import write_method_as_function
 from .modules.scanned_layers import scan_equal_layers
 from .printing.spec_comments import escape_comment
-from .unsupported_python import LackingWord, UnsupportedInPython
+from .unsupported_python import LackingWord, TakenLabel, UnsupportedInPython
 
 _STANDARD = {
     r"\bbase64\.": "import base64",
@@ -166,6 +166,8 @@ class SourceWriter:
         main = lower_program(program, self.emitters.has_kernel, self._reserve_names(self._list_plugin_names(program)))
         try:
             yield main
+        except TakenLabel as error:
+            raise error.locate_stage(main, self.framework.title) from None
         except LackingWord as error:
             problem = SourceUnsupported(str(error), self.framework.title, "the framework has no word for it")
             raise UnsupportedInPython(problem, main) from None

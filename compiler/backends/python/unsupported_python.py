@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
+from ...analysis.state_dict import collect_parameters
 from ...definitions import DefinitionFile
 from ...dims import Dim, free_symbols
 from ...errors.problem import Problem
 from ...errors.target_errors import SourceUnsupported, UnsupportedByTarget
-from ...ir.graph import CallNode, Graph, Node, OpNode
+from ...ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule
 from ...ir.walk import collect_graphs
 
 
 class UnsupportedInPython(UnsupportedByTarget):
     """Raised while a program is written. `node` is the stage, or else the graph that has it."""
 
-    def __init__(self, problem: Problem, node: Node | Graph) -> None:
+    def __init__(self, problem: Problem, node: Node | SharedModule | Graph) -> None:
         super().__init__(problem, node.span)
         self.node = node
 
@@ -39,6 +40,32 @@ def different_modules(stage: str, framework: str) -> Problem:
 
 class LackingWord(Exception):
     """The framework has no word for something that a class needs. `str()` gives a noun for it."""
+
+
+class TakenLabel(LackingWord):
+    """Modules of the framework keep a name of this kind for themselves."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(f"the label `{label}`")
+        self.label = label
+
+    def locate_stage(self, main: Graph, framework: str) -> UnsupportedInPython:
+        """Return the error at the first stage with the label."""
+        nodes = (node for graph in collect_graphs(main) for node in (*graph.declares, *graph.nodes))
+        stage = next((node for node in nodes if self.label in node.label.split(".")), main)
+        reason = f"modules of {framework} keep names of this kind for themselves"
+        return UnsupportedInPython(SourceUnsupported(str(self), framework, reason, "choose another label"), stage)
+
+
+def refuse_hidden_labels(program: Program, attributes: Set[str]) -> None:
+    """Refuse labels with `_` in front, for a framework that does not train such members: those of trained parameters, and attributes of
+    every module."""
+    infos = collect_parameters(program)
+    trained = {label for key, info in infos.items() if info.trainable and not info.frozen for label in key.split(".")}
+    nodes = (node for graph in collect_graphs(program.main) for node in (*graph.declares, *graph.nodes))
+    for label in (label for node in nodes for label in node.label.split(".")):
+        if label.startswith("_") and (label in trained or label in attributes):
+            raise TakenLabel(label)
 
 
 class MissingSize(UnsupportedInPython):

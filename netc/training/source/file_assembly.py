@@ -47,8 +47,9 @@ IMPORTS = {
 """The imports of a file in addition to torch, by a pattern of the text that needs each."""
 ABSTRACT_TYPES = ("Callable", "Iterable", "Iterator", "Sequence")
 """The names that a file may import from `collections.abc`."""
-_USED_NAMES = "Any F tv_tensors v2 StepSums Batch np fnmatch copy csv itertools math blake2b partial Counter UTC datetime timedelta"
-RESERVED_NAMES = frozenset((*_USED_NAMES.split(), *ABSTRACT_TYPES))
+_USED_NAMES = "Any F tv_tensors v2 Batch np fnmatch copy csv itertools math blake2b partial Counter UTC datetime timedelta"
+_CLASSES = ("CombinedOptimizer", "Plateau", "StepSums")
+RESERVED_NAMES = frozenset((*_USED_NAMES.split(), *_CLASSES, *ABSTRACT_TYPES))
 """Names that the file itself uses, so that no class of the model gets them."""
 LOWER_IS_BETTER = {"> best": "< best", "> watched": "< watched", "- MIN_DELTA": "+ MIN_DELTA", "-math.inf": "math.inf"}
 """The replacements in the template, which is written for a metric of which more is better."""

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from ...python.array_library.array_attention import masked_softmax
+
 
 class Attention(nnx.Module):
     """Attention whose weights are dropped in training."""
@@ -50,14 +52,9 @@ def attention(
     scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
     if is_causal:
         mask = jnp.tril(jnp.ones(scores.shape[-2:], bool))
-    if mask is None:
-        weights = jax.nn.softmax(scores)
-    elif mask.dtype == bool:
-        seen = jnp.where(mask, scores, -jnp.inf)
-        weights = jnp.where(mask, jax.nn.softmax(jnp.where(mask.any(-1, keepdims=True), seen, scores)), 0)
-    else:
-        weights = jax.nn.softmax(scores + mask)
-    weights = weights.astype(q.dtype)
+    if mask is not None:
+        scores = jnp.where(mask, scores, -jnp.inf) if mask.dtype == bool else scores + mask
+    weights = (jax.nn.softmax(scores) if mask is None else masked_softmax(scores)).astype(q.dtype)
     return (weights if dropout is None else dropout(weights)) @ v
 
 

@@ -31,17 +31,6 @@ def normalize(x: jax.Array, ord: Any = 2, axis: int = 1, eps: float = 1e-12) -> 
     return x / jnp.maximum(vector_norm(x, ord, axis, keepdims=True), eps)
 
 
-def cumulative_extreme(x: jax.Array, axis: int, largest: bool) -> tuple[jax.Array, jax.Array]:
-    """The largest or smallest element so far, and its index: of equal ones, the last."""
-    index = jnp.broadcast_to(jnp.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - 1 - axis)), x.shape)
-
-    def choose(a: tuple[jax.Array, jax.Array], b: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        better = (b[0] >= a[0] if largest else b[0] <= a[0]) | (b[0] != b[0])  # NaN stays
-        return jnp.where(better, b[0], a[0]), jnp.where(better, b[1], a[1])
-
-    return jax.lax.associative_scan(choose, (x, index), axis=axis)
-
-
 def along_axis(index: jax.Array, axis: int) -> tuple[jax.Array, ...]:
     """The index along one axis, and each place's own along the others."""
     # `jnp.indices` refuses symbolic sizes.

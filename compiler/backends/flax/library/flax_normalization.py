@@ -49,12 +49,12 @@ class BatchNorm(nnx.Module):
                 self.num_batches_tracked[...] += 1
                 rate = 1 / self.num_batches_tracked[...] if self.momentum is None else self.momentum
                 count = x.size // x.shape[1]
-                update_average(self.running_mean, mean, rate)
-                update_average(self.running_var, var * (count / max(count - 1, 1)), rate)
+                update_statistic(self.running_mean, mean, rate)
+                update_statistic(self.running_var, var * (count / max(count - 1, 1)), rate)
         return normalize_channels(x, mean, var, self.weight, self.bias, self.eps)
 
 
-def update_average(average: nnx.Variable[Any], value: jax.Array, rate: float | jax.Array) -> None:
+def update_statistic(average: nnx.Variable[Any], value: jax.Array, rate: float | jax.Array) -> None:
     """Moves a running average towards a value, which gets no gradient."""
     value = jax.lax.stop_gradient(value).astype(average.dtype)
     average[...] = (average[...] + rate * (value - average[...])).astype(average.dtype)
@@ -88,8 +88,8 @@ class InstanceNorm(nnx.Module):
             return normalize_channels(x, *stats, self.weight, self.bias, self.eps)
         if self.track_running_stats:
             axes = tuple(range(2, x.ndim))
-            update_average(self.running_mean, x.mean(axes).mean(0), self.momentum)
-            update_average(self.running_var, x.var(axes, ddof=1).mean(0), self.momentum)
+            update_statistic(self.running_mean, x.mean(axes).mean(0), self.momentum)
+            update_statistic(self.running_var, x.var(axes, ddof=1).mean(0), self.momentum)
         return instance_norm(x, self.weight, self.bias, self.eps)
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...python.array_library.array_convolution import each_axis
-from ...python.array_library.array_pooling import pick_largest, window_pads
+from ...python.array_library.array_pooling import max_pool_with_indices, pick_largest, window_pads
 
 
 def max_pool(
@@ -18,24 +18,26 @@ def max_pool(
     kernel_size: tuple[int, ...],
     stride: int | tuple[int, ...] | None = None,
     padding: int | tuple[int, ...] = 0,
-    dilation: int | tuple[int, ...] = 1,
     ceil_mode: bool = False,
 ) -> jax.Array:
     """The maximum of each window: [N, C, ...] -> [N, C, ...]."""
     axes = x.ndim - 2
     strides = each_axis(kernel_size if stride is None else stride, axes)
-    dilations = each_axis(dilation, axes)
-    pads = window_pads(x, kernel_size, strides, each_axis(padding, axes), dilations, ceil_mode)
+    pads = ((0, 0), (0, 0), *window_pads(x, kernel_size, strides, each_axis(padding, axes), (1,) * axes, ceil_mode))
     low = -np.inf if jnp.issubdtype(x.dtype, jnp.floating) else jnp.iinfo(x.dtype).min
-    return jax.lax.reduce_window(
-        x,
-        np.array(low, x.dtype),
-        jax.lax.max,
-        (1, 1, *kernel_size),
-        (1, 1, *strides),
-        ((0, 0), (0, 0), *pads),
-        window_dilation=(1, 1, *dilations),
-    )
+    return jax.lax.reduce_window(x, np.array(low, x.dtype), jax.lax.max, (1, 1, *kernel_size), (1, 1, *strides), pads)
+
+
+def dilated_max_pool(
+    x: jax.Array,
+    kernel_size: tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    dilation: int | tuple[int, ...] = 1,
+    ceil_mode: bool = False,
+) -> jax.Array:
+    """The maximum of each window of elements that are `dilation` apart. `reduce_window` has no gradient of such windows."""
+    return max_pool_with_indices(x, kernel_size, stride, padding, dilation, ceil_mode)[0]
 
 
 def sum_windows(x: jax.Array, kernel_size: Any, strides: Any, pads: Any) -> jax.Array:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import mlx.core as mx
 import mlx.nn as nn
 
-from .mlx_normalization import Dropout
+from ...python.array_library.array_attention import masked_softmax
+from .mlx_normalization import Dropout, softmax
 
 
 class Attention(nn.Module):
@@ -57,12 +58,7 @@ def attention(
     scores = scores.astype(mx.result_type(scores, mx.float32))
     if is_causal:
         mask = mx.arange(scores.shape[-2])[:, None] >= mx.arange(scores.shape[-1])
-    if mask is None:
-        weights = mx.softmax(scores, axis=-1)
-    elif mask.dtype == mx.bool_:
-        seen = mx.where(mask, scores, -mx.inf)
-        weights = mx.where(mask, mx.softmax(mx.where(mask.any(-1, keepdims=True), seen, scores), axis=-1), 0)
-    else:
-        weights = mx.softmax(scores + mask, axis=-1)
-    weights = weights.astype(q.dtype)
+    if mask is not None:
+        scores = mx.where(mask, scores, -mx.inf) if mask.dtype == mx.bool_ else scores + mask
+    weights = (softmax(scores) if mask is None else masked_softmax(scores)).astype(q.dtype)
     return (weights if dropout is None else dropout(weights)) @ v

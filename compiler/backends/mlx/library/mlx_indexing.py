@@ -18,16 +18,6 @@ def unpacked(values: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return np.frombuffer(content, dtype).reshape(shape)
 
 
-def cumulative_extreme(x: mx.array, axis: int, largest: bool) -> tuple[mx.array, mx.array]:
-    """The largest or smallest element so far, and its index: of equal ones, the last."""
-    if not x.ndim:
-        return x, mx.array(0, mx.int64)
-    best = mx.cummax(x, axis=axis) if largest else mx.cummin(x, axis=axis)
-    places = mx.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - 1 - axis))
-    reached = mx.where((x == best) | mx.isnan(x), places, 0)
-    return best, mx.cummax(reached, axis=axis).astype(mx.int64)
-
-
 def place_extremes(x: mx.array, where: Any, values: mx.array, method: str) -> mx.array:
     """The extremes of elements and of the values at an index. NaN stays, and equal ones share the gradient, unlike in MLX."""
 

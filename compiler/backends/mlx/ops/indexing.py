@@ -5,7 +5,6 @@ MLX gives indices as `uint32`, so they are converted: `x.argmax(axis=1).astype(m
 
 from __future__ import annotations
 
-from ....ops.cumulative import Cummax, Cummin, CumulativeExtreme
 from ....ops.indexing import OneHot, Scatter, convert_fill_value
 from ....ops.reduction import Argmax, Argmin, Max, Min, MinMaxReduction, Reduction
 from ....ops.slicing import Pad
@@ -49,14 +48,6 @@ def emit_argsort(op: Argsort, site: MlxSite) -> Code:
     if not site.given.x.rank:
         return call_function("mx.zeros", (), WORDS.default_integer)
     return call_function("argsort", site.x, axis=Default(op.axis, -1), descending=Default(op.descending, False))
-
-
-@function(Cummax, Cummin, target="mlx.core.{}")
-def emit_cumulative_extreme(op: CumulativeExtreme, site: MlxSite) -> Code:
-    axis = op.axis % max(site.given.x.rank, 1)
-    if len(site.results) == 1 and site.given.x.rank:
-        return call_function(f"mx.{op.name}", site.x, axis=axis)
-    return call_function("cumulative_extreme", site.x, axis, op.name == "cummax")
 
 
 def _call_index(name: str, op: Reduction, site: MlxSite) -> Code:

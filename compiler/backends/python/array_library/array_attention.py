@@ -20,6 +20,12 @@ from .array_words import (
 # Attention, attention: each framework's own.
 
 
+def masked_softmax(scores: Array) -> Array:
+    """The softmax along the last axis. A row of negative infinities gives zeros, and zeros as gradients."""
+    hidden = (scores == -xp.inf).all(-1, keepdims=True)
+    return xp.where(hidden, 0, fn.softmax(xp.where(hidden, 0, scores)))
+
+
 # fmt: off
 
 
@@ -98,7 +104,8 @@ class MultiheadAttention(Module):
         for mask in masks:
             mask = xp.where(mask, -xp.inf, 0.0).astype(scores.dtype) if mask.dtype == Bool else mask
             scores = scores + xp.pad(mask, [(0, 0)] * (mask.ndim - 1) + [(0, k.shape[2] - count)])
-        shares = fn.softmax(scores)
+        # As in PyTorch, a query that sees no key has the weights NaN only where they are results.
+        shares = fn.softmax(scores) if need_weights or not masks else masked_softmax(scores)
         shares = shares if self.dropout is None else self.dropout(shares)
         shares = shares.astype(v.dtype)
         y = self.out_proj((shares @ v).swapaxes(1, 2).reshape(n, length, features))

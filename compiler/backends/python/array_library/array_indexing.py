@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .array_words import Array, Bool, DType, scatter, xp
+from .array_words import Array, Bool, DType, Int, scatter, xp
 
 # unpacked: each framework's own.
 
@@ -27,7 +27,15 @@ def normalize(x: Array, ord: Any = 2, axis: int = 1, eps: float = 1e-12) -> Arra
     return x / xp.maximum(vector_norm(x, ord, axis, keepdims=True), eps)
 
 
-# cumulative_extreme: each framework's own.
+def cumulative_extreme(x: Array, axis: int, largest: bool) -> tuple[Array, Array]:
+    """The largest or smallest element so far, and its index: of equal ones, the last, which gets the gradient."""
+    if not x.ndim:
+        return x, xp.zeros((), Int)
+    fixed = xp.stop_gradient(x)
+    best = xp.cummax(fixed, axis=axis) if largest else xp.cummin(fixed, axis=axis)
+    places = xp.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - 1 - axis))
+    index = xp.cummax(xp.where((fixed == best) | xp.isnan(fixed), places, 0), axis=axis).astype(Int)
+    return xp.take_along_axis(x, index, axis=axis), index
 
 
 def along_axis(index: Array, axis: int) -> tuple[Array, ...]:

@@ -13,7 +13,7 @@ from .array_words import (
     xp,
 )
 
-# BatchNorm, update_average: each framework's own.
+# BatchNorm, update_statistic: each framework's own.
 
 
 def normalize_channels(x: Array, mean: Array, var: Array, weight: Any, bias: Any, eps: float) -> Array:

@@ -57,7 +57,7 @@ def max_pool(
     padded = xp.pad(x, ((0, 0), (0, 0), *pads), constant_values=low)
     largest, *others = list_taps(padded, kernel_size, strides, dilations)
     for tap in others:
-        largest = xp.maximum(largest, tap)
+        largest = xp.where((tap > largest) | xp.isnan(tap), tap, largest)  # of equal ones the first, which gets the gradient
     return largest
 
 

@@ -142,7 +142,7 @@ def reflect_place(size: int, place: Array, padding_mode: str, align_corners: boo
         low, span = (0.0, size - 1) if align_corners else (-0.5, size)
         turned = xp.abs(place - low) % (2 * span) if span else xp.zeros_like(place)
         place = xp.minimum(turned, 2 * span - turned) + low
-    return place if padding_mode == "zeros" else xp.clip(place, 0, size - 1)
+    return place if padding_mode == "zeros" else xp.clip(xp.nan_to_num(place), 0, size - 1)
 
 
 def grid_sample(
@@ -175,9 +175,11 @@ def grid_sample(
     rows = xp.arange(x.shape[0]).reshape(-1, *[1] * (grid.ndim - 2))
     for choice in itertools.product(*taps):
         index, weight = [], xp.ones_like(places[0])
+        inside = weight == 1
         for (tap, share), size in zip(choice, sizes, strict=True):
             tap = reflect_place(size, tap, *rule) if mode == "bicubic" else tap
-            weight = weight * xp.where((tap >= 0) & (tap <= size - 1), share, 0)
-            index.append(xp.stop_gradient(xp.clip(tap, 0, size - 1)).astype(Int))
-        total = total + weight[:, None] * xp.moveaxis(x[(rows, slice(None), *index)], -1, 1)
+            weight, inside = weight * share, inside & (tap >= 0) & (tap <= size - 1)
+            index.append(xp.stop_gradient(xp.clip(xp.nan_to_num(tap), 0, size - 1)).astype(Int))
+        values = xp.moveaxis(x[(rows, slice(None), *index)], -1, 1)
+        total = total + weight[:, None] * xp.where(inside[:, None], values, 0)
     return total

@@ -8,6 +8,7 @@ from ....ops.unpooling import FractionalMaxPool, MaxUnpool
 from ....ops.windows import Window
 from ..code.python_expressions import Code, Default, ItemCode, TupleCode, call_function, to_code
 from ..layer_arguments import list_avg_pool_options, list_max_pool_options, list_stride_option
+from ..operator_calls import OperatorSite
 from ..unsupported_python import UnsupportedInPython
 from .array_emitters import ARRAY, ArraySite
 
@@ -18,8 +19,13 @@ def _emit_kernel_size(windows: tuple[Window, ...]) -> Code:
 
 @ARRAY.layer_function(MaxPool, target="{array}.maximum")
 def emit_max_pool(op: MaxPool, site: ArraySite) -> Code:
+    return write_max_pool(op, site, "max_pool")
+
+
+def write_max_pool(op: MaxPool, site: OperatorSite, plain: str) -> Code:
+    """Call the function `plain`, or the one that returns indices too where they are used."""
     x = site.given.x
-    name = "max_pool_with_indices" if len(site.results) == 2 else "max_pool"
+    name = "max_pool_with_indices" if len(site.results) == 2 else plain
     return call_function(name, site.x, kernel_size=_emit_kernel_size(op.make_windows(x)), **list_max_pool_options(op, x))
 
 

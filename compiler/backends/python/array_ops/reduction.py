@@ -27,7 +27,7 @@ from ....ops.reduction import (
     Var,
 )
 from ....types.tensor_types import DTYPES, INT64
-from ..code.python_expressions import Code, Default, TupleCode, call_function, call_method, to_code
+from ..code.python_expressions import Code, Default, ItemCode, TupleCode, call_function, call_method, to_code
 from ..operator_calls import OperatorSite
 from .array_emitters import ARRAY, ArraySite
 
@@ -103,10 +103,9 @@ def emit_logcumsumexp(op: Logcumsumexp, site: ArraySite) -> Code:
 
 @ARRAY.function(Cummax, Cummin, target="{array}.{}")
 def emit_cumulative_extreme(op: CumulativeExtreme, site: ArraySite) -> Code:
-    axis = op.axis % max(site.given.x.rank, 1)
-    if len(site.results) == 1 and site.given.x.rank:
-        return call_function(site.words.get_function(op), site.x, axis=axis)
-    return call_function("cumulative_extreme", site.x, axis, op.name == "cummax")
+    # The frameworks' own functions divide the gradient among equal elements, and MLX's fails where these are infinite.
+    both = call_function("cumulative_extreme", site.x, op.axis % max(site.given.x.rank, 1), op.name == "cummax")
+    return both if len(site.results) == 2 else ItemCode(both, (to_code(0),), 2)
 
 
 @ARRAY.function(Diff, target="{array}.diff")
