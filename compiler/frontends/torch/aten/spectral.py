@@ -66,7 +66,7 @@ def _to_complex_pairs(site: AtenSite) -> Value:
     x = site.tensor()
     # PyTorch transforms integers as float32 too.
     x = x if x.type.dtype.is_float else site.cast(x, FLOAT32)
-    return site.apply_op("stack", x, site.apply_op("mul", x, other=0), axis=-1)
+    return site.apply_op("pad", site.apply_op("unsqueeze", x, axis=-1), padding=(0, 1))
 
 
 @reads("view_as_real", "view_as_complex")
