@@ -26,7 +26,11 @@ def nll_loss(
     scales = xp.where(kept, 1 if weight is None else weight[labels], 0).astype(x.dtype)
     losses = -xp.take_along_axis(x, xp.expand_dims(labels, axis), axis).squeeze(axis) * scales
     losses = xp.where(kept, losses, 0)
-    return losses.sum() / scales.sum() if reduction == "mean" else reduce_loss(losses, reduction)
+    if reduction != "mean":
+        return reduce_loss(losses, reduction)
+    total = scales.sum()
+    # NaN if all are ignored, without a gradient.
+    return xp.where(total == 0, xp.nan, losses.sum() / xp.where(total == 0, 1, total))
 
 
 def cross_entropy(
@@ -51,7 +55,8 @@ def cross_entropy(
     if reduction != "none":
         spread = spread.sum()
     if reduction == "mean":
-        spread = spread / -nll_loss(xp.ones_like(x), target, weight, ignore_index, "sum")
+        total = -nll_loss(xp.ones_like(x), target, weight, ignore_index, "sum")
+        spread = spread / xp.where(total == 0, 1, total)
     return known * (1 - label_smoothing) + spread * label_smoothing / x.shape[axis]
 
 
