@@ -20,6 +20,7 @@ from ...ops.activation import (
     Softmax,
     Softsign,
 )
+from ...ops.binary import Atan2
 from ...ops.constants import ParamOperator
 from ...ops.convolution import Conv, ConvTranspose
 from ...ops.cumulative import Cummax, Cummin, Logcumsumexp
@@ -40,6 +41,7 @@ from .flax_framework import FLAX, RNGS, get_jax_dtype, read_variable
 from .flax_initializers import write_initializer
 
 _FUNCTIONS: dict[type[Operator], str] = {
+    Atan2: "arctan2",
     Celu: "nnx.celu",
     Cummax: "jax.lax.cummax",
     Cummin: "jax.lax.cummin",
@@ -52,7 +54,7 @@ _FUNCTIONS: dict[type[Operator], str] = {
     Glu: "nnx.glu",
     Hardsigmoid: "nnx.hard_sigmoid",
     Hardswish: "nnx.hard_swish",
-    LeakyRelu: "nnx.leaky_relu",
+    LeakyRelu: "leaky_relu",
     Lgamma: "jax.scipy.special.gammaln",
     Logcumsumexp: "jax.lax.cumlogsumexp",
     Logsigmoid: "nnx.log_sigmoid",
