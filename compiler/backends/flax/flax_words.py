@@ -73,6 +73,7 @@ _FUNCTIONS: dict[type[Operator], str] = {
 """The functions that jax.numpy lacks, or has under another name."""
 _WINDOWS = "jax.lax.reduce_window"
 _TARGETS: dict[type[Operator], str] = {
+    Atan2: "jax.numpy.arctan2",
     AvgPool: _WINDOWS,
     BatchNorm: "BatchNorm, with nnx.BatchStat",
     Conv: "jax.lax.conv_general_dilated",
@@ -81,6 +82,7 @@ _TARGETS: dict[type[Operator], str] = {
     Fold: "jax.linear_transpose",
     GroupNorm: "jax.lax.rsqrt",
     InstanceNorm: "jax.lax.rsqrt",
+    LeakyRelu: "jax.numpy.where",
     LocalResponseNorm: _WINDOWS,
     LpPool: _WINDOWS,
     MaxPool: _WINDOWS,

@@ -80,7 +80,7 @@ def emit_einsum(op: Einsum, site: MlxSite) -> Code:
     return call_function("mx.einsum", op.equation, *site.inputs)
 
 
-@function(Var, Std, target="mlx.core.{}")
+@function(Var, Std, target="mlx.core.var")
 def emit_spread(op: Spread, site: MlxSite) -> Code:
     if op.correction != int(op.correction):
         raise refuse_use(site, "the correction is no integer", "choose an integer for `correction`")
