@@ -181,12 +181,12 @@ def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
 
 
 def elu(x: Array, alpha: float = 1.0) -> Array:
-    """The exponential of negative numbers, down to `-alpha`. The exponential of large ones has no finite gradient."""
+    """`alpha * (exp(x) - 1)` for negative numbers. The gradient of large ones is finite."""
     return xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, 0, x)))
 
 
 def celu(x: Array, alpha: float = 1.0) -> Array:
-    """The exponential of negative numbers, down to `-alpha`, whose gradient at zero is 1."""
+    """`alpha * (exp(x / alpha) - 1)` for negative numbers. The gradient at zero is 1."""
     return xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, 0, x) / alpha))
 
 
