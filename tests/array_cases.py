@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import torch
 
@@ -64,6 +65,12 @@ CASES = {
     "sum beyond 32 bits": "x = input [3] int32; x * 1500000000 + 500000000 -> sum axis=1",
     "product beyond 16 bits": "x = input [9] int16; x * 30000 + 1000 -> prod axis=1",
     "sums beyond a byte": "x = input [9] int8; x * 100 -> cumsum axis=1",
+    "softplus below its threshold and above": "input 9 -> softplus threshold=0.1",
+    "softplus of halves": "input 9 float16 -> softplus beta=2 threshold=1",
+    "log softmax far from zero": "x = input [5]; x + 1e6 -> log_softmax",
+    "integers that are limited by a float": "input 5 int32 -> clamp max=0.5",
+    "bytes that are limited": "x = input [9] int8; x * 100 -> clamp min=-50",
+    "integers to the power of 0": "x = input [3] int32; x ** 0",
     "transposed convolution that crops": "input 2x5x5 -> conv_transpose 3 1x2 stride=2 padding=[1, 2]",
 }
 """By what a model is about."""
@@ -88,6 +95,43 @@ POOLED = (
     "x = input 1x4x5x6; x -> max_pool 1x2x2 dilation=[1, 2, 1]",
 )
 """Pools whose gradients depend on the windows, or on which of equal elements is the largest."""
+
+POINTS = [[-100.0], [-1.0], [-0.5], [0.0], [0.3], [0.5], [1.0], [6.0], [100.0]]
+SATURATED = [[20.0], [-120.0], [0.3], [50.0], [-50.0], [-25.0]]
+ROWS = [[0.0, 0.0, 0.0], [1.0, 0.0, 2.0], [-1.0, 2.0, 2.0]]
+CONSTANT = [[2.0, 2.0, 2.0], [1.0, 2.0, 2.0]]
+PAIRS = ([[0.0], [0.0], [2.0], [-4.0], [2.5]], [[0.0], [2.0], [2.0], [2.0], [1.0]])
+EDGES: dict[str, tuple[Any, ...]] = {
+    "input 1 -> softplus threshold=1": (POINTS,),
+    "input 1 -> softplus beta=2 threshold=3": (POINTS,),
+    "x = input 1; t = input 1; (x -> sigmoid, t) -> binary_cross_entropy": (SATURATED, [[1.0], [0.0], [0.3], [1.0], [1.0], [0.2]]),
+    "x = input 1; t = input 1; (x, t) -> binary_cross_entropy": ([[0.0], [1.0], [0.0], [1.0]], [[0.0], [1.0], [1.0], [0.2]]),
+    "input 3 -> std axis=1": (CONSTANT,),
+    "input 3 -> std axis=0 correction=0": (CONSTANT,),
+    "input 3 -> elu 1.3": (ROWS,),
+    "input 1 -> elu": (POINTS,),
+    "input 1 -> selu": (POINTS,),
+    "input 1 -> celu 1.5": (POINTS,),
+    "x = input 3; t = input [] int64; (x, t) -> cross_entropy": (ROWS, [-100, -100, -100]),
+    "x = input 3; t = input [] int64; (x, t) -> cross_entropy label_smoothing=0.1": (ROWS, [-100, -100, -100]),
+    "x = input 3; x ** 0": (ROWS,),
+    "x = input 3; x ** 0.0": (ROWS,),
+    "x = input 1; y = input 1; (x -> abs) ** y": PAIRS,
+    "x = input 1; y = input 1; (x, y) -> atan2": PAIRS,
+    "x = input 1; y = input 1; (x, y) -> maximum": PAIRS,
+    "x = input 1; y = input 1; (x, y) -> minimum": PAIRS,
+    "x = input 1; y = input 1; (x, y + 1) -> fmod": PAIRS,
+    "input 1 -> clamp min=0": (POINTS,),
+    "input 1 -> clamp 0 1": (POINTS,),
+    "input 1 -> clamp max=6": (POINTS,),
+    "input 1 -> hardtanh": (POINTS,),
+    "input 1 -> leaky_relu": (POINTS,),
+    "input 1 -> leaky_relu 1.5": (POINTS,),
+    "input 1 -> rrelu": (POINTS,),
+    **{f"input 3 -> norm p={p} axis=1": (ROWS,) for p in ("inf", "-1", "0.5", "1", "1.5", "2", "3")},
+    **{f"a = input [2, 3]; b = input [2, 3]; (a, b) -> cdist {p}": ([ROWS[:2]], [ROWS[::2]]) for p in ("0.5", "1", "2", "3")},
+}
+"""Models with inputs where a formula has no gradient, or another one than PyTorch: at a corner, at zero, beyond the range of `exp`."""
 
 RESIZED = (
     "input 1x37 -> upsample size=[64] mode=linear align_corners=true",

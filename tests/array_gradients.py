@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -11,9 +12,11 @@ from tests.parity import arguments, inputs_for, sizes_of, tensor
 
 UNTRAINED: dict[str, tuple[int, ...]] = {
     "x = input 3x9x9; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 5": (1,),
+    "x = input 1; t = input 1; (x -> sigmoid, t) -> binary_cross_entropy": (1,),
+    "x = input 1; t = input 1; (x, t) -> binary_cross_entropy": (1,),
     "x = input 8 -> dense 3; y = input 3; (x, y) -> soft_margin_loss": (1,),
 }
-"""Inputs for which PyTorch refuses a gradient, by number."""
+"""Inputs for which PyTorch refuses a gradient, or has an infinite one, by number."""
 
 
 class Gradients(NamedTuple):
@@ -26,10 +29,10 @@ class Gradients(NamedTuple):
     wanted: list[torch.Tensor]
 
 
-def compute_gradients(model: netc.Model, module: torch.nn.Module, untrained: tuple[int, ...] = ()) -> Gradients:
-    """PyTorch's gradients by each input that has one. `untrained`: inputs for which PyTorch refuses it, by number."""
-    sizes = sizes_of(model)[0]
-    arrays = inputs_for(model, sizes)
+def compute_gradients(model: netc.Model, module: torch.nn.Module, text: str, values: Sequence[Any] = ()) -> Gradients:
+    """PyTorch's gradients by each input that has one, at the values of the inputs: by default, at random ones."""
+    untrained = UNTRAINED.get(text, ())
+    arrays = dict(zip(model.inputs, values, strict=True)) if values else inputs_for(model, sizes_of(model)[0])
     fed = [tensor(arrays[name], type_) for name, type_ in model.inputs.items()]
     trained = [index for index, one in enumerate(fed) if one.is_floating_point() and index not in untrained]
     for index in trained:

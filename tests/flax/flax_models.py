@@ -16,7 +16,7 @@ from flax import nnx
 from safetensors.torch import save_file
 
 import netc
-from tests.array_gradients import UNTRAINED, compute_gradients, flatten, regroup
+from tests.array_gradients import compute_gradients, flatten, regroup
 from tests.differential.references.run import outputs
 from tests.parity import SEED, TOLERANCES, arguments, inputs_for, sizes_of, tensor
 
@@ -111,11 +111,12 @@ def gradients(pair: Pair, inputs: Sequence[torch.Tensor], loss: Callable[[Any], 
     return {name: distance(wanted[name], by_name[name][...]) for name in wanted}
 
 
-def input_gradients(text: str) -> list[tuple[Any, Any]]:
-    """PyTorch's gradient and Flax's, of a weighted sum of the results, by each input that has one in PyTorch."""
+def input_gradients(text: str, values: Sequence[Any] = ()) -> list[tuple[Any, Any]]:
+    """PyTorch's gradient and Flax's, of a weighted sum of the results, by each input that has one in PyTorch.
+    `values`: of the inputs, in the place of random ones."""
     model = netc.compile(text)
     pair = Pair(model)
-    fed, trained, weights, wanted = compute_gradients(model, pair.torch, UNTRAINED.get(text, ()))
+    fed, trained, weights, wanted = compute_gradients(model, pair.torch, text, values)
     constants = [to_jax(one) for one in fed]
 
     def compute(values: list[Any]) -> Any:

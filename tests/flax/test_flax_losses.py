@@ -80,6 +80,16 @@ train {
 """
 
 
+def test_probabilities_that_saturate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch limits the gradient of `binary_cross_entropy` where `sigmoid` is nearly 0 or 1."""
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    x = generator.choice([-50.0, 50.0], (40, 3)) + generator.normal(size=(40, 3))
+    np.savez("train.npz", x=x.astype(np.float32), t=generator.integers(0, 2, (40, 1)).astype(np.float32))
+    section = "train { t = input 1; loss = (y, t) -> binary_cross_entropy; optimizer sgd lr=0.1; batch 8; epochs 2 }"
+    assert_same(train_both(f"x = input 3; y = x -> dense 1 sigmoid; {section}", "train.npz"), 1e-4)
+
+
 BLOCKS = """
 block steepness(u: [N, 1], v: [N, 3]) { gradient(u, v) -> square -> sum axis=1 }
 block bend(u: [N, 1], v: [N, 3]) { slope = (u, v) -> steepness; gradient(slope, v) -> square -> mean }

@@ -10,6 +10,7 @@ from tests.array_cases import (
     CASES,
     CUMULATIVE,
     DIVISIONS,
+    EDGES,
     HIDDEN,
     POOLED,
     RESIZED,
@@ -125,6 +126,24 @@ def test_gradients_of_an_example_are_pytorch_s(text: str) -> None:
         left, right = to_numpy(wanted), to_numpy(found)
         scale = float(np.abs(left).max(initial=1e-3))
         np.testing.assert_allclose(right, left, rtol=1e-4, atol=2e-5 * scale)
+
+
+@pytest.mark.share(2)
+@pytest.mark.thorough(2)
+@pytest.mark.parametrize("text", EDGES)
+def test_gradients_at_an_edge_are_pytorch_s(text: str) -> None:
+    for wanted, found in input_gradients(text, EDGES[text]):
+        np.testing.assert_allclose(to_numpy(found), to_numpy(wanted), rtol=1e-5, atol=1e-6)
+
+
+def test_the_cross_entropy_of_probabilities_has_a_second_derivative() -> None:
+    model = netc.compile("x = input 1; t = input 1; (x -> sigmoid, t) -> binary_cross_entropy reduction=none")
+    x, t = torch.tensor([0.3, 40.0, -1.0], dtype=torch.float64, requires_grad=True), torch.tensor([0.2, 1.0, 1.0], dtype=torch.float64)
+    (first,) = torch.autograd.grad(model.module()(x[:, None], t[:, None]).sum(), x, create_graph=True)
+    (wanted,) = torch.autograd.grad(first.sum(), x)
+    module = model.flax()
+    found = jax.jit(jax.vmap(jax.grad(jax.grad(lambda x, t: module(x[None, None], t[None, None]).sum()))))(to_jax(x.detach()), to_jax(t))
+    np.testing.assert_allclose(to_numpy(found), to_numpy(wanted), rtol=1e-5, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 import netc
 from netc.compiler.backends.mlx.live_mlx import to_mlx, to_numpy
-from tests.array_gradients import UNTRAINED, compute_gradients, flatten, regroup
+from tests.array_gradients import compute_gradients, flatten, regroup
 from tests.differential.references.run import outputs
 from tests.parity import SEED, TOLERANCES, arguments, inputs_for, sizes_of, tensor
 
@@ -99,11 +99,12 @@ def distance(left: torch.Tensor, right: Any) -> float:
     return float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-30))
 
 
-def input_gradients(text: str) -> list[tuple[Any, Any]]:
-    """PyTorch's gradient and MLX's, of a weighted sum of the results, by each input that has one in PyTorch."""
+def input_gradients(text: str, values: Sequence[Any] = ()) -> list[tuple[Any, Any]]:
+    """PyTorch's gradient and MLX's, of a weighted sum of the results, by each input that has one in PyTorch.
+    `values`: of the inputs, in the place of random ones."""
     model = netc.compile(text)
     pair = Pair(model)
-    fed, trained, weights, wanted = compute_gradients(model, pair.torch, UNTRAINED.get(text, ()))
+    fed, trained, weights, wanted = compute_gradients(model, pair.torch, text, values)
     constants = [convert(one) for one in fed]
 
     def compute(values: list[Any]) -> Any:

@@ -13,6 +13,7 @@ from tests.array_cases import (
     CASES,
     CUMULATIVE,
     DIVISIONS,
+    EDGES,
     HIDDEN,
     POOLED,
     RESIZED,
@@ -136,6 +137,13 @@ def test_gradients_are_pytorch_s(text: str) -> None:
         left, right = read(wanted), read(found)
         scale = float(np.abs(left).max(initial=1e-3))
         np.testing.assert_allclose(right, left, rtol=1e-4, atol=2e-5 * scale)
+
+
+@pytest.mark.share(2)
+@pytest.mark.parametrize("text", EDGES)
+def test_gradients_at_an_edge_are_pytorch_s(text: str) -> None:
+    for wanted, found in input_gradients(text, EDGES[text]):
+        np.testing.assert_allclose(read(found), read(wanted), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -20,6 +20,7 @@ from ...ops.activation import (
     Softmax,
     Softsign,
 )
+from ...ops.binary import Atan2
 from ...ops.constants import ParamOperator
 from ...ops.convolution import Conv, ConvTranspose
 from ...ops.cumulative import Cummax, Cummin, Logcumsumexp
@@ -40,6 +41,7 @@ from .flax_framework import FLAX, RNGS, get_jax_dtype, read_variable
 from .flax_initializers import write_initializer
 
 _FUNCTIONS: dict[type[Operator], str] = {
+    Atan2: "arctan2",
     Celu: "nnx.celu",
     Cummax: "jax.lax.cummax",
     Cummin: "jax.lax.cummin",
@@ -52,7 +54,7 @@ _FUNCTIONS: dict[type[Operator], str] = {
     Glu: "nnx.glu",
     Hardsigmoid: "nnx.hard_sigmoid",
     Hardswish: "nnx.hard_swish",
-    LeakyRelu: "nnx.leaky_relu",
+    LeakyRelu: "leaky_relu",
     Lgamma: "jax.scipy.special.gammaln",
     Logcumsumexp: "jax.lax.cumlogsumexp",
     Logsigmoid: "nnx.log_sigmoid",
@@ -71,6 +73,7 @@ _FUNCTIONS: dict[type[Operator], str] = {
 """The functions that jax.numpy lacks, or has under another name."""
 _WINDOWS = "jax.lax.reduce_window"
 _TARGETS: dict[type[Operator], str] = {
+    Atan2: "jax.numpy.arctan2",
     AvgPool: _WINDOWS,
     BatchNorm: "BatchNorm, with nnx.BatchStat",
     Conv: "jax.lax.conv_general_dilated",
@@ -79,6 +82,7 @@ _TARGETS: dict[type[Operator], str] = {
     Fold: "jax.linear_transpose",
     GroupNorm: "jax.lax.rsqrt",
     InstanceNorm: "jax.lax.rsqrt",
+    LeakyRelu: "jax.numpy.where",
     LocalResponseNorm: _WINDOWS,
     LpPool: _WINDOWS,
     ParamOperator: "flax.nnx.Param",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...ops import activation
-from ...ops.binary import Fmod, Hypot
+from ...ops.arithmetic import Maximum, Minimum
+from ...ops.binary import Atan2, Fmod, Hypot
 from ...ops.elementwise import Exp2
 from ...ops.linear_algebra import Cross
 from ...ops.operator import Init, Operator
@@ -15,10 +16,13 @@ from .mlx_framework import MLX, get_mlx_dtype
 from .mlx_initializers import write_initializer
 
 _FUNCTIONS: dict[type[Operator], str] = {
-    activation.Celu: "nn.celu",
+    Atan2: "arctan2",
+    Maximum: "maximum",
+    Minimum: "minimum",
+    activation.Celu: "celu",
     Cross: "mx.linalg.cross",
     Detach: "mx.stop_gradient",
-    activation.Elu: "nn.elu",
+    activation.Elu: "elu",
     Exp2: "exp2",
     Fmod: "fmod",
     activation.Glu: "nn.glu",
@@ -30,7 +34,7 @@ _FUNCTIONS: dict[type[Operator], str] = {
     activation.Mish: "nn.mish",
     activation.Relu: "nn.relu",
     activation.Relu6: "nn.relu6",
-    activation.Selu: "nn.selu",
+    activation.Selu: "selu",
     activation.Sigmoid: "mx.sigmoid",
     activation.Silu: "nn.silu",
     activation.Softsign: "nn.softsign",
@@ -52,7 +56,7 @@ WORDS = ArrayWords(
     activations="nn",
     documented={"array": "mlx.core", "nn": "mlx.nn", "random": "mlx.core.random", "tensor": "mlx.core.array", "dropout": "Dropout"},
     functions=_FUNCTIONS,
-    targets={},
+    targets={Atan2: "mlx.core.arctan2", Maximum: "mlx.core.maximum", Minimum: "mlx.core.minimum"},
     clip=("a_min", "a_max"),
     dropout="Dropout",
     get_dtype=get_mlx_dtype,

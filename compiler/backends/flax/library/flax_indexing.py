@@ -17,20 +17,6 @@ def unpacked(values: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
     return np.frombuffer(content, jnp.dtype(dtype)).reshape(shape)
 
 
-def vector_norm(x: jax.Array, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> jax.Array:
-    """The norm of vectors. Its gradient at zero is zero."""
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))  # squares of float16 are soon infinite
-    if ord == 2:
-        total = jnp.square(wide).sum(axis, keepdims=keepdims)
-        return jnp.where(total == 0, 0, jnp.sqrt(jnp.where(total == 0, 1, total))).astype(x.dtype)
-    return jnp.linalg.vector_norm(wide, ord=ord, axis=axis, keepdims=keepdims).astype(x.dtype)
-
-
-def normalize(x: jax.Array, ord: Any = 2, axis: int = 1, eps: float = 1e-12) -> jax.Array:
-    """Vectors divided by their norms."""
-    return x / jnp.maximum(vector_norm(x, ord, axis, keepdims=True), eps)
-
-
 def along_axis(index: jax.Array, axis: int) -> tuple[jax.Array, ...]:
     """The index along one axis, and each place's own along the others."""
     # `jnp.indices` refuses symbolic sizes.

@@ -171,4 +171,4 @@ class RReLU(nnx.Module):
         slope = (self.lower + self.upper) / 2
         if not self.deterministic:
             slope = jax.random.uniform(self.rngs(), x.shape, x.dtype, self.lower, self.upper)
-        return jnp.where(x >= 0, x, slope * x)
+        return jnp.where(x > 0, x, slope * x)

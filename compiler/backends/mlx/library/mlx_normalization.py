@@ -182,4 +182,4 @@ class RReLU(nn.Module):
         slope = (self.lower + self.upper) / 2
         if self.training:
             slope = mx.random.uniform(self.lower, self.upper, x.shape).astype(x.dtype)
-        return mx.where(x >= 0, x, slope * x)
+        return mx.where(x > 0, x, slope * x)

@@ -9,13 +9,14 @@ shapes, because they are compiled without shapes. `mx.softmax` is not. Without `
 from __future__ import annotations
 
 from ....ops.activation import Gelu, LogSoftmax, Softmax, Softmin
-from ....ops.arithmetic import BinaryOperator, Clamp, FloorDiv
+from ....ops.arithmetic import BinaryOperator, FloorDiv, Pow
 from ....ops.bitwise import BitwiseAnd, BitwiseLeftShift, BitwiseLogic, BitwiseOr, BitwiseRightShift, BitwiseXor, Shift
 from ....ops.linear_algebra import Einsum, Matmul
 from ....ops.reduction import Spread, Std, Var
 from ....types.tensor_types import BOOL, DType
 from ...python.array_ops.activation import call_as_vector
 from ...python.array_ops.array_emitters import ArraySite
+from ...python.array_ops.elementwise import emit_power
 from ...python.array_ops.reduction import emit_spread as emit_shared_spread
 from ...python.code.python_expressions import Code, Default, Infix, Prefix, call_function, call_method, to_code
 from ...python.operator_forms import BITWISE, INFIX, emit_binary, list_sides
@@ -23,14 +24,6 @@ from ..kernel_limits import refuse_use
 from ..mlx_emitters import EMITTERS, MlxSite, function
 from ..mlx_framework import get_mlx_dtype
 from ..mlx_words import WORDS
-
-
-@EMITTERS.layer_function(Clamp, target="mlx.core.clip, mlx.core.maximum, mlx.core.minimum")
-def emit_clamp(op: Clamp, site: MlxSite) -> Code:
-    if op.min is None or op.max is None:
-        name, end = ("maximum", op.min) if op.max is None else ("minimum", op.max)
-        return call_function(f"mx.{name}", site.x, to_code(end, "limit"))
-    return WORDS.call_clip(site.x, op.min, op.max)
 
 
 def wrap_integer(number: object, dtype: DType) -> object:
@@ -46,6 +39,8 @@ def emit_arithmetic(op: BinaryOperator, site: MlxSite) -> Code:
     x, result = site.given.x.dtype, site.results[0].dtype
     if isinstance(op, FloorDiv) and result.is_float:
         return call_function("floor_divide", *list_sides(op, site))
+    if isinstance(op, Pow) and x.is_float:
+        return emit_power(op, ArraySite(site.node, site.given, site.results, WORDS))
     if not op.scalars or not x.is_integer or wrap_integer(op.other, x) == op.other:
         return emit_binary(op, site)
     # MLX refuses numbers that the type does not have.
@@ -85,7 +80,7 @@ def emit_einsum(op: Einsum, site: MlxSite) -> Code:
     return call_function("mx.einsum", op.equation, *site.inputs)
 
 
-@function(Var, Std, target="mlx.core.{}")
+@function(Var, Std, target="mlx.core.var")
 def emit_spread(op: Spread, site: MlxSite) -> Code:
     if op.correction != int(op.correction):
         raise refuse_use(site, "the correction is no integer", "choose an integer for `correction`")

@@ -10,16 +10,17 @@ from .array_words import Array, Bool, DType, Int, scatter, xp
 
 
 def vector_norm(x: Array, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> Array:
-    """The norm of vectors. Its gradient at zero is zero."""
-    x = xp.abs(x)
+    """The norm of vectors. Zeros, and vectors whose norm is zero, have no gradient."""
+    x = xp.where(x == 0, 0, xp.abs(x))
     if ord in (float("inf"), float("-inf")):
         return x.max(axis, keepdims=keepdims) if ord > 0 else x.min(axis, keepdims=keepdims)
     if ord == 0:
         return (x != 0).sum(axis, keepdims=keepdims).astype(x.dtype)
     wide = x.astype(xp.promote_types(x.dtype, xp.float32))  # squares of float16 are soon infinite
-    total = (xp.square(wide) if ord == 2 else wide**ord).sum(axis, keepdims=keepdims)
-    norm = xp.where(total == 0, 0, xp.where(total == 0, 1, total) ** (1 / ord)) if ord > 0 else total ** (1 / ord)
-    return norm.astype(x.dtype)
+    none = 0 if ord > 0 else xp.inf  # the power of zero
+    powers = xp.square(wide) if ord == 2 else xp.where(wide == 0, none, xp.where(wide == 0, 1, wide) ** ord)
+    total = powers.sum(axis, keepdims=keepdims)
+    return xp.where(total == none, 0, xp.where(total == none, 1, total) ** (1 / ord)).astype(x.dtype)
 
 
 def normalize(x: Array, ord: Any = 2, axis: int = 1, eps: float = 1e-12) -> Array:
@@ -114,6 +115,40 @@ def grouped_linear(x: Array, index: Array, weight: Array) -> Array:
     return total
 
 
+def clamp(x: Array, min: float | None = None, max: float | None = None) -> Array:
+    """Limits numbers. At a limit, the gradient is 1."""
+    x = x if min is None else xp.where(x < min, min, x)
+    return x if max is None else xp.where(x > max, max, x)
+
+
+def standard_deviation(x: Array, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Array:
+    """The standard deviation. Where all elements are equal, its gradient is zero."""
+    var = x.var(axis, keepdims=keepdims, ddof=ddof)
+    return xp.where(var == 0, 0, xp.sqrt(xp.where(var == 0, 1, var)))
+
+
+def maximum(x: Array, other: Array) -> Array:
+    """The larger elements. Equal ones share the gradient."""
+    return xp.where(x == other, x / 2 + other / 2, xp.maximum(x, other))
+
+
+def minimum(x: Array, other: Array) -> Array:
+    """The smaller elements. Equal ones share the gradient."""
+    return xp.where(x == other, x / 2 + other / 2, xp.minimum(x, other))
+
+
+def power(x: Array, exponent: Array) -> Array:
+    """Powers of elements. `0 ** 0` has no gradient."""
+    return xp.where((x == 0) & (exponent == 0), 1, x) ** exponent
+
+
+def arctan2(y: Array, x: Array) -> Array:
+    """The angles of points. At zero, there is no gradient."""
+    is_zero = (x == 0) & (y == 0)
+    at_zero = xp.stop_gradient(xp.arctan2(y, x))
+    return xp.where(is_zero, at_zero, xp.arctan2(y, xp.where(is_zero, 1, x)))
+
+
 def lerp(x: Array, end: Array, weight: Array) -> Array:
     """The points between two tensors, exact at both ends."""
     return xp.where(weight < 0.5, x + weight * (end - x), end - (1 - weight) * (end - x))
@@ -141,7 +176,7 @@ def floor_divide(x: Any, other: Any) -> Array:
 def fmod(x: Any, other: Any) -> Array:
     """The remainder with the sign of the dividend."""
     rest = xp.remainder(abs(x), abs(other))
-    return xp.where(x < 0, -rest, rest)
+    return xp.where(x < 0, -rest, xp.where(x == 0, x + rest, rest))  # `abs` has no gradient at zero
 
 
 def one_hot(indices: Array, num_classes: int, dtype: DType) -> Array:

@@ -26,7 +26,11 @@ def nll_loss(
     scales = xp.where(kept, 1 if weight is None else weight[labels], 0).astype(x.dtype)
     losses = -xp.take_along_axis(x, xp.expand_dims(labels, axis), axis).squeeze(axis) * scales
     losses = xp.where(kept, losses, 0)
-    return losses.sum() / scales.sum() if reduction == "mean" else reduce_loss(losses, reduction)
+    if reduction != "mean":
+        return reduce_loss(losses, reduction)
+    total = scales.sum()
+    # NaN if all are ignored, without a gradient.
+    return xp.where(total == 0, xp.nan, losses.sum() / xp.where(total == 0, 1, total))
 
 
 def cross_entropy(
@@ -51,14 +55,25 @@ def cross_entropy(
     if reduction != "none":
         spread = spread.sum()
     if reduction == "mean":
-        spread = spread / -nll_loss(xp.ones_like(x), target, weight, ignore_index, "sum")
+        total = -nll_loss(xp.ones_like(x), target, weight, ignore_index, "sum")
+        spread = spread / xp.where(total == 0, 1, total)
     return known * (1 - label_smoothing) + spread * label_smoothing / x.shape[axis]
 
 
 def binary_cross_entropy(x: Array, target: Array, weight: Array | None = None, reduction: str = "mean") -> Array:
-    """The cross entropy of probabilities, whose logarithms are at least -100."""
-    logs = xp.maximum(xp.log(x), -100), xp.maximum(xp.log1p(-x), -100)
-    losses = -(target * logs[0] + (1 - target) * logs[1])
+    """The cross entropy of probabilities, whose logarithms are at least -100.
+
+    Its gradient is `(x - target) / (x * (1 - x))`, whose divisor is at least 1e-12.
+    """
+
+    def compute(x: Array) -> Array:
+        return -(target * xp.maximum(xp.log(x), -100) + (1 - target) * xp.maximum(xp.log1p(-x), -100))
+
+    x, dtype = x.astype(xp.promote_types(x.dtype, xp.float32)), x.dtype
+    fixed = xp.stop_gradient(x)
+    is_inner, step = fixed * (1 - fixed) > 1e-12, x - fixed  # the step is zero, and has a gradient
+    outer = compute(fixed) + (fixed - target + step / 2) * step / 1e-12
+    losses = xp.where(is_inner, compute(xp.where(is_inner, x, 0.5)), outer).astype(dtype)
     return reduce_loss(losses if weight is None else losses * weight, reduction)
 
 

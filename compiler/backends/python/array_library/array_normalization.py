@@ -10,6 +10,7 @@ from .array_words import (
     DType,
     Module,
     Param,
+    fn,
     xp,
 )
 
@@ -175,12 +176,38 @@ def prelu(x: Array, weight: Array) -> Array:
 
 
 def leaky_relu(x: Array, negative_slope: float = 0.01) -> Array:
-    """Multiplies negative numbers by the slope. `fn.leaky_relu` is another function for slopes above 1."""
+    """Multiplies negative numbers by the slope, which is also the gradient at zero."""
     return xp.where(x > 0, x, negative_slope * x)
+
+
+def elu(x: Array, alpha: float = 1.0) -> Array:
+    """`alpha * (exp(x) - 1)` for negative numbers. The gradient of large ones is finite."""
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, 0, x)))
+
+
+def celu(x: Array, alpha: float = 1.0) -> Array:
+    """`alpha * (exp(x / alpha) - 1)` for negative numbers. The gradient at zero is 1."""
+    return xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, 0, x) / alpha))
+
+
+def selu(x: Array) -> Array:
+    """A scaled `elu`, which keeps the mean 0 and the variance 1."""
+    return 1.0507009873554805 * elu(x, 1.6732632423543772)
+
+
+def softplus(x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
+    """A smooth ReLU, and `x` itself where `beta * x` is above the threshold."""
+    return xp.where(beta * x > threshold, x, fn.softplus(beta * x) / beta)
+
+
+def hardtanh(x: Array, min_val: float = -1.0, max_val: float = 1.0) -> Array:
+    """Limits numbers. At a limit, the gradient is 0."""
+    return xp.where(x <= min_val, min_val, xp.where(x >= max_val, max_val, x))
 
 
 def log_softmax(x: Array, axis: int) -> Array:
     """The logarithms of `softmax`."""
+    x = x - xp.stop_gradient(x.max(axis, keepdims=True))  # digits are lost if the sum is far from zero
     return x - xp.logsumexp(x, axis=axis, keepdims=True)
 
 

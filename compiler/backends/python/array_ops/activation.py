@@ -63,10 +63,11 @@ def call_as_vector(scalar: Code, call: Callable[[Code], Code]) -> Code:
     return call_method(call(call_method(scalar, "reshape", 1)), "reshape", ())
 
 
-@ARRAY.layer_function(Hardtanh, target="{array}.clip")
+@ARRAY.layer_function(Hardtanh, target="{array}.where")
 def emit_hardtanh(op: Hardtanh, site: ArraySite) -> Code:
-    low, high = (int(n) if site.given.x.dtype.is_integer else n for n in (op.min_val, op.max_val))
-    return site.words.call_clip(site.x, low, high)
+    if site.given.x.dtype.is_integer:
+        return site.words.call_clip(site.x, int(op.min_val), int(op.max_val))
+    return call_function("hardtanh", site.x, min_val=Default(op.min_val, -1.0), max_val=Default(op.max_val, 1.0))
 
 
 @ARRAY.function(Softmin, target="{nn}.softmax")
@@ -78,6 +79,9 @@ def emit_softmin(op: Softmin, site: ArraySite) -> Code:
 
 @ARRAY.layer_function(Softplus, target="{nn}.softplus")
 def emit_softplus(op: Softplus, site: ArraySite) -> Code:
+    # Above 20, the result is `x` in float32 anyway.
+    if op.threshold < 20:
+        return call_function("softplus", site.x, beta=Default(op.beta, 1.0), threshold=to_code(op.threshold, "threshold"))
     if op.beta == 1:
         return site.words.call_nn("softplus", site.x)
     return Infix("/", site.words.call_nn("softplus", Infix("*", to_code(op.beta, "beta"), site.x)), to_code(op.beta, "beta"))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ....ops.arithmetic import Clamp, FloorDiv, Pair
+from ....ops.arithmetic import Clamp, FloorDiv, Maximum, Minimum, Pair, Pow
 from ....ops.binary import Fmod, Lerp
 from ....ops.bitwise import BitwiseLeftShift, BitwiseRightShift, Shift
 from ....ops.comparison import Where
 from ....ops.elementwise import NanToNum, Rsqrt
 from ....ops.operator import Operator
 from ....ops.slicing import Select
-from ..code.python_expressions import Code, Default, Infix, call_function, to_code
+from ..code.python_expressions import Code, Default, Infix, call_function, call_method, to_code
 from ..operator_forms import ELEMENTWISE, PAIRS, emit_binary, emit_select, list_sides
 from .array_emitters import ARRAY, ArraySite
 
@@ -27,7 +27,18 @@ def emit_elementwise(op: Operator, site: ArraySite) -> Code:
 
 @ARRAY.function(*PAIRS, target="{array}.{}")
 def emit_pair(op: Pair, site: ArraySite) -> Code:
-    return call_function(site.words.get_function(op), site.x, site.other)
+    exact = isinstance(op, (Maximum, Minimum)) and any(not one.dtype.is_float for one in site.given)
+    return site.words.call(op.name, site.x, site.other) if exact else call_function(site.words.get_function(op), site.x, site.other)
+
+
+@ARRAY.function(Pow, target="{array}.{}")
+def emit_power(op: Pow, site: ArraySite) -> Code:
+    x, result = site.given.x.dtype, site.results[0].dtype
+    if op.scalars and not op.number_first and op.other == 0 and x == result and x.is_float:
+        return site.words.call("ones_like", site.x)  # the gradient of `x ** 0.0` at zero is NaN
+    if not op.scalars and x.is_float and site.given.other.dtype.is_float:
+        return call_function("power", site.x, site.other)
+    return emit_binary(op, site)
 
 
 @ARRAY.layer_function(NanToNum, target="{array}.nan_to_num")
@@ -35,9 +46,11 @@ def emit_nan_to_num(op: NanToNum, site: ArraySite) -> Code:
     return site.words.call("nan_to_num", site.x, nan=Default(op.nan, 0.0), posinf=Default(op.posinf, None), neginf=Default(op.neginf, None))
 
 
-@ARRAY.layer_function(Clamp, target="{array}.clip")
+@ARRAY.layer_function(Clamp, target="{array}.where")
 def emit_clamp(op: Clamp, site: ArraySite) -> Code:
-    return site.words.call_clip(site.x, op.min, op.max)
+    result = site.results[0].dtype
+    tensor = site.x if site.given.x.dtype == result else call_method(site.x, "astype", site.words.get_dtype(result))
+    return call_function("clamp", tensor, min=Default(op.min, None), max=Default(op.max, None))
 
 
 @ARRAY.function(Fmod, target="{array}.fmod")

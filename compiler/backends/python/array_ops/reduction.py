@@ -65,9 +65,10 @@ def emit_extreme(op: MinMaxReduction, site: ArraySite) -> Code:
     return TupleCode((values, call_method(site.x, f"arg{op.name}", **list_axis_keywords(op, site))))
 
 
-@ARRAY.function(Var, Std, target="{array}.{}")
+@ARRAY.function(Var, Std, target="{array}.var")
 def emit_spread(op: Spread, site: ArraySite) -> Code:
-    return call_method(site.x, op.name, **list_axis_keywords(op, site), ddof=Default(op.correction, 0))
+    keywords = {**list_axis_keywords(op, site), "ddof": Default(op.correction, 0)}
+    return call_method(site.x, "var", **keywords) if isinstance(op, Var) else call_function("standard_deviation", site.x, **keywords)
 
 
 @ARRAY.function(Norm, target="{array}.linalg.vector_norm")
