@@ -34,6 +34,7 @@ def from_torch(
     inputs: Any,
     dims: Mapping[str | int, Axes] | None = None,
     *,
+    where: str = "",
     train: bool = False,
     verify: bool = True,
     seed: int = 0,
@@ -42,19 +43,21 @@ def from_torch(
 
     `inputs` are example arguments: a tensor, a tuple by position, a mapping by name, or a pair of both. Values that are not tensors are
     fixed. `dims` names symbolic axes by the name or position of an argument: `{0: {0: "N", 2: "H"}}`, `{"tokens": ["N", "T"]}`. Axis 0 of
-    any other argument is the batch, `N`. netc compares the model with the module on inputs drawn with `seed`, unless `verify` is false. The
-    model has the weights of the module, and their keys.
+    any other argument is the batch, `N`. `where` has conditions on these sizes: `"T >= 2, T <= 64"`. netc compares the model with the
+    module on inputs drawn with `seed`, unless `verify` is false. The model has the weights of the module, and their keys.
 
-    Raises `ImportFailed`, which lists everything that cannot be imported, and `NotProved`.
+    Raises `ImportFailed`, which lists everything that cannot be imported, and `NotProved`; `WrongInput`, a ValueError, for conditions that
+    are none.
     """
     from netc.compiler.frontends.torch.call_arguments import split_arguments
 
+    from .input_declarations import parse_conditions
     from .module_origin import make_module_origin
 
     positional, named = split_arguments(inputs)
-    return import_spec(
-        make_module_origin(module, positional, named, dims, type(module).__name__, train=train), verify=verify, seed=check_seed(seed)
-    ).model
+    stated = parse_conditions(where, dims or {})
+    origin = make_module_origin(module, positional, named, dims, type(module).__name__, train=train, stated=stated)
+    return import_spec(origin, verify=verify, seed=check_seed(seed)).model
 
 
 @check_arguments

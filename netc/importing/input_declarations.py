@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from netc.compiler.dims import Condition, SymDim, condition_holds, evaluate_dim, free_symbols, make_symbol
+from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
@@ -153,3 +154,16 @@ def parse_inputs(texts: Sequence[str], sizes: Mapping[str, int] | None = None) -
         reason = "it does not parse" if error is None else "; ".join((error.message, *error.help))
         raise WrongInput(f"`{', '.join(texts)}` declares no inputs: {reason}")
     return DeclaredInputs(tuple(name for name, _ in named), analysis.program)
+
+
+def parse_conditions(where: str, dims: Mapping[str | int, Mapping[int, str] | Sequence[str | None]]) -> list[Condition]:
+    """Parse conditions on symbolic axes, such as `T >= 2, T <= 64`. `dims` has the names of axes by input. Raises `WrongInput`.
+
+    >>> [str(condition) for condition in parse_conditions("T >= 2, S == 2 * T", {0: ["N", "T"], 1: {1: "S"}})]
+    ['T >= 2', 'S == 2*T']
+    """
+    if not where:
+        return []
+    names = [name for axes in dims.values() for name in (axes.values() if isinstance(axes, Mapping) else axes)]
+    sizes = dict.fromkeys(name for name in names if name not in (None, BATCH))
+    return parse_inputs([f"[{', '.join(map(str, sizes))}] where {where}"]).conditions

@@ -85,3 +85,22 @@ def test_places_of_a_mask_are_refused() -> None:
     module = Function(lambda fc, x: fc(x)[torch.where(x[:, 0] > 0)], nn.Linear(4, 4))
     with pytest.raises(ImportFailed, match="lists where a mask is true: the size of the result depends on the values"):
         netc.from_torch(module, torch.randn(5, 4))
+
+
+@pytest.mark.parametrize(("function", "where"), [(lambda x: x.topk(3, 1)[0], "T >= 3"), (lambda x: x[:, -2] + x[:, -4], "T >= 4, T <= 64")])
+def test_conditions_on_sizes_in_python(function: Callable[[Tensor], Tensor], where: str) -> None:
+    module, x = Function(function), torch.randn(2, 7, 4)
+    model = netc.from_torch(module, x, FLOATS, where=where)
+    assert f"where {where}" in model.spec()
+    for length in (4, 40):
+        other = torch.randn(3, length, 4)
+        assert torch.equal(model.module()(other), module(other))
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [("S >= 2", "`S` is not defined here"), ("T >= 2; x -> relu", "no shape and element type"), ("T in [2, 3]", "cannot list sizes")],
+)
+def test_conditions_that_are_none(where: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        netc.from_torch(Function(lambda x: x * 2), torch.randn(2, 7, 4), FLOATS, where=where)
