@@ -12,7 +12,6 @@ without a rule on the way from a tensor to the tensor that it is differentiated 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from copy import copy
 
 from netc.dsl.source import Span
 
@@ -26,7 +25,6 @@ from ..ir.inline_calls import can_inline, inline_call
 from ..ir.replace_values import replace_values
 from ..ir.walk import collect_graphs, find_needed_nodes
 from ..ops.differentiation import Gradient
-from ..ops.operand import NAMED
 from ..ops.operator import OperatorError
 from ..ops.parameter_of import ParameterOf
 from .differentiable_forms import find_form
@@ -164,33 +162,18 @@ class _GradientExpander:
 
 
 def _apply_rule(stages: GraphStages, node: OpNode, by_result: Sequence[Value | None]) -> Gradients:
-    """Apply the rule of a node. Not all of its results may have gradients."""
-    ordered, places = _order_inputs(stages, node)
+    """Apply the rule of a node. Not all of its results may have gradients. Its inputs are in the order of declaration, as the elaborator
+    puts them."""
     try:
         if node.op.name in JOINT_RULES:
             filled = [g or stages.fill_like(value, 0.0) for g, value in zip(by_result, node.outputs, strict=True)]
-            gradients = JOINT_RULES[node.op.name](stages, ordered, filled)
-        else:
-            gradient = by_result[0]
-            assert gradient is not None
-            gradients = RULES[node.op.name](stages, ordered, gradient)
+            return JOINT_RULES[node.op.name](stages, node, filled)
+        gradient = by_result[0]
+        assert gradient is not None
+        return RULES[node.op.name](stages, node, gradient)
     except OperatorError:
         # A stage of the derivative may need to know more about the sizes than the stage itself.
         raise NoClosedForm(explain_missing(node.op.name, has_rule=True), node.span) from None
-    return {places[index]: value for index, value in gradients.items()}
-
-
-def _order_inputs(stages: GraphStages, node: OpNode) -> tuple[OpNode, list[int]]:
-    """The node with its inputs in the order of declaration, whichever were given by name, and where each of them was."""
-    names = node.op.bind_inputs(tuple(value.type for value in node.inputs), stages.facts).names
-    declared = list(node.op.operands)
-    places = sorted(range(len(names)), key=lambda index: declared.index(names[index]))
-    if places == list(range(len(names))):
-        return node, places
-    ordered = copy(node)
-    ordered.inputs = tuple(node.inputs[index] for index in places)
-    ordered.op = type(node.op)(**{**node.op.args, NAMED: tuple(names[index] for index in places)})
-    return ordered, places
 
 
 def _list_wanted(node: OpNode, wanted: Iterable[int]) -> list[int]:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 Netc = Callable[..., Any]
 Write = Callable[[str, str], Path]
 
@@ -101,6 +103,13 @@ def test_standard_input(netc: Netc) -> None:
     assert netc("check", "-", input="input 3 -> relu").exit_code == 0
     assert "<stdin>:1:" in netc("check", "-", input="input 3 -> rel").stdout
     assert "not-utf8" in netc("check", "-", input=b"\xff").stdout
+
+
+@pytest.mark.parametrize("size", [7, 8])
+def test_standard_input_is_as_large_as_a_file_at_most(netc: Netc, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """One byte more than the limit is an error, and no text that was cut."""
+    monkeypatch.setattr("netc.files.source_files.MAX_BYTES", 7)
+    assert ("file-too-large" in netc("check", "-", input="input 3".ljust(size)).stdout) is (size > 7)
 
 
 def test_every_model_of_a_file(netc: Netc, write: Write) -> None:

@@ -147,3 +147,16 @@ def test_a_large_mean_costs_no_more_digits_than_in_pytorch(case: str) -> None:
     usual = (differentiate(peer, x, state)[1] - exact).abs().max()
     lost = (torch.as_tensor(found["first"]) - exact).abs().max()
     assert lost <= 4 * usual + 1e-6 * exact.abs().max()
+
+
+@pytest.mark.parametrize("named", ["weight=w bias=b", "bias=b weight=w"])
+def test_tensors_that_are_given_by_name_have_their_own_gradients(named: str) -> None:
+    """In whichever order the text names them."""
+    gradients = ", ".join(f"gradient((y -> sin), {name})" for name in "xwb")
+    inputs = "x = input 3; w = input [2, 3] batch=false; b = input [2] batch=false"
+    session = netc.compile(f"{inputs}; y = x -> dense 2 {named}; out {gradients}").session()
+    generator = torch.Generator().manual_seed(0)
+    given = [torch.randn(shape, generator=generator, requires_grad=True) for shape in ((4, 3), (2, 3), (2,))]
+    expected = torch.autograd.grad(F.linear(*given).sin().sum(), given)
+    for array, exact in zip(session(*(x.detach().numpy() for x in given)).values(), expected, strict=True):
+        torch.testing.assert_close(torch.as_tensor(array), exact, rtol=1e-4, atol=1e-5)

@@ -159,6 +159,12 @@ def test_a_long_row_is_groups() -> None:
     assert sorted(stages) == sorted(f"dense{i + 1}" for i in range(1000))
 
 
+def test_the_title_of_a_group_is_its_first_and_its_last_stage() -> None:
+    """60 stages are three groups of 20."""
+    level = drawn("input 8" + "".join(f" -> dense {8 + i % 2}" for i in range(60)), pages=1).pages[0].level
+    assert titles(level)[1:-1] == ["dense1 … dense20", "dense21 … dense40", "dense41 … dense60"]
+
+
 def test_the_steps_of_a_loop_that_is_written_out_are_not_cut() -> None:
     """7 stages a step, in a row of 70: between two groups goes the state, and what was given before the first step."""
     step = "h = in -> dense 4 -> tanh; a = h * y; b = h + y; g = a -> sigmoid; g * b -> layer_norm"

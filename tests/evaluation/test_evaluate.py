@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import sys
 from html.parser import HTMLParser
@@ -18,6 +19,7 @@ from PIL import Image
 
 import netc
 from netc.cli import cli
+from netc.cli.evaluate import format_metric
 from netc.prediction.unfit_data import UnfitData
 
 metrics = pytest.importorskip("sklearn.metrics")
@@ -140,6 +142,26 @@ def test_the_table(folder: Path) -> None:
     assert re.search(r"^  accuracy +0\.\d{4}$", result.stdout, re.MULTILINE)
     assert re.search(r"^  beech +\d\.\d{4} ", result.stdout, re.MULTILINE)
     assert re.search(r"^  oak +(\d+ +){2}\d+$", result.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.5, "0.5000"),
+        (-0.25, "-0.2500"),
+        (0.0, "0.0000"),
+        (0.001, "0.0010"),
+        (999.96, "999.9600"),
+        (0.000123456, "0.0001235"),
+        (1234.56, "1235"),
+        (-2e8, "-2e+08"),
+        (1234, "1,234"),
+        (math.nan, "-"),
+    ],
+)
+def test_a_number_of_the_table_has_four_digits(value: float, shown: str) -> None:
+    """Four decimals where they say something, else four digits; a count has all of its digits."""
+    assert format_metric(value) == shown
 
 
 class Page(HTMLParser):

@@ -108,6 +108,16 @@ def test_frequencies_are_multiples_of_pi(times: int) -> None:
     assert all(isinstance(number.value, int) for number in numbers if number.value != math.pi)
 
 
+def test_the_centers_of_cells_begin_at_half_a_step() -> None:
+    """So many that half a step is no simple fraction: the formula is `(i + 0.5) / n` as one would write it."""
+    count = 5000
+    array = (np.arange(count, dtype="float32") + np.float32(0.5)) / np.float32(count)
+    table = make_formula_table(array)
+    np.testing.assert_array_equal(table.compute_values(), array)
+    numbers = {part.value for part in iterate_parts(table.formula) if isinstance(part, Const)}
+    assert numbers == {0.5, count}
+
+
 @pytest.mark.parametrize("size", [1e-9, 1e-12, 1e-30])
 def test_tables_of_tiny_numbers_are_no_zeros(size: float) -> None:
     array = (np.arange(10) * size).astype("float32")

@@ -37,6 +37,21 @@ def test_all_of_them() -> None:
     assert [o.what for o in obstacles(module, torch.randn(2, 4))] == ["aten.special_i0.default", "aten.polygamma.default"]
 
 
+def test_bags_of_rows_that_are_computed() -> None:
+    """The rows of a table of embeddings are parameters, and not twice the numbers of one."""
+
+    class Doubled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows = nn.Parameter(torch.randn(9, 4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.nn.functional.embedding_bag(x, self.rows * 2, mode="sum")
+
+    (found,) = obstacles(Doubled(), torch.randint(0, 9, (2, 5)))
+    assert found.why == "has a weight that is computed"
+
+
 def test_sizes_that_depend_on_values() -> None:
     (found,) = obstacles(Calls(lambda x: x[x > 0]), torch.randn(2, 4))
     assert "values" in found.why

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
+import torch
 from onnx import GraphProto, ModelProto, NodeProto
 
 import netc
@@ -38,6 +40,22 @@ def test_weights_are_outside() -> None:
     assert {"a.weight", "a.bias", "b.weight", "b.bias"} <= {t.name for t in proto.graph.initializer}
     assert "Exp" not in {n.op_type for n in inner.node}
     assert "Exp" in {n.op_type for n in proto.graph.node}
+
+
+def test_a_weight_of_a_matrix_in_each_step_is_turned_once() -> None:
+    """The turned weight is an initializer of the model, and the body multiplies by it."""
+    zeros = "z = table (n, s, i) [N, 2, 4] float32 = 0\n"
+    model = netc.compile(f"x = input [T, 2, 4]\n{zeros}x -> scan (h = z) axis=1 {{ h = h / 2 + (in -> dense 4 as a) }}")
+    module = model.module(seed=0)
+    (node,) = scans(model.onnx(seed=0).graph)
+    assert "Transpose" not in {n.op_type for n in body(node).node}
+    x = torch.randn(3, 5, 2, 4, generator=torch.Generator().manual_seed(0))
+    found = model.session(module.state_dict())(x.numpy())
+    h, steps = torch.zeros(3, 2, 4), []
+    for step in x.unbind(1):
+        h = h / 2 + torch.nn.functional.linear(step, module.state_dict()["a.weight"], module.state_dict()["a.bias"])
+        steps.append(h)
+    np.testing.assert_allclose(found, torch.stack(steps, 1).numpy(), atol=1e-5)
 
 
 def test_attributes() -> None:

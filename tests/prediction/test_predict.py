@@ -123,8 +123,14 @@ def test_a_category_on_the_command_line_is_as_it_is_written(tmp_path: Path) -> N
 
 def test_one_row_on_the_command_line(folder: Path) -> None:
     result = run_cli("predict", str(folder / "run"), "place=Ulm", "width=-2", "height=1.5")
-    best = int(_compute_with_pytorch(folder)[0].argmax())
-    assert result.stdout.splitlines()[0] == f"kind: {KINDS[best]}"
+    probabilities = _compute_with_pytorch(folder)[0]
+    first, *classes = result.stdout.splitlines()
+    assert first == f"kind: {KINDS[int(probabilities.argmax())]}"
+    words = [line.split() for line in classes]
+    assert [name for name, _ in words] == [KINDS[i] for i in np.argsort(-probabilities)]
+    np.testing.assert_allclose([float(number) for _, number in words], np.sort(probabilities)[::-1], atol=1e-4)
+    # the numbers are below each other: two spaces, a name as wide as `beech`, two spaces, and a number like 0.1234
+    assert [len(line) for line in classes] == [2 + 5 + 2 + 6] * 3
 
 
 @pytest.mark.parametrize(
@@ -170,6 +176,15 @@ def test_edited_spec_with_the_weights_of_a_run(folder: Path, edit: str) -> None:
     expected = _compute_with_pytorch(folder)
     np.testing.assert_allclose(np.stack([result[f"probability_{kind}"] for kind in KINDS], 1), expected, atol=1e-5)
     assert list(result["predicted_kind"]) == [KINDS[i] for i in expected.argmax(1)]
+
+
+@pytest.mark.parametrize("edit", ["a comment", "no section"])
+def test_edited_spec_in_another_precision_has_the_signature_of_the_run(folder: Path, edit: str) -> None:
+    """The type of the numbers inside of the model changes how they are rounded, and not what they mean."""
+    netc.compile(EDITS[edit]).in_type("float64", keep_io=True).save(folder / "wide.onnx", weights=folder / "run")
+    result = netc.load(folder / "wide.onnx")(folder / "new.csv")
+    expected = _compute_with_pytorch(folder)
+    np.testing.assert_allclose(np.stack([result[f"probability_{kind}"] for kind in KINDS], 1), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("text", [SOFT, SOFT + "train { loss = scores -> mean }\n", NETWORK + "out scores -> softmax axis=1\n"])

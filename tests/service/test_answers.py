@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -269,6 +270,14 @@ def test_a_setting_is_no_tensor() -> None:
     problems = checked.check_sections()
     assert [one.code for one in problems if one.code != "unused-result"] == ["wrong-setting", "wrong-setting"]
     assert apply_edits([edit for one in problems for edit in one.edits]) == text.format(" ")
+
+
+def test_each_section_is_checked() -> None:
+    """Of two train sections, each has the mistakes that are in it."""
+    section = "train {0} {{\n  epochs = 3\n  optimizer adam lr=0.1\n  loss = y -> mean\n}}\n"
+    text = "x = input 3\ny = x -> dense 2\n" + section.format("first") + section.format("second")
+    found = [one for one in checked_at(text)[1].check_sections() if one.code == "wrong-setting"]
+    assert sorted(one.span.start for one in found) == [at.start() for at in re.finditer("epochs", text)]
 
 
 def test_a_position_is_shown_once_with_a_diagnostic() -> None:

@@ -103,6 +103,8 @@ RULES = {
     "w = (q @ (k -> transpose 2 3)) / 2 + m -> softmax -> dropout 0.1; w @ v",
     "attention_by_hand_filled": "x = input [T, 4]; m = table (i, j) [T, T] = j > i; s = x @ (x -> permute [0, 2, 1]); "
     "w = (s, m) -> masked_fill value=-inf -> softmax; w @ x",
+    "attention_by_hand_in_a_window": "x = input [T, 4]; later = table (i, j) [T, T] = j > i; s = x @ (x -> permute [0, 2, 1]); "
+    "far = table (i, j) [T, T] = i - j > 2; w = (s, (far, later) -> logical_or) -> masked_fill value=-1e9 -> softmax; w @ x",
     "attention_by_hand_chosen": "x = input [T, 4]; m = table (i, j) [T, T] = j <= i; s = x @ (x -> permute [0, 2, 1]); "
     "w = (m, s) -> where (-1e9) -> softmax; w @ x",
     "attention_by_hand_normalized": "x = input [T, 4]; m = table (i, j) [T, T] = j > i; "

@@ -42,6 +42,10 @@ MODELS = {
         "x = input 4\nh = x -> dense 4 as a\n_u = h -> if training { tanh -> dense 4 as b } else { dense 4 as c -> relu }\n"
         "_v = _u -> dense 4 as d -> relu -> dense 4 as e\nif training { out h, h } else { h -> relu -> dense 2 as f }"
     ),
+    "in front of results that differ": (
+        "x = input 4\nh = x -> if training { dense 4 as a } else { dense 4 as b -> tanh }\n"
+        "if training { out h, h -> relu } else { h -> dense 2 as c }"
+    ),
     "used twice": "x = input 4\nh = x -> if training { dense 4 as a } else { dense 4 as b }\nh + (h -> relu)",
 }
 

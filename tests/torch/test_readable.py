@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,32 @@ def test_conditions_in_a_row_are_statements_in_a_row() -> None:
     assert source.index("class Squeeze") < source.index("class Layer")
     x = torch.randn(2, 4, 8, 8)
     assert scope["Net"]()(x).shape == (2, 4, 2, 2)
+
+
+def run_linear(x: torch.Tensor, state: dict[str, torch.Tensor], names: list[str]) -> torch.Tensor:
+    for name in names:
+        x = torch.nn.functional.linear(x, state[f"{name}.weight"], state[f"{name}.bias"])
+    return x
+
+
+def test_each_of_two_flags_is_merged_with_the_number_that_it_needs() -> None:
+    """None stands for a part that is left out, so no flag says it once more. Layers have both parts, one of them, or none."""
+    block = (
+        "block layer(at, wide=true, low=true) {\n  let many = [7, 9, 5, 6]\n  let few = [3, 1, 2, 5]\n"
+        "  (in -> if wide { dense (many[at]) as a -> dense 4 as b }) + (in -> if low { dense (few[at]) as c -> dense 4 as d })\n}\n"
+    )
+    uses = list(product((True, False), repeat=2))
+    stages = " -> ".join(f"layer {i} wide={wide} low={low} as l{i}".lower() for i, (wide, low) in enumerate(uses))
+    source, scope = emitted(f"{block}model net {{ input 4 -> {stages} }}")
+    assert "bool" not in source
+    assert source.count(": int | None") == 2
+    module = scope["Net"]()
+    state = module.state_dict()
+    x = y = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
+    for i, (wide, low) in enumerate(uses):
+        first, second = ([f"l{i}.{part}" for part in parts] for parts in ("ab" * wide, "cd" * low))
+        y = run_linear(y, state, first) + run_linear(y, state, second)
+    torch.testing.assert_close(module(x), y)
 
 
 def test_a_parameter_that_explains_numbers_has_a_name() -> None:
