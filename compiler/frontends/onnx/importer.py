@@ -74,6 +74,8 @@ class Importer:
         self.modules = ModulePaths()
         self.uses = NameUses()
         self.count = 0
+        self.inner_numbers: dict[str, list[Array]] = {}
+        """The different initializers of each name that an inner graph has, the outermost graph's first."""
         self.stored = 0
         """The bytes of the file's own constants."""
         self.folded = 0
@@ -87,7 +89,7 @@ class Importer:
         """Import the graph. The results are in `emit` and `obstacles`."""
         graph = self.model.graph
         names = NameScope()
-        self.add_initializers(graph, names)
+        self.add_initializers(graph, names, is_inner=False)
         self._add_inputs(graph, names)
         self.uses.add_graph(graph)
         self.import_nodes(graph.node, [o.name for o in graph.output], names, 0)
@@ -95,18 +97,29 @@ class Importer:
 
     # --- what the graph begins with ------------------------------------------------------------------------------------------
 
-    def add_initializers(self, graph: onnx.GraphProto, names: NameScope) -> None:
+    def add_initializers(self, graph: onnx.GraphProto, names: NameScope, *, is_inner: bool = True) -> None:
         for tensor in graph.initializer:
             try:
                 numbers = read_tensor(tensor, self.folder)
                 self.stored += numbers.nbytes
-                names[tensor.name] = make_initializer(numbers, tensor.name)
+                names[tensor.name] = make_initializer(numbers, self._name_inner(tensor.name, numbers) if is_inner else tensor.name)
             except Unreadable as error:
                 self._add_obstacle("the file", str(error), tensor.name)
                 names[tensor.name] = BROKEN
         for sparse in graph.sparse_initializer:
             self._add_obstacle("a sparse tensor", "has no counterpart", sparse.values.name)
             names[sparse.values.name] = BROKEN
+
+    def _name_inner(self, name: str, numbers: Array) -> str:
+        """Name an initializer of an inner graph. Numbers of one name are one weight, and another graph may have others under the name."""
+        if name not in self.inner_numbers:
+            outer = [tensor for tensor in self.model.graph.initializer if tensor.name == name]
+            self.inner_numbers[name] = [read_tensor(tensor, self.folder) for tensor in outer]
+        known = self.inner_numbers[name]
+        index = next((i for i, other in enumerate(known) if _are_same(other, numbers)), len(known))
+        if index == len(known):
+            known.append(numbers)
+        return f"{name}_{index + 1}" if index else name
 
     def _add_inputs(self, graph: onnx.GraphProto, names: NameScope) -> None:
         identifiers = IdentifierMaker()
@@ -385,3 +398,7 @@ def _find_location(node: onnx.NodeProto) -> str:
 
 def _make_title(name: str) -> str:
     return IdentifierMaker().make_name(name, "model")
+
+
+def _are_same(one: Array, other: Array) -> bool:
+    return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
