@@ -32,7 +32,7 @@ from .causal_proof import format_memory
 from .genai_folder import save_decoder
 from .repeated_steps import RepeatedSteps
 from .special_tokens import read_special_tokens
-from .stream_runner import RunFunction, StreamRunner, list_input_names, quote_names
+from .stream_runner import RunFunction, StreamRunner, count_early_outputs, list_input_names, quote_names
 
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import BackendInput
@@ -169,6 +169,8 @@ class ModelStream:
         if self.flush is not None:
             many = "1 position" if self.lookahead == 1 else f"{self.lookahead} positions"
             notes.append(f"the outputs come {many} later: drop the outputs for the first {many}")
+            counts = count_early_outputs(self.stream, 0)
+            notes += [f"of `{name}`, drop the first {counts[name][1]}, because it has another length" for name in self.stream.excess]
             notes.append(f"after the last piece, run `{written[-1]}` on {many} of any numbers for the last outputs")
         return tuple(notes)
 

@@ -105,26 +105,18 @@ class StreamRunner:
         """Make the piece after the end of the sequence, whose numbers are never looked at."""
         (type,) = (value.type for value in self._stream.step.main.inputs if value.name == name)
         sizes = {self._stream.dimension: self._stream.lookahead}
-        axis = self._find_axis(type)
+        axis = _find_axis(self._stream, type)
         assert axis is not None
         full = (*shape[:axis], evaluate_dim(type.shape[axis], sizes), *shape[axis + 1 :])
         return self._full(full, 0.0, type.dtype.name)
 
-    def _find_axis(self, type: TensorType) -> int | None:
-        return next((axis for axis, dim in enumerate(type.shape) if self._stream.dimension in free_symbols(dim)), None)
-
     def _drop_early_outputs(self, outputs: dict[str, Any], positions: int) -> dict[str, Any]:
         """Drop the outputs for positions before the first one of the sequence."""
-        stream = self._stream
-        if positions >= stream.lookahead:
+        # an output that is shorter than the stream begins later
+        if positions >= self._stream.lookahead and not self._stream.excess:
             return outputs
-        types = dict(zip(stream.step.main.output_names, (value.type for value in stream.step.main.outputs), strict=True))
-        for name, value in outputs.items():
-            axis = self._find_axis(types[name])
-            if axis is not None:
-                delayed, so_far = (evaluate_dim(types[name].shape[axis], {stream.dimension: n}) for n in (stream.lookahead, positions))
-                count = max(delayed - so_far - stream.excess.get(name, 0), 0)
-                outputs[name] = value[(slice(None),) * axis + (slice(count, None),)]
+        for name, (axis, count) in count_early_outputs(self._stream, positions).items():
+            outputs[name] = outputs[name][(slice(None),) * axis + (slice(count, None),)]
         return outputs
 
     def _run_step(self, state: StreamState, pieces: Mapping[str, Any]) -> tuple[dict[str, Any], StreamState]:
@@ -205,3 +197,20 @@ def _infer_sizes(program: Program, arrays: Mapping[str, Any], rate: int) -> dict
                     raise ValueError(f"`{name}` must be a multiple of {rate}, and the input `{value.name}` has the shape {list(shape)}")
                 sizes.setdefault(name, (int(size) - offset) * divisor // factor)
     return sizes
+
+
+def count_early_outputs(stream: Stream, positions: int) -> dict[str, tuple[int, int]]:
+    """Count the elements of each output, along its axis of the stream, that steps after this many positions return for positions before
+    the first one. Return the axis and the number by output."""
+    counts = {}
+    states = {state.next for state in stream.states}
+    for name, value in zip(stream.step.main.output_names, stream.step.main.outputs, strict=True):
+        axis = _find_axis(stream, value.type)
+        if axis is not None and name not in states:
+            delayed, so_far = (evaluate_dim(value.type.shape[axis], {stream.dimension: n}) for n in (stream.lookahead, positions))
+            counts[name] = axis, max(delayed - so_far - stream.excess.get(name, 0), 0)
+    return counts
+
+
+def _find_axis(stream: Stream, type: TensorType) -> int | None:
+    return next((axis for axis, dim in enumerate(type.shape) if stream.dimension in free_symbols(dim)), None)

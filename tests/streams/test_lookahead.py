@@ -214,6 +214,35 @@ def test_attention_waits_for_the_keys_that_it_sees(name: str) -> None:
     same_in_pieces(model, lookahead=smallest + every, every=every, total=total, targets=("module",))
 
 
+SHORTER = {
+    "slice": "x = input [4, T] where T >= 2; x -> slice 2 start=1",
+    "cut end": "x = input [4, T] where T >= 2; x -> conv 4 3 padding=1 -> pad [0, -1]",
+    "moved": "x = input [4, T] where T >= 3; x -> pad [1, -2]",
+    "no padding": "x = input [4, T] where T >= 3; x -> conv 4 3",
+    "transposed": "x = input [4, T] where T >= 3; x -> conv_transpose 4 2 -> slice 2 stop=-2",
+    "sum": "x = input [4, T] where T >= 2; x -> cumsum axis=2 -> pad [0, -1]",
+    "strides": "x = input [4, T] where T % 4 == 0; x -> conv_transpose 4 4 -> pad [0, -4]",
+    "two outputs": "x = input [4, T] where T >= 3; out x -> conv 4 3 as y, x -> conv 4 3 padding=1 as z",
+}
+
+
+@pytest.mark.parametrize("name", SHORTER)
+@pytest.mark.parametrize("lookahead", [1, 2, 3, 8])
+def test_an_output_that_is_shorter_than_the_stream(name: str, lookahead: int) -> None:
+    """Its first element comes later, also if the pieces are short."""
+    model = netc.compile(SHORTER[name])
+    lookahead *= 4 if name == "strides" else 1
+    if lookahead < (measure_lookahead(model.program, "T").positions or 0):
+        pytest.skip("the model looks further ahead")
+    same_in_pieces(model, lookahead=lookahead, total=24, targets=("module",), every=4 if name == "strides" else 1)
+
+
+def test_the_note_counts_the_outputs_to_drop() -> None:
+    """By hand: a window of three has two elements less than its input, and all come a position later."""
+    stream = netc.compile(SHORTER["no padding"]).stream("T", lookahead=1)
+    assert any("of `output`, drop the first 3, because it has another length" in note for note in stream.notes(["a", "b"]))
+
+
 @pytest.mark.parametrize("total", [1, 2, 3])
 def test_a_sequence_may_be_shorter_than_the_lookahead(total: int) -> None:
     text = "x = input [3, T]; x -> conv 4 5 padding=2 -> transpose 1 2 -> gru 5 -> transpose 1 2 -> conv 2 3 padding=1"
