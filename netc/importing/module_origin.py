@@ -254,7 +254,13 @@ class _ModuleRunner:
         self.module, self.positional, self.named = module, tuple(positional), dict(named)
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        return [to_array(tensor) for tensor in list_tensors(self._run_with(inputs, weights, lambda run: run()))]
+        from torch._subclasses.fake_tensor import FakeTensor
+
+        tensors = list_tensors(self._run_with(inputs, weights, lambda run: run()))
+        if any(isinstance(tensor, FakeTensor) for tensor in tensors):
+            why = "keeps a tensor of torch.export, which has no numbers, outside of its attributes, such as in a global cache"
+            raise ImportFailed((Obstacle("the module", why, "", "fill the cache by a call of the module before the import"),))
+        return [to_array(tensor) for tensor in tensors]
 
     @property
     def examples(self) -> list[Array]:

@@ -1,7 +1,8 @@
 """Keeps what a module holds beside its state dict as it was: caches that its code fills, counters, and tensors that it changes in place.
 
-In: a module whose code will run with other weights. Out: a context. Always: afterwards each attribute of each module inside, and each list,
-dict and set in them, has the objects that it had before, and each tensor in them its numbers. Other objects are not looked into.
+In: a module whose code will run with other weights. Out: a context. Always: afterwards each attribute of each module inside has the object
+that it had before, and so have the attributes of its class, of the objects in them that are of the user's own classes, and each list, dict
+and set. Each tensor in them has its numbers. What is in globals, or in the closures of functions, is not looked into.
 
     >>> from torch import nn
     >>> layer = nn.Linear(1, 1)
@@ -14,6 +15,7 @@ dict and set in them, has the objects that it had before, and each tensor in the
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -53,9 +55,9 @@ class _State:
             value = found.pop()
             if id(value) in self.seen:
                 continue
-            if isinstance(value, nn.Module):
+            if isinstance(value, nn.Module) or _is_own(value):
                 self.seen.add(id(value))
-                found.append(vars(value))
+                found += [vars(value), *(item for kind in type(value).__mro__ if _is_own_class(kind) for item in vars(kind).values())]
             elif isinstance(value, torch.Tensor):
                 self.seen.add(id(value))
                 self._record_tensor(value)
@@ -82,6 +84,16 @@ class _State:
             for tensor, version, kept in self.tensors:
                 if tensor._version != version and tensor.shape == kept.shape:
                     tensor.copy_(kept)
+
+
+def _is_own(value: Any) -> bool:
+    """Whether a value is an object with attributes, of a class that is neither Python's nor PyTorch's."""
+    return not isinstance(value, type) and _is_own_class(type(value)) and isinstance(getattr(value, "__dict__", None), dict)
+
+
+def _is_own_class(kind: type) -> bool:
+    package = str(kind.__module__).partition(".")[0]
+    return package not in sys.stdlib_module_names and package not in ("torch", "numpy")
 
 
 def _is_same(one: Any, other: Any) -> bool:
