@@ -28,12 +28,13 @@ from ...types.tensor_types import DType, Shape
 from ..constants import make_formula_table
 from ..graph_builder import ImportRefused
 from .call_scope import GraphScope
-from .keys import split_relative_path
+from .keys import StoredTensor, split_relative_path
 from .node_targets import bind_arguments, is_empty, operator_name, to_dtype
 
 Number = Dim | float | bool
 _LARGEST_END = 2**62
 """Slices to the end have an end as large as this."""
+_HALF_FROZEN = "Some layers have frozen parameters and trained ones"
 
 
 class AtenSite:
@@ -263,13 +264,21 @@ class AtenSite:
             name, key = owned.tied
             stage, target = split_relative_path(keys.find_graph_call(call), key)
             tie = Tie(name, stage, target, self.scope.builder.span)
-        frozen = any(keys.stored[node].is_frozen for node in slots.values())
+        frozen = self._is_frozen([keys.stored[node] for node in slots.values()], owned.prefix)
         inputs, usual = self._match_parameter_type(inputs, slots)
         result = self.scope.builder.apply_multi_op(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
         # A layer on an axis whose size is not proved would have parameters of unknown shape.
         if any(not isinstance(size, int) for spec in self.last_node().specs for size in spec.shape):
             raise ImportRefused(f"cannot prove the size of its parameters: it is given {', '.join(str(tensor.type) for tensor in inputs)}")
         return tuple(self.cast(tensor, usual) for tensor in result)
+
+    def _is_frozen(self, tensors: Sequence[StoredTensor], path: str) -> bool:
+        """Whether a layer is not trained. Add a note if only some of its parameters are frozen: a stage is trained as a whole."""
+        frozen = any(tensor.is_frozen for tensor in tensors)
+        notes = self.scope.model.notes
+        if frozen and not all(tensor.is_frozen or tensor.is_buffer for tensor in tensors) and _HALF_FROZEN not in " ".join(notes):
+            notes.append(f"{_HALF_FROZEN}, such as `{path.removesuffix('.')}`: in the spec, none of their parameters is trained.")
+        return frozen
 
     def _match_parameter_type(self, inputs: tuple[Value, ...], slots: Mapping[str, Any]) -> tuple[tuple[Value, ...], DType | None]:
         """Convert floats to the type of the layer's parameters, if it is another. Returns also the type of the results then.

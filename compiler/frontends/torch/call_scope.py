@@ -172,6 +172,9 @@ class GraphScope:
         owner = keys.owned.get(node)
         if owner is not None and node not in keys.mixed:
             stage, name = split_relative_path(self.call, owner[1])
+            if stage[:1].isdigit():
+                why = f"shares the {name} of the module `{stage}`, and a text cannot read parameters of a stage whose name is a number"
+                raise ImportRefused(why, "give the modules names, as `nn.Sequential(OrderedDict(...))` does")
             return self.builder.add_node(ParameterOf(path=stage, parameter=name, shape=shape, dtype=dtype))[0]
         self.has_parameters = True
         operator = ParamOperator(shape=shape, dtype=dtype, trainable=not stored.is_buffer)
