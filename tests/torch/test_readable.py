@@ -97,8 +97,8 @@ def test_each_of_two_flags_is_merged_with_the_number_that_it_needs() -> None:
     state = module.state_dict()
     x = y = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
     for i, (wide, low) in enumerate(uses):
-        given = y
-        y = sum(run_linear(given, state, [f"l{i}.{part}" for part in parts]) for parts in ("ab" * wide, "cd" * low))
+        first, second = ([f"l{i}.{part}" for part in parts] for parts in ("ab" * wide, "cd" * low))
+        y = run_linear(y, state, first) + run_linear(y, state, second)
     torch.testing.assert_close(module(x), y)
 
 
