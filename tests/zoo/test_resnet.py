@@ -17,6 +17,7 @@ NAMES = (
     "resnet50",
     "resnet101",
     "resnet152",
+    "resnext50_32x4d",
     "resnext101_32x8d",
     "resnext101_64x4d",
     "wide_resnet50_2",
