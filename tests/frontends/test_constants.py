@@ -109,7 +109,7 @@ def test_frequencies_are_multiples_of_pi(times: int) -> None:
 
 
 def test_the_centers_of_cells_begin_at_half_a_step() -> None:
-    """So many that half a step is no simple fraction: the formula is `(i + 0.5) / n` as one would write it."""
+    """Half a step of 5000 is no simple fraction: the formula is `(i + 0.5) / n` as one would write it."""
     count = 5000
     array = (np.arange(count, dtype="float32") + np.float32(0.5)) / np.float32(count)
     table = make_formula_table(array)

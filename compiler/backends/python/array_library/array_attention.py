@@ -104,7 +104,7 @@ class MultiheadAttention(Module):
         for mask in masks:
             mask = xp.where(mask, -xp.inf, 0.0).astype(scores.dtype) if mask.dtype == Bool else mask
             scores = scores + xp.pad(mask, [(0, 0)] * (mask.ndim - 1) + [(0, k.shape[2] - count)])
-        # As in PyTorch, a query that sees no key has the weights NaN only where they are results.
+        # A query that sees no key has the weights NaN only where they are results.
         shares = fn.softmax(scores) if need_weights or not masks else masked_softmax(scores)
         shares = shares if self.dropout is None else self.dropout(shares)
         shares = shares.astype(v.dtype)

@@ -216,7 +216,7 @@ def to_code(value: object, hint: str = "") -> Code:
 
 
 def shorten_float(value: float) -> float:
-    """Return an integral float as an integer, `masked_fill(mask, 0)`: -0.0 has no integer, and PyTorch takes none beyond 64 bits.
+    """Return an integral float as an integer, `masked_fill(mask, 0)`: -0.0 is none, and an integer has 64 bits.
 
     >>> shorten_float(2.0), shorten_float(-0.0), shorten_float(1e30)
     (2, -0.0, 1e+30)
