@@ -1,4 +1,4 @@
-"""Keeps what a module holds outside of its state dict as it was: caches that its code fills, counters, and tensors that it changes in place.
+"""Keeps what a module holds outside of its state dict as it was: caches that its code fills, counters, tensors that it changes in place.
 
 In: a module whose code will run with other weights. Out: a context. Always: afterwards each attribute of each module inside has the object
 that it had before, and so have the attributes of its class, of the objects in them that are of the user's own classes, and each list, dict
