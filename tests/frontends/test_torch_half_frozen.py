@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 import netc
-from netc.compiler.frontends.imported_model import ImportFailed
 
 NOTE = "Some layers have frozen parameters and trained ones, such as `0`: in the spec, none of their parameters is trained."
 
@@ -30,10 +29,12 @@ def share_bias(first: nn.Linear, second: nn.Linear) -> tuple[nn.Linear, nn.Linea
     return first, second
 
 
-def test_a_bias_that_is_shared() -> None:
+@pytest.mark.parametrize("names", [("0", "1", "2"), ("first", "relu", "second")])
+def test_a_bias_that_is_shared(names: tuple[str, str, str]) -> None:
+    """A text cannot read parameters of a stage whose name is a number: then they are parameters of the model."""
     first, second = share_bias(nn.Linear(4, 4), nn.Linear(4, 4))
-    with pytest.raises(ImportFailed, match="a text cannot read parameters of a stage whose name is a number"):
-        netc.from_torch(nn.Sequential(first, nn.ReLU(), second), torch.randn(2, 4))
-    named = nn.Sequential(OrderedDict(first=first, relu=nn.ReLU(), second=second))
+    module = nn.Sequential(OrderedDict(zip(names, (first, nn.ReLU(), second), strict=True)))
     x = torch.randn(3, 4)
-    torch.testing.assert_close(netc.from_torch(named, torch.randn(2, 4)).module(weights=named.state_dict())(x), named(x))
+    model = netc.from_torch(module, torch.randn(2, 4))
+    torch.testing.assert_close(model.module()(x), module(x))
+    assert sum(parameter.numel() for parameter in model.module().parameters()) == 4 * 4 + 4 * 4 + 4
