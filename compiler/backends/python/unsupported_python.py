@@ -58,8 +58,8 @@ class TakenLabel(LackingWord):
 
 
 def refuse_hidden_labels(program: Program, attributes: Set[str]) -> None:
-    """Refuse labels with `_` in front, for a framework that does not train such members: those of trained parameters, and attributes of
-    every module."""
+    """Refuse labels that begin with `_`, for a framework that does not train such members: labels of trained parameters, and names that every
+    module has."""
     infos = collect_parameters(program)
     trained = {label for key, info in infos.items() if info.trainable and not info.frozen for label in key.split(".")}
     nodes = (node for graph in collect_graphs(program.main) for node in (*graph.declares, *graph.nodes))
