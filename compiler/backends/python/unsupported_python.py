@@ -58,7 +58,7 @@ class TakenLabel(LackingWord):
 
 
 def refuse_hidden_labels(program: Program, attributes: Set[str]) -> None:
-    """Refuse labels that begin with `_`, for a framework that does not train such members: labels of trained parameters, and names that every
+    """Refuse labels that begin with `_`, for a framework that does not train such members: of trained parameters, and names that every
     module has."""
     infos = collect_parameters(program)
     trained = {label for key, info in infos.items() if info.trainable and not info.frozen for label in key.split(".")}
