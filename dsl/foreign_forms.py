@@ -12,6 +12,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from . import syntax_diagnostics as errors
+from .brackets import OPENERS
 from .diagnostics.diagnostic import Diagnostic, Edit
 from .expected_tokens import VALUES, Stop, describe_token
 from .grammar import END
@@ -22,6 +23,10 @@ from .source import SourceFile
 _ATTRIBUTES = ("shape", "rank", "channels", "features", "dtype")
 _FIRST_OF_VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "TRUE", "FALSE"))
 """The first tokens of values, which no operator begins with."""
+_BEFORE_VALUES = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "EQUALS", "AND", "OR", "NOT", "DOTDOT"))
+"""Tokens after which a value must follow."""
+_NO_VALUES = frozenset(("PLUS", "TIMES", "AT", "POWER", "COMPARE", "EQUALS", "AND", "OR", "COMMA", "RPAR", "RBRACK"))
+"""Tokens that no value begins with."""
 _STAGE_ENDS = frozenset(("ARROW", "NL", "COMMA", END))
 _LONGEST = 60
 """The longest text that a help repeats."""
@@ -111,7 +116,7 @@ def _explain_method(stop: Stop) -> Diagnostic | None:
     end = stop.next_bracket_end
     arguments = stop.source.text[stop.token.start : end]
     # A help repeats the arguments only if they are valid here, since following a help must not lead to the next error.
-    short = len(arguments) <= _LONGEST and "\n" not in arguments and not _misses_commas(stop, end)
+    short = len(arguments) <= _LONGEST and "\n" not in arguments and not _misses_tokens(stop, end)
     if first.text in LIBRARIES:
         return _explain_library_name(stop, owner, first, name, f"{name.text}{arguments if short else ''}")
     if name.text in _ATTRIBUTES:
@@ -133,10 +138,16 @@ def _explain_method(stop: Stop) -> Diagnostic | None:
     return errors.syntax_error(stop.span, "tensors have no methods", help=(f"write the stage after an arrow: `{pipeline}`",), edits=changed)
 
 
-def _misses_commas(stop: Stop, end: int) -> bool:
-    """Whether two values follow each other in the brackets that end there: a help that repeats them would be wrong too."""
+def _misses_tokens(stop: Stop, end: int) -> bool:
+    """Whether a comma is missing between two values, or a value after an operator or before a comma, in the brackets that end there: a
+    help that repeats them would be wrong too."""
     inside = [token.type for token in stop.tokens[stop.index :] if token.end <= end]
-    return any(one in VALUES and two in _FIRST_OF_VALUES for one, two in pairwise(inside))
+    return any(
+        (one in VALUES and two in _FIRST_OF_VALUES)
+        or (one in _BEFORE_VALUES and two in _NO_VALUES)
+        or (one in OPENERS | {"COMMA"} and two == "COMMA")
+        for one, two in pairwise(inside)
+    )
 
 
 def _edit_to_stage(stop: Stop, first: Token, end: int, written: str) -> tuple[Edit, ...]:

@@ -11,7 +11,6 @@ already reported the cause. Common mistakes have explainers of their own, which 
 from __future__ import annotations
 
 import re
-from itertools import takewhile
 
 from . import comma_errors, foreign_forms, keyword_errors, shape_errors, token_errors
 from . import syntax_diagnostics as errors
@@ -255,6 +254,15 @@ def _explain_value_as_pipeline(stop: Stop) -> Diagnostic | None:
     return errors.syntax_error(stop.span, f"expected a pipeline after `=`, found {describe_token(stop)}", help=help, edits=edits)
 
 
+def _read_kinds_before(tokens: list[Token], last: int) -> list[str]:
+    """The types of the tokens of the statement that ends with `tokens[last]`, with the bodies that it has."""
+    first, depth = last + 1, 0
+    while first > 0 and (depth > 0 or tokens[first - 1].type not in ("NL", "LBRACE")):
+        first -= 1
+        depth += (tokens[first].type == "RBRACE") - (tokens[first].type == "LBRACE")
+    return [token.type for token in tokens[first : last + 1]]
+
+
 def _explain_operator_first(stop: Stop) -> Diagnostic | None:
     """A line that begins with an operator, as continued lines do in other languages."""
     text, index = stop.token.text, stop.first_index - 1
@@ -262,12 +270,13 @@ def _explain_operator_first(stop: Stop) -> Diagnostic | None:
         return None
     while index > 0 and stop.tokens[index].type == "NL":
         index -= 1
-    above = [token.type for token in takewhile(lambda token: token.type not in ("NL", "LBRACE"), reversed(stop.tokens[: index + 1]))]
+    above = _read_kinds_before(stop.tokens, index)
     end = stop.tokens[index].end
     after = stop.tokens[stop.index + 1].start
     edits: tuple[Edit, ...] = (Edit(stop.span_between(end, end), f" {text}"), Edit(stop.span_between(stop.token.start, after), ""))
-    # `let a` without its `=` has no value that an operator could continue.
-    unfinished = above[-1:] == ["LET"] and not {"EQUALS", "ASSIGN"} & set(above)
+    # `let a` without its `=`, or a header without its brace, has no value that an operator could continue.
+    first = above[0] if above else ""
+    unfinished = first in ("BLOCK", "MODEL", "TRAIN") or (first in ("LET", "FN") and not {"EQUALS", "ASSIGN"} & set(above))
     if stop.tokens[index].type not in VALUES - {"RBRACE"} or "ARROW" in above or unfinished:
         edits = ()  # nothing is there to continue, or the result of a body or a pipeline, which needs brackets
     help = (f"a line is continued by an operator at its end: move the `{text}` to the line above",)

@@ -211,7 +211,7 @@ def test_the_last_line_says_what_the_results_are(tmp_path: Path) -> None:
     losses = {e["step"]: e["validation"]["loss"] for e in read_metrics(str(tmp_path / "validated")) if "validation" in e}
     best = max(losses, key=lambda step: losses[step])
     assert best < 20
-    assert validated.summary().splitlines()[0].endswith(f" (the lowest loss was {losses[best]:.4g}, at step {best})")
+    assert validated.summary().splitlines()[0].endswith(f" (the highest loss was {losses[best]:.4g}, at step {best})")
     assert train(tmp_path / "last", SPEC.replace("keep best accuracy", "keep best loss")).remark == ""
     plain = SPEC.replace("  validate 0.2\n", "").replace("  keep best accuracy\n", "")
     result = train(tmp_path / "plain", plain, steps=8)

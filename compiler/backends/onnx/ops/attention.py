@@ -113,8 +113,8 @@ def raise_lowest(mask: TensorExpr) -> TensorExpr:
     import ml_dtypes  # NumPy's own `finfo` does not know bfloat16
 
     limits: Any = ml_dtypes.finfo(numpy_dtype(mask.dtype))  # type: ignore[no-untyped-call]
-    lowest = limits.min
-    return mask.equal(float(lowest)).choose(mask.like(float(np.nextafter(lowest, limits.dtype.type(0)))), mask)
+    next_one = float(np.nextafter(limits.min, limits.max))
+    return mask.equal(float(limits.min)).choose(mask.like(next_one), mask)
 
 
 def _to_four_axes(op: Attention, site: Site, name: str, scores: Shape) -> TensorExpr:

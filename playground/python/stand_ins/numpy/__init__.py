@@ -8,6 +8,7 @@ tests/playground compares the ONNX files that are written with it with those wri
 from __future__ import annotations
 
 import math
+import struct
 from contextlib import contextmanager
 
 from . import lib, linalg, random
@@ -209,29 +210,35 @@ isfinite, isinf, isnan = (_tests(f) for f in (math.isfinite, math.isinf, math.is
 
 
 def nextafter(value, towards):
-    """Of float32: its numbers are in the order of their bits."""
-    import struct
-
-    assert of(value).dtype.name == "float32"
-    start, end = float(value), float(towards)
+    """The next number of the type of `value`: the numbers of one sign are in the order of their bits."""
+    kind, start, end = of(value).dtype, float(value), float(towards)
     if start == end:
-        return float32(end)
-    bits = struct.unpack("<i", struct.pack("<f", start))[0]
-    if start == 0:
-        return float32(math.copysign(2.0**-149, end))
-    return float32(struct.unpack("<f", struct.pack("<i", bits + (1 if (end > start) == (start > 0) else -1)))[0])
+        return scalar_types[kind.name](end)
+    bits = int.from_bytes(kind.pack([math.fabs(start)]), "little")
+    away = (end > start) == (start > 0) if start else True
+    found = _read_number(kind, (bits + (1 if away else -1)).to_bytes(kind.itemsize, "little"))
+    return scalar_types[kind.name](math.copysign(found, start or end))
+
+
+def _read_number(kind, content):
+    """The number of these little-endian bytes."""
+    if kind.name == "bfloat16":
+        return struct.unpack("<f", b"\0\0" + content)[0]
+    return struct.unpack({"float16": "<e", "float32": "<f", "float64": "<d"}[kind.name], content)[0]
 
 
 class finfo:  # noqa: N801
-    """The greatest number of a type."""
+    """The greatest and the lowest number of a type."""
 
     def __init__(self, kind):
-        self.max = {
+        name = dtype(kind).name
+        greatest = {
             "float64": 1.7976931348623157e308,
             "float32": 3.4028234663852886e38,
             "float16": 65504.0,
             "bfloat16": 3.3895313892515355e38,
-        }[dtype(kind).name]
+        }[name]
+        self.max, self.min = scalar_types[name](greatest), scalar_types[name](-greatest)
 
 
 def frombuffer(content, kind, count=None):
