@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from netc.compiler.analysis.state_dict import count_parameters
 from netc.compiler.backends.net.array_storage import serialize_arrays
 from netc.compiler.backends.net.artifact import name_stored_arrays
+from netc.compiler.backends.net.node_stages import get_label
 from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.dims import WhereCondition
 from netc.compiler.errors.target_errors import UnsupportedByTarget
@@ -24,7 +25,7 @@ from netc.compiler.frontends.masked_attention import HIDDEN_ROW_NOTE, count_mask
 from netc.compiler.frontends.tidying import tidy_program
 from netc.compiler.frontends.tidying.time_loops import fold_time_loops
 from netc.compiler.frontends.tidying.unread_results import add_unread_results
-from netc.compiler.ir.graph import Program
+from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ops.stored_tables import LIMIT, TableArray
 from netc.dsl.escapes import escape_controls
 from netc.dsl.record import Record, replace
@@ -180,6 +181,10 @@ def _list_proof_sizes(model: Model, origin: Origin, domain: Domain | None) -> li
     return [*usual, *(sizes for sizes in further if sizes is not None)]
 
 
+_NO_NAME = "has its parameters in the model itself, and not in a module with a name"
+_WRAP = "make it a layer of another module: a stage of a spec has a name, with which its keys begin"
+
+
 class _CompiledText(Record):
     """A text, the model that it compiles to, and the notes for the user."""
 
@@ -198,6 +203,9 @@ class _SpecWriter:
         self.stored = name_stored_arrays(program, self.name)
         if sum(len(array.data) for array in self.stored.arrays) > LIMIT:
             raise ImportFailed((Obstacle("constants", f"are larger than {LIMIT >> 20} MiB together", origin.what),))
+        bare = [node for node in program.main.nodes if isinstance(node, OpNode) and not node.label and get_label(node) is not None]
+        if bare:
+            raise ImportFailed(tuple(Obstacle(node.op.name, _NO_NAME, origin.what, _WRAP) for node in bare))
 
     @property
     def arrays(self) -> tuple[TableArray, ...]:

@@ -69,6 +69,31 @@ SMALL = "x = input 3x8x8; x -> conv 4 3x3 -> batch_norm relu -> conv 4 3x3 -> gl
 DROPPED = "input 64 -> dropout 0.5 -> dense 64 -> dropout 0.5"
 
 
+WITH_TABLES = """
+block waves { t = table (i) [4] = sin(i); u = table (i) [4] = i % 3 as u; in * t + u }
+x = input 4; x -> dense 4 -> waves as waves -> dense 2
+"""
+"""A table in the state dict, and one that is not."""
+
+
+def test_modules_of_jitted_constructors_keep_their_tables() -> None:
+    model = netc.compile(WITH_TABLES)
+    pair = Pair(model)
+    x = draw((3, 4, 1))[..., 0]
+    wanted = pair.torch(x).detach()
+    filled = model.flax(seed=0)
+    assert distance(model.module(seed=0)(x).detach(), filled(to_jax(x))) <= 1e-6
+    assert distance(wanted, nnx.jit(lambda module, x: module(x))(pair.flax, to_jax(x))) <= 1e-6
+    main = type(filled)
+    jitted = nnx.jit(lambda: main(rngs=nnx.Rngs(0)))()
+    nnx.update(jitted, nnx.state(pair.flax))
+    assert distance(wanted, jitted(to_jax(x))) <= 1e-6
+    abstract = nnx.eval_shape(lambda: main(rngs=nnx.Rngs(0)))
+    assert abstract.waves.t.shape == (4,)
+    nnx.update(abstract, nnx.state(pair.flax))
+    assert distance(wanted, abstract(to_jax(x))) <= 1e-6
+
+
 @pytest.mark.long
 def test_gradients_of_a_model_are_pytorch_s() -> None:
     pair = Pair(netc.compile(SMALL), training=True)

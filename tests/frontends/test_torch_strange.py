@@ -180,3 +180,12 @@ def test_numbers_that_are_not_finite(function: Callable[[Tensor, float], Tensor]
 def test_numbers_that_must_be_finite(function: Callable[[Tensor], Tensor]) -> None:
     with pytest.raises(ImportFailed, match="is a number"):
         netc.from_torch(Of(lambda m, x: function(x)), torch.randn(2, 8))
+
+
+@pytest.mark.parametrize("layer", [nn.BatchNorm1d(4), nn.GRUCell(4, 4), nn.GRU(4, 3, batch_first=True)])
+def test_a_layer_with_statistics_or_a_state_is_no_model(layer: nn.Module) -> None:
+    """A spec has such layers under names only, and keys of a model's own layer have none."""
+    x = torch.randn(2, 4) if not isinstance(layer, nn.GRU) else torch.randn(2, 3, 4)
+    with pytest.raises(ImportFailed, match=r"has its parameters in the model itself.*; make it a layer of another module"):
+        netc.from_torch(layer, (x,))
+    agree(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)), *batches(4))

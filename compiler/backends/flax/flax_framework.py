@@ -108,7 +108,15 @@ def _access_reserved(module: Code, label: str, how: MemberKind) -> Code:
 def _wrap_value(how: MemberKind, code: Code, trained: bool) -> Code:
     if how == "parameter":
         return call_function("nnx.Param" if trained else "Buffer", code)
+    if how == "transient":
+        return hold_constant(code)
     return call_function("Buffer", code) if how == "buffer" else code
+
+
+def hold_constant(constant: Code) -> Code:
+    """The value of an attribute for an array that is no variable. Without `nnx.data`, Flax takes the array of a module that is made under
+    `jit` or `nnx.eval_shape` for a static value."""
+    return call_function("nnx.data", constant)
 
 
 def read_variable(variable: Code) -> Code:

@@ -37,7 +37,7 @@ from ...ops.special import Digamma, Erfc, Erfinv, Lgamma
 from ..python.array_ops.array_emitters import ArrayWords
 from ..python.code.class_tree import NameCode
 from ..python.code.python_expressions import CallCode, Code, Method
-from .flax_framework import FLAX, RNGS, get_jax_dtype, read_variable
+from .flax_framework import FLAX, RNGS, get_jax_dtype, hold_constant, read_variable
 from .flax_initializers import write_initializer
 
 _FUNCTIONS: dict[type[Operator], str] = {
@@ -118,7 +118,7 @@ WORDS = ArrayWords(
     default_integer=NameCode("int"),
     draws={"rngs": RNGS},
     read_variable=read_variable,
-    hold_constant=_keep_constant,
+    hold_constant=hold_constant,
     read_constant=_keep_constant,
     draw_tensor=_draw_tensor,
 )
