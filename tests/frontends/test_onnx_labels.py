@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+from frontends.onnx_models import model, node
+from frontends.onnx_parity import imported
+
 from netc.compiler.frontends.onnx.onnx_names import LabelMaker
 from netc.compiler.frontends.onnx.undo_journal import Journal
 
@@ -51,3 +55,15 @@ def test_labels_that_are_taken_back() -> None:
     labels.make_label(["b", "bias"])
     journal.take_back(point)
     assert [labels.make_label([name]) for name in ("b", "a")] == ["b", "a_2"]
+
+
+def test_no_module_is_called_training() -> None:
+    """PyTorch's modules have an attribute of that name."""
+    labels = LabelMaker(Journal())
+    found = [labels.make_label(path.split(".")) for path in ("training", "a.training.b", "training")]
+    assert found == ["training_", "a.training_.b", "training__2"]
+    for weight, key in (("training", "dense1.weight"), ("training_weight", "training_.weight")):
+        given = model(
+            [node("MatMul", ["x", weight], ["y"], name="training")], {"x": ["N", 2]}, ["y"], {weight: np.eye(2, dtype=np.float32)}
+        )
+        assert list(imported(given).weights) == [key]

@@ -236,3 +236,20 @@ def test_what_is_refused(nodes: list[onnx.NodeProto], why: str) -> None:
     with pytest.raises(ImportFailed) as caught:
         imported(given, dequantize=True)
     assert why in caught.value.format_lines()[0]
+
+
+@pytest.mark.parametrize("kind", ["int4", "uint4"])
+@pytest.mark.parametrize("blocked", [False, True])
+def test_integers_of_four_bits(kind: str, blocked: bool) -> None:
+    """Numbers by hand: ONNX Runtime computes such products with rounded inputs."""
+    stored = draw(4, 3, least=-8, most=7) if kind == "int4" else draw(4, 3, least=0, most=15)
+    zero = draw(2, 3, least=0, most=7) if blocked else draw(3, least=0, most=7)
+    scale = np.float32([[0.5, 0.25, 2], [1, 0.125, 4]] if blocked else [0.5, 0.25, 2])
+    read = node("DequantizeLinear", ["w", "s", "z"], ["real"], **({"axis": 0, "block_size": 2} if blocked else {"axis": 1}))
+    given = model([read, node("MatMul", ["x", "real"], ["y"])], {"x": ["N", 4]}, ["y"], {"s": scale}, opset=21)
+    number = getattr(TensorProto, kind.upper())
+    given.graph.initializer.extend(helper.make_tensor(n, number, a.shape, a.ravel().tolist()) for n, a in (("w", stored), ("z", zero)))
+    made = imported(given, dequantize=True)
+    wide = (lambda a: np.repeat(a, 2, 0)) if blocked else (lambda a: a)
+    weight = (stored.astype(np.int64) - wide(zero.astype(np.int64))) * wide(scale)
+    np.testing.assert_array_equal(made.weights["dense1.weight"], weight.T)

@@ -188,8 +188,8 @@ class Emitter:
             return self.labels.make_label(module_paths[0])
         # Some exporters join the levels by `_` or `-`: `fc_weight` belongs to `fc`.
         for name, path in paths:
-            stem = path[-1].removesuffix(name).rstrip("_-") if path else ""
-            if stem and stem != path[-1] and self._owns_weights([*path[:-1], stem], weights):
+            stem = path[-1].removesuffix(name).rstrip("_-") if path and path[-1].endswith(name) else ""
+            if stem and self._owns_weights([*path[:-1], stem], weights):
                 return self.labels.make_label([*path[:-1], stem])
         if self.scope:
             return self.labels.make_label(self.scope)

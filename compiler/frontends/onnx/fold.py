@@ -42,10 +42,16 @@ MOVED = frozenset(_MOVING.split()) - {"Gather", "GatherElements", "GatherND", "S
 ELEMENTWISE = frozenset(_ELEMENTS.split())
 
 
+_OTHER_NUMBERS = ("bfloat16", "int4", "uint4", "int2", "uint2")
+"""Types of numbers that NumPy itself does not have."""
+
+
 def fold_node(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array] | None:
     """Compute a node of the standard operators. None if its operator is not folded."""
     # Strings and complex numbers are left to the importer, which refuses them.
-    if node.op_type not in FOLDED or any(a is not None and a.dtype.kind not in "iufb" and a.dtype.name != "bfloat16" for a in arrays):
+    if node.op_type not in FOLDED or any(
+        a is not None and a.dtype.kind not in "iufb" and a.dtype.name not in _OTHER_NUMBERS for a in arrays
+    ):
         return None
     most = max([LARGEST, *(2 * a.size for a in arrays if a is not None)])
     # The file may be anybody's: a ConstantOfShape of a few bytes can ask for terabytes.

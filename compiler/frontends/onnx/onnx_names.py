@@ -129,7 +129,7 @@ class LabelMaker:
 
     def make_label(self, wanted: Iterable[str]) -> str:
         """Take the label of these levels, with a number appended to the last one if it is taken."""
-        path = [level for level in wanted if _LEVEL.fullmatch(level)] or ["stage"]
+        path = [mended for level in wanted if (mended := _mend_level(level))] or ["stage"]
         self._mend_path(path, last=True)
         return self._take_label(".".join(path))
 
