@@ -188,8 +188,11 @@ def _read_bytes(name: str, size: Any, binary: memoryview, dtype: DType, shape: t
         raise RequestRefused(UNFIT, f"the `{_BINARY_SIZE}` of `{name}` must be {needed} for its shape, and is {show_value(size)}")
     if len(binary) < size:
         raise RequestRefused(MALFORMED, f"the bytes of `{name}` are missing: {len(binary)} are left, and it has {size}")
-    if dtype.kind == "bool":  # any byte but 0 and 1 would be an invalid bool
-        array: Array = np.frombuffer(binary[:size], np.uint8) != 0
+    if dtype.kind == "bool":
+        numbers = np.frombuffer(binary[:size], np.uint8)
+        if (numbers > 1).any():
+            raise RequestRefused(UNFIT, f"a byte of `{name}` is {numbers.max()}, and a boolean is 0 or 1")
+        array: Array = numbers.astype(np.bool_)
     else:
         array = np.frombuffer(binary[:size], _to_little_endian(numpy_dtype(dtype))).astype(numpy_dtype(dtype), copy=False)
     return array.reshape(shape)

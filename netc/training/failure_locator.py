@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+import torch
 from torch import Tensor
 
 from netc.compiler.errors.run_errors import BatchRefused, LossNotFinite
@@ -22,7 +23,10 @@ from .locate_refusal import find_refusing, is_machine_error
 from .not_finite import find_nonfinite
 from .objective import Objective
 from .ranks import Ranks
+from .source.loss_needs import find_total_positions
 from .training_failures import NotFiniteLoss, RefusedBatch
+
+_HELP_EMPTY = "leave samples without a label that counts out of the data (labels of -100 are ignored), or make `batch` larger"
 
 
 class FailureLocator:
@@ -41,14 +45,19 @@ class FailureLocator:
         found = (find_nonfinite(self.objective, loss, weights, micro_batch) for micro_batch in micro_batches)
         places = self.ranks.all_gather(next((place for place in found if place is not None), None))
         place = next((place for place in places if place is not None), None)
-        problem = LossNotFinite(
-            step=step + 1,
-            value="NaN" if math.isnan(value) else "infinite",
-            stage="the output of every stage is finite" if place is None else place.what,
-            checkpoint=self.checkpoints.step,
-            remedy="try a smaller learning rate, or limit the gradient by `clip 1.0`",
-        )
+        stage, remedy = "the output of every stage is finite", "try a smaller learning rate, or limit the gradient by `clip 1.0`"
+        if place is not None:
+            stage = place.what
+        elif self._is_empty(loss, micro_batches):
+            stage, remedy = "a mean of no values is NaN: this batch has none that count", _HELP_EMPTY
+        problem = LossNotFinite(step + 1, "NaN" if math.isnan(value) else "infinite", stage, self.checkpoints.step, remedy)
         raise NotFiniteLoss(problem, section.spans[loss] if place is None else place.span)
+
+    def _is_empty(self, loss: str, micro_batches: Sequence[MicroBatch]) -> bool:
+        """Whether a mean of the loss has no values in the whole batch, such as labels that are all ignored."""
+        counts = torch.stack([torch.stack(self.objective.counts(micro_batch)).cpu() for micro_batch in micro_batches]).sum(dim=0)
+        total = torch.stack(self.ranks.all_gather(counts)).sum(dim=0)
+        return any(total[i] == 0 for i in find_total_positions(self.objective.means, loss))
 
     def raise_if_located(self, error: Exception, micro_batches: Sequence[MicroBatch], batch: str) -> None:
         """Find the stage that raises this error for one of the micro-batches, and raise a `CompileError` there.

@@ -136,6 +136,18 @@ def test_every_type_goes_through_json_and_bytes(name: str) -> None:
         assert read.arrays["x"].tobytes() == array.tobytes()
 
 
+def test_a_byte_that_is_no_boolean_is_refused() -> None:
+    ports = {"x": Port("x", DTYPES["bool"], ("N", 3))}
+    asked = {"name": "x", "datatype": "BOOL", "shape": [1, 3], "parameters": {"binary_data_size": 3}}
+    header = json.dumps({"inputs": [asked]}).encode()
+    from netc.serving.request_refused import RequestRefused
+
+    read = read_infer_request(*split_body(header + bytes([1, 0, 1]), str(len(header))), ports, ports)
+    assert read.arrays["x"].tolist() == [[True, False, True]]
+    with pytest.raises(RequestRefused, match="a byte of `x` is 5, and a boolean is 0 or 1"):
+        read_infer_request(*split_body(header + bytes([1, 5, 0]), str(len(header))), ports, ports)
+
+
 def test_infinite_outputs_are_bytes_only() -> None:
     ports = {"x": Port("x", DTYPES["float32"], ("N", 2))}
     asked = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}

@@ -188,3 +188,27 @@ def test_integers_in_a_column_with_empty_cells_keep_their_digits_or_are_refused(
         ((code, message),) = said(text, data, columns=columns)
         assert code == "column-type"
         assert "which is too large: in a column with empty cells or fractions, only integers below 2**53 keep their digits" in message
+
+
+@pytest.mark.parametrize("form", ["parquet", "pandas"])
+@pytest.mark.parametrize("fill", ["", "; fill 7"])
+def test_unsigned_integers_beyond_int64_are_refused(tmp_path: Path, form: str, fill: str) -> None:
+    """As int64 they would be negative. uint64 is its own judge of the numbers that fit."""
+    text = f"id = input [] int64\ny = id -> cast float32\ntrain {{ t = input []; loss = (y, t) -> mse_loss{fill} }}"
+    for number, fits in ((2**63 - 1, True), (2**63, False), (2**64 - 1, False)):
+        table = pd.DataFrame({"id": np.array([1, number], np.uint64), "t": 1.0})
+        data = write_parquet(table, tmp_path) if form == "parquet" else table
+        if fits:
+            assert arrays(text, data)["id"].tolist() == [1, number]
+        else:
+            assert said(text, data)[0][0] in ("column-type", "cannot-read-data")
+
+
+@pytest.mark.parametrize("words", [("True", "False"), ("yes", "no")])
+def test_a_word_for_an_empty_cell_among_booleans_is_no_category(tmp_path: Path, words: tuple[str, str]) -> None:
+    """pandas reads `NA` among booleans as an empty cell."""
+    text = "member = input [] int64\ny = member -> cast float32\ntrain {{ t = input []; loss = (y, t) -> mse_loss{} }}"
+    (tmp_path / "t.csv").write_text(f"member,t\n{words[0]},1\n{words[1]},1\nNA,1\n")
+    data = str(tmp_path / "t.csv")
+    assert said(text.format(""), data)[0][1] == "line 4 of the column `member` is empty"
+    assert arrays(text.format("; fill 0"), data)["member"].tolist() == [1, 0, 0]

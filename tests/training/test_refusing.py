@@ -59,3 +59,18 @@ def test_a_stage_inside_of_a_model_with_parameters_is_named(tmp_path: Path) -> N
         netc.train(tmp_path / "m.net", params={"rate": 1e30, "width": 5}, **options)
     (problem,) = caught.value.diagnostics
     assert (problem.code, problem.label) == ("loss-not-finite", "`head` is the first stage whose output is not finite")
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_batch_whose_labels_are_all_ignored_is_named(accumulate: int, tmp_path: Path) -> None:
+    """PyTorch's cross entropy is NaN there too, whatever the learning rate."""
+    section = f"train {{ target = input [] int64; loss = (y, target) -> cross_entropy; optimizer sgd; batch 4 accumulate={accumulate}"
+    model = f"x = input 3\ny = x -> dense 3\n{section} }}"
+    (tmp_path / "m.net").write_text(model)
+    np.savez(tmp_path / "d.npz", x=np.ones((8, 3), np.float32), target=np.full(8, -100))
+    with pytest.raises(netc.CompileError) as caught:
+        netc.train(tmp_path / "m.net", data=tmp_path / "d.npz", output=tmp_path / "run")
+    (problem,) = caught.value.diagnostics
+    assert problem.message == "the loss is NaN at step 1"
+    assert problem.label == "a mean of no values is NaN: this batch has none that count"
+    assert "-100" in problem.help[0]

@@ -51,6 +51,7 @@ _MAX_CATEGORIES = 1 << 16
 """More different texts than this are names or sentences, not categories."""
 _EXACT = 2.0**53
 """From here on, float64 skips integers: a column with empty cells, which is read as floats, may have had other digits."""
+_LARGEST = np.iinfo(np.int64).max
 _MEANINGS = {BOOLEAN: "true or false", DATE: "a date such as 2026-01-31", INTEGER: "an integer", NUMBER: "a number"}
 
 
@@ -102,6 +103,8 @@ class ColumnEncoding(Record):
             fill = "fill median" if self.kind in (NUMBER, DATE) else "fill 0"
             return EMPTY, "fill in the cell or remove the row", f"category {column} unknown=other" if self.kind == CATEGORY else fill
         shown = f"is `{str(cell).strip()[:40]}`"
+        if self.kind == INTEGER and isinstance(cell, np.unsignedinteger):
+            return f"{shown}, which is too large for int64", "correct the cell", f"category {column}"
         if self.kind == INTEGER and _EXACT <= abs(parse_number(cell)) < math.inf:
             need = "which is too large: in a column with empty cells or fractions, only integers below 2**53 keep their digits"
             return f"{shown}, {need}", "store the column as integers, without empty cells", f"category {column}"
@@ -287,7 +290,15 @@ def _find_encoding(source: Source, column: TableColumn, wanted: DType) -> Column
     if integers is not None:
         return integers
     names = tuple(name for name, _ in _count_names(read_cells(source, column.name, CATEGORY)))
+    if _are_booleans(names):
+        return ColumnEncoding(column.name, BOOLEAN)
     return ColumnEncoding(column.name, CATEGORY, names) if 0 < len(names) <= _MAX_CATEGORIES else None
+
+
+def _are_booleans(names: tuple[str, ...]) -> bool:
+    """Whether a column has booleans and a word such as `NA`, which is no category then, but an empty cell."""
+    words = [name for name in names if not is_missing_value(name)]
+    return 0 < len(words) < len(names) and not any(math.isnan(parse_boolean(word)) for word in words)
 
 
 def _count_names(cells: Array) -> list[tuple[str, int]]:
@@ -356,7 +367,8 @@ def _encode_numbers(encoding: ColumnEncoding, cells: Array) -> tuple[Array, Arra
 
 def _encode_integers(encoding: ColumnEncoding, cells: Array) -> tuple[Array, Array]:
     if cells.dtype.kind in "biu":  # floats would lose digits beyond 2**53
-        return cells, np.zeros(len(cells), bool)
+        is_wrong = cells > _LARGEST if cells.dtype.kind == "u" else np.zeros(len(cells), bool)
+        return np.where(is_wrong, 0, cells).astype(np.int64), is_wrong
     numbers = cells if cells.dtype.kind == "f" else parse_cells(parse_number, cells)
     with np.errstate(invalid="ignore"):
         is_wrong = ~(np.isfinite(numbers) & (numbers == np.floor(numbers)) & (np.abs(numbers) < _EXACT))
