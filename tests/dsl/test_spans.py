@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import pytest
 
 from netc.dsl import ast
+from netc.dsl.grammar import load_tables
+from netc.dsl.lexer import lex_text
 from netc.dsl.parser import parse_source
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
+from netc.dsl.token_filter import filter_tokens
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "specs").glob("text/*.net"))
@@ -53,3 +57,11 @@ def test_a_statement_of_several_arguments_is_marked_to_its_end() -> None:
     for each in trees:
         trees += list_parts(each)  # type: ignore[arg-type]
     assert [each.span.text for each in trees if isinstance(each, ast.Default)] == [line]
+
+
+@pytest.mark.parametrize("path", ["layers.0.weight", "layers.12.0.weight", "blocks.1.norm.bias"])
+def test_names_and_numbers_of_a_path_are_the_texts_at_their_places(path: str) -> None:
+    source = SourceFile("a.net", f"y = {path} * 2\n")
+    tokens = filter_tokens(source, lex_text(source.text, load_tables())[0], [])
+    assert [token.text for token in tokens[2:-3]] == re.split(r"(\.)", path)
+    assert [source.text[token.start : token.end] for token in tokens] == [token.text for token in tokens]

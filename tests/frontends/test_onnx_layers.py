@@ -15,7 +15,7 @@ from frontends.onnx_parity import imported, same
 from onnx import TensorProto
 
 import netc
-from netc.compiler.frontends.imported_model import Imported
+from netc.compiler.frontends.imported_model import Imported, ImportFailed
 from netc.compiler.frontends.onnx import from_model
 
 GENERATOR = np.random.default_rng(0)
@@ -133,3 +133,12 @@ def test_rotary_embedding(rank: int, positions: list[list[int]] | None) -> None:
     made = from_model(model([rotary], shapes, ["y"], opset=23, types={"at": TensorProto.INT64}))
     result = netc.Model(made.program).module()(*map(torch.from_numpy, map(np.ascontiguousarray, inputs.values())))
     np.testing.assert_allclose(result.numpy(), flat(wanted), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("missing", ["q_num_heads", "kv_num_heads"])
+def test_attention_of_flat_features_needs_the_numbers_of_heads(missing: str) -> None:
+    heads = {name: 2 for name in ("q_num_heads", "kv_num_heads") if name != missing}
+    attention = node("Attention", list("qkv"), ["y"], **heads)
+    with pytest.raises(ImportFailed) as caught:
+        from_model(model([attention], {name: ["N", 3, 4] for name in "qkv"}, ["y"], {}, opset=23))
+    assert f"it lacks `{missing}`" in caught.value.format_lines()[0]

@@ -253,3 +253,24 @@ def test_integers_of_four_bits(kind: str, blocked: bool) -> None:
     wide = (lambda a: np.repeat(a, 2, 0)) if blocked else (lambda a: a)
     weight = (stored.astype(np.int64) - wide(zero.astype(np.int64))) * wide(scale)
     np.testing.assert_array_equal(made.weights["dense1.weight"], weight.T)
+
+
+@pytest.mark.parametrize("before", [["relu"], []], ids=["rectified", "not rectified"])
+def test_a_rectifier_before_a_pool_is_no_second_one(before: list[str]) -> None:
+    """The least integer of the result is 0. A pool keeps negative numbers, if the tensor before it has any."""
+    first = "Relu" if before else "Identity"
+    pool = [node(first, ["f"], ["h"]), node("MaxPool", ["h"], ["p"], kernel_shape=[2, 2])]
+    layers = [node("QuantizeLinear", ["x", "s", "z"], ["q"]), node("DequantizeLinear", ["q", "s", "z"], ["f"]), *pool]
+    again = [node("QuantizeLinear", ["p", "ys", "yz"], ["r"]), *WRITE]
+    constants = {"ys": np.float32(SCALE), "yz": np.uint8(0)}
+    given = quantized([*layers, *again], ["N", 2, 4, 5], constants)
+    assert agree(given, multiples(3, 2, 4, 5)) == [*before, "max_pool", *(() if before else ["relu"])]
+
+
+def test_outputs_that_were_integers_are_named() -> None:
+    nodes = [*READ, node("DequantizeLinear", ["q", "s", "z"], ["y"])]
+    given = quantized(nodes, ["N", 3], {})
+    said = "Outputs that were quantized numbers are floats"
+    assert not any(said in note for note in imported(given, dequantize=True).notes)
+    given.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("q", onnx.TensorProto.UINT8, ["N", 3]))
+    assert f"{said}: q." in imported(given, dequantize=True).notes

@@ -195,3 +195,10 @@ def test_a_norm_of_expanded_elements_counts_each() -> None:
             return x / x.expand(-1, 4).norm(dim=-1, keepdim=True).clamp(min=1e-12)
 
     assert "normalize" not in netc.from_torch(Normal(), torch.randn(3, 1)).spec()
+
+
+@pytest.mark.parametrize(("form", "noted"), [("scaled as usual", False), ("a large scale and a mask", True)])
+def test_only_attention_with_a_mask_has_a_note_about_masks(form: str, noted: bool) -> None:
+    """A row whose keys are all hidden is NaN in PyTorch's softmax. Without a mask there is none."""
+    text = netc.from_torch(Attending(FORMS[form][0]), example()).spec()
+    assert ("leaves a query no key" in text) is noted

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 from frontends.imported import agree, imported
-from frontends.written import Of
+from frontends.written import Of, batches
 from torch import Tensor, nn
 
 import netc
@@ -310,3 +310,16 @@ def test_an_argument_of_gradients() -> None:
     agree(module, tokens)
     with pytest.raises(ImportFailed, match="its argument `scale_grad_by_freq=True` has no counterpart"):
         netc.from_torch(module, tokens, train=True)
+
+
+@pytest.mark.parametrize("spatial", [(), (5,), (4, 5), (2, 3, 4)], ids=str)
+def test_batch_norm_with_statistics_of_other_tensors(spatial: tuple[int, ...]) -> None:
+    """The mean and the variance are computed, so no `batch_norm` of netc has them."""
+
+    def normalize(self: Any, x: Any) -> Any:
+        return F.batch_norm(x, self.mean * 2, self.var + 1, self.weight, self.bias, eps=0.1)
+
+    module = Of(normalize)
+    for name in ("mean", "var", "weight", "bias"):
+        module.register_buffer(name, torch.rand(3) + 1)
+    agree(module, *batches(3, *spatial))

@@ -342,3 +342,18 @@ def test_a_number_that_is_infinite_in_float32_is_named() -> None:
     assert explain_infinite_scale(arrays, batch) == "the calibration has an infinity in `large`, sample 1"
     assert "whose numbers are finite" in explain_infinite_scale({"small": arrays["small"]}, batch)
     assert explain_infinite_scale({}, {}) == "a scale cannot be computed: numbers inside the model are NaN or infinite"
+
+
+def test_products_inside_of_loops_and_branches_are_found() -> None:
+    """The body is made by hand: one product with a weight of its own, and one with a weight of the graph around it."""
+    from onnx import TensorProto, helper
+
+    weight = helper.make_tensor("inner", TensorProto.FLOAT, [2, 2], [1.0] * 4)
+    nodes = [helper.make_node("MatMul", ["x", "inner"], ["h"]), helper.make_node("MatMul", ["h", "outer"], ["y"])]
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2])
+    body = helper.make_graph(nodes, "body", [], [result], [weight])
+    branch = helper.make_node("If", ["c"], ["z"], then_branch=body, else_branch=body)
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2]), helper.make_tensor_value_info("c", TensorProto.BOOL, [])]
+    outer = helper.make_tensor("outer", TensorProto.FLOAT, [2, 2], [2.0] * 4)
+    graph = helper.make_graph([branch], "g", inputs, [helper.make_tensor_value_info("z", TensorProto.FLOAT, [1, 2])], [outer])
+    assert [product.weights for product in find_products(helper.make_model(graph))] == [("inner",), ("outer",)] * 2
