@@ -69,6 +69,39 @@ def test_every_few_elements_are_replaced(part: Any) -> None:
     agree(Of(forward), *batches(7, 5))
 
 
+def test_an_image_is_filled_by_every_second_row_and_column() -> None:
+    def forward(m: Of, x: Tensor) -> Tensor:
+        out = torch.zeros(x.shape[0], 1, 2 * x.shape[2], 2 * x.shape[3])
+        for channel in range(4):
+            out[:, :, channel % 2 :: 2, channel // 2 :: 2] = x[:, channel : channel + 1]
+        return out
+
+    images = [torch.randn(n, 4, h, w) for n, h, w in ((2, 6, 8), (1, 3, 5), (3, 7, 2))]
+    found = agree(Of(forward), *images, dims={0: ["N", None, "H", "W"]})
+    assert "index_select" not in operators(found.program)
+
+
+def test_memory_that_every_second_element_fills() -> None:
+    def forward(m: Of, x: Tensor) -> Tensor:
+        turned = torch.empty_like(x)
+        turned[..., ::2] = x[..., ::2] - 2 * x[..., 1::2]
+        turned[..., 1::2] = x[..., 1::2] + turned[..., ::2]
+        return turned
+
+    agree(Of(forward), *batches(3, 6))
+
+
+@pytest.mark.parametrize("part", [slice(0, None, 2), slice(2, None, 3), slice(3, None, 3), slice(1, 5, 2)])
+def test_every_few_elements_are_changed_and_read_again(part: slice) -> None:
+    def forward(m: Of, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = x * 2
+        y[:, part] += 1
+        y[:, ::2] *= y[:, 1::2]
+        return y, y[:, part]
+
+    agree(Of(forward), *batches(6, 5))
+
+
 def test_a_scripted_module_is_named() -> None:
     module = Of(lambda m, x: m.inner(x), inner=torch.jit.script(nn.Sequential(nn.Linear(3, 3), nn.Tanh())))
     with pytest.raises(ImportFailed, match=r"is TorchScript, which torch.export does not follow \(in `inner`\)"):

@@ -15,6 +15,7 @@ from ..aten_site import AtenSite
 from ..aten_table import reads
 from ..ranges import NO_AXIS, find_counted_axis, is_nonnegative
 from .creation import make_constant
+from .partial_writes import find_written_column
 
 
 @reads("slice")
@@ -24,7 +25,8 @@ def read_slice(site: AtenSite) -> Value:
     # torch.export may write `x[:, 1:]` as a slice of axis 0 too, which takes everything.
     if start == 0 and (stop is None or stop == x.type.shape[axis]) and step == 1:
         return x
-    return site.apply_op("slice", x, axis=axis, start=start, stop=stop, step=step)
+    written = find_written_column(site, x, axis) if step != 1 else None
+    return written or site.apply_op("slice", x, axis=axis, start=start, stop=stop, step=step)
 
 
 @reads("narrow")
