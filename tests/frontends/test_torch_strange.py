@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
+from netc.compiler.ir.graph import OpNode
 
 
 @pytest.mark.parametrize("cell", [nn.GRUCell(4, 6), nn.RNNCell(4, 6), nn.RNNCell(4, 6, nonlinearity="relu", bias=False)])
@@ -55,6 +56,32 @@ def test_complex_numbers_are_pairs(function: Callable[[Any, Tensor], Tensor]) ->
 def test_complex_numbers_elsewhere_are_refused() -> None:
     with pytest.raises(ImportFailed, match="works on complex numbers"):
         netc.from_torch(Of(lambda m, x: (torch.fft.rfft(x) * torch.fft.rfft(x)).real), torch.randn(2, 8))
+
+
+@pytest.mark.parametrize(
+    ("function", "centered"),
+    [
+        (lambda m, x: torch.stft(x, 16, 4, window=torch.hann_window(16), return_complex=True).abs() ** 2, True),
+        (lambda m, x: torch.view_as_real(torch.stft(x, 16, 4, 12, m.rows.weight[0], normalized=True, return_complex=True)), True),
+        (lambda m, x: torch.stft(x, 15, window=None, pad_mode="constant", onesided=False, return_complex=True).imag, True),
+        (lambda m, x: torch.stft(x, 16, window=None, center=False, return_complex=True).real, False),
+        (lambda m, x: torch.stft(x[0], 8, window=None, return_complex=True).abs(), True),
+    ],
+)
+def test_windows_of_a_signal(function: Callable[[Any, Tensor], Tensor], centered: bool) -> None:
+    signals = [torch.randn(n, length) for n, length in ((2, 128), (3, 81), (1, 40))]
+    found = agree(Of(function, rows=nn.Embedding(1, 12)), *signals, dims={0: ["N", "T"]}, close=1e-4)
+    (stft,) = [node.op for node in found.program.main.nodes if isinstance(node, OpNode) and node.op.name == "stft"]
+    assert stft.args["center"] == centered
+
+
+def test_a_signal_of_windows() -> None:
+    def forward(m: Of, x: Tensor) -> tuple[Tensor, Tensor]:
+        weights = torch.hamming_window(12)
+        windows = torch.stft(x, 16, 4, 12, weights, return_complex=True)
+        return torch.istft(windows, 16, 4, 12, weights, length=61), torch.istft(windows, 16, 4, 12, weights, normalized=True)
+
+    agree(Of(forward), *batches(64), close=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from . import (  # noqa: F401
     regularization,
     resampling,
     shape,
+    short_time,
     sorting,
     spectral,
 )
