@@ -8,6 +8,7 @@ are used.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,13 +72,14 @@ def _run_first(origin: Origin, choices: Sequence[list[Array]], weights: Mapping[
 def _list_other_choices(inputs: list[Array], examples: Sequence[Array]) -> Iterator[list[Array]]:
     """Yield other inputs for an origin that refuses the drawn ones.
 
-    They have the integers of the examples, then zeros as the integers of one input, then of all: a table of one row has no index 1.
+    They have the integers of the examples, then zeros as the integers of one input, then of all, and then ones: a table of one row has no
+    index 1, and a sequence of one element has the length 1.
     """
     yield from _take_from_examples(inputs, examples)
     integers = tuple(index for index, array in enumerate(inputs) if array.dtype.kind in "iu")
     choices = dict.fromkeys((*((index,) for index in integers), integers)) if integers else ()
-    for zeroed in choices:
-        yield [np.zeros_like(array) if index in zeroed else array for index, array in enumerate(inputs)]
+    for number, replaced in product((0, 1), choices):
+        yield [np.full_like(array, number) if index in replaced else array for index, array in enumerate(inputs)]
 
 
 def _take_from_examples(inputs: list[Array], examples: Sequence[Array]) -> Iterator[list[Array]]:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from frontends.onnx_models import model, node
+from frontends.onnx_parity import imported, session
 from onnx import TensorProto, helper
 
 import netc
@@ -97,6 +99,23 @@ def test_integers_that_are_divided_are_drawn_without_0(tmp_path: Path, op: str) 
     path = tmp_path / "model.onnx"
     path.write_bytes(given.SerializeToString())
     netc.from_onnx(path)
+
+
+@pytest.mark.parametrize("by", [3, -3, 2**61 + 1, None])
+def test_large_integers_are_divided_exactly(by: int | None) -> None:
+    """A quotient through float64 loses the last digits from 2**53."""
+    int64, y = TensorProto.INT64, np.array([[5, -5, 3, -(2**40)]])
+    names = ["x", "y"] if by is None else ["x"]
+    constants = {} if by is None else {"y": np.array(by)}
+    given = model([node("Div", ["x", "y"], ["z"])], {name: ["N", 4] for name in names}, ["z"], constants, types=dict.fromkeys(names, int64))
+    given.graph.output[0].type.tensor_type.elem_type = int64
+    x = np.array([[2**62 + 3, -(2**62) - 3, 2**53 + 1, -7]])
+    feeds = {"x": x, "y": y} if by is None else {"x": x}
+    made = imported(given)
+    compiled = netc.Model(made.program)
+    (wanted,) = session(given).run(None, feeds)
+    np.testing.assert_array_equal(compiled.module()(*map(torch.from_numpy, feeds.values())).numpy(), wanted)
+    np.testing.assert_array_equal(compiled.session()(**feeds), wanted)
 
 
 def test_attention_that_is_written_out_with_a_mask_has_a_note(tmp_path: Path) -> None:

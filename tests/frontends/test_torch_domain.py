@@ -251,6 +251,16 @@ BRANCHES: dict[str, Callable[[Any, Tensor], Tensor]] = {
 }
 
 
+def test_a_length_that_counts_from_one() -> None:
+    """A sequence of one element has the length 1: with a length of 0, as with those of the example, the module fails."""
+    module = Of(lambda m, x, n: x.gather(1, (n - 1).view(-1, 1, 1).expand(-1, 1, x.size(2))).squeeze(1))
+    x, lengths = torch.randn(3, 8, 4), torch.tensor([3, 8, 1])
+    model = netc.from_torch(module, (x, lengths), {0: ["N", "T"]})
+    assert "where" not in model.spec()
+    for given in ((x, lengths), (x[:, :1], torch.ones(3, dtype=torch.int64))):
+        torch.testing.assert_close(model.module()(*given), module(*given))
+
+
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("function", BRANCHES.values(), ids=BRANCHES.keys())
 def test_a_branch_that_the_example_does_not_take(function: Callable[[Any, Tensor], Tensor]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from frontends.imported import agree
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -104,3 +105,20 @@ def test_conditions_on_sizes_in_python(function: Callable[[Tensor], Tensor], whe
 def test_conditions_that_are_none(where: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         netc.from_torch(Function(lambda x: x * 2), torch.randn(2, 7, 4), FLOATS, where=where)
+
+
+def test_a_shift_of_relative_positions() -> None:
+    """Transformer-XL's shift divides products of the length, for which torch.export finds neither ranges nor a single size."""
+
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.places = nn.Parameter(torch.randn(63, 6))
+
+        def forward(self, x: Tensor) -> Tensor:
+            n, t, _ = x.shape
+            scores = nn.functional.pad(x @ self.places[32 - t : 31 + t].T, (1, 0))
+            return scores.view(n, -1, t)[:, 1:].view(n, t, 2 * t - 1)[:, :, :t]
+
+    lengths = [torch.randn(n, t, 6) for n, t in ((2, 8), (3, 31), (1, 2))]
+    agree(Shifted(), *lengths, dims={0: ["N", "T"]})

@@ -260,6 +260,19 @@ def test_bags_of_embeddings(options: dict[str, Any]) -> None:
         agree(weighted, *[(one, torch.randn(one.shape)) for one in indices])
 
 
+@pytest.mark.parametrize("options", BAGS, ids=str)
+def test_a_bag_alone(options: dict[str, Any]) -> None:
+    """A model cannot have the weight of a bag itself, so it is a tensor in the spec."""
+    bag = nn.EmbeddingBag(9, 4, **options)
+    nn.init.normal_(bag.weight)
+    indices = [torch.randint(0, 9, (n, 5)) for n in (2, 3, 1)]
+    found = agree(bag, *indices, torch.zeros(2, 5, dtype=torch.int64), torch.full((2, 5), 8))
+    assert list(found.weights) == ["weight"]
+    if options == {"mode": "sum"}:
+        weighted = Of(lambda m, x, w: nn.functional.embedding_bag(x, m.bag.weight * 2, per_sample_weights=w, mode="sum"), bag=bag)
+        agree(weighted, *[(one, torch.randn(one.shape)) for one in indices])
+
+
 def test_a_size_among_the_results_is_named() -> None:
     with pytest.raises(ImportFailed, match="is a size that the module returns or uses as a tensor; return tensors only"):
         imported(Function(lambda x: (x * 2, x.shape[0])), torch.randn(2, 6))

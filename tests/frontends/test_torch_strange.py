@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
+from netc.compiler.ir.graph import OpNode
 
 
 @pytest.mark.parametrize("cell", [nn.GRUCell(4, 6), nn.RNNCell(4, 6), nn.RNNCell(4, 6, nonlinearity="relu", bias=False)])
@@ -58,6 +59,32 @@ def test_complex_numbers_elsewhere_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("function", "centered"),
+    [
+        (lambda m, x: torch.stft(x, 16, 4, window=torch.hann_window(16), return_complex=True).abs() ** 2, True),
+        (lambda m, x: torch.view_as_real(torch.stft(x, 16, 4, 12, m.rows.weight[0], normalized=True, return_complex=True)), True),
+        (lambda m, x: torch.stft(x, 15, window=None, pad_mode="constant", onesided=False, return_complex=True).imag, True),
+        (lambda m, x: torch.stft(x, 16, window=None, center=False, return_complex=True).real, False),
+        (lambda m, x: torch.stft(x[0], 8, window=None, return_complex=True).abs(), True),
+    ],
+)
+def test_windows_of_a_signal(function: Callable[[Any, Tensor], Tensor], centered: bool) -> None:
+    signals = [torch.randn(n, length) for n, length in ((2, 128), (3, 81), (1, 40))]
+    found = agree(Of(function, rows=nn.Embedding(1, 12)), *signals, dims={0: ["N", "T"]}, close=1e-4)
+    (stft,) = [node.op for node in found.program.main.nodes if isinstance(node, OpNode) and node.op.name == "stft"]
+    assert stft.args["center"] == centered
+
+
+def test_a_signal_of_windows() -> None:
+    def forward(m: Of, x: Tensor) -> tuple[Tensor, Tensor]:
+        weights = torch.hamming_window(12)
+        windows = torch.stft(x, 16, 4, 12, weights, return_complex=True)
+        return torch.istft(windows, 16, 4, 12, weights, length=61), torch.istft(windows, 16, 4, 12, weights, normalized=True)
+
+    agree(Of(forward), *batches(64), close=1e-4)
+
+
+@pytest.mark.parametrize(
     "part", [(slice(None), slice(0, None, 2)), (slice(None), slice(1, 6, 3)), (slice(None), slice(None), slice(2, None, 2))]
 )
 def test_every_few_elements_are_replaced(part: Any) -> None:
@@ -67,6 +94,39 @@ def test_every_few_elements_are_replaced(part: Any) -> None:
         return y
 
     agree(Of(forward), *batches(7, 5))
+
+
+def test_an_image_is_filled_by_every_second_row_and_column() -> None:
+    def forward(m: Of, x: Tensor) -> Tensor:
+        out = torch.zeros(x.shape[0], 1, 2 * x.shape[2], 2 * x.shape[3])
+        for channel in range(4):
+            out[:, :, channel % 2 :: 2, channel // 2 :: 2] = x[:, channel : channel + 1]
+        return out
+
+    images = [torch.randn(n, 4, h, w) for n, h, w in ((2, 6, 8), (1, 3, 5), (3, 7, 2))]
+    found = agree(Of(forward), *images, dims={0: ["N", None, "H", "W"]})
+    assert "index_select" not in operators(found.program)
+
+
+def test_memory_that_every_second_element_fills() -> None:
+    def forward(m: Of, x: Tensor) -> Tensor:
+        turned = torch.empty_like(x)
+        turned[..., ::2] = x[..., ::2] - 2 * x[..., 1::2]
+        turned[..., 1::2] = x[..., 1::2] + turned[..., ::2]
+        return turned
+
+    agree(Of(forward), *batches(3, 6))
+
+
+@pytest.mark.parametrize("part", [slice(0, None, 2), slice(2, None, 3), slice(3, None, 3), slice(1, 5, 2)])
+def test_every_few_elements_are_changed_and_read_again(part: slice) -> None:
+    def forward(m: Of, x: Tensor) -> tuple[Tensor, Tensor]:
+        y = x * 2
+        y[:, part] += 1
+        y[:, ::2] *= y[:, 1::2]
+        return y, y[:, part]
+
+    agree(Of(forward), *batches(6, 5))
 
 
 def test_a_scripted_module_is_named() -> None:

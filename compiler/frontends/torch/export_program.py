@@ -123,9 +123,7 @@ def _export_within_known_sizes(
         if not _is_unsolved(error):
             raise
         try:
-            return torch.export.export(
-                module, args, kwargs, dynamic_shapes=dynamic, strict=False, prefer_deferred_runtime_asserts_over_guards=True
-            )
+            return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes, asserting=True)
         except Exception:  # the first error says more
             raise error from None
 
@@ -141,12 +139,23 @@ def _is_unsolved(error: Exception) -> bool:
 
 
 def _export_with_ranges(
-    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int], notes: list[str]
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    dynamic: Any,
+    sizes: Mapping[str, int],
+    notes: list[str],
+    *,
+    asserting: bool = False,
 ) -> ExportedProgram:
-    """Export again and again with the ranges and multiples that torch.export demands, but never with a single size."""
+    """Export again and again with the ranges and multiples that torch.export demands, but never with a single size.
+
+    `asserting`: the program asserts what torch.export cannot solve.
+    """
+    options: dict[str, Any] = {"strict": False, "prefer_deferred_runtime_asserts_over_guards": asserting}
     for _ in range(_MAX_ATTEMPTS):
         try:
-            return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+            return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, **options)
         except UserError as error:
             message = str(error)
             fixes = extract_suggested_fixes(message)
@@ -160,7 +169,7 @@ def _export_with_ranges(
                 dynamic = narrowed or _raise_lower_bounds(dynamic, set(violated[1].split(", ")), sizes)
             _check_examples(dynamic, sizes)
     # The last attempt raises what torch.export still demands.
-    return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
+    return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, **options)
 
 
 def _exclude_upper_bounds(dynamic: Any, message: str, notes: list[str]) -> Any | None:

@@ -44,6 +44,7 @@ from .gradient_stops import detach_regions, find_gradient_stops, remove_needless
 from .guard_conditions import collect_guard_conditions
 from .io_names import make_input_name, make_output_names
 from .keys import KeyPlacement, find_all_keys
+from .masked_parts import rewrite_masked_parts
 from .module_calls import CallTree
 from .node_targets import is_empty, to_dtype
 from .out_arguments import rewrite_out_arguments
@@ -200,6 +201,7 @@ def _prepare_nodes(program: ExportedProgram) -> tuple[list[Node], dict[Node, str
     flatten_regions(program.graph_module)
     detach_regions(program.graph_module)
     rewrite_out_arguments(program.graph_module)
+    rewrite_masked_parts(program.graph_module)
     # PyTorch logs a traceback of an operator that it cannot trace, which the import then reports in a sentence.
     with silence_output():
         decompose_operators(program.graph_module)

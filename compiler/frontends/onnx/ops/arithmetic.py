@@ -7,7 +7,7 @@ from onnx import helper
 
 from ....ir.graph_values import Value
 from ....types.numpy_types import numpy_dtype
-from ....types.tensor_types import FLOAT64, DType
+from ....types.tensor_types import DType
 from ...graph_builder import ImportRefused
 from ..importer_site import OnnxSite, to_dtype
 from ..importer_table import imports
@@ -124,21 +124,20 @@ for _name, _operator in _LOGIC.items():
     _register_logic(_name, _operator)
 
 
-@imports("Div", to="div; of integers, div and trunc")
+@imports("Div", to="div; of integers, fmod, sub and floor_div")
 def import_div(site: OnnxSite) -> Value:
-    """Divide. Integers are divided towards 0, through float64, which is exact for quotients below 2**53."""
+    """Divide. Integers are divided towards 0.
+
+    `fmod` has the sign of the dividend, so `x - fmod(x, by)` is a multiple of `by`, and its division needs no rounding.
+    """
     align_operands(site)
-    dtype = _find_dtype(site)
-    if dtype.is_float:
+    if _find_dtype(site).is_float:
         return apply_binary(site, "div")
-    number = site.get_scalar(1)
-    dividend = site.cast(site.input(0), FLOAT64)
-    divided = (
-        site.apply_op("div", dividend, other=number)
-        if isinstance(number, int)
-        else site.apply_op("div", dividend, site.cast(site.input(1), FLOAT64))
-    )
-    return site.cast(site.apply_op("trunc", divided), dtype)
+    x, number = site.input(0), site.get_scalar(1)
+    if isinstance(number, int) and not isinstance(number, bool):
+        return site.apply_op("floor_div", site.apply_op("sub", x, site.apply_op("fmod", x, other=number)), other=number)
+    by = site.input(1)
+    return site.apply_op("floor_div", site.apply_op("sub", x, site.apply_op("fmod", x, by)), by)
 
 
 def _find_dtype(site: OnnxSite) -> DType:

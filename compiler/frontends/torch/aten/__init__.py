@@ -7,6 +7,7 @@ from . import (  # noqa: F401
     creation,
     detection,
     elementwise,
+    embedding_bags,
     indexing,
     joining,
     layers,
@@ -19,6 +20,7 @@ from . import (  # noqa: F401
     regularization,
     resampling,
     shape,
+    short_time,
     sorting,
     spectral,
 )

@@ -15,6 +15,7 @@ from ..aten_site import AtenSite
 from ..aten_table import reads
 from ..ranges import NO_AXIS, find_counted_axis, is_nonnegative
 from .creation import make_constant
+from .partial_writes import find_written_column
 
 
 @reads("slice")
@@ -24,7 +25,8 @@ def read_slice(site: AtenSite) -> Value:
     # torch.export may write `x[:, 1:]` as a slice of axis 0 too, which takes everything.
     if start == 0 and (stop is None or stop == x.type.shape[axis]) and step == 1:
         return x
-    return site.apply_op("slice", x, axis=axis, start=start, stop=stop, step=step)
+    written = find_written_column(site, x, axis) if step != 1 else None
+    return written or site.apply_op("slice", x, axis=axis, start=start, stop=stop, step=step)
 
 
 @reads("narrow")
@@ -187,18 +189,19 @@ def _known_size(size: object) -> int:
 
 
 def _put_by_mask(site: AtenSite, x: Value, node: Node) -> Value:
-    sizes = site.args["values"].meta["val"].shape
-    # One value may be repeated for every true element. Several values would need the positions of the true elements.
-    if site.args["accumulate"] or not all(isinstance(size, int) and size == 1 for size in sizes):
+    sizes, rest = site.args["values"].meta["val"].shape, x.type.rank - node.meta["val"].dim()
+    # The same value may be written to every selected position. Different ones would need the positions, which masked_parts.py has.
+    if site.args["accumulate"] or not all(isinstance(size, int) and size == 1 for size in sizes[: len(sizes) - rest]):
         raise ImportRefused("writes several values by a mask: which one goes where depends on the mask")
     mask = site.tensor_of(node)
-    for _ in range(x.type.rank - mask.type.rank):
+    for _ in range(rest):
         mask = site.apply_op("unsqueeze", mask, axis=-1)
     number = site.number_of("values")
     if isinstance(number, int | float):
         return site.apply_op("masked_fill", x, mask, value=number)
-    value = site.reshape(site.cast(site.tensor("values"), x.type.dtype), ())
-    return site.apply_op("where", mask, value, x)
+    value = site.cast(site.tensor("values"), x.type.dtype)
+    kept = value.type.shape[max(len(sizes) - rest, 0) :]
+    return site.apply_op("where", mask, site.reshape(value, () if all(size == 1 for size in kept) else kept), x)
 
 
 def _put_by_indices(site: AtenSite, x: Value, nodes: list[Node], values: Value) -> Value:

@@ -8,7 +8,6 @@ from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads
-from ..node_targets import to_dtype
 
 PARAMETERS = {"weight": "weight", "bias": "bias"}
 
@@ -103,33 +102,3 @@ def read_embedding(site: AtenSite) -> Value:
         padding_idx=None if padding == -1 else padding,
         dtype=site.result_dtype,
     )
-
-
-_BAG_MODES = ("sum", "mean", "max")
-
-
-@reads("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
-def read_embedding_bag(site: AtenSite) -> tuple[Value | None, ...]:
-    """Read sums or means of the rows of bags. A bag's indices begin at its offset. The other results serve the gradient."""
-    if any(site.reads_result(number) for number in range(1, len(site.result))):
-        raise ImportRefused("gives more than the rows of its bags")
-    num, dim = (int(size) for size in site.args["weight"].meta["val"].shape)
-    padding = site.args.get("padding_idx")
-    names = tuple(name for name in ("per_sample_weights", "offsets") if site.has_argument(name))
-    results = site.try_layer(
-        "embedding_bag",
-        site.tensor("indices"),
-        *(site.tensor(name) for name in names),
-        given={"weight": "weight"},
-        named=names,
-        num=num,
-        dim=dim,
-        mode=_BAG_MODES[site.integer("mode")],
-        include_last_offset=bool(site.args["include_last_offset"]),
-        # aten has -1 where the module has None.
-        padding_idx=None if padding in (None, -1) else site.integer("padding_idx"),
-        dtype=to_dtype(site.result[0].dtype),
-    )
-    if results is None:
-        raise ImportRefused("has a weight that is computed")
-    return results[0], *[None] * (len(site.result) - 1)
