@@ -121,7 +121,9 @@ def _bound_relu(op: Any, inputs: Sequence[Known]) -> Known:
 
 
 def _bound_cast(op: Any, inputs: Sequence[Known]) -> Known:
-    return 0.0 if inputs[0] is False else inputs[0] if is_zero(inputs[0]) else None
+    (x,) = inputs
+    # Float16 rounds a hidden score to -inf or by a small part, so its weight stays 0.
+    return 0.0 if x is False else x if is_zero(x) or (is_hidden(x) and op.dtype.is_float) else None
 
 
 def _bound_identity(op: Any, inputs: Sequence[Known]) -> Known:
