@@ -188,3 +188,14 @@ def test_integers_in_a_column_with_empty_cells_keep_their_digits_or_are_refused(
         ((code, message),) = said(text, data, columns=columns)
         assert code == "column-type"
         assert "which is too large: in a column with empty cells or fractions, only integers below 2**53 keep their digits" in message
+
+
+@pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "ms", "ns"])
+@pytest.mark.parametrize("is_file", [True, False])
+def test_dates_of_numpy_in_every_unit(unit: str, is_file: bool, tmp_path: Path) -> None:
+    dates = np.array(["1969-01-01", "2026-01-01", "2026-07-01"], f"datetime64[{unit}]")
+    data: Any = {"x": dates, "target": np.arange(3.0)}
+    if is_file:
+        np.savez(tmp_path / "t.npz", **data)
+        data = str(tmp_path / "t.npz")
+    assert arrays(spec(x="[]"), data)["x"].tolist() == dates.astype("datetime64[D]").astype(np.float32).tolist()
