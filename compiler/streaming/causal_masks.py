@@ -18,9 +18,10 @@ from math import inf
 
 from netc.dsl.record import Record
 
-from ..ops.formula import Formula
+from ..ops.formula import Const, Formula, substitute_indices
 from ..ops.formula_bounds import find_interval, interval_of_pairs
 from ..ops.formula_values import fold_formula
+from ..ops.interval_arithmetic import Interval
 from ..types.tensor_types import BOOL, DType, Shape
 
 HIDDEN = -1e4
@@ -41,6 +42,12 @@ class PairFormula(Record):
         group of that size, and with `distance`, more than that many groups later."""
         return self._bound(group, distance, later=True)
 
+    def bound_first(self, group: int = 1) -> bool | float | None:
+        """Return the value of the first query for the keys of its own group, as a boolean or as an upper bound."""
+        formula = substitute_indices(fold_formula(self.formula), {self.query: Const(0)})
+        sizes = (*self.shape[: self.key], group, *self.shape[self.key + 1 :])
+        return self._read_interval(find_interval(formula, sizes))
+
     def hides_later(self, group: int, distance: int) -> bool:
         """Whether every key is hidden that is more than `distance` groups after its query."""
         value = self.bound_later(group, distance)
@@ -56,6 +63,9 @@ class PairFormula(Record):
         interval = interval_of_pairs(
             fold_formula(self.formula), self.shape, self.query, self.key, later=later, group=group, distance=distance
         )
+        return self._read_interval(interval)
+
+    def _read_interval(self, interval: Interval) -> bool | float | None:
         if self.element == BOOL:
             return interval.truth
         if interval.high <= HIDDEN and not interval.nan:

@@ -54,7 +54,7 @@ class Chunk(Record):
     """A tensor with an element for each position, along `axis`.
 
     `history` is the axis that has an element for each position so far, with the elements of earlier chunks in front. `later`: for scores
-    with both axes, the value or bound of the scores of positions that come later.
+    with both axes, the value or bound of the scores of positions that come later. `first`: the same for the first query and itself.
     `mirror`: the number of first elements that are missing, because they mirror later ones.
     """
 
@@ -66,6 +66,7 @@ class Chunk(Record):
     tail: tuple[LookaheadCause, ...] = ()
     history: int | None = None
     later: Number | None = None
+    first: Number | None = None
     mirror: int = 0
 
     @property

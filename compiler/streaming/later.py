@@ -10,6 +10,7 @@ Another number is an upper bound, and only a bound of at most `HIDDEN` is of use
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any
 
 from ..ops.activation import Relu, Sigmoid, Softmax
@@ -29,6 +30,18 @@ Known = Number | None
 def is_hidden(score: Known) -> bool:
     """Whether a score is so low that its weight is 0 next to any other score."""
     return score is not None and not isinstance(score, bool) and score <= HIDDEN
+
+
+def hides_nothing(later: Known, first: Known) -> bool:
+    """Whether the first query's own key is hidden about as much as the later keys, which then have a weight. Next to -inf, none have one.
+
+    >>> hides_nothing(-1e9, -1e9), hides_nothing(-1e9, -5e4), hides_nothing(-inf, -1e4)
+    (True, False, False)
+    """
+    if not (is_hidden(later) and is_hidden(first)) or later is None or first is None:
+        return False
+    # Next to 1e38, a float does not change by 1e4.
+    return -inf < later and (later >= first or later > first + HIDDEN)
 
 
 def is_zero(x: Known) -> bool:
@@ -108,7 +121,9 @@ def _bound_relu(op: Any, inputs: Sequence[Known]) -> Known:
 
 
 def _bound_cast(op: Any, inputs: Sequence[Known]) -> Known:
-    return 0.0 if inputs[0] is False else inputs[0] if is_zero(inputs[0]) else None
+    (x,) = inputs
+    # Float16 rounds a hidden score to -inf or by a small part, so its weight stays 0.
+    return 0.0 if x is False else x if is_zero(x) or (is_hidden(x) and op.dtype.is_float) else None
 
 
 def _bound_identity(op: Any, inputs: Sequence[Known]) -> Known:

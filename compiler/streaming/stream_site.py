@@ -25,12 +25,14 @@ from ..ops.operator import Operator, OperatorError, OpInputs
 from ..ops.slicing import Slice
 from ..types.tensor_types import TensorType
 from .items import Chunk, DelayedOutput, FixedTensor, Item, Number, StreamRefused
-from .later import is_hidden
+from .later import hides_nothing, is_hidden
 from .lookahead import check_tail
 from .step_builder import NOWHERE, ParameterHome
 from .step_states import StreamMemory, StreamState, Window
 from .stream_lengths import StreamLength, substitute_sizes
 from .zeros import find_kept_number
+
+OWN_KEY = "let each query see its own key"
 
 MixedAxes = Callable[[Any, OpInputs, int], frozenset[int]]
 """The axes of the input of that number along which elements depend on each other, counted from the front. The operator is `Any`, since a
@@ -297,7 +299,7 @@ class StreamSite:
         before = self._compute_before(items, make)
         return [self.make_result(n, value, items, None if before is None else before[n]) for n, value in enumerate(values)]
 
-    def apply_to_pairs(self, later: Number | None = None) -> list[Item]:
+    def apply_to_pairs(self, later: Number | None = None, first: Number | None = None) -> list[Item]:
         """Apply the operator to scores and masks, and to tensors that broadcast to them: queries of the chunk, keys of all positions so
         far."""
         rank = self.node.outputs[0].type.rank
@@ -309,13 +311,18 @@ class StreamSite:
             self.refuse("the positions of its inputs are different axes")
         values = [self._align_pair(x, m, axis, history) for x, m in zip(self.items, moves, strict=True)]
         self.note_mask(later)
-        return [Chunk(self.add_operator(self.node.op, *values, home=self.home), axis, history=history, later=later)]
+        return [Chunk(self.add_operator(self.node.op, *values, home=self.home), axis, history=history, later=later, first=first)]
 
     def note_mask(self, later: Number | None) -> None:
         """Record the number of a mask that hides later scores only because it is very low."""
         if is_hidden(later) and isinstance(later, int | float) and later > -inf:
             known = self.memory.finite_mask
             self.memory.finite_mask = later if known is None else max(known, later)
+
+    def check_first_query(self, later: Number | None, first: Number | None) -> None:
+        """Refuse scores in which the first query has no key that hides the later ones."""
+        if hides_nothing(later, first):
+            self.refuse_lookahead(OWN_KEY, f"the scores of the first query are all about {later:g}, so it sees the later keys too")
 
     def _find_pair_axes(self, moves: Sequence[int]) -> tuple[int, int]:
         """Return the axes of the result that are positions of different inputs. The last one belongs to the keys."""

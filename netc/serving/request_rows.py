@@ -121,7 +121,7 @@ def _make_cells(name: str, values: list[Any]) -> Array:
             raise RequestRefused(UNFIT, f"row {index} of the column `{name}` is a number that does not fit into 64 bits")
     try:
         return convert_objects(values)
-    except (DataError, OverflowError) as error:
+    except DataError as error:
         raise RequestRefused(UNFIT, f"the column `{name}`: {error}") from None
 
 

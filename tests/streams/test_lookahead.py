@@ -267,6 +267,37 @@ def test_a_finite_mask_that_is_waited_for_is_noted() -> None:
     assert model.stream("T", 1).stream.finite_mask == -20000
 
 
+NO_KEY = {
+    "added": "s = x @ (x -> transpose 1 2); p = s + (table (i, j) [T, T] float32 = 0 if j < i else -1e4) -> softmax axis=2; p @ x",
+    "filled": "m = table (i, j) [T, T] bool = j >= i; p = (x @ (x -> transpose 1 2), m) -> masked_fill (-65504) -> softmax axis=2; p @ x",
+    "triangle": "s = x @ (x -> transpose 1 2); m = table (i, j) [T, T] float32 = -1e9; p = s + (m -> triu) -> softmax axis=2; p @ x",
+    "largest": "s = x @ (x -> transpose 1 2); t = s + (table (i, j) [T, T] float32 = 0 if j < i else -1e4); t -> max axis=2",
+    "attention": "(x, x, x, table (i, j) [T, T] float32 = 0 if j < i else -3e38) -> attention",
+}
+
+
+@pytest.mark.parametrize("name", NO_KEY)
+def test_a_query_without_a_key_sees_the_later_ones(name: str) -> None:
+    """If a finite number hides all keys, a softmax is over all of them. A key of its own hides the later ones."""
+    model = netc.compile("x = input [T, 4]; " + NO_KEY[name])
+    module, x = model.module(seed=0).eval(), torch.randn(1, 6, 4)
+    changed = torch.cat([x[:, :4], -x[:, 4:]], 1)
+    assert not torch.allclose(module(x)[:, 0], module(changed)[:, 0])
+    with pytest.raises(netc.CompileError) as refused:
+        model.stream("T")
+    assert "of the first query are all about" in refused.value.diagnostics[0].notes[0]
+    own = NO_KEY[name].replace("j < i", "j <= i").replace("j >= i", "j > i").replace("triu", "triu 1")
+    same_in_pieces(netc.compile("x = input [T, 4]; " + own))
+
+
+@pytest.mark.parametrize(
+    "mask", ["0 if j <= i + 2 and j != i else -1e9", "0 if j <= i + 2 else -1e4", "-5e4 if j == i else 0 if j < i else -1e9"]
+)
+def test_a_query_that_sees_another_key_or_hides_its_own_less(mask: str) -> None:
+    model = netc.compile(f"x = input [T, 4]; m = table (i, j) [T, T] float32 = {mask}; (x, x, x, m) -> attention")
+    same_in_pieces(model, lookahead=2)
+
+
 def test_a_flush_needs_a_lookahead_and_a_piece() -> None:
     x = torch.zeros(1, 3, 4)
     causal = netc.compile("x = input [3, T]; x -> cumsum axis=2").stream("T").module(seed=0)

@@ -89,6 +89,8 @@ RULES = {
     "attention_window": "x = input 2xTx8; q = x -> rotary; (q, q, x) -> attention causal=true window=4",
     "attention_window_of_one": "x = input 2xTx8; (x, x, x) -> attention causal=true window=1",
     "attention_mask": "x = input [T, 8]; m = table (q, k) [T, T] = k <= q and k > q - 5; (x, x, x, m) -> attention",
+    "cast_scores": "x = input [T, 8]; m = table (i, j) [T, T] int64 = 0 if j <= i else -10_000; "
+    "s = (x @ (x -> transpose 1 2)) + (m -> cast float32); (s -> softmax) @ x",
     "attention_scores": "x = input [T, 8]; m = table (q, k) [T, T] = where(q < k, -1e9, (k - q) * 0.1); (x, x, x, m) -> attention",
     "attention_with_slopes": "x = input 2xTx4; s = table (h, i, j) [2, 1, 1] = 2 ** (-2 * (h + 1)); "
     "m = table (i, j) [T, T] = j - i if j <= i else -inf; (x, x, x, s * m) -> attention",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,13 @@ def test_a_masked_matrix_has_nan(tmp_path: Path) -> None:
     whole = {"x": np.ma.array(np.eye(3, 2)), "t": [1.0, 2.0, 3.0]}
     netc.train(netc.compile(SPEC.format(shape="2")), data=whole, output=tmp_path / "whole")
     assert np.isnan(netc.load(tmp_path / "whole")(matrix)["predicted_t"]).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400)])
+@pytest.mark.parametrize("other", [1, 2.5, None])
+def test_an_integer_that_is_larger_than_every_float(number: int, other: float | None, tmp_path: Path) -> None:
+    """NumPy and pandas read such a number in a csv file as infinite."""
+    assert np.isinf(pd.read_csv(io.StringIO(f"x\n{number}\n2.5\n"), dtype=float).x[0])
+    model = netc.compile(SPEC.format(shape="[]").replace("x -> dense", "x -> unsqueeze 1 -> dense"))
+    with pytest.raises(ValueError, match="sample 0 of the column `x`, for the input `x`, has an infinite number"):
+        netc.train(model, data=[{"x": number, "t": 1.0}, {"x": other, "t": 2.0}], output=tmp_path)

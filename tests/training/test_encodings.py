@@ -212,3 +212,14 @@ def test_a_word_for_an_empty_cell_among_booleans_is_no_category(tmp_path: Path, 
     data = str(tmp_path / "t.csv")
     assert said(text.format(""), data)[0][1] == "line 4 of the column `member` is empty"
     assert arrays(text.format("; fill 0"), data)["member"].tolist() == [1, 0, 0]
+
+
+@pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "ms", "ns"])
+@pytest.mark.parametrize("is_file", [True, False])
+def test_dates_of_numpy_in_every_unit(unit: str, is_file: bool, tmp_path: Path) -> None:
+    dates = np.array(["1969-01-01", "2026-01-01", "2026-07-01"], f"datetime64[{unit}]")
+    data: Any = {"x": dates, "target": np.arange(3.0)}
+    if is_file:
+        np.savez(tmp_path / "t.npz", **data)
+        data = str(tmp_path / "t.npz")
+    assert arrays(spec(x="[]"), data)["x"].tolist() == dates.astype("datetime64[D]").astype(np.float32).tolist()

@@ -13,9 +13,11 @@ import pytest
 
 from netc.analysis import Choice
 from netc.compiler.errors.run_errors import RunError
+from netc.compiler.types.tensor_types import FLOAT32, INT64, TensorType
 from netc.training.data.data_formats import DataLocation, open_source
 from netc.training.data.shard_layout import ShardLayout
 from netc.training.data.streamed_source import Shard, StreamedSource
+from netc.training.data.webdataset import open_webdataset
 from netc.training.run_training import train_file
 from netc.training.stop_signals import Interrupted
 from tests.training.shards import SIZES, SPEC, make_members, open_shards, write_shards, write_tar
@@ -182,3 +184,14 @@ def test_a_run_of_two_processes_is_resumed_by_one(folder: Path, tmp_path: Path) 
     train_processes(folder, 2, "plain.net", "-o", str(tmp_path / "run"), stopped_at=4)
     train(folder, tmp_path / "run", resume=True)
     assert_close(tmp_path / "one", tmp_path / "run")
+
+
+@pytest.mark.parametrize("ending", ["json", "txt"])
+def test_a_float_that_is_written_as_an_integer_in_the_first_sample(ending: str, tmp_path: Path) -> None:
+    texts = ["3", "1.5", "-2", "1e3"]
+    write_tar(tmp_path / "s.tar", {str(number): {ending: text.encode()} for number, text in enumerate(texts)})
+    source = open_webdataset(str(tmp_path / "s.tar"), {ending: TensorType(FLOAT32, ())})
+    assert source.columns[ending].dtype == np.float64
+    assert source.read((ending,), np.arange(4))[ending].tolist() == np.loadtxt(texts).tolist()
+    integers = open_webdataset(str(tmp_path / "s.tar"), {ending: TensorType(INT64, ())})
+    assert integers.columns[ending].dtype == np.int64

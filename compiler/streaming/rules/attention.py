@@ -100,6 +100,7 @@ def _attend_within_reach(site: StreamSite, pairs: PairFormula) -> Chunk | None:
     rank = len(pairs.shape)
     if (pairs.query, pairs.key) != (rank - 2, rank - 1):
         site.refuse("the axes of its mask are not queries and keys")
+    site.check_first_query(reach.hidden, pairs.bound_first(site.length.rate + reach.delay))
     site.note_mask(reach.hidden)
     # Before the first position there are no keys: a number that is hidden must be finite, since 0 times NaN is NaN.
     k, v = (site.fill_after_end(site.fill_before_start(site.delay_elements(x, least), 0), 0) for x in (k, v))
@@ -118,6 +119,7 @@ def _check_mask(site: StreamSite, mask: Item) -> Value:
         site.refuse_lookahead(reason="its mask is not known to hide later positions")
     if not (mask.later is False or is_hidden(mask.later)):
         site.refuse_lookahead(reason="its mask does not hide all later positions, as far as its formula says")
+    site.check_first_query(mask.later, mask.first)
     site.note_mask(mask.later)
     rank = mask.value.type.rank
     if (mask.axis, mask.history) != (rank - 2, rank - 1):

@@ -53,13 +53,19 @@ def stream_elementwise(site: StreamSite) -> Sequence[Item]:
     # Equal axes from the end: the inputs have their positions along one axis after broadcasting.
     if all(x.history is None for x in site.chunks) and len(from_end) == 1:
         return site.pass_through(mix_none)
-    later = bound_result(site.node.op, [x.later if isinstance(x, Chunk) else None for x in site.items])
-    return site.apply_to_pairs(_bound_scaled_scores(site) if later is None and isinstance(site.node.op, Mul) else later)
+    later = _bound_pairs(site, [x.later if isinstance(x, Chunk) else None for x in site.items])
+    first = _bound_pairs(site, [x.first if isinstance(x, Chunk) else None for x in site.items])
+    return site.apply_to_pairs(later, first)
 
 
-def _bound_scaled_scores(site: StreamSite) -> Number | None:
+def _bound_pairs(site: StreamSite, known: Sequence[Number | None]) -> Number | None:
+    bound = bound_result(site.node.op, known)
+    return _bound_scaled_scores(site, known) if bound is None and isinstance(site.node.op, Mul) else bound
+
+
+def _bound_scaled_scores(site: StreamSite, known: Sequence[Number | None]) -> Number | None:
     """Bound hidden scores that are multiplied by positive numbers that are not too small, such as the slopes of ALiBi."""
-    scores = [x.later for x in site.chunks if is_hidden(x.later)]
+    scores = [x for x in known if is_hidden(x)]
     factors = [site.memory.least.get(id(x.step)) for x in site.items if isinstance(x, FixedTensor)]
     if len(scores) != 1 or len(scores) + len(factors) < len(site.items) or len(site.items) < 2 or None in factors:
         return None
@@ -76,7 +82,7 @@ def stream_lookup(site: StreamSite) -> Sequence[Item]:
         site.refuse("a parameter of it changes with the position")
     value = site.add_operator(site.node.op, x.value, *(site.bring_fixed_tensor(other) for other in site.items[1:]), home=site.home)
     # A looked-up row says nothing about what was looked up, so no bound is left.
-    return [replace(x, value=value, later=None)]
+    return [replace(x, value=value, later=None, first=None)]
 
 
 @stream_rule(AlongAxis, pairs=True)
@@ -92,7 +98,9 @@ def stream_softmax(site: StreamSite) -> Sequence[Item]:
     later = bound_result(site.node.op, [x.later])
     if axis == x.history and later is None:
         site.refuse_lookahead(reason="the scores of later positions are not known to be hidden")
-    return [replace(x, value=site.add_operator(site.node.op, x.value), later=later if axis == x.history else None)]
+    if axis == x.history:
+        site.check_first_query(x.later, x.first)
+    return [replace(x, value=site.add_operator(site.node.op, x.value), later=later if axis == x.history else None, first=None)]
 
 
 @stream_rule(Matmul, pairs=True)
@@ -142,6 +150,8 @@ def stream_key_reduction(site: StreamSite) -> Sequence[Item]:
         site.refuse("two axes of its input are positions")
     if not (is_zero(x.later) if isinstance(site.op, Sum) else is_hidden(x.later)):
         site.refuse_lookahead(reason=f"the elements of later positions are not known to be {'0' if isinstance(site.op, Sum) else 'hidden'}")
+    if isinstance(site.op, Max):
+        site.check_first_query(x.later, x.first)
     axis, over = site.find_axis(0)
     return [Chunk(value, axis, 0, over) for value in site.add_with_all_results(site.node.op, [x.value], site.home)]
 

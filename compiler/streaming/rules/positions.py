@@ -64,7 +64,7 @@ def _make_pair_table(site: StreamSite, axis: int, history: int) -> Chunk:
     value = site.add_operator(site.change_arguments(shape=tuple(sizes), formula=shift_formula(op.formula, axis, length.past)))
     pairs = PairFormula(op.formula, op.shape, axis, history, op.element_type)
     site.memory.pairs[id(value)] = pairs
-    return Chunk(value, axis, history=history, later=pairs.bound_later(length.rate))
+    return Chunk(value, axis, history=history, later=pairs.bound_later(length.rate), first=pairs.bound_first(length.rate))
 
 
 def shift_formula(formula: Formula, axis: int, by: Dim) -> Formula:
@@ -83,7 +83,7 @@ def stream_triangle(site: StreamSite) -> Sequence[Item]:
         value = site.add_operator(_move_diagonal(site, past if x.axis == rank - 2 else -past), x.value)
         later = _bound_triangle(site.op, x)
         site.note_mask(later)
-        return [replace(x, value=value, later=later)]
+        return [replace(x, value=value, later=later, first=_bound_own_key(site, x))]
     if x.axis < rank - 2:
         return site.apply_elementwise()
     sign = 1 if x.axis == rank - 2 else -1
@@ -108,6 +108,14 @@ def _bound_triangle(op: Tril | Triu, x: Chunk) -> Number | None:
     if isinstance(op, remover):
         return 0.0 if sign * diagonal <= 0 else None
     return x.later if sign * diagonal <= 1 else None
+
+
+def _bound_own_key(site: StreamSite, x: Chunk) -> Number | None:
+    """Bound the first query's own element of a triangle, which is on the diagonal."""
+    diagonal = site.op.diagonal
+    if site.length.rate > 1 or not isinstance(diagonal, int):
+        return None
+    return x.first if diagonal == 0 or (diagonal > 0) == isinstance(site.op, Tril) else 0.0
 
 
 @stream_rule(Rotary)

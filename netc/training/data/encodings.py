@@ -317,6 +317,9 @@ def _find_majority(source: Source, name: str, kinds: tuple[str, ...], share: flo
     best, most = None, 0
     for kind in kinds:
         encoding, column = ColumnEncoding(name, kind), read_cells(source, name, kind)
+        # NumPy writes a date of whole years as `2026`, which is no number.
+        if column.dtype.kind == "M" and kind != DATE:
+            continue
         cells, positions = find_unique_cells(column) if column.dtype.kind == "O" else (column, np.arange(len(column)))
         counts = np.bincount(positions, minlength=len(cells))
         _, is_wrong = encoding.encode_cells(cells)

@@ -9,6 +9,7 @@ without one. Always: the same value is the same number, whichever table it comes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -130,7 +131,7 @@ def convert_objects(values: Sequence[Any] | Array) -> Array:
     if kinds == {"integer"} and is_full:
         return _make_integers(values)
     if kinds and kinds <= {"integer", "number"}:
-        return np.array([np.nan if is_missing(value) else float(value) for value in values])
+        return np.array([np.nan if is_missing(value) else _to_float(value) for value in values])
     if kinds == {"date"}:
         return np.array([np.datetime64("NaT") if is_missing(value) else _to_datetime64(value) for value in values], "datetime64[us]")
     cells = np.empty(len(values), object)
@@ -146,7 +147,14 @@ def _make_integers(values: Sequence[Any] | Array) -> Array:
     try:
         return np.array([int(value) for value in values], np.int64)
     except OverflowError:
-        return np.array([float(value) for value in values])
+        return np.array([_to_float(value) for value in values])
+
+
+def _to_float(number: Any) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # an integer of 1e309 or more, which a csv file reads as infinite too
+        return -math.inf if number < 0 else math.inf
 
 
 def _to_datetime64(moment: Any) -> np.datetime64:

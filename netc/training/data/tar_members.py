@@ -18,6 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from netc.compiler.types.tensor_types import DType
+from netc.dsl.record import replace
+
 from .data_source import Array, DataError, TableColumn
 from .images import ENDINGS as IMAGE_ENDINGS
 from .pictures import ImageDecoder, decode_images
@@ -36,8 +39,11 @@ def is_image(name: str) -> bool:
     return f".{name}".endswith(IMAGE_ENDINGS)
 
 
-def describe_member(name: str, content: bytes, where: str, picture: ImageDecoder | None = None) -> tuple[TableColumn, MemberDecoder]:
-    """Describe a column by the member of the first sample. `picture` decodes an image that an input reads. Raises `DataError`."""
+def describe_member(
+    name: str, content: bytes, where: str, picture: ImageDecoder | None = None, wanted: DType | None = None
+) -> tuple[TableColumn, MemberDecoder]:
+    """Describe a column by the member of the first sample. `picture` decodes an image that an input reads, and `wanted` is the type of an
+    input that reads the column. Raises `DataError`."""
     if picture is not None:
         return picture.describe_column(name, where, content), lambda contents: decode_images(picture, list(contents))
     parse = _PARSERS.get(name.rpartition(".")[2])
@@ -46,6 +52,9 @@ def describe_member(name: str, content: bytes, where: str, picture: ImageDecoder
     else:
         first = _parse_member(parse, name, where, content)
         column = _describe_numbers(name, first)
+        # In a text, the number 1.0 of one sample may be `1`, and that of the next one is `1.5`.
+        if parse in (_parse_text, _parse_json) and column.dtype is not None and column.dtype.kind in "iu" and wanted and wanted.is_float:
+            column = replace(column, dtype=np.dtype(np.float64))
     return column, partial(_stack_members, column, parse or np.asarray)
 
 

@@ -72,7 +72,8 @@ def open_webdataset(
         if is_image(name) and name in wanted:
             require_pillow()
             picture = ImageDecoder.for_input(wanted[name], size)
-        columns[name], decoders[name] = describe_member(name, content, where, picture)
+        dtype = wanted[name].dtype if name in wanted else None
+        columns[name], decoders[name] = describe_member(name, content, where, picture, dtype)
     layout = ShardLayout(tuple(shard.samples for shard in shards), shuffle, interleave)
     return StreamedSource(shards, layout, columns, read_tar_file, MemberReader(decoders).convert_samples)
 
