@@ -204,16 +204,6 @@ def test_unsigned_integers_beyond_int64_are_refused(tmp_path: Path, form: str, f
             assert said(text, data)[0][0] in ("column-type", "cannot-read-data")
 
 
-@pytest.mark.parametrize("words", [("True", "False"), ("yes", "no")])
-def test_a_word_for_an_empty_cell_among_booleans_is_no_category(tmp_path: Path, words: tuple[str, str]) -> None:
-    """pandas reads `NA` among booleans as an empty cell."""
-    text = "member = input [] int64\ny = member -> cast float32\ntrain {{ t = input []; loss = (y, t) -> mse_loss{} }}"
-    (tmp_path / "t.csv").write_text(f"member,t\n{words[0]},1\n{words[1]},1\nNA,1\n")
-    data = str(tmp_path / "t.csv")
-    assert said(text.format(""), data)[0][1] == "line 4 of the column `member` is empty"
-    assert arrays(text.format("; fill 0"), data)["member"].tolist() == [1, 0, 0]
-
-
 @pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "ms", "ns"])
 @pytest.mark.parametrize("is_file", [True, False])
 def test_dates_of_numpy_in_every_unit(unit: str, is_file: bool, tmp_path: Path) -> None:

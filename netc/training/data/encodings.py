@@ -290,15 +290,7 @@ def _find_encoding(source: Source, column: TableColumn, wanted: DType) -> Column
     if integers is not None:
         return integers
     names = tuple(name for name, _ in _count_names(read_cells(source, column.name, CATEGORY)))
-    if _are_booleans(names):
-        return ColumnEncoding(column.name, BOOLEAN)
     return ColumnEncoding(column.name, CATEGORY, names) if 0 < len(names) <= _MAX_CATEGORIES else None
-
-
-def _are_booleans(names: tuple[str, ...]) -> bool:
-    """Whether a column has booleans and a word such as `NA`, which is no category then, but an empty cell."""
-    words = [name for name in names if not is_missing_value(name)]
-    return 0 < len(words) < len(names) and not any(math.isnan(parse_boolean(word)) for word in words)
 
 
 def _count_names(cells: Array) -> list[tuple[str, int]]:
