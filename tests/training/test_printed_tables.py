@@ -117,3 +117,21 @@ def test_data_that_the_file_does_not_read_are_named_in_it(tmp_path: Path) -> Non
     assert '# The section has images "a\\u2028import b", which this file does not read.' in Path(made.__file__).read_text(encoding="utf-8")
     np.savez(tmp_path / "train.npz", x=np.ones((3, 2)), target=np.ones(3))
     assert made.load_data(str(tmp_path / "train.npz"))["x"].shape == (3, 2)
+
+
+FILLED = {
+    "integers": ("1 int64", "fill median", ["1", "007", "1", "", "NA"], [1, 7, 1, 1, 1]),
+    "a number": ("1 int64", "fill 9", ["1", "", "3"], [1, 9, 3]),
+    "categories": ("1 int64", "fill 9", ["b", "a", "NA"], [2, 1, 0]),
+    "dates without hyphens": ("1", "fill mean", ["2026-01-31", "20260202", ""], [20484, 20486, 20485]),
+}
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_a_file_fills_integers_and_reads_each_form_of_a_date(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    type_, fill, cells, wanted = FILLED[name]
+    monkeypatch.chdir(tmp_path)
+    Path("a.csv").write_text("x,target\n" + "".join(f"{cell},1\n" for cell in cells), encoding="utf-8")
+    text = spec(f'data csv "a.csv" x=[x]\n  {fill}', x=type_)
+    assert arrays_of(text, path=tmp_path / "spec.net")["x"].flatten().tolist() == wanted
+    assert module_of(text, tmp_path).load_data("a.csv")["x"].flatten().tolist() == wanted

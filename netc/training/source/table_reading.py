@@ -42,20 +42,23 @@ FUNCTIONS = (
     """MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none"}
 BOOLEANS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0}""",
     '''def parse_number(cell: str) -> float:
-    """Return a number, 1 or 0 for a boolean, or the days since 1970-01-01 for a date. An empty cell is NaN."""
+    """Return a number, or 1 or 0 for a boolean. An empty cell is NaN."""
     text = cell.strip().lower()
     if text in MISSING:
         return math.nan
-    if text in BOOLEANS:
-        return BOOLEANS[text]
-    try:
-        return float(text)
-    except ValueError:
-        moment = datetime.fromisoformat(cell.strip())
+    return BOOLEANS[text] if text in BOOLEANS else float(text)''',
+    '''def parse_date(cell: str) -> float:
+    """Return the days since 1970-01-01 of a date. An empty cell is NaN."""
+    if cell.strip().lower() in MISSING:
+        return math.nan
+    moment = datetime.fromisoformat(cell.strip())
     return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(days=1)''',
     '''def parse_numbers(cells: np.ndarray) -> np.ndarray:
-    """Convert cells to numbers. Empty cells are NaN."""
-    return np.array([parse_number(cell) for cell in cells])''',
+    """Convert cells to numbers. If one is neither a number nor a boolean, all are dates. Empty cells are NaN."""
+    try:
+        return np.array([parse_number(cell) for cell in cells])
+    except ValueError:
+        return np.array([parse_date(cell) for cell in cells])''',
     '''def encode_numbers(cells: np.ndarray) -> np.ndarray:
     """Convert cells to numbers, none of which may be missing."""
     numbers = parse_numbers(cells)
@@ -76,6 +79,12 @@ BOOLEANS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "false": 0.0, "no": 0.0
         return not math.isnan(float(cell))
     except ValueError:
         return False''',
+    '''def fill_integers(cells: np.ndarray, training_cells: np.ndarray, number: float | Callable[[np.ndarray], float]) -> np.ndarray:
+    """Write a number into empty cells, or a statistic of the training data. Categories stay as they are."""
+    if not any(is_number(cell) for cell in training_cells):
+        return cells
+    known = number(known_numbers(training_cells)) if callable(number) else number
+    return np.array([str(known) if cell.strip().lower() in MISSING else cell for cell in cells])''',
     '''def list_names(cells: np.ndarray, rare: int = 1, other: str = "") -> list[str]:
     """List the categories in a column, sorted, with at least `rare` rows each."""
     counts = Counter(cell.strip() for cell in cells)
@@ -171,10 +180,11 @@ def _emit_column(way: TableWay, value: Value, name: str, key: str) -> str:
     category = way.rules.find_category(name)
     if category is not None:
         return _emit_category(category, cells, training)
-    if value.type.dtype.is_integer:
-        return f"encode_integers({cells}, {training})"
     rule = way.rules.find_fill(name, value.name in way.model_inputs)
-    numbers = f"encode_numbers({cells})" if rule is None else _emit_fill(rule, cells, f"{training}[samples]" if way.samples else training)
+    known = f"{training}[samples]" if way.samples else training
+    if value.type.dtype.is_integer:
+        return f"encode_integers({cells if rule is None else _emit_integer_fill(rule, cells, known)}, {training})"
+    numbers = f"encode_numbers({cells})" if rule is None else _emit_fill(rule, cells, known)
     return f"{numbers} == 1" if value.type.dtype.kind == "bool" else numbers
 
 
@@ -183,6 +193,12 @@ def _emit_fill(rule: FillRule, cells: str, training: str) -> str:
         return f"parse_numbers({cells})"
     number = to_literal(rule.value) if isinstance(rule.value, float) else f"np.{rule.value}(known_numbers({training}))"
     return f"fill_numbers({cells}, {number})"
+
+
+def _emit_integer_fill(rule: FillRule, cells: str, training: str) -> str:
+    """Emit the filling of a column that has integers or categories, which is known when the file reads the table."""
+    number = to_literal(rule.value) if isinstance(rule.value, float) else f"np.{rule.value}"
+    return cells if rule.value == NONE else f"fill_integers({cells}, {training}, {number})"
 
 
 def _emit_category(rule: CategoryRule, cells: str, training: str) -> str:
