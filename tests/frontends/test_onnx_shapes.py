@@ -116,3 +116,20 @@ def test_an_exact_quotient_of_a_negative_size_comes_back(tmp_path: Path) -> None
     text = "x = input [T, 4] where T % 2 == 0\nx -> slice 1 (-T / 2 - 1)\n"
     netc.compile(text).save(tmp_path / "m.onnx")
     assert netc.from_onnx(tmp_path / "m.onnx").spec().endswith(text)
+
+
+SPECIFIC = [
+    ((2, 3, 5), (0, 6, 5), "y = x -> flatten end=2"),
+    ((6, 5), (0, 2, 3, 5), "y = x -> unflatten 1 [2, 3]"),
+    ((1, 3, 1), (0, 3, 1), "y = x -> squeeze [1]"),
+    ((1, 3, 1), (0, 1, 3), "y = x -> squeeze [3]"),
+    ((3, 5), (0, 3, 5, 1), "y = x -> unsqueeze 3"),
+    ((6, 5), (0, 5, 6), "y = x -> reshape [N, 5, 6]"),
+]
+
+
+@pytest.mark.parametrize(("shape", "sizes", "stage"), SPECIFIC)
+def test_a_reshape_is_the_most_specific_stage(tmp_path: Path, shape: tuple[int, ...], sizes: tuple[int, ...], stage: str) -> None:
+    """ONNX Runtime's result is compared by the import."""
+    given = model([node("Reshape", ["x", "s"], ["y"])], {"x": ["N", *shape]}, ["y"], {"s": np.array(sizes)})
+    assert imported(tmp_path, given).spec().splitlines()[-1] == stage

@@ -336,3 +336,11 @@ def test_batch_norm_with_statistics_of_other_tensors(spatial: tuple[int, ...]) -
     for name in ("mean", "var", "weight", "bias"):
         module.register_buffer(name, torch.rand(3) + 1)
     agree(module, *batches(3, *spatial))
+
+
+@pytest.mark.parametrize("axes", [(5,), (4, 5), (3, 4, 5)], ids=str)
+def test_layer_norm_over_several_axes(axes: tuple[int, ...]) -> None:
+    layer = nn.LayerNorm(axes)
+    nn.init.uniform_(layer.weight)
+    nn.init.uniform_(layer.bias)
+    agree(layer, *batches(3, 4, 5))
