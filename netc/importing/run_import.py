@@ -204,7 +204,8 @@ class _SpecWriter:
         if sum(len(array.data) for array in self.stored.arrays) > LIMIT:
             raise ImportFailed((Obstacle("constants", f"are larger than {LIMIT >> 20} MiB together", origin.what),))
         bare = [node for node in program.main.nodes if isinstance(node, OpNode) and not node.label and get_label(node) is not None]
-        if bare:
+        # A layer that has a second name elsewhere has no label of its own here: only keys without a level have no stage.
+        if bare and not {key for key in origin.imported.weights if "." not in key} <= {node.label for node in program.main.nodes}:
             raise ImportFailed(tuple(Obstacle(node.op.name, _NO_NAME, origin.what, _WRAP) for node in bare))
 
     @property

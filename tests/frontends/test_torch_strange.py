@@ -70,7 +70,12 @@ def test_complex_numbers_elsewhere_are_refused() -> None:
 )
 def test_windows_of_a_signal(function: Callable[[Any, Tensor], Tensor], centered: bool) -> None:
     signals = [torch.randn(n, length) for n, length in ((2, 128), (3, 81), (1, 40))]
-    found = agree(Of(function, rows=nn.Embedding(1, 12)), *signals, dims={0: ["N", "T"]}, close=1e-4)
+    module = Of(function, rows=nn.Embedding(1, 12)).eval()
+    # The whole import: torch.export excludes one sample where windows are not centered, and the import proves that it need not be.
+    found = netc.from_torch(module, signals[0], {0: ["N", "T"]})
+    computed = found.module()
+    for signal in signals:
+        torch.testing.assert_close(computed(signal), module(signal), atol=1e-4, rtol=1e-4)
     (stft,) = [node.op for node in found.program.main.nodes if isinstance(node, OpNode) and node.op.name == "stft"]
     assert stft.args["center"] == centered
 
