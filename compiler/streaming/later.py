@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Any
+from typing import Any, TypeGuard
 
 from ..ops.activation import Relu, Sigmoid, Softmax
 from ..ops.arithmetic import Add, Div, Mul, Sub
@@ -27,7 +27,7 @@ from .items import Number
 Known = Number | None
 
 
-def is_hidden(score: Known) -> bool:
+def is_hidden(score: Known) -> TypeGuard[float]:
     """Whether a score is so low that its weight is 0 next to any other score."""
     return score is not None and not isinstance(score, bool) and score <= HIDDEN
 
@@ -38,10 +38,8 @@ def hides_nothing(later: Known, first: Known) -> bool:
     >>> hides_nothing(-1e9, -1e9), hides_nothing(-1e9, -5e4), hides_nothing(-inf, -1e4)
     (True, False, False)
     """
-    if not (is_hidden(later) and is_hidden(first)) or later is None or first is None:
-        return False
     # Next to 1e38, a float does not change by 1e4.
-    return -inf < later and (later >= first or later > first + HIDDEN)
+    return is_hidden(later) and is_hidden(first) and -inf < later and (later >= first or later > first + HIDDEN)
 
 
 def is_zero(x: Known) -> bool:
@@ -58,7 +56,7 @@ def bound_result(op: Operator, inputs: Sequence[Known]) -> Known:
 
 def _bound_add(op: Any, inputs: Sequence[Known]) -> Known:
     # A hidden score stays hidden, whatever is added to it.
-    return min((x for x in inputs if is_hidden(x) and x is not None), default=None)
+    return min((x for x in inputs if is_hidden(x)), default=None)
 
 
 def _bound_sub(op: Any, inputs: Sequence[Known]) -> Known:

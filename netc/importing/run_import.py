@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from netc.compiler.analysis.state_dict import count_parameters
@@ -185,6 +185,14 @@ _NO_NAME = "has its parameters in the model itself, and not in a module with a n
 _WRAP = "make it a layer of another module: a stage of a spec has a name, with which its keys begin"
 
 
+def _list_bare_layers(program: Program, keys: Iterable[str]) -> list[OpNode]:
+    """List the layers whose keys have no level: the module itself is the layer. Any other key begins with the label of a stage."""
+    nodes = program.main.nodes
+    if {key for key in keys if "." not in key} <= {node.label for node in nodes}:
+        return []
+    return [node for node in nodes if isinstance(node, OpNode) and not node.label and get_label(node) is not None]
+
+
 class _CompiledText(Record):
     """A text, the model that it compiles to, and the notes for the user."""
 
@@ -203,9 +211,8 @@ class _SpecWriter:
         self.stored = name_stored_arrays(program, self.name)
         if sum(len(array.data) for array in self.stored.arrays) > LIMIT:
             raise ImportFailed((Obstacle("constants", f"are larger than {LIMIT >> 20} MiB together", origin.what),))
-        bare = [node for node in program.main.nodes if isinstance(node, OpNode) and not node.label and get_label(node) is not None]
-        # A layer that has a second name elsewhere has no label of its own here: only keys without a level have no stage.
-        if bare and not {key for key in origin.imported.weights if "." not in key} <= {node.label for node in program.main.nodes}:
+        bare = _list_bare_layers(program, origin.imported.weights)
+        if bare:
             raise ImportFailed(tuple(Obstacle(node.op.name, _NO_NAME, origin.what, _WRAP) for node in bare))
 
     @property

@@ -252,7 +252,7 @@ BRANCHES: dict[str, Callable[[Any, Tensor], Tensor]] = {
 
 
 def test_a_length_that_counts_from_one() -> None:
-    """A sequence of one element has the length 1: with a length of 0, as with those of the example, the module fails."""
+    """A sequence of one element needs the length 1. The module fails with the length 0 and with the lengths of the example."""
     module = Of(lambda m, x, n: x.gather(1, (n - 1).view(-1, 1, 1).expand(-1, 1, x.size(2))).squeeze(1))
     x, lengths = torch.randn(3, 8, 4), torch.tensor([3, 8, 1])
     model = netc.from_torch(module, (x, lengths), {0: ["N", "T"]})

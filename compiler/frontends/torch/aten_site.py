@@ -20,7 +20,7 @@ import torch
 from torch.fx import Node
 
 from ...dims import Dim, SymDim
-from ...ir.graph import OpNode, Tie
+from ...ir.graph import CallNode, OpNode, Tie
 from ...ir.graph_values import Value
 from ...ops.formula import Const
 from ...types.numpy_types import to_array
@@ -290,6 +290,10 @@ class AtenSite:
         if usual is None or len(dtypes) != 1 or usual in dtypes or not all(dtype.is_float for dtype in dtypes):
             return inputs, None
         return tuple(self.cast(tensor, *dtypes) if tensor.type.dtype.is_float else tensor for tensor in inputs), usual
+
+    def find_maker(self, x: Value) -> OpNode | CallNode | None:
+        """Return the node of the spec's graph that makes a tensor. None for an input of the graph."""
+        return next((node for node in self.scope.builder.graph.nodes if x in node.outputs), None)
 
     def last_node(self) -> OpNode:
         """Return the operator that was added last."""

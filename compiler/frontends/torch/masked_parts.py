@@ -153,35 +153,37 @@ def _write_whole(graph: Graph, write: Node, mask: Node, whole: Node) -> Node:
     """Choose the values of the rows that the mask selects."""
     target: Any = write.args[0]
     condition = _spread_mask(graph, write, mask, target.meta["val"].dim())
-    chosen = _call(graph, write, torch.ops.aten.where.self, condition, whole, target)
-    return _call(graph, write, torch.ops.aten.copy_.default, target, chosen) if is_in_place(write) else chosen
+    chosen = _add_call(graph, write, torch.ops.aten.where.self, condition, whole, target)
+    return _add_call(graph, write, torch.ops.aten.copy_.default, target, chosen) if is_in_place(write) else chosen
 
 
 def _add_up(graph: Graph, use: Node, mask: Node, whole: Node) -> Node:
     """Add up the rows that the mask selects, and divide by the number of their elements for a mean."""
     rank = whole.meta["val"].dim()
-    chosen = _call(graph, use, torch.ops.aten.where.ScalarOther, _spread_mask(graph, use, mask, rank), whole, 0)
-    total = _call(graph, use, torch.ops.aten.sum.default, chosen)
+    chosen = _add_call(graph, use, torch.ops.aten.where.ScalarOther, _spread_mask(graph, use, mask, rank), whole, 0)
+    total = _add_call(graph, use, torch.ops.aten.sum.default, chosen)
     if use.target != torch.ops.aten.mean.default:
         return total
-    count = _call(graph, use, torch.ops.aten.sum.default, mask)
+    count = _add_call(graph, use, torch.ops.aten.sum.default, mask)
     for size in whole.meta["val"].shape[mask.meta["val"].dim() :]:
-        count = _call(graph, use, torch.ops.aten.mul.Scalar, count, size)
-    return _call(graph, use, torch.ops.aten.div.Tensor, total, count)
+        count = _add_call(graph, use, torch.ops.aten.mul.Scalar, count, size)
+    return _add_call(graph, use, torch.ops.aten.div.Tensor, total, count)
 
 
 def _compute_whole(graph: Graph, node: Node, whole: dict[Node, Node], in_parts: bool) -> Node:
     """Compute for all rows what a node computes for the selected ones."""
     if operator_name(node) != "index":
         args, kwargs = torch.fx.node.map_arg((node.args, dict(node.kwargs)), lambda operand: whole.get(operand, operand))
-        return _call(graph, node, _find_functional(node), *args, **kwargs)
+        return _add_call(graph, node, _find_functional(node), *args, **kwargs)
     # The tensor may change between the selection and its use.
     source: Any = node.args[0]
-    rows = _call(graph, node, torch.ops.aten.clone.default, source)
+    rows = _add_call(graph, node, torch.ops.aten.clone.default, source)
     mask = _find_mask(node)
     if not in_parts or mask is None or not source.meta["val"].dtype.is_floating_point:
         return rows
-    return _call(graph, node, torch.ops.aten.where.ScalarOther, _spread_mask(graph, node, mask, rows.meta["val"].dim()), rows, _HARMLESS)
+    return _add_call(
+        graph, node, torch.ops.aten.where.ScalarOther, _spread_mask(graph, node, mask, rows.meta["val"].dim()), rows, _HARMLESS
+    )
 
 
 def _find_functional(node: Node) -> Any:
@@ -195,11 +197,11 @@ def _find_functional(node: Node) -> Any:
 def _spread_mask(graph: Graph, like: Node, mask: Node, rank: int) -> Node:
     """Give a mask of the first axes axes of size 1 for the others."""
     for _ in range(rank - mask.meta["val"].dim()):
-        mask = _call(graph, like, torch.ops.aten.unsqueeze.default, mask, -1)
+        mask = _add_call(graph, like, torch.ops.aten.unsqueeze.default, mask, -1)
     return mask
 
 
-def _call(graph: Graph, like: Node, target: Any, *args: Any, **kwargs: Any) -> Node:
+def _add_call(graph: Graph, like: Node, target: Any, *args: Any, **kwargs: Any) -> Node:
     """Add a node in the module of another one, with the tensor that it makes."""
     node = graph.call_function(target, args, kwargs)
     node.meta = {key: like.meta[key] for key in _META if key in like.meta}

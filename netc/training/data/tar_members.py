@@ -52,7 +52,7 @@ def describe_member(
     else:
         first = _parse_member(parse, name, where, content)
         column = _describe_numbers(name, first)
-        # In a text, the number 1.0 of one sample may be `1`, and that of the next one is `1.5`.
+        # A text may write `1` for the float of this sample. The next sample may have `1.5`.
         if parse in (_parse_text, _parse_json) and column.dtype is not None and column.dtype.kind in "iu" and wanted and wanted.is_float:
             column = replace(column, dtype=np.dtype(np.float64))
     return column, partial(_stack_members, column, parse or np.asarray)

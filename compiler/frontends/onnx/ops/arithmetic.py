@@ -134,10 +134,9 @@ def import_div(site: OnnxSite) -> Value:
     if _find_dtype(site).is_float:
         return apply_binary(site, "div")
     x, number = site.input(0), site.get_scalar(1)
-    if isinstance(number, int) and not isinstance(number, bool):
-        return site.apply_op("floor_div", site.apply_op("sub", x, site.apply_op("fmod", x, other=number)), other=number)
-    by = site.input(1)
-    return site.apply_op("floor_div", site.apply_op("sub", x, site.apply_op("fmod", x, by)), by)
+    tensors, numbers = ((), {"other": number}) if isinstance(number, int) else ((site.input(1),), {})
+    multiple = site.apply_op("sub", x, site.apply_op("fmod", x, *tensors, **numbers))
+    return site.apply_op("floor_div", multiple, *tensors, **numbers)
 
 
 def _find_dtype(site: OnnxSite) -> DType:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from ....dims import Dim, bounds
-from ....ir.graph import Node, has_operator
+from ....ir.graph import has_operator
 from ....ir.graph_values import Value
 from ....ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from ....ops.joining import Concat
@@ -72,7 +72,7 @@ def _take_pieces(site: AtenSite, x: Value, axis: int, start: Dim, stop: Dim) -> 
 
 def _take_written_pieces(site: AtenSite, x: Value, axis: int, start: Dim, stop: Dim) -> list[Value]:
     """Return the inputs of a `concat` between two bounds. Empty if there is none with these bounds."""
-    maker = _find_maker(site, x)
+    maker = site.find_maker(x)
     if not has_operator(maker, Concat) or maker.op.args["axis"] % x.type.rank != axis % x.type.rank:
         return []
     ends: list[Dim] = [0]
@@ -85,9 +85,9 @@ def _replace_strided_part(site: AtenSite, x: Value, part: Value, axis: int) -> V
     """Replace every n-th element of an axis."""
     size, step = x.type.shape[axis], site.integer("step")
     start, end = site.slice_start(), site.slice_end("end")
-    rows = _divide_into_rows(site, size)
-    if rows is not None and isinstance(start, int):
-        return _replace_column(site, x, part, axis % x.type.rank, rows, start)
+    place = _find_column(site, size)
+    if place is not None:
+        return _replace_column(site, x, part, axis % x.type.rank, *place)
     if not isinstance(size, int) or not isinstance(start, int) or not isinstance(end, int | None):
         raise ImportRefused("changes every few elements of an axis whose size is not known to be a multiple of their distance")
     # The new part is appended to the old tensor, and each position selects from one of the two.
@@ -97,14 +97,14 @@ def _replace_strided_part(site: AtenSite, x: Value, part: Value, axis: int) -> V
     return site.apply_op("index_select", both, site.scope.builder.add_node(make_formula_table(to_array(order)))[0], axis=axis)
 
 
-def _divide_into_rows(site: AtenSite, size: Dim) -> tuple[Dim, int] | None:
-    """Return the sizes of an axis in rows of which a slice is a column: `x[:, 1::2]` is column 1 of rows of two elements.
+def _find_column(site: AtenSite, size: Dim) -> tuple[tuple[Dim, int], int] | None:
+    """Return the sizes of an axis in rows of which a slice is a column, and the column: `x[:, 1::2]` is column 1 of rows of two elements.
     None if the slice is no whole column."""
     start, end, step = site.slice_start(), site.slice_end("end"), site.integer("step")
     if not isinstance(start, int) or not 0 <= start < step or end not in (None, size):
         return None
     count = site.scope.model.facts.exact_div(size, step)
-    return None if count is None else (count, step)
+    return None if count is None else ((count, step), start)
 
 
 def _replace_column(site: AtenSite, x: Value, part: Value, axis: int, sizes: tuple[Dim, int], column: int) -> Value:
@@ -118,24 +118,20 @@ def _replace_column(site: AtenSite, x: Value, part: Value, axis: int, sizes: tup
 def find_written_column(site: AtenSite, x: Value, axis: int) -> Value | None:
     """Return what an earlier write put into the elements that a slice reads. None if it put nothing there, or not only there."""
     axis %= x.type.rank
-    sizes, column = _divide_into_rows(site, x.type.shape[axis]), site.slice_start()
-    if sizes is None or not isinstance(column, int):
+    place = _find_column(site, x.type.shape[axis])
+    if place is None:
         return None
+    sizes, column = place
     rows = _find_rows(site, x, (*x.type.shape[:axis], *sizes, *x.type.shape[axis + 1 :]))
     pieces = [] if rows is None else _take_written_pieces(site, rows, axis + 1, column, column + 1)
-    maker = _find_maker(site, pieces[0]) if len(pieces) == 1 else None
+    maker = site.find_maker(pieces[0]) if len(pieces) == 1 else None
     return maker.inputs[0] if has_operator(maker, Unsqueeze) and maker.op.args["axis"] == axis + 1 else None
 
 
 def _find_rows(site: AtenSite, x: Value, shape: Shape) -> Value | None:
     """Return the rows of this shape that an earlier write flattened to a tensor."""
-    maker = _find_maker(site, x)
+    maker = site.find_maker(x)
     return maker.inputs[0] if has_operator(maker, Reshape) and maker.inputs[0].type.shape == shape else None
-
-
-def _find_maker(site: AtenSite, x: Value) -> Node | None:
-    """Return the node that makes a tensor. None for an input of the graph."""
-    return next((node for node in site.scope.builder.graph.nodes if x in node.outputs), None)
 
 
 @reads("diagonal_scatter")

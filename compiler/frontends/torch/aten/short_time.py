@@ -26,7 +26,7 @@ def read_stft(site: AtenSite) -> Value:
     site.args.get("return_complex")
     centered = _find_centered(site, x, size // 2)
     padding: dict[str, Any] = {"center": False} if centered is None else {} if centered[1] == "reflect" else {"pad_mode": centered[1]}
-    return _apply(site, "stft", x if centered is None else centered[0], **padding)
+    return _apply_transform(site, "stft", x if centered is None else centered[0], **padding)
 
 
 @reads("istft")
@@ -34,10 +34,10 @@ def read_istft(site: AtenSite) -> Value:
     if site.args.get("return_complex"):
         raise ImportRefused("gives complex numbers, and `istft` real ones")
     length = {"length": site.size("length")} if site.has_argument("length") else {}
-    return _apply(site, "istft", site.complex_pairs(), center=bool(site.args["center"]), **length)
+    return _apply_transform(site, "istft", site.complex_pairs(), center=bool(site.args["center"]), **length)
 
 
-def _apply(site: AtenSite, operator: str, x: Value, **arguments: Any) -> Value:
+def _apply_transform(site: AtenSite, operator: str, x: Value, **arguments: Any) -> Value:
     """Apply one of both directions."""
     weights = (site.tensor("window"),) if site.has_argument("window") else ()
     lengths = {name: site.integer(name) for name in ("hop_length", "win_length") if site.has_argument(name)}
@@ -51,9 +51,9 @@ def _find_centered(site: AtenSite, x: Value, edge: int) -> tuple[Value, str] | N
 
     PyTorch pads `[N, T]` as the three axes `[1, N, T]`.
     """
-    back = _find_maker(site, x, Reshape)
-    pad = None if back is None else _find_maker(site, back.inputs[0], Pad)
-    front = None if pad is None else _find_maker(site, pad.inputs[0], Reshape)
+    back = _match_maker(site, x, Reshape)
+    pad = None if back is None else _match_maker(site, back.inputs[0], Pad)
+    front = None if pad is None else _match_maker(site, pad.inputs[0], Reshape)
     if pad is None or front is None or not edge or pad.op.args["padding"] != (edge, edge):
         return None
     signal, mode = front.inputs[0], str(pad.op.args["mode"])
@@ -62,7 +62,7 @@ def _find_centered(site: AtenSite, x: Value, edge: int) -> tuple[Value, str] | N
     return (signal, mode) if is_same and is_plain else None
 
 
-def _find_maker(site: AtenSite, x: Value, operator: type[Reshape] | type[Pad]) -> OpNode | None:
-    """Return the operator of this kind that makes a tensor."""
-    maker = next((node for node in site.scope.builder.graph.nodes if x in node.outputs), None)
+def _match_maker(site: AtenSite, x: Value, operator: type[Reshape] | type[Pad]) -> OpNode | None:
+    """Return the operator that makes a tensor, if it is of this kind."""
+    maker = site.find_maker(x)
     return maker if has_operator(maker, operator) else None
