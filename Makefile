@@ -50,7 +50,7 @@ test: $(READY) ## run the tests
 long: $(READY) ## run the tests that `make test` leaves out: larger models, and torch.compile and torch.export of all models
 	$(BIN)/python -m pytest --dist worksteal -m "long and not zoo and not rest"
 
-thorough: $(READY) ## run all cases of the families of which `make long` runs a share
+thorough: $(READY) ## run the other cases of the families of which `make test` and `make long` run a share
 	$(BIN)/python -m pytest -m "rest"
 
 train-long: $(READY) ## run the long tests of training: several processes, resumed runs, compiled models

@@ -3,7 +3,8 @@
 `--update` rewrites golden files, whose diff must then be read. `--quick` runs one case of each test that takes little time, and `make test`
 leaves the slowest tests out, by tests/slow_tests.py. Of a test that is marked `sample(n)`, `make test` runs the first `n` cases, and
 `make long` the others; of one that is marked `share(n)`, one case in `n`, drawn by a hash of its name, so that a new case does not change
-which others run. Of a test that is marked `thorough(n)`, `make long` runs one case in `n`, and `make thorough` all.
+which others run. Of a test that is marked `thorough(n)`, both run one case in `n` beside the first cases of a sample, and `make thorough`
+the others.
 
 Every graph that a test makes is verified, in this process and in those that it starts: NETC_DEBUG is set for all of them.
 
@@ -74,8 +75,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         collected = item.config.stash.setdefault(COLLECTED, Counter())
         test = item.nodeid.partition("[")[0]
         collected[test] += 1
-        if collected[test] > sample.args[0]:
-            item.add_marker("long")
+        if collected[test] <= sample.args[0]:
+            return
+        item.add_marker("long")
     if has_first_cases(item.config):
         return
     for name, rest in (("share", "long"), ("thorough", "rest")):

@@ -82,8 +82,8 @@ def list_sizes(model: netc.Model) -> list[dict[str, int]]:
     return [{**sizes_of(model)[0], "N": count} for count in (1, 3)]
 
 
-@pytest.mark.share(12)
-@pytest.mark.thorough(4)
+@pytest.mark.share(2)
+@pytest.mark.thorough(32)
 @pytest.mark.parametrize(
     "name", sorted(name for name, cls in Operator.registry.items() if cls.examples and name not in {**REFUSED, **FIXED})
 )
@@ -95,7 +95,7 @@ def test_an_example_with_a_symbolic_batch(name: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.thorough(3)
+@pytest.mark.thorough(6)
 @pytest.mark.parametrize(
     ("path", "name", "params", "dims"),
     [pytest.param(*model, id=model[0]) for model in MODELS],
@@ -106,7 +106,7 @@ def test_a_model_with_a_symbolic_batch(path: str, name: str, params: dict[str, A
 
 
 @pytest.mark.long
-@pytest.mark.sample(1)
+@pytest.mark.thorough(3)
 @pytest.mark.parametrize(
     ("text", "options"),
     [

@@ -41,6 +41,7 @@ train {
 
 
 @pytest.mark.sample(1)
+@pytest.mark.thorough(8)
 @pytest.mark.parametrize(
     ("options", "patterns", "settings"),
     [
@@ -107,8 +108,8 @@ train {
 """
 
 
-@pytest.mark.share(4)
-@pytest.mark.thorough(2)
+@pytest.mark.share(2)
+@pytest.mark.thorough(4)
 @pytest.mark.parametrize(
     ("text", "settings", "shapes"),
     [

@@ -48,7 +48,7 @@ LONG = (
 )
 
 
-@pytest.mark.thorough(2)
+@pytest.mark.thorough(4)
 @pytest.mark.parametrize(
     ("path", "name", "params", "shape"),
     [pytest.param(*model, id=model[0], marks=pytest.mark.long if model[0] in LONG else ()) for model in MODELS],
@@ -94,7 +94,7 @@ def test_modules_of_jitted_constructors_keep_their_tables() -> None:
     assert distance(wanted, abstract(to_jax(x))) <= 1e-6
 
 
-@pytest.mark.long
+@pytest.mark.rest
 def test_gradients_of_a_model_are_pytorch_s() -> None:
     pair = Pair(netc.compile(SMALL), training=True)
     found = gradients(pair, [draw((4, 3, 8, 8))], lambda y: (y**2).sum())
@@ -195,7 +195,7 @@ def test_split_merge_and_vmap() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.thorough(2)
+@pytest.mark.thorough(8)
 @pytest.mark.parametrize(
     "text",
     [

@@ -44,8 +44,8 @@ REFUSED_USES = {
 EXAMPLES = [(name, index, text) for name, cls in sorted(Operator.registry.items()) for index, text in enumerate(cls.examples)]
 
 
-@pytest.mark.share(4)
-@pytest.mark.thorough(4)
+@pytest.mark.share(2)
+@pytest.mark.thorough(16)
 @pytest.mark.parametrize(
     "text",
     [
@@ -59,7 +59,7 @@ def test_an_example_agrees_with_pytorch(text: str) -> None:
 
 
 @pytest.mark.share(2)
-@pytest.mark.thorough(2)
+@pytest.mark.thorough(8)
 @pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in CASES.items()])
 def test_a_case_agrees_with_pytorch(text: str) -> None:
     agree(text)
@@ -92,6 +92,7 @@ def test_samples_at_infinite_places_are_pytorch_s(mode: str, padding: str) -> No
     np.testing.assert_allclose(to_numpy(pair.flax(*to_jax(given))), to_numpy(pair.torch(*given)), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.rest
 def test_taps_of_bfloat16_are_at_their_places() -> None:
     """Torchvision has no kernel for them. Without offsets, it is a convolution."""
     model = netc.compile("x = input [1, 20, 20] bfloat16; o = input [18, 20, 20] bfloat16; (x, o) -> deform_conv 1 3x3 padding=1")
@@ -110,7 +111,7 @@ def test_special_numbers_are_divided_as_in_pytorch(text: str, dtype: str) -> Non
     np.testing.assert_array_equal(to_numpy(found), to_numpy(DIVISIONS[text](left, right)))
 
 
-@pytest.mark.thorough(4)
+@pytest.mark.thorough(20)
 @pytest.mark.parametrize(
     "text",
     [pytest.param(text, id=case_id(text)) for text in POOLED]
@@ -129,7 +130,7 @@ def test_gradients_of_an_example_are_pytorch_s(text: str) -> None:
 
 
 @pytest.mark.share(2)
-@pytest.mark.thorough(2)
+@pytest.mark.thorough(4)
 @pytest.mark.parametrize("text", EDGES)
 def test_gradients_at_an_edge_are_pytorch_s(text: str) -> None:
     for wanted, found in input_gradients(text, EDGES[text]):
@@ -165,6 +166,7 @@ def test_nearly_all_operators_have_a_form() -> None:
 
 
 @pytest.mark.sample(2)
+@pytest.mark.thorough(4)
 @pytest.mark.parametrize("text", RESIZED)
 def test_resizing_is_exact(text: str) -> None:
     model, x, wanted = resize_exactly(text)

@@ -59,6 +59,7 @@ train {
 
 
 @pytest.mark.sample(1)
+@pytest.mark.thorough(8)
 @pytest.mark.parametrize("settings", ["", "batch 7 accumulate=3", 'freeze "online.bias"', "ema 0.9"])
 def test_followers_and_inputs_that_vary(settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameters that follow others, inputs that depend on the step, and micro-batches of unequal sizes, of which they are no part."""
@@ -77,6 +78,7 @@ def test_micro_batches_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.sample(1)
+@pytest.mark.thorough(8)
 @pytest.mark.parametrize("weight", ["", "weight=3"])
 def test_several_files(weight: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -106,6 +108,7 @@ train {
 
 
 @pytest.mark.sample(1)
+@pytest.mark.thorough(8)
 @pytest.mark.parametrize("batch", ["batch 7", "batch 7 accumulate=2"])
 def test_weights_of_classes(batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -135,7 +138,7 @@ train {
 """
 
 
-@pytest.mark.long
+@pytest.mark.rest
 @pytest.mark.parametrize("batch", ["batch 7", "batch 7 accumulate=2"])
 def test_standardize(batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Features with a large mean, a constant and a gap, channels of images, a number, and a stage whose inputs another one changes."""

@@ -53,6 +53,7 @@ OPTIMIZERS = {
 
 
 @pytest.mark.long
+@pytest.mark.thorough(2)
 @pytest.mark.parametrize("text", [PLAIN, DIGITS], ids=["batches", "micro-batches"])
 def test_digits(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Batch statistics, a schedule, groups, clipping, a validation and the best weights, to the accuracy of PyTorch's file."""
@@ -84,7 +85,7 @@ def test_averages_of_parameters_and_statistics(norm: str, tmp_path: Path, monkey
 
 
 @pytest.mark.long
-@pytest.mark.thorough(2)
+@pytest.mark.thorough(6)
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizers_and_clauses(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A table with categories and a gap, sampled inputs, averages, early stopping, and each optimizer with its arguments."""
@@ -107,6 +108,7 @@ train {
 
 
 @pytest.mark.sample(1)
+@pytest.mark.thorough(8)
 @pytest.mark.parametrize(
     ("options", "settings"),
     [

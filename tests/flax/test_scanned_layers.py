@@ -56,7 +56,8 @@ def scanned_pair(text: str, **options: Any) -> Pair:
     return pair
 
 
-@pytest.mark.share(3)
+@pytest.mark.share(2)
+@pytest.mark.thorough(2)
 @pytest.mark.parametrize("text", SCANNED.values(), ids=SCANNED.keys())
 def test_outputs_and_gradients_are_pytorch_s(text: str) -> None:
     pair = scanned_pair(text)
@@ -89,9 +90,9 @@ def test_hard_numbers(number: float) -> None:
     ("path", "options", "shape"),
     [
         pytest.param("specs/text/llama.net", {"shared_heads": 2, "hidden": 64}, (2, 5), marks=pytest.mark.long),
-        pytest.param("specs/text/gpt2.net", {}, (1, 1), marks=pytest.mark.long),
-        pytest.param("specs/text/bert.net", {}, (2, 5), marks=pytest.mark.long),
-        pytest.param("specs/text/distilbert.net", {}, (2, 5), marks=pytest.mark.long),
+        pytest.param("specs/text/gpt2.net", {}, (1, 1), marks=pytest.mark.rest),
+        pytest.param("specs/text/bert.net", {}, (2, 5), marks=pytest.mark.rest),
+        pytest.param("specs/text/distilbert.net", {}, (2, 5), marks=pytest.mark.rest),
     ],
 )
 def test_a_model_from_its_checkpoint(path: str, options: dict[str, Any], shape: tuple[int, ...]) -> None:

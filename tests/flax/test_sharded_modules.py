@@ -63,7 +63,7 @@ def results() -> dict[str, Any]:
     return dict(zip(jobs, json.loads(done.stdout), strict=True))
 
 
-@pytest.mark.long
+@pytest.mark.rest
 @pytest.mark.parametrize("name", ["llama", "packed", "chain", "scanned chain"])
 def test_eight_devices_compute_what_one_does(results: dict[str, Any], name: str) -> None:
     found = results[name]
@@ -72,7 +72,7 @@ def test_eight_devices_compute_what_one_does(results: dict[str, Any], name: str)
     assert found["gradients"] <= 1e-5
 
 
-@pytest.mark.long
+@pytest.mark.rest
 def test_each_device_has_its_part(results: dict[str, Any]) -> None:
     """An eighth of each parameter in the table, and all of the others."""
     split = {"q": 1, "k": 1, "v": 1, "o": 2, "gate": 1, "up": 1, "down": 2}  # by projection, the axis after the axis of layers
@@ -84,7 +84,7 @@ def test_each_device_has_its_part(results: dict[str, Any]) -> None:
     assert results["packed"]["shapes"]["layers.0.attention.in_proj_weight"] == [[48, 16], [6, 16]]
 
 
-@pytest.mark.long
+@pytest.mark.rest
 def test_scanned_layers_with_different_axes_stay_whole(results: dict[str, Any]) -> None:
     """In a chain of dense layers, every second one sums over the parts."""
     assert results["chain"]["shapes"]["layers.0.fc.weight"] == [[16, 16], [2, 16]]

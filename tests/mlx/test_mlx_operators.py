@@ -49,7 +49,7 @@ EXAMPLES = [(name, index, text) for name, cls in sorted(Operator.registry.items(
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(text, id=f"example of {name}: {case_id(text)}", marks=pytest.mark.long if index else ())
+        pytest.param(text, id=f"example of {name}: {case_id(text)}", marks=[pytest.mark.long, pytest.mark.thorough(2)] if index else ())
         for name, index, text in EXAMPLES
         if name not in REFUSED
     ],
@@ -125,7 +125,7 @@ GRADIENTS = (
     "text",
     [pytest.param(text, id=case_id(text)) for text in (*GRADIENTS, *POOLED)]
     + [
-        pytest.param(text, id=f"{name}: {case_id(text)}", marks=pytest.mark.long)
+        pytest.param(text, id=f"{name}: {case_id(text)}", marks=[pytest.mark.long, pytest.mark.thorough(4)])
         for name, index, text in EXAMPLES
         if not index and name not in (*REFUSED, "masked_fill") and text not in REFUSED_USES
     ],
