@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....dims import Dim, SymDim, format_dim
+from ....dims import Dim, SymDim, dim_max, format_dim
 from ....ir.graph_values import Value
 from ....ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
+from ....ops.requirements import at_least_text
 from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import BOOL, show_shape
 from ...graph_builder import ImportRefused
@@ -201,16 +202,19 @@ def import_slice(site: OnnxSite) -> Item:
         if not isinstance(step, int) or step == 0:
             raise ImportRefused("its step is not known, or 0")
         # netc has no empty tensors. The item is an empty one, which Concat leaves out.
-        if step > 0 and _leaves_nothing(site, x.type.shape[axis], start, end):
+        if _leaves_nothing(site, x.type.shape[axis], start, end, step):
             return _make_empty(x, axis)
         x = _slice_axis(site, x, axis, start, end, step)
     return x
 
 
-def _leaves_nothing(site: OnnxSite, size: Dim, start: Dim, end: Dim) -> bool:
+def _leaves_nothing(site: OnnxSite, size: Dim, start: Dim, end: Dim, step: int) -> bool:
     if isinstance(size, int) and isinstance(start, int) and isinstance(end, int):
-        return not range(*slice(start, end).indices(size))
-    return not (isinstance(start, int) and start < 0) and site.facts.is_at_least(start, size) is True
+        # ONNX moves a start in front of the axis to the first element, and Python does not if the step is negative.
+        start = max(start, -size) if step < 0 else start
+        return not range(*slice(start, end, step).indices(size))
+    past, last = (start, size) if step > 0 else (end, size - 1)
+    return not (isinstance(past, int) and past < 0) and site.facts.is_at_least(past, last) is True
 
 
 def _slice_axis(site: OnnxSite, x: Value, axis: int, start: Dim, end: Dim, step: int) -> Value:
@@ -244,18 +248,26 @@ def _slice_backwards(site: OnnxSite, x: Value, axis: int, start: Dim, end: Dim, 
     """Slice with a negative step: flip the axis, and slice it forwards. PyTorch has no negative steps."""
     size = x.type.shape[axis]
     flipped = site.apply_op("flip", x, axis=axis)
-    begin: Dim = 0
-    if isinstance(start, int) and start < 0:
-        begin = -1 - start
-    elif site.facts.is_at_least(start, size - 1) is not True:
-        begin = size - 1 - start
-    if isinstance(end, int) and isinstance(size, int):
-        stop: Dim = size if end < -size else size - 1 - end if end >= 0 else -1 - end
-    elif isinstance(end, int) and end <= -FAR:
-        stop = size
-    else:
-        stop = -1 - end if isinstance(end, int) and end < 0 else size - 1 - end
-    return _slice_axis(site, flipped, axis, begin, stop, -step)
+    stop = size if isinstance(end, int) and end <= -FAR else _flip_position(site, end, size)
+    return _slice_axis(site, flipped, axis, _flip_start(site, start, size), stop, -step)
+
+
+def _flip_start(site: OnnxSite, start: Dim, size: Dim) -> Dim:
+    """Return where a slice of the flipped axis starts. A start in front of the axis is its first element."""
+    if site.facts.is_at_least(start, size - 1):
+        return 0
+    if isinstance(start, int) and start <= -FAR:
+        return -1
+    is_inside = site.facts.is_at_least(start, 0) or site.facts.is_at_least(size + start, 0)
+    return _flip_position(site, start if is_inside else dim_max(start, -size), size)
+
+
+def _flip_position(site: OnnxSite, position: Dim, size: Dim) -> Dim:
+    """Return the same position of the flipped axis. It counts from the other end, unless both are the same for all sizes."""
+    is_from_front = site.facts.is_at_least(position, 0)
+    if is_from_front is None:
+        raise ImportRefused("whether it counts from the front or from the end must be known", condition=at_least_text(position, 0))
+    return size - 1 - position if is_from_front and site.facts.is_at_least(size - 1, position) else -1 - position
 
 
 @imports("Pad", to="pad")
