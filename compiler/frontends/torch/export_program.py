@@ -37,6 +37,8 @@ FEW = 8
 """The number of samples from which examples are repeated no further, and the first lower bound that is tried for a size."""
 _EXCLUDED = re.compile(r"Not all values of (\w+) = .* satisfy the generated guard L\[.*\]\.size\(\)\[\d+\] != (\d+)\.")
 """Matches torch.export's message that one size is a case of its own."""
+_MULTIPLE = re.compile(r"^\s*(\w+) = .*\b_\1\b", re.MULTILINE)
+"""Matches a fix of torch.export that makes a size a multiple: `T = 2*_T`."""
 _NEEDS_NO_GRADIENTS = re.compile(r"a (?:view of a )?leaf Variable that requires grad is being used in an in-place operation")
 """Matches PyTorch's message about a change in place that it accepts only without gradients, as code for inference runs."""
 
@@ -120,12 +122,19 @@ def _export_within_known_sizes(
     try:
         return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes)
     except (UserError, AssertionError, SmallExample) as error:
-        if not _is_unsolved(error):
+        program = _try_assertions(module, args, kwargs, dynamic, sizes, notes) if _is_unsolved(error) else None
+        if program is None:
             raise
-        try:
-            return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes, asserting=True)
-        except Exception:  # the first error says more
-            raise error from None
+        return program
+
+
+def _try_assertions(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int], notes: list[str]
+) -> ExportedProgram | None:
+    try:
+        return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes, asserting=True)
+    except Exception:  # the error of the export with ranges says more
+        return None
 
 
 def _is_unsolved(error: Exception) -> bool:
@@ -162,6 +171,9 @@ def _export_with_ranges(
             violated = VIOLATED.search(message)
             if violated is None or FIXED.search(fixes):
                 raise
+            # A multiple is often more than the module needs: for a slice up to `T // 2 + 1` torch.export demands an even T.
+            if _MULTIPLE.search(fixes) and not asserting and (program := _try_assertions(module, args, kwargs, dynamic, sizes, notes)):
+                return program
             if fixes:
                 dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
             else:

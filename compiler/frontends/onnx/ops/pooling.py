@@ -173,25 +173,16 @@ def _average_windows(site: OnnxSite, x: Value, frame: WindowGeometry) -> Value:
 def import_lp_pool(site: OnnxSite) -> Value:
     x = site.input()
     frame = WindowGeometry(site, x)
-    ceil = bool(site.get_attr("ceil_mode", 0))
+    p = int(site.get_attr("p", 2))
+    # A window that reaches beyond the end is a sum of fewer elements. PyTorch's `ceil_mode` scales the sum as if it had all.
+    longer = _find_overhang(frame) if site.get_attr("ceil_mode", 0) else {}
+    padding = {axis: (before, after + longer.get(axis, 0)) for axis, (before, after) in frame.get_sides().items()}
     if any(d != 1 for d in frame.dilation):
-        p = int(site.get_attr("p", 2))
         powers = site.apply_op("pow", site.apply_op("abs", x), other=p)
-        padding = {
-            axis: (before, after + (_find_overhang(frame)[axis] if ceil else 0)) for axis, (before, after) in frame.get_sides().items()
-        }
         means = _average_windows(site, apply_padding(site, powers, padding), frame)
         return site.apply_op("pow", site.apply_op("mul", means, other=prod(frame.kernel)), other=1 / p)
-    sides, ceil = _pad_windows(frame, ceil)
-    x = apply_padding(site, x, sides)
-    return site.apply_op(
-        "lp_pool",
-        site.apply_op("abs", x),
-        kernel=collapse_equal(frame.kernel),
-        stride=collapse_equal(frame.stride),
-        p=int(site.get_attr("p", 2)),
-        ceil_mode=ceil,
-    )
+    padded = site.apply_op("abs", apply_padding(site, x, padding))
+    return site.apply_op("lp_pool", padded, kernel=collapse_equal(frame.kernel), stride=collapse_equal(frame.stride), p=p)
 
 
 @imports("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", to=("adaptive_avg_pool, or mean", "max", "norm"))
