@@ -144,6 +144,15 @@ def test_attention_to_keys_of_fewer_axes() -> None:
     agree(Of(lambda m, x: F.scaled_dot_product_attention(x[:, :1], x, x)), *batches(3, 5, 4, sizes=(2, 3)))
 
 
+def test_a_pool_that_keeps_an_axis_of_any_size() -> None:
+    """Recognizers of text reduce the rows of an image like this, and keep its columns."""
+
+    def forward(m: Any, x: Tensor) -> tuple[Tensor, ...]:
+        return F.adaptive_avg_pool2d(x, (1, None)), F.adaptive_avg_pool2d(x, (None, 1)), F.adaptive_avg_pool2d(x, (None, None)) * 2
+
+    agree(Of(forward), *[torch.randn(n, 3, *sizes) for n, *sizes in ((2, 4, 6), (3, 7, 5), (1, 1, 1))], dims={0: ["N", None, "H", "W"]})
+
+
 def test_a_pool_to_a_size_that_is_computed() -> None:
     def forward(m: Any, x: Tensor) -> Tensor:
         return F.adaptive_avg_pool2d(x, (x.shape[-1] // 2, x.shape[0]))
