@@ -82,6 +82,21 @@ def test_a_lower_bound_is_the_least_size_that_the_module_takes() -> None:
         module(torch.randn(2, 2, 7, 8))
 
 
+def test_a_lower_bound_is_the_least_size_with_which_the_text_compiles() -> None:
+    """The first three of fewer vectors would be fewer, which the shape in the text is not."""
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        largest = x.norm(dim=-1).argsort(1, descending=True)[:, :3]
+        return x.gather(1, largest[..., None].expand(-1, -1, 4))
+
+    module = Of(forward)
+    model = netc.from_torch(module, torch.randn(2, 16, 4), SEQUENCE)
+    assert where_of(model.spec()) == "T >= 3"
+    for sizes in ((1, 3), (3, 5)):
+        x = torch.randn(*sizes, 4)
+        assert torch.equal(model.module()(x), module(x))
+
+
 def test_an_upper_bound_of_the_module_stays_without_a_note() -> None:
     module = Of(lambda m, x: m.fc(x + m.place(torch.arange(x.shape[1]))), place=nn.Embedding(40, 8), fc=nn.Linear(8, 8))
     text = netc.from_torch(module, torch.randn(2, 9, 8), SEQUENCE).spec()
