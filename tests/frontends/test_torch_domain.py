@@ -82,6 +82,7 @@ def test_a_lower_bound_is_the_least_size_that_the_module_takes() -> None:
         module(torch.randn(2, 2, 7, 8))
 
 
+@pytest.mark.long
 def test_a_lower_bound_is_the_least_size_with_which_the_text_compiles() -> None:
     """The first three of fewer vectors would be fewer, which the shape in the text is not."""
 
