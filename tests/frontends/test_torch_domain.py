@@ -220,6 +220,34 @@ def test_an_example_with_a_remainder_that_torch_export_takes_for_a_rule() -> Non
         netc.from_torch(Of(windows), torch.randn(2, 6, 4), {0: ["N", "T"]})
 
 
+@pytest.mark.long
+def test_padding_to_a_multiple_with_an_example_that_is_none() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        length = x.shape[1]
+        padded = F.pad(x, (0, (4 - length % 4) % 4))
+        return F.interpolate(F.avg_pool1d(padded[:, None], 4), scale_factor=4)[:, 0, :length]
+
+    module = Of(forward)
+    model = netc.from_torch(module, torch.randn(2, 9), SEQUENCE)
+    assert where_of(model.spec()) == ""
+    for size in (1, 4, 6, 9, 12):
+        x = torch.randn(3, size)
+        assert torch.equal(model.module()(x), module(x))
+
+
+@pytest.mark.long
+def test_a_remainder_that_no_assertion_replaces_is_named() -> None:
+    """Blocks of a sequence that is padded are read in a shape, which torch.export must know."""
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        n, length, channels = x.shape
+        blocks = F.pad(x, (0, 0, 0, -length % 4)).view(n, -1, 4, channels)
+        return blocks.softmax(2).view(n, -1, channels)[:, :length]
+
+    with pytest.raises(ImportFailed, match="give example sizes that are multiples"):
+        netc.from_torch(Of(forward), torch.randn(2, 9, 4), SEQUENCE)
+
+
 def refuse_one(m: Any, x: Tensor) -> Tensor:
     if x.shape[1] == 1:
         raise ValueError("too short")

@@ -38,6 +38,7 @@ from .call_scope import ModelContext, UnknownValue
 from .capture_output import silence_output
 from .constant_folding import ConstantFolder
 from .decompositions import decompose_operators
+from .export_errors import MULTIPLES
 from .filled_memory import is_filled
 from .flat_nodes import flatten_regions
 from .gradient_stops import detach_regions, find_gradient_stops, remove_needless_detaches
@@ -266,7 +267,7 @@ def _undeclarable_input(node: Node, shape: Sequence[Any]) -> Obstacle:
     """
     sizes = " x ".join(str(size) for size in shape)
     why = f"finds that the shape of the input is {sizes} for some s, as the example's sizes leave remainders"
-    return Obstacle("torch.export", why, node.name, "give example sizes that are multiples of what the model divides sizes by, such as 64")
+    return Obstacle("torch.export", why, node.name, MULTIPLES)
 
 
 # --- outputs -----------------------------------------------------------------------------------------------------------------
