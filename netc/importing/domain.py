@@ -116,6 +116,9 @@ class _DomainSearch:
     def _find_needed_part(self, stating: Stating, rest: Sequence[Stating], model: Model | None) -> list[Stating]:
         """Return the part of a condition that is needed in addition to the others: nothing, a smaller lower bound, or all of it."""
         condition, text = stating
+        lowered = self._lower_bound(condition, rest) if model is None and isinstance(condition, Condition) else None
+        if lowered is not None:
+            return [(lowered, str(lowered))]
         cases = self._list_breaking_cases(condition, rest)
         if not cases and len(_list_symbols(condition)) > 1:
             return [stating]  # torch.export asserted it, and no sizes are known that break it alone
@@ -137,6 +140,25 @@ class _DomainSearch:
         if outcome is _Outcome.DIFFERS or (agreeing and condition is stating[0]):
             self.notes.append(_make_condition_note(text))
         return [(condition, text)]
+
+    def _lower_bound(self, condition: Condition, rest: Sequence[Stating]) -> Condition | None:
+        """Find the least lower bound with which the text compiles, for a text that needs one. None if the text differs at this size."""
+        if condition.op != ">=" or condition.left != make_symbol(str(condition.left)) or not isinstance(condition.right, int):
+            return None
+        name, least, below, model = str(condition.left), condition.right, 1, None
+        while least - below > 1:
+            middle = (least + below) // 2
+            bound = Condition(">=", condition.left, middle)
+            compiled = self._compile_model((*rest, (bound, str(bound))))
+            least, below, model = (least, middle, model) if compiled is None else (middle, below, compiled)
+        works, fails = self._replace_size(name, least), self._replace_size(name, below)
+        if model is None or works is None or self._compare_at(model, works) is not _Outcome.AGREES:
+            return None
+        self.outside.append(works)
+        lowered = Condition(">=", condition.left, least)
+        if fails is not None and self._compare_at(None, fails) is _Outcome.DIFFERS:
+            self.notes.append(_make_condition_note(str(lowered)))
+        return lowered
 
     def _bisect_least_size(self, name: str, works: Sizes, fails: Sizes, model: Model | None) -> Sizes:
         """Find the least size of a dimension at which the model agrees, by bisection between a size that works and one that fails."""

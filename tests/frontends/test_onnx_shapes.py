@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 
@@ -133,3 +134,29 @@ def test_a_reshape_is_the_most_specific_stage(tmp_path: Path, shape: tuple[int, 
     """ONNX Runtime's result is compared by the import."""
     given = model([node("Reshape", ["x", "s"], ["y"])], {"x": ["N", *shape]}, ["y"], {"s": np.array(sizes)})
     assert imported(tmp_path, given).spec().splitlines()[-1] == stage
+
+
+@pytest.mark.parametrize("axes", [[0], [-2]])
+def test_amounts_of_padding_that_are_rearranged(tmp_path: Path, axes: list[int]) -> None:
+    """PyTorch's older exporter turns the pairs of an F.pad around, from the last axis to the first."""
+    nodes = [
+        node("Shape", ["x"], ["shape"], start=1, end=2),
+        node("Neg", ["shape"], ["minus"]),
+        node("Mod", ["minus", "four"], ["rest"]),
+        node("Concat", ["zeros", "zero", "rest", "zeros"], ["pairs"], axis=0),
+        node("Reshape", ["pairs", "two"], ["rows"]),
+        node("Slice", ["rows", "last", "first", "axes", "last"], ["turned"]),
+        node("Transpose", ["turned"], ["columns"], perm=[1, 0]),
+        node("Reshape", ["columns", "last"], ["amounts"]),
+        node("Pad", ["x", "amounts"], ["y"]),
+    ]
+    constants = {"four": np.array([4]), "zeros": np.array([0, 0]), "zero": np.array([0]), "two": np.array([-1, 2]), "axes": np.array(axes)}
+    constants |= {"last": np.array([-1]), "first": np.array([-(2**63) + 1])}
+    made = model(nodes, {"x": ["N", "T", 3]}, ["y"], constants)
+    spec = imported(tmp_path, made)
+    session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
+    for sizes in ((2, 5), (1, 8), (3, 1)):
+        x = np.random.default_rng(0).normal(size=(*sizes, 3)).astype(np.float32)
+        result = spec.session()(x)
+        assert isinstance(result, np.ndarray)
+        np.testing.assert_array_equal(result, session.run(None, {"x": x})[0])

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from frontends.imported import agree
+from frontends.imported import agree, imported
 from frontends.written import Of, batches
 from torch import Tensor, nn
 
@@ -142,6 +142,27 @@ def test_a_sum_of_a_table_is_no_table() -> None:
 def test_attention_to_keys_of_fewer_axes() -> None:
     agree(Of(lambda m, x: F.scaled_dot_product_attention(x.expand(3, *x.shape), x, x)), *batches(6, sizes=(2, 3)))
     agree(Of(lambda m, x: F.scaled_dot_product_attention(x[:, :1], x, x)), *batches(3, 5, 4, sizes=(2, 3)))
+
+
+def test_elements_repeated_by_a_tensor() -> None:
+    """Only a constant says how long the result is."""
+
+    def forward(m: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        two, counts = torch.tensor([2]), torch.tensor([1, 2, 0, 3])
+        return x.repeat_interleave(counts, dim=1, output_size=6), x.repeat_interleave(two, dim=-1, output_size=10)
+
+    agree(Of(forward), *batches(4, 5))
+    with pytest.raises(ImportFailed, match="as often as a tensor says: the size of the result depends on the values"):
+        imported(Of(lambda m, x: x.repeat_interleave((x[0, :, 0] > 0).long(), dim=1, output_size=3)), torch.ones(2, 4, 5))
+
+
+def test_a_pool_that_keeps_an_axis_of_any_size() -> None:
+    """Recognizers of text reduce the rows of an image like this, and keep its columns."""
+
+    def forward(m: Any, x: Tensor) -> tuple[Tensor, ...]:
+        return F.adaptive_avg_pool2d(x, (1, None)), F.adaptive_avg_pool2d(x, (None, 1)), F.adaptive_avg_pool2d(x, (None, None)) * 2
+
+    agree(Of(forward), *[torch.randn(n, 3, *sizes) for n, *sizes in ((2, 4, 6), (3, 7, 5), (1, 1, 1))], dims={0: ["N", None, "H", "W"]})
 
 
 def test_a_pool_to_a_size_that_is_computed() -> None:

@@ -82,6 +82,22 @@ def test_a_lower_bound_is_the_least_size_that_the_module_takes() -> None:
         module(torch.randn(2, 2, 7, 8))
 
 
+@pytest.mark.long
+def test_a_lower_bound_is_the_least_size_with_which_the_text_compiles() -> None:
+    """The first three of fewer vectors would be fewer, which the shape in the text is not."""
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        largest = x.norm(dim=-1).argsort(1, descending=True)[:, :3]
+        return x.gather(1, largest[..., None].expand(-1, -1, 4))
+
+    module = Of(forward)
+    model = netc.from_torch(module, torch.randn(2, 16, 4), SEQUENCE)
+    assert where_of(model.spec()) == "T >= 3"
+    for sizes in ((1, 3), (3, 5)):
+        x = torch.randn(*sizes, 4)
+        assert torch.equal(model.module()(x), module(x))
+
+
 def test_an_upper_bound_of_the_module_stays_without_a_note() -> None:
     module = Of(lambda m, x: m.fc(x + m.place(torch.arange(x.shape[1]))), place=nn.Embedding(40, 8), fc=nn.Linear(8, 8))
     text = netc.from_torch(module, torch.randn(2, 9, 8), SEQUENCE).spec()
@@ -202,6 +218,34 @@ def test_an_example_with_a_remainder_that_torch_export_takes_for_a_rule() -> Non
 
     with pytest.raises(ImportFailed, match="give example sizes that are multiples"):
         netc.from_torch(Of(windows), torch.randn(2, 6, 4), {0: ["N", "T"]})
+
+
+@pytest.mark.long
+def test_padding_to_a_multiple_with_an_example_that_is_none() -> None:
+    def forward(m: Any, x: Tensor) -> Tensor:
+        length = x.shape[1]
+        padded = F.pad(x, (0, (4 - length % 4) % 4))
+        return F.interpolate(F.avg_pool1d(padded[:, None], 4), scale_factor=4)[:, 0, :length]
+
+    module = Of(forward)
+    model = netc.from_torch(module, torch.randn(2, 9), SEQUENCE)
+    assert where_of(model.spec()) == ""
+    for size in (1, 4, 6, 9, 12):
+        x = torch.randn(3, size)
+        assert torch.equal(model.module()(x), module(x))
+
+
+@pytest.mark.long
+def test_a_remainder_that_no_assertion_replaces_is_named() -> None:
+    """Blocks of a sequence that is padded are read in a shape, which torch.export must know."""
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        n, length, channels = x.shape
+        blocks = F.pad(x, (0, 0, 0, -length % 4)).view(n, -1, 4, channels)
+        return blocks.softmax(2).view(n, -1, channels)[:, :length]
+
+    with pytest.raises(ImportFailed, match="give example sizes that are multiples"):
+        netc.from_torch(Of(forward), torch.randn(2, 9, 4), SEQUENCE)
 
 
 def refuse_one(m: Any, x: Tensor) -> Tensor:

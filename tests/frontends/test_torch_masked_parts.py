@@ -61,6 +61,14 @@ def compared_again(m: Any, x: Tensor) -> Tensor:
     return x
 
 
+def weighted(m: Any, x: Tensor) -> Tensor:
+    """As an expert of a mixture: its output by the weight of each token."""
+    y, mask, weights = torch.zeros_like(x), x.sum(-1) > 0, x.sigmoid().mean(-1)
+    y[mask] = m.mlp(x[mask]) * weights[mask].unsqueeze(-1)
+    y[~mask] = x[~mask] * weights[~mask].unsqueeze(1) + weights[~mask, None]
+    return y
+
+
 def one_vector(m: Any, x: Tensor) -> Tensor:
     y, mask = x.clone(), x.sum(-1) > 0
     y[mask] = m.token.weight[0]
@@ -91,7 +99,7 @@ def sums(m: Any, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return x[x > -5].sum(), (m.mlp(x[mask]) - m.token.weight).square().mean(), x[mask].mean()
 
 
-FUNCTIONS = [scaled, copied, opposite, through_layers, compared_again, one_vector, changed_between, of_a_view, sums]
+FUNCTIONS = [scaled, copied, opposite, through_layers, weighted, compared_again, one_vector, changed_between, of_a_view, sums]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -127,13 +135,19 @@ def changed_mask(m: Any, x: Tensor) -> Tensor:
     return y
 
 
+def one_row(m: Any, x: Tensor) -> Tensor:
+    y, mask = x[..., 0].clone(), x[..., 0] > 0
+    y[mask] = (y[mask].unsqueeze(0) * 2)[0]
+    return y
+
+
 def over_all_rows(m: Any, x: Tensor) -> Tensor:
     y, mask = x.clone(), x > 0
     y[mask] = x[mask].softmax(0)
     return y
 
 
-@pytest.mark.parametrize("function", [another_mask, changed_mask, over_all_rows])
+@pytest.mark.parametrize("function", [another_mask, changed_mask, one_row, over_all_rows])
 def test_what_needs_the_selected_elements_alone_is_refused(function: Function) -> None:
     with pytest.raises(ImportFailed, match="selects by a mask: the size of the result depends on the values"):
         netc.from_torch(make(function), torch.randn(2, 8, 6))

@@ -137,6 +137,12 @@ VECTORS = {
         torch.view_as_real(torch.fft.rfft2(x.view(-1, 2, 3))),
         torch.fft.irfft2(torch.fft.rfft2(x.view(-1, 2, 3)), s=(2, 3)),
     ),
+    "buckets": lambda x: (
+        torch.bucketize(x, torch.linspace(0, 4, 5), right=True),
+        torch.bucketize(x, torch.linspace(0, 4, 5), out_int32=True),
+        torch.searchsorted(torch.linspace(0, 4, 5), x, side="right"),
+        torch.searchsorted(torch.linspace(0, 4, 5), x.round()),
+    ),
     "medians": lambda x: (*x.median(1), *x.median(0, keepdim=True), x - x.median(), (x * 9).long().median(1).values),
     "medians with NaN": lambda x: torch.where(x > x.mean(), torch.nan, x).median(1),
     "bilinear forms of computed weights": lambda x: F.bilinear(x, x + 1, (x.t() @ x)[None]),

@@ -46,6 +46,9 @@ def test_a_cell_with_two_states() -> None:
         lambda m, x: torch.fft.irfft(torch.fft.rfft(x, norm="ortho"), n=x.shape[-1], norm="ortho"),
         lambda m, x: torch.view_as_real(torch.fft.ifft(torch.fft.fft(torch.complex(x, -x), dim=1), n=5, dim=1)),
         lambda m, x: torch.fft.rfft(x).abs() + torch.fft.rfft(x * 2).angle().sin()[..., :1] + x.abs()[..., :1],
+        lambda m, x: torch.fft.irfft(torch.polar(torch.fft.rfft(x).abs() * 0.5, torch.fft.rfft(x).angle()), n=8),
+        lambda m, x: (torch.fft.irfft(torch.fft.rfft(x).conj()), torch.fft.rfft(x).conj().imag),
+        lambda m, x: torch.fft.irfft(torch.fft.rfft(x).conj_physical()) + torch.conj_physical(x),
         lambda m, x: torch.fft.rfft(x, dim=1).imag + torch.fft.rfft(x, dim=1).real,
     ],
 )

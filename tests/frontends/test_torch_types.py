@@ -3,9 +3,12 @@ refused with what can be done."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from frontends.written import Of
 from torch import Tensor, nn
 
 from netc.compiler.frontends.imported_model import ImportFailed
@@ -79,3 +82,17 @@ def test_buffers_that_training_changes_by_code_of_the_module() -> None:
     assert imported(module, torch.randn(2, 4)).proof is not None
     with pytest.raises(ImportFailed, match=r"`1.mean`, in training, is changed by aten.mul_.Tensor.*\(in `1`\)"):
         imported(module, torch.randn(2, 4), train=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "text"),
+    [
+        (lambda m, x: (torch.fft.fft(x), x), torch.ones(2, 4), "output has complex numbers, which are no element type of netc"),
+        (lambda m, x: x.abs(), torch.ones(2, 4, dtype=torch.complex64), "the input `.*` is complex64, which is no element type of netc"),
+        (lambda m, x: x.float(), torch.ones(2, 4, dtype=torch.uint16), "the input `.*` is uint16, which is no element type of netc"),
+    ],
+    ids=["complex output", "complex input", "uint16"],
+)
+def test_inputs_and_outputs_of_other_types_are_refused(function: Any, x: Any, text: str) -> None:
+    with pytest.raises(ImportFailed, match=text):
+        imported(Of(function), x)

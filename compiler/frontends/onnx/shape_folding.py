@@ -71,14 +71,29 @@ def _fold_gather(site: OnnxSite) -> Item:
 
 def _fold_slice(site: OnnxSite) -> Item:
     items = _get_items(site)
-    if items is None or items.ndim != 1:
-        return None
     starts = _get_ints(site, 1) if site.has_input(1) else site.get_ints("starts", [0])
     ends = _get_ints(site, 2) if site.has_input(2) else site.get_ints("ends", [2**31])
-    steps = _get_ints(site, 4) if site.has_input(4) else [1]
-    if starts is None or ends is None or steps is None or len(starts) != 1:
+    if items is None or starts is None or ends is None:
         return None
-    return finish_items(items[starts[0] : ends[0] : steps[0]], _find_dtype(site))
+    axes = _get_ints(site, 3) if site.has_input(3) else site.get_ints("axes", list(range(len(starts))))
+    steps = _get_ints(site, 4) if site.has_input(4) else [1] * len(starts)
+    if axes is None or steps is None or not len(starts) == len(ends) == len(axes) == len(steps):
+        return None
+    kept = [slice(None)] * items.ndim
+    try:
+        for axis, *span in zip(axes, starts, ends, steps, strict=True):
+            kept[axis] = slice(*span)
+        return finish_items(items[tuple(kept)], _find_dtype(site))
+    # An axis that is not there, for example. The graph reports it.
+    except (IndexError, ValueError):
+        return None
+
+
+def _fold_transpose(site: OnnxSite) -> Item:
+    items, axes = _get_items(site), site.get_attr("perm")
+    if items is None or (axes is not None and sorted(axes) != list(range(items.ndim))):
+        return None
+    return finish_items(items.transpose(axes), _find_dtype(site))
 
 
 def _fold_concat(site: OnnxSite) -> Item:
@@ -252,6 +267,7 @@ _FOLDERS: dict[str, ShapeFolder] = {
     "Unsqueeze": _fold_unsqueeze,
     "Squeeze": _fold_squeeze,
     "Reshape": _fold_reshape,
+    "Transpose": _fold_transpose,
     "Cast": _fold_cast,
     "ConstantOfShape": _fold_constant_of_shape,
     "Expand": _fold_expand,

@@ -22,6 +22,9 @@ VIOLATED = re.compile(r"Constraints violated \(([\w, ]+)\)")
 FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
 """torch.export's suggestion that a size can only be one number."""
 _UNKNOWN = re.compile(r"Found <class '([\w.<>]+)'> in output, which is not a known type")
+UNSOLVED = re.compile(r"Cannot create Dim with inconsistent|Expected derived min value of ")
+"""Matches what PyTorch says of a size of which the code needs a remainder, such as `-T % 4`, if the example leaves one."""
+MULTIPLES = "give example sizes that are multiples of what the model divides sizes by, such as 64"
 _LONGEST_LINE = 80
 
 
@@ -49,6 +52,9 @@ def explain_export_failure(error: Exception, module: nn.Module) -> Obstacle:
         # Models of transformers return their cache of keys and values, which is no tensor, unless `use_cache` is false.
         cache = "give `forward` the argument `use_cache=false` (`--call use_cache=false`), or " if "Cache" in name else ""
         return Obstacle("torch.export", why, "", cache + help_)
+    if UNSOLVED.search(message):
+        why = "finds no range for a size of which the code computes a remainder or a rounded quotient"
+        return Obstacle("torch.export", why, find_running_module(error, module), MULTIPLES)
     if "data-dependent" in message:
         line = _find_source_line(error)
         why = f"cannot follow a branch or a size that depends on the values of tensors: {line or message[:300]}"

@@ -25,7 +25,15 @@ from torch.utils._pytree import tree_leaves, tree_map
 from ...types.tensor_types import BATCH
 from ..imported_model import ImportFailed, Obstacle
 from .capture_output import silence_output
-from .export_errors import FIXED, VIOLATED, explain_export_failure, extract_suggested_fixes, find_running_module, fixed_size_obstacle
+from .export_errors import (
+    FIXED,
+    UNSOLVED,
+    VIOLATED,
+    explain_export_failure,
+    extract_suggested_fixes,
+    find_running_module,
+    fixed_size_obstacle,
+)
 from .opaque import replace_opaque_modules
 from .traceable_experts import use_static_experts
 from .traces import keep_full_traces
@@ -142,9 +150,7 @@ def _is_unsolved(error: Exception) -> bool:
     if isinstance(error, SmallExample):
         return BATCH not in error.least
     message = str(error)
-    return "Cannot create Dim with inconsistent" in message or bool(
-        VIOLATED.search(message) and not FIXED.search(extract_suggested_fixes(message))
-    )
+    return bool(UNSOLVED.search(message) or (VIOLATED.search(message) and not FIXED.search(extract_suggested_fixes(message))))
 
 
 def _export_with_ranges(

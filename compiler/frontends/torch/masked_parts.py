@@ -109,10 +109,18 @@ def _keeps_rows(node: Node) -> bool:
     parts = [operand for operand in node.all_input_nodes if _is_part(operand)]
     if name in _OF_VECTORS:
         return parts == [node.args[0]] and parts[0].meta["val"].dim() > 1
+    if name == "unsqueeze":
+        return _find_last_axis(node) is not None
     rank = node.meta["val"].dim()
     others = [operand.meta["val"] for operand in node.all_input_nodes if operand not in parts]
     is_apart = all(part.meta["val"].dim() == rank for part in parts) and all(_is_in_row(other, rank) for other in others)
     return name in _EVERYWHERE | _IN_PARTS and bool(parts) and is_apart
+
+
+def _find_last_axis(node: Node) -> int | None:
+    """Return the new axis of `unsqueeze`, counted from the end. None if it comes before the rows."""
+    axis, rank = bind_arguments(node)["dim"], node.meta["val"].dim()
+    return axis % rank - rank if axis % rank else None
 
 
 def _is_in_row(fake: Any, rank: int) -> bool:
@@ -172,6 +180,10 @@ def _add_up(graph: Graph, use: Node, mask: Node, whole: Node) -> Node:
 
 def _compute_whole(graph: Graph, node: Node, whole: dict[Node, Node], in_parts: bool) -> Node:
     """Compute for all rows what a node computes for the selected ones."""
+    if operator_name(node) == "unsqueeze":
+        # The axis counts from the end, because a mask of several axes selects rows of one axis.
+        operand: Any = node.args[0]
+        return _add_call(graph, node, torch.ops.aten.unsqueeze.default, whole[operand], _find_last_axis(node))
     if operator_name(node) != "index":
         args, kwargs = torch.fx.node.map_arg((node.args, dict(node.kwargs)), lambda operand: whole.get(operand, operand))
         return _add_call(graph, node, _find_functional(node), *args, **kwargs)

@@ -38,6 +38,7 @@ from .call_scope import ModelContext, UnknownValue
 from .capture_output import silence_output
 from .constant_folding import ConstantFolder
 from .decompositions import decompose_operators
+from .export_errors import MULTIPLES
 from .filled_memory import is_filled
 from .flat_nodes import flatten_regions
 from .gradient_stops import detach_regions, find_gradient_stops, remove_needless_detaches
@@ -250,7 +251,12 @@ def _declare_inputs(main: CallReader, inputs: Sequence[Node | None]) -> None:
             shape = tuple(main.model.sizes.to_dim(size) for size in fake.shape)
         except ImportRefused:
             raise ImportFailed((_undeclarable_input(node, fake.shape),)) from None
-        main.env[node] = main.builder.add_input(TensorType(to_dtype(fake.dtype), shape), make_input_name(node.name, used_names))
+        try:
+            dtype = to_dtype(fake.dtype)
+        except ImportRefused:
+            why = f"is {str(fake.dtype).removeprefix('torch.')}, which is no element type of netc"
+            raise ImportFailed((Obstacle(f"the input `{node.name}`", why, ""),)) from None
+        main.env[node] = main.builder.add_input(TensorType(dtype, shape), make_input_name(node.name, used_names))
 
 
 def _undeclarable_input(node: Node, shape: Sequence[Any]) -> Obstacle:
@@ -261,7 +267,7 @@ def _undeclarable_input(node: Node, shape: Sequence[Any]) -> Obstacle:
     """
     sizes = " x ".join(str(size) for size in shape)
     why = f"finds that the shape of the input is {sizes} for some s, as the example's sizes leave remainders"
-    return Obstacle("torch.export", why, node.name, "give example sizes that are multiples of what the model divides sizes by, such as 64")
+    return Obstacle("torch.export", why, node.name, MULTIPLES)
 
 
 # --- outputs -----------------------------------------------------------------------------------------------------------------
@@ -276,6 +282,10 @@ def _read_outputs(main: CallReader, program: ExportedProgram, nodes: Sequence[No
         listed, are, them = " and ".join(constants), *(("is no tensor", "it") if len(constants) == 1 else ("are no tensors", "them"))
         main.model.notes.append(f"The module also returns {listed}, which {are}: the spec leaves {them} out.")
     for _, node in results:
+        if isinstance(fake := node.meta.get("val"), torch.Tensor) and fake.is_complex():
+            why = "has complex numbers, which are no element type of netc"
+            main.model.obstacles.append(Obstacle("output", why, "", "return `torch.view_as_real` of it"))
+            continue
         try:
             value = main.get_value(node)
         except UnknownValue:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from ....dims import Dim
 from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
@@ -60,9 +62,17 @@ def read_adaptive_pool(site: AtenSite) -> Value | tuple[Value, ...]:
     items = list(output_size) if isinstance(output_size, list | tuple) else [output_size] * spatial
     sizes = [x.type.shape[2 + number] if item is None else site.size_of(item) for number, item in enumerate(items)]
     if not all(isinstance(size, int) for size in sizes):
-        raise ImportRefused("keeps an axis whose size depends on the input")
+        return _drop_batch_axis(site, (_average_axes(site, x, sizes),), missing)[0]
     operator = "adaptive_max_pool" if "max" in site.name else "adaptive_avg_pool"
     size: Any = sizes[0] if len(set(sizes)) == 1 else tuple(sizes)
     # PyTorch takes images without a batch axis, and netc's pools do not.
     results = _drop_batch_axis(site, site.apply_multi_op(operator, x, size=size), missing)
     return (results[0], results[-1]) if "max" in site.name and len(results) > 1 else results[0]
+
+
+def _average_axes(site: AtenSite, x: Value, sizes: Sequence[Dim]) -> Value:
+    """Average axes to one element each, and keep the others as they are."""
+    pooled = tuple(axis for axis, size in enumerate(sizes, 2) if size != x.type.shape[axis])
+    if "avg" not in site.name or any(sizes[axis - 2] != 1 for axis in pooled):
+        raise ImportRefused("keeps an axis whose size depends on the input")
+    return site.apply_op("mean", x, axis=pooled, keepdim=True) if pooled else x

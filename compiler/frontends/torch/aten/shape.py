@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import torch
+
 from ....dims import Dim
 from ....ir.graph_values import Value
+from ....types.numpy_types import to_array
+from ...constants import make_formula_table
+from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads
 
@@ -142,7 +147,15 @@ def read_repeat(site: AtenSite) -> Value:
 @reads("repeat_interleave")
 def read_repeat_interleave(site: AtenSite) -> Value:
     axis = None if site.args.get("dim") is None else site.integer("dim")
-    return site.apply_op("repeat_interleave", site.tensor(), repeats=site.size("repeats"), axis=axis)
+    if not site.is_tensor("repeats"):
+        return site.apply_op("repeat_interleave", site.tensor(), repeats=site.size("repeats"), axis=axis)
+    x = site.tensor()
+    counts, size = site.scope.model.constants.values.get(site.args["repeats"]), None if axis is None else x.type.shape[axis]
+    if counts is None or not isinstance(size, int):
+        raise ImportRefused("repeats each element as often as a tensor says: the size of the result depends on the values")
+    site.leave_to_result("output_size")
+    places = torch.arange(size).repeat_interleave(counts.expand(size))
+    return site.apply_op("index_select", x, site.scope.builder.add_node(make_formula_table(to_array(places)))[0], axis=axis)
 
 
 @reads("pixel_shuffle", "pixel_unshuffle")

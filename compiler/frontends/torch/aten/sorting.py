@@ -77,4 +77,18 @@ def _select_median(site: AtenSite, x: Value, axis: int, needs_indices: bool) -> 
 
 @reads("bucketize")
 def read_bucketize(site: AtenSite) -> Value:
-    return site.apply_op("bucketize", site.tensor(), site.tensor("boundaries"), right=bool(site.args["right"]))
+    return _find_buckets(site, site.tensor("boundaries"), bool(site.args["right"]))
+
+
+@reads("searchsorted")
+def read_searchsorted(site: AtenSite) -> Value:
+    """Read a search in one sequence, which is what `bucketize` does."""
+    boundaries = site.tensor("sorted_sequence")
+    if boundaries.type.rank != 1:
+        raise ImportRefused("searches in several sequences", "search in one, or count the smaller elements of each")
+    return _find_buckets(site, boundaries, bool(site.args["right"]) or site.args["side"] == "right")
+
+
+def _find_buckets(site: AtenSite, boundaries: Value, right: bool) -> Value:
+    site.leave_to_result("out_int32")
+    return site.cast(site.apply_op("bucketize", site.tensor(), boundaries, right=right), site.result_dtype)

@@ -79,6 +79,20 @@ def read_complex(site: AtenSite) -> Value:
     return site.apply_op("stack", site.tensor("real"), site.tensor("imag"), axis=-1)
 
 
+@reads("polar")
+def read_polar(site: AtenSite) -> Value:
+    """Read complex numbers of lengths and angles."""
+    parts = [site.apply_op("mul", site.tensor("abs"), site.apply_op(name, site.tensor("angle"))) for name in ("cos", "sin")]
+    return site.apply_op("stack", *parts, axis=-1)
+
+
+@reads("_conj", "conj_physical")
+def read_conjugate(site: AtenSite) -> Value:
+    if not site.args["self"].meta["val"].is_complex():
+        return site.tensor()
+    return site.apply_op("stack", _select_complex_part(site, 0), site.apply_op("neg", _select_complex_part(site, 1)), axis=-1)
+
+
 @reads("real", "imag")
 def read_complex_part(site: AtenSite) -> Value:
     return _select_complex_part(site, int(site.name == "imag"))
