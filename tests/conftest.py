@@ -3,7 +3,7 @@
 `--update` rewrites golden files, whose diff must then be read. `--quick` runs one case of each test that takes little time, and `make test`
 leaves the slowest tests out, by tests/slow_tests.py. Of a test that is marked `sample(n)`, `make test` runs the first `n` cases, and
 `make long` the others; of one that is marked `share(n)`, one case in `n`, drawn by a hash of its name, so that a new case does not change
-which others run. Of a test that is marked `thorough(n)`, both run one case in `n` beside the first cases of a sample, and `make thorough`
+which others run. Of a test that is marked `thorough(n)`, both run one case in `n` and the first cases of a sample, and `make thorough`
 the others.
 
 Every graph that a test makes is verified, in this process and in those that it starts: NETC_DEBUG is set for all of them.

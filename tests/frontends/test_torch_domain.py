@@ -333,22 +333,3 @@ def test_a_branch_that_the_example_does_not_take(function: Callable[[Any, Tensor
 def test_a_branch_on_two_sizes(function: Callable[..., Tensor], where: str) -> None:
     model = netc.from_torch(Of(function), (torch.randn(2, 64, 4), torch.randn(2, 30, 4)), {0: ["N", "T"], 1: ["N", "S"]})
     assert where_of(model.spec()) == where
-
-
-@pytest.mark.parametrize("length", [6, 7])
-def test_half_of_an_axis_is_for_all_sizes(length: int) -> None:
-    """torch.export demands an even size if the example has one, and fails otherwise."""
-
-    class Halves(nn.Module):
-        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            half = x.shape[1] // 2
-            return x[:, : half + 1], x[:, half:], x[:, (x.shape[1] - 1) // 2]
-
-    net = Halves()
-    model = netc.from_torch(net, torch.randn(2, length, 4), dims={"x": {0: "N", 1: "T"}})
-    assert "where" not in model.spec()
-    module = model.module()
-    for size in range(1, 10):
-        x = torch.randn(3, size, 4)
-        for found, wanted in zip(module(x), net(x), strict=True):
-            assert torch.equal(found, wanted)

@@ -45,8 +45,6 @@ FEW = 8
 """The number of samples from which examples are repeated no further, and the first lower bound that is tried for a size."""
 _EXCLUDED = re.compile(r"Not all values of (\w+) = .* satisfy the generated guard L\[.*\]\.size\(\)\[\d+\] != (\d+)\.")
 """Matches torch.export's message that one size is a case of its own."""
-_MULTIPLE = re.compile(r"^\s*(\w+) = .*\b_\1\b", re.MULTILINE)
-"""Matches a fix of torch.export that makes a size a multiple: `T = 2*_T`."""
 _NEEDS_NO_GRADIENTS = re.compile(r"a (?:view of a )?leaf Variable that requires grad is being used in an in-place operation")
 """Matches PyTorch's message about a change in place that it accepts only without gradients, as code for inference runs."""
 
@@ -177,9 +175,6 @@ def _export_with_ranges(
             violated = VIOLATED.search(message)
             if violated is None or FIXED.search(fixes):
                 raise
-            # A multiple is often more than the module needs: for a slice up to `T // 2 + 1` torch.export demands an even T.
-            if _MULTIPLE.search(fixes) and not asserting and (program := _try_assertions(module, args, kwargs, dynamic, sizes, notes)):
-                return program
             if fixes:
                 dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
             else:
