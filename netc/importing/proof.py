@@ -229,8 +229,7 @@ _DRAWN_TOGETHER = 1_000_000
 def perturb_weight(key: str, array: Array, generator: np.random.Generator, share: float) -> Array:
     """Draw numbers near a weight, so that parameters that begin as ones or zeros count too.
 
-    Matrices keep their variance: a deep model that amplifies its tensors amplifies rounding errors too. Ascending numbers stay ascending:
-    they may be the boundaries of `bucketize`, which defines no result for others.
+    Matrices keep their variance: a deep model that amplifies its tensors amplifies rounding errors too.
     """
     if not is_float(array):
         return array
@@ -244,8 +243,6 @@ def perturb_weight(key: str, array: Array, generator: np.random.Generator, share
         return np.asarray(np.abs(array + spread * noise) + spread, array.dtype)
     noise *= np.asarray((scale or 0.1) * share, array.dtype)
     noise += array
-    if array.ndim == 1 and array.size > 1 and bool((np.diff(array) > 0).all()):
-        noise.sort()
     if scale and array.ndim > 1:
         # the noise has `share` of the deviation, so both together have 1 + share**2 of the variance
         noise *= np.asarray((1 + share**2) ** -0.5, array.dtype)

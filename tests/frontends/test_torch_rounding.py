@@ -136,7 +136,7 @@ class Growth(nn.Module):
         torch.manual_seed(0)
         self.mixed = nn.Linear(64, 64)
         self.steps = steps
-        self.rate = nn.Parameter(torch.linspace(3.3, 2.0, 64))
+        self.rate = nn.Parameter(torch.linspace(2.0, 3.3, 64))
         self.first = nn.Parameter(torch.full((64,), 0.5))
         self.second = nn.Parameter(torch.full((64,), 0.5))
 
