@@ -70,17 +70,9 @@ class ExpressionBuilder:
 
     def build_number(self, c: Children) -> ast.NumberLiteral:
         token = c[0]
-        return ast.NumberLiteral(Span(self.source, token.start, token.end), self._parse_number(token.text, token.start, token.end))
-
-    def _parse_number(self, text: str, start: int, end: int) -> int | float:
-        try:
-            value = int(text) if text.isdigit() or ("_" in text and text.replace("_", "").isdigit()) else float(text)
-        except ValueError:  # Python converts at most some thousands of digits
-            value = float("inf")
-        if value == float("inf") or end - start > 300:
-            self._report_error(errors.number_too_large(Span(self.source, start, end)))
-            return 0
-        return value
+        text = token.text
+        is_integer = text.isdigit() or ("_" in text and text.replace("_", "").isdigit())
+        return ast.NumberLiteral(Span(self.source, token.start, token.end), int(text) if is_integer else float(text))
 
     def build_dims(self, c: Children) -> ast.Dims:
         token = c[0]
@@ -89,9 +81,7 @@ class ExpressionBuilder:
         for text in token.text.split("x"):
             end = position + len(text)
             span = Span(self.source, position, end)
-            parts.append(
-                ast.NumberLiteral(span, int(self._parse_number(text, position, end))) if text[0].isdigit() else ast.Name(span, text)
-            )
+            parts.append(ast.NumberLiteral(span, int(text)) if text[0].isdigit() else ast.Name(span, text))
             position = end + 1
         return ast.Dims(self._token_span(token), tuple(parts))
 

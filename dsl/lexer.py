@@ -31,8 +31,20 @@ class Token:
 
 MAX_TOKENS = 500_000
 """The tokens of a text that are read."""
+MAX_DIGITS = 300
+"""The characters of a number: an integer of so many digits is still finite as a float."""
 MAX_PARTS = 100
 """The parts of a shape such as `3x224x224`."""
+
+
+def is_too_large(text: str) -> bool:
+    """Whether a number, or a part of a shape such as `3x224`, is infinite as a float or has more digits than a number may have."""
+    if "x" in text:
+        return any(part.isdigit() and len(part) > MAX_DIGITS for part in text.split("x"))
+    try:
+        return float(text) == float("inf") or len(text) > MAX_DIGITS
+    except ValueError:  # it is no number
+        return False
 
 
 def lex_text(text: str, tables: Tables, start: int = 0, end: int | None = None) -> tuple[list[Token], list[Token]]:
@@ -55,6 +67,8 @@ def lex_text(text: str, tables: Tables, start: int = 0, end: int | None = None) 
         elif kind == "COMMENT":
             comments.append(Token(kind, word, first, last))
             continue
+        elif (kind == "NUMBER" or kind == "DIMS") and is_too_large(word):
+            kind = "BAD_NUMBER"
         elif kind == LAST:
             break
         append(Token(kind, word, first, last))

@@ -15,6 +15,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from .diagnostics.diagnostic import Diagnostic, Edit, Mark
+from .lexer import is_too_large
 from .source import Span
 
 
@@ -153,6 +154,8 @@ _FRACTION = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][+-]?[0-9]+)?")
 
 
 def bad_number(span: Span, text: str) -> Diagnostic:
+    if is_too_large(text):
+        return Diagnostic("error", "bad-number", "this number is too large", span)
     why, help = _explain_number(text)
     digit = f"0{text}" if _FRACTION.fullmatch(text) else f"{text}0" if text.endswith(".") and text[:-1].isdigit() else ""
     edits = (Edit(span, digit, safe=text.startswith(".")),) if digit else ()
@@ -185,10 +188,6 @@ def _explain_number(text: str) -> tuple[str, tuple[str, ...]]:
     if text.replace("_", "").isdigit():
         return f"`{text}` is not a number", ("use `_` only between two digits, one at a time",)
     return f"`{text}` is neither a number nor a name", ("put a space after the number, or begin the name with a letter",)
-
-
-def number_too_large(span: Span) -> Diagnostic:
-    return Diagnostic("error", "bad-number", "this number is too large", span)
 
 
 def too_much_nesting(span: Span, what: str, limit: int) -> Diagnostic:

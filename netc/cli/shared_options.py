@@ -319,7 +319,7 @@ def _parse_dims(ctx: click.Context, option: click.Parameter, values: tuple[str, 
         digits = value.replace("_", "")
         # 20 digits are more than an int64 has, and Python refuses to convert very long numbers
         if not (digits.isascii() and digits.isdigit()) or not 0 < int(digits[:20]) < 2**63:
-            raise click.BadParameter(f"`{name}` needs an integer of at least 1, got `{value}`", ctx, option)
+            raise click.BadParameter(f"`{name}` needs an integer from 1 to 2**63 - 1, got `{value}`", ctx, option)
         dims[name] = int(digits)
     return dims
 

@@ -107,7 +107,8 @@ def split_body(body: bytes, header_length: str | None) -> tuple[bytes, memoryvie
 def _list_tensors(content: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     tensors = content.get(key)
     if not isinstance(tensors, list) or not tensors:
-        raise RequestRefused(MALFORMED, f"`{key}` must be a list of tensors, and is {show_value(tensors) if key in content else 'missing'}")
+        found = "missing" if key not in content else "an empty list" if tensors == [] else show_value(tensors)
+        raise RequestRefused(MALFORMED, f"`{key}` must be a list of tensors, and is {found}")
     names = []
     for index, tensor in enumerate(tensors):
         if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
@@ -149,8 +150,11 @@ def _read_shape(tensor: Mapping[str, Any], port: Port) -> tuple[int, ...]:
     wanted = name_datatype(port.dtype)
     if datatype != wanted:
         raise RequestRefused(UNFIT, f"the `datatype` of `{name}` must be {wanted}, and is {show_value(datatype)}")
-    if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < 2**31 for size in shape):
+    if not isinstance(shape, list):
         raise RequestRefused(MALFORMED, f"the `shape` of `{name}` must be a list of sizes, and is {show_value(shape)}")
+    wrong = [size for size in shape if type(size) is not int or not 0 <= size < 2**31]
+    if wrong:
+        raise RequestRefused(MALFORMED, f"the `shape` of `{name}` must be a list of sizes, and has {show_value(wrong[0])}")
     if not shape_fits(port.shape, tuple(shape)):
         raise RequestRefused(UNFIT, f"the input `{name}` is {port}, found the shape {shape[:16]}")
     if 0 in shape:

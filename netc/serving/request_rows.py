@@ -35,7 +35,11 @@ Row = Mapping[str, Any]
 
 
 class RequestRows(ArraySource):
-    """The rows of a request. Messages call the first one row 0."""
+    """The rows of a request, which may have none of the columns. Messages call the first one row 0."""
+
+    def __init__(self, arrays: Mapping[str, Array], count: int) -> None:
+        super().__init__(arrays)
+        self._count = count
 
     def describe_sample(self, index: int) -> str:
         return f"row {index}"
@@ -88,7 +92,7 @@ def make_rows_source(rows: Sequence[Row], predictor: Predictor) -> Any:
     arrays = dict(_read_columns(rows, predictor, present))
     if len(arrays) < len(predictor.columns):  # the names of the other columns may be misspelled ones
         arrays |= {name: np.zeros(len(rows)) for name in sorted(present) if name not in arrays}
-    return RequestRows(arrays)
+    return RequestRows(arrays, len(rows))
 
 
 def make_image_source(images: Sequence[tuple[str, bytes]], predictor: Predictor) -> RequestImages:

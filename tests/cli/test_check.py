@@ -156,6 +156,11 @@ def test_wrong_usage(netc: Netc, write: Write) -> None:
         assert done.output.startswith("Usage: netc check")
 
 
+def test_a_dimension_beyond_an_int64(netc: Netc) -> None:
+    assert "an integer from 1 to 2**63 - 1, got `9223372036854775808`" in netc("check", "-e", "input [T]", "--dim", f"T={2**63}").output
+    assert netc("check", "-e", "input [T]", "--dim", f"T={2**50}").exit_code == 0
+
+
 def test_colors_without_a_terminal(netc: Netc) -> None:
     assert "\x1b[" not in netc("check", "-e", "input 3 -> dens 2").stdout
     assert "\x1b[" in netc("check", "-e", "input 3 -> dens 2", env={"FORCE_COLOR": "1", "NO_COLOR": ""}).stdout

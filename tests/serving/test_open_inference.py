@@ -79,8 +79,10 @@ def test_the_content_type_may_be_missing(client: Any) -> None:
         ({"datatype": "FP64"}, "the `datatype` of `measures` must be FP32"),
         ({"shape": [2, 3]}, "the input `measures` is float32 [N, 2], found the shape [2, 3]"),
         ({"shape": [1, 2]}, "the `shape` of `measures` is [1, 2], and its `data` has the shape [2, 2]"),
-        ({"shape": [-1, 2]}, "the `shape` of `measures` must be a list of sizes"),
-        ({"shape": [True, 2]}, "must be a list of sizes"),
+        ({"shape": [-1, 2]}, "the `shape` of `measures` must be a list of sizes, and has `-1`"),
+        ({"shape": [2, 10**12]}, "must be a list of sizes, and has `1000000000000`"),
+        ({"shape": [True, 2]}, "must be a list of sizes, and has `true`"),
+        ({"shape": 2}, "must be a list of sizes, and is `2`"),
         ({"shape": [0, 2], "data": []}, "without elements"),
         ({"data": [[1, 2], [3]]}, "its lists differ in length: 2 and 1"),
         ({"data": [1, 2, 3, True]}, "has `true`, which is no FP32"),
@@ -101,6 +103,8 @@ def test_refused_tensors(client: Any, changes: dict[str, Any], message: str) -> 
 
 def test_a_missing_input_and_an_unknown_output(client: Any) -> None:
     tensors = make_tensors()
+    assert "a list of tensors, and is an empty list" in client.post(INFER, {"inputs": []}).json()["error"]
+    assert "a list of tensors, and is missing" in client.post(INFER, {}).json()["error"]
     assert "the input `town` is missing" in client.post(INFER, {"inputs": tensors["inputs"][:1]}).json()["error"]
     assert 'no output `"probabilities"`' in client.post(INFER, {**tensors, "outputs": [{"name": "probabilities"}]}).json()["error"]
 

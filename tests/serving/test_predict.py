@@ -47,6 +47,8 @@ def test_one_row_is_answered_by_one_row(client: Any) -> None:
         ([ROWS[0], {**ROWS[0], "width": "wide"}], 422, "row 1 of the column `width` is `wide`, which is not a number"),
         ([ROWS[0], {"width": 1, "height": 2}], 422, "row 1 of the column `place` is empty"),
         ({"widht": 1, "height": 2, "place": "Ulm"}, 422, "has no column `width`"),
+        ("{}", 422, "has no column `width`"),
+        ([{}, {}], 422, "has no column `width`"),
         ({**ROWS[0], "width": [1, 2]}, 422, "row 0 of the column `width` is a list, and must be one value"),
         ({**ROWS[0], "width": None}, 422, "row 0 of the column `width`"),
         ('{"width": 1e999, "height": 1, "place": "Ulm"}', 422, "row 0 of the column `width` is a number that does not fit into 64 bits"),

@@ -136,6 +136,11 @@ def test_stop_needs_validation_data(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(list_losses(tmp_path / "run")) < 40
 
 
+def test_an_emitted_training_says_why_it_stops() -> None:
+    source = netc.compile(STOPPING).training().source()
+    assert 'print(f"stopped early: validations without a better result: {PATIENCE}")' in source
+
+
 @pytest.mark.parametrize(
     "name", ["accuracy", "val_accuracy", "valAccuracy", "top1", "top5_accuracy", "f1", "r2", "AUROC", "iou_small", "Recall2", "acc"]
 )

@@ -137,7 +137,7 @@ def train(
             save(average, BEST_FILE)
         watched, waited = update_patience(metrics[METRIC], watched, waited)  # if: patience
         if waited == PATIENCE:  # if: patience
-            print(f"stopped early: {PATIENCE} validations without a better result")
+            print(f"stopped early: validations without a better result: {PATIENCE}")
             break
     return average
 
