@@ -32,7 +32,7 @@ class Token:
 MAX_TOKENS = 500_000
 """The tokens of a text that are read."""
 MAX_DIGITS = 300
-"""The characters of a number: an integer of so many digits is still finite as a float."""
+"""The characters of a number: an integer of that length is still finite as a float."""
 MAX_PARTS = 100
 """The parts of a shape such as `3x224x224`."""
 
