@@ -11,6 +11,7 @@ removes an axis N only if N is 1, so it keeps it. The text gets `where N >= 2` i
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from itertools import islice, product
@@ -145,13 +146,14 @@ class _DomainSearch:
         """Find the least lower bound with which the text compiles, for a text that needs one. None if the text differs at this size."""
         if condition.op != ">=" or condition.left != make_symbol(str(condition.left)) or not isinstance(condition.right, int):
             return None
-        name, least, below, model = str(condition.left), condition.right, 1, None
-        while least - below > 1:
-            middle = (least + below) // 2
-            bound = Condition(">=", condition.left, middle)
-            compiled = self._compile_model((*rest, (bound, str(bound))))
-            least, below, model = (least, middle, model) if compiled is None else (middle, below, compiled)
-        works, fails = self._replace_size(name, least), self._replace_size(name, below)
+
+        def compile_above(size: int) -> Model | None:
+            bound = Condition(">=", condition.left, size)
+            return self._compile_model((*rest, (bound, str(bound))))
+
+        name, least = str(condition.left), _bisect_least(lambda size: compile_above(size) is not None, 1, condition.right)
+        works, fails = self._replace_size(name, least), self._replace_size(name, least - 1)
+        model = compile_above(least) if least < condition.right else None
         if model is None or works is None or self._compare_at(model, works) is not _Outcome.AGREES:
             return None
         self.outside.append(works)
@@ -162,15 +164,13 @@ class _DomainSearch:
 
     def _bisect_least_size(self, name: str, works: Sizes, fails: Sizes, model: Model | None) -> Sizes:
         """Find the least size of a dimension at which the model agrees, by bisection between a size that works and one that fails."""
-        below = fails[0][name]
-        while works[0][name] - below > 1:
-            middle = (works[0][name] + below) // 2
-            sizes = self._replace_size(name, middle)
-            if sizes is not None and self._compare_at(model, sizes) is _Outcome.AGREES:
-                works = sizes
-            else:
-                below = middle
-        return works
+
+        def agrees(size: int) -> bool:
+            sizes = self._replace_size(name, size)
+            return sizes is not None and self._compare_at(model, sizes) is _Outcome.AGREES
+
+        least = _bisect_least(agrees, fails[0][name], works[0][name])
+        return self._replace_size(name, least) or works
 
     def _list_breaking_cases(self, condition: WhereCondition, rest: Sequence[Stating]) -> list[Sizes]:
         """List sizes that break a condition and keep the others, nearest to the usual ones first."""
@@ -212,6 +212,12 @@ class _DomainSearch:
         except NotProved:
             return _Outcome.DIFFERS
         return _Outcome.AGREES
+
+
+def _bisect_least(holds: Callable[[int], bool], below: int, least: int) -> int:
+    """Return the least size at which something holds, between one at which it does not and one at which it does."""
+    sizes = range(below + 1, least)
+    return below + 1 + bisect_left(sizes, True, key=holds)
 
 
 def _list_symbols(condition: WhereCondition) -> list[str]:

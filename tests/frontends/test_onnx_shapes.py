@@ -69,6 +69,23 @@ def test_slice_of_a_shape(tmp_path: Path, start: int, end: int, step: int) -> No
     np.testing.assert_array_equal(result, x.reshape((*x.shape[start:end:step], -1)))
 
 
+@pytest.mark.parametrize("source", ["sizes", "numbers"])
+@pytest.mark.parametrize(("start", "end"), [(-9, -10), (-9, -(2**63)), (-5, -4), (-4, -9), (-3, 0)])
+def test_a_slice_backwards_from_in_front_of_the_axis(tmp_path: Path, start: int, end: int, source: str) -> None:
+    """The first element is taken, as in ONNX Runtime; Python would take none."""
+    constants = {"known": [2, 3, 4], "start": [start], "end": [end], "axis": [0], "step": [-1], "rest": [-1]}
+    nodes = [
+        node("Shape", ["x"], ["shape"]),
+        node("Slice", ["shape" if source == "sizes" else "known", "start", "end", "axis", "step"], ["part"]),
+        node("Concat", ["part", "rest"], ["sizes"], axis=0),
+        node("Reshape", ["x", "sizes"], ["y"]),
+    ]
+    made = model(nodes, {"x": ["N", 3, 4]}, ["y"], {name: np.array(value) for name, value in constants.items()})
+    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    wanted = onnxruntime.InferenceSession(made.SerializeToString()).run(None, {"x": x})[0]
+    np.testing.assert_array_equal(imported(tmp_path, made).module()(torch.from_numpy(x)).numpy(), wanted)
+
+
 def test_an_upper_bound_that_is_assumed(tmp_path: Path) -> None:
     """A tensor that is filled up to a size has at most that size, which is a bound on T and not on -T."""
     nodes = [

@@ -99,6 +99,28 @@ def _count_elements(node: onnx.NodeProto, arrays: Sequence[Array | None]) -> int
     return 0
 
 
+def make_slice(start: int, end: int, step: int, size: int) -> slice:
+    """Return the slice that takes in Python what ONNX's takes. ONNX moves a start in front of the axis to the first element, and Python
+    takes nothing from there if the step is negative."""
+    return slice(max(start, -size) if step < 0 else start, end, step)
+
+
+def slice_array(array: Array, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], steps: Sequence[int]) -> Array:
+    """Slice some axes. Raises IndexError for an axis that is not there, and ValueError for a step of 0 or lists of different lengths."""
+    kept = [slice(None)] * array.ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        kept[axis] = make_slice(start, end, step, array.shape[axis])
+    return array[tuple(kept)]
+
+
+def _fold_slice(node: onnx.NodeProto, arrays: list[Array]) -> Array:
+    """Slice an array. The reference evaluator of the onnx package slices as Python does."""
+    given: dict[str, Any] = {a.name: list(a.ints) for a in node.attribute}
+    given |= zip(("starts", "ends", "axes", "steps"), (array.reshape(-1).tolist() for array in arrays[1:]), strict=False)
+    count = len(given["starts"])
+    return slice_array(arrays[0], given["starts"], given["ends"], given.get("axes", range(count)), given.get("steps", [1] * count))
+
+
 def _fold_transpose(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     order = {a.name: list(a.ints) for a in node.attribute}.get("perm")
     return arrays[0].transpose(order)
@@ -142,6 +164,7 @@ def _dequantize_blocks(arrays: list[Array], axis: int, block: int) -> Array:
 
 
 _QUICK: dict[str, Callable[[onnx.NodeProto, list[Array]], Array]] = {
+    "Slice": _fold_slice,
     "Transpose": _fold_transpose,
     "Identity": lambda node, arrays: arrays[0],
     "GatherElements": _gather_elements,

@@ -19,7 +19,7 @@ from ...dims import Dim, bounds
 from ...ops.formula import BinaryFormula, Const, IndexFormula
 from ...types.numpy_types import numpy_dtype
 from ...types.tensor_types import DTYPES
-from .fold import ELEMENTWISE, fold_numbers
+from .fold import ELEMENTWISE, fold_numbers, slice_array
 from .importer_site import OnnxSite, to_dtype
 from .onnx_values import Filled, Item, Known, Objects, SizeRatio, Sizes, sizes_or_known, to_objects
 from .shape_arithmetic import as_objects, cast_sizes, evaluate_elementwise, finish_items, reduce_sizes, to_dims
@@ -79,11 +79,8 @@ def _fold_slice(site: OnnxSite) -> Item:
     steps = _get_ints(site, 4) if site.has_input(4) else [1] * len(starts)
     if axes is None or steps is None or not len(starts) == len(ends) == len(axes) == len(steps):
         return None
-    kept = [slice(None)] * items.ndim
     try:
-        for axis, *span in zip(axes, starts, ends, steps, strict=True):
-            kept[axis] = slice(*span)
-        return finish_items(items[tuple(kept)], _find_dtype(site))
+        return finish_items(slice_array(items, starts, ends, axes, steps), _find_dtype(site))
     # An axis that is not there, for example. The graph reports it.
     except (IndexError, ValueError):
         return None

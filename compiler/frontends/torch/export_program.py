@@ -128,19 +128,12 @@ def _export_within_known_sizes(
     try:
         return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes)
     except (UserError, AssertionError, SmallExample) as error:
-        program = _try_assertions(module, args, kwargs, dynamic, sizes, notes) if _is_unsolved(error) else None
-        if program is None:
+        if not _is_unsolved(error):
             raise
-        return program
-
-
-def _try_assertions(
-    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int], notes: list[str]
-) -> ExportedProgram | None:
-    try:
-        return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes, asserting=True)
-    except Exception:  # the error of the export with ranges says more
-        return None
+        try:
+            return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes, asserting=True)
+        except Exception:  # the first error says more
+            raise error from None
 
 
 def _is_unsolved(error: Exception) -> bool:

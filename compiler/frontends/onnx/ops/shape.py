@@ -12,6 +12,7 @@ from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import BOOL, show_shape
 from ...graph_builder import ImportRefused
 from ..emitter import range_formula
+from ..fold import make_slice
 from ..importer_site import OnnxSite, to_dtype
 from ..importer_table import imports
 from ..onnx_values import Filled, Item, Known
@@ -210,9 +211,7 @@ def import_slice(site: OnnxSite) -> Item:
 
 def _leaves_nothing(site: OnnxSite, size: Dim, start: Dim, end: Dim, step: int) -> bool:
     if isinstance(size, int) and isinstance(start, int) and isinstance(end, int):
-        # ONNX moves a start in front of the axis to the first element, and Python does not if the step is negative.
-        start = max(start, -size) if step < 0 else start
-        return not range(*slice(start, end, step).indices(size))
+        return not range(*make_slice(start, end, step, size).indices(size))
     past, last = (start, size) if step > 0 else (end, size - 1)
     return not (isinstance(past, int) and past < 0) and site.facts.is_at_least(past, last) is True
 
