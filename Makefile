@@ -51,7 +51,7 @@ long: $(READY) ## run the tests that `make test` leaves out: larger models, and 
 	$(BIN)/python -m pytest --dist worksteal -m "long and not zoo and not rest"
 
 thorough: $(READY) ## run the other cases of the families of which `make test` and `make long` run a share
-	$(BIN)/python -m pytest -m "rest"
+	XLA_FLAGS= $(BIN)/python -m pytest -m "rest"
 
 train-long: $(READY) ## run the long tests of training: several processes, resumed runs, compiled models
 	$(BIN)/python -m pytest tests/training -m "long or not long"

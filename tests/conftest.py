@@ -27,6 +27,8 @@ from zlib import crc32
 # Two processes share two cores, and no tensor here is worth a second thread. Before PyTorch and ONNX Runtime are imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["NETC_DEBUG"] = "1"
+# Compiled code that is optimized less is as right, and compiles faster. `make thorough` leaves the optimizations on.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import profiles
 import pytest

@@ -58,7 +58,7 @@ def write_images(count: int) -> None:
 
 
 @pytest.mark.sample(1)
-@pytest.mark.thorough(8)
+@pytest.mark.thorough(32)
 @pytest.mark.parametrize("batch", ["batch 7", "batch 7 accumulate=2"])
 def test_certain_augmentations(batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Transforms that draw nothing change images and masks as torchvision does."""
@@ -69,7 +69,7 @@ def test_certain_augmentations(batch: str, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.sample(1)
-@pytest.mark.thorough(8)
+@pytest.mark.thorough(32)
 @pytest.mark.parametrize(
     "line",
     [

@@ -194,8 +194,7 @@ def test_split_merge_and_vmap() -> None:
     assert nnx.merge(graph, halves, rest)(x.astype(jnp.bfloat16)).dtype == jnp.bfloat16
 
 
-@pytest.mark.long
-@pytest.mark.thorough(8)
+@pytest.mark.rest
 @pytest.mark.parametrize(
     "text",
     [

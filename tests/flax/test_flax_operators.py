@@ -45,7 +45,7 @@ EXAMPLES = [(name, index, text) for name, cls in sorted(Operator.registry.items(
 
 
 @pytest.mark.share(2)
-@pytest.mark.thorough(16)
+@pytest.mark.thorough(24)
 @pytest.mark.parametrize(
     "text",
     [
@@ -165,8 +165,8 @@ def test_nearly_all_operators_have_a_form() -> None:
     assert len(REFUSED) <= 0.05 * len(Operator.registry)
 
 
-@pytest.mark.sample(2)
-@pytest.mark.thorough(4)
+@pytest.mark.sample(1)
+@pytest.mark.thorough(8)
 @pytest.mark.parametrize("text", RESIZED)
 def test_resizing_is_exact(text: str) -> None:
     model, x, wanted = resize_exactly(text)

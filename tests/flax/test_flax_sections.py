@@ -59,7 +59,7 @@ train {
 
 
 @pytest.mark.sample(1)
-@pytest.mark.thorough(8)
+@pytest.mark.thorough(32)
 @pytest.mark.parametrize("settings", ["", "batch 7 accumulate=3", 'freeze "online.bias"', "ema 0.9"])
 def test_followers_and_inputs_that_vary(settings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameters that follow others, inputs that depend on the step, and micro-batches of unequal sizes, of which they are no part."""
@@ -69,7 +69,7 @@ def test_followers_and_inputs_that_vary(settings: str, tmp_path: Path, monkeypat
     assert_same(train_both(text.replace("SETTINGS", settings), "train.npz"), 1e-5)
 
 
-@pytest.mark.long
+@pytest.mark.rest
 def test_micro_batches_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Terms of the loss that do not depend on samples count once, and frozen parameters stay."""
     monkeypatch.chdir(tmp_path)
@@ -78,7 +78,7 @@ def test_micro_batches_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.sample(1)
-@pytest.mark.thorough(8)
+@pytest.mark.thorough(32)
 @pytest.mark.parametrize("weight", ["", "weight=3"])
 def test_several_files(weight: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -108,7 +108,7 @@ train {
 
 
 @pytest.mark.sample(1)
-@pytest.mark.thorough(8)
+@pytest.mark.thorough(32)
 @pytest.mark.parametrize("batch", ["batch 7", "batch 7 accumulate=2"])
 def test_weights_of_classes(batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

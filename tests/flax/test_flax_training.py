@@ -108,7 +108,7 @@ train {
 
 
 @pytest.mark.sample(1)
-@pytest.mark.thorough(8)
+@pytest.mark.thorough(32)
 @pytest.mark.parametrize(
     ("options", "settings"),
     [

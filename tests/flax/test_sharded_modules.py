@@ -54,7 +54,6 @@ def results() -> dict[str, Any]:
         "scanned chain": (netc.compile(CHAIN).source("flax", tp=DEVICES, scan_layers=True), "Net", [1, 16], 0),
     }
     given = json.dumps([dict(zip(("text", "name", "shape", "indices"), job, strict=True)) for job in jobs.values()])
-    # Compiled code that is optimized less is as right, and compiles in half the time.
     flags = f"--xla_force_host_platform_device_count={DEVICES} --xla_backend_optimization_level=0"
     command = [sys.executable, "-m", "tests.flax.sharded_step"]
     environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
