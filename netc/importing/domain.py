@@ -36,6 +36,8 @@ _MOST_TOGETHER = 3
 """How many dimensions of a condition are changed together."""
 _FARTHEST = 1024
 """The largest size that is tried above an upper bound. The comparison runs the module at this size, so larger ones cost memory and time."""
+_MOST = 1 << 16
+"""An upper bound from here on stays without a trial. `torch.quantile` has one of 2**24."""
 
 
 class Domain(Record):
@@ -121,8 +123,8 @@ class _DomainSearch:
         if lowered is not None:
             return [(lowered, str(lowered))]
         cases = self._list_breaking_cases(condition, rest)
-        if not cases and len(_list_symbols(condition)) > 1:
-            return [stating]  # torch.export asserted it, and no sizes are known that break it alone
+        if _is_distant_bound(condition) or (not cases and len(_list_symbols(condition)) > 1):
+            return [stating]  # torch.export asserted it, and no sizes that break it alone are known, or small enough to try
         agreeing: list[Sizes] = []
         for sizes in cases:
             outcome = self._compare_at(model, sizes)
@@ -218,6 +220,10 @@ def _bisect_least(holds: Callable[[int], bool], below: int, least: int) -> int:
     """Return the least size at which something holds, between one at which it does not and one at which it does."""
     sizes = range(below + 1, least)
     return below + 1 + bisect_left(sizes, True, key=holds)
+
+
+def _is_distant_bound(condition: WhereCondition) -> bool:
+    return isinstance(condition, Condition) and condition.op == "<=" and isinstance(condition.right, int) and condition.right >= _MOST
 
 
 def _list_symbols(condition: WhereCondition) -> list[str]:

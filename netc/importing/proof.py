@@ -43,7 +43,7 @@ class Proof(Record):
         rounded: The same for the quantized model, if the origin is the float model that it represents.
         inexact: The origin's own rounding error, measured against float64 if the comparison needed it.
         training: The largest difference of outputs and buffers in a training step, if the spec has the origin's behavior in training.
-        skipped: Why ONNX Runtime is not among the targets: it has no kernels for the model's element types.
+        skipped: Why ONNX Runtime is not among the targets: it has no kernels for the model's element types, or ONNX no such operator.
         judge: What computed the origin's outputs, if its own runtime cannot.
         not_compared: Why an optional target is not among the targets, if it was tried.
     """

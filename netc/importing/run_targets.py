@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class NoKernel(Exception):
-    """ONNX Runtime cannot run the model: the text says what it lacks."""
+    """The model is not run in ONNX Runtime: the text says what ONNX, or ONNX Runtime, lacks."""
 
 
 def run_target(target: str, run: Callable[[list[Array]], list[Array]], inputs: list[Array]) -> list[Array]:
@@ -64,8 +64,12 @@ def make_onnx_run(model: Model, weights: Mapping[str, Array]) -> Any:
     """Return a function that runs the model in ONNX Runtime. Raises `NoKernel`."""
     from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as Lacking
 
+    from ..errors import CompileError
+
     try:
         session = model.session(weights)
+    except CompileError as error:
+        raise NoKernel(error.diagnostics[0].message) from None
     except Lacking as error:
         match = _LACKING.search(str(error))
         raise NoKernel(f"it has no {match[1]} of these element types" if match else str(error)) from None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.export import Dim as ExportDim
 
@@ -35,6 +36,26 @@ def test_all_of_them() -> None:
     assert [(o.what, o.where) for o in found] == [("aten.special_i0.default", "0"), ("aten.polygamma.default", "2")]
     module = Calls(lambda x: (torch.special.i0(x), torch.polygamma(1, x)))
     assert [o.what for o in obstacles(module, torch.randn(2, 4))] == ["aten.special_i0.default", "aten.polygamma.default"]
+
+
+@pytest.mark.parametrize(
+    ("function", "argument"),
+    [
+        (lambda x: F.dropout(x, 0.5), "training=self.training"),
+        (lambda x: F.scaled_dot_product_attention(x, x, x, dropout_p=0.5), "dropout_p=p if self.training else 0.0"),
+    ],
+    ids=["dropout", "attention"],
+)
+def test_dropout_in_evaluation(function: Any, argument: str) -> None:
+    (found,) = obstacles(Calls(function), torch.randn(2, 3, 4))
+    assert (found.why, found.help) == ("works in evaluation too, which no dropout of netc does", f"give it `{argument}`")
+
+
+def test_tensors_without_elements() -> None:
+    (found,) = obstacles(Calls(lambda x: x.conj()), torch.randn(2, 0, 3))
+    assert (found.what, found.why) == ("the input `x`", "has no elements in the example")
+    (found,) = obstacles(Calls(lambda x: x.split([1, 4, 0], 1)), torch.randn(2, 5))
+    assert (found.what, found.why) == ("output", "has no elements, and a spec has no such tensors")
 
 
 def test_bags_of_rows_that_are_computed() -> None:

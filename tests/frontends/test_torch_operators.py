@@ -15,6 +15,8 @@ from torch import Tensor, nn
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.torch.aten_table import READERS
+from netc.importing.module_origin import make_module_origin
+from netc.importing.run_import import import_spec
 
 
 class Function(nn.Module):
@@ -72,6 +74,7 @@ VECTORS = {
         F.prelu(x[:, :, None] - 1, x[0]),
         F.prelu(x, x[0, :1]),
     ),
+    "grids with scalars": lambda x: torch.meshgrid(x.sum(), x[0], x.prod(), indexing="ij"),
     "grids": lambda x: (*torch.meshgrid(x[0], x[0, :4], indexing="ij"), *torch.meshgrid(x[0], x[0, :4], indexing="xy")),
     "diagonals of sizes": lambda x: (torch.eye(x.shape[0], 3), torch.eye(x.shape[0])),
     "largest": lambda x: (*x.max(1), x.amax(1, keepdim=True), *x.min(1, keepdim=True), x.argmax(1)),
@@ -143,9 +146,15 @@ VECTORS = {
         torch.searchsorted(torch.linspace(0, 4, 5), x, side="right"),
         torch.searchsorted(torch.linspace(0, 4, 5), x.round()),
     ),
+    "members of a set with NaN": lambda x: torch.isin(x.round(), torch.where(x > 2, torch.nan, x.round()).repeat(1, 3)),
+    "members of a set of integers": lambda x: (
+        torch.isin(x.long(), x[:, :5].long().repeat(1, 4) + 1, invert=True),
+        torch.isin(x.long(), torch.arange(-600, 0, 2)),
+    ),
     "medians": lambda x: (*x.median(1), *x.median(0, keepdim=True), x - x.median(), (x * 9).long().median(1).values),
     "medians with NaN": lambda x: torch.where(x > x.mean(), torch.nan, x).median(1),
     "bilinear forms of computed weights": lambda x: F.bilinear(x, x + 1, (x.t() @ x)[None]),
+    "copies": lambda x: (x.to(torch.float32, copy=True) + 1, x.to(torch.int64, copy=True), F.dropout(x, 0.0)),
     "defined by others": lambda x: (x.frac(), torch.rad2deg(x), x.fliplr(), torch.xlogy(x, x.abs()), torch.addcdiv(x, x, x * x + 1)),
     "extremes so far": lambda x: (*x.cummax(1), *x.cummin(1)),
     "lerp and others": lambda x: (torch.lerp(x, x * 2, 0.3), torch.atan2(x, x + 1), torch.maximum(x, -x), torch.fmod(x, 2), x % 3),
@@ -202,6 +211,28 @@ IMAGES = {
     "random slopes": nn.RReLU(),
     "sampled": Function(lambda x: F.grid_sample(x, x[:, :2].permute(0, 2, 3, 1).tanh(), padding_mode="border", align_corners=False)),
 }
+
+
+def test_bounds_that_are_too_large_to_try() -> None:
+    """PyTorch's quantile takes 2**24 elements at most."""
+    model = netc.from_torch(Function(lambda x: torch.nanquantile(x, 0.3)), torch.randn(5), {0: {0: "T"}})
+    assert "where T <= 16777216" in model.spec()
+
+
+def test_what_onnx_lacks_is_proved_in_pytorch() -> None:
+    """PyTorch interpolates bytes in steps that ONNX cannot express."""
+    module = Function(lambda x: F.interpolate(x, scale_factor=0.6, mode="bilinear", align_corners=True))
+    x = torch.randint(0, 256, (2, 3, 5, 7), dtype=torch.uint8)
+    proved = import_spec(make_module_origin(module, (x,), {}, {0: {0: "N"}}, "Small"))
+    assert proved.proof is not None
+    assert list(proved.proof.differences) == ["PyTorch"]
+    assert "not compared in ONNX Runtime: `upsample` cannot be exported to ONNX here" in proved.format_report()
+
+
+def test_tensors_without_axes() -> None:
+    one, grid = torch.tensor(-1.5), torch.randn(3, 4)
+    agree(Of(lambda m, x, slope: F.prelu(x, slope) + F.prelu(x[0, 0], slope)), (grid, one), dims={0: {}, 1: {}})
+    agree(Function(lambda x: x.index_fill(0, torch.tensor([0]), 2.0) + x), one, dims={0: {}})
 
 
 def _agree_on_images(module: nn.Module) -> None:

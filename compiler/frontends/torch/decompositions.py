@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch._decomp import decomposition_table
+from torch._decomp.decompositions import isin_sorting
 from torch._guards import detect_fake_mode
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -62,10 +63,29 @@ def _trace_definition(node: Node) -> GraphModule | None:
         return None
 
 
+def _is_in(elements: torch.Tensor, test_elements: torch.Tensor, *, assume_unique: bool = False, invert: bool = False) -> torch.Tensor:
+    """Define `torch.isin` for any number of elements.
+
+    Large sets of integers are sorted, as in PyTorch's own definition. It also sorts floating-point numbers, among which NaN has no place.
+    """
+    count, has_floats = test_elements.numel(), elements.is_floating_point() or test_elements.is_floating_point()
+    if isinstance(count, int) and count > _MOST_COMPARED and not has_floats:
+        result: torch.Tensor = isin_sorting(elements, test_elements, assume_unique=assume_unique, invert=invert)  # type: ignore[no-untyped-call]
+        return result
+    found = (elements[..., None] == test_elements.reshape(-1)).any(-1)
+    return ~found if invert else found
+
+
+_MOST_COMPARED = 256
+"""The largest set of integers that each element is compared with."""
+_OWN = {torch.ops.aten.isin.Tensor_Tensor: _is_in}
+"""Definitions where PyTorch's own differ from its operators."""
+
+
 def _select_decompositions() -> Mapping[Any, Callable[..., Any]]:
     return {
         operator: definition
-        for operator, definition in decomposition_table.items()
+        for operator, definition in (decomposition_table | _OWN).items()
         # An operator that has a reader must stay: `layer_norm` would become its arithmetic.
         if isinstance(operator, torch._ops.OpOverload) and operator._schema.name.partition("::")[2] not in READERS
     }

@@ -247,6 +247,10 @@ def _declare_inputs(main: CallReader, inputs: Sequence[Node | None]) -> None:
         if node is None:
             continue
         fake = node.meta["val"]
+        if is_empty(node):
+            raise ImportFailed(
+                (Obstacle(f"the input `{node.name}`", "has no elements in the example", "", "give an example with elements"),)
+            )
         try:
             shape = tuple(main.model.sizes.to_dim(size) for size in fake.shape)
         except ImportRefused:
@@ -285,6 +289,9 @@ def _read_outputs(main: CallReader, program: ExportedProgram, nodes: Sequence[No
         if isinstance(fake := node.meta.get("val"), torch.Tensor) and fake.is_complex():
             why = "has complex numbers, which are no element type of netc"
             main.model.obstacles.append(Obstacle("output", why, "", "return `torch.view_as_real` of it"))
+            continue
+        if is_empty(node):
+            main.model.obstacles.append(Obstacle("output", "has no elements, and a spec has no such tensors", "", "leave it out"))
             continue
         try:
             value = main.get_value(node)

@@ -27,7 +27,10 @@ from .node_targets import is_operator, operator_name, to_dtype
 from .sympy_sizes import SizeConverter
 
 _WITHOUT_EFFECT = frozenset(
-    {"cudnn_enable", "cudnn_enabled", "train", "use_input_stats", "momentum", "non_blocking", "pin_memory", "sparse", "end", "split_size"}
+    {
+        *("cudnn_enable", "cudnn_enabled", "train", "use_input_stats", "momentum", "non_blocking", "copy", "pin_memory", "sparse"),
+        *("end", "split_size"),
+    }
 )
 """Arguments that choose a kernel or a layout of memory, or that show in the shape of the result, such as the end of `arange`."""
 _OF_GRADIENTS = frozenset({"scale_grad_by_freq"})

@@ -9,6 +9,7 @@ from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads
 from ..opaque import ATTENTION_PARAMETERS
+from .regularization import refuse_in_evaluation
 
 
 @reads("scaled_dot_product_attention")
@@ -22,6 +23,8 @@ def read_attention(site: AtenSite) -> Value:
         if not isinstance(features, int) or abs(float(scale) * features**0.5 - 1) > 1e-12:  # type: ignore[arg-type]
             arguments["scale"] = scale
     if site.number("dropout_p"):
+        if not site.scope.model.training:
+            refuse_in_evaluation("dropout_p=p if self.training else 0.0")
         arguments["dropout"] = site.number("dropout_p")
     if site.args["is_causal"]:
         arguments["causal"] = True

@@ -98,10 +98,11 @@ def read_one_hot(site: AtenSite) -> Value:
 @reads("meshgrid")
 def read_meshgrid(site: AtenSite) -> tuple[Value, ...]:
     tensors = site.tensors("tensors")
-    sizes = [value.type.shape[0] for value in tensors]
+    # A tensor without axes counts as one of a single element.
+    sizes = [value.type.shape[0] if value.type.shape else 1 for value in tensors]
     order = list(range(len(tensors)))
     # NumPy's order for images: the first two axes are swapped.
-    if site.args.get("indexing") == "xy":
+    if site.args.get("indexing") == "xy" and len(tensors) > 1:
         order[:2] = [1, 0]
     shape = tuple(sizes[number] for number in order)
     result = []

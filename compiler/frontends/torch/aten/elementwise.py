@@ -98,12 +98,14 @@ def read_round(site: AtenSite) -> Value:
 @reads("prelu")
 def read_prelu(site: AtenSite) -> Value:
     x = site.tensor()
-    slopes = site.args["weight"].meta["val"].shape[0]
+    slopes = site.args["weight"].meta["val"].numel()
     layer = site.try_layer("prelu", x, given={"weight": "weight"}, num_parameters=int(slopes))
     if layer is not None:
         return layer[0]
     weight = site.tensor("weight")
-    if x.type.rank > 1:
+    if slopes == 1:
+        weight = site.reshape(weight, ())
+    elif x.type.rank > 1:
         # The slopes belong to axis 1, the channels.
         weight = site.reshape(weight, (int(slopes), *[1] * (x.type.rank - 2)))
     return site.apply_op("where", site.apply_op("gt", x, other=0), x, site.apply_op("mul", weight, x))

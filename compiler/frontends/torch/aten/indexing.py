@@ -150,6 +150,8 @@ def read_index_fill(site: AtenSite) -> Value:
     number = site.number_of("value")
     value = site.cast(site.tensor("value"), x.type.dtype) if number is None else make_constant(site, (), number)
     axis += x.type.rank if axis < 0 else 0
+    if not x.type.rank:
+        return value  # the index can only be 0
     if axis == 0:
         return _put_by_indices(site, x, [node], value)
     return _put_along_inner_axes(site, x, [node], value, axis)

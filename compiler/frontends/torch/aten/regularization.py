@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
@@ -14,12 +16,16 @@ _OPERATORS = {"feature_dropout": "channel_dropout", "alpha_dropout": "alpha_drop
 def read_dropout(site: AtenSite) -> Value:
     x, p = site.first_tensor, site.number("p")
     training = site.scope.model.training
-    if training and not site.args["train"]:
+    if not p or (training and not site.args["train"]):
         return x
-    # `F.dropout(x)` has `training=True` by default, so the module draws random numbers even in evaluation.
     if site.args["train"] and not training:
-        raise ImportRefused("works in evaluation too, which no dropout of netc does")
-    return site.apply_op(_OPERATORS[site.name], x, p=p) if p else x
+        refuse_in_evaluation("training=self.training")
+    return site.apply_op(_OPERATORS[site.name], x, p=p)
+
+
+def refuse_in_evaluation(argument: str) -> NoReturn:
+    """Refuse a dropout that draws random numbers in evaluation too, as `F.dropout(x)` does. The `argument` prevents this."""
+    raise ImportRefused("works in evaluation too, which no dropout of netc does", f"give it `{argument}`")
 
 
 @reads("drop_path")
