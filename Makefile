@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long thorough train-long engines quick times matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite bonsai transformers-suite mutants lint format formats bench cuda runtimes vscode dist workflows playground playground-test docs tree-sitter clean
+.PHONY: help install demo import editors test long thorough train-long engines quick times matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite torch-suite bonsai transformers-suite mutants lint format formats bench cuda runtimes vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ fuzz-import: $(READY) ## import and prove random PyTorch modules and changed ONN
 
 onnx-suite: $(READY) ## import, prove and run ONNX's own backend suite; writes docs/import.md
 	PYTHONPATH=tests $(BIN)/python -W ignore -m onnx_suite --update
+
+torch-suite: $(READY) ## import and run the samples that PyTorch's own tests have of its operators, with gradients
+	PYTHONPATH=tests $(BIN)/python -W ignore -m torch_suite
 
 bonsai: $(READY) ## run the tests of jax-ml/bonsai with netc's modules: make bonsai BONSAI=CHECKOUT
 	$(BIN)/python -W ignore -m tests.flax.bonsai_suite $(BONSAI)

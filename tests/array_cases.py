@@ -12,6 +12,10 @@ import torch
 import netc
 
 CASES = {
+    "extremes of booleans so far": "x = input [T] bool; (y, at) = x -> cummin axis=1; out y, at",
+    "powers of integers": "x = input [T] int8; y = input [T] int8; out x ** y, 2 ** y, x ** 3",
+    "the sign of booleans": "x = input [T] bool; x -> sign",
+    "the place of a scalar": "x = input [] batch=false; x -> argmax axis=0 keepdim=true",
     "table whose index is used twice": "x = input [T]; m = table (i) [T] = (i < 3) + (i < 2) * 2; x + m",
     "table with a rounded index": "x = input [T]; m = table (i) [T] = i + [5, 6, 7][floor(min(i / 2, 2.5))]; x * m",
     "weighted huber loss": "x = input [3]; t = input [3]; w = input [3]; (x, t, w -> abs) -> huber_loss",

@@ -135,3 +135,34 @@ def positions(x: Tensor) -> Tensor:
 def test_what_changes_no_gradient_is_not_written(name: str) -> None:
     spec = netc.from_torch(HARMLESS[name], torch.randn(3, 6)).spec()
     assert "detach" not in spec
+
+
+SPECIAL = torch.tensor([0.0, -0.0, 1, -1, 0.5, 3])
+OTHER = torch.tensor([2.0, 1, 3, 0.5, 0.25, 1])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: torch.sinc(x),
+        lambda x: torch.xlogy(x, OTHER),
+        lambda x: torch.special.xlogy(OTHER - 2, x.abs() + 1),
+        lambda x: torch.xlogy(x, 3.0),
+        lambda x: OTHER.index_fill(0, torch.tensor([1, 1, 4]), x.sum()),
+        lambda x: torch.ops.aten._safe_softmax(torch.stack([x, x - torch.inf]), 1),
+    ],
+    ids=["sinc", "x log y", "x log y of zero", "x log number", "an index twice", "safe softmax"],
+)
+def test_gradients_at_special_places(function: Any) -> None:
+    """PyTorch's definitions of these operators choose between numbers, of which one has no gradient."""
+
+    def differentiate(module: nn.Module) -> tuple[Tensor, Tensor]:
+        x = SPECIAL.clone().requires_grad_()
+        result = module(x)
+        (result * torch.arange(1.0, result.numel() + 1).reshape(result.shape)).sum().backward()
+        assert x.grad is not None
+        return result.detach(), x.grad
+
+    original = Of(lambda self, x: function(x))
+    model = netc.from_torch(original, SPECIAL, {0: {}}, verify=False)
+    torch.testing.assert_close(differentiate(model.module().eval()), differentiate(original))

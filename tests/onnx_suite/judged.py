@@ -6,7 +6,6 @@ have sizes, axes and indices as constants, and the suite's tests as inputs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,27 +18,17 @@ import onnxruntime
 import torch
 from onnx import numpy_helper
 from onnx_suite.cases import Case
+from suite_workers import CONSTANT, CRASHED, REFUSED, RIGHT, WRONG, Result
 
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
-from netc.dsl.record import Record
 from netc.importing.onnx_origin import make_onnx_origin
 from netc.importing.output_judge import NotProved
 from netc.importing.run_import import import_spec
 
-RIGHT, CONSTANT, REFUSED, WRONG, CRASHED = "right", "right with constant inputs", "refused", "wrong", "crashed"
 TIES = "right but for the order of equal elements"
 TIED = ("top_k_same_values", "top_k_same_values_2d", "top_k_same_values_largest")
 """Tests of which equal element comes first, which PyTorch does not say (docs/import.md)."""
-
-
-class Result(Record):
-    """`outcome` is one of the six above. `why` says what was refused or what differs, and for what is right, what was left out."""
-
-    name: str
-    operator: str
-    outcome: str
-    why: str = ""
 
 
 class Differs(Exception):
@@ -138,8 +127,3 @@ def _compare(target: str, found: Sequence[Any], wanted: Sequence[Any], case: Cas
                 raise Differs(f"output {number} in {target} differs by {np.nanmax(np.abs(a - b)):.2g}")
         elif not np.array_equal(a, b):
             raise Differs(f"output {number} in {target} differs")
-
-
-def reason(why: str) -> str:
-    """The reason without what is special in it: names, numbers, shapes."""
-    return re.sub(r"`[^`]*`|\[[^\]]*\]|(?<![\w])-?\d[\d.e+-]*", "...", why)

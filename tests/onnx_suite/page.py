@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
-from onnx_suite.judged import CONSTANT, CRASHED, REFUSED, RIGHT, TIES, WRONG, Result, reason
+from onnx_suite.judged import TIES
+from suite_workers import CONSTANT, CRASHED, REFUSED, RIGHT, WRONG, Result, shorten_reason
 
 PART = "suite"
 SHOWN = 3
@@ -58,6 +59,6 @@ def lines(results: Sequence[Result]) -> Iterator[str]:
 
 def _shown(result: Result) -> str:
     """The reason without the operator that it begins with."""
-    why = reason(result.why).partition(": ... ")[0].replace("|", "\\|")
+    why = shorten_reason(result.why).partition(": ... ")[0].replace("|", "\\|")
     words = why.split(" ", 1)
     return re.sub(r"\s+", " ", words[1] if words[0] in result.operator and len(words) > 1 else why)[:160]

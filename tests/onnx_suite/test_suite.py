@@ -6,7 +6,8 @@ import re
 
 import pytest
 from onnx_suite.cases import Case, cases, first_cases, sample
-from onnx_suite.judged import CRASHED, REFUSED, RIGHT, WRONG, judge
+from onnx_suite.judged import judge
+from suite_workers import CRASHED, REFUSED, RIGHT, WRONG
 
 from netc.compiler.frontends.onnx.importer_table import TABLE
 

@@ -9,6 +9,7 @@ operator is replaced only if all operators of its definition can be read. The ne
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf, log
 from typing import Any
 
 import torch
@@ -78,8 +79,38 @@ def _is_in(elements: torch.Tensor, test_elements: torch.Tensor, *, assume_unique
 
 _MOST_COMPARED = 256
 """The largest set of integers that each element is compared with."""
-_OWN = {torch.ops.aten.isin.Tensor_Tensor: _is_in}
-"""Definitions where PyTorch's own differ from its operators."""
+
+
+def _compute_sinc(x: torch.Tensor) -> torch.Tensor:
+    is_zero = x == 0
+    angle = torch.pi * torch.where(is_zero, 1, x)
+    return torch.where(is_zero, 1, torch.sin(angle) / angle)
+
+
+def _compute_x_log_y(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return x * torch.log(torch.where((x == 0) & ((y <= 0) | (y == inf)), 1, y))
+
+
+def _multiply_by_log(x: torch.Tensor, number: float) -> torch.Tensor:
+    if 0 < number < inf:
+        return x * log(number)
+    result: torch.Tensor = decomposition_table[torch.ops.aten.xlogy.Scalar_Other](x, number)
+    return result
+
+
+def _compute_safe_softmax(x: torch.Tensor, dim: int, dtype: torch.dtype | None = None) -> torch.Tensor:
+    is_hidden = (x == -inf).all(dim, keepdim=True)
+    return torch.where(is_hidden, 0, torch.softmax(torch.where(is_hidden, 0, x), dim, dtype=dtype))
+
+
+_OWN: dict[Any, Callable[..., Any]] = {
+    torch.ops.aten.isin.Tensor_Tensor: _is_in,
+    torch.ops.aten.sinc.default: _compute_sinc,
+    torch.ops.aten._safe_softmax.default: _compute_safe_softmax,
+    torch.ops.aten.xlogy.Tensor: _compute_x_log_y,
+    torch.ops.aten.xlogy.Scalar_Other: _multiply_by_log,
+}
+"""Definitions where PyTorch's own differ from its operators, or have another gradient at zero or infinity."""
 
 
 def _select_decompositions() -> Mapping[Any, Callable[..., Any]]:

@@ -16,7 +16,7 @@ from ....ops.reduction import Spread, Std, Var
 from ....types.tensor_types import BOOL, DType
 from ...python.array_ops.activation import call_as_vector
 from ...python.array_ops.array_emitters import ArraySite
-from ...python.array_ops.elementwise import emit_power
+from ...python.array_ops.elementwise import allows_negative_exponents, emit_power
 from ...python.array_ops.reduction import emit_spread as emit_shared_spread
 from ...python.code.python_expressions import Code, Default, Infix, Prefix, call_function, call_method, to_code
 from ...python.operator_forms import BITWISE, INFIX, emit_binary, list_sides
@@ -39,7 +39,7 @@ def emit_arithmetic(op: BinaryOperator, site: MlxSite) -> Code:
     x, result = site.given.x.dtype, site.results[0].dtype
     if isinstance(op, FloorDiv) and result.is_float:
         return call_function("floor_divide", *list_sides(op, site))
-    if isinstance(op, Pow) and x.is_float:
+    if isinstance(op, Pow) and (x.is_float or allows_negative_exponents(op, result)):
         return emit_power(op, ArraySite(site.node, site.given, site.results, WORDS))
     if not op.scalars or not x.is_integer or wrap_integer(op.other, x) == op.other:
         return emit_binary(op, site)

@@ -32,7 +32,7 @@ def cumulative_extreme(x: Array, axis: int, largest: bool) -> tuple[Array, Array
     """The largest or smallest element so far, and its index: of equal ones, the last, which gets the gradient."""
     if not x.ndim:
         return x, xp.zeros((), Int)
-    fixed = xp.stop_gradient(x)
+    fixed = xp.stop_gradient(x * 1)  # JAX does not compare booleans
     best = xp.cummax(fixed, axis=axis) if largest else xp.cummin(fixed, axis=axis)
     places = xp.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - 1 - axis))
     index = xp.cummax(xp.where((fixed == best) | xp.isnan(fixed), places, 0), axis=axis).astype(Int)
@@ -140,6 +140,14 @@ def minimum(x: Array, other: Array) -> Array:
 def power(x: Array, exponent: Array) -> Array:
     """Powers of elements. `0 ** 0` has no gradient."""
     return xp.where((x == 0) & (exponent == 0), 1, x) ** exponent
+
+
+def integer_power(x: Any, exponent: Array) -> Array:
+    """Powers of integers, or of a number. A negative power is rounded toward zero: only those of 1 and -1 remain."""
+    x = x + xp.zeros_like(exponent)
+    powers = x ** xp.maximum(exponent, 0)
+    inverse = xp.where(x == 1, 1, xp.where(x == -1, 1 - 2 * (exponent & 1), 0))
+    return xp.where(exponent < 0, inverse, powers).astype(powers.dtype)
 
 
 def arctan2(y: Array, x: Array) -> Array:

@@ -6,9 +6,10 @@ from ....ops.arithmetic import Clamp, FloorDiv, Maximum, Minimum, Pair, Pow
 from ....ops.binary import Fmod, Lerp
 from ....ops.bitwise import BitwiseLeftShift, BitwiseRightShift, Shift
 from ....ops.comparison import Where
-from ....ops.elementwise import NanToNum, Rsqrt
+from ....ops.elementwise import NanToNum, Rsqrt, Sign
 from ....ops.operator import Operator
 from ....ops.slicing import Select
+from ....types.tensor_types import BOOL, DType
 from ..code.python_expressions import Code, Default, Infix, call_function, call_method, to_code
 from ..operator_forms import ELEMENTWISE, PAIRS, emit_binary, emit_select, list_sides
 from .array_emitters import ARRAY, ArraySite
@@ -19,6 +20,8 @@ ARRAY.function(Select, target="x[:, index]")(emit_select)
 
 @ARRAY.layer_function(*ELEMENTWISE, target="{array}.{}")
 def emit_elementwise(op: Operator, site: ArraySite) -> Code:
+    if isinstance(op, Sign) and site.given.x.dtype == BOOL:
+        return site.x
     # `lax.rsqrt` does not promote, unlike jax.numpy.
     if isinstance(op, Rsqrt) and not site.given.x.dtype.is_float:
         return Infix("/", to_code(1), site.words.call("sqrt", site.x))
@@ -38,7 +41,14 @@ def emit_power(op: Pow, site: ArraySite) -> Code:
         return site.words.call("ones_like", site.x)  # the gradient of `x ** 0.0` at zero is NaN
     if not op.scalars and x.is_float and site.given.other.dtype.is_float:
         return call_function("power", site.x, site.other)
+    if allows_negative_exponents(op, result):
+        return call_function("integer_power", *list_sides(op, site))
     return emit_binary(op, site)
+
+
+def allows_negative_exponents(op: Pow, result: DType) -> bool:
+    """Return whether the exponents of a power of integers may be below 0."""
+    return result.is_integer and result.limits[0] < 0 and (op.number_first or not op.scalars)
 
 
 @ARRAY.layer_function(NanToNum, target="{array}.nan_to_num")

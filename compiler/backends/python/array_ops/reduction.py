@@ -36,7 +36,9 @@ BYTE = DTYPES["uint8"]
 
 def list_axis_keywords(op: Reduction, site: OperatorSite) -> dict[str, object]:
     """Return `axis=` and `keepdims=`, as far as they are needed. A scalar has no axis, although a spec may name axis 0."""
-    written = op.explicit_axes() if site.given.x.rank else None
+    if not site.given.x.rank:
+        return {}
+    written = op.explicit_axes()
     keepdims: dict[str, object] = {"keepdims": Default(op.keepdim, False)}
     if written is None:
         return keepdims

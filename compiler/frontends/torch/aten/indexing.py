@@ -10,11 +10,13 @@ from torch.fx import Node
 
 from ....dims import Dim
 from ....ir.graph_values import Value
+from ....ops.formula import Const
+from ....types.tensor_types import BOOL
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads
 from ..ranges import NO_AXIS, find_counted_axis, is_nonnegative
-from .creation import make_constant
+from .creation import make_constant, make_table
 from .partial_writes import find_written_column
 
 
@@ -152,9 +154,19 @@ def read_index_fill(site: AtenSite) -> Value:
     axis += x.type.rank if axis < 0 else 0
     if not x.type.rank:
         return value  # the index can only be 0
+    if number is None:
+        return _fill_by_mask(site, x, node, value, axis)
     if axis == 0:
         return _put_by_indices(site, x, [node], value)
     return _put_along_inner_axes(site, x, [node], value, axis)
+
+
+def _fill_by_mask(site: AtenSite, x: Value, node: Node, value: Value, axis: int) -> Value:
+    """Write a tensor of one element. With `scatter`, its gradient would count an index twice that is there twice."""
+    size = x.type.shape[axis]
+    index = site.apply_op("reshape", site.index_from_front(node, size), shape=(-1,))
+    mask = site.apply_op("scatter", make_table(site, (size,), Const(False), BOOL), index, axis=0, value=True)
+    return site.apply_op("where", site.reshape(mask, (size, *[1] * (x.type.rank - 1 - axis))), value, x)
 
 
 def _put_along_inner_axes(site: AtenSite, x: Value, nodes: list[Node], values: Value, first: int) -> Value:

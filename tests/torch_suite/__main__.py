@@ -1,0 +1,41 @@
+"""PyTorch's own samples of its operators, imported: `make torch-suite`, `PYTHONPATH=tests python -m torch_suite --match pool`.
+
+In: nothing, or a part of the names of operators. Out: a line for each case that is not right, and how many are. The exit code is 1 if a
+result is wrong, or if an import ends in anything but a model or a refusal.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+
+from suite_workers import CRASHED, WRONG, judge_in_processes, judge_numbers
+from torch_suite.cases import Case, list_cases
+from torch_suite.judged import judge
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--match", default="", help="only operators with this in their name")
+    parser.add_argument("--prove", action="store_true", help="prove each import too")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.worker:
+        return judge_numbers(lambda number: judge(_every()[number], prove=asked.prove))
+    names = {n: (case.name, case.operator) for n, case in enumerate(_every()) if asked.match in case.name}
+    results = judge_in_processes(["torch_suite", *(["--prove"] if asked.prove else [])], names, asked.workers)
+    counts = Counter(result.outcome for result in results)
+    print(f"{len(results)} cases: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
+    return 1 if counts[WRONG] + counts[CRASHED] else 0
+
+
+@cache
+def _every() -> Sequence[Case]:
+    return list_cases()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,147 @@
+"""The samples of an operator, imported and run in PyTorch and in ONNX Runtime, against what the operator computes itself.
+
+In: a `Case`. Out: a `Result`: the worst of its samples. Always: a sample that is refused is tried once more with all tensors but the first
+as constants. Gradients are compared too. With `prove`, the import also has to prove itself, as `netc import` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from suite_workers import CONSTANT, CRASHED, REFUSED, RIGHT, WRONG, Result
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+from torch_suite.cases import Called, Case, Sample
+
+import netc
+from netc.compiler.frontends.imported_model import ImportFailed
+from netc.importing.output_judge import NotProved
+
+UNJUDGED = "not judged"
+"""All samples are sparse, complex or without elements, are refused by PyTorch itself, or draw random numbers."""
+_ORDER = (UNJUDGED, RIGHT, CONSTANT, REFUSED, CRASHED, WRONG)
+TIED = ("topk", "sort", "argsort", "msort")
+"""Operators whose order of equal elements PyTorch leaves open (docs/import.md)."""
+CLOSE = 1e-4
+CLOSE_TO_LARGEST = 1e-5
+
+
+class Differs(Exception):
+    """A result is not the operator's."""
+
+
+def judge(case: Case, *, prove: bool = False) -> Result:
+    worst = Result(case.name, case.operator, UNJUDGED)
+    try:
+        samples = case.samples()
+    except Exception:  # PyTorch cannot draw all of its own
+        return worst
+    for sample in samples:
+        outcome, why = _judge_sample(case, sample, prove)
+        if _ORDER.index(outcome) > _ORDER.index(worst.outcome):
+            worst = Result(case.name, case.operator, outcome, f"{why} ({sample})" if outcome in (WRONG, CRASHED) else why)
+    return worst
+
+
+def _judge_sample(case: Case, sample: Sample, prove: bool) -> tuple[str, str]:
+    outcome, why = _try_import(case, sample, sample.tensors, prove, RIGHT)
+    if outcome == REFUSED and len(sample.tensors) > 1:
+        outcome, why = _try_import(case, sample, sample.tensors[:1], prove, CONSTANT)
+    return outcome, why
+
+
+def _try_import(case: Case, sample: Sample, inputs: Sequence[int], prove: bool, good: str) -> tuple[str, str]:
+    module = Called(sample, inputs).eval()
+    given = [sample.leaves[at] for at in inputs]
+    try:
+        wanted, again = _run(module, given), _run(module, given)
+    except Exception:  # PyTorch refuses some of its own samples, of sparse tensors for example
+        return UNJUDGED, ""
+    tensors = (*wanted, *given)
+    if not wanted or any(x.is_complex() or x.layout != torch.strided or not x.numel() for x in tensors) or not _are_equal(wanted, again):
+        return UNJUDGED, ""
+    try:
+        _compare_import(case, module, given, wanted, _fix_sizes(given), prove)
+        if all(size > 1 for x in given for size in x.shape):
+            _compare_with_names(case, module, given, wanted)
+    except ImportFailed as error:
+        return REFUSED, f"{error.obstacles[0].what} {error.obstacles[0].why}"
+    except (Differs, NotProved) as error:
+        return WRONG, str(error)
+    except Exception as error:  # whatever it is, it is counted
+        return CRASHED, f"{type(error).__name__}: {str(error)[:300]}"
+    return good, ""
+
+
+def _fix_sizes(given: Sequence[Tensor]) -> dict[str | int, Any]:
+    return {at: {} for at in range(len(given))}
+
+
+def _compare_with_names(case: Case, module: Called, given: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
+    """Compare an import whose axes all have names, unless it is refused."""
+    names = {at: {axis: f"{chr(65 + at)}{chr(65 + axis)}" for axis in range(x.dim())} for at, x in enumerate(given)}
+    try:
+        _compare_import(case, module, given, wanted, dict(names), False)
+    except ImportFailed:
+        return
+
+
+def _compare_import(
+    case: Case, module: Called, given: Sequence[Tensor], wanted: Sequence[Tensor], dims: Mapping[str | int, Any], prove: bool
+) -> None:
+    model = netc.from_torch(module, tuple(x.clone() for x in given), dims, verify=prove)
+    made = model.module().eval()
+    _compare("PyTorch", _run(made, given), wanted)
+    try:
+        gradients = _find_gradients(module, given)
+    except Exception:  # PyTorch has none of some operators
+        gradients = None
+    if gradients is not None:
+        _compare("gradients", _find_gradients(made, given), gradients)
+    try:
+        session = model.session()
+    except netc.CompileError:  # ONNX has no form of it
+        return
+    except Exception as error:
+        if "Could not find an implementation" in str(error):  # ONNX Runtime has no kernel
+            return
+        raise
+    if not case.operator.startswith(TIED):
+        found = session(*[x.numpy() for x in given])
+        _compare("ONNX Runtime", [torch.as_tensor(x) for x in tree_leaves(found)], wanted)
+
+
+def _run(module: torch.nn.Module, given: Sequence[Tensor]) -> list[Tensor]:
+    return [x for x in tree_leaves(module(*[x.clone() for x in given])) if isinstance(x, Tensor)]
+
+
+def _find_gradients(module: torch.nn.Module, given: Sequence[Tensor]) -> list[Tensor]:
+    """Return the gradients of a sum of the results with weights, of all inputs in float: zeros if no result depends on them."""
+    inputs = [x.clone().requires_grad_(x.is_floating_point()) for x in given]
+    # An operator that works in place is given no leaves.
+    results = [x for x in tree_leaves(module(*[x * 1 if x.requires_grad else x for x in inputs])) if isinstance(x, Tensor)]
+    results = [x for x in results if x.requires_grad]
+    weights = torch.Generator().manual_seed(0)
+    sums = [(x.double() * torch.rand(x.shape, generator=weights, dtype=torch.float64)).sum() for x in results]
+    learned = [x for x in inputs if x.requires_grad]
+    found = torch.autograd.grad(torch.stack(sums).sum(), learned, allow_unused=True) if sums and learned else [None] * len(learned)
+    return [torch.zeros_like(x) if gradient is None else gradient for x, gradient in zip(learned, found, strict=True)]
+
+
+def _are_equal(left: Sequence[Tensor], right: Sequence[Tensor]) -> bool:
+    return all(np.array_equal(a.numpy(), b.numpy(), equal_nan=a.is_floating_point()) for a, b in zip(left, right, strict=True))
+
+
+def _compare(target: str, found: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
+    if len(found) != len(wanted):
+        raise Differs(f"{target}: {len(found)} results, not {len(wanted)}")
+    for number, (own, other) in enumerate(zip(found, wanted, strict=True)):
+        if (own.shape, own.dtype) != (other.shape, other.dtype):
+            raise Differs(f"{target}: result {number} is {own.dtype} {list(own.shape)}, not {other.dtype} {list(other.shape)}")
+        a, b = own.detach().double().numpy(), other.detach().double().numpy()
+        near = CLOSE_TO_LARGEST * float(np.max(np.abs(b), initial=0.1, where=np.isfinite(b))) if other.is_floating_point() else 0.0
+        if not np.allclose(a, b, rtol=CLOSE if near else 0.0, atol=near, equal_nan=True):
+            raise Differs(f"{target}: result {number} differs by {np.nanmax(np.abs(a - b)):.2g}")
