@@ -94,12 +94,14 @@ def _make_rounding_function(function: Callable[[float], int]) -> Callable[[Any],
     return of
 
 
-def _round_number(value: Any, digits: int = 0) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or isinstance(digits, bool) or not isinstance(digits, int):
+def _round_number(value: Any, *digits: Any) -> Any:
+    """Round a number to an integer, or with a number of digits, which may be 0, to a number of the same type."""
+    if any(isinstance(number, bool) for number in (value, *digits)) or not isinstance(value, (int, float)):
+        raise _InvalidArgument
+    if not all(isinstance(number, int) for number in digits):
         raise _InvalidArgument
     # No number has more digits than that, and Python would compute the power of ten
-    digits = max(-_MAX_DIGITS, min(digits, _MAX_DIGITS))
-    return round(value, digits) if digits else round(value)
+    return round(value, *(max(-_MAX_DIGITS, min(number, _MAX_DIGITS)) for number in digits))
 
 
 def _absolute_value(value: Any) -> Any:

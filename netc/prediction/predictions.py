@@ -122,8 +122,14 @@ def compute_probabilities(output: OutputSignature, array: Array) -> Array:
         return np.asarray(exponentials / exponentials.sum(axis=output.axis, keepdims=True))
     if output.task == LOG_CLASSES:
         return np.exp(scores)
-    # Large negative scores would overflow in `exp(-x)`, and the quotient of tanh does not.
-    return 0.5 + 0.5 * np.tanh(scores / 2) if output.task == BINARY else scores
+    return _compute_sigmoid(scores) if output.task == BINARY else scores
+
+
+def _compute_sigmoid(scores: Array) -> Array:
+    # `exp` of a number up to 0 cannot overflow. A form such as `0.5 + 0.5 * tanh(x / 2)` would round small probabilities to multiples of
+    # 1e-16, so that samples which the model ranks would be equal.
+    exponentials = np.exp(-np.abs(scores))
+    return np.asarray(np.where(scores < 0, exponentials, 1) / (1 + exponentials))
 
 
 def compute_values(output: OutputSignature, values: Array) -> Array:

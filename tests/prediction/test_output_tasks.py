@@ -128,6 +128,16 @@ def test_binary_target_of_words(folder: Path, shape: str) -> None:
     assert list(results["predicted_ripe"]) == ["yes" if p >= 0.5 else "no" for p in expected]
 
 
+def test_small_probabilities() -> None:
+    """PyTorch's sigmoid in float64 gives the same digits, however small: multiples of 1e-16 would make the last scores equal."""
+    signature = ModelSignature("npz", {}, (), (OutputSignature("s", BINARY, "ripe"),))
+    scores = np.array([0, -0.0, 1e-20, -1e-3, 3, 40, 800, np.inf, -30, -38, -50, -700, -800, -np.inf])
+    found = make_columns({"s": scores}, signature)["probability_ripe"]
+    np.testing.assert_allclose(found, torch.sigmoid(torch.tensor(scores)).numpy(), rtol=1e-15, atol=1e-320)
+    assert found[0] == 0.5
+    assert np.isnan(make_columns({"s": np.array([np.nan])}, signature)["probability_ripe"]).all()
+
+
 def test_several_target_columns(folder: Path) -> None:
     predictor, module = train(folder, "two", "y_hat = x -> dense 2", "y = input 2", "(y_hat, y / 10) -> mse_loss", " y=[price, weight]")
     results, expected = predictor(ROWS), compute(module) * 10

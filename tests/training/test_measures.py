@@ -11,9 +11,12 @@ import pytest
 import torch
 
 import netc
+from netc.dsl.source import SourceFile, Span
 from netc.errors import CompileError
+from netc.evaluation.compute_measures import compute_measure
+from netc.prediction.model_signature import BINARY, OutputSignature
 from netc.reference.foreign_names import advise_stage
-from netc.training.measure_rules import FOREIGN_MEASURES, MEASURES
+from netc.training.measure_rules import FOREIGN_MEASURES, MEASURES, MeasureRule
 from netc.training.stop_signals import Interrupted
 from tests.training.runs import SPEC, resume, train
 from tests.training.test_early_stopping import find_stop
@@ -101,6 +104,15 @@ def test_measures_are_those_of_scikit_learn(tmp_path: Path) -> None:
         rel=1e-5,
         abs=1e-6,
     )
+
+
+def test_samples_of_small_probabilities_are_ranked() -> None:
+    """Rounded to multiples of 1e-16, the probabilities of the scores below -38 would be equal."""
+    scores, truth = np.array([-60.0, -55, -50, -41, -40]), np.array([0, 0, 1, 0, 1])
+    output = OutputSignature("s", BINARY, "ripe")
+    for kind, score in (("auroc", metrics.roc_auc_score), ("average_precision", metrics.average_precision_score)):
+        rule = MeasureRule(kind, kind, output, 0, "macro", 5, Span(SourceFile("a.net", ""), 0, 0))
+        assert compute_measure(rule, truth, scores) == pytest.approx(score(truth, scores))
 
 
 def test_undefined_measures_are_nan(tmp_path: Path) -> None:

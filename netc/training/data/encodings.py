@@ -23,7 +23,7 @@ from netc.compiler.errors.data_errors import CellsUnfit, WrongCells
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.types.tensor_types import DType
 from netc.dsl.diagnostics.suggest import find_similar_names
-from netc.dsl.record import Record
+from netc.dsl.record import Record, replace
 
 from .data_columns import ColumnSpec, InputColumns, list_columns
 from .data_source import Array, Indices, Source, TableColumn, describe_sample
@@ -121,9 +121,9 @@ class EncodedSource:
 
     def __init__(self, source: Source, encodings: Iterable[ColumnEncoding]) -> None:
         self.source = source
-        # A column that cannot be read, such as durations, keeps its description, which says what it has.
+        # A column that cannot be read, such as durations, or that has arrays, keeps its description, which says what it has.
         known = [encoding for encoding in encodings if encoding.column in source.columns]
-        self.encodings = {encoding.column: encoding for encoding in known if source.columns[encoding.column].is_readable}
+        self.encodings = {encoding.column: encoding for encoding in known if _has_cells(source.columns[encoding.column])}
         self.decodes, self.classes = source.decodes, source.classes
         encoded = {
             name: TableColumn(name, (), e.dtype, finite=e.kind in (CATEGORY, INTEGER, BOOLEAN), allows_missing=e.allows_missing)
@@ -192,13 +192,17 @@ def complete_encodings(
     source: Source, inputs: list[Value], specs: Mapping[str, ColumnSpec], encodings: Iterable[ColumnEncoding]
 ) -> list[ColumnEncoding]:
     """Add encodings of numbers for new data, whose columns may be written in another way than in training: `1.0` for 1, or with a text
-    among the numbers. They never add a meaning that training had not, such as a category or a date."""
+    among the numbers. A column of numbers may have booleans, also if its empty cells are filled. They never add a meaning that training had
+    not, such as a category or a date."""
     complete = {encoding.column: encoding for encoding in encodings}
     names_by_input = _expect_columns(source, inputs, specs)
     for value in inputs:
         for name in names_by_input[value.name]:
-            if name not in complete and (encoding := _find_plain_encoding(source, source.columns[name], value.type.dtype)) is not None:
-                complete[name] = encoding
+            known = complete.get(name)
+            may_change = known is None or known.kind == NUMBER
+            encoding = _find_plain_encoding(source, source.columns[name], value.type.dtype) if may_change else None
+            if encoding is not None and (known is None or encoding.kind == BOOLEAN):
+                complete[name] = encoding if known is None else replace(known, kind=BOOLEAN)
     return list(complete.values())
 
 
@@ -219,8 +223,17 @@ def _find_plain_encoding(source: Source, column: TableColumn, wanted: DType) -> 
     is_text = column.dtype is None and column.has_cells and column.shape == ()
     if not is_text:
         return None
-    kinds = ((wanted.is_integer, INTEGER), (wanted.is_float, NUMBER), (True, BOOLEAN))
-    return ColumnEncoding(column.name, next(kind for is_wanted, kind in kinds if is_wanted))
+    return make_plain_encoding(column.name, wanted)
+
+
+def make_plain_encoding(name: str, wanted: DType) -> ColumnEncoding:
+    """Return the encoding of a column whose cells are numbers, or booleans for an input of booleans."""
+    return ColumnEncoding(name, INTEGER if wanted.is_integer else NUMBER if wanted.is_float else BOOLEAN)
+
+
+def _has_cells(column: TableColumn) -> bool:
+    """Whether a column has one cell in each sample, which an encoding can read."""
+    return column.shape == () and column.is_readable
 
 
 def find_wrong_cells(columns: InputColumns, name: str) -> CellsUnfit | None:
@@ -277,7 +290,7 @@ def _make_categories(source: Source, rule: CategoryRule) -> ColumnEncoding:
 
 
 def _find_encoding(source: Source, column: TableColumn, wanted: DType) -> ColumnEncoding | None:
-    if column.shape != () or not column.is_readable:
+    if not _has_cells(column):
         return None
     if column.dtype is not None:
         is_candidate = wanted.is_integer and column.dtype.kind == "f"

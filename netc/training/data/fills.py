@@ -18,7 +18,7 @@ from netc.dsl.record import replace
 
 from .data_columns import InputColumns
 from .data_source import Indices, Source, TableColumn
-from .encodings import CATEGORY, INTEGER, NUMBER, ColumnEncoding, EncodedSource, read_cells
+from .encodings import CATEGORY, ColumnEncoding, EncodedSource, make_plain_encoding, read_cells
 from .table_rules import MEDIAN, NONE, FillRule, LocatedProblem, TableRules
 
 
@@ -33,8 +33,7 @@ def find_fills(
             column = encoded.source.columns[name]
             if rule is None or (name in encodings and encodings[name].fill is not None):
                 continue
-            kind = INTEGER if value.type.dtype.is_integer else NUMBER
-            encoding = encodings.get(name, ColumnEncoding(name, kind))
+            encoding = encodings.get(name, make_plain_encoding(name, value.type.dtype))
             why = _find_fill_obstacle(rule, encoding, column, value.type.dtype)
             if why:
                 problems += [(WrongSetting("fill", *why), rule.span)] if name in rule.columns else []
