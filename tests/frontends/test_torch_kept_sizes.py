@@ -131,6 +131,20 @@ def test_writes_along_inner_axes_of_a_symbolic_size() -> None:
         torch.testing.assert_close(model.module()(adjacency), add_loops(adjacency))
 
 
+def filter_frequencies(x: Tensor, y: Tensor) -> Tensor:
+    spectrum = torch.fft.rfft(x, dim=1)
+    pairs = torch.stack([spectrum.real * 2, spectrum.imag * 3], -1)
+    return torch.fft.irfft(torch.view_as_complex(pairs), n=x.shape[1], dim=1) * y
+
+
+def test_an_assertion_that_always_holds() -> None:
+    """For `view_as_complex`, torch.export asserts conditions on strides, and one of them is `True`."""
+    model = netc.from_torch(Function(filter_frequencies), (torch.randn(2, 16, 4), torch.randn(2, 16, 4)), {0: FLOATS[0], 1: FLOATS[0]})
+    for length in (2, 5, 12):
+        x, y = torch.randn(2, 3, length, 4)
+        torch.testing.assert_close(model.module()(x, y), filter_frequencies(x, y))
+
+
 def test_places_of_a_mask_are_refused() -> None:
     """A mixture of experts selects its tokens so."""
     module = Function(lambda fc, x: fc(x)[torch.where(x[:, 0] > 0)], nn.Linear(4, 4))

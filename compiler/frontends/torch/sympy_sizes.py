@@ -181,6 +181,8 @@ def collect_asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, S
     def holds(expression: Any) -> bool:
         """Return whether an assertion is known to hold."""
         match type(expression).__name__:
+            case "BooleanTrue":
+                return True
             # Such a disjunction is no condition of a spec, but one that always holds may be left out.
             case "Or":
                 return any(map(holds, expression.args))
