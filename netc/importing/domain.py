@@ -156,7 +156,17 @@ class _DomainSearch:
         name, least = str(condition.left), _bisect_least(lambda size: compile_above(size) is not None, 1, condition.right)
         works, fails = self._replace_size(name, least), self._replace_size(name, least - 1)
         model = compile_above(least) if least < condition.right else None
-        if model is None or works is None or self._compare_at(model, works) is not _Outcome.AGREES:
+        if model is None or works is None:
+            return None
+        outcome = self._compare_at(model, works)
+        if outcome is _Outcome.ORIGINAL_FAILS:
+            # The text compiles for sizes that are too small for the module.
+            works = self._bisect_least_size(name, self.usual[0], works, model)
+            least = works[0][name]
+            fails = self._replace_size(name, least - 1)
+        elif outcome is not _Outcome.AGREES:
+            return None
+        if least >= condition.right:
             return None
         self.outside.append(works)
         lowered = Condition(">=", condition.left, least)

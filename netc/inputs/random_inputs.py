@@ -10,8 +10,8 @@ seed gives the same arrays. Floating-point numbers are normally distributed. Int
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from itertools import product
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import permutations, product
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,12 @@ BATCH = "N"
 DEFAULT_SIZE = 8
 _MAX_SIZE = 4096
 _MAX_TRIES = 100_000
+_MAX_PERMUTED = 3
+"""The number of dimensions of which all orders by size are tried."""
+_MAX_REORDERED = 8
+"""How many sizes are tried in each order."""
+_STEPS = (1, 12, 40)
+"""The distances between sizes that are tried: beside 8, they make 9, 20 and 48."""
 _MAX_ELEMENTS = 2**40
 """More elements than any memory has room for. NumPy has no clear error for such a size."""
 
@@ -118,10 +124,19 @@ def _generate_varied_sizes(
     for batches in (2, _MAX_SIZE):
         for index in range(_MAX_SIZE - 1):
             batch = {BATCH: 2 + index % batches} if BATCH in names else {}
-            for step in (1, 0):
-                steps = {name: index + (step * k if name not in listed else 0) for k, name in enumerate(others)}
-                yield batch | {name: allowed[name][by % len(allowed[name])] for name, by in steps.items()}
+            for order, step in _list_orders(others) if index < _MAX_REORDERED else [(others, 1), (others, 0)]:
+                steps = {name: index + (step * k if name not in listed else 0) for k, name in enumerate(order)}
+                yield batch | {name: allowed[name][steps[name] % len(allowed[name])] for name in others}
     yield from _generate_sizes(names, listed)
+
+
+def _list_orders(names: list[str]) -> list[tuple[Sequence[str], int]]:
+    """List the orders of dimensions by size, with the distance of one from the next, beginning with the order of their names.
+
+    A model may need `P > T`, or even `P > 2 * T`, without a condition that says so: `cache[:, T:]` of P positions must not be empty.
+    """
+    orders = list(permutations(names)) if len(names) <= _MAX_PERMUTED else [names, names[::-1]]
+    return [*((order, step) for step in _STEPS for order in orders), (names, 0)]
 
 
 def _generate_sizes(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:

@@ -98,6 +98,22 @@ def test_a_lower_bound_is_the_least_size_with_which_the_text_compiles() -> None:
         assert torch.equal(model.module()(x), module(x))
 
 
+def test_a_text_that_compiles_for_sizes_that_are_too_small_for_the_module() -> None:
+    """The text compiles for a `T` at which the pool has too few positions."""
+    layers = nn.ModuleList([nn.Conv1d(2, 2, 8, 4), nn.Conv1d(2, 2, 2, 2)])
+
+    def forward(m: Any, x: Tensor) -> Tensor:
+        for layer in m.layers:
+            x = layer(x)
+        return x[:, :, 1:] + F.avg_pool1d(x, 2, 1)
+
+    module = Of(forward, layers=layers).eval()
+    model = netc.from_torch(module, torch.randn(2, 2, 512), {0: ["N", None, "T"]})
+    assert where_of(model.spec()) == "T >= 20"
+    x = torch.randn(1, 2, 20)
+    torch.testing.assert_close(model.module(weights=module.state_dict()).eval()(x), module(x))
+
+
 def test_an_upper_bound_of_the_module_stays_without_a_note() -> None:
     module = Of(lambda m, x: m.fc(x + m.place(torch.arange(x.shape[1]))), place=nn.Embedding(40, 8), fc=nn.Linear(8, 8))
     text = netc.from_torch(module, torch.randn(2, 9, 8), SEQUENCE).spec()

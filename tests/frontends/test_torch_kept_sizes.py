@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,69 @@ def test_a_factor_that_floats_round_is_refused() -> None:
     module = Function(lambda x: interpolate(x, scale_factor=0.7, mode="bilinear", recompute_scale_factor=True))
     with pytest.raises(ImportFailed, match=r"a size is 0\.7 times another, rounded as floats are"):
         netc.from_torch(module, torch.randn(2, 3, 10, 15), {0: ["N", None, "H", "W"]})
+
+
+def pad_to_frames(x: Tensor) -> Tensor:
+    """Pad to a number of frames, as Encodec's code does."""
+    frames = math.ceil((x.shape[-1] - 4 + 2) / 2 + 1) - 1
+    return nn.functional.pad(x, (0, 2 * frames + 2 - x.shape[-1]))
+
+
+ROUNDED: list[Callable[[Tensor], Tensor]] = [
+    pad_to_frames,
+    lambda x: nn.functional.pad(x, (0, math.floor(x.shape[-1] / 3 + 0.5))),
+    lambda x: nn.functional.pad(x, (0, math.trunc((x.shape[-1] - 5) / 3) + 3)),  # T=3 gives -2 / 3, which is 0 without its fraction
+]
+
+
+@pytest.mark.parametrize("function", ROUNDED)
+def test_rounded_quotients_of_sizes(function: Callable[[Tensor], Tensor]) -> None:
+    model = netc.from_torch(Function(function), torch.randn(2, 64), TOKENS)
+    for length in (2, 3, 5, 7, 30, 31, 32, 65):
+        x = torch.randn(2, length)
+        assert torch.equal(model.module()(x), function(x))
+
+
+def test_a_sum_that_floats_round_is_refused() -> None:
+    """Floats round `0.3 * T`, and its sum with 0.5 again, so the sum may be on either side of an integer."""
+    module = Function(lambda x: nn.functional.pad(x, (0, math.floor(x.shape[-1] * 0.3 + 0.5))))
+    with pytest.raises(ImportFailed, match="a size is a sum of numbers that floats round"):
+        netc.from_torch(module, torch.randn(2, 64), TOKENS)
+
+
+def test_a_size_that_a_comparison_fixes_is_refused() -> None:
+    """torch.export takes the integer of `T / 2 * 2` for a number."""
+    module = Function(lambda x: nn.functional.pad(x, (0, int(x.shape[-1] / 2 * 2))))
+    with pytest.raises(ImportFailed, match="T can only be 64"):
+        netc.from_torch(module, torch.randn(2, 64), TOKENS)
+
+
+def test_writes_along_inner_axes_of_a_symbolic_size() -> None:
+    """Add self-loops to a graph, as DenseGCNConv of PyTorch Geometric does."""
+
+    def add_loops(adjacency: Tensor) -> Tensor:
+        adjacency, nodes = adjacency.clone(), torch.arange(adjacency.shape[-1])
+        adjacency[:, nodes, nodes] = 1.0
+        return adjacency / adjacency.sum(-1, keepdim=True)
+
+    model = netc.from_torch(Function(add_loops), torch.rand(2, 7, 7), {0: ["N", "V", "V"]})
+    for size in (1, 2, 9):
+        adjacency = torch.rand(3, size, size)
+        torch.testing.assert_close(model.module()(adjacency), add_loops(adjacency))
+
+
+def filter_frequencies(x: Tensor, y: Tensor) -> Tensor:
+    spectrum = torch.fft.rfft(x, dim=1)
+    pairs = torch.stack([spectrum.real * 2, spectrum.imag * 3], -1)
+    return torch.fft.irfft(torch.view_as_complex(pairs), n=x.shape[1], dim=1) * y
+
+
+def test_an_assertion_that_always_holds() -> None:
+    """For `view_as_complex`, torch.export asserts conditions on strides, and one of them is `True`."""
+    model = netc.from_torch(Function(filter_frequencies), (torch.randn(2, 16, 4), torch.randn(2, 16, 4)), {0: FLOATS[0], 1: FLOATS[0]})
+    for length in (2, 5, 12):
+        x, y = torch.randn(2, 3, length, 4)
+        torch.testing.assert_close(model.module()(x, y), filter_frequencies(x, y))
 
 
 def test_places_of_a_mask_are_refused() -> None:

@@ -118,6 +118,24 @@ def test_words_of_the_language_are_no_names() -> None:
     assert netc.compile(spec)
 
 
+class Reductions(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor, index: Tensor) -> Tensor:
+        sum, inf = self.fc(x), x.exp()
+        hidden = inf.masked_fill(x > 0, float("-inf")).softmax(-1)
+        return x.scatter_reduce(1, index, sum, "sum") * sum + hidden * inf
+
+
+def test_words_of_arguments_are_names_of_tensors() -> None:
+    """The word `sum` is an argument of `scatter_reduce`, and `inf` a number. The import compares the results."""
+    spec = netc.from_torch(Reductions(), (torch.randn(2, 8), torch.randint(8, (2, 8)))).spec()
+    assert "sum" in names(spec)
+    assert "scatter_reduce 1 reduce=sum" in spec
+
+
 SOURCE = """
 import torch
 from torch import nn

@@ -356,3 +356,16 @@ def test_a_session_of_a_file_reads_it_once(tmp_path: Path) -> None:
     session = OnnxSession(path)
     path.unlink()
     assert np.asarray(session(np.ones((1, 2), np.float32))).tolist() == [[2, 2]]
+
+
+@pytest.mark.parametrize("transform", ["x -> rfft axis=1", "x -> rfft (2 * T) axis=1", "(x, x) -> stack (-1) -> fft (2 * T) axis=1"])
+@pytest.mark.parametrize("opset", [17, 23])
+def test_a_transform_of_symbolic_size_shares_memory_with_other_tensors(transform: str, opset: int) -> None:
+    """ONNX Runtime reuses memory of tensors whose inferred shapes are equal. NumPy is the judge."""
+    text = f"x = input [T, 4]; p = ({transform} -> select (-1) 0) * 2 -> relu -> sum [1]; (p -> unsqueeze 1) + x -> tanh -> sigmoid"
+    x = np.random.default_rng(0).standard_normal((2, 8, 4)).astype(np.float32)
+    size = 16 if "2 * T" in transform else 8
+    spectrum = np.fft.fft(x + 1j * x, size, axis=1) if "stack" in transform else np.fft.rfft(x, size, axis=1)
+    total = np.maximum(2 * spectrum.real, 0).sum(1, keepdims=True)
+    found = netc.compile(text).session(opset=opset)(x)
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-np.tanh(total + x))), atol=1e-5)

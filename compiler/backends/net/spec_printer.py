@@ -20,6 +20,7 @@ from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ...ops import Operator
 from ...ops.constants import ParamOperator
+from ...ops.kinds import NOT_FINITE
 from .array_storage import StoredNames
 from .block_families import BlockFamily
 from .iteration_bodies import fill_templates, has_templates
@@ -123,7 +124,7 @@ class SpecPrinter(ValuePrinter):
         """Name the shared stage with this label. The path of another stage must not begin with the name."""
         if label not in self.shared:
             others = {path.partition(".")[0] for path in self.read if path.rpartition(".")[0] != label}
-            used_names = {*self.names, *self.parameters, *self.blocks, *self.shared.values(), *Operator.registry, *others}
+            used_names = {*self.names, *self.parameters, *self.blocks, *self.shared.values(), *Operator.registry, *NOT_FINITE, *others}
             self.shared[label] = make_free_name(to_identifier(label.rpartition(".")[2], "stage"), used_names)
         return self.shared[label]
 

@@ -16,6 +16,7 @@ from netc.dsl.grammar import load_tables
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
+from ...ops.kinds import NOT_FINITE
 from .node_stages import get_label
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
@@ -58,8 +59,8 @@ class BodyNames:
     """The names of one body. `taken` are names that are bound already."""
 
     def __init__(self, used_names: Iterable[str]) -> None:
-        # `in` is the input of each body.
-        self.taken = {"in", *used_names}
+        # `in` is the input of each body. `inf` and `nan` are numbers wherever no tensor has these names.
+        self.taken = {"in", *NOT_FINITE, *used_names}
         self._makers: dict[int, dict[int, Node]] = {}
         """For each graph, by id, the node that makes each of its tensors. Searching all nodes for each name took quadratic time."""
         self._numbers: dict[str, int] = {}

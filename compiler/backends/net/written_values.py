@@ -60,7 +60,8 @@ class ValuePrinter:
             if (isinstance(value, Literal) and is_default(value)) or is_idle(name, arguments, signature):
                 continue
             text = self.print_argument(value, callee)
-            by_position = position < len(positional) and positional[position] == name
+            # By position, a word that is also the name of a tensor would be that tensor: `sum = x -> sum [0]`, `scatter_reduce 0 sum`.
+            by_position = position < len(positional) and positional[position] == name and text not in self.names
             words.append(text if by_position else f"{name}={text}")
             position = position + 1 if by_position else len(positional)
         return words

@@ -17,16 +17,25 @@ def conjugate(x: TensorExpr) -> TensorExpr:
     return x.op("Mul", TensorExpr(x.site, x.site.constant(np.array([1.0, -1.0])), FLOAT64))
 
 
-def transform_axis(x: TensorExpr, axis: int, size: Dim, *, onesided: bool = False) -> TensorExpr:
-    """Compute the sums of `x[t] * exp(-2 pi i k t / size)` over an axis that is cut off or padded with zeros to that size."""
-    ends = [x.site.scalar(number, INT64) for number in (size, axis)]
-    return TensorExpr(x.site, x.site.add("DFT", [x.name, *ends], onesided=1 if onesided else None), FLOAT64)
+def transform_axis(x: TensorExpr, axis: int, size: Dim, length: Dim | None = None, *, onesided: bool = False) -> TensorExpr:
+    """Compute the sums of `x[t] * exp(-2 pi i k t / size)` over an axis that is cut off or padded with zeros to that size.
+
+    `length` is the size of the axis before, if it is known.
+    """
+    site, name, number = x.site, x.name, ""
+    # If the size is not constant, ONNX's shape inference says that the axis keeps its length, even if one side is computed. ONNX Runtime
+    # believes it, and fails when it reuses memory. Without a size, and for an axis of unknown length, it infers nothing.
+    if isinstance(size, int) or size != length:
+        number = site.scalar(size, INT64)
+    if not isinstance(size, int) and length is not None and size != length:
+        name = site.add("Slice", [name, *(site.ints([end]) for end in (0, size, axis))])
+    return TensorExpr(site, site.add("DFT", [name, number, site.scalar(axis, INT64)], onesided=1 if onesided else None), FLOAT64)
 
 
-def invert_transform(x: TensorExpr, axis: int, size: Dim) -> TensorExpr:
+def invert_transform(x: TensorExpr, axis: int, size: Dim, length: Dim | None = None) -> TensorExpr:
     """Compute the same sums with `+2 pi i`, not divided by the size."""
     # As a conjugate of DFT: DFT's own inverse loses digits in ONNX Runtime even in float64.
-    return conjugate(transform_axis(conjugate(x), axis, size))
+    return conjugate(transform_axis(conjugate(x), axis, size, length))
 
 
 def invert_real_transform(x: TensorExpr, axis: int, rank: int, size: Dim) -> TensorExpr:

@@ -164,6 +164,11 @@ class _Call:
         axes = [*names, *named.values()]
         imported = read_program(evaluation, type(self.module).__name__, axes, find_aliases(self.module), training, known, read_source=True)
         _check_symbols(evaluation, axes, sizes)
+        # torch.export may fix a size by a comparison, too: `int(T / 2 * 2)` is a number for it.
+        free = {name for item in known for name in free_symbols(item.left)}
+        for name, size in sizes.items():
+            if isinstance(imported.program.dims.get(name), int) and name not in free:
+                raise FixedSize(fixed_size_obstacle(name, str(size), ""), name, size)
         return _add_notes(imported, self.notes)
 
 

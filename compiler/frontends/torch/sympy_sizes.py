@@ -96,8 +96,7 @@ class SizeConverter:
             return (self.known[axis.name] - axis.offset) // axis.step
         kind = type(expression).__name__
         if kind in ("FloorToInt", "CeilToInt", "TruncToInt"):
-            top, bottom = self._split_quotient(expression.args[0])
-            return -(-top // bottom) if kind == "CeilToInt" else top // bottom
+            return _round_quotient(kind, *self._split_quotient(expression.args[0]))
         function = _FUNCTIONS.get(kind)
         if function is None:
             raise ImportRefused(f"a size is computed by {kind}, which sizes do not have")
@@ -112,11 +111,38 @@ class SizeConverter:
             case "Mul":
                 quotients = [self._split_quotient(factor) for factor in expression.args]
                 return _multiply_dims(*(top for top, _ in quotients)), _multiply_dims(*(bottom for _, bottom in quotients))
+            case "Add":
+                return _add_quotients(expression, [self._split_quotient(term) for term in expression.args])
             case "ToFloat":
                 return self._split_quotient(expression.args[0])
             case "Float":
                 return _find_quotient(float(expression))
         return self._convert_expression(expression), 1
+
+
+def _round_quotient(kind: str, top: Dim, bottom: Dim) -> Dim:
+    match kind:
+        case "FloorToInt":
+            return top // bottom
+        case "CeilToInt":
+            return -(-top // bottom)
+    # `int` rounds to 0: -1.5 becomes -1.
+    return dim_max(top, 0) // bottom - dim_max(-top, 0) // bottom
+
+
+def _add_quotients(expression: Any, quotients: Sequence[tuple[Dim, Dim]]) -> tuple[Dim, Dim]:
+    """Add quotients. Raises `ImportRefused` if the rounding of floats may move the sum across an integer, as `0.1 * T + 0.9`.
+
+    One quotient may be rounded: if its sum with dyadic numbers is an integer, the quotient is exact.
+    """
+    exact = all(Fraction(float(number)).denominator <= _FINEST for number in expression.atoms() if number.is_Float)
+    rounded = [bottom for _, bottom in quotients if not isinstance(bottom, int) or bottom.bit_count() > 1]
+    if not exact or len(rounded) > 1:
+        raise ImportRefused("a size is a sum of numbers that floats round, which may be on either side of an integer")
+    common = _multiply_dims(*(bottom for _, bottom in quotients))
+    return sum(
+        _multiply_dims(top, *(other for j, (_, other) in enumerate(quotients) if j != i)) for i, (top, _) in enumerate(quotients)
+    ), common
 
 
 def _find_quotient(factor: float) -> tuple[int, int]:
@@ -155,6 +181,8 @@ def collect_asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, S
     def holds(expression: Any) -> bool:
         """Return whether an assertion is known to hold."""
         match type(expression).__name__:
+            case "BooleanTrue":
+                return True
             # Such a disjunction is no condition of a spec, but one that always holds may be left out.
             case "Or":
                 return any(map(holds, expression.args))

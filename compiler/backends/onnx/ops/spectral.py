@@ -28,14 +28,15 @@ def emit_rfft(op: Rfft, site: Site) -> str:
     x_type = site.given.x
     x = site.x.cast(FLOAT64)
     pairs = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([x_type.rank])]), FLOAT64)
-    return _scale_result(op, site, transform_axis(pairs, op.transform_axis(x_type), op.time_length(x_type), onesided=True))
+    axis = op.transform_axis(x_type)
+    return _scale_result(op, site, transform_axis(pairs, axis, op.time_length(x_type), x_type.shape[axis], onesided=True))
 
 
 @emits(Fft, Ifft, onnx="DFT")
 def emit_complex_transform(op: Fft | Ifft, site: Site) -> str:
     x_type = site.given.x
-    function = invert_transform if op.inverse else transform_axis
-    return _scale_result(op, site, function(site.x.cast(FLOAT64), op.transform_axis(x_type), op.time_length(x_type)))
+    function, axis = invert_transform if op.inverse else transform_axis, op.transform_axis(x_type)
+    return _scale_result(op, site, function(site.x.cast(FLOAT64), axis, op.time_length(x_type), x_type.shape[axis]))
 
 
 @emits(Irfft, onnx="DFT")

@@ -174,7 +174,7 @@ def _put_along_inner_axes(site: AtenSite, x: Value, nodes: list[Node], values: V
     rank = x.type.rank
     moved, back = _rotate_axes(rank, first, len(nodes))
     before, after = x.type.shape[:first], x.type.shape[first + len(nodes) :]
-    shape = tuple(_known_size(size) for size in _index_shape(nodes))
+    shape = tuple(map(site.scope.model.sizes.to_dim, _index_shape(nodes)))
     values = site.apply_op("expand", values, shape=(*before, *shape, *after))
     ahead, _ = _rotate_axes(values.type.rank, first, len(shape))
     written = _put_by_indices(site, site.apply_op("permute", x, axes=moved), nodes, site.apply_op("permute", values, axes=ahead))
@@ -194,12 +194,6 @@ def _rotate_axes(rank: int, first: int, count: int) -> tuple[tuple[int, ...], tu
 def _index_shape(nodes: list[Node]) -> Sequence[object]:
     shape: Sequence[object] = torch.broadcast_tensors(*(node.meta["val"] for node in nodes))[0].shape  # type: ignore[no-untyped-call]
     return shape
-
-
-def _known_size(size: object) -> int:
-    if not isinstance(size, int):
-        raise ImportRefused("writes along axes that are not the first, and the number of elements depends on the input")
-    return size
 
 
 def _put_by_mask(site: AtenSite, x: Value, node: Node) -> Value:
