@@ -35,7 +35,7 @@ _MAX_PERMUTED = 3
 _MAX_REORDERED = 8
 """How many sizes are tried in each order."""
 _STEPS = (1, 12, 40)
-"""The distances between sizes that are tried: beside 8, they make 9, 20 and 48."""
+"""The distances between sizes that are tried: next to 8, they make 9, 20 and 48."""
 _MAX_ELEMENTS = 2**40
 """More elements than any memory has room for. NumPy has no clear error for such a size."""
 

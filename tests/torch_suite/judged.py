@@ -22,6 +22,14 @@ from netc.importing.output_judge import NotProved
 
 UNJUDGED = "not judged"
 """All samples are sparse, complex or without elements, are refused by PyTorch itself, or draw random numbers."""
+KNOWN = "different for a known reason"
+DIFFERENT: dict[str, str] = {
+    "nn.functional.embedding": "`scale_grad_by_freq` changes gradients, which a spec cannot say",
+    "nn.functional.embedding_bag": "`scale_grad_by_freq` changes gradients, which a spec cannot say",
+    "take": "indices below 0 are errors in the module (docs/import.md)",
+    "take_along_dim": "indices below 0 are errors in the module (docs/import.md)",
+}
+"""Operators with differences that are known, and why."""
 _ORDER = (UNJUDGED, RIGHT, CONSTANT, REFUSED, CRASHED, WRONG)
 TIED = ("topk", "sort", "argsort", "msort")
 """Operators whose order of equal elements PyTorch leaves open (docs/import.md)."""
@@ -43,6 +51,8 @@ def judge(case: Case, *, prove: bool = False) -> Result:
         outcome, why = _judge_sample(case, sample, prove)
         if _ORDER.index(outcome) > _ORDER.index(worst.outcome):
             worst = Result(case.name, case.operator, outcome, f"{why} ({sample})" if outcome in (WRONG, CRASHED) else why)
+    if worst.outcome in (WRONG, CRASHED) and case.operator in DIFFERENT:
+        return Result(case.name, case.operator, KNOWN, DIFFERENT[case.operator])
     return worst
 
 
