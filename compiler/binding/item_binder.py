@@ -18,6 +18,9 @@ from ..ops.operator import Operator
 from .declarations import DECLARATIONS, declared_names, kind_of
 from .name_scopes import Definition, NameScope, Occurrence
 
+_COLUMN_WORDS = frozenset(("data", "validate", "fill", "category"))
+"""The settings of a train section that name columns of data."""
+
 
 class ItemNames:
     """The names of one item."""
@@ -260,7 +263,36 @@ class ItemBinder:
                 self.record_occurrence(stage.name_span, stage.name, None)
             else:
                 self.record_use(stage.name_span, stage.name, scope)
-            self._visit_arguments(stage, scope, None)
+            if node.word.name in _COLUMN_WORDS:
+                self._visit_columns(stage, scope)
+            else:
+                self._visit_arguments(stage, scope, None)
+
+    def _visit_columns(self, node: ast.Apply, scope: NameScope) -> None:
+        """Find the names in a line about data: `data csv "t.csv" features=[a, b]` names an input before `=`, and columns after it."""
+        for value in node.positional:
+            self._visit_column(value, scope)
+        for keyword in node.keywords:
+            definition = scope.find_name(keyword.name)
+            # any other name before `=` is an option, even if a tensor has it
+            is_input = definition is not None and _declares_input(definition.node)
+            self.record_occurrence(keyword.name_span, keyword.name, definition if is_input else None, "argument")
+            if keyword.name == "stratify":  # an input, or its column
+                self.visit_node(keyword.value, scope)
+            else:
+                self._visit_column(keyword.value, scope)
+
+    def _visit_column(self, value: ast.Expr, scope: NameScope) -> None:
+        """Find the names in a column or a list of them. A column may have the name of a tensor, which is another thing."""
+        if isinstance(value, ast.ListExpr):
+            for item in value.items:
+                self._visit_column(item, scope)
+            return
+        definition = scope.find_name(value.name) if isinstance(value, ast.Name) else None
+        if isinstance(value, ast.Name) and definition is not None and definition.kind == "tensor":
+            self.record_occurrence(value.span, value.name, None)
+        else:
+            self.visit_node(value, scope)
 
     def _visit_broken(self, node: ast.Broken, scope: NameScope) -> None:
         self.names.is_broken = True
@@ -309,6 +341,10 @@ def _operator_of(node: ast.Apply, definition: Definition | None) -> type[Operato
     values = [*node.positional, *[keyword.value for keyword in node.keywords]]
     is_named = any(isinstance(value, ast.Name) for value in values)
     return Operator.registry.get(node.name) if is_named else None
+
+
+def _declares_input(node: ast.Node) -> bool:
+    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Pipeline) and isinstance(node.value.head, ast.InputDecl)
 
 
 Reader = Callable[[ast.Node], tuple[object, ...]]

@@ -25,7 +25,7 @@ from netc.compiler.binding.name_scopes import Definition, Occurrence
 from netc.compiler.elaborate import CannotLoad
 from netc.compiler.types.tensor_types import BATCH
 from netc.dsl import ast
-from netc.dsl.diagnostics import Edit, apply_edits
+from netc.dsl.diagnostics import Diagnostic, Edit, apply_edits
 from netc.dsl.grammar import load_tables
 from netc.dsl.source import Span
 from netc.dsl.tree_walk import walk_nodes
@@ -208,13 +208,13 @@ def _check_rename(workspace: Workspace, edits: list[Edit]) -> None:
         after.open_text(path, apply_edits(changes))
     for path, changes in by_file.items():
         before, renamed = workspace.check_text(path), after.check_text(path)
-        if (
-            before is None
-            or renamed is None
-            or _link_names(before) != _link_names(renamed)
-            or _count_errors(renamed) - _count_errors(before)
-        ):
-            raise RenameRefused(f"`{changes[0].text}` would mean something else in {os.path.basename(path)}")
+        name, file = changes[0].text, os.path.basename(path)
+        if before is None or renamed is None or _link_names(before) != _link_names(renamed):
+            raise RenameRefused(f"`{name}` would mean something else in {file}")
+        new_errors = _count_errors(renamed) - _count_errors(before)
+        if new_errors:
+            error = next(diagnostic for diagnostic in _iterate_errors(renamed) if diagnostic.code in new_errors)
+            raise RenameRefused(f"the name `{name}` would be an error in {file}: {error.message}")
 
 
 def _link_names(checked: CheckedText) -> list[object]:
@@ -236,4 +236,10 @@ def _iterate_links(checked: CheckedText, numbers: dict[tuple[int, int], int]) ->
 
 def _count_errors(checked: CheckedText) -> Counter[str]:
     """Count the errors by code: a rename must not put one error in the place of another."""
-    return Counter(diagnostic.code for diagnostic in checked.collect_diagnostics() if diagnostic.severity == "error")
+    return Counter(diagnostic.code for diagnostic in _iterate_errors(checked))
+
+
+def _iterate_errors(checked: CheckedText) -> Iterator[Diagnostic]:
+    # the sections too: a `loss`, and the patterns of parameters in settings, are names that only a section reads
+    diagnostics = checked.collect_diagnostics(checked.check_sections())
+    return (diagnostic for diagnostic in diagnostics if diagnostic.severity == "error")
