@@ -17,7 +17,7 @@ from enum import Enum, auto
 from itertools import islice, product
 from typing import TYPE_CHECKING
 
-from netc.compiler.dims import Condition, WhereCondition, condition_holds, free_symbols, make_symbol
+from netc.compiler.dims import OPPOSITE, Condition, WhereCondition, condition_holds, free_symbols, make_symbol
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.dsl.record import Record
 
@@ -34,6 +34,8 @@ _ORDER = {"==": 0, "<=": 1, ">=": 2}
 _SEVERAL = 3
 _MOST_TOGETHER = 3
 """How many dimensions of a condition are changed together."""
+_MOST_TRIED = 64
+"""How many sizes that break several conditions at once are tried."""
 _FARTHEST = 1024
 """The largest size that is tried above an upper bound. The comparison runs the module at this size, so larger ones cost memory and time."""
 _MOST = 1 << 16
@@ -74,15 +76,15 @@ class _DomainSearch:
 
     def find_domain(self) -> Domain:
         kept = list(self.stated)
-        # The text without any condition is tried first. If it compiles, one compilation serves all comparisons.
-        least = self._compile_model(()) if self.stated else self.model
-        # Equalities first: without `H % 2 == 0` a lower bound can be any number, and its search tries odd ones too.
-        for stating in sorted(self.stated, key=lambda stating: _ORDER.get(getattr(stating[0], "op", ""), 0)):
+        needed, least = self._find_least_text()
+        required = [stating for stating in self.stated if stating in needed or stating[1] in self.origin.imported.stated]
+        for stating in sorted(self.stated, key=_rank_condition):
             if stating[1] in self.origin.imported.stated:
                 continue
             rest = [other for other in kept if other is not stating]
             index = kept.index(stating)
-            kept[index : index + 1] = self._find_needed_part(stating, rest, self._compile_model(rest) if least is None else least)
+            model = self._compile_model(rest) if least is None or stating in needed else least
+            kept[index : index + 1] = self._find_needed_part(stating, rest, model, rest if least is None else required)
         everything = tuple(_make_condition_note(text) for _, text in self.stated if text not in self.origin.imported.stated)
         wider = [text for _, text in kept] != [text for _, text in self.stated]
         model = self._compile_model(kept) if wider else self.model
@@ -100,6 +102,21 @@ class _DomainSearch:
             (*everything, *further_notes),
         )
 
+    def _find_least_text(self) -> tuple[Sequence[Stating], Model | None]:
+        """Find the conditions without which the text does not compile, and the text with these alone. One text serves all comparisons.
+
+        The text is None if it needs more: one of two conditions may do for the other.
+        """
+        if not self.stated:
+            return (), self.model
+        least = self._compile_model(())
+        if least is not None:
+            return (), least
+        needed = [
+            stating for stating in self.stated if self._compile_model([other for other in self.stated if other is not stating]) is None
+        ]
+        return needed, self._compile_model(needed)
+
     def _find_conditions_above_one(self, model: Model, compared: Model) -> list[Stating]:
         """Find the conditions `N >= 2` that the text needs. `model` is the text with all other conditions; `compared` computes the same."""
         needed: list[Stating] = []
@@ -116,15 +133,23 @@ class _DomainSearch:
         except NotProved:
             return None
 
-    def _find_needed_part(self, stating: Stating, rest: Sequence[Stating], model: Model | None) -> list[Stating]:
-        """Return the part of a condition that is needed in addition to the others: nothing, a smaller lower bound, or all of it."""
+    def _find_needed_part(
+        self, stating: Stating, rest: Sequence[Stating], model: Model | None, required: Sequence[Stating]
+    ) -> list[Stating]:
+        """Return the part of a condition that is needed in addition to the others: nothing, a smaller lower bound, or all of it.
+
+        `required` are those of the others that all tried sizes must keep.
+        """
         condition, text = stating
         lowered = self._lower_bound(condition, rest) if model is None and isinstance(condition, Condition) else None
         if lowered is not None:
             return [(lowered, str(lowered))]
         cases = self._list_breaking_cases(condition, rest)
-        if _is_distant_bound(condition) or (not cases and len(_list_symbols(condition)) > 1):
-            return [stating]  # torch.export asserted it, and no sizes that break it alone are known, or small enough to try
+        if _is_distant_bound(condition):
+            return [stating]
+        if not cases and len(_list_symbols(condition)) > 1:
+            # torch.export asserted it, and no sizes are known that break it alone
+            return [] if self._agrees_where_several_break(condition, model, required) else [stating]
         agreeing: list[Sizes] = []
         for sizes in cases:
             outcome = self._compare_at(model, sizes)
@@ -184,19 +209,43 @@ class _DomainSearch:
         least = _bisect_least(agrees, fails[0][name], works[0][name])
         return self._replace_size(name, least) or works
 
+    def _agrees_where_several_break(self, condition: WhereCondition, model: Model | None, required: Sequence[Stating]) -> bool:
+        """Return whether the text agrees at sizes that break a condition together with others.
+
+        torch.export may assert the same in several ways: `H * W != 1` and `1 % (H * W) != 0`. Sizes at which the module fails are skipped,
+        because they may break something else.
+        """
+        broken = (sizes for sizes in self._list_all_breaking_cases(condition) if _keeps_all(required, sizes))
+        agreeing: list[Sizes] = []
+        for sizes in islice(broken, _MOST_TRIED):
+            outcome = self._compare_at(model, sizes)
+            if outcome is _Outcome.DIFFERS:
+                return False
+            if outcome is _Outcome.AGREES:
+                agreeing.append(sizes)
+            if len(agreeing) == _SEVERAL:
+                break
+        self.outside += agreeing[:1]
+        return bool(agreeing)
+
     def _list_breaking_cases(self, condition: WhereCondition, rest: Sequence[Stating]) -> list[Sizes]:
         """List sizes that break a condition and keep the others, nearest to the usual ones first."""
+        kept = [sizes for sizes in self._list_all_breaking_cases(condition) if _keeps_all(rest, sizes)]
+        return kept if len(_list_symbols(condition)) == 1 else kept[:_SEVERAL]
+
+    def _list_all_breaking_cases(self, condition: WhereCondition) -> list[Sizes]:
+        """List sizes that break a condition, nearest to the usual ones first."""
         if not isinstance(condition, Condition):
             return []
         names, usual = _list_symbols(condition), self.usual[0][0]
+        opposite = Condition(OPPOSITE[condition.op], condition.left, condition.right)
         if len(names) == 1:
             listed = [{names[0]: size} for size in _list_breaking_sizes(condition, names[0], usual[names[0]])]
         else:
-            listed = [changed for changed in _list_near_sizes(names, usual) if not condition_holds(condition, {**usual, **changed})]
+            listed = [changed for changed in _list_near_sizes(names, usual) if condition_holds(opposite, {**usual, **changed})]
         candidates = [self._replace_sizes(changed) for changed in listed]
-        broken = [sizes for sizes in candidates if sizes is not None and not condition_holds(condition, sizes[0])]
-        kept = [sizes for sizes in broken if all(condition_holds(other, sizes[0]) for other, _ in rest)]
-        return kept if len(names) == 1 else kept[:_SEVERAL]
+        # A condition that divides by zero is not broken: something is empty then.
+        return [sizes for sizes in candidates if sizes is not None and condition_holds(opposite, sizes[0])]
 
     def _replace_size(self, name: str, size: int) -> Sizes | None:
         """Return the usual sizes with another size of one dimension, or None if no input has that dimension."""
@@ -234,6 +283,16 @@ def _bisect_least(holds: Callable[[int], bool], below: int, least: int) -> int:
 
 def _is_distant_bound(condition: WhereCondition) -> bool:
     return isinstance(condition, Condition) and condition.op == "<=" and isinstance(condition.right, int) and condition.right >= _MOST
+
+
+def _rank_condition(stating: Stating) -> tuple[int, bool]:
+    """Rank equalities first: without `H % 2 == 0` a lower bound can be any number, and its search tries odd ones too. Then conditions on
+    several sizes, which are easier to read as conditions on each: `H // 2 != 0` implies a part of `1 < (H // 2) * (W // 2)`."""
+    return _ORDER.get(getattr(stating[0], "op", ""), 0), len(_list_symbols(stating[0])) == 1
+
+
+def _keeps_all(conditions: Sequence[Stating], sizes: Sizes) -> bool:
+    return all(condition_holds(condition, sizes[0]) for condition, _ in conditions)
 
 
 def _list_symbols(condition: WhereCondition) -> list[str]:

@@ -114,6 +114,35 @@ def test_a_text_that_compiles_for_sizes_that_are_too_small_for_the_module() -> N
     torch.testing.assert_close(model.module(weights=module.state_dict()).eval()(x), module(x))
 
 
+class Patches(nn.Module):
+    """Divide an image into patches and join them again, as DiT does."""
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self.embed, self.head = nn.Conv2d(3, 8, 2, 2), nn.Linear(8, 12)
+        self.register_buffer("places", torch.randn(1, places, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, _, height, width = x.shape
+        x = self.embed(x).flatten(2).transpose(1, 2)
+        x = self.head(x + self.places[:, : x.shape[1]] if self.places.numel() else x)
+        x = torch.einsum("nhwpqc->nchpwq", x.reshape(n, height // 2, width // 2, 2, 2, 3))
+        return x.reshape(n, 3, height // 2 * 2, width // 2 * 2)
+
+
+@pytest.mark.parametrize("places", [0, 64])
+def test_conditions_that_no_size_breaks_alone(places: int) -> None:
+    """torch.export asserts in several ways that there is more than one patch. The text needs the bound of the patches only."""
+    module = Patches(places).eval()
+    model = netc.from_torch(module, torch.randn(2, 3, 16, 16), IMAGE)
+    assert "!= 1" not in where_of(model.spec())
+    assert ("<= 64" in where_of(model.spec())) == bool(places)
+    made = model.module(weights=model.weights).eval()
+    for sizes in ((2, 2), (3, 2), (2, 9), (10, 4)):
+        x = torch.randn(1, 3, *sizes)
+        torch.testing.assert_close(made(x), module(x), rtol=1e-4, atol=1e-5)
+
+
 def test_an_upper_bound_of_the_module_stays_without_a_note() -> None:
     module = Of(lambda m, x: m.fc(x + m.place(torch.arange(x.shape[1]))), place=nn.Embedding(40, 8), fc=nn.Linear(8, 8))
     text = netc.from_torch(module, torch.randn(2, 9, 8), SEQUENCE).spec()
