@@ -137,6 +137,19 @@ def filter_frequencies(x: Tensor, y: Tensor) -> Tensor:
     return torch.fft.irfft(torch.view_as_complex(pairs), n=x.shape[1], dim=1) * y
 
 
+def test_a_clamp_to_a_symbolic_size() -> None:
+    """Detectors clip boxes to the image."""
+
+    def clip(x: Tensor) -> Tensor:
+        centers = x.sigmoid() * 40
+        return torch.stack([(centers - 0.5 * x.exp()).clamp(0, x.shape[1]), (0.5 * centers).clamp(max=x.shape[1] - 1)], -1)
+
+    model = netc.from_torch(Function(clip), torch.randn(2, 16), TOKENS)
+    for length in (2, 5, 30):
+        x = torch.randn(3, length)
+        torch.testing.assert_close(model.module()(x), clip(x))
+
+
 def test_an_assertion_that_always_holds() -> None:
     """For `view_as_complex`, torch.export asserts conditions on strides, and one of them is `True`."""
     model = netc.from_torch(Function(filter_frequencies), (torch.randn(2, 16, 4), torch.randn(2, 16, 4)), {0: FLOATS[0], 1: FLOATS[0]})

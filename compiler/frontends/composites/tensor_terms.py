@@ -15,6 +15,7 @@ from typing import Any
 
 from netc.dsl.record import Record
 
+from ...dims import SymDim
 from ...ir.graph import OpNode
 from ...ir.graph_values import Value
 from ...ops.linear_algebra import Matmul
@@ -318,6 +319,9 @@ def _make_call_term(node: OpNode, inputs: list[Term]) -> Term:
 def _make_clamp_term(low: Any, high: Any, x: Term) -> Term:
     """Write a `clamp` without a number in front of its input: `clamp(x / 6 + 0.5, 0, 1)` is `clamp(x + 3, 0, 6) / 6`."""
     scale, bare = split_number(x)
+    # A bound may be a symbolic size, such as the width of an image to which boxes are clipped.
+    if isinstance(low, SymDim) or isinstance(high, SymDim):
+        return Call("clamp", (("max", high), ("min", low)), (x,))
     # A negative factor would swap the bounds.
     if scale <= 0:
         scale, bare = 1.0, x
