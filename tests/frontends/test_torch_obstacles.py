@@ -55,7 +55,7 @@ def test_tensors_without_elements() -> None:
     (found,) = obstacles(Calls(lambda x: x.conj()), torch.randn(2, 0, 3))
     assert (found.what, found.why) == ("the input `x`", "has no elements in the example")
     (found,) = obstacles(Calls(lambda x: x.split([1, 4, 0], 1)), torch.randn(2, 5))
-    assert (found.what, found.why) == ("output", "has no elements, and a spec has no such tensors")
+    assert (found.what, found.why) == ("output", "is a tensor without elements, which a spec does not have")
 
 
 def test_bags_of_rows_that_are_computed() -> None:

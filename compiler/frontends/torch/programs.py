@@ -291,7 +291,7 @@ def _read_outputs(main: CallReader, program: ExportedProgram, nodes: Sequence[No
             main.model.obstacles.append(Obstacle("output", why, "", "return `torch.view_as_real` of it"))
             continue
         if is_empty(node):
-            main.model.obstacles.append(Obstacle("output", "has no elements, and a spec has no such tensors", "", "leave it out"))
+            main.model.obstacles.append(Obstacle("output", "is a tensor without elements, which a spec does not have", "", "leave it out"))
             continue
         try:
             value = main.get_value(node)
