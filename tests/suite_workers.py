@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from queue import Empty, Queue
 from threading import Thread
@@ -59,6 +60,13 @@ def judge_in_processes(module: Sequence[str], names: Mapping[int, tuple[str, str
     for thread in threads:
         thread.join()
     return [found[number] for number in names]
+
+
+def report_counts(results: Sequence[Result]) -> int:
+    """Print how many results have each outcome. Return the exit code."""
+    counts = Counter(result.outcome for result in results)
+    print(f"{len(results)} cases: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
+    return 1 if counts[WRONG] + counts[CRASHED] else 0
 
 
 class _Worker:

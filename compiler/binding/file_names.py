@@ -224,9 +224,10 @@ class _FileBinder:
 
     def _walk_section(self, item: ast.TrainDecl, names: ItemNames, binder: ItemBinder) -> None:
         """A section sees the names of its model, or of the section that it is derived from."""
-        called_after = self.top.names.get(item.name.name) if item.name is not None and item.model is None and item.base is None else None
-        if called_after is not None and isinstance(called_after.node, ast.ModelDecl) and item.name is not None:
-            binder.record_occurrence(item.name.span, item.name.name, called_after)
+        if item.name is not None and item.model is None and item.base is None:
+            called_after = self.top.names.get(item.name.name)
+            if called_after is not None and isinstance(called_after.node, ast.ModelDecl):
+                binder.record_occurrence(item.name.span, item.name.name, called_after)
         scope = names.scope = NameScope(item.span, self.top)
         base = self.sections.get(item.base.name) if item.base is not None else None
         scope.parent = base or self._model_of(item)

@@ -138,15 +138,15 @@ class _DomainSearch:
     ) -> list[Stating]:
         """Return the part of a condition that is needed in addition to the others: nothing, a smaller lower bound, or all of it.
 
-        `required` are those of the others that all tried sizes must keep.
+        All sizes that are tried keep the conditions in `required`.
         """
         condition, text = stating
         lowered = self._lower_bound(condition, rest) if model is None and isinstance(condition, Condition) else None
         if lowered is not None:
             return [(lowered, str(lowered))]
-        cases = self._list_breaking_cases(condition, rest)
         if _is_distant_bound(condition):
             return [stating]
+        cases = self._list_breaking_cases(condition, rest)
         if not cases and len(_list_symbols(condition)) > 1:
             # torch.export asserted it, and no sizes are known that break it alone
             return [] if self._agrees_where_several_break(condition, model, required) else [stating]

@@ -69,6 +69,8 @@ def make_onnx_run(model: Model, weights: Mapping[str, Array]) -> Any:
     try:
         session = model.session(weights)
     except CompileError as error:
+        if error.diagnostics[0].code != "onnx-unsupported":
+            raise
         raise NoKernel(error.diagnostics[0].message) from None
     except Lacking as error:
         match = _LACKING.search(str(error))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from onnx_suite import page
 from onnx_suite.cases import Case, cases
 from onnx_suite.judged import judge
-from suite_workers import CRASHED, WRONG, judge_in_processes, judge_numbers
+from suite_workers import judge_in_processes, judge_numbers, report_counts
 
 
 def main() -> int:
@@ -32,13 +31,11 @@ def main() -> int:
         return judge_numbers(lambda number: judge(_every()[number], prove=not asked.no_proof))
     names = {n: (case.name, case.operator) for n, case in enumerate(_every()) if asked.match in case.name or asked.match in case.operator}
     results = judge_in_processes(["onnx_suite", *(["--no-proof"] if asked.no_proof else [])], names, asked.workers)
-    counts = Counter(result.outcome for result in results)
-    print(f"{len(results)} tests: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
     if asked.json:
         asked.json.write_text(json.dumps([[r.name, r.operator, r.outcome, r.why] for r in results]))
     if asked.update:
         page.write(results)
-    return 1 if counts[WRONG] + counts[CRASHED] else 0
+    return report_counts(results)
 
 
 @cache

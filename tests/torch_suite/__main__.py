@@ -7,11 +7,10 @@ result is wrong, or if an import ends in anything but a model or a refusal.
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
-from suite_workers import CRASHED, WRONG, judge_in_processes, judge_numbers
+from suite_workers import judge_in_processes, judge_numbers, report_counts
 from torch_suite.cases import Case, list_cases
 from torch_suite.judged import judge
 
@@ -27,9 +26,7 @@ def main() -> int:
         return judge_numbers(lambda number: judge(_every()[number], prove=asked.prove))
     names = {n: (case.name, case.operator) for n, case in enumerate(_every()) if asked.match in case.name}
     results = judge_in_processes(["torch_suite", *(["--prove"] if asked.prove else [])], names, asked.workers)
-    counts = Counter(result.outcome for result in results)
-    print(f"{len(results)} cases: " + ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common()))
-    return 1 if counts[WRONG] + counts[CRASHED] else 0
+    return report_counts(results)
 
 
 @cache

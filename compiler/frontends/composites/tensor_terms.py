@@ -318,10 +318,10 @@ def _make_call_term(node: OpNode, inputs: list[Term]) -> Term:
 
 def _make_clamp_term(low: Any, high: Any, x: Term) -> Term:
     """Write a `clamp` without a number in front of its input: `clamp(x / 6 + 0.5, 0, 1)` is `clamp(x + 3, 0, 6) / 6`."""
-    scale, bare = split_number(x)
     # A bound may be a symbolic size, such as the width of an image to which boxes are clipped.
     if isinstance(low, SymDim) or isinstance(high, SymDim):
         return Call("clamp", (("max", high), ("min", low)), (x,))
+    scale, bare = split_number(x)
     # A negative factor would swap the bounds.
     if scale <= 0:
         scale, bare = 1.0, x

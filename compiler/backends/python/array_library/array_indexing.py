@@ -143,7 +143,7 @@ def power(x: Array, exponent: Array) -> Array:
 
 
 def integer_power(x: Any, exponent: Array) -> Array:
-    """Powers of integers, or of a number. A negative power is rounded toward zero: only those of 1 and -1 remain."""
+    """Powers of integers. If the exponent is negative, powers of 1 and -1 are exact, and those of other numbers are 0."""
     x = x + xp.zeros_like(exponent)
     powers = x ** xp.maximum(exponent, 0)
     inverse = xp.where(x == 1, 1, xp.where(x == -1, 1 - 2 * (exponent & 1), 0))

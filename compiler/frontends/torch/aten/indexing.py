@@ -147,26 +147,18 @@ def read_index_put(site: AtenSite) -> Value:
 
 @reads("index_fill")
 def read_index_fill(site: AtenSite) -> Value:
-    """Read a write of one value by indices along an axis. Newer versions of PyTorch write `x[:, [0, 2]] = 0` this way."""
-    x, axis, node = site.tensor(), site.integer("dim"), site.args["index"]
-    number = site.number_of("value")
+    """Read a write of one value by indices along an axis, by a mask: if `scatter` wrote a tensor, its gradient would count an index twice
+    that is there twice. Newer versions of PyTorch write `x[:, [0, 2]] = 0` this way."""
+    x, axis, node, number = site.tensor(), site.integer("dim"), site.args["index"], site.number_of("value")
     value = site.cast(site.tensor("value"), x.type.dtype) if number is None else make_constant(site, (), number)
-    axis += x.type.rank if axis < 0 else 0
     if not x.type.rank:
         return value  # the index can only be 0
-    if number is None:
-        return _fill_by_mask(site, x, node, value, axis)
-    if axis == 0:
-        return _put_by_indices(site, x, [node], value)
-    return _put_along_inner_axes(site, x, [node], value, axis)
-
-
-def _fill_by_mask(site: AtenSite, x: Value, node: Node, value: Value, axis: int) -> Value:
-    """Write a tensor of one element. With `scatter`, its gradient would count an index twice that is there twice."""
+    axis %= x.type.rank
     size = x.type.shape[axis]
     index = site.apply_op("reshape", site.index_from_front(node, size), shape=(-1,))
     mask = site.apply_op("scatter", make_table(site, (size,), Const(False), BOOL), index, axis=0, value=True)
-    return site.apply_op("where", site.reshape(mask, (size, *[1] * (x.type.rank - 1 - axis))), value, x)
+    mask = site.reshape(mask, (size, *[1] * (x.type.rank - 1 - axis)))
+    return site.apply_op("where", mask, value, x) if number is None else site.apply_op("masked_fill", x, mask, value=number)
 
 
 def _put_along_inner_axes(site: AtenSite, x: Value, nodes: list[Node], values: Value, first: int) -> Value:
