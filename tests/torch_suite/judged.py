@@ -18,6 +18,7 @@ from torch_suite.cases import Called, Case, Sample
 
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
+from netc.compiler.types.numpy_types import to_array, to_tensor
 from netc.importing.output_judge import NotProved
 
 UNJUDGED = "not judged"
@@ -122,8 +123,8 @@ def _compare_import(
             return
         raise
     if not case.operator.startswith(TIED):
-        found = session(*[x.numpy() for x in given])
-        _compare("ONNX Runtime", [torch.as_tensor(x) for x in tree_leaves(found)], wanted)
+        found = session(*map(to_array, given))
+        _compare("ONNX Runtime", list(map(to_tensor, tree_leaves(found))), wanted)
 
 
 def _run(module: torch.nn.Module, given: Sequence[Tensor]) -> list[Tensor]:
@@ -144,7 +145,7 @@ def _find_gradients(module: torch.nn.Module, given: Sequence[Tensor]) -> list[Te
 
 
 def _are_equal(left: Sequence[Tensor], right: Sequence[Tensor]) -> bool:
-    return all(np.array_equal(a.numpy(), b.numpy(), equal_nan=a.is_floating_point()) for a, b in zip(left, right, strict=True))
+    return all(np.array_equal(a.double().numpy(), b.double().numpy(), equal_nan=True) for a, b in zip(left, right, strict=True))
 
 
 def _compare(target: str, found: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
@@ -153,7 +154,11 @@ def _compare(target: str, found: Sequence[Tensor], wanted: Sequence[Tensor]) -> 
     for number, (own, other) in enumerate(zip(found, wanted, strict=True)):
         if (own.shape, own.dtype) != (other.shape, other.dtype):
             raise Differs(f"{target}: result {number} is {own.dtype} {list(own.shape)}, not {other.dtype} {list(other.shape)}")
+        if not other.is_floating_point():
+            if not torch.equal(own, other):
+                raise Differs(f"{target}: result {number} differs")
+            continue
         a, b = own.detach().double().numpy(), other.detach().double().numpy()
-        near = CLOSE_TO_LARGEST * float(np.max(np.abs(b), initial=0.1, where=np.isfinite(b))) if other.is_floating_point() else 0.0
-        if not np.allclose(a, b, rtol=CLOSE if near else 0.0, atol=near, equal_nan=True):
+        near = CLOSE_TO_LARGEST * float(np.max(np.abs(b), initial=0.1, where=np.isfinite(b)))
+        if not np.allclose(a, b, rtol=CLOSE, atol=near, equal_nan=True):
             raise Differs(f"{target}: result {number} differs by {np.nanmax(np.abs(a - b)):.2g}")
