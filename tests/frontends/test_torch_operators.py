@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -214,9 +215,23 @@ IMAGES = {
 
 
 def test_bounds_that_are_too_large_to_try() -> None:
-    """PyTorch's quantile takes 2**24 elements at most."""
-    model = netc.from_torch(Function(lambda x: torch.nanquantile(x, 0.3)), torch.randn(5), {0: {0: "T"}})
+    """PyTorch's quantile has one too, but which one depends on the version."""
+    model = netc.from_torch(Function(lambda x: x * 2 if x.shape[0] <= 2**24 else x), torch.randn(5), {0: {0: "T"}})
     assert "where T <= 16777216" in model.spec()
+
+
+CONSTANTS = [torch.tensor(number, dtype=dtype) for number in (0.3, 2) for dtype in (torch.float64, torch.float16, torch.int32)]
+
+
+@pytest.mark.parametrize("constant", CONSTANTS, ids=str)
+@pytest.mark.parametrize("x", [torch.arange(4), torch.tensor(3), torch.tensor([True, False]), torch.tensor(0.5).half()], ids=str)
+def test_constants_of_another_element_type(x: torch.Tensor, constant: torch.Tensor) -> None:
+    """A number in the place of the constant is float32 or int64 with integers, so the tensor is converted to what PyTorch computes in."""
+    for function in (torch.add, torch.mul, torch.true_divide, torch.pow, torch.gt, partial(torch.where, torch.tensor(True))):
+        for module in (Function(lambda x, f=function: f(x, constant)), Function(lambda x, f=function: f(constant, x))):
+            wanted, found = module(x), netc.from_torch(module, x, {}).module()(x)
+            assert found.dtype == wanted.dtype
+            torch.testing.assert_close(found, wanted, rtol=1e-3 if wanted.dtype == torch.float16 else 1e-6, atol=0, equal_nan=True)
 
 
 def test_what_onnx_lacks_is_proved_in_pytorch() -> None:

@@ -73,6 +73,17 @@ class AtenSite:
         assert isinstance(value, Value)
         return value
 
+    def widened_tensor(self, constant: str, name: str = "self") -> Value:
+        """Return a tensor in the type that PyTorch computes in with a constant, where a number in the constant's place is of another type:
+        integers times a constant in float64."""
+        x = self.tensor(name)
+        if not self.is_tensor(constant) or self.number_of(constant) is None:
+            return x
+        fake, given = self.args[name].meta["val"], self.args[constant].meta["val"]
+        number = 0.0 if given.dtype.is_floating_point else 0 if given.dtype != torch.bool else False
+        computed = torch.result_type(fake, given)
+        return x if computed == torch.result_type(fake, number) else self.cast(x, to_dtype(computed))
+
     def optional_tensor(self, name: str) -> Value | None:
         return self.tensor(name) if self.has_argument(name) else None
 

@@ -13,10 +13,10 @@ def apply_binary(site: AtenSite, operator: str, left: str = "self", right: str =
     # A constant tensor without axes counts as a number too: torch.export lifts the `2` of `x * torch.tensor(2)`.
     second = site.number_of(right)
     if second is not None:
-        return site.apply_op(operator, site.tensor(left), other=second)
+        return site.apply_op(operator, site.widened_tensor(right, left), other=second)
     first = site.number_of(left)
     if first is not None:
-        return site.apply_op(operator, site.tensor(right), other=first, reverse=True)
+        return site.apply_op(operator, site.widened_tensor(left, right), other=first, reverse=True)
     return site.apply_op(operator, site.tensor(left), site.tensor(right))
 
 
@@ -38,7 +38,7 @@ def _scale_by_alpha(site: AtenSite, name: str) -> tuple[Value | None, Number | N
     alpha, number = site.args.get("alpha", 1), site.number_of(name)
     if number is not None:
         return None, number if alpha == 1 else number * alpha
-    value = site.tensor(name)
+    value = site.widened_tensor("self" if name == "other" else "other", name)
     return (value if alpha == 1 else site.apply_op("mul", value, other=alpha)), None
 
 
@@ -47,7 +47,7 @@ def read_add(site: AtenSite) -> Value:
     operator = "add" if "add" in str(site.node.target) else "sub"
     second, number = _scale_by_alpha(site, "other")
     if number is not None:
-        x = site.tensor()
+        x = site.widened_tensor("other")
         # `x + 0.0` of integers is a conversion to floats, so it stays.
         return x if number == 0 and x.type.dtype == site.result_dtype else site.apply_op(operator, x, other=number)
     assert second is not None
@@ -106,7 +106,9 @@ def read_tensor_pair(site: AtenSite) -> Value:
 def read_fmod(site: AtenSite) -> Value:
     number = site.number_of("other")
     return (
-        site.apply_op("fmod", site.tensor(), site.tensor("other")) if number is None else site.apply_op("fmod", site.tensor(), other=number)
+        site.apply_op("fmod", site.tensor(), site.tensor("other"))
+        if number is None
+        else site.apply_op("fmod", site.widened_tensor("other"), other=number)
     )
 
 

@@ -30,9 +30,9 @@ def read_where(site: AtenSite) -> Value:
         filled = site.apply_op("table", indices=("_",), shape=(1,), formula=site.constant_formula(first), dtype=site.result_dtype)
         return site.apply_op("where", condition, filled, other=other)
     if other is not None:
-        return site.apply_op("where", condition, site.tensor(), other=other)
+        return site.apply_op("where", condition, site.widened_tensor("other"), other=other)
     if first is not None:
-        return site.apply_op("where", condition, site.tensor("other"), other=first, reverse=True)
+        return site.apply_op("where", condition, site.widened_tensor("self", "other"), other=first, reverse=True)
     return site.apply_op("where", condition, site.tensor(), site.tensor("other"))
 
 

@@ -79,6 +79,8 @@ _UNBOUNDED = {"min": -inf, "max": inf}
 @reads("clamp", "clamp_min", "clamp_max")
 def read_clamp(site: AtenSite) -> Value:
     x = site.tensor()
+    if site.is_tensor("min") or site.is_tensor("max"):
+        x = site.cast(x, site.result_dtype)
     # The order matters: where min > max, torch.clamp gives max.
     for name, operator in (("min", "maximum"), ("max", "minimum")):
         if site.args.get(name) is not None and site.number_of(name) is None:
