@@ -1,7 +1,7 @@
 """The samples of an operator, imported and run in PyTorch and in ONNX Runtime, against what the operator computes itself.
 
 In: a `Case`. Out: a `Result`: the worst of its samples. Always: a sample that is refused is tried once more with all tensors but the first
-as constants. Gradients are compared too. With `prove`, the import also has to prove itself, as `netc import` does.
+as constants. Gradients are compared too, also of parameters.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from torch_suite.cases import Called, Case, Sample
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.types.numpy_types import to_array, to_tensor
+from netc.dsl.record import Record
+from netc.importing.further_proofs import TARGETS
 from netc.importing.output_judge import NotProved
 
 UNJUDGED = "not judged"
@@ -42,14 +44,24 @@ class Differs(Exception):
     """A result is not the operator's."""
 
 
-def judge(case: Case, *, prove: bool = False) -> Result:
+class Asked(Record):
+    """What is compared too: the import proves itself, as `netc import` does, and JAX and MLX run it."""
+
+    prove: bool = False
+    targets: bool = False
+
+
+_USUAL = Asked()
+
+
+def judge(case: Case, asked: Asked = _USUAL) -> Result:
     worst = Result(case.name, case.operator, UNJUDGED)
     try:
         samples = case.samples()
     except Exception:  # PyTorch cannot draw all of its own
         return worst
     for sample in samples:
-        outcome, why = _judge_sample(case, sample, prove)
+        outcome, why = _judge_sample(case, sample, asked)
         if _ORDER.index(outcome) > _ORDER.index(worst.outcome):
             worst = Result(case.name, case.operator, outcome, f"{why} ({sample})" if outcome in (WRONG, CRASHED) else why)
     if worst.outcome in (WRONG, CRASHED) and case.operator in DIFFERENT:
@@ -57,15 +69,15 @@ def judge(case: Case, *, prove: bool = False) -> Result:
     return worst
 
 
-def _judge_sample(case: Case, sample: Sample, prove: bool) -> tuple[str, str]:
-    outcome, why = _try_import(case, sample, sample.tensors, prove, RIGHT)
+def _judge_sample(case: Case, sample: Sample, asked: Asked) -> tuple[str, str]:
+    outcome, why = _try_import(case, sample, sample.tensors, asked, RIGHT)
     if outcome == REFUSED and len(sample.tensors) > 1:
-        outcome, why = _try_import(case, sample, sample.tensors[:1], prove, CONSTANT)
+        outcome, why = _try_import(case, sample, sample.tensors[:1], asked, CONSTANT)
     return outcome, why
 
 
-def _try_import(case: Case, sample: Sample, inputs: Sequence[int], prove: bool, good: str) -> tuple[str, str]:
-    module = Called(sample, inputs).eval()
+def _try_import(case: Case, sample: Sample, inputs: Sequence[int], asked: Asked, good: str) -> tuple[str, str]:
+    module = Called(sample, inputs).train(case.train)
     given = [sample.leaves[at] for at in inputs]
     try:
         wanted, again = _run(module, given), _run(module, given)
@@ -75,7 +87,7 @@ def _try_import(case: Case, sample: Sample, inputs: Sequence[int], prove: bool, 
     if not wanted or any(x.is_complex() or x.layout != torch.strided or not x.numel() for x in tensors) or not _are_equal(wanted, again):
         return UNJUDGED, ""
     try:
-        _compare_import(case, module, given, wanted, _fix_sizes(given), prove)
+        _compare_import(case, module, given, wanted, _fix_sizes(given), asked)
         if all(size > 1 for x in given for size in x.shape):
             _compare_with_names(case, module, given, wanted)
     except ImportFailed as error:
@@ -95,16 +107,16 @@ def _compare_with_names(case: Case, module: Called, given: Sequence[Tensor], wan
     """Compare an import whose axes all have names, unless it is refused."""
     names = {at: {axis: f"{chr(65 + at)}{chr(65 + axis)}" for axis in range(x.dim())} for at, x in enumerate(given)}
     try:
-        _compare_import(case, module, given, wanted, dict(names), False)
+        _compare_import(case, module, given, wanted, dict(names), _USUAL)
     except ImportFailed:
         return
 
 
 def _compare_import(
-    case: Case, module: Called, given: Sequence[Tensor], wanted: Sequence[Tensor], dims: Mapping[str | int, Any], prove: bool
+    case: Case, module: Called, given: Sequence[Tensor], wanted: Sequence[Tensor], dims: Mapping[str | int, Any], asked: Asked
 ) -> None:
-    model = netc.from_torch(module, tuple(x.clone() for x in given), dims, verify=prove)
-    made = model.module().eval()
+    model = netc.from_torch(module, tuple(x.clone() for x in given), dims, verify=asked.prove, train=case.train)
+    made = model.module().train(case.train)
     _compare("PyTorch", _run(made, given), wanted)
     try:
         gradients = _find_gradients(module, given)
@@ -114,6 +126,14 @@ def _compare_import(
         # Where PyTorch has NaN, as for the least of several numbers with NaN, another gradient is no worse.
         found = zip(_find_gradients(made, given), gradients, strict=True)
         _compare("gradients", [torch.where(wanted.isnan(), wanted, own) for own, wanted in found], gradients)
+    if case.train or case.operator.startswith(TIED):
+        return
+    _compare_session(model, given, wanted)
+    if asked.targets:
+        _compare_targets(model, given, wanted)
+
+
+def _compare_session(model: netc.Model, given: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
     try:
         session = model.session()
     except netc.CompileError:  # ONNX has no form of it
@@ -122,24 +142,35 @@ def _compare_import(
         if "Could not find an implementation" in str(error):  # ONNX Runtime has no kernel
             return
         raise
-    if not case.operator.startswith(TIED):
-        found = session(*map(to_array, given))
-        _compare("ONNX Runtime", list(map(to_tensor, tree_leaves(found))), wanted)
+    found = session(*map(to_array, given))
+    _compare("ONNX Runtime", list(map(to_tensor, tree_leaves(found))), wanted)
+
+
+def _compare_targets(model: netc.Model, given: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
+    for target, (_, make_run) in TARGETS.items():
+        if target == "MLX" and any(x.dtype == torch.float64 for x in (*given, *wanted)):  # a GPU has no float64
+            continue
+        try:
+            run = make_run(model, model.weights)
+        except netc.CompileError:  # the target has no form of it
+            continue
+        _compare(target, list(map(to_tensor, run(list(map(to_array, given))))), wanted)
 
 
 def _run(module: torch.nn.Module, given: Sequence[Tensor]) -> list[Tensor]:
-    return [x for x in tree_leaves(module(*[x.clone() for x in given])) if isinstance(x, Tensor)]
+    return [x.detach() for x in tree_leaves(module(*[x.clone() for x in given])) if isinstance(x, Tensor)]
 
 
 def _find_gradients(module: torch.nn.Module, given: Sequence[Tensor]) -> list[Tensor]:
-    """Return the gradients of a sum of the results with weights, of all inputs in float: zeros if no result depends on them."""
+    """Return the gradients of a sum of the results with weights: of all inputs in float, and of the parameters by their names. They are
+    zeros if no result depends on them."""
     inputs = [x.clone().requires_grad_(x.is_floating_point()) for x in given]
     # An operator that works in place is given no leaves.
     results = [x for x in tree_leaves(module(*[x * 1 if x.requires_grad else x for x in inputs])) if isinstance(x, Tensor)]
     results = [x for x in results if x.requires_grad]
     weights = torch.Generator().manual_seed(0)
     sums = [(x.double() * torch.rand(x.shape, generator=weights, dtype=torch.float64)).sum() for x in results]
-    learned = [x for x in inputs if x.requires_grad]
+    learned = [*(x for x in inputs if x.requires_grad), *(x for _, x in sorted(module.named_parameters()) if x.requires_grad)]
     found = torch.autograd.grad(torch.stack(sums).sum(), learned, allow_unused=True) if sums and learned else [None] * len(learned)
     return [torch.zeros_like(x) if gradient is None else gradient for x, gradient in zip(learned, found, strict=True)]
 

@@ -51,40 +51,34 @@ def _read_spatial(site: AtenSite, name: str) -> int | tuple[int, ...]:
 def read_conv(site: AtenSite) -> Value:
     if site.args.get("transposed"):
         raise ImportRefused("is a transposed convolution of a form that netc does not read")
-    fake = site.args["weight"].meta["val"]
-    x = site.tensor("input")
-    batched = x.type.rank == fake.dim()
     padding: Any = site.args["padding"] if isinstance(site.args["padding"], str) else _read_spatial(site, "padding")
-    result = apply_layer(
-        site,
-        "conv",
-        x if batched else site.apply_op("unsqueeze", x, axis=0),
-        channels=int(fake.shape[0]),
-        kernel=tuple(int(size) for size in fake.shape[2:]),
-        stride=_read_spatial(site, "stride"),
-        padding=padding,
-        dilation=_read_spatial(site, "dilation"),
-        groups=site.integer("groups"),
-    )
-    return result if batched else site.apply_op("squeeze", result, axis=(0,))
+    return _apply_convolution(site, "conv", int(site.args["weight"].meta["val"].shape[0]), padding=padding)
 
 
 @reads("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 def read_conv_transpose(site: AtenSite) -> Value:
+    channels = int(site.args["weight"].meta["val"].shape[1]) * site.integer("groups")
+    paddings = {name: _read_spatial(site, name) for name in ("padding", "output_padding")}
+    return _apply_convolution(site, "conv_transpose", channels, **paddings)
+
+
+def _apply_convolution(site: AtenSite, operator: str, channels: int, **arguments: Any) -> Value:
+    """Apply a convolution. An input without a batch gets one for it, since PyTorch takes it too."""
     fake = site.args["weight"].meta["val"]
-    groups = site.integer("groups")
-    return apply_layer(
+    x = site.tensor("input")
+    batched = x.type.rank == fake.dim()
+    result = apply_layer(
         site,
-        "conv_transpose",
-        site.tensor("input"),
-        channels=int(fake.shape[1]) * groups,
+        operator,
+        x if batched else site.apply_op("unsqueeze", x, axis=0),
+        channels=channels,
         kernel=tuple(int(size) for size in fake.shape[2:]),
         stride=_read_spatial(site, "stride"),
-        padding=_read_spatial(site, "padding"),
-        output_padding=_read_spatial(site, "output_padding"),
         dilation=_read_spatial(site, "dilation"),
-        groups=groups,
+        groups=site.integer("groups"),
+        **arguments,
     )
+    return result if batched else site.apply_op("squeeze", result, axis=(0,))
 
 
 @reads("embedding")
