@@ -396,3 +396,38 @@ def test_layer_norm_over_several_axes(axes: tuple[int, ...]) -> None:
     nn.init.uniform_(layer.weight)
     nn.init.uniform_(layer.bias)
     agree(layer, *batches(3, 4, 5))
+
+
+def _change_a_view(x: Tensor) -> Tensor:
+    y = x.clone()
+    y[:, 1:].sinc_()
+    y[0].eq_(x[-1])
+    return y
+
+
+REWRITTEN = {
+    "no reader, in place": lambda x: x.clone().sinc_().addcdiv_(x, x.exp()).xlogy_(x.exp()),
+    "a comparison in place": lambda x: x.clone().gt_(0.5).logical_or_(x),
+    "integers, compared in place": lambda x: x.long().eq_(1),
+    "parts": _change_a_view,
+    "the other of a number and NaN": lambda x: torch.fmax(torch.where(x > 1, torch.nan, x), x.flip(0)) - torch.fmin(x, x.flip(1) / 0),
+    "decimals": lambda x: torch.round(x * 1000, decimals=2) + torch.round(x * 1000, decimals=-1),
+    "sums of products": lambda x: torch.addbmm(x[0], x[:, None], x[:, :, None]),
+    "no difference": lambda x: torch.diff(x, n=0, prepend=x),
+    "no axis": lambda x: torch.take_along_dim(x, torch.tensor([1, 0, 2])),
+    "no axes": lambda x: x[None].squeeze([]),
+    "one way of two": lambda x: torch.cdist(x, x + 1, compute_mode="donot_use_mm_for_euclid_dist"),
+    "without axes": lambda x: torch.heaviside(x.sum(), x[0, 0]),
+}
+
+
+@pytest.mark.parametrize("function", REWRITTEN.values(), ids=REWRITTEN.keys())
+def test_operators_by_others(function: Any) -> None:
+    """What PyTorch computes for fixed sizes, and for a symbolic one."""
+    module, x = Function(function), torch.tensor([[0.0, 1.0, -2.0], [1.5, 1.0, -0.25], [0.0, 3.25, 1e4]])
+    for dims in ({}, {0: "N"}):
+        model = netc.from_torch(module, x, {0: dims})
+        wanted, found = module(x), model.module()(x)
+        assert found.dtype == wanted.dtype
+        torch.testing.assert_close(found, wanted, equal_nan=True)
+        torch.testing.assert_close(torch.from_numpy(model.session()(x.numpy())), wanted, rtol=1e-5, atol=1e-5, equal_nan=True)

@@ -26,7 +26,9 @@ from netc.importing.output_judge import NotProved
 UNJUDGED = "not judged"
 """All samples are sparse, complex or without elements, are refused by PyTorch itself, or draw random numbers."""
 KNOWN = "different for a known reason"
+_LOGICAL = "PyTorch lets gradients through the method that works in place, as if the tensor had not changed"
 DIFFERENT: dict[str, str] = {
+    **dict.fromkeys(("logical_and", "logical_not", "logical_or", "logical_xor"), _LOGICAL),
     "nn.functional.embedding": "`scale_grad_by_freq` changes gradients, which a spec cannot say",
     "nn.functional.embedding_bag": "`scale_grad_by_freq` changes gradients, which a spec cannot say",
     "take": "indices below 0 are errors in the module (docs/import.md)",

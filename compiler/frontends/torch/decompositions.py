@@ -20,6 +20,7 @@ from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from .added_calls import add_call, find_functional
 from .aten_table import READERS
 from .node_targets import is_operator, operator_name
 from .views import is_in_place
@@ -31,11 +32,35 @@ def decompose_operators(module: GraphModule) -> list[Node]:
     """Replace operators without a reader by their definitions, in place, and return the nodes of the graph."""
     unread = [node for node in module.graph.nodes if node.op == "call_function" and is_operator(node) and not _has_reader(node)]
     for node in unread:
-        # An in-place operator changes a tensor that others may view, which a definition does not show.
-        definition = None if is_in_place(node) else _trace_definition(node)
-        if definition is not None and all(map(_has_reader, definition.graph.nodes)):
-            _inline_definition(module, node, definition)
+        if is_in_place(node):
+            _define_change(module, node)
+        else:
+            _define(module, node)
     return list(module.graph.nodes)
+
+
+def _define(module: GraphModule, node: Node) -> bool:
+    """Replace an operator by its definition, and return whether that can be read."""
+    definition = _trace_definition(node)
+    if definition is None or not all(map(_has_reader, definition.graph.nodes)):
+        return False
+    _inline_definition(module, node, definition)
+    return True
+
+
+def _define_change(module: GraphModule, node: Node) -> None:
+    """Replace an operator that works in place by a definition and a copy: others may view the tensor, which a definition does not show."""
+    functional = find_functional(node)
+    if functional is None:
+        return
+    with module.graph.inserting_before(node):
+        result = add_call(module.graph, node, functional, *node.args, **node.kwargs)
+        copied = add_call(module.graph, node, torch.ops.aten.copy_.default, node.args[0], result)
+    if not _define(module, result):
+        for added in (copied, result):
+            module.graph.erase_node(added)
+        return
+    _replace_node(module, node, copied)
 
 
 def _has_reader(node: Node) -> bool:
@@ -103,14 +128,24 @@ def _compute_safe_softmax(x: torch.Tensor, dim: int, dtype: torch.dtype | None =
     return torch.where(is_hidden, 0, torch.softmax(torch.where(is_hidden, 0, x), dim, dtype=dtype))
 
 
+def _choose_greater(x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    return torch.where((x >= other) | other.isnan(), x, other)
+
+
+def _choose_less(x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    return torch.where((x <= other) | other.isnan(), x, other)
+
+
 _OWN: dict[Any, Callable[..., Any]] = {
     torch.ops.aten.isin.Tensor_Tensor: _is_in,
     torch.ops.aten.sinc.default: _compute_sinc,
+    torch.ops.aten.fmax.default: _choose_greater,
+    torch.ops.aten.fmin.default: _choose_less,
     torch.ops.aten._safe_softmax.default: _compute_safe_softmax,
     torch.ops.aten.xlogy.Tensor: _compute_x_log_y,
     torch.ops.aten.xlogy.Scalar_Other: _multiply_by_log,
 }
-"""Definitions where PyTorch's own differ from its operators, or have another gradient at zero or infinity."""
+"""Definitions where PyTorch's own differ from its operators, have another gradient at zero or infinity, or name primitives."""
 
 
 def _select_decompositions() -> Mapping[Any, Callable[..., Any]]:

@@ -15,10 +15,10 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
-from torch._guards import detect_fake_mode
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
+from .added_calls import add_call, find_functional
 from .node_targets import bind_arguments, is_operator, operator_name
 from .views import is_in_place
 
@@ -34,7 +34,6 @@ _HARMLESS = 0.5
 """A number at which all the functions, and their gradients, are finite."""
 _OF_SIZES = ("sym_size", "_assert_scalar", "sym_constrain_range_for_size")
 _SUMS = (torch.ops.aten.sum.default, torch.ops.aten.mean.default)
-_META = ("nn_module_stack", "stack_trace")
 
 
 def rewrite_masked_parts(module: GraphModule) -> None:
@@ -161,21 +160,21 @@ def _write_whole(graph: Graph, write: Node, mask: Node, whole: Node) -> Node:
     """Choose the values of the rows that the mask selects."""
     target: Any = write.args[0]
     condition = _spread_mask(graph, write, mask, target.meta["val"].dim())
-    chosen = _add_call(graph, write, torch.ops.aten.where.self, condition, whole, target)
-    return _add_call(graph, write, torch.ops.aten.copy_.default, target, chosen) if is_in_place(write) else chosen
+    chosen = add_call(graph, write, torch.ops.aten.where.self, condition, whole, target)
+    return add_call(graph, write, torch.ops.aten.copy_.default, target, chosen) if is_in_place(write) else chosen
 
 
 def _add_up(graph: Graph, use: Node, mask: Node, whole: Node) -> Node:
     """Add up the rows that the mask selects, and divide by the number of their elements for a mean."""
     rank = whole.meta["val"].dim()
-    chosen = _add_call(graph, use, torch.ops.aten.where.ScalarOther, _spread_mask(graph, use, mask, rank), whole, 0)
-    total = _add_call(graph, use, torch.ops.aten.sum.default, chosen)
+    chosen = add_call(graph, use, torch.ops.aten.where.ScalarOther, _spread_mask(graph, use, mask, rank), whole, 0)
+    total = add_call(graph, use, torch.ops.aten.sum.default, chosen)
     if use.target != torch.ops.aten.mean.default:
         return total
-    count = _add_call(graph, use, torch.ops.aten.sum.default, mask)
+    count = add_call(graph, use, torch.ops.aten.sum.default, mask)
     for size in whole.meta["val"].shape[mask.meta["val"].dim() :]:
-        count = _add_call(graph, use, torch.ops.aten.mul.Scalar, count, size)
-    return _add_call(graph, use, torch.ops.aten.div.Tensor, total, count)
+        count = add_call(graph, use, torch.ops.aten.mul.Scalar, count, size)
+    return add_call(graph, use, torch.ops.aten.div.Tensor, total, count)
 
 
 def _compute_whole(graph: Graph, node: Node, whole: dict[Node, Node], in_parts: bool) -> Node:
@@ -183,46 +182,24 @@ def _compute_whole(graph: Graph, node: Node, whole: dict[Node, Node], in_parts: 
     if operator_name(node) == "unsqueeze":
         # The axis counts from the end, because a mask of several axes selects rows of one axis.
         operand: Any = node.args[0]
-        return _add_call(graph, node, torch.ops.aten.unsqueeze.default, whole[operand], _find_last_axis(node))
+        return add_call(graph, node, torch.ops.aten.unsqueeze.default, whole[operand], _find_last_axis(node))
     if operator_name(node) != "index":
         args, kwargs = torch.fx.node.map_arg((node.args, dict(node.kwargs)), lambda operand: whole.get(operand, operand))
-        return _add_call(graph, node, _find_functional(node), *args, **kwargs)
+        return add_call(graph, node, find_functional(node), *args, **kwargs)
     # The tensor may change between the selection and its use.
     source: Any = node.args[0]
-    rows = _add_call(graph, node, torch.ops.aten.clone.default, source)
+    rows = add_call(graph, node, torch.ops.aten.clone.default, source)
     mask = _find_mask(node)
     if not in_parts or mask is None or not source.meta["val"].dtype.is_floating_point:
         return rows
-    return _add_call(
-        graph, node, torch.ops.aten.where.ScalarOther, _spread_mask(graph, node, mask, rows.meta["val"].dim()), rows, _HARMLESS
-    )
-
-
-def _find_functional(node: Node) -> Any:
-    """Return the operator that computes the same without a change in place."""
-    target: Any = node.target
-    if not is_in_place(node):
-        return target
-    return getattr(getattr(torch.ops.aten, operator_name(node)), target._overloadname)
+    return add_call(graph, node, torch.ops.aten.where.ScalarOther, _spread_mask(graph, node, mask, rows.meta["val"].dim()), rows, _HARMLESS)
 
 
 def _spread_mask(graph: Graph, like: Node, mask: Node, rank: int) -> Node:
     """Give a mask of the first axes axes of size 1 for the others."""
     for _ in range(rank - mask.meta["val"].dim()):
-        mask = _add_call(graph, like, torch.ops.aten.unsqueeze.default, mask, -1)
+        mask = add_call(graph, like, torch.ops.aten.unsqueeze.default, mask, -1)
     return mask
-
-
-def _add_call(graph: Graph, like: Node, target: Any, *args: Any, **kwargs: Any) -> Node:
-    """Add a node in the module of another one, with the tensor that it makes."""
-    node = graph.call_function(target, args, kwargs)
-    node.meta = {key: like.meta[key] for key in _META if key in like.meta}
-    fakes, named = torch.fx.node.map_arg((args, kwargs), lambda operand: operand.meta["val"])
-    mode = detect_fake_mode([operand.meta["val"] for operand in node.all_input_nodes])
-    assert mode is not None
-    with mode, torch.no_grad():
-        node.meta["val"] = target(*fakes, **named)
-    return node
 
 
 def _erase_unread(graph: Graph, part: Iterable[Node]) -> None:

@@ -25,6 +25,7 @@ from .call_scope import GraphScope, UnknownValue
 from .module_calls import ModuleCall
 from .node_targets import is_operator, operator_name, to_dtype
 from .sympy_sizes import SizeConverter
+from .views import is_in_place
 
 _WITHOUT_EFFECT = frozenset(
     {
@@ -48,6 +49,9 @@ def read_node(node: Node, scope: GraphScope) -> Result | None:
         site = AtenSite(node, scope)
         nodes = len(scope.builder.graph.nodes)
         result = read(site)
+        # `x.eq_(y)` gives a number of the tensor's own type.
+        if is_in_place(node) and isinstance(result, Value):
+            result = site.cast(result, site.result_dtype)
         # A reader that adds nothing has found that the operator has no effect, such as a padding of nothing.
         if len(scope.builder.graph.nodes) > nodes:
             _refuse_unused_arguments(site)

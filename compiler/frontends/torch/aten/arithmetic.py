@@ -138,6 +138,8 @@ def read_matmul(site: AtenSite) -> Value:
 def read_addmm(site: AtenSite) -> Value:
     names = [name for name in site.args if name not in ("self", "beta", "alpha")]
     product = site.apply_op("matmul", site.tensor(names[0]), site.tensor(names[1]))
+    if site.name == "addbmm":
+        product = site.apply_op("sum", product, axis=(0,))
     if site.number("alpha") != 1:
         product = site.apply_op("mul", product, other=site.number("alpha"))
     # PyTorch ignores the first tensor then, even if it has NaN.
@@ -155,6 +157,7 @@ def read_einsum(site: AtenSite) -> Value:
 @reads("outer", "cross", "cosine_similarity", "cdist")
 def read_vector_product(site: AtenSite) -> Value:
     names = list(site.args)[:2]
+    site.leave_to_result("compute_mode")  # how the distances are computed, and not which
     arguments = {"axis": site.integer("dim")} if site.has_argument("dim") else {}
     if site.has_argument("p"):
         arguments["p"] = site.number("p")  # type: ignore[assignment]

@@ -28,7 +28,7 @@ def read_where(site: AtenSite) -> Value:
     if other is not None and first is not None:
         # netc's `where` takes a number on one side only. A table of one element broadcasts.
         filled = site.apply_op("table", indices=("_",), shape=(1,), formula=site.constant_formula(first), dtype=site.result_dtype)
-        return site.apply_op("where", condition, filled, other=other)
+        return site.reshape(site.apply_op("where", condition, filled, other=other), site.result_shape())
     if other is not None:
         return site.apply_op("where", condition, site.widened_tensor("other"), other=other)
     if first is not None:

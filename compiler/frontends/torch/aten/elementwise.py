@@ -92,9 +92,12 @@ def read_clamp(site: AtenSite) -> Value:
 
 @reads("round")
 def read_round(site: AtenSite) -> Value:
-    if site.args.get("decimals"):
-        raise ImportRefused("rounds to decimals, which `round` does not")
-    return site.apply_op("round", site.tensor())
+    decimals = site.args.get("decimals", 0)
+    if not decimals:
+        return site.apply_op("round", site.tensor())
+    before, after = ("mul", "div") if decimals > 0 else ("div", "mul")
+    scaled = site.apply_op(before, site.tensor(), other=10.0 ** abs(decimals))
+    return site.apply_op(after, site.apply_op("round", scaled), other=10.0 ** abs(decimals))
 
 
 @reads("prelu")

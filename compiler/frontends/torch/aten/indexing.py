@@ -51,9 +51,10 @@ def read_gather(site: AtenSite) -> Value:
 
 @reads("take_along_dim")
 def read_take_along_dim(site: AtenSite) -> Value:
-    if site.args.get("dim") is None:
-        raise ImportRefused("has no axis")
     x, index = site.tensor(), site.tensor("indices")
+    if not site.has_argument("dim"):
+        x, index = (site.apply_op("flatten", value, start=0) if value.type.rank != 1 else value for value in (x, index))
+        return site.apply_op("gather", x, index, axis=0)
     axis = site.integer("dim") % x.type.rank
     # The sizes of the other axes are broadcast.
     shape = site.result_shape()

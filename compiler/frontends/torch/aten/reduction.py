@@ -95,12 +95,15 @@ def read_cummax(site: AtenSite) -> tuple[Value, ...]:
 
 @reads("diff")
 def read_diff(site: AtenSite) -> Value:
-    x = site.tensor()
+    x, times = site.tensor(), site.integer("n")
+    if times == 0:  # without its ends
+        site.leave_to_result("prepend", "append")
+        return x
     ends = [site.optional_tensor("prepend"), x, site.optional_tensor("append")]
     parts = [value for value in ends if value is not None]
     if len(parts) > 1:
         x = site.apply_op("concat", *parts, axis=site.integer("dim"))
-    return site.apply_op("diff", x, n=site.integer("n"), axis=site.integer("dim"))
+    return site.apply_op("diff", x, n=times, axis=site.integer("dim"))
 
 
 @reads("normalize")

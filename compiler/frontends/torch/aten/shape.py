@@ -116,9 +116,10 @@ def read_movedim(site: AtenSite) -> Value:
 
 @reads("squeeze")
 def read_squeeze(site: AtenSite) -> Value:
-    x, axes = site.tensor(), site.axes()
+    x = site.tensor()
     rank = x.type.rank
-    named = range(rank) if axes is None or rank == 0 else [axis % rank for axis in axes]
+    # Without `dim`, all axes are meant, and with an empty list, none.
+    named = [axis % rank for axis in site.integers("dim")] if rank and "dim" in site.args else range(rank)
     # PyTorch leaves other axes alone, and netc's `squeeze` refuses them.
     ones = tuple(axis for axis in named if x.type.shape[axis] == 1)
     return site.apply_op("squeeze", x, axis=ones) if ones else x
