@@ -132,7 +132,7 @@ def _write_quantized(
         raise CannotQuantize("nothing was quantized: ONNX Runtime has none of its products with weights for integers")
     save_proto(proto, path)
     del proto
-    changed = tuple(compare_outputs(results, _compute_outputs(_load_session(path), samples)))
+    changed = tuple(compare_outputs(results, _compute_quantized_outputs(path, samples)))
     return QuantizationReport(
         len(all_products) - len(unquantized),
         len(all_products),
@@ -219,6 +219,17 @@ def _compute_outputs(session: OnnxSession, samples: list[dict[str, Array]]) -> d
         for name, array in (results if isinstance(results, dict) else dict.fromkeys(outputs, results)).items():
             outputs[name].append(array)
     return outputs
+
+
+def _compute_quantized_outputs(path: Path, samples: list[dict[str, Array]]) -> dict[str, list[Array]]:
+    """Run the quantized model, so that a file that loads but fails is not kept."""
+    session = _load_session(path)
+    try:
+        return _compute_outputs(session, samples)
+    except Exception as error:
+        if not is_runtime_error(error):
+            raise
+        raise CannotQuantize(f"ONNX Runtime cannot run the quantized model: {runtime_message(error)}") from None
 
 
 def _measure_folder(folder: Path) -> int:

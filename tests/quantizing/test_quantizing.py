@@ -215,6 +215,35 @@ def test_numbers_inside_the_model_that_are_not_finite(run: Run) -> None:
     assert (done.exit_code, done.stderr) == (1, f"error: {said}\n")
 
 
+STACKED = {
+    "one": "x @ (param [1, 8, 6] init=normal(1) as p)",
+    "several": "x @ (param [3, 8, 6] init=normal(1) as p)",
+    "next_to_a_matrix": "y = x @ (param [3, 8, 6] init=normal(1) as p); y -> dense 5",
+    "two_axes": "(x -> unsqueeze 1) @ (param [2, 3, 8, 6] init=normal(1) as p)",
+}
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+@pytest.mark.parametrize("name", STACKED)
+def test_a_stack_of_matrices_is_quantized(tmp_path: Path, name: str, calibrated: bool) -> None:
+    """ONNX Runtime has no kernel for a stack with a scale for each output, and such a file fails when it runs."""
+    model, path = netc.compile(f"x = input [3, 4, 8]; {STACKED[name]}"), tmp_path / "m.onnx"
+    x = np.random.default_rng(0).standard_normal((20, 3, 4, 8), np.float32)
+    found = model.save(path, seed=1, quantize="int8", calibration={"x": x} if calibrated else None)
+    assert found is not None
+    assert found.quantized == found.products
+    exact = model.session(seed=1)(x)
+    change = onnxruntime.InferenceSession(path).run(None, {"x": x})[0] - exact
+    assert np.sqrt(np.mean(change**2)) < 0.03 * np.sqrt(np.mean(exact**2))
+
+
+def test_a_file_that_fails_when_it_runs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netc.compiler.backends.onnx.quantizing.methods._find_stacked_weights", lambda source: {})
+    with pytest.raises(CannotQuantize, match="ONNX Runtime cannot run the quantized model: `matmul1_quant` fails"):
+        netc.compile("x = input 8; x @ (param [3, 8, 6] init=normal(1) as p)").save(tmp_path / "m.onnx", seed=1, quantize="int8")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("method", ["int8", "int4"])
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_weights_that_are_not_finite(tmp_path: Path, method: str, number: float) -> None:

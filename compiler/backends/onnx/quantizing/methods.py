@@ -10,6 +10,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +68,25 @@ def _quantize_dynamic(source: Path, target: Path, is_large: bool) -> None:
     """Quantize weights. The scales of activations are computed while the model runs."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    quantize_dynamic(
-        source,
-        target,
-        op_types_to_quantize=_PRODUCTS,
-        per_channel=True,
-        weight_type=QuantType.QInt8,
-        use_external_data_format=is_large,
-    )
+    quantize = partial(quantize_dynamic, op_types_to_quantize=_PRODUCTS, weight_type=QuantType.QInt8, use_external_data_format=is_large)
+    stacked = _find_stacked_weights(source)
+    if not stacked:
+        quantize(source, target, per_channel=True)
+        return
+    # The quantizer takes one kind of scale for all nodes of a call, so the stacked weights are left for a second one.
+    between = target.with_name(f"between_{target.name}")
+    quantize(source, between, per_channel=True, nodes_to_exclude=list(stacked))
+    quantize(between, target, per_channel=False, nodes_to_quantize=list(stacked))
+
+
+def _find_stacked_weights(source: Path) -> dict[str, str]:
+    """Find the products with several matrices as their weight, such as one of shape `[3, 8, 4]`. Return the weight by the product's name.
+
+    Such a weight gets a single scale, because a kernel takes a scale for each output only if the weight is one matrix."""
+    model = onnx.load(source, load_external_data=False)
+    ranks = {tensor.name: len(tensor.dims) for tensor in model.graph.initializer}
+    products = (node for node in model.graph.node if node.op_type == "MatMul")
+    return {node.name: node.input[1] for node in products if ranks.get(node.input[1], 0) > 2}
 
 
 def _make_static_method(batches: Batches) -> QuantizeFile:
@@ -93,6 +105,7 @@ def _make_static_method(batches: Batches) -> QuantizeFile:
 
         # Activations are unsigned: with signed ones, ONNX Runtime moves a QuantizeLinear through a Reshape, and gives it another type
         # than its zero point.
+        stacked = sorted(set(_find_stacked_weights(source).values()))
         quantize_static(
             source,
             target,
@@ -103,7 +116,10 @@ def _make_static_method(batches: Batches) -> QuantizeFile:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             use_external_data_format=is_large,
-            extra_options={"MatMulConstBOnly": True},
+            extra_options={
+                "MatMulConstBOnly": True,
+                "TensorQuantOverrides": {name: [{"quant_type": QuantType.QInt8}] for name in stacked},
+            },
         )
 
     return quantize_static_on
