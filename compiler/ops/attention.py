@@ -22,6 +22,8 @@ from .requirements import at_most_text, require_same_size
 
 _MATCH = "match the heads or batches of"
 ALIGNMENT = WordKind("start", "end")
+_ROOT_OF_SIZE = "let factor = scale if given(scale) else q.shape[-1] ** -0.5"
+_ROOT_AT_RUN_TIME = "factor = table () [] float64 = q.shape[-1] ** -0.5"
 NEEDED = "[N, heads, length, features] or [N, length, features]"
 
 
@@ -134,6 +136,21 @@ class Attention(CausalOperator):
             self._refuse_window(inputs)
         self.require_alignment(inputs, "q", "k")
         return (q.with_shape((*scores[:-1], inputs.v.shape[-1])),)
+
+    def write_definition(self, inputs: OpInputs) -> str:
+        """Return the definition, which computes with sizes. The root of a symbolic size is a table. If a number of heads is symbolic, the
+        facts compare it: there are fewer heads of keys unless both numbers are equal or one of them is 1."""
+        text, facts = self.definition, inputs.facts
+        if self.scale is None and not isinstance(inputs.q.shape[-1], int):
+            text = text.replace(_ROOT_OF_SIZE, _ROOT_AT_RUN_TIME)
+        for name in ("k", "v"):
+            if inputs.q.rank < 3 or inputs[name].rank < 3:
+                continue
+            heads, fewer = inputs.q.shape[-3], inputs[name].shape[-3]
+            if not (isinstance(heads, int) and isinstance(fewer, int)):
+                is_fewer = not any(facts.are_equal(*pair) for pair in ((fewer, heads), (heads, 1), (fewer, 1)))
+                text = text.replace(f"heads > {name}.shape[-3]", str(is_fewer).lower())
+        return text
 
     def is_grouped(self, inputs: OpInputs) -> bool:
         """Whether several heads of queries share one head of keys or values."""

@@ -11,7 +11,7 @@ from netc.compiler.backends.torch.torch_emitters import EMITTERS
 from netc.compiler.backends.torch.torch_framework import TORCH
 from netc.compiler.backends.torch.torch_source import write_source_and_name
 from netc.compiler.definitions import expand_program
-from tests.definitions.compared import DEFINED, TEXTS
+from tests.definitions.compared import DEFINED, TEXTS, compare_definition
 from tests.differential.test_operators import CASES, EXAMPLES
 
 
@@ -47,3 +47,25 @@ def test_a_backend_without_the_operator_writes_its_definition(text: str) -> None
     program = netc.compile(text).program
     expanded = expand_program(program, lambda operator: operator not in DEFINED)
     assert _without_kernels().write_source(program, "net") == write_source_and_name(expanded, "net")[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = input [T, E]; (x, x, x) -> attention",
+        "x = input [T, E] float64; (x, x, x) -> attention causal=true",
+        "q = input [H, T, 6]; k = input [1, S, 6]; (q, k, k) -> attention",
+        "q = input [H, T, 6] where H % 4 == 0; k = input [4, S, 6]; (q, k, k) -> attention",
+        "q = input [1, T, 6]; k = input [H, S, 6]; (q, k, k) -> attention",
+    ],
+)
+def test_attention_is_defined_for_symbolic_sizes(text: str) -> None:
+    """Of features and of heads, where the definition computes with them."""
+    model = netc.compile(text)
+    compare_definition(model, model.module(seed=0).eval(), text)
+
+
+def test_a_claim_about_symbolic_features_is_proved() -> None:
+    """Claims are derived by the definition of `attention`."""
+    text = "x = input [T, E]\nmask = input [T] bool\ny = (x, x, x, mask -> unsqueeze 1) -> attention\nexpect y ignores mask"
+    netc.compile(text)

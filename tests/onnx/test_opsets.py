@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
 from onnx_opsets import check
 from zoo.small import SMALL
 
@@ -10,6 +12,7 @@ import netc
 from netc.compiler.backends.backend_names import OPSET, OPSETS
 from netc.compiler.backends.onnx.opsets.forms import FORMS
 from netc.compiler.backends.onnx.opsets.schemas import VALUES
+from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.onnx_standard.operator_schemas import find_schema
 from netc.compiler.ops import Operator
 from tests.differential.values import torch_alone
@@ -57,6 +60,16 @@ SAMPLE = [
 @pytest.mark.parametrize("text", SAMPLE)
 def test_the_lowest(text: str) -> None:
     check(netc.compile(text), OPSETS[0])
+
+
+@pytest.mark.parametrize("opset", OPSETS)
+@pytest.mark.parametrize("stage", ["softplus", "softplus beta=2", "logsigmoid", "mish", "softsign", "elu", "selu", "celu", "silu"])
+def test_large_numbers_of_float16(stage: str, opset: int) -> None:
+    """ONNX Runtime computes some operators by onnx's definition in one opset, and by a kernel in others."""
+    model = netc.compile(f"input 6 float16 -> {stage}")
+    x = np.array([[-1000, -30, -12, 12, 30, 1000]], np.float16)
+    wanted = model.module()(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(OnnxSession(model.onnx(opset=opset))(x), wanted, rtol=2e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize("opset", LEVELS)

@@ -32,8 +32,10 @@ from ..stream_site import StreamSite
 
 
 def _get_chunk(site: StreamSite, index: int = 0) -> Chunk:
+    """Return an input that has positions. An operator without one makes them, as many as the whole has."""
     item = site.items[index]
-    assert isinstance(item, Chunk)
+    if not isinstance(item, Chunk):
+        site.refuse(f"it depends on the length of the whole, `{site.length.name}`")
     if item.history is not None:
         site.refuse("two of its axes are positions")
     return item

@@ -32,6 +32,9 @@ VALUES: Mapping[tuple[str, str, object], int] = {
     ("ScatterND", "reduction", "min"): 18,
 }
 """The first opset in which an attribute may have a value."""
+INEXACT_TYPES: Mapping[tuple[str, int], frozenset[str]] = {("Softplus", 18): frozenset({"float16"})}
+"""Element types that an operator of an opset has, but is wrong for. The definition of Softplus in opset 18 is `log(exp(x) + 1)`, which is
+infinite in float16 from 11.1 on. ONNX Runtime computes it, since it has no kernel for float16."""
 
 _NAMES = {f"tensor({'double' if name == 'float64' else 'float' if name == 'float32' else name})": dtype for name, dtype in DTYPES.items()}
 _TEXTS = {dtype.name: text for text, dtype in _NAMES.items()}
@@ -78,10 +81,11 @@ def list_input_variables(op_type: str, opset: int, count: int) -> list[str]:
 
 @cache
 def list_allowed_types(op_type: str, opset: int, variable: str) -> frozenset[str]:
-    """List the element types of a type variable, by name."""
+    """List the element types of a type variable for which the operator is exact, by name."""
     for constraint in find_schema(op_type, opset).type_constraints:
         if constraint.type_param_str == variable:
-            return frozenset(_NAMES[text].name for text in constraint.allowed_type_strs if text in _NAMES)
+            known = frozenset(_NAMES[text].name for text in constraint.allowed_type_strs if text in _NAMES)
+            return known - INEXACT_TYPES.get((op_type, opset), frozenset())
     return frozenset([_NAMES[variable].name] if variable in _NAMES else ())
 
 
