@@ -32,6 +32,20 @@ def test_nearest_elements_of_an_axis_whose_size_is_not_known() -> None:
         from_model(model([resize], {"x": ["N", 3, "H", 4]}, ["y"], {"s": np.array([1, 1, 2, 2], np.float32)}))
 
 
+@pytest.mark.parametrize("factor", [0.6, 0.3, 1.2, 0.5, 2.5])
+def test_factors_whose_reciprocals_are_rounded(factor: float) -> None:
+    # The tenth element of a factor of 0.6 is at 9 / 0.6 = 15; PyTorch multiplies by the reciprocal, and reads the element before.
+    modes = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    resize, scales = node("Resize", ["x", "", "s"], ["y"], **modes), {"s": np.array([1, 1, 1, factor], np.float32)}
+    same(model([resize], {"x": ["N", 2, 3, 40]}, ["y"], scales, opset=19))
+    unknown = model([resize], {"x": ["N", 2, 3, "W"]}, ["y"], scales, opset=19)
+    if factor in (0.6, 0.3, 1.2):
+        with pytest.raises(ImportFailed, match="whose size is not known"):
+            from_model(unknown)
+    else:
+        from_model(unknown)
+
+
 @pytest.mark.share(4)
 @pytest.mark.parametrize("where", ["half_pixel", "pytorch_half_pixel", "half_pixel_symmetric", "asymmetric", "align_corners"])
 @pytest.mark.parametrize(

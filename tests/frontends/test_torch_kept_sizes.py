@@ -10,7 +10,7 @@ import pytest
 import torch
 from frontends.imported import agree
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
@@ -199,3 +199,18 @@ def test_a_shift_of_relative_positions() -> None:
 
     lengths = [torch.randn(n, t, 6) for n, t in ((2, 8), (3, 31), (1, 2))]
     agree(Shifted(), *lengths, dims={0: ["N", "T"]})
+
+
+@pytest.mark.parametrize("windows", [lambda x: x.reshape(x.shape[0], -1, 4, 3).mean(2), lambda x: x.unfold(1, 4, 4).amax(-1)])
+def test_an_axis_that_is_padded_to_whole_windows(windows: Any) -> None:
+    # With 11 elements, torch.export suggests that the size is 4 * s - 1, which no dimension can be.
+    def forward(x: Tensor) -> Tensor:
+        size = x.shape[1]
+        return torch.cat([windows(pad(x, (0, 0, 0, (4 - size % 4) % 4))), x], 1)
+
+    module = Function(forward)
+    model = netc.from_torch(module, torch.randn(2, 11, 3), {0: ["N", "T", None]})
+    assert "where" not in model.spec()
+    for size in (1, 2, 4, 7, 12, 31):
+        x = torch.randn(2, size, 3)
+        torch.testing.assert_close(model.module()(x), module(x))

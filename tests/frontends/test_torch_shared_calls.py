@@ -148,3 +148,53 @@ def test_a_weight_of_a_module_that_calls_others() -> None:
             return F.linear(self.inner(x), self.weight)
 
     netc.from_torch(Of(lambda m, x: m.net(x) * 2, net=Net()).eval(), torch.randn(2, 8))
+
+
+class Gated(nn.Module):
+    """A cell with two states."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken, self.kept = nn.Linear(3, 16, bias=False), nn.Linear(4, 16, bias=False)
+
+    def forward(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        i, f, g, o = (self.taken(x) + self.kept(h)).chunk(4, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * c.tanh(), c
+
+
+def run_cell(m: Of, x: Tensor) -> Tensor:
+    h = c = x.new_zeros(x.shape[0], 4)
+    hidden = []
+    for at in range(x.shape[1]):
+        h, c = m.cell(x[:, at], h, c)
+        hidden.append(h)
+    return torch.stack(hidden, 1)
+
+
+@pytest.mark.parametrize("dims", [None, {0: ["N", "T", None]}])
+def test_two_states_that_begin_with_one_tensor(dims: Any) -> None:
+    model = netc.from_torch(Of(run_cell, cell=Gated()), torch.randn(2, 5, 3), dims)
+    assert "-> scan (" in model.spec()
+    assert model.spec().count("-> chunk") == 1
+
+
+def test_arguments_that_are_one_tensor_in_some_calls() -> None:
+    class Pair(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left, self.right = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: Tensor, y: Tensor) -> Tensor:
+            return self.left(x) * self.right(y) + y
+
+    def forward(m: Of, x: Tensor, y: Tensor) -> Tensor:
+        return m.pair(x, x) + m.pair(x, y) + m.pair(y, y)
+
+    text = netc.from_torch(Of(forward, pair=Pair()), (torch.randn(2, 4), torch.randn(2, 4))).spec()
+    assert "((a_0, a_0) -> pair) + ((a_0, a_1) -> pair) + ((a_1, a_1) -> pair)" in text, text
+
+
+def test_arguments_that_are_one_tensor_in_all_calls_stay_one_input() -> None:
+    text = netc.from_torch(Of(lambda m, x: run_cell(m, x[:, :1]), cell=Gated()), torch.randn(2, 5, 3)).spec()
+    assert text.count("-> chunk") == 1

@@ -56,11 +56,6 @@ def test_complex_numbers_are_pairs(function: Callable[[Any, Tensor], Tensor]) ->
     agree(Of(function), *batches(6, 8))
 
 
-def test_complex_numbers_elsewhere_are_refused() -> None:
-    with pytest.raises(ImportFailed, match="works on complex numbers"):
-        netc.from_torch(Of(lambda m, x: (torch.fft.rfft(x) * torch.fft.rfft(x)).real), torch.randn(2, 8))
-
-
 @pytest.mark.parametrize(
     ("function", "centered"),
     [

@@ -17,6 +17,8 @@ Result = Value | tuple[Value | None, ...]
 """A tensor, or several; None for one without elements."""
 AtenReader = Callable[["AtenSite"], Result]
 READERS: dict[str, AtenReader] = {}
+COMPLEX_READERS: dict[str, AtenReader] = {}
+"""The readers of operators that are given complex numbers, where these are other functions. Each operator has one in `READERS` too."""
 
 
 def reads(*names: str) -> Callable[[AtenReader], AtenReader]:
@@ -27,6 +29,16 @@ def reads(*names: str) -> Callable[[AtenReader], AtenReader]:
             if name in READERS:
                 raise ValueError(f"two functions read {name}")
             READERS[name] = function
+        return function
+
+    return register
+
+
+def reads_complex(*names: str) -> Callable[[AtenReader], AtenReader]:
+    """Register a function as the reader of aten operators of complex numbers."""
+
+    def register(function: AtenReader) -> AtenReader:
+        COMPLEX_READERS.update(dict.fromkeys(names, function))
         return function
 
     return register

@@ -26,6 +26,7 @@ from .constant_folding import ConstantFolder
 from .keys import KeyPlacement, split_relative_path
 from .module_calls import CallTree, ModuleCall, find_common_call
 from .node_targets import is_empty, is_operator, operator_name, to_dtype
+from .separate_arguments import is_separate
 from .source_names import SourceNames
 from .sympy_sizes import SizeConverter
 from .views import find_viewed_tensor, is_in_place
@@ -189,8 +190,8 @@ class GraphScope:
         if isinstance(outer, tuple):
             raise ImportRefused("it is given several tensors that a module around it made")
         # Two nodes may have one value in the graph around. One input is enough for both.
-        for before, inner in self.captured.values():
-            if before is outer:
+        for taken, (before, inner) in self.captured.items():
+            if before is outer and not is_separate(taken) and not is_separate(node):
                 return inner
         inner = self.builder.add_input(outer.type, outer.name)
         self.captured[node] = outer, inner

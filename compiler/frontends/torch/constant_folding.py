@@ -111,6 +111,9 @@ class ConstantFolder:
         if not isinstance(value, torch.Tensor):
             self.computed.add(node)
             return
+        # A complex buffer is a table of pairs. What code computes of real numbers has a better text as the code's own formula.
+        if value.is_complex() and node.op != "call_function":
+            value = torch.view_as_real(value.resolve_conj())
         try:
             array = to_array(value)
             self.tables[node] = make_formula_table(array)

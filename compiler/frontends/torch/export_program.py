@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -43,6 +44,8 @@ _MAX_ATTEMPTS = 6
 """The number of exports with other ranges of sizes. Each export is slow."""
 FEW = 8
 """The number of samples from which examples are repeated no further, and the first lower bound that is tried for a size."""
+_REMAINDER = re.compile(r"= \d+\*_\w+ [-+] \d+")
+"""A suggestion that a size is a multiple and a remainder."""
 _EXCLUDED = re.compile(r"Not all values of (\w+) = .* satisfy the generated guard L\[.*\]\.size\(\)\[\d+\] != (\d+)\.")
 """Matches torch.export's message that one size is a case of its own."""
 _NEEDS_NO_GRADIENTS = re.compile(r"a (?:view of a )?leaf Variable that requires grad is being used in an in-place operation")
@@ -168,6 +171,10 @@ def _export_with_ranges(
             violated = VIOLATED.search(message)
             if violated is None or FIXED.search(fixes):
                 raise
+            if not asserting and _REMAINDER.search(fixes):
+                # A size such as `4*_T - 1` cannot be imported. With assertions, torch.export need not solve for T.
+                with suppress(Exception):
+                    return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes, asserting=True)
             if fixes:
                 dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
             else:

@@ -51,6 +51,7 @@ from .node_targets import is_empty, to_dtype
 from .out_arguments import rewrite_out_arguments
 from .placeholders import find_constants, find_stored_tensors, find_user_inputs, name_symbols
 from .reader import CallReader
+from .separate_arguments import separate_arguments
 from .size_guards import find_compared_sizes
 from .sympy_sizes import SizeConverter, collect_asserted_conditions, collect_compared_conditions, collect_range_conditions
 from .traced_regions import trace_transforms
@@ -147,13 +148,13 @@ class _ProgramReader(Record):
 
     def has_differing_calls(self, program: ExportedProgram) -> bool:
         """Return whether two calls of a module compute differently."""
-        nodes, _ = _prepare_nodes(program)
+        nodes, _ = _prepare_nodes(program, self.aliases)
         tree = CallTree(_select_body(nodes), self.name, self.aliases)
         return bool(KeyPlacement(tree, find_stored_tensors(program)).differing)
 
     def read_graph(self, program: ExportedProgram, *, train: bool = False) -> tuple[Program, tuple[str, ...]]:
         """Read one program. Returns it with notes for the user. Raises `ImportFailed`."""
-        nodes, lost_views = _prepare_nodes(program)
+        nodes, lost_views = _prepare_nodes(program, self.aliases)
         inputs = find_user_inputs(program)
         names = name_symbols(inputs, self.axes)
         symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
@@ -197,7 +198,7 @@ class _ProgramReader(Record):
         return result, (*reader.constants.describe_inexact(), *dict.fromkeys(reader.notes))
 
 
-def _prepare_nodes(program: ExportedProgram) -> tuple[list[Node], dict[Node, str]]:
+def _prepare_nodes(program: ExportedProgram, aliases: Mapping[str, tuple[str, ...]] | None) -> tuple[list[Node], dict[Node, str]]:
     """Inline regions, decompose operators and rewrite in-place changes. Returns the nodes, and the changes that cannot be rewritten."""
     flatten_regions(program.graph_module)
     detach_regions(program.graph_module)
@@ -208,6 +209,7 @@ def _prepare_nodes(program: ExportedProgram) -> tuple[list[Node], dict[Node, str
         decompose_operators(program.graph_module)
         lost_views = rewrite_view_changes(program.graph_module)
     remove_needless_detaches(program)
+    separate_arguments(CallTree(_select_body(program.graph_module.graph.nodes), "", aliases))
     return list(program.graph_module.graph.nodes), lost_views
 
 

@@ -20,7 +20,7 @@ from ...ops.parameter_of import ParameterOf
 from ...types.tensor_types import TensorType
 from ..graph_builder import ImportRefused
 from .aten_site import AtenSite
-from .aten_table import READERS, AtenReader, Result
+from .aten_table import COMPLEX_READERS, READERS, AtenReader, Result
 from .call_scope import GraphScope, UnknownValue
 from .module_calls import ModuleCall
 from .node_targets import is_operator, operator_name, to_dtype
@@ -73,7 +73,9 @@ def _find_reader(node: Node) -> AtenReader:
     name = operator_name(node)
     if name not in READERS:
         raise ImportRefused("has no counterpart")
-    return READERS[name]
+    fakes = [item.meta.get("val") for item in node.all_input_nodes]
+    has_complex = any(isinstance(fake, torch.Tensor) and fake.is_complex() for fake in fakes)
+    return COMPLEX_READERS[name] if has_complex and name in COMPLEX_READERS else READERS[name]
 
 
 def _refuse_unused_arguments(site: AtenSite) -> None:

@@ -190,7 +190,7 @@ def _choose_nearest_mode(site: OnnxSite, target: Sequence[Any], *, by_size: bool
     rounding = site.get_attr("nearest_mode", "floor" if old else "round_prefer_floor")
     is_integral = not by_size and all(float(t).is_integer() for t in target)
     if where == "asymmetric" and rounding == "floor":
-        return "nearest"
+        return "nearest" if by_size or all(map(_reads_by_reciprocal, target)) else None
     if is_integral and where in ("half_pixel", "pytorch_half_pixel") and rounding.startswith("round"):
         return "nearest"
     if is_integral and where == "asymmetric" and rounding == "round_prefer_floor" and all(t in (1, 2) for t in target):
@@ -199,6 +199,19 @@ def _choose_nearest_mode(site: OnnxSite, target: Sequence[Any], *, by_size: bool
     if where in ("half_pixel", "pytorch_half_pixel") and rounding == "round_prefer_ceil" and not single:
         return "nearest_exact"
     return None
+
+
+def _reads_by_reciprocal(factor: float) -> bool:
+    """Return whether positions divided by a factor, as in ONNX, and multiplied by its reciprocal, as in PyTorch, are the same elements.
+
+    In float32, 9 / 0.6 is 15, and 9 * (1 / 0.6) just below.
+    """
+    positions, by = np.arange(_MOST_POSITIONS, dtype=np.float32), np.float32(factor)
+    return bool((np.floor(positions / by) == np.floor(positions * np.float32(1 / factor))).all())
+
+
+_MOST_POSITIONS = 2**14
+"""How many elements of an axis are compared."""
 
 
 @imports("GridSample", to="grid_sample")

@@ -6,6 +6,7 @@ netc has no complex element type: a complex tensor is a real one with a last axi
 
 from __future__ import annotations
 
+from ....ir.graph import OpNode
 from ....ir.graph_values import Value
 from ....types.tensor_types import FLOAT32
 from ...graph_builder import ImportRefused
@@ -90,19 +91,20 @@ def read_polar(site: AtenSite) -> Value:
 def read_conjugate(site: AtenSite) -> Value:
     if not site.args["self"].meta["val"].is_complex():
         return site.tensor()
-    return site.apply_op("stack", _select_complex_part(site, 0), site.apply_op("neg", _select_complex_part(site, 1)), axis=-1)
+    x = site.complex_pairs()
+    return site.apply_op("stack", select_complex_part(site, x, 0), site.apply_op("neg", select_complex_part(site, x, 1)), axis=-1)
 
 
 @reads("real", "imag")
 def read_complex_part(site: AtenSite) -> Value:
-    return _select_complex_part(site, int(site.name == "imag"))
+    return select_complex_part(site, site.complex_pairs(), int(site.name == "imag"))
 
 
 @reads("abs")
 def read_abs(site: AtenSite) -> Value:
     if site.args["self"].meta["val"].is_complex():
-        # The squares of large parts would overflow.
-        return site.apply_op("hypot", _select_complex_part(site, 0), _select_complex_part(site, 1))
+        # The gradient is 0 for 0, as in PyTorch: that of `hypot` is NaN, which a frame of silence would spread to all weights.
+        return site.apply_op("norm", site.complex_pairs(), axis=(-1,))
     return site.apply_op("abs", site.tensor())
 
 
@@ -110,9 +112,13 @@ def read_abs(site: AtenSite) -> Value:
 def read_angle(site: AtenSite) -> Value:
     if not site.args["self"].meta["val"].is_complex():
         raise ImportRefused("is given real numbers")
-    return site.apply_op("atan2", _select_complex_part(site, 1), _select_complex_part(site, 0))
+    x = site.complex_pairs()
+    return site.apply_op("atan2", select_complex_part(site, x, 1), select_complex_part(site, x, 0))
 
 
-def _select_complex_part(site: AtenSite, index: int) -> Value:
-    """Select the real parts or the imaginary parts."""
-    return site.apply_op("select", site.complex_pairs(), axis=-1, index=index)
+def select_complex_part(site: AtenSite, x: Value, index: int) -> Value:
+    """Select the real parts or the imaginary parts of pairs, or return the tensor that the pairs were made of."""
+    made = next((node for node in reversed(site.scope.builder.graph.nodes) if any(output is x for output in node.outputs)), None)
+    if isinstance(made, OpNode) and made.op.name == "stack" and made.op.axis == -1:  # type: ignore[attr-defined]
+        return made.inputs[index]
+    return site.apply_op("select", x, axis=-1, index=index)
