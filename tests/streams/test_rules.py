@@ -46,6 +46,8 @@ RULES = {
     "repeat_interleave": "x = input [T, 3]; x -> pad [0, 0, 2, 0] value=1 -> repeat_interleave 3 axis=1 -> transpose 1 2 "
     "-> conv 4 4 -> slice 2 stop=(T * 3)",
     "upsample": "x = input [3, T]; x -> pad [1, 0] -> conv 4 2 -> upsample scale=2 -> pad [3, 0] -> conv 2 4",
+    "upsample_to_the_exact_neighbor": "x = input [3, T]; x -> upsample scale=3 mode=nearest_exact -> pad [1, -1] -> tanh",
+    "upsample_by_much": "x = input [3, T]; x -> upsample scale=41 mode=nearest_exact",
     "upsample_of_an_image": "x = input 3xTx4; x -> upsample scale=3x2",
     "tril": "x = input [T, 4]; w = x @ (x -> transpose 1 2) -> tril; w @ x",
     "tril_below": "x = input [T, 4]; w = x @ (x -> transpose 1 2) -> tril (-2); w @ x",
@@ -221,4 +223,17 @@ def test_two_axes_of_positions_are_refused(after: str) -> None:
 def test_a_weight_that_changes_with_the_position_is_refused(stage: str) -> None:
     model = netc.compile(f"x = input [4, T]; {stage}")
     with pytest.raises(netc.CompileError, match="a parameter of it changes with the position"):
+        model.stream("T")
+
+
+@pytest.mark.parametrize("factor", [*range(1, 64), 82, 83, 94, 97])
+def test_a_factor_that_pytorch_rounds_is_refused(factor: int) -> None:
+    """PyTorch multiplies an index by 1 / 41 in float32, and so repeats some positions 40 or 42 times, depending on where they are."""
+    x = torch.arange(300.0).reshape(1, 1, -1)
+    even = torch.equal(torch.nn.functional.interpolate(x, scale_factor=float(factor)), x.repeat_interleave(factor, 2))
+    model = netc.compile(f"x = input [3, T]; x -> upsample scale={factor}")
+    if even:
+        model.stream("T")
+        return
+    with pytest.raises(netc.CompileError, match="repeats some positions once more than others"):
         model.stream("T")

@@ -6,6 +6,7 @@ For example, a causal convolution of 3 positions remembers the last 2 elements o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import gcd, inf
 from typing import Any
 
@@ -18,6 +19,7 @@ from ...ops.axes import normalize_axis
 from ...ops.convolution import Conv, ConvTranspose
 from ...ops.cumulative import Diff
 from ...ops.folding import SlidingWindow
+from ...ops.formula import round_to_float32
 from ...ops.joining import Concat
 from ...ops.operator import Operator, OpInputs
 from ...ops.pooling import AvgPool, LpPool, MaxPool
@@ -174,11 +176,22 @@ def stream_upsample(site: StreamSite) -> Sequence[Item]:
     if x.axis < 2:
         return site.apply_elementwise()
     factors = op.scale if isinstance(op.scale, tuple) else (op.scale,) * (x.rank - 2)
-    if op.mode not in ("nearest", "nearest_exact"):
+    if op.mode not in ("nearest", "nearest-exact"):
         site.refuse(f"`mode={op.mode}` mixes neighbors", "use `mode=nearest`")
     if op.scale is None:
         site.refuse("its output size depends on the full length", "give an integer as `scale`")
-    return _repeat_positions(site, x, factors[x.axis - 2])
+    factor = factors[x.axis - 2]
+    if op.mode == "nearest" and isinstance(factor, int) and not _repeats_evenly(factor):
+        site.refuse(f"PyTorch's rounding of 1/{factor} repeats some positions once more than others", "use `mode=nearest_exact`")
+    return _repeat_positions(site, x, factor)
+
+
+def _repeats_evenly(factor: int) -> bool:
+    """Whether PyTorch finds each neighbor exactly, as the whole part of the index times `1 / factor` in float32.
+
+    An index `k * factor` becomes `k` times this number. It is rounded to `k` or more if the number is too small by at most 2**-25 of it,
+    half the distance to the float32 below a power of 2."""
+    return Fraction(round_to_float32(1 / factor)) * factor >= 1 - Fraction(1, 2**25)
 
 
 def _repeat_positions(site: StreamSite, x: Chunk, count: object) -> Sequence[Item]:
