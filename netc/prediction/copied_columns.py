@@ -87,7 +87,9 @@ def open_copied_columns(source: Source, ending: str) -> CopiedColumns:
     # the cells of the data itself, not the numbers that stand for them
     if isinstance(source, EncodedSource):
         source = source.source
-    separator = "\t" if ending == ".tsv" else getattr(source, "separator", ",")
+    # A `.csv` file is written like the data, such as with `;`. The tabs of a `.tsv` file belong to its ending.
+    of_data = "," if isinstance(source, CsvSource) and source.is_tsv else getattr(source, "separator", ",")
+    separator = "\t" if ending == ".tsv" else of_data
     match source:
         # from text to text, cells such as `007` and `1.50` stay as they are written
         case CsvSource() if ending in (".csv", ".tsv"):

@@ -126,3 +126,13 @@ def test_a_sample_with_nan_has_no_class(task: str, classes: tuple[str, ...], ord
     assert parquet.read_table(tmp_path / "o.parquet")["predicted_y"].to_pylist() == [None, label][::order]
     assert [line.split(",")[0] for line in (tmp_path / "o.csv").read_text().split()[1:]] == ["", str(label)][::order]
     assert np.load(tmp_path / "o.npz")["predicted_y"].tolist() == ["", str(label)][::order]
+
+
+@pytest.mark.parametrize(
+    ("data", "between", "output", "expected"),
+    [("d.tsv", "\t", "o.csv", ","), ("d.TSV", "\t", "o.tsv", "\t"), ("d.csv", ";", "o.csv", ";"), ("d.csv", ";", "o.tsv", "\t")],
+)
+def test_separator_follows_the_ending(data: str, between: str, output: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / data).write_text(f"id{between}x\n007{between}1\n", encoding="utf-8")
+    write_copy(open_csv(str(tmp_path / data), separator=None if between == "\t" else between), tmp_path / output)
+    assert (tmp_path / output).read_text(encoding="utf-8").splitlines()[0] == expected.join(["id", "x", "y"])

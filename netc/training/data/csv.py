@@ -83,6 +83,11 @@ class CsvSource(ArraySource):
         """The character between the cells."""
         return self._file.separator
 
+    @property
+    def is_tsv(self) -> bool:
+        """Whether the ending of the file says that tabs are between the cells."""
+        return _is_tsv(self._file.path)
+
     def iterate_rows(self) -> Iterator[list[str]]:
         """Yield the cells of each sample as they are written in the file. Raises `DataError`."""
         with self._file.open_rows() as rows:
@@ -174,7 +179,11 @@ def find_separator(path: str, names: Collection[str], separator: str | None = No
 
 
 def _locate_csv(path: str, separator: str | None, header: bool) -> CsvFile:
-    return CsvFile(check_regular_file(path), separator or ("\t" if path.lower().endswith(".tsv") else ","), header)
+    return CsvFile(check_regular_file(path), separator or ("\t" if _is_tsv(path) else ","), header)
+
+
+def _is_tsv(path: str) -> bool:
+    return path.lower().endswith(".tsv")
 
 
 def _list_names(first: list[str], header: bool) -> list[str]:
