@@ -144,6 +144,9 @@ class _DomainSearch:
         lowered = self._lower_bound(condition, rest) if model is None and isinstance(condition, Condition) else None
         if lowered is not None:
             return [(lowered, str(lowered))]
+        raised = self._raise_bound(condition, rest) if model is None and isinstance(condition, Condition) else None
+        if raised is not None:
+            return [(raised, str(raised))]
         if _is_distant_bound(condition):
             return [stating]
         cases = self._list_breaking_cases(condition, rest)
@@ -198,6 +201,21 @@ class _DomainSearch:
         if fails is not None and self._compare_at(None, fails) is _Outcome.DIFFERS:
             self.notes.append(_make_condition_note(str(lowered)))
         return lowered
+
+    def _raise_bound(self, condition: Condition, rest: Sequence[Stating]) -> Condition | None:
+        """Raise an upper bound by 1, if the text needs a bound and agrees there. None if it does not.
+
+        torch.export excludes the whole length of a buffer, `mask[:T]` with T as long as the mask, as a case of its own.
+        """
+        if condition.op != "<=" or condition.left != make_symbol(str(condition.left)) or not isinstance(condition.right, int):
+            return None
+        raised = Condition("<=", condition.left, condition.right + 1)
+        sizes = self._replace_size(str(condition.left), condition.right + 1)
+        model = None if _is_distant_bound(condition) or sizes is None else self._compile_model((*rest, (raised, str(raised))))
+        if model is None or sizes is None or self._compare_at(model, sizes) is not _Outcome.AGREES:
+            return None
+        self.outside.append(sizes)
+        return raised
 
     def _bisect_least_size(self, name: str, works: Sizes, fails: Sizes, model: Model | None) -> Sizes:
         """Find the least size of a dimension at which the model agrees, by bisection between a size that works and one that fails."""

@@ -214,3 +214,23 @@ def test_an_axis_that_is_padded_to_whole_windows(windows: Any) -> None:
     for size in (1, 2, 4, 7, 12, 31):
         x = torch.randn(2, size, 3)
         torch.testing.assert_close(model.module()(x), module(x))
+
+
+def test_the_whole_length_of_a_buffer() -> None:
+    # torch.export excludes the size 16, because a slice of the whole mask is contiguous.
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mask = nn.Buffer(torch.ones(1, 1, 16, 16).tril().bool())
+
+        def forward(self, x: Tensor) -> Tensor:
+            size = x.shape[1]
+            scores = (x @ x.transpose(1, 2))[:, None]
+            return torch.where(self.mask[:, :, :size, :size], scores, -1e4).softmax(-1).flatten(1, 2) @ x
+
+    module = Masked()
+    model = netc.from_torch(module, torch.randn(2, 8, 4), {0: ["N", "T", None]})
+    assert "where T <= 16" in model.spec()
+    assert "left out" not in model.spec()
+    x = torch.randn(3, 16, 4)
+    torch.testing.assert_close(model.module(model.weights)(x), module(x))

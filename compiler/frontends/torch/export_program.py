@@ -75,7 +75,6 @@ def export_program(
     kwargs: dict[str, Any],
     dynamic: Any,
     sizes: dict[str, int],
-    notes: list[str],
     *,
     train: bool = False,
 ) -> ExportedProgram:
@@ -98,12 +97,12 @@ def export_program(
             torch.backends.opt_einsum.flags(enabled=False),
         ):
             try:
-                return _export_within_known_sizes(module, args, kwargs, dynamic, sizes, notes)
+                return _export_within_known_sizes(module, args, kwargs, dynamic, sizes)
             except RuntimeError as error:
                 if train or not _NEEDS_NO_GRADIENTS.search(str(error)):
                     raise
             with torch.no_grad():
-                return _export_within_known_sizes(module, args, kwargs, dynamic, sizes, notes)
+                return _export_within_known_sizes(module, args, kwargs, dynamic, sizes)
     except ImportFailed:
         raise
     except Exception as error:  # the module's own code runs: it may raise anything
@@ -122,19 +121,19 @@ def export_program(
 
 
 def _export_within_known_sizes(
-    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int], notes: list[str]
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int]
 ) -> ExportedProgram:
     """Export with ranges of sizes or, if torch.export finds none, with assertions about the sizes.
 
     Its solver does not know that `(T + -T % 4) // 4` is smaller than `T + -T % 4`, so it looks for ranges without end.
     """
     try:
-        return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes)
+        return _export_with_ranges(module, args, kwargs, dynamic, sizes)
     except (UserError, AssertionError, SmallExample) as error:
         if not _is_unsolved(error):
             raise
         try:
-            return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes, asserting=True)
+            return _export_with_ranges(module, args, kwargs, dynamic, sizes, asserting=True)
         except Exception:  # the first error says more
             raise error from None
 
@@ -153,7 +152,6 @@ def _export_with_ranges(
     kwargs: dict[str, Any],
     dynamic: Any,
     sizes: Mapping[str, int],
-    notes: list[str],
     *,
     asserting: bool = False,
 ) -> ExportedProgram:
@@ -174,18 +172,18 @@ def _export_with_ranges(
             if not asserting and _REMAINDER.search(fixes):
                 # A size such as `4*_T - 1` cannot be imported. With assertions, torch.export need not solve for T.
                 with suppress(Exception):
-                    return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes, asserting=True)
+                    return _export_with_ranges(module, args, kwargs, dynamic, sizes, asserting=True)
             if fixes:
                 dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
             else:
-                narrowed = _exclude_upper_bounds(dynamic, message, notes)
+                narrowed = _exclude_upper_bounds(dynamic, message)
                 dynamic = narrowed or _raise_lower_bounds(dynamic, set(violated[1].split(", ")), sizes)
             _check_examples(dynamic, sizes)
     # The last attempt raises what torch.export still demands.
     return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, **options)
 
 
-def _exclude_upper_bounds(dynamic: Any, message: str, notes: list[str]) -> Any | None:
+def _exclude_upper_bounds(dynamic: Any, message: str) -> Any | None:
     """Exclude the greatest size, where torch.export says that it may behave differently. None if it says so of no greatest size.
 
     Often the difference is only how a tensor lies in memory: a slice of a whole buffer is contiguous.
@@ -193,7 +191,6 @@ def _exclude_upper_bounds(dynamic: Any, message: str, notes: list[str]) -> Any |
     dims = {dim.__name__: dim for dim in tree_leaves(dynamic) if isinstance(dim, ExportDim)}
     ends = {name: int(size) for name, size in _EXCLUDED.findall(message) if name in dims and dims[name].max == int(size)}
     narrowed = {name: ExportDim(name, min=dims[name].min, max=size - 1) for name, size in ends.items()}
-    notes += [f"{name}={size} is left out: for torch.export it is a case of its own." for name, size in ends.items()]
     return tree_map(lambda dim: narrowed.get(getattr(dim, "__name__", ""), dim), dynamic) if narrowed else None
 
 

@@ -157,8 +157,8 @@ class _Call:
         tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda item: isinstance(item, torch.Tensor))
         with declare_keywords(self.module, keywords):
             called_with = tuple(examples), keywords, _bind_arguments(self.module, *spec), sizes
-            evaluation = export_program(self.module, *called_with, self.notes)
-            training = export_program(self.module, *called_with, self.notes, train=True) if train else None
+            evaluation = export_program(self.module, *called_with)
+            training = export_program(self.module, *called_with, train=True) if train else None
         # The user may state a condition on a size that no axis of these inputs has.
         known = [item for item in stated if free_symbols(item.left) | free_symbols(item.right) <= set(sizes)]
         axes = [*names, *named.values()]
