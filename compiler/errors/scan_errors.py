@@ -65,11 +65,16 @@ class StateMismatch(Problem):
 
     def format_message(self) -> str:
         if not self.proved:
-            return f"cannot prove that the state `{self.name}` keeps its type {self.before}: after a step it is {self.after}"
-        return f"the state `{self.name}` begins as {self.before}, but after a step it is {self.after}"
+            return f"cannot prove that the state `{self.name}` keeps its type {self.before}: after a step it is {self._format_after()}"
+        return f"the state `{self.name}` begins as {self.before}, but after a step it is {self._format_after()}"
 
     def format_label(self) -> str:
-        return f"this is {self.after}"
+        return f"this is {self._format_after()}"
+
+    def _format_after(self) -> str:
+        """Format the type after a step, with its element type where that differs, also float32, which is left out elsewhere."""
+        shape = show_shape(self.after.shape)
+        return str(self.after) if self.after.dtype == self.before.dtype else f"{self.after.dtype} {shape}"
 
     def format_help(self) -> tuple[str, ...]:
         before, after = self.before, self.after

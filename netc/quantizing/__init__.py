@@ -194,7 +194,9 @@ def _check_products(all_products: list[Product], method: str) -> None:
     other = next((p for p in all_products if p.dtype not in (None, TensorProto.FLOAT)), None)
     if other is not None:
         kind = tensor_dtype_to_np_dtype(other.dtype or 0).name
-        raise CannotQuantize(f"only float32 weights are quantized, and `{other.name}` has {kind} weights: leave out --dtype")
+        raise CannotQuantize(
+            f"only float32 weights are quantized, and `{other.name}` has {kind} weights: leave out --dtype, or a cast in the spec"
+        )
     if method == "int4" and all(p.operator not in ("MatMul", "Gemm") for p in all_products):
         raise CannotQuantize("there is nothing to quantize: int4 is for products of matrices, and the model has none with weights")
 

@@ -139,6 +139,8 @@ class StreamRunner:
         arguments = {name: state[name] for name in stream.fixed} | {name: pieces[name] for name in self._pieces}
         # The first states are made here, not in `begin`, because only the first piece shows the size of the batch.
         sizes = _infer_sizes(stream.step, arguments, stream.rate) | {stream.past: 0}
+        if not sizes[stream.dimension]:
+            raise ValueError(f"a piece must have at least 1 position along `{stream.dimension}`, found 0")
         return arguments | {
             name: state[name] if name in state else self._make_initial_state(declared_state, sizes)
             for name, declared_state in self._states.items()

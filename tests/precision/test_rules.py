@@ -194,3 +194,9 @@ def test_other_types_are_other_specs() -> None:
         for d, k in ((None, False), ("float16", False), ("float16", True))
     ]
     assert len({str(found) for found in hashes}) == 3
+
+
+def test_a_state_that_becomes_float32_is_said_to_be_so() -> None:
+    text = "x = input [T, 4]; z = table (n, i) [N, 4] = 0.0; y = x -> cast float32; y -> scan (h = z) axis=1 { h = h * 0.5 + in }"
+    with pytest.raises(netc.CompileError, match=r"begins as bfloat16 \[N, 4\], but after a step it is float32 \[N, 4\]"):
+        netc.compile(text, dtype="bfloat16")

@@ -103,7 +103,7 @@ def test_a_state_is_a_value(models: dict[str, Any]) -> None:
         (np.zeros((1, 1, 1), np.int64), "axes"),
         (np.zeros((1, 1)), "int64"),
         (np.full((1, 1), 40), "40"),
-        (np.zeros((1, 0), np.int64), "`T` must be at least 1"),
+        (np.zeros((1, 0), np.int64), "a piece must have at least 1 position along `T`"),
     ],
 )
 def test_pieces_that_do_not_fit(models: dict[str, Any], piece: Any, message: str) -> None:

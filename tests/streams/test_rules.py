@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -224,6 +225,14 @@ def test_a_weight_that_changes_with_the_position_is_refused(stage: str) -> None:
     model = netc.compile(f"x = input [4, T]; {stage}")
     with pytest.raises(netc.CompileError, match="a parameter of it changes with the position"):
         model.stream("T")
+
+
+@pytest.mark.parametrize("target", ["module", "session"])
+def test_a_piece_without_positions_is_refused(target: str) -> None:
+    """Also if the whole may be empty: the advice to state `where T >= 0` would be followed already."""
+    run = getattr(netc.compile("x = input [T, 3] where T >= 0; x -> cumsum axis=1").stream("T"), target)(seed=0)
+    with pytest.raises(ValueError, match="a piece must have at least 1 position along `T`, found 0"):
+        run(run.begin(), x=torch.zeros(2, 0, 3) if target == "module" else np.zeros((2, 0, 3), np.float32))
 
 
 @pytest.mark.parametrize("factor", [*range(1, 64), 82, 83, 94, 97])
