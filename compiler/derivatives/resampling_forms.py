@@ -36,7 +36,9 @@ def write_upsample(node: OpNode) -> str:
     if op.antialias:
         return ""
     stretches = op.make_stretches(node.inputs[0].type)
-    return _write_products([_write_axis(op, axis, stretch) for axis, stretch in enumerate(stretches, start=2)])
+    # PyTorch leaves an axis alone whose size stays, but not in all of its kernels.
+    leaves = "linear" in op.mode or (op.mode == "nearest" and len(stretches) == 2)
+    return _write_products([_write_axis(op, axis, stretch, leaves) for axis, stretch in enumerate(stretches, start=2)])
 
 
 _BEGIN, _END = "(i * {size} // max(1, {count}))", "(((i + 1) * {size} + {count} - 1) // max(1, {count}))"
@@ -60,8 +62,9 @@ def _write_cubic() -> str:
 _WEIGHTS = {"area": _MEAN, "nearest": _NEAREST, "nearest-exact": _NEAREST, "bicubic": _write_cubic()}
 
 
-def _write_axis(op: Upsample, axis: int, stretch: Stretch) -> tuple[str, str, str]:
-    """The sizes of one axis, and the formula of the weight of element `j` of the input in element `i` of the result."""
+def _write_axis(op: Upsample, axis: int, stretch: Stretch, leaves: bool) -> tuple[str, str, str]:
+    """The sizes of one axis, and the formula of the weight of element `j` of the input in element `i` of the result. `leaves`: an axis
+    stays as it is if its size does."""
     size, count = f"x.shape[{axis}]", _write_count(op, axis, stretch)
     ratio = f"{size} / {count}" if stretch.scale is None else repr(1 / stretch.scale)
     if op.mode in ("nearest", "nearest-exact"):
@@ -72,6 +75,8 @@ def _write_axis(op: Upsample, axis: int, stretch: Stretch) -> tuple[str, str, st
         place = f"(i * ({size} - 1) / max(1, {count} - 1))"
     else:
         place = f"((i + 0.5) * ({ratio}) - 0.5)"
+    if leaves and stretch.may_stay:
+        place = f"where({size} == {count}, i, {place})"
     return size, count, _WEIGHTS.get(op.mode, _LINEAR).replace("{place}", place)
 
 

@@ -82,6 +82,22 @@ class Stretch(Record):
         known = isinstance(self.size, int) and isinstance(self.result, int)
         return Fraction(self.result, self.size) if known else None  # type: ignore[arg-type]
 
+    @property
+    def may_stay(self) -> bool:
+        """Whether the size stays although there is a scale, or may at a size that is allowed.
+
+        That happens where rounding down removes all that the scale adds: at 1.25 a size of 2 or 3 stays, and 4 does not. Kernels do not
+        agree about such an axis: some leave it alone, others stretch it by the scale.
+        """
+        if self.scale in (None, 1):
+            return False
+        if isinstance(self.size, int):
+            return self.size == self.result != 1
+        from fractions import Fraction  # imported here, because few models resize
+
+        least = max(2, bounds(self.size)[0] or 1)
+        return self.scale > 1 and least * (Fraction(self.scale) - 1) < 1
+
 
 def _find_missed_size(near: Fraction, scale: float, highest: int | None) -> int | None:
     """Find the least size, up to `highest`, whose product is less in PyTorch than with the fraction. Only an integral product can be."""

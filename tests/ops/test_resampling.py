@@ -142,6 +142,25 @@ def test_small_sizes_at_run_time(mode: str) -> None:
         torch.testing.assert_close(torch.as_tensor(session(x)), module(x))
 
 
+@pytest.mark.parametrize("shape", ["2x3", "3x3", "2x5", "6x3"])
+@pytest.mark.parametrize("scale", ["[1.25, 2]", "[1.25, 1.25]", "[1.25, 0.5]", "[2, 1.25]"])
+def test_linear_weights_leave_an_axis_whose_size_stays(shape: str, scale: str) -> None:
+    model = netc.compile(f"x = input 2x{shape}\nx -> upsample scale={scale} mode=bilinear")
+    x = torch.randn(1, 2, *map(int, shape.split("x")), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(torch.as_tensor(model.session(seed=0)(x)), model.module(seed=0)(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [1.25, 1.125, 1.9, 0.75])
+def test_nearest_of_two_axes_at_run_time(scale: float) -> None:
+    """PyTorch leaves an axis alone whose size stays, if there are two."""
+    model = netc.compile(f"x = input 2xHxW\nx -> upsample scale=[{scale}, 1.25]")
+    session, module = model.session(seed=0), model.module(seed=0)
+    for height in range(2, 10):
+        for width in range(1, 7):
+            x = torch.randn(1, 2, height, width, generator=torch.Generator().manual_seed(height))
+            torch.testing.assert_close(torch.as_tensor(session(x)), module(x))
+
+
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
 def test_weighed_sizes_that_may_stay_need_a_where(mode: str) -> None:
     with pytest.raises(netc.CompileError) as caught:

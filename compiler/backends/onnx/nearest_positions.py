@@ -12,9 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dims import bounds
 from ...ops.resampling import Stretch
-from ...types.tensor_types import FLOAT32, INT64
+from ...types.tensor_types import BOOL, FLOAT32, INT64
 from .onnx_emitters import Site
 from .tensor_expressions import FLOAT64, TensorExpr
 
@@ -26,26 +25,11 @@ _MOST = 2**24
 """The largest number of positions that become a constant of the graph. More are computed at run time."""
 
 
-def may_stay_unchanged(stretch: Stretch) -> bool:
-    """Whether ONNX Runtime leaves the axis unchanged, or may at an allowed size, because the size stays although there is a scale.
-
-    That happens where rounding down removes all that the scale adds: at 1.25 a size of 2 or 3 stays, and 4 does not.
-    """
-    if stretch.scale in (None, 1):
-        return False
-    if isinstance(stretch.size, int):
-        return stretch.size == stretch.result != 1
-    from fractions import Fraction  # imported here, because few models resize
-
-    least = max(2, bounds(stretch.size)[0] or 1)
-    return stretch.scale > 1 and least * (Fraction(stretch.scale) - 1) < 1
-
-
 def matches_resize(stretch: Stretch, *, exact: bool) -> bool:
     """Whether ONNX's Resize reads from the same positions. It divides by the ratio, while PyTorch multiplies by the inverse. If the ratio
     is a float32, the division is exact, and the question is whether the error of PyTorch's product matters."""
     ratio = stretch.ratio
-    if ratio is None or may_stay_unchanged(stretch) or float(F32(ratio)) != ratio:
+    if ratio is None or stretch.may_stay or float(F32(ratio)) != ratio:
         return False
     count = stretch.result if isinstance(stretch.result, int) else _FAR
     if count > _MOST:
@@ -83,11 +67,14 @@ def _round_positions(count: int, step: np.float32, *, exact: bool) -> Positions:
     return rounded
 
 
-def emit_positions(site: Site, stretch: Stretch, *, exact: bool) -> str:
-    """Emit the positions as a tensor, computed at run time if necessary."""
+def emit_positions(site: Site, stretch: Stretch, *, exact: bool, stays: bool = False) -> str:
+    """Emit the positions as a tensor, computed at run time if necessary. `stays`: an axis stays as it is if its size does."""
     if isinstance(stretch.size, int) and isinstance(stretch.result, int) and stretch.result <= _MOST:
         return site.constant(list_positions(stretch, exact=exact))
     results, step = _emit_results(site, stretch), _emit_step(site, stretch)
+    if stays and stretch.may_stay:
+        same = TensorExpr(site, site.scalar(stretch.size, INT64), INT64).op("Equal", stretch.result, to=BOOL)
+        step = same.op("Where", TensorExpr(site, site.scalar(1.0, FLOAT32), FLOAT32), step, to=FLOAT32)
     if exact:
         centers = (step.cast(FLOAT64) * (results + 0.5).cast(FLOAT64) - 0.5).cast(FLOAT32)
         positions = (centers.op("Max", 0.0) + 0.5).op("Floor")

@@ -15,7 +15,7 @@ from ....ops.resampling import GridSample, Stretch, Upsample
 from ....types.numpy_types import numpy_dtype
 from ..adaptive_windows import average_by_axis, sum_weighted
 from ..antialias import make_weight_table
-from ..nearest_positions import emit_positions, matches_resize, may_stay_unchanged
+from ..nearest_positions import emit_positions, matches_resize
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr
 from ..unsupported_in_onnx import UnsupportedInOnnx
@@ -40,14 +40,8 @@ def emit_upsample(op: Upsample, site: Site) -> str:
     if op.antialias and (op.align_corners or op.mode == "lanczos"):
         return _emit_antialias(op, site, stretches)
     cubic = op.mode == "bicubic"
-    # Cubic weights, and linear ones of several axes, come from a kernel that skips an axis whose size stays.
-    apart = cubic or (len(stretches) > 1 and any(s.size != s.result for s in stretches))
-    if apart and not op.align_corners and not op.antialias and any(map(may_stay_unchanged, stretches)):
-        raise UnsupportedInOnnx(
-            op.name,
-            "runtimes leave an axis alone whose size stays the same when it is rounded down, PyTorch stretches it by the scale; "
-            "sizes that are larger, or known by a `where` to be, are fine",
-        )
+    if not op.align_corners and not op.antialias:
+        stretches = _settle_scales(op, stretches)
     return _emit_resize(
         site,
         stretches,
@@ -57,6 +51,21 @@ def emit_upsample(op: Upsample, site: Site) -> str:
         cubic_coeff_a=-0.5 if cubic and op.antialias else None,
         antialias=1 if op.antialias else None,
         exclude_outside=1 if op.antialias else None,
+    )
+
+
+def _settle_scales(op: Upsample, stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:
+    """Refuse an axis whose size may stay at run time, where PyTorch and runtimes do not treat it alike. PyTorch leaves it alone for linear
+    weights, and so do runtimes if it is the only axis. For cubic weights, PyTorch stretches it by the scale."""
+    cubic = op.mode == "bicubic"
+    known = tuple([Stretch(s.size, s.result, 1) if not cubic and s.scale is not None and s.size == s.result else s for s in stretches])
+    if not any(s.may_stay for s in known) or (len(known) == 1 and not cubic):
+        return known
+    leave, stretch = ("runtimes leave", "PyTorch stretches") if cubic else ("PyTorch leaves", "runtimes stretch")
+    raise UnsupportedInOnnx(
+        op.name,
+        f"{leave} an axis alone whose size stays the same when it is rounded down, {stretch} it by the scale; "
+        "sizes that are larger, or known by a `where` to be, are fine",
     )
 
 
@@ -104,11 +113,11 @@ def _emit_nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> s
     if site.given.x.dtype.name in _RESIZE_TYPES and all(matches_resize(s, exact=exact) for s in stretches):
         return _emit_resize(site, stretches, **(_NEAREST_EXACT if exact else _NEAREST))
     y = site.x.name
+    # PyTorch leaves an axis of two alone if its size stays, as ONNX Runtime does, unless it is exact.
+    stays = len(stretches) == 2 and not exact
     for axis, stretch in enumerate(stretches, start=2):
-        # PyTorch leaves an axis of two alone, as ONNX Runtime does, unless it is exact.
-        stays = stretch.size == stretch.result and not (may_stay_unchanged(stretch) and (exact or len(stretches) != 2))
-        if not stays:
-            y = site.add("Gather", [y, emit_positions(site, stretch, exact=exact)], axis=axis)
+        if stretch.size != stretch.result or (stretch.may_stay and not stays):
+            y = site.add("Gather", [y, emit_positions(site, stretch, exact=exact, stays=stays)], axis=axis)
     return y
 
 

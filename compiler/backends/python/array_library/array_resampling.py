@@ -119,8 +119,9 @@ def interpolate(
 ) -> Array:
     """Resamples the spatial axes. `ratios` are the steps between elements, if not the ratios of the sizes."""
     for axis, (count, ratio) in enumerate(zip(size, ratios, strict=True), start=2):
-        if antialias and count == x.shape[axis]:
-            continue  # the axis stays as it is, even if the ratio is another one
+        # PyTorch leaves such an axis as it is, even if the ratio is another one, but not in all of its kernels.
+        if count == x.shape[axis] and (antialias or "linear" in mode or (mode == "nearest" and len(size) == 2)):
+            continue
         step = x.shape[axis] / count if ratio is None else ratio
         if mode.startswith("nearest"):
             x = xp.take(x, nearest_places(x.shape[axis], count, step, 0.5 if mode == "nearest-exact" else 0.0), axis=axis)
