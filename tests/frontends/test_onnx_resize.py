@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+import torch
 from frontends.onnx_models import model, node
-from frontends.onnx_parity import imported, same
+from frontends.onnx_parity import imported, same, session
 
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
@@ -44,6 +49,50 @@ def test_factors_whose_reciprocals_are_rounded(factor: float) -> None:
             from_model(unknown)
     else:
         from_model(unknown)
+
+
+_NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+_NEAREST_EXACT = {"mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
+_LINEAR, _CUBIC = ({"mode": mode, "coordinate_transformation_mode": "half_pixel"} for mode in ("linear", "cubic"))
+_OF_ONE = {"mode": "linear", "coordinate_transformation_mode": "pytorch_half_pixel"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "factors", "where", "least"),
+    [
+        (_NEAREST, [1, 1.25], "", (1, 1)),
+        (_NEAREST, [1.25, 1.25], "where H >= 4, W >= 4", (4, 4)),
+        (_NEAREST, [1.25, 2], "where H >= 4", (4, 1)),
+        (_NEAREST_EXACT, [1, 1.25], "where W >= 4", (1, 4)),
+        (_NEAREST_EXACT, [0.3, 2], None, None),
+        (_LINEAR, [1, 1.125], "", (1, 1)),
+        (_LINEAR, [1.125, 0.5], "where H >= 8", (8, 2)),
+        (_CUBIC, [1, 1.5], "where W >= 2", (1, 2)),
+        (_OF_ONE, "half", "where H // 2 >= 2, W // 2 >= 2", (4, 4)),
+        (_OF_ONE, [1.5, 1.5], "where H >= 2, W >= 2", (2, 2)),
+    ],
+)
+def test_sizes_that_are_not_known(attributes: dict[str, str], factors: Any, where: str | None, least: Any, tmp_path: Path) -> None:
+    """Either the sizes at which ONNX Runtime and PyTorch differ are excluded, or nothing is imported. Factors that add less than an
+    element leave an axis as long as it is, and one runtime then looks at no factor."""
+    if factors == "half":
+        shape = [node("Shape", ["x"], ["all"]), node("Slice", ["all", "2", "4"], ["hw"]), node("Div", ["hw", "2"], ["halves"])]
+        nodes = [*shape, node("Resize", ["x", "", "", "halves"], ["y"], axes=[2, 3], **attributes)]
+        constants = {number: np.array([int(number)]) for number in ("2", "4")}
+    else:
+        nodes, constants = [node("Resize", ["x", "", "s"], ["y"], **attributes)], {"s": np.array([1, 1, *factors], np.float32)}
+    file = tmp_path / "resize.onnx"
+    onnx.save(model(nodes, {"x": ["N", 2, "H", "W"]}, ["y"], constants, opset=19), file)
+    if where is None:
+        with pytest.raises(ImportFailed):
+            netc.from_onnx(file)
+        return
+    made = netc.from_onnx(file)
+    assert re.findall("where .*", made.spec()) == ([where] if where else [])
+    theirs, ours = session(file), made.module()
+    for height, width in product(range(least[0], 12), range(least[1], 12)):
+        x = np.random.default_rng(height).normal(size=(1, 2, height, width)).astype(np.float32)
+        np.testing.assert_allclose(ours(torch.from_numpy(x)).numpy(), theirs.run(None, {"x": x})[0], atol=1e-4)
 
 
 @pytest.mark.share(4)

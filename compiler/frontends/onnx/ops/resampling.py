@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 from typing import Any
 
 import numpy as np
 
-from ....dims import Dim, SymDim
+from ....dims import Dim, SymDim, format_dim
 from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
 from ..attribute_numbers import shorten_float
@@ -75,6 +75,8 @@ def _resize_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], *, by_size: 
     target = tuple(amounts.get(axis, x.type.shape[axis] if by_size else 1) for axis in spatial)
     try:
         arguments = _choose_mode(site, target, len(spatial), by_size=by_size, old=old)
+        if not by_size:
+            _require_growth(site, x, target, arguments["mode"])
     except ImportRefused:
         if any(isinstance(d, SymDim) for axis in moved for d in (x.type.shape[axis], amounts[axis])):
             raise
@@ -151,6 +153,31 @@ def _resize_moved_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], moved:
     return apply_permute(site, z, back)
 
 
+def _require_growth(site: OnnxSite, x: Value, target: Sequence[float], mode: str) -> None:
+    """Refuse axes that may be too short to grow by their factor: PyTorch and ONNX Runtime leave some of these alone, and stretch others.
+    They agree if all sizes stay, except about the nearest elements along one axis or three, and about cubic weights."""
+    resized = [(size, factor) for size, factor in zip(x.type.shape[2:], target, strict=True) if factor != 1]
+    if len(resized) == 1 and (mode.endswith("linear") or (mode == "nearest" and len(target) == 2)):
+        return
+    for size, factor in resized:
+        least = 1 if factor < 1 or float(factor).is_integer() else ceil(1 / (Fraction(factor) - 1))
+        if least > 1 and site.facts.is_at_least(size, least) is not True:
+            why = f"stretches an axis of {format_dim(size)} by {factor}, of which fewer than {least} elements would stay as many"
+            raise ImportRefused(why, condition=f"{format_dim(size)} >= {least}")
+
+
+def _require_several(site: OnnxSite, target: Sequence[Any], *, by_size: bool) -> None:
+    """Refuse a result that may be a single element: `pytorch_half_pixel` reads it from the first one, and PyTorch from the middle."""
+    why = "`coordinate_transformation_mode=pytorch_half_pixel` of one element has no counterpart"
+    if not by_size:
+        if min(target) < 1:
+            raise ImportRefused(why)
+        return
+    for size in target:
+        if site.facts.is_at_least(size, 2) is not True:
+            raise ImportRefused(why, condition=f"{format_dim(size)} >= 2" if isinstance(size, SymDim) else "")
+
+
 def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: bool, old: bool) -> dict[str, Any]:
     """Choose the arguments of `upsample` that read from the same positions. Raises `ImportRefused` if there are none."""
     mode = site.get_attr("mode", "nearest")
@@ -166,8 +193,8 @@ def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: b
         raise ImportRefused(f"the mode {mode} with `coordinate_transformation_mode={where}` has no counterpart")
     if where == "align_corners" and not by_size and not all(float(t).is_integer() for t in target):
         raise ImportRefused("`coordinate_transformation_mode=align_corners` with factors that are not whole has no counterpart")
-    if where == "pytorch_half_pixel" and (1 in target if by_size else min(target) < 1):
-        raise ImportRefused("`coordinate_transformation_mode=pytorch_half_pixel` of one element has no counterpart")
+    if where == "pytorch_half_pixel":
+        _require_several(site, target, by_size=by_size)
     arguments: dict[str, Any] = {"align_corners": where == "align_corners"}
     if site.get_attr("antialias", 0):
         arguments["antialias"] = True
@@ -195,10 +222,15 @@ def _choose_nearest_mode(site: OnnxSite, target: Sequence[Any], *, by_size: bool
         return "nearest"
     if is_integral and where == "asymmetric" and rounding == "round_prefer_floor" and all(t in (1, 2) for t in target):
         return "nearest"
-    single = where == "pytorch_half_pixel" and (not by_size or 1 in target)  # which reads the first element for a single one
-    if where in ("half_pixel", "pytorch_half_pixel") and rounding == "round_prefer_ceil" and not single:
+    # The other one reads the first element for a single one.
+    several = where == "half_pixel" or (where == "pytorch_half_pixel" and by_size and _are_several(site, target))
+    if several and rounding == "round_prefer_ceil" and (by_size or all(map(_rounds_by_reciprocal, target))):
         return "nearest_exact"
     return None
+
+
+def _are_several(site: OnnxSite, sizes: Sequence[Any]) -> bool:
+    return all(site.facts.is_at_least(size, 2) is True for size in sizes)
 
 
 def _reads_by_reciprocal(factor: float) -> bool:
@@ -208,6 +240,14 @@ def _reads_by_reciprocal(factor: float) -> bool:
     """
     positions, by = np.arange(_MOST_POSITIONS, dtype=np.float32), np.float32(factor)
     return bool((np.floor(positions / by) == np.floor(positions * np.float32(1 / factor))).all())
+
+
+def _rounds_by_reciprocal(factor: float) -> bool:
+    """Return whether the centers of elements, divided by a factor or multiplied by its reciprocal, round to the same elements."""
+    centers, by, half = np.arange(_MOST_POSITIONS, dtype=np.float32) + np.float32(0.5), np.float32(factor), np.float32(0.5)
+    # PyTorch multiplies and subtracts with one rounding.
+    read = (np.float64(np.float32(1 / factor)) * centers - 0.5).astype(np.float32)
+    return bool((np.floor(centers / by - half + half) == np.floor(np.maximum(read, 0) + half)).all())
 
 
 _MOST_POSITIONS = 2**14
