@@ -25,7 +25,7 @@ from netc.compiler.frontends.imported_model import ImportFailed
         lambda m, x: (x * torch.fft.fft(x) + x).imag + (x - torch.fft.fft(x)).real,
         lambda m, x: torch.view_as_real(-torch.fft.rfft(x)[..., 1:3].transpose(0, 1).unsqueeze(-1).squeeze(-1).permute(-1, 1, 0)),
         lambda m, x: torch.view_as_real(torch.fft.fft(x).reshape(x.shape[0], -1, 2)[:, -1].expand(3, -1, -1).clone()),
-        lambda m, x: (torch.fft.fft(x).sum(-1).abs(), torch.view_as_real(torch.fft.fft(x).mean((0, 2), keepdim=True))),
+        lambda m, x: (torch.fft.fft(x).sum(-1).abs(), torch.view_as_real(torch.fft.fft(x).mean((1, 2), keepdim=True))),
         lambda m, x: torch.fft.ifft(torch.fft.fft(x, dim=1).to(torch.complex64)[:, 0]).real,
     ],
 )

@@ -253,7 +253,7 @@ def test_assertions_of_an_exported_program_are_conditions(tmp_path: Path) -> Non
 
 
 @pytest.mark.long
-def test_an_example_with_a_remainder_that_torch_export_takes_for_a_rule() -> None:
+def test_windows_of_an_example_with_a_remainder() -> None:
     def windows(m: nn.Module, x: Tensor) -> Tensor:
         n, length, channels = x.shape
         padded = F.pad(x, (0, 0, 0, (4 - length % 4) % 4))
@@ -261,8 +261,13 @@ def test_an_example_with_a_remainder_that_torch_export_takes_for_a_rule() -> Non
         parts = padded.view(n, count, 4, channels).reshape(-1, 4, channels)
         return (parts + 1).view(n, count, 4, channels).reshape(n, 4 * count, channels)[:, :length]
 
-    with pytest.raises(ImportFailed, match="give example sizes that are multiples"):
-        netc.from_torch(Of(windows), torch.randn(2, 6, 4), {0: ["N", "T"]})
+    module = Of(windows)
+    model = netc.from_torch(module, torch.randn(2, 6, 4), {0: ["N", "T"]})
+    assert "where" not in model.spec()
+    made = model.module()
+    for length in range(1, 14):
+        x = torch.randn(3, length, 4)
+        torch.testing.assert_close(made(x), module(x))
 
 
 @pytest.mark.long

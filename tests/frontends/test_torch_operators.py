@@ -412,7 +412,7 @@ REWRITTEN = {
     "parts": _change_a_view,
     "the other of a number and NaN": lambda x: torch.fmax(torch.where(x > 1, torch.nan, x), x.flip(0)) - torch.fmin(x, x.flip(1) / 0),
     "decimals": lambda x: torch.round(x * 1000, decimals=2) + torch.round(x * 1000, decimals=-1),
-    "sums of products": lambda x: torch.addbmm(x[0], x[:, None], x[:, :, None]),
+    "sums of products": lambda x: torch.addbmm(x[:1], x[:, :, None], x[:, None]),
     "no difference": lambda x: torch.diff(x, n=0, prepend=x),
     "no axis": lambda x: torch.take_along_dim(x, torch.tensor([1, 0, 2])),
     "no axes": lambda x: x[None].squeeze([]),

@@ -21,13 +21,15 @@ _META = ("nn_module_stack", "stack_trace")
 
 def add_call(graph: Graph, like: Node, target: Any, *args: Any, **kwargs: Any) -> Node:
     """Add a node in the module of another one, with the tensor that it makes."""
-    node = graph.call_function(target, args, kwargs)
-    node.meta = {key: like.meta[key] for key in _META if key in like.meta}
+    operands: list[Node] = []
+    torch.fx.node.map_arg((args, kwargs), operands.append)
     fakes, named = torch.fx.node.map_arg((args, kwargs), lambda operand: operand.meta["val"])
-    mode = detect_fake_mode([known.meta.get("val") for known in (*node.all_input_nodes, like)])
+    mode = detect_fake_mode([known.meta.get("val") for known in (*operands, like)])
     assert mode is not None
     with mode, torch.no_grad():
-        node.meta["val"] = target(*fakes, **named)
+        value = target(*fakes, **named)
+    node = graph.call_function(target, args, kwargs)
+    node.meta = {key: like.meta[key] for key in _META if key in like.meta} | {"val": value}
     return node
 
 

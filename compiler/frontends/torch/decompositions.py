@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import inf, log
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch._decomp import decomposition_table
@@ -50,15 +50,18 @@ def _define(module: GraphModule, node: Node) -> bool:
 
 def _define_change(module: GraphModule, node: Node) -> None:
     """Replace an operator that works in place by a definition and a copy: others may view the tensor, which a definition does not show."""
-    functional = find_functional(node)
+    functional, changed = find_functional(node), cast(Node, node.args[0])
     if functional is None:
         return
     with module.graph.inserting_before(node):
         result = add_call(module.graph, node, functional, *node.args, **node.kwargs)
-        copied = add_call(module.graph, node, torch.ops.aten.copy_.default, node.args[0], result)
-    if not _define(module, result):
+        # `resize_` and its kind give the tensor another shape.
+        keeps = result.meta["val"].shape == changed.meta["val"].shape
+        copied = add_call(module.graph, node, torch.ops.aten.copy_.default, changed, result) if keeps else None
+    if copied is None or not _define(module, result):
         for added in (copied, result):
-            module.graph.erase_node(added)
+            if added is not None:
+                module.graph.erase_node(added)
         return
     _replace_node(module, node, copied)
 
