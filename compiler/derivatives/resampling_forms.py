@@ -36,8 +36,7 @@ def write_upsample(node: OpNode) -> str:
     if op.antialias:
         return ""
     stretches = op.make_stretches(node.inputs[0].type)
-    # PyTorch leaves an axis alone whose size stays, but not in all of its kernels.
-    leaves = "linear" in op.mode or (op.mode == "nearest" and len(stretches) == 2)
+    leaves = op.leaves_axes(len(stretches))
     return _write_products([_write_axis(op, axis, stretch, leaves) for axis, stretch in enumerate(stretches, start=2)])
 
 

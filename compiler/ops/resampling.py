@@ -185,7 +185,13 @@ class Upsample(Operator):
         positioned = not self.recompute_scale_factor and self.mode != "area"
         scales = self._each_axis(self.scale, "scale", x)
         pairs = zip(x.shape[2:], scales, strict=True)
-        return tuple(Stretch(size, self._scale_size(size, scale), scale if positioned else None) for size, scale in pairs)
+        stretches = [Stretch(size, self._scale_size(size, scale), scale if positioned else None) for size, scale in pairs]
+        leaves = positioned and self.leaves_axes(len(stretches))
+        return tuple(Stretch(s.size, s.result, 1) if leaves and s.size == s.result else s for s in stretches)
+
+    def leaves_axes(self, count: int) -> bool:
+        """Whether PyTorch leaves an axis alone whose size stays, whatever the scale, if so many axes are resized."""
+        return self.antialias or "linear" in self.mode or (self.mode == "nearest" and count == 2)
 
     def _each_axis(self, values: tuple[Size, ...], name: str, x: TensorType) -> tuple[Size, ...]:
         axes = x.rank - 2

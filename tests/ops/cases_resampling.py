@@ -26,7 +26,8 @@ CASES: list[str] = [
     "input 3xH -> upsample scale=1.5 recompute_scale_factor=true",
     *[f"input 3x5x4 {d} -> upsample scale=2" for d in ("float64", "float16", "uint8")],
     *[f"input 3x5x4 {d} -> upsample size=7x3 mode=nearest_exact" for d in ("float64", "float16", "uint8")],
-    # sizes that stay, because rounding removes what the scale adds; of one axis and of three, PyTorch's gradient is not that of the result
+    # Rounding down removes what the scale adds, so these sizes stay. Along one axis and three, PyTorch's own gradient then does not fit its
+    # result, so there are no such cases.
     "input 3x2x3 -> upsample scale=1.25",
     "input 3xHxW where H <= 3 -> upsample scale=[1.25, 1.5]",
     "input 3xHxW where H <= 3, W <= 3 -> upsample scale=1.25",

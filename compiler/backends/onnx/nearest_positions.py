@@ -10,14 +10,13 @@ decides between two that are equally near. Resize agrees where `matches_resize` 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...ops.resampled_positions import Positions, round_positions
 from ...ops.resampling import Stretch
 from ...types.tensor_types import BOOL, FLOAT32, INT64
 from .onnx_emitters import Site
 from .tensor_expressions import FLOAT64, TensorExpr
 
-Positions = NDArray[np.int64]
 F32 = np.float32
 _FAR = 2**16
 """The number of results that are compared along an axis whose size is known only at run time."""
@@ -37,14 +36,14 @@ def matches_resize(stretch: Stretch, *, exact: bool) -> bool:
     results = np.arange(count, dtype=np.int64)
     top, bottom = ratio.denominator, ratio.numerator
     ideal = (2 * results + 1) * top // (2 * bottom) if exact else results * top // bottom
-    return np.array_equal(_round_positions(count, _source_step(stretch), exact=exact), ideal)
+    return np.array_equal(round_positions(count, _source_step(stretch), exact=exact), ideal)
 
 
 def list_positions(stretch: Stretch, *, exact: bool) -> Positions:
     """List the positions of an axis with known sizes."""
     assert isinstance(stretch.size, int)
     assert isinstance(stretch.result, int)
-    return np.minimum(_round_positions(stretch.result, _source_step(stretch), exact=exact), stretch.size - 1)
+    return np.minimum(round_positions(stretch.result, _source_step(stretch), exact=exact), stretch.size - 1)
 
 
 def _source_step(stretch: Stretch) -> np.float32:
@@ -56,23 +55,12 @@ def _source_step(stretch: Stretch) -> np.float32:
     return F32(F32(stretch.size) / F32(stretch.result))
 
 
-def _round_positions(count: int, step: np.float32, *, exact: bool) -> Positions:
-    results = np.arange(count).astype(F32)
-    positions = results * step
-    if exact:
-        # PyTorch is built to multiply and subtract in one step, with one rounding.
-        centers = (np.float64(step) * (results + F32(0.5)).astype(np.float64) - 0.5).astype(F32)
-        positions = np.maximum(centers, F32(0)) + F32(0.5)
-    rounded: Positions = np.floor(positions).astype(np.int64)
-    return rounded
-
-
-def emit_positions(site: Site, stretch: Stretch, *, exact: bool, stays: bool = False) -> str:
-    """Emit the positions as a tensor, computed at run time if necessary. `stays`: an axis stays as it is if its size does."""
+def emit_positions(site: Site, stretch: Stretch, *, exact: bool, leaves: bool) -> str:
+    """Emit the positions as a tensor, computed at run time if necessary. `leaves`: an axis is left alone if its size stays."""
     if isinstance(stretch.size, int) and isinstance(stretch.result, int) and stretch.result <= _MOST:
         return site.constant(list_positions(stretch, exact=exact))
     results, step = _emit_results(site, stretch), _emit_step(site, stretch)
-    if stays and stretch.may_stay:
+    if leaves and stretch.may_stay:
         same = TensorExpr(site, site.scalar(stretch.size, INT64), INT64).op("Equal", stretch.result, to=BOOL)
         step = same.op("Where", TensorExpr(site, site.scalar(1.0, FLOAT32), FLOAT32), step, to=FLOAT32)
     if exact:

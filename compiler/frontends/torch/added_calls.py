@@ -16,7 +16,8 @@ from torch.fx import Graph, Node
 from .node_targets import operator_name
 from .views import is_in_place
 
-_META = ("nn_module_stack", "stack_trace")
+OF_MODULE = ("nn_module_stack", "stack_trace")
+"""What a node knows of the module and of the source line that it stands for."""
 
 
 def add_call(graph: Graph, like: Node, target: Any, *args: Any, **kwargs: Any) -> Node:
@@ -29,7 +30,7 @@ def add_call(graph: Graph, like: Node, target: Any, *args: Any, **kwargs: Any) -
     with mode, torch.no_grad():
         value = target(*fakes, **named)
     node = graph.call_function(target, args, kwargs)
-    node.meta = {key: like.meta[key] for key in _META if key in like.meta} | {"val": value}
+    node.meta = {key: like.meta[key] for key in OF_MODULE if key in like.meta} | {"val": value}
     return node
 
 

@@ -29,7 +29,7 @@ from ..constants import make_formula_table
 from ..graph_builder import ImportRefused
 from .call_scope import GraphScope
 from .keys import StoredTensor, split_relative_path
-from .node_targets import bind_arguments, is_empty, operator_name, to_dtype
+from .node_targets import bind_arguments, is_complex, is_empty, operator_name, to_dtype
 
 Number = Dim | float | bool
 _LARGEST_END = 2**62
@@ -119,7 +119,7 @@ class AtenSite:
         if is_empty(argument):
             raise ImportRefused("it is given a tensor without elements, which a spec does not have")
         # netc has no complex element type. The spectral readers know a complex tensor as pairs and ask for `complex_pairs` instead.
-        if isinstance(fake := argument.meta.get("val"), torch.Tensor) and fake.is_complex():
+        if is_complex(argument):
             raise ImportRefused("works on complex numbers; compute with their real and imaginary parts", "use `torch.view_as_real`")
         value = self.scope.get_value(argument)
         if isinstance(value, tuple):

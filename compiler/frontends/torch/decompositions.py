@@ -20,12 +20,10 @@ from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from .added_calls import add_call, find_functional
+from .added_calls import OF_MODULE, add_call, find_functional
 from .aten_table import READERS
 from .node_targets import is_operator, operator_name
 from .views import is_in_place
-
-_OF_MODULE = ("nn_module_stack", "stack_trace")
 
 
 def decompose_operators(module: GraphModule) -> list[Node]:
@@ -33,13 +31,13 @@ def decompose_operators(module: GraphModule) -> list[Node]:
     unread = [node for node in module.graph.nodes if node.op == "call_function" and is_operator(node) and not _has_reader(node)]
     for node in unread:
         if is_in_place(node):
-            _define_change(module, node)
+            _replace_change(module, node)
         else:
-            _define(module, node)
+            _replace_by_definition(module, node)
     return list(module.graph.nodes)
 
 
-def _define(module: GraphModule, node: Node) -> bool:
+def _replace_by_definition(module: GraphModule, node: Node) -> bool:
     """Replace an operator by its definition, and return whether that can be read."""
     definition = _trace_definition(node)
     if definition is None or not all(map(_has_reader, definition.graph.nodes)):
@@ -48,7 +46,7 @@ def _define(module: GraphModule, node: Node) -> bool:
     return True
 
 
-def _define_change(module: GraphModule, node: Node) -> None:
+def _replace_change(module: GraphModule, node: Node) -> None:
     """Replace an operator that works in place by a definition and a copy: others may view the tensor, which a definition does not show."""
     functional, changed = find_functional(node), cast(Node, node.args[0])
     if functional is None:
@@ -58,7 +56,7 @@ def _define_change(module: GraphModule, node: Node) -> None:
         # `resize_` and its kind give the tensor another shape.
         keeps = result.meta["val"].shape == changed.meta["val"].shape
         copied = add_call(module.graph, node, torch.ops.aten.copy_.default, changed, result) if keeps else None
-    if copied is None or not _define(module, result):
+    if copied is None or not _replace_by_definition(module, result):
         for added in (copied, result):
             if added is not None:
                 module.graph.erase_node(added)
@@ -175,7 +173,7 @@ def _inline_definition(module: GraphModule, node: Node, definition: GraphModule)
                     _replace_node(module, node, torch.fx.node.map_arg(inner.args[0], lambda n: places[n]))
                 case _:
                     places[inner] = module.graph.node_copy(inner, lambda n: places[n])
-                    places[inner].meta |= {key: node.meta[key] for key in _OF_MODULE if key in node.meta}
+                    places[inner].meta |= {key: node.meta[key] for key in OF_MODULE if key in node.meta}
 
 
 def _replace_node(module: GraphModule, node: Node, result: Any) -> None:

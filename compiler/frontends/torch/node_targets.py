@@ -59,6 +59,11 @@ def bind_arguments(node: Node) -> BoundArguments:
     return result
 
 
+def is_complex(argument: Any) -> bool:
+    """Return whether an argument is a node that makes a complex tensor."""
+    return isinstance(argument, Node) and isinstance(fake := argument.meta.get("val"), torch.Tensor) and fake.is_complex()
+
+
 def is_empty(node: Node) -> bool:
     """Return whether the node makes a tensor without elements, such as the rest after a slice of everything.
 

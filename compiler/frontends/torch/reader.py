@@ -23,7 +23,7 @@ from .aten_site import AtenSite
 from .aten_table import COMPLEX_READERS, READERS, AtenReader, Result
 from .call_scope import GraphScope, UnknownValue
 from .module_calls import ModuleCall
-from .node_targets import is_operator, operator_name, to_dtype
+from .node_targets import is_complex, is_operator, operator_name, to_dtype
 from .sympy_sizes import SizeConverter
 from .views import is_in_place
 
@@ -73,9 +73,8 @@ def _find_reader(node: Node) -> AtenReader:
     name = operator_name(node)
     if name not in READERS:
         raise ImportRefused("has no counterpart")
-    fakes = [item.meta.get("val") for item in node.all_input_nodes]
-    has_complex = any(isinstance(fake, torch.Tensor) and fake.is_complex() for fake in fakes)
-    return COMPLEX_READERS[name] if has_complex and name in COMPLEX_READERS else READERS[name]
+    of_complex = COMPLEX_READERS.get(name) if any(map(is_complex, node.all_input_nodes)) else None
+    return of_complex or READERS[name]
 
 
 def _refuse_unused_arguments(site: AtenSite) -> None:

@@ -18,6 +18,7 @@ import torch
 from torch.fx import Node
 from torch.fx.node import map_arg
 
+from .added_calls import add_call
 from .module_calls import CallTree, ModuleCall
 
 _MARK = "netc_separate"
@@ -75,12 +76,12 @@ def _replace_reads(body: Sequence[Node], places: set[int], alias: Node) -> None:
     """Let the reads with these numbers read the alias."""
     number = -1
 
-    def replace(node: Node) -> Node:
+    def take_alias(node: Node) -> Node:
         nonlocal number
         number += 1
         return alias if number in places else node
 
-    change: Callable[[Node], Any] = replace
+    change: Callable[[Node], Any] = take_alias
     for node in body:
         node.args, node.kwargs = map_arg((node.args, dict(node.kwargs)), change)
 
@@ -89,7 +90,6 @@ def _make_alias(node: Node) -> Node:
     """Add an alias of a node where the node is, outside of the call."""
     anchor = node if node.op == "call_function" else next(other for other in node.graph.nodes if other.op == "call_function")
     with node.graph.inserting_after(anchor) if anchor is node else node.graph.inserting_before(anchor):
-        alias = node.graph.call_function(torch.ops.aten.alias.default, (node,))
-    alias.meta = {key: node.meta[key] for key in ("val", "nn_module_stack", "stack_trace") if key in node.meta}
+        alias = add_call(node.graph, node, torch.ops.aten.alias.default, node)
     alias.meta[_MARK] = True
     return alias

@@ -32,7 +32,7 @@ def emit_upsample(op: Upsample, site: Site) -> str:
     if op.mode == "area":
         return _emit_area(site, stretches)
     if op.mode in ("nearest", "nearest-exact"):
-        return _emit_nearest(site, stretches, exact=op.mode == "nearest-exact")
+        return _emit_nearest(site, stretches, exact=op.mode == "nearest-exact", leaves=op.leaves_axes(len(stretches)))
     if not site.given.x.dtype.is_float:
         raise UnsupportedInOnnx(
             op.name, "PyTorch weighs uint8 in rounded steps, otherwise on each device; `-> cast float32` before is the same everywhere"
@@ -41,7 +41,7 @@ def emit_upsample(op: Upsample, site: Site) -> str:
         return _emit_antialias(op, site, stretches)
     cubic = op.mode == "bicubic"
     if not op.align_corners and not op.antialias:
-        stretches = _settle_scales(op, stretches)
+        _require_growth(op, stretches)
     return _emit_resize(
         site,
         stretches,
@@ -54,13 +54,11 @@ def emit_upsample(op: Upsample, site: Site) -> str:
     )
 
 
-def _settle_scales(op: Upsample, stretches: Sequence[Stretch]) -> tuple[Stretch, ...]:
-    """Refuse an axis whose size may stay at run time, where PyTorch and runtimes do not treat it alike. PyTorch leaves it alone for linear
-    weights, and so do runtimes if it is the only axis. For cubic weights, PyTorch stretches it by the scale."""
+def _require_growth(op: Upsample, stretches: Sequence[Stretch]) -> None:
+    """Refuse an axis whose size may stay, unless PyTorch and runtimes treat it alike: they leave the only axis alone for linear weights."""
     cubic = op.mode == "bicubic"
-    known = tuple([Stretch(s.size, s.result, 1) if not cubic and s.scale is not None and s.size == s.result else s for s in stretches])
-    if not any(s.may_stay for s in known) or (len(known) == 1 and not cubic):
-        return known
+    if not any(s.may_stay for s in stretches) or (len(stretches) == 1 and not cubic):
+        return
     leave, stretch = ("runtimes leave", "PyTorch stretches") if cubic else ("PyTorch leaves", "runtimes stretch")
     raise UnsupportedInOnnx(
         op.name,
@@ -109,15 +107,13 @@ def _adjust_scale(stretch: Stretch) -> np.float32:
     return factor
 
 
-def _emit_nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> str:
+def _emit_nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool, leaves: bool) -> str:
     if site.given.x.dtype.name in _RESIZE_TYPES and all(matches_resize(s, exact=exact) for s in stretches):
         return _emit_resize(site, stretches, **(_NEAREST_EXACT if exact else _NEAREST))
     y = site.x.name
-    # PyTorch leaves an axis of two alone if its size stays, as ONNX Runtime does, unless it is exact.
-    stays = len(stretches) == 2 and not exact
     for axis, stretch in enumerate(stretches, start=2):
-        if stretch.size != stretch.result or (stretch.may_stay and not stays):
-            y = site.add("Gather", [y, emit_positions(site, stretch, exact=exact, stays=stays)], axis=axis)
+        if stretch.size != stretch.result or stretch.may_stay:
+            y = site.add("Gather", [y, emit_positions(site, stretch, exact=exact, leaves=leaves)], axis=axis)
     return y
 
 

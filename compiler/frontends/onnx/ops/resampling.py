@@ -11,6 +11,7 @@ import numpy as np
 
 from ....dims import Dim, SymDim, format_dim
 from ....ir.graph_values import Value
+from ....ops.resampled_positions import round_positions
 from ...graph_builder import ImportRefused
 from ..attribute_numbers import shorten_float
 from ..importer_site import OnnxSite
@@ -168,14 +169,15 @@ def _require_growth(site: OnnxSite, x: Value, target: Sequence[float], mode: str
 
 def _require_several(site: OnnxSite, target: Sequence[Any], *, by_size: bool) -> None:
     """Refuse a result that may be a single element: `pytorch_half_pixel` reads it from the first one, and PyTorch from the middle."""
-    why = "`coordinate_transformation_mode=pytorch_half_pixel` of one element has no counterpart"
-    if not by_size:
-        if min(target) < 1:
-            raise ImportRefused(why)
-        return
-    for size in target:
-        if site.facts.is_at_least(size, 2) is not True:
-            raise ImportRefused(why, condition=f"{format_dim(size)} >= 2" if isinstance(size, SymDim) else "")
+    short = next((t for t in target if not _is_several(site, t, by_size=by_size)), None)
+    if short is not None:
+        why = "`coordinate_transformation_mode=pytorch_half_pixel` of one element has no counterpart"
+        raise ImportRefused(why, condition=f"{format_dim(short)} >= 2" if isinstance(short, SymDim) else "")
+
+
+def _is_several(site: OnnxSite, amount: Any, *, by_size: bool) -> bool:
+    """Return whether a size is certainly more than one, or a factor makes none smaller."""
+    return site.facts.is_at_least(amount, 2) is True if by_size else amount >= 1
 
 
 def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: bool, old: bool) -> dict[str, Any]:
@@ -217,37 +219,27 @@ def _choose_nearest_mode(site: OnnxSite, target: Sequence[Any], *, by_size: bool
     rounding = site.get_attr("nearest_mode", "floor" if old else "round_prefer_floor")
     is_integral = not by_size and all(float(t).is_integer() for t in target)
     if where == "asymmetric" and rounding == "floor":
-        return "nearest" if by_size or all(map(_reads_by_reciprocal, target)) else None
+        return "nearest" if by_size or all(_reads_same(factor, exact=False) for factor in target) else None
     if is_integral and where in ("half_pixel", "pytorch_half_pixel") and rounding.startswith("round"):
         return "nearest"
     if is_integral and where == "asymmetric" and rounding == "round_prefer_floor" and all(t in (1, 2) for t in target):
         return "nearest"
-    # The other one reads the first element for a single one.
-    several = where == "half_pixel" or (where == "pytorch_half_pixel" and by_size and _are_several(site, target))
-    if several and rounding == "round_prefer_ceil" and (by_size or all(map(_rounds_by_reciprocal, target))):
+    several = by_size and all(_is_several(site, size, by_size=True) for size in target)
+    centered = where == "half_pixel" or (where == "pytorch_half_pixel" and several)  # which reads the first element for a single one
+    if centered and rounding == "round_prefer_ceil" and (by_size or all(_reads_same(factor, exact=True) for factor in target)):
         return "nearest_exact"
     return None
 
 
-def _are_several(site: OnnxSite, sizes: Sequence[Any]) -> bool:
-    return all(site.facts.is_at_least(size, 2) is True for size in sizes)
-
-
-def _reads_by_reciprocal(factor: float) -> bool:
-    """Return whether positions divided by a factor, as in ONNX, and multiplied by its reciprocal, as in PyTorch, are the same elements.
+def _reads_same(factor: float, *, exact: bool) -> bool:
+    """Return whether ONNX, which divides by a factor, reads the same elements as PyTorch, which multiplies by its reciprocal.
 
     In float32, 9 / 0.6 is 15, and 9 * (1 / 0.6) just below.
     """
-    positions, by = np.arange(_MOST_POSITIONS, dtype=np.float32), np.float32(factor)
-    return bool((np.floor(positions / by) == np.floor(positions * np.float32(1 / factor))).all())
-
-
-def _rounds_by_reciprocal(factor: float) -> bool:
-    """Return whether the centers of elements, divided by a factor or multiplied by its reciprocal, round to the same elements."""
-    centers, by, half = np.arange(_MOST_POSITIONS, dtype=np.float32) + np.float32(0.5), np.float32(factor), np.float32(0.5)
-    # PyTorch multiplies and subtracts with one rounding.
-    read = (np.float64(np.float32(1 / factor)) * centers - 0.5).astype(np.float32)
-    return bool((np.floor(centers / by - half + half) == np.floor(np.maximum(read, 0) + half)).all())
+    half = np.float32(0.5) if exact else np.float32(0)
+    index = np.arange(_MOST_POSITIONS, dtype=np.float32)
+    read = np.floor((index + half) / np.float32(factor) - half + half)
+    return bool((read == round_positions(_MOST_POSITIONS, np.float32(1 / factor), exact=exact)).all())
 
 
 _MOST_POSITIONS = 2**14

@@ -6,31 +6,24 @@ from the front, and a product is written out: (a + bi)(c + di) = (ac - bd) + (ad
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
 from torch.fx import Node
 
 from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads_complex
+from ..node_targets import is_complex
 from .spectral import select_complex_part
-
-
-def _is_complex(argument: Any) -> bool:
-    """Whether an argument is a complex tensor."""
-    return isinstance(argument, Node) and isinstance(fake := argument.meta.get("val"), torch.Tensor) and fake.is_complex()
 
 
 def _to_pairs(site: AtenSite, name: str) -> Value:
     """Return an operand as pairs. A real one has imaginary parts of 0."""
-    if _is_complex(site.args[name]):
+    if is_complex(site.args[name]):
         return site.complex_pairs(name)
     return site.apply_op("pad", site.apply_op("unsqueeze", site.tensor(name), axis=-1), padding=(0, 1))
 
 
-def _scale(site: AtenSite, operator: str, left: str, right: str) -> Value:
+def _scale_parts(site: AtenSite, operator: str, left: str, right: str) -> Value:
     """Multiply or divide both parts by a real number or tensor."""
     number = site.number_of(right)
     if number is not None:
@@ -38,7 +31,7 @@ def _scale(site: AtenSite, operator: str, left: str, right: str) -> Value:
     return site.apply_op(operator, site.complex_pairs(left), site.apply_op("unsqueeze", site.tensor(right), axis=-1))
 
 
-def _multiply(site: AtenSite, x: Value, y: Value) -> Value:
+def _multiply_pairs(site: AtenSite, x: Value, y: Value) -> Value:
     a, b, c, d = (select_complex_part(site, operand, index) for operand in (x, y) for index in (0, 1))
     real = site.apply_op("sub", site.apply_op("mul", a, c), site.apply_op("mul", b, d))
     imaginary = site.apply_op("add", site.apply_op("mul", a, d), site.apply_op("mul", b, c))
@@ -47,18 +40,18 @@ def _multiply(site: AtenSite, x: Value, y: Value) -> Value:
 
 @reads_complex("mul", "multiply")
 def read_complex_mul(site: AtenSite) -> Value:
-    if not _is_complex(site.args["other"]):
-        return _scale(site, "mul", "self", "other")
-    if not _is_complex(site.args["self"]):
-        return _scale(site, "mul", "other", "self")
-    return _multiply(site, site.complex_pairs(), site.complex_pairs("other"))
+    if not is_complex(site.args["other"]):
+        return _scale_parts(site, "mul", "self", "other")
+    if not is_complex(site.args["self"]):
+        return _scale_parts(site, "mul", "other", "self")
+    return _multiply_pairs(site, site.complex_pairs(), site.complex_pairs("other"))
 
 
 @reads_complex("div", "divide", "true_divide")
 def read_complex_div(site: AtenSite) -> Value:
-    if _is_complex(site.args["other"]):
+    if is_complex(site.args["other"]):
         raise ImportRefused("divides by complex numbers", "multiply by the conjugate, and divide by the square of the magnitude")
-    return _scale(site, "div", "self", "other")
+    return _scale_parts(site, "div", "self", "other")
 
 
 @reads_complex("add", "sub", "subtract")
@@ -77,10 +70,10 @@ def read_complex_neg(site: AtenSite) -> Value:
 def read_complex_copy(site: AtenSite) -> Value:
     if not site.result.is_complex():
         raise ImportRefused("discards imaginary parts", "use `.real`")
-    return site.complex_pairs() if _is_complex(site.args["self"]) else _to_pairs(site, "self")
+    return site.complex_pairs() if is_complex(site.args["self"]) else _to_pairs(site, "self")
 
 
-def _rank(site: AtenSite, name: str = "self") -> int:
+def _count_axes(site: AtenSite, name: str = "self") -> int:
     """Return the number of axes that PyTorch sees."""
     return len(site.args[name].meta["val"].shape)
 
@@ -97,18 +90,18 @@ def read_complex_shape(site: AtenSite) -> Value:
 
 @reads_complex("unsqueeze")
 def read_complex_unsqueeze(site: AtenSite) -> Value:
-    return site.apply_op("unsqueeze", site.complex_pairs(), axis=site.integer("dim") % (_rank(site) + 1))
+    return site.apply_op("unsqueeze", site.complex_pairs(), axis=site.integer("dim") % (_count_axes(site) + 1))
 
 
 @reads_complex("squeeze")
 def read_complex_squeeze(site: AtenSite) -> Value:
-    site.axes()
+    site.leave_to_result("dim")
     return site.reshape(site.complex_pairs(), (*site.result_shape(), 2))
 
 
 @reads_complex("transpose", "swapaxes", "swapdims", "permute")
 def read_complex_transpose(site: AtenSite) -> Value:
-    rank, x = _rank(site), site.complex_pairs()
+    rank, x = _count_axes(site), site.complex_pairs()
     if site.name == "permute":
         order = [axis % rank for axis in site.integers("dims")]
     else:
@@ -120,7 +113,7 @@ def read_complex_transpose(site: AtenSite) -> Value:
 
 @reads_complex("slice")
 def read_complex_slice(site: AtenSite) -> Value:
-    x, axis = site.complex_pairs(), site.integer("dim") % _rank(site)
+    x, axis = site.complex_pairs(), site.integer("dim") % _count_axes(site)
     start, stop, step = site.slice_start(), site.slice_end("end"), site.integer("step")
     if start == 0 and (stop is None or stop == x.type.shape[axis]) and step == 1:
         return x
@@ -129,11 +122,11 @@ def read_complex_slice(site: AtenSite) -> Value:
 
 @reads_complex("select")
 def read_complex_select(site: AtenSite) -> Value:
-    return site.apply_op("select", site.complex_pairs(), axis=site.integer("dim") % _rank(site), index=site.size("index"))
+    return site.apply_op("select", site.complex_pairs(), axis=site.integer("dim") % _count_axes(site), index=site.size("index"))
 
 
 @reads_complex("sum", "mean")
 def read_complex_sum(site: AtenSite) -> Value:
-    rank = _rank(site)
+    rank = _count_axes(site)
     axes = tuple(axis % rank for axis in site.axes() or range(rank))
     return site.apply_op(site.name, site.complex_pairs(), axis=axes, keepdim=bool(site.args.get("keepdim")))

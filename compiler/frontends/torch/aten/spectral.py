@@ -103,7 +103,7 @@ def read_complex_part(site: AtenSite) -> Value:
 @reads("abs")
 def read_abs(site: AtenSite) -> Value:
     if site.args["self"].meta["val"].is_complex():
-        # The gradient is 0 for 0, as in PyTorch: that of `hypot` is NaN, which a frame of silence would spread to all weights.
+        # As in PyTorch, the gradient at 0 is 0. That of `hypot` is NaN: after one frame of silence, all weights would be NaN.
         return site.apply_op("norm", site.complex_pairs(), axis=(-1,))
     return site.apply_op("abs", site.tensor())
 
@@ -118,7 +118,7 @@ def read_angle(site: AtenSite) -> Value:
 
 def select_complex_part(site: AtenSite, x: Value, index: int) -> Value:
     """Select the real parts or the imaginary parts of pairs, or return the tensor that the pairs were made of."""
-    made = next((node for node in reversed(site.scope.builder.graph.nodes) if any(output is x for output in node.outputs)), None)
+    made = site.find_maker(x)
     if isinstance(made, OpNode) and made.op.name == "stack" and made.op.axis == -1:  # type: ignore[attr-defined]
         return made.inputs[index]
     return site.apply_op("select", x, axis=-1, index=index)
