@@ -190,7 +190,7 @@ class Upsample(Operator):
         return tuple(Stretch(s.size, s.result, 1) if leaves and s.size == s.result else s for s in stretches)
 
     def leaves_axes(self, count: int) -> bool:
-        """Whether PyTorch leaves an axis alone whose size stays, whatever the scale, if so many axes are resized."""
+        """Whether PyTorch leaves an axis alone whose size stays, whatever the scale. `count` axes are resized."""
         return self.antialias or "linear" in self.mode or (self.mode == "nearest" and count == 2)
 
     def _each_axis(self, values: tuple[Size, ...], name: str, x: TensorType) -> tuple[Size, ...]:

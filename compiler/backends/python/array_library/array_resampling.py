@@ -119,7 +119,7 @@ def interpolate(
 ) -> Array:
     """Resamples the spatial axes. `ratios` are the steps between elements, if not the ratios of the sizes."""
     for axis, (count, ratio) in enumerate(zip(size, ratios, strict=True), start=2):
-        # PyTorch leaves such an axis as it is, even if the ratio is another one, but not in all of its kernels.
+        # With these modes, an axis stays as it is if its size does, even if the ratio is another one.
         if count == x.shape[axis] and (antialias or "linear" in mode or (mode == "nearest" and len(size) == 2)):
             continue
         step = x.shape[axis] / count if ratio is None else ratio
