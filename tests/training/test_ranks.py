@@ -51,7 +51,7 @@ def start(folder: Path, ranks: int, *words: str) -> list[subprocess.Popen[bytes]
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     around = {**os.environ, "OMP_NUM_THREADS": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": str(ranks)}
-    command = [sys.executable, "-m", "netc", "train", *words]
+    command = [sys.executable, "-X", "faulthandler", "-m", "netc", "train", *words]  # a crash below Python says where it was
     return [
         subprocess.Popen(command, cwd=folder, env={**around, "RANK": str(r), "LOCAL_RANK": str(r)}, stdout=-1, stderr=-2)
         for r in range(ranks)
