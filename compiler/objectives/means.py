@@ -16,10 +16,9 @@ from math import prod
 from typing import Any
 
 from netc.dsl.record import Record
-from netc.dsl.source import Span
 
 from ..analysis.sample_dependence import count_batch_axes, find_varying, has_symbolic_sizes
-from ..dims import Dim, Facts, make_symbol
+from ..dims import Dim, make_symbol
 from ..ir.copy_graph import copy_graphs
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program
 from ..ir.graph_values import Value
@@ -33,17 +32,12 @@ from ..proofs import find_mixing_stage
 from ..proofs.counted_positions import counts_positions, is_multiple
 from ..proofs.rules.windows import analyze_own_statistics
 from ..types.tensor_types import BATCH
+from .divisors import SUM, CutPoint, DivisorBuilder
 
 LINEAR = ("add", "sub", "neg", "identity", "detach")
 """Operators that are linear in all their inputs."""
 REARRANGING = ("sum", "mean", "reshape", "flatten", "squeeze", "unsqueeze", "transpose", "permute")
 """Operators of one tensor that add up or move its elements."""
-
-
-SUM = 0
-"""The count of a sum: it is not divided, in however many parts it is computed."""
-ONCE = 1
-"""The count of a term that is the same for all samples: each part computes all of it, so it is averaged over the parts."""
 
 
 class MeanDecomposition(Record):
@@ -76,21 +70,6 @@ class MeanDecomposition(Record):
         return tuple(is_size and count == SUM for count, is_size in zip(self.counts, self.is_size, strict=True))
 
 
-class _CutPoint(Record):
-    """A value at which the objective is cut, and its node, which an input has not. `why`: the reason why the value is not a mean, if it has
-    to be treated as one."""
-
-    value: Value
-    node: Node | None
-    constant: bool = False
-    why: str = ""
-
-    @property
-    def is_total(self) -> bool:
-        """Whether the value is a sum or a mean over samples."""
-        return not self.constant and not self.why
-
-
 def decompose_objective(training: Training) -> MeanDecomposition:
     """Split the objective into totals and counts."""
     return _ObjectiveCutter(training).cut_objective()
@@ -106,7 +85,7 @@ class _ObjectiveCutter:
     def _analyze_graph(self) -> None:
         """Collect the facts about the graph that cutting needs. Inlining a call changes the graph, so this runs again after it."""
         self.maker: dict[int, Node] = {id(v): n for n in self.main.nodes for v in n.outputs}
-        self.cuts: dict[int, _CutPoint] = {}
+        self.cuts: dict[int, CutPoint] = {}
         """By the id of the value."""
         self.inside: set[int] = set()
         """The ids of the nodes that compute the loss and the metrics from the means."""
@@ -124,14 +103,14 @@ class _ObjectiveCutter:
         places = {id(v): i for i, v in enumerate(v for n in self.main.nodes for v in n.outputs)}
         self.cuts = {key: self.cuts[key] for key in sorted(self.cuts, key=lambda key: places.get(key, -1))}
         cuts = list(self.cuts.values())
-        counts = _DivisorBuilder(self)
+        divisors = DivisorBuilder(self.training.program.facts)
         for cut in cuts:
-            counts.add_cut(cut)
+            divisors.add_cut(cut)
         return MeanDecomposition(
             self._build_totals(cuts),
-            tuple(counts.divisors),
-            tuple(counts.is_size),
-            counts.build_program(),
+            tuple(divisors.counts),
+            tuple(divisors.is_size),
+            self._build_counts(divisors),
             self._build_finish(cuts),
             tuple(self.main.output_names),
             self._explain_not_additive(),
@@ -171,7 +150,7 @@ class _ObjectiveCutter:
         while stack:
             current = stack.pop()
             if id(current) not in self.maker and id(current) not in self.varying:  # an input without samples, such as a weight
-                self.cuts[id(current)] = _CutPoint(current, None, constant=True)
+                self.cuts[id(current)] = CutPoint(current, None, constant=True)
                 continue
             node = self.maker[id(current)]
             # A node with several outputs, such as `split`, is entered once for each of them, because only some may be
@@ -181,14 +160,14 @@ class _ObjectiveCutter:
             # A penalty on the weights: the same for all samples, but it needs the model, so it cannot be computed
             # after the batch.
             if id(current) not in self.varying and id(current) in self.computed:
-                self.cuts[id(current)] = _CutPoint(current, node, constant=True)
+                self.cuts[id(current)] = CutPoint(current, node, constant=True)
             elif id(current) not in self.varying or self._is_of_means(node, current):
                 self.inside.add(id(node))
                 stack += node.inputs
             elif isinstance(node, OpNode) and self._is_cut(node):
-                self.cuts[id(current)] = _CutPoint(current, node)
+                self.cuts[id(current)] = CutPoint(current, node)
             else:
-                self.cuts[id(current)] = _CutPoint(current, node, why=self._why_no_mean(name, node))
+                self.cuts[id(current)] = CutPoint(current, node, why=self._why_no_mean(name, node))
 
     def _why_no_mean(self, name: str, node: Node) -> str:
         """Say why the loss or metric `name` is not a mean at this node."""
@@ -228,7 +207,7 @@ class _ObjectiveCutter:
     def _bind_inputs(self, node: OpNode) -> OpInputs:
         return node.op.bind_inputs(tuple(v.type for v in node.inputs), self.training.program.facts)
 
-    def _build_totals(self, cuts: list[_CutPoint]) -> Program:
+    def _build_totals(self, cuts: list[CutPoint]) -> Program:
         """The program that computes the totals: sums in place of means, each after the nodes that it depends on."""
         total_nodes = {id(cut.value): _total_node(cut.node) for cut in cuts if cut.is_total}
         outputs = [total_nodes[id(cut.value)].outputs[0] if cut.is_total else cut.value for cut in cuts]
@@ -252,7 +231,15 @@ class _ObjectiveCutter:
         graph.size = sum(n.graph.size if isinstance(n, CallNode) else 1 for n in nodes)
         return Program(graph, program.facts, program.symbols, program.conditions, program.dims)
 
-    def _build_finish(self, cuts: list[_CutPoint]) -> Program | None:
+    def _build_counts(self, divisors: DivisorBuilder) -> Program | None:
+        """The program that computes the divisors that are not sizes."""
+        if not divisors.outputs:
+            return None
+        local = {id(v) for n in divisors.nodes for v in n.outputs}
+        before = find_needed_nodes(self.main.nodes, [v for n in divisors.nodes for v in n.inputs if id(v) not in local])
+        return self._build_program("counts", [*before, *divisors.nodes], divisors.outputs)
+
+    def _build_finish(self, cuts: list[CutPoint]) -> Program | None:
         means = [c.value for c in cuts]
         if [id(v) for v in self.main.outputs] == [id(v) for v in means]:
             return None
@@ -305,7 +292,7 @@ class _ObjectiveCutter:
                 stack += node.inputs
         return not self._explain_dependence(averaged)
 
-    def _iterate_cuts(self, output: Value) -> Iterator[_CutPoint]:
+    def _iterate_cuts(self, output: Value) -> Iterator[CutPoint]:
         """Yield the means of an output, and the values that are treated as means."""
         values = (output, *(value for node in self._iterate_combining(output) for value in node.inputs))
         yield from (self.cuts[id(value)] for value in values if id(value) in self.varying and id(value) in self.cuts)
@@ -357,54 +344,6 @@ class _ObjectiveCutter:
             case "div":
                 return different == [node.inputs[0]] and not node.op.number_first
         return node.op.name in LINEAR
-
-
-class _DivisorBuilder:
-    """Collects the divisor of each cut, and the nodes that compute the divisors that are not sizes."""
-
-    def __init__(self, cut: _ObjectiveCutter) -> None:
-        self.cut = cut
-        self.divisors: list[Dim | int] = []
-        self.is_size: list[bool] = []
-        self.nodes: list[OpNode] = []
-        self.outputs: list[Value] = []
-
-    def add_cut(self, cut: _CutPoint) -> None:
-        facts, node = self.cut.training.program.facts, cut.node
-        # Not a sum of terms: averaged over the parts (ONCE), or weighted by the number of samples in each.
-        if not cut.is_total or not isinstance(node, OpNode):
-            self.divisors.append(ONCE if cut.constant else make_symbol(BATCH))
-            self.is_size.append(True)
-            return
-        op: Any = node.op
-        inputs_of_op = op.bind_inputs(tuple(v.type for v in node.inputs), facts)
-        count = op.mean_divisor(inputs_of_op) if getattr(op, "is_mean", False) else SUM
-        # A plain size, such as the number of elements. A tuple has the operators that compute the divisor, such as
-        # the count of labels that are not ignored.
-        if not isinstance(count, tuple):
-            self.divisors.append(count)
-            self.is_size.append(True)
-            return
-        values = dict(zip(op.assign_operands(inputs_of_op.types), node.inputs, strict=True))
-        for step in count:
-            inputs = tuple(values[name] for name in step.inputs)
-            values[step.name] = self._apply_operator(step.op, inputs, node.span, facts)
-        self.divisors.append(len(self.outputs))
-        self.is_size.append(False)
-        self.outputs.append(values[count[-1].name])
-
-    def _apply_operator(self, op: Operator, inputs: tuple[Value, ...], span: Span, facts: Facts) -> Value:
-        (type_,) = op.check_and_infer(op.bind_inputs(tuple(v.type for v in inputs), facts))
-        result = Value(type_, span)
-        self.nodes.append(OpNode(op, inputs, (result,), f"count{len(self.nodes)}", span, ()))
-        return result
-
-    def build_program(self) -> Program | None:
-        if not self.outputs:
-            return None
-        local = {id(v) for n in self.nodes for v in n.outputs}
-        before = list(find_needed_nodes(self.cut.main.nodes, [v for n in self.nodes for v in n.inputs if id(v) not in local]))
-        return self.cut._build_program("counts", [*before, *self.nodes], self.outputs)
 
 
 def is_total(op: Operator) -> bool:
