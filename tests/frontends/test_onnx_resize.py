@@ -31,6 +31,17 @@ def test_nearest_elements(where: str, rounding: str, amounts: list[float]) -> No
     same(model([resize], {"x": [2, 3, 5, 4]}, ["y"], {"s": array}, opset=19))
 
 
+@pytest.mark.parametrize(("where", "rounding"), [("asymmetric", "floor"), ("half_pixel", "round_prefer_ceil")])
+@pytest.mark.parametrize(("before", "after"), [(2, 82), (3, 123), (4, 110), (20, 12), (102, 54), (56, 163), (168, 138)])
+def test_positions_that_are_rounded_unlike_in_pytorch(where: str, rounding: str, before: int, after: int) -> None:
+    """ONNX Runtime divides by the ratio of the sizes, and PyTorch multiplies by the inverse: 41 * (2 / 82) is just below 1."""
+    modes = {"mode": "nearest", "coordinate_transformation_mode": where, "nearest_mode": rounding}
+    resize = node("Resize", ["x", "", "", "s"], ["y"], axes=[2], **modes)
+    same(model([resize], {"x": [1, 2, before]}, ["y"], {"s": np.array([after])}, opset=19))
+    unknown = imported(model([resize], {"x": [1, 2, "W"]}, ["y"], {"s": np.array([after])}, opset=19))
+    assert any("PyTorch rounds a position to the element before" in note for note in unknown.notes)
+
+
 def test_nearest_elements_of_an_axis_whose_size_is_not_known() -> None:
     resize = node("Resize", ["x", "", "s"], ["y"], mode="nearest", coordinate_transformation_mode="align_corners")
     with pytest.raises(ImportFailed, match="whose size is not known"):

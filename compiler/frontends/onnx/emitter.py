@@ -40,6 +40,8 @@ class Emitter:
         self.outermost = self.builder
         self.producer = ""
         """The program that wrote the file."""
+        self.notes: list[str] = []
+        """What the importers of nodes tell the user."""
         self.journal = Journal()
         """Records the uses of labels and weights, so that a node that is refused later gives them back."""
         self.labels = LabelMaker(self.journal)

@@ -229,6 +229,7 @@ def _collect_keys(graph: Graph) -> set[str]:
 def _write_notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> tuple[str, ...]:
     notes = [f"The size `{text}` is called {name}." for text, name in importer.dimensions.renamed]
     notes += [f"It is assumed that {text}: an operator needs it." for _, text in conditions]
+    notes += dict.fromkeys(importer.emit.notes)
     buffers = [n for n in importer.emit.builder.graph.nodes if has_operator(n, ParamOperator)]
     frozen = [n for n in buffers if not n.op.args["trainable"]]
     if frozen:

@@ -12,6 +12,7 @@ import numpy as np
 from ....dims import Dim, SymDim, format_dim
 from ....ir.graph_values import Value
 from ....ops.resampled_positions import round_positions
+from ....types.numpy_types import Array
 from ...graph_builder import ImportRefused
 from ..attribute_numbers import shorten_float
 from ..importer_site import OnnxSite
@@ -67,7 +68,7 @@ def _resize_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], *, by_size: 
         return x
     if (
         site.get_attr("mode", "nearest") == "nearest"
-        and _choose_nearest_mode(site, [amounts[a] for a in moved], by_size=by_size, old=old) is None
+        and _choose_nearest_mode(site, [(x.type.shape[a], amounts[a]) for a in moved], by_size=by_size, old=old) is None
     ):
         return _interpolate_axes(site, x, _find_known_sizes(x, {axis: amounts[axis] for axis in moved}, by_size=by_size))
     if min(moved) < 2 or rank < 3:
@@ -75,7 +76,7 @@ def _resize_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], *, by_size: 
     spatial = list(range(2, rank))
     target = tuple(amounts.get(axis, x.type.shape[axis] if by_size else 1) for axis in spatial)
     try:
-        arguments = _choose_mode(site, target, len(spatial), by_size=by_size, old=old)
+        arguments = _choose_mode(site, x.type.shape[2:], target, by_size=by_size, old=old)
         if not by_size:
             _require_growth(site, x, target, arguments["mode"])
     except ImportRefused:
@@ -83,6 +84,8 @@ def _resize_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], *, by_size: 
             raise
         return _interpolate_axes(site, x, _find_known_sizes(x, {axis: amounts[axis] for axis in moved}, by_size=by_size), old=old)
     if by_size:
+        if arguments["mode"].startswith("nearest") and not all(isinstance(d, int) for d in (*x.type.shape[2:], *target)):
+            site.emit.notes.append(_ROUNDED_POSITIONS)
         return site.apply_op("upsample", x, size=target, **arguments)
     return site.apply_op("upsample", x, scale=target if len(set(target)) > 1 else target[0], **arguments)
 
@@ -180,14 +183,14 @@ def _is_several(site: OnnxSite, amount: Any, *, by_size: bool) -> bool:
     return site.facts.is_at_least(amount, 2) is True if by_size else amount >= 1
 
 
-def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: bool, old: bool) -> dict[str, Any]:
+def _choose_mode(site: OnnxSite, shape: Sequence[Dim], target: Sequence[Any], *, by_size: bool, old: bool) -> dict[str, Any]:
     """Choose the arguments of `upsample` that read from the same positions. Raises `ImportRefused` if there are none."""
     mode = site.get_attr("mode", "nearest")
     where = site.get_attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     if site.get_attr("antialias", 0) and (mode == "nearest" or site.get_attr("exclude_outside", 0) == 0):
         raise ImportRefused("`antialias` is netc's only with `exclude_outside=1`")
     if mode == "nearest":
-        return {"mode": _choose_nearest_mode(site, target, by_size=by_size, old=old)}
+        return {"mode": _choose_nearest_mode(site, list(zip(shape, target, strict=True)), by_size=by_size, old=old)}
     # Without a change of size, all rules read the same positions.
     if where == "asymmetric" and not by_size and all(t == 1 for t in target):
         where = "half_pixel"
@@ -201,9 +204,9 @@ def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: b
     if site.get_attr("antialias", 0):
         arguments["antialias"] = True
     if mode == "linear":
-        return {"mode": {1: "linear", 2: "bilinear", 3: "trilinear"}[axes], **arguments}
-    if mode != "cubic" or axes != 2:
-        raise ImportRefused(f"the mode {mode} of {axes} axes has no counterpart")
+        return {"mode": {1: "linear", 2: "bilinear", 3: "trilinear"}[len(shape)], **arguments}
+    if mode != "cubic" or len(shape) != 2:
+        raise ImportRefused(f"the mode {mode} of {len(shape)} axes has no counterpart")
     # PyTorch's bicubic interpolation has the coefficient -0.75, and with antialiasing -0.5.
     wanted = -0.5 if site.get_attr("antialias", 0) else -0.75
     if abs(site.get_attr("cubic_coeff_a", -0.75) - wanted) > 1e-6 or (
@@ -213,37 +216,55 @@ def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: b
     return {"mode": "bicubic", **arguments}
 
 
-def _choose_nearest_mode(site: OnnxSite, target: Sequence[Any], *, by_size: bool, old: bool) -> str | None:
-    """Choose the mode of `upsample` that reads the same elements at all sizes, or None."""
+def _choose_nearest_mode(site: OnnxSite, resized: Sequence[tuple[Dim, Any]], *, by_size: bool, old: bool) -> str | None:
+    """Choose the mode of `upsample` that reads the same elements, or None. `resized` has the size of each axis and what resizes it. Of a
+    size that is not known, the same elements are read but for the rounding of positions."""
     where = site.get_attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     rounding = site.get_attr("nearest_mode", "floor" if old else "round_prefer_floor")
-    is_integral = not by_size and all(float(t).is_integer() for t in target)
+    amounts = [amount for _, amount in resized]
+    is_integral = not by_size and all(float(t).is_integer() for t in amounts)
     if where == "asymmetric" and rounding == "floor":
-        return "nearest" if by_size or all(_reads_same(factor, exact=False) for factor in target) else None
+        return "nearest" if all(_reads_same(*pair, by_size=by_size, exact=False) for pair in resized) else None
     if is_integral and where in ("half_pixel", "pytorch_half_pixel") and rounding.startswith("round"):
         return "nearest"
-    if is_integral and where == "asymmetric" and rounding == "round_prefer_floor" and all(t in (1, 2) for t in target):
+    if is_integral and where == "asymmetric" and rounding == "round_prefer_floor" and all(t in (1, 2) for t in amounts):
         return "nearest"
-    several = by_size and all(_is_several(site, size, by_size=True) for size in target)
+    several = by_size and all(_is_several(site, size, by_size=True) for size in amounts)
     centered = where == "half_pixel" or (where == "pytorch_half_pixel" and several)  # which reads the first element for a single one
-    if centered and rounding == "round_prefer_ceil" and (by_size or all(_reads_same(factor, exact=True) for factor in target)):
+    if centered and rounding == "round_prefer_ceil" and all(_reads_same(*pair, by_size=by_size, exact=True) for pair in resized):
         return "nearest_exact"
     return None
 
 
-def _reads_same(factor: float, *, exact: bool) -> bool:
-    """Return whether ONNX, which divides by a factor, reads the same elements as PyTorch, which multiplies by its reciprocal.
+def _reads_same(size: Dim, amount: Any, *, by_size: bool, exact: bool) -> bool:
+    """Return whether ONNX, which divides by a factor, reads the same elements as PyTorch, which multiplies by its reciprocal. Of sizes that
+    are not known, this is assumed.
 
     In float32, 9 / 0.6 is 15, and 9 * (1 / 0.6) just below.
     """
+    if not by_size:
+        return bool(np.equal(*_read_positions(_MOST_POSITIONS, np.float32(amount), np.float32(1 / amount), exact=exact)).all())
+    if not isinstance(size, int) or not isinstance(amount, int) or not size or not amount:
+        return True
+    ours, theirs = _read_positions(amount, np.float32(amount / size), np.float32(size) / np.float32(amount), exact=exact)
+    return bool((np.clip(ours, 0, size - 1) == np.clip(theirs, 0, size - 1)).all())
+
+
+def _read_positions(count: int, factor: np.float32, step: np.float32, *, exact: bool) -> tuple[Array, Array]:
+    """Return the positions that ONNX and PyTorch read."""
     half = np.float32(0.5) if exact else np.float32(0)
-    index = np.arange(_MOST_POSITIONS, dtype=np.float32)
-    read = np.floor((index + half) / np.float32(factor) - half + half)
-    return bool((read == round_positions(_MOST_POSITIONS, np.float32(1 / factor), exact=exact)).all())
+    index = np.arange(count, dtype=np.float32)
+    return np.floor((index + half) / factor - half + half), round_positions(count, step, exact=exact)
 
 
 _MOST_POSITIONS = 2**14
 """How many elements of an axis are compared."""
+
+_ROUNDED_POSITIONS = (
+    "A `Resize` to sizes that are not known reads the nearest elements: at some sizes, PyTorch rounds a position to the element before the "
+    "one that ONNX Runtime reads."
+)
+"""Both compute positions in float32, one by dividing, the other by multiplying with the reciprocal: 41 * (2 / 82) is just below 1."""
 
 
 @imports("GridSample", to="grid_sample")
