@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from itertools import product
 from typing import Any
 
@@ -30,7 +31,7 @@ from netc.compiler.ops.formula import (
 )
 from netc.compiler.ops.formula_bounds import decide_truth, find_interval, is_real, kind_of, may_be_zero
 from netc.compiler.ops.formula_values import fold_formula
-from netc.compiler.ops.interval_arithmetic import Interval, apply_binary
+from netc.compiler.ops.interval_arithmetic import Interval, apply_binary, apply_function
 from netc.compiler.streaming.causal_masks import HIDDEN, PairFormula
 from netc.compiler.types.tensor_types import BOOL, FLOAT32
 
@@ -236,3 +237,36 @@ def test_the_quotient_of_two_integers_is_exact_and_that_of_floats_may_be_rounded
     rounded = apply_binary("//", Interval(float(a), float(a)), Interval(float(b), float(b)), integers=False)
     assert rounded.low <= np.floor(np.float64(a) / np.float64(b)) <= rounded.high
     assert rounded.low <= np.floor_divide(np.float64(a), np.float64(b)) <= rounded.high
+
+
+def integer_hull(op: str, a: Interval, b: Interval) -> Interval:
+    """The least interval of all results, which Python computes."""
+    ends = (range(int(i.low), int(i.high) + 1) for i in (a, b))
+    results = [INTEGERS[op](x, y) for x, y in product(*ends)]
+    return Interval(min(results), max(results))
+
+
+SMALL = [Interval(low, high) for low in range(-4, 5) for high in range(low, 5)]
+INTEGERS: dict[str, Any] = {"+": operator.add, "-": operator.sub, "*": operator.mul, "//": operator.floordiv, "%": operator.mod}
+
+
+@pytest.mark.parametrize("op", INTEGERS)
+def test_small_integers(op: str) -> None:
+    """All intervals of small integers: nothing is left out, and no number is added, except to a remainder of several divisors."""
+    for a, b in product(SMALL, SMALL):
+        if op in ("//", "%") and b.has_zero:
+            continue
+        found, wanted = apply_binary(op, a, b, integers=True), integer_hull(op, a, b)
+        assert found.low <= wanted.low, (a, b)
+        assert found.high >= wanted.high, (a, b)
+        is_whole = b.low == b.high and a.high - a.low >= abs(b.low) - 1  # each remainder occurs
+        is_dividend = a.low >= 0 and a.high < b.low
+        if op != "%" or is_whole or is_dividend:
+            assert found == wanted, (a, b)
+
+
+@pytest.mark.parametrize(("name", "function"), [("abs", abs), ("min", min), ("max", max)])
+def test_functions_of_small_integers(name: str, function: Any) -> None:
+    for intervals in product(SMALL, repeat=1 if name == "abs" else 2):
+        results = [function(*numbers) for numbers in product(*(range(int(i.low), int(i.high) + 1) for i in intervals))]
+        assert apply_function(name, intervals) == Interval(min(results), max(results)), intervals
