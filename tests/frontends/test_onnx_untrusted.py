@@ -317,3 +317,20 @@ def test_a_part_of_a_split_that_is_empty(size: int, parts: int) -> None:
     text = refused(model([node("Split", ["x"], names, axis=1, num_outputs=parts)], {"x": ["N", size]}, names))
     assert "axis 1 would be empty" in text
     assert "made nowhere" not in text
+
+
+@pytest.mark.parametrize(
+    ("operator", "attributes", "why"),
+    [
+        ("Reshape", {}, "it lacks a shape"),
+        ("Pad", {}, "it lacks amounts"),
+        ("Conv", {"kernel_shape": [1]}, "it lacks its weight"),
+        ("Resize", {}, "it lacks the list of scales"),
+        ("Add", {}, "it lacks an input"),
+        ("Tile", {}, "it lacks "),
+        ("Expand", {}, "it lacks "),
+        ("Transpose", {"perm": "none"}, "do not fit it"),
+    ],
+)
+def test_a_node_without_what_it_needs(operator: str, attributes: dict[str, object], why: str) -> None:
+    assert why in refused(model([node(operator, ["x"], ["y"], **attributes)], {"x": ["N", 3, 4]}, ["y"]))

@@ -84,6 +84,15 @@ def test_hover_shows_the_lines_of_a_definition_alone(text: str, shown: str) -> N
     assert f"```net\n{shown}\n```" in found.text
 
 
+@pytest.mark.parametrize("stage", ["dense 3 |bias=false", "attention |mask=m"])
+def test_hover_of_the_name_of_an_argument(stage: str) -> None:
+    """Of a setting and of a tensor, which operators take by name."""
+    _, checked, offset = checked_at(f"x = input [4, 8]\nm = input [4, 4] bool\nx -> {stage}\n")
+    found = make_hover(checked, offset)
+    assert found is not None
+    assert f"argument {stage.split('|')[1].split('=')[0]}" in found.text
+
+
 def test_hints_are_at_the_ends_of_lines() -> None:
     _, checked, _ = checked_at(RESIDUAL)
     shown = {checked.source.line_and_column(hint.offset)[0]: hint.text for hint in list_hints(checked)}

@@ -125,6 +125,8 @@ class OnnxSite:
 
     def require_known(self, index: int, what: str) -> Known:
         item = self.get_item(index)
+        if item is None:
+            raise ImportRefused(f"it lacks {what}")
         if isinstance(item, Filled):
             item = materialize(item)
         if not isinstance(item, Known):
@@ -136,7 +138,10 @@ class OnnxSite:
 
     def require_dims(self, index: int, what: str) -> tuple[Dim, ...]:
         """Return the dimensions that an input tensor has."""
-        result = to_dims(self.get_item(index))
+        item = self.get_item(index)
+        if item is None:
+            raise ImportRefused(f"it lacks {what}")
+        result = to_dims(item)
         if result is None:
             raise ImportRefused(f"{what} depends on data, and must be known from the sizes of the inputs")
         return result
