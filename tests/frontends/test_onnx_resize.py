@@ -31,6 +31,19 @@ def test_nearest_elements(where: str, rounding: str, amounts: list[float]) -> No
     same(model([resize], {"x": [2, 3, 5, 4]}, ["y"], {"s": array}, opset=19))
 
 
+@pytest.mark.parametrize(
+    "factors",
+    [[1, 2, 1, 1], [1, 1.5, 1, 2], [2, 1, 1, 1], [1, 2, 1, 3, 1], [1, 3, 1, 1, 1], [1, 2, 2, 2, 1], [1, 2], [2, 1, 3]],
+    ids=str,
+)
+def test_axes_before_the_last(factors: list[float]) -> None:
+    """Also where other axes are around them, one of which has a size that is not known."""
+    modes = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    resize, scales = node("Resize", ["x", "", "s"], ["y"], **modes), {"s": np.array(factors, np.float32)}
+    same(model([resize], {"x": [2, 4, 3, 5, 2][: len(factors)]}, ["y"], scales, opset=19))
+    same(model([resize], {"x": ["N", 4, 3, 5, "W"][: len(factors)]}, ["y"], scales, opset=19))
+
+
 @pytest.mark.parametrize(("where", "rounding"), [("asymmetric", "floor"), ("half_pixel", "round_prefer_ceil")])
 @pytest.mark.parametrize(("before", "after"), [(2, 82), (3, 123), (4, 110), (20, 12), (102, 54), (56, 163), (168, 138)])
 def test_positions_that_are_rounded_unlike_in_pytorch(where: str, rounding: str, before: int, after: int) -> None:
