@@ -44,6 +44,8 @@ def completions(marked: str, folder: Path | None = None) -> list[str]:
         ("x = input 3\nx -> dense 8 init=|", ["zeros", "ones"]),
         ("block f(a, b=2) { in -> dense a }\ninput 3 -> f |", ["a=", "b="]),
         ("block f(a, b=2) { in -> dense a }\ninput 3 -> f 4 |", ["b="]),
+        ("block f(a, b=2) { in -> dense a }\ninput 3 -> f(4, |", ["b="]),
+        ("x = input 3\nx -> dense(8, |", ["bias=", "init="]),
         ("let g = (dense bias=false)\ninput 3 -> g |", ["units=", "bias="]),
         ("t = input [T] int64\nt -> embedding 9 4 as words -> dense 9 tie=|", ["words"]),
         ('use "std/ml|', ["std/mlp.net"]),
