@@ -38,6 +38,7 @@ WORK = {
         "block tree(n, depth) { if depth > 0 { tree (2 * n) (depth - 1) -> tree (2 * n + 1) (depth - 1) } }\ninput 3 -> tree 1 40",
         "inside itself more than 60 times",
     ),
+    "long names": (f"input 3 -> repeat 600 as {'long' * 10} {{ dense 3 }}", "characters in the names of its parameters"),
 }
 
 
@@ -46,6 +47,7 @@ def test_work_is_limited(text: str, what: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(resource_limits.ITERATIONS, "limit", 5_000)
     monkeypatch.setattr(resource_limits.STAGES, "limit", 500)
     monkeypatch.setattr(resource_limits.RECURSIONS, "limit", 60)
+    monkeypatch.setattr(resource_limits.LETTERS, "limit", 15_000)
     with pytest.raises(netc.CompileError) as caught:
         netc.compile(text)
     found = [d for d in caught.value.diagnostics if d.severity == "error"]
