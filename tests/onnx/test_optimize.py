@@ -178,6 +178,21 @@ def test_keys_of_earlier_positions_are_joined_by_attention(tmp_path: Path, share
     assert {name: nodes[name] for name in remains} == remains
 
 
+APART = 'rearrange "n w t (h d) -> n w h t d" h=2'
+TOGETHER = 'rearrange "n w h t d -> n w t (h d)"'
+
+
+@pytest.mark.parametrize("rotary", ["", " -> rotary"])
+@pytest.mark.parametrize(("axes", "heads"), [("3, 5, 8", 2), ("3, T, 8", 0), ("W, 5, 8", 0), ("W, T, 8", 0)])
+def test_windows_are_part_of_the_batch(axes: str, heads: int, rotary: str) -> None:
+    """A Reshape infers one size only, and RotaryEmbedding has four axes itself."""
+    text = (
+        f"x = input [{axes}]; q = x -> dense 8 -> {APART}{rotary}; k = x -> dense 8 -> {APART}{rotary}; v = x -> dense 8 -> {APART}; "
+        f"(q, k, v) -> attention causal=true -> {TOGETHER}"
+    )
+    assert attentions(same(text).onnx()) == [0 if rotary else heads]
+
+
 def test_heads_that_are_also_used_otherwise_stay() -> None:
     text = (
         f"x = input [T, 8]; q = x -> dense 8 -> {SPLIT}; k = x -> dense 8 -> {SPLIT}; v = x -> dense 8 -> {SPLIT}; "
