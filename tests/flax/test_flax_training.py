@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.numpy import load_file
 
+import netc
 from netc.analysis import Choice, analyze_training
 from netc.cli import cli
 from netc.dsl.source import SourceFile
 from netc.errors import CompileError
 from netc.training.source.flax_file import emit_flax_file
-from tests.flax.trained_files import assert_same, train_both, write_arrays, write_table
+from tests.flax.trained_files import assert_same, execute, train_both, write_arrays, write_table
 from tests.training.section_texts import DIGITS
 
 jax = pytest.importorskip("jax", reason="jax is not installed")
@@ -156,3 +158,24 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = CliRunner().invoke(cli, ["compile", "digits.net", "--target", "onnx", "--train", "-o", "train.py"])
     assert wrong.exit_code == 2
     assert "--train goes with --target torch or --target flax" in wrong.output
+
+
+@pytest.mark.parametrize(
+    "network",
+    ["x -> dense 3 relu -> dropout 0.5 -> dense 2", "x * (param [2])", "x * (param [2] init=ones) + 1", "x -> batch_norm -> dense 2"],
+)
+def test_main_trains_and_saves(network: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With parameters drawn from a key, and with constants, which need none. netc loads what is saved."""
+    monkeypatch.chdir(tmp_path)
+    write_arrays("data.npz", 12, 0, x=(2,), label=(2,))
+    text = f"""
+    x = input 2
+    y = {network}
+    train {{ label = input 2; loss = (y, label) -> mse_loss; data npz "data.npz"; optimizer sgd lr=0.1; batch 4; epochs 2 }}
+    """
+    training = analyze_training(SourceFile("small.net", text), Choice()).training
+    assert training is not None
+    execute(emit_flax_file(training), "flax_file").main()
+    (saved,) = tmp_path.glob("*.safetensors")
+    assert all(np.isfinite(array).all() for array in load_file(saved).values())
+    netc.compile(text).module(str(saved))
