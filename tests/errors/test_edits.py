@@ -86,6 +86,15 @@ def test_safe_edits(text: str) -> None:
     assert not any(d.severity == "error" for d in analyzed(Path("a.net"), MENDED[text]).diagnostics)
 
 
+@pytest.mark.parametrize("name", ["swiglu", "gated_mlp", "mlp"])
+def test_the_edits_of_a_standard_block_bring_it_in(name: str) -> None:
+    """By its own name, and by one of another library."""
+    (found,) = with_edits(Path("a.net"), f"input [T, 8] -> {name} 16")
+    changed = apply_edits(list(found.edits))
+    assert changed.startswith('use "std/mlp.net": ')
+    assert not any(d.severity == "error" for d in analyzed(Path("a.net"), changed).diagnostics)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -33,6 +33,22 @@ def test_reshape_with_a_size_that_follows(tmp_path: Path, sizes: list[int]) -> N
     np.testing.assert_array_equal(result, x.reshape(wanted))
 
 
+@pytest.mark.parametrize("divisor", [2, -2, 3, 4])
+def test_a_negative_size_is_divided_toward_zero(tmp_path: Path, divisor: int) -> None:
+    """`(5 - 10) / 2` is -2 in ONNX, and -3 in Python. A Slice counts it from the end."""
+    nodes = [
+        node("Shape", ["x"], ["shape"], start=1),
+        node("Sub", ["shape", "ten"], ["less"]),
+        node("Div", ["less", "by"], ["ends"]),
+        node("Slice", ["x", "zeros", "ends", "axes"], ["y"]),
+    ]
+    constants = {"ten": [10, 0], "by": [divisor, 1], "zeros": [0, 0], "axes": [1, 2]}
+    made = model(nodes, {"x": ["N", 5, "W"]}, ["y"], {name: np.array(items) for name, items in constants.items()})
+    x = np.arange(70, dtype=np.float32).reshape(2, 5, 7)
+    result = imported(tmp_path, made).session()(x)
+    np.testing.assert_array_equal(result, onnxruntime.InferenceSession(made.SerializeToString()).run(None, {"x": x})[0])
+
+
 RESHAPED = [((1, 6), (0, 2, 3)), ((1, 6), (0, 6)), ((3, 1, 2), (0, 3, 2)), ((3, 2), (0, 1, 3, 2)), ((1, 1, 4), (0, 2, 2))]
 RESHAPED += [((2, 3, 1), (0, 6, 1))]
 

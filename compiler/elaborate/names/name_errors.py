@@ -100,11 +100,13 @@ def _is_label(name: str, scope: Scope) -> bool:
 
 
 def _import_edits(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]:
-    """The edit that adds the `use` of a block of the standard library at the beginning of the file."""
+    """The edits that add the `use` of a block of the standard library at the beginning of the file, and write the block's name."""
     if not elsewhere.use:
         return ()
-    local_name = name if elsewhere.replacement is None else elsewhere.replacement.text
-    return (Edit(Span(node.span.file, 0, 0), f'use "{elsewhere.use}": {local_name}\n'),)
+    if elsewhere.replacement is None:
+        return (Edit(Span(node.span.file, 0, 0), f'use "{elsewhere.use}": {name}\n'),)
+    block = elsewhere.replacement.text
+    return Edit(Span(node.span.file, 0, 0), f'use "{elsewhere.use}": {block}\n'), Edit(node.name_span, block)
 
 
 # Keyed by all names, because a plugin may register operators later.
