@@ -68,9 +68,9 @@ def check_loss(made: Objective, bound: list[Bound], fed: Tensors) -> None:
     tensors = tensors_of(made.model, fed)
     wanted = torch.as_tensor(sum(use.loss(tensors, use.value) for use, _ in bound))
     found, gradients = computed(made, fed)
-    torch.testing.assert_close(found["loss"], wanted.detach(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found["loss"], wanted.detach(), rtol=1e-5, atol=1e-6, equal_nan=True)
     for a, b in zip(gradients, gradient(wanted, made), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6, equal_nan=True)
 
 
 def check_output(bound: Bound, fed: Tensors) -> None:
@@ -79,7 +79,7 @@ def check_output(bound: Bound, fed: Tensors) -> None:
     module = model.module(weights=made.model.state_dict())
     with torch.no_grad():
         found = module(*(fed[name] for name in model.inputs))
-    torch.testing.assert_close(found, computed(made, fed)[0]["loss"], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(found, computed(made, fed)[0]["loss"], rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
 def check_parts(made: Objective, fed: Tensors, count: int) -> None:
@@ -96,9 +96,9 @@ def check_parts(made: Objective, fed: Tensors, count: int) -> None:
     wanted, gradients = computed(made, fed)
     for parameter, expected in zip(made.model.parameters(), gradients, strict=True):
         found = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-6)
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-6, equal_nan=True)
     for name, value in wanted.items():
-        torch.testing.assert_close(results[name].detach(), value.detach(), rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(results[name].detach(), value.detach(), rtol=1e-4, atol=1e-6, equal_nan=True)
 
 
 def run_of(made: Section, folder: Path) -> dict[str, bytes]:
