@@ -193,6 +193,10 @@ class BoundFinder(FlatEvaluator[TensorBound]):
 
 
 def _round_bound(bound: TensorBound, op: Operator, dtype: DType) -> TensorBound:
-    """Make room for the rounding of one operator. Operators that move elements, and parameters, are exact."""
+    """Make room for the rounding of one operator. Operators that move elements, and parameters, are exact. Integers are exact, but the
+    ends of a bound are float64, which has no room for all digits of a large one."""
+    if not dtype.is_float:
+        large = np.maximum(np.abs(bound.low), np.abs(bound.high))
+        return bound.widen(0.0, np.where((large >= 2.0**53) & np.isfinite(large), large * 2.0**-50, 0.0)).limit_to(dtype)
     rounds = dtype.is_float and not isinstance(op, (Layout, ParamOperator, ParameterOf))
     return (bound.widen(FUNCTION_FACTOR * UNITS[dtype.name], LEAST[dtype.name]) if rounds else bound).limit_to(dtype)

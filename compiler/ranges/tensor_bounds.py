@@ -31,15 +31,29 @@ class Ball(Record):
     center: Array
     scale: Array
 
+    def widen(self, share: float, absolute: float) -> Ball | None:
+        """Make room for an error of each element: `share` of its size, and `absolute`. None if the scale is 0 or the error unknown.
+
+        The share of `scale * u` makes `u` longer by this share. The rest is at most `share * center + absolute` for each element, and makes
+        `u` longer by the length of its quotient with the scale. A scale that is nearly 0 is raised, so that its quotient stays small.
+        """
+        size = np.abs(self.scale)
+        scale = np.maximum(size, size.max(initial=0.0) * 2.0**-12)
+        if not (scale > 0).all() or not np.isfinite(absolute):
+            return None
+        rest = float(np.linalg.norm((share * np.abs(self.center) + absolute) / scale))
+        return Ball(self.center, scale * (1 + share + rest))
+
 
 class TensorBound(Record):
     """The ends of intervals, in float64. They have an axis for each axis of the tensor, of its size, or of size 1 if one interval holds for
-    all positions. `is_convex`: no element is negative, and the elements of each row of the last axis sum to 1 at most."""
+    all positions. `row_sum`: no element is negative, and the elements of each row of the last axis sum to this number at most; None if
+    nothing is known of the sums."""
 
     low: Array
     high: Array
     ball: Ball | None = None
-    is_convex: bool = False
+    row_sum: float | None = None
 
     @property
     def rank(self) -> int:
@@ -105,11 +119,14 @@ class TensorBound(Record):
         return scalar_bound(float(self.low.min()), float(self.high.max()), rank)
 
     def widen(self, share: float, absolute: Array | float = 0.0) -> TensorBound:
-        """Move the ends outwards by a share of themselves, and by `absolute`, to make room for rounding."""
+        """Move the ends outwards by a share of themselves, and by `absolute`, to make room for rounding. What is known of rows holds for
+        rounded rows too."""
         extra = np.where(np.isnan(absolute), np.inf, absolute)
         with np.errstate(over="ignore"):
             below, above = (share * np.where(np.isfinite(end), np.abs(end), 0.0) + extra for end in (self.low, self.high))
-            return replace(self, low=self.low - below, high=self.high + above)
+            low, high = self.low - below, self.high + above
+        ball = None if self.ball is None else self.ball.widen(share, float(np.max(extra, initial=0.0)))
+        return TensorBound(low, high, ball, None if self.row_sum is None else self.row_sum * (1 + share))
 
     def limit_to(self, dtype: DType) -> TensorBound:
         """Return the bound of the same numbers in a type that may not hold them. Integers wrap around, and floats become infinite. An end
@@ -156,6 +173,17 @@ def square_bound(x: TensorBound) -> TensorBound:
     return TensorBound(np.where((x.low <= 0) & (x.high >= 0), 0.0, np.minimum(low, high)), np.maximum(low, high))
 
 
+def divide_bounds(a: TensorBound, b: TensorBound) -> TensorBound:
+    """Return the bound of the quotients. If an interval of divisors contains 0, nothing is known of them."""
+    with np.errstate(all="ignore"):
+        quotients = [x / y for x in (a.low, a.high) for y in (b.low, b.high)]
+    # An infinite end stands for finite numbers of any size: the quotient of two has any size too, and so is between the others.
+    corners = [np.where(np.isnan(quotient), 0.0, quotient) for quotient in quotients]
+    crosses = (b.low <= 0) & (b.high >= 0)
+    low, high = np.minimum.reduce(corners), np.maximum.reduce(corners)
+    return TensorBound(np.where(crosses, -np.inf, low), np.where(crosses, np.inf, high))
+
+
 def invert_bound(x: TensorBound) -> TensorBound:
     """Return the bound of the reciprocals. If an interval contains 0, nothing is known of them."""
     with np.errstate(divide="ignore"):
@@ -176,7 +204,7 @@ def fit_bound(bound: TensorBound, type: TensorType) -> TensorBound:
     axis = 0
     while np.prod(shape) > MOST_ELEMENTS:
         bound, shape = (
-            replace(bound.merge_axes((axis,)), is_convex=bound.is_convex, ball=bound.ball),
+            replace(bound.merge_axes((axis,)), row_sum=bound.row_sum, ball=bound.ball),
             (*shape[:axis], 1, *shape[axis + 1 :]),
         )
         axis += 1

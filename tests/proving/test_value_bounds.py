@@ -17,7 +17,7 @@ from zoo.small import SMALL
 
 import netc
 from netc.compiler.ranges import LEAST_SPREAD, BoundFinder, ParameterReader, find_bounds
-from netc.compiler.ranges.tensor_bounds import TensorBound, constant_bound, scalar_bound
+from netc.compiler.ranges.tensor_bounds import TensorBound, constant_bound, scalar_bound, unknown_bound
 from netc.compiler.types.numpy_types import Array, to_array
 from netc.proving.measure_ranges import measure_ranges
 from netc.quantizing.calibration import draw_sample
@@ -109,6 +109,49 @@ def test_bound_is_known(text: str, limit: float) -> None:
     stages = find_bounds(model.program, dict(model.backend_input(seed=0).open_arrays()))
     *_, last = stages.values()
     assert limit <= last.largest <= limit * 1.01
+
+
+ONES = "dense 1 init=ones bias=false"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Quotients of integers, whose reciprocal is no float.
+        "x = input 60; t = table (i) [60] int64 = i + 1; t // t + 0 * (x -> argmax axis=1 keepdim=true)",
+        "x = input 60; t = table (i) [60] int64 = i + 1; t // 49 + 0 * (x -> argmax axis=1 keepdim=true)",
+        "x = input 4 int64; y = x -> clamp 49 49; y // y",
+        # Integers beyond 2**53, of which float64 has no room for the last digit, and beyond 2**24, for float32.
+        "x = input 4 int64; (x -> clamp 9007199254740993 9007199254740993) - 9007199254740992",
+        "x = input 4 int64; x -> clamp 16777217 16777217 -> cast float32",
+        "x = input 4; 0 * x + (table (i) [4] float64 = 0.1 -> cast float32)",
+        "x = input 4; x -> sigmoid -> mul 1e-9 -> cast float16 -> cast float32",
+        # Rows of weights and of normalized numbers, rounded to another type or next to a large number.
+        "x = input 8; w = table (i, j) [8, 3] = 1.0; (x -> softmax axis=1 -> cast bfloat16 -> cast float32) @ w",
+        "x = input 8; w = table (i, j) [8, 3] = 1.0; (x -> softmax axis=1 -> cast float16 -> cast float32) @ w",
+        f"x = input 8; (x -> rms_norm affine=false) * 1.2 + 3e7 + (-3e7) -> {ONES}",
+        f"x = input 8; (x -> rms_norm affine=false) * (-1.2) + 3e7 + (-3e7) -> {ONES}",
+        # Differences that are mostly rounding.
+        "x = input 4; (x -> sigmoid -> mul 0.01 -> tanhshrink) * 1e12",
+        "p = param [4] init=constant(0.01) as p; x = input 4; 0 * x + (p -> tanhshrink)",
+        # Kernels round `lambd` to float32.
+        "p = param [4] init=constant(0.1) as p; x = input 4; 0 * x + (p -> hardshrink 0.1)",
+        "p = param [4] init=constant(-0.1) as p; x = input 4; 0 * x + (p -> hardshrink 0.1)",
+        "p = param [4] init=constant(0.100001) as p; x = input 4; 0 * x + (p -> softshrink 0.1)",
+        # A result of `softplus` above the threshold is less than the formula's.
+        "p = param [4] init=constant(5) as p; x = input 4; 0 * x + (p -> softplus 1 1)",
+        "x = input 4; (x -> sigmoid) * 0.01 + 0.5 -> softplus 2 1.005",
+    ],
+)
+def test_bounds_hold_all_roundings(text: str) -> None:
+    """The bounds hold where rounding decides, for inputs of any size."""
+    model = netc.compile(text)
+    finder = BoundFinder(model.program, ParameterReader(model.program, dict(model.backend_input(seed=0).open_arrays())))
+    bounds = finder.evaluate_graph(model.program.main, [unknown_bound(value.type.rank) for value in model.program.main.inputs])
+    ones = {name: 0 * array + 1 for name, array in draw_sample(model.program).items()}
+    for inputs in (*hard_inputs(model), ones):
+        for result, bound in zip(run(model.module(seed=0).eval(), inputs), bounds, strict=True):
+            assert_within(result, bound)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ A function that never falls is bounded by its values at both ends. `gelu` and it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from ...ops.regularization import Dropping, PassingOn, Rrelu
 from ...ops.special import Erfc
 from ...ops.trigonometry import Asinh, Atan, Cos, Sin, Sinh
 from ...types.numpy_types import Array
-from ..bound_table import BoundSite, bound_rule
-from ..tensor_bounds import Ball, TensorBound, close_ends, invert_bound, scalar_bound, square_bound, unknown_bound
+from ..bound_table import FUNCTION_FACTOR, BoundSite, bound_rule
+from ..tensor_bounds import Ball, TensorBound, close_ends, divide_bounds, invert_bound, scalar_bound, square_bound, unknown_bound
 
 Bounds = Sequence[TensorBound]
 ArrayFunction = Callable[[Any, Array], Array]
@@ -44,9 +45,6 @@ _RISING: dict[type[Operator], ArrayFunction] = {
     activation.Softsign: lambda _, x: np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x))),
     activation.Logsigmoid: lambda _, x: -np.logaddexp(0, -x),
     activation.Selu: lambda _, x: 1.0507009873554805 * _elu(x, 1.6732632423543772),
-    activation.Tanhshrink: lambda _, x: x - np.tanh(x),
-    activation.Softshrink: lambda op, x: np.sign(x) * np.maximum(np.abs(x) - op.lambd, 0),
-    activation.Hardshrink: lambda op, x: np.where(np.abs(x) > op.lambd, x, 0),
     elementwise.Floor: lambda _, x: np.floor(x),
     elementwise.Ceil: lambda _, x: np.ceil(x),
     elementwise.Round: lambda _, x: np.round(x),
@@ -61,6 +59,11 @@ _RISING: dict[type[Operator], ArrayFunction] = {
     Sinh: lambda _, x: np.sinh(x),
 }
 """Functions that never fall."""
+_SHRINKING: dict[type[Operator], ArrayFunction] = {
+    activation.Softshrink: lambda lambd, x: np.sign(x) * np.maximum(np.abs(x) - lambd, 0),
+    activation.Hardshrink: lambda lambd, x: np.where(np.abs(x) > lambd, x, 0),
+}
+"""Functions of `lambd` and a tensor that never fall."""
 _DIPS: dict[type[Operator], float] = {
     activation.Gelu: 0.1701,
     activation.Silu: 0.2785,
@@ -125,12 +128,31 @@ def bound_elu(site: BoundSite) -> Bounds:
     return (apply_rising(lambda x: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0) / inner)), site.x),)
 
 
+@bound_rule(activation.Tanhshrink)
+def bound_tanhshrink(site: BoundSite) -> Bounds:
+    """The difference of a small number and its `tanh` is mostly rounding, so the room for it is a share of the number."""
+    bound = apply_rising(lambda x: x - np.tanh(x), site.x)
+    return (bound.widen(0.0, FUNCTION_FACTOR * site.unit * site.x.magnitude),)
+
+
+@bound_rule(activation.Softshrink, activation.Hardshrink)
+def bound_shrinking(site: BoundSite) -> Bounds:
+    """A kernel rounds `lambd` to the type of the tensor, which decides for a number next to it."""
+    lambd = site.op.args["lambd"]
+    ends = [apply_rising(partial(_SHRINKING[type(site.op)], lambd * (1 + error)), site.x) for error in (-2 * site.unit, 2 * site.unit)]
+    return (ends[0] | ends[1],)
+
+
 @bound_rule(activation.Softplus)
 def bound_softplus(site: BoundSite) -> Bounds:
-    beta = site.op.args["beta"]
+    beta, threshold = site.op.args["beta"], site.op.args["threshold"]
     if beta <= 0:
         return site.unknown()
-    return (apply_rising(lambda x: np.logaddexp(0, beta * x) / beta, site.x),)
+    x = site.x
+    bound = apply_rising(lambda x: np.logaddexp(0, beta * x) / beta, x)
+    # Above the threshold, the result is `x` itself, which is less.
+    first = np.maximum(x.low, threshold / beta)
+    return (TensorBound(np.where(beta * x.high >= threshold, np.minimum(bound.low, first), bound.low), bound.high),)
 
 
 @bound_rule(activation.Threshold)
@@ -226,15 +248,17 @@ def _with_ball(result: TensorBound, a: TensorBound, b: TensorBound, change: Call
 @bound_rule(Div)
 def bound_quotient(site: BoundSite) -> Bounds:
     a, b = site.list_operands()
-    return (a * invert_bound(b),)
+    return (divide_bounds(a, b),)
 
 
 @bound_rule(FloorDiv)
 def bound_floored_quotient(site: BoundSite) -> Bounds:
     a, b = site.list_operands()
-    quotient = apply_rising(np.floor, a * invert_bound(b))
-    # A float next to an integer may be rounded to the other side of it.
-    return (quotient.widen(0.0, 1.0) if site.results[0].dtype.is_float else quotient,)
+    quotient = divide_bounds(a, b)
+    # A quotient next to an integer may be rounded to the other side of it. Those of smaller integers are further away.
+    is_exact = not site.results[0].dtype.is_float and max(a.limit, b.limit) < 2.0**52
+    result = apply_rising(np.floor, quotient)
+    return (result if is_exact else result.widen(0.0, 1.0),)
 
 
 @bound_rule(Remainder)

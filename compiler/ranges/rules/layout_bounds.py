@@ -19,7 +19,7 @@ from ...ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Trans
 from ...ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
 from ...ops.sorting import Sort, Topk
 from ...types.tensor_types import Shape
-from ..bound_table import UNITS, BoundSite, bound_rule
+from ..bound_table import LEAST, UNITS, BoundSite, bound_rule
 from ..tensor_bounds import TensorBound, scalar_bound, unknown_bound
 
 Bounds = Sequence[TensorBound]
@@ -39,7 +39,7 @@ def bound_reshape(site: BoundSite) -> Bounds:
     ends = [np.broadcast_to(end[(0,) * first], kept).reshape(new_shape) for end in (x.low, x.high)]
     # Rows stay rows only if the last axis stays as it is.
     keeps_rows = tail[-1] == full[-1]
-    return (TensorBound(ends[0], ends[1], x.ball if keeps_rows else None, x.is_convex and keeps_rows),)
+    return (TensorBound(ends[0], ends[1], x.ball if keeps_rows else None, x.row_sum if keeps_rows else None),)
 
 
 def _trailing_sizes(shape: Shape) -> tuple[int, ...] | None:
@@ -62,7 +62,7 @@ def _find_tail(shape: Shape, count: int) -> tuple[int, ...] | None:
 def move_axes(x: TensorBound, order: Sequence[int]) -> TensorBound:
     """Permute the axes. Rows stay rows if the last axis stays the last."""
     keeps_rows = order[-1] == x.rank - 1
-    return TensorBound(x.low.transpose(order), x.high.transpose(order), x.ball if keeps_rows else None, x.is_convex and keeps_rows)
+    return TensorBound(x.low.transpose(order), x.high.transpose(order), x.ball if keeps_rows else None, x.row_sum if keeps_rows else None)
 
 
 @bound_rule(Permute, Transpose)
@@ -196,7 +196,7 @@ def bound_masked_fill(site: BoundSite) -> Bounds:
     x = site.x
     rank = site.results[0].rank
     ends = [end.reshape((1,) * (rank - x.rank) + end.shape) for end in (x.low, x.high)]
-    return (TensorBound(np.minimum(ends[0], fill), np.maximum(ends[1], fill), is_convex=x.is_convex and fill == 0),)
+    return (TensorBound(np.minimum(ends[0], fill), np.maximum(ends[1], fill), row_sum=x.row_sum if fill == 0 else None),)
 
 
 @bound_rule(Tril, Triu)
@@ -216,5 +216,6 @@ def bound_cast(site: BoundSite) -> Bounds:
         return (scalar_bound(0, 1, x.rank),)
     if dtype.is_integer:
         return (x.map_ends(np.trunc),)
-    share = UNITS.get(dtype.name, 0.0)
-    return (x.widen(2 * share) if share > UNITS["float32"] else x,)
+    source, unit = site.given.types[0].dtype, UNITS[dtype.name]
+    is_exact = x.limit <= 1 / unit if not source.is_float else UNITS[source.name] >= unit
+    return (x if is_exact else x.widen(2 * unit, LEAST[dtype.name]),)

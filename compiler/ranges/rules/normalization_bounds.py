@@ -144,7 +144,7 @@ def bound_softmax(site: BoundSite) -> Bounds:
     rank = site.results[0].rank
     is_last = rank > 0 and site.op.args["axis"] % rank == rank - 1
     bound = scalar_bound(0, 1, rank)
-    return (TensorBound(bound.low, bound.high, is_convex=is_last),)
+    return (TensorBound(bound.low, bound.high, row_sum=1.0 if is_last else None),)
 
 
 @bound_rule(LogSoftmax)

@@ -1,7 +1,7 @@
 """Bounds of products of matrices and of attention.
 
 With a known matrix, each result is bounded by the better of two: the sum of the largest terms, and, if the row is in a ball, its center and
-the norm of the matrix's row (Cauchy-Schwarz). A convex row, such as a softmax, gives a mean of the other tensor's rows.
+the norm of the matrix's row (Cauchy-Schwarz). A row of weights, such as a softmax, gives a mean of the other tensor's rows.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ def bound_matmul(site: BoundSite) -> Bounds:
     rank = site.results[0].rank
     terms = x_type.shape[-1]
     share = site.sum_share(terms)
-    if x.is_convex and other.rank > 1:
+    if x.row_sum is not None and other.rank > 1:
         # The sum of the weights may be less than 1, so 0 counts as one of the rows.
-        mean = other.merge_axes(tuple(range(other.rank - 1))) | scalar_bound(0, 0, other.rank)
-        mean = mean.widen(share)
+        rows = other.merge_axes(tuple(range(other.rank - 1))) | scalar_bound(0, 0, other.rank)
+        mean = TensorBound(rows.low * x.row_sum, rows.high * x.row_sum).widen(share)
         return (mean.map_ends(lambda end: end.reshape((1,) * (rank - 1) + end.shape[-1:])),)
     sizes = tuple(size for size in other_type.shape if isinstance(size, int))
     if other.is_constant and x.rank > 1 and len(sizes) == other_type.rank == 2:
