@@ -107,7 +107,10 @@ SATURATED = [[20.0], [-120.0], [0.3], [50.0], [-50.0], [-25.0]]
 ROWS = [[0.0, 0.0, 0.0], [1.0, 0.0, 2.0], [-1.0, 2.0, 2.0]]
 CONSTANT = [[2.0, 2.0, 2.0], [1.0, 2.0, 2.0]]
 PAIRS = ([[0.0], [0.0], [2.0], [-4.0], [2.5]], [[0.0], [2.0], [2.0], [2.0], [1.0]])
+PIXELS = [[[[0.0, 1.0, 3.0], [2.0, -1.0, 5.0], [4.0, 0.5, -2.0]]]]
+WHOLE_OFFSETS = [[[[float(index % 3 - 1)]] for index in range(18)]]
 EDGES: dict[str, tuple[Any, ...]] = {
+    "x = input 1x3x3; at = input 18x1x1; (x, at) -> deform_conv 2 3x3": (PIXELS, WHOLE_OFFSETS),
     "input 1 -> softplus threshold=1": (POINTS,),
     "input 1 -> softplus beta=2 threshold=3": (POINTS,),
     "x = input 1; t = input 1; (x -> sigmoid, t) -> binary_cross_entropy": (SATURATED, [[1.0], [0.0], [0.3], [1.0], [1.0], [0.2]]),

@@ -16,9 +16,11 @@ def sample_linear(x: Array, rows: Array, columns: Array) -> Array:
     """
     height, width = x.shape[-2:]
     total = xp.zeros((*x.shape[:2], rows.shape[1]), x.dtype)
+    # At a pixel, the gradient of a position is the difference to the next one.
+    down, right = rows - xp.floor(rows), columns - xp.floor(columns)
     for i, j in itertools.product((0, 1), (0, 1)):
         row, column = xp.floor(rows) + i, xp.floor(columns) + j
-        weight = (1 - xp.abs(rows - row)) * (1 - xp.abs(columns - column))
+        weight = (down if i else 1 - down) * (right if j else 1 - right)
         inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         # In integers: float16 has not all of them above 2048, and bfloat16 above 256.
         index = xp.stop_gradient(xp.where(inside, row.astype(Int) * width + column.astype(Int), 0))

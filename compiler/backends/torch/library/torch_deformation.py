@@ -14,10 +14,12 @@ def sample_linear(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """
     height, width = x.shape[-2:]
     total = x.new_zeros(*x.shape[:2], rows.shape[1])
+    # At a pixel, the gradient of a position is the difference to the next one, as in torchvision.
+    down, right = rows - rows.floor(), columns - columns.floor()
     for i in (0, 1):
         for j in (0, 1):
             row, column = rows.floor() + i, columns.floor() + j
-            weight = (1 - (rows - row).abs()) * (1 - (columns - column).abs())
+            weight = (down if i else 1 - down) * (right if j else 1 - right)
             inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
             index = torch.where(inside, row.long() * width + column.long(), 0)
             values = x.flatten(2).gather(2, index[:, None].expand(*total.shape))

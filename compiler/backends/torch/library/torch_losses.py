@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -84,6 +85,8 @@ def linear_cross_entropy(
         total = ScoreSum.apply(size, options, labels, weight, rows, linear_weight, linear_bias)
     if reduction == "mean":
         kept = labels != ignore_index
+        # As in `F.cross_entropy`, the mean of no rows is NaN, and its gradient is 0.
+        total = total.masked_fill(~kept.any(), math.nan)
         total = total / (kept.sum() if weight is None else weight[labels[kept]].sum())
     is_cast = torch.is_autocast_enabled(x.device.type)
     return total.to(torch.float32 if is_cast else x.dtype)
