@@ -10,17 +10,16 @@ import copy
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from netc.compiler.backends.torch.live.module import to_tensor as torch_tensor
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.torch import from_module
+from netc.compiler.frontends.torch.distribution_checks import skip_distribution_checks
 from netc.compiler.frontends.torch.export_program import FixedSize
 from netc.compiler.frontends.torch.user_code import isolate_user_code
 from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
@@ -31,6 +30,7 @@ from ..inputs.random_inputs import BATCH
 from .first_difference import RecordedCall, list_tensors, record_calls
 from .float64_reference import Float64Converter, NotEvaluated
 from .loop_lengths import read_at_lengths
+from .module_weights import PerturbedWeights, exchange_weights, fill_weights, list_state_tensors
 from .origin import Origin
 from .rounding import RandomRounding
 from .training_mode import run_training_step
@@ -272,7 +272,7 @@ class _ModuleRunner:
         """Whether it computes with 16-bit floats."""
         import torch
 
-        tensors = (*self.module.state_dict().values(), *list_tensors((self.positional, self.named)))
+        tensors = (*list_state_tensors(self.module).values(), *list_tensors((self.positional, self.named)))
         return any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in tensors)
 
     def run_float64(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
@@ -284,6 +284,8 @@ class _ModuleRunner:
         try:
             # A copy, because converting to float64 and back would round the module's weights.
             double = copy.deepcopy(self.module).double()
+            # `double` leaves complex parameters as they are.
+            double._apply(lambda tensor: tensor.to(torch.complex128) if tensor.is_complex() else tensor)  # type: ignore[no-untyped-call]
         except Exception as error:  # it is the user's code
             raise NotEvaluated(f"{type(error).__name__}: {error}") from None
         try:
@@ -301,7 +303,7 @@ class _ModuleRunner:
         results are rounded to float32 at random. Raises `NotEvaluated`."""
         off = Float64Converter(seed).convert_array
         with RandomRounding(seed):
-            return self.run_float64([off(array) for array in inputs], _PerturbedWeights(weights, seed))
+            return self.run_float64([off(array) for array in inputs], PerturbedWeights(weights, seed))
 
     def run_calls(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[RecordedCall]:
         """Run the module, and return the calls of the modules inside."""
@@ -320,7 +322,8 @@ class _ModuleRunner:
         positional, named = self._call_arguments(inputs)
         try:
             module.eval()
-            with isolate_user_code(module), torch.no_grad(), exchange_weights(module, weights):
+            # With the drawn weights, parameters of distributions may be out of their range.
+            with isolate_user_code(module), skip_distribution_checks(), torch.no_grad(), exchange_weights(module, weights):
                 return use(lambda: module(*positional, **named))
         except Exception as error:  # it is the user's code
             why = f"fails in the comparison: {type(error).__name__}: {str(error)[:300]}"
@@ -336,68 +339,3 @@ class _ModuleRunner:
         arrays = iter(inputs)
         positional, named = tree_map_only(torch.Tensor, lambda _: to_tensor(next(arrays)), (self.positional, self.named))
         return positional, named
-
-
-@contextmanager
-def exchange_weights(module: torch.nn.Module, weights: Mapping[str, Array]) -> Iterator[None]:
-    """Give a module other weights within the context.
-
-    Parameters change places with the arrays, so that large models are in memory twice and not four times. Buffers are copied, because the
-    module may change them while it runs.
-    """
-    names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
-    places: list[tuple[torch.Tensor, torch.Tensor]] = []
-    kept: list[tuple[torch.Tensor, torch.Tensor]] = []
-    seen: set[int] = set()
-
-    def exchange(one: torch.Tensor, other: torch.Tensor) -> None:
-        before = one.clone()
-        one.copy_(other)
-        other.copy_(before)
-
-    try:
-        for key, target in module.state_dict().items():
-            if key not in weights:
-                continue
-            array = weights[key]
-            replacement = torch_tensor(array)
-            # Only an array that torch can share without a copy can change places with a parameter.
-            is_own = array.flags.writeable and array.flags.c_contiguous and replacement.dtype == target.dtype
-            alone = target.numel() and target.data_ptr() not in seen and replacement.data_ptr() not in seen
-            if key in names and is_own and alone and replacement.data_ptr() != target.data_ptr():
-                exchange(target, replacement)
-                places.append((target, replacement))
-                seen.update((target.data_ptr(), replacement.data_ptr()))
-            elif target.data_ptr() not in seen:
-                kept.append((target, target.clone()))
-                target.copy_(replacement)
-        yield
-    finally:
-        for target, before in reversed(kept):
-            target.copy_(before)
-        for target, replacement in reversed(places):
-            exchange(target, replacement)
-
-
-def fill_weights(module: torch.nn.Module, values: Mapping[str, Array]) -> None:
-    """Set the tensors of a module one after the other, so that only one is in memory twice. `load_state_dict` would also convert old
-    checkpoints, which these are not."""
-    for key, target in module.state_dict().items():
-        if key in values:
-            target.copy_(torch_tensor(values[key]))
-
-
-class _PerturbedWeights(Mapping[str, "Array"]):
-    """Weights whose numbers are half a digit of float32 off. Each is computed when it is read, because float64 takes twice the memory."""
-
-    def __init__(self, weights: Mapping[str, Array], seed: int) -> None:
-        self.weights, self.converter = weights, Float64Converter(seed)
-
-    def __getitem__(self, key: str) -> Array:
-        return self.converter.convert_array(self.weights[key])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.weights)
-
-    def __len__(self) -> int:
-        return len(self.weights)

@@ -16,6 +16,7 @@ from netc.compiler.types.numpy_types import to_array
 from netc.dsl.record import Record
 
 from .first_difference import list_tensors
+from .module_weights import list_state_tensors
 
 if TYPE_CHECKING:
     from netc.compiler.types.numpy_types import Array
@@ -40,7 +41,7 @@ def run_training_step(module: torch.nn.Module, run: Callable[[], Any]) -> Traini
         with torch.random.fork_rng(devices=()), torch.no_grad(), _KeepAll():  # type: ignore[no-untyped-call]
             torch.manual_seed(_SEED)
             outputs = [to_array(tensor) for tensor in list_tensors(run())]
-            return TrainingStep(outputs, {key: to_array(tensor.clone()) for key, tensor in module.state_dict().items()})
+            return TrainingStep(outputs, {key: to_array(tensor.clone()) for key, tensor in list_state_tensors(module).items()})
     finally:
         for inner, mode in modes.items():
             inner.training = mode

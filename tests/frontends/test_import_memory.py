@@ -13,7 +13,7 @@ from frontends.written import Of
 from torch import Tensor, nn
 
 import netc
-from netc.importing.module_origin import exchange_weights
+from netc.importing.module_weights import exchange_weights
 
 
 class Counting(nn.Module):

@@ -75,6 +75,15 @@ def test_features_are_picked_and_labels_looked_up(tmp_path: Path) -> None:
     netc.from_onnx(written(tmp_path, looked_up, {"y": TensorProto.INT64}, c=np.array([5, 6, 7, 8])))
 
 
+@pytest.mark.parametrize("categories", [[0, 1, 2], [-1, 7]], ids=str)
+@pytest.mark.parametrize("kind", [TensorProto.INT64, TensorProto.FLOAT])
+def test_categories(tmp_path: Path, categories: list[int], kind: int) -> None:
+    nodes = [node("Cast", ["x"], ["i"], to=kind), classical("OneHotEncoder", ["i"], ["y"], cats_int64s=categories, zeros=1)]
+    path = written(tmp_path, nodes, {"y": TensorProto.FLOAT})
+    x = np.array([[-1, 0, 1, 2], [7, 1, -3, 0]], np.float32)
+    np.testing.assert_array_equal(netc.from_onnx(path).session()(x), x[..., None] == np.float32(categories))
+
+
 def test_outputs_are_chosen(tmp_path: Path) -> None:
     """Labels are strings, and probabilities in a list: neither can be imported, the tensor before the list can."""
     words = ["a", "b", "c"]
@@ -88,6 +97,15 @@ def test_outputs_are_chosen(tmp_path: Path) -> None:
     assert list(netc.from_onnx(path, outputs=["p"]).outputs) == ["p"]
     with pytest.raises(ImportFailed, match="makes no tensor `q`"):
         netc.from_onnx(path, outputs=["q"])
+
+
+def test_a_list_of_dicts_names_the_option(tmp_path: Path) -> None:
+    """The converter of scikit-learn writes one by default."""
+    nodes = [node("Softmax", ["x"], ["p"]), classical("ZipMap", ["p"], ["z"], classlabels_int64s=[0, 1, 2, 3])]
+    path = written(tmp_path, nodes, {"z": TensorProto.FLOAT})
+    with pytest.raises(ImportFailed, match="list of dicts; `--output-name` chooses the tensor before it"):
+        netc.from_onnx(path)
+    assert list(netc.from_onnx(path, outputs=["p"]).outputs) == ["p"]
 
 
 @pytest.mark.parametrize("op", ["Mod", "Div"])

@@ -198,6 +198,16 @@ def test_a_batch_that_the_module_fixes(imported: Callable[..., Any]) -> None:
     assert "note: The module's code depends on the number of samples, so the batch is fixed at 2" in result.output
 
 
+@pytest.mark.parametrize("samples", [1, 3])
+def test_the_note_has_the_number_of_samples_in_the_example(samples: int) -> None:
+    def listed(m: Of, x: Tensor) -> Tensor:
+        return torch.stack([part * 2 for part in x.unbind(0)])
+
+    text = netc.from_torch(Of(listed), torch.randn(samples, 8)).spec()
+    assert f"input {samples}x8 batch=false" in text
+    assert f"the batch is fixed at {samples} (" in text
+
+
 def test_axis_0_of_an_input_of_another_length_is_no_batch() -> None:
     module = Of(lambda m, x, edges: x + (x.index_select(0, edges[0]) * 2).sum(0))
     model = netc.from_torch(module, (torch.randn(5, 4), torch.randint(0, 5, (2, 7))))

@@ -11,6 +11,7 @@ from frontends.imported import agree, imported, operators
 from frontends.written import Of, batches
 from torch import Tensor, nn
 
+import netc
 from netc.compiler.frontends.torch import from_exported
 from netc.compiler.ir.graph import CallNode
 from netc.compiler.ir.walk import collect_graphs
@@ -304,3 +305,28 @@ def test_what_the_code_of_a_module_does_to_the_process_is_undone(capsys: pytest.
     assert torch.equal(torch.get_rng_state(), state)
     said = capsys.readouterr()
     assert not said.out
+
+
+class ExtraState(nn.Module):
+    """A module whose state dict has values that are no tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"version": 2}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        pass
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x)
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_a_state_dict_with_other_values(train: bool) -> None:
+    module, x = ExtraState(), torch.randn(2, 4)
+    model = netc.from_torch(module, x, train=train)
+    assert set(model.weights) == {"linear.weight", "linear.bias"}
+    torch.testing.assert_close(model.module(model.weights)(x), module(x))

@@ -194,4 +194,4 @@ def test_the_number_of_an_iteration_hides_no_variable() -> None:
 
     spec = netc.from_torch(Experts(), torch.randn(3, 4)).spec()  # which compares
     assert "(w, i) = " in spec
-    assert "repeat (j, by) in enumerate([0, 1, 2, 3])" in spec
+    assert "repeat j in 0..4" in spec

@@ -263,7 +263,9 @@ class SpecPrinter(ValuePrinter):
         index = loop.start is not None or has_first(loop.body) or is_template
         i = self._make_counter()
         self.counters.append(i)
-        self.binders.append(self._make_binders(loop.binders))
+        # The list `[0, 1, 2]` has the numbers of the iterations.
+        counts = len(loop.binders) == 1 and over.startswith("[0, 1") and over == str(list(range(over.count(",") + 1)))
+        self.binders.append((i,) if counts else self._make_binders(loop.binders))
         self.starts.append(0 if loop.binders else loop.start or 0)
         number = f"{i} + {loop.start}" if loop.binders and loop.start else i
         body = fill_templates(loop.body, number)
@@ -282,7 +284,9 @@ class SpecPrinter(ValuePrinter):
         self.counters.pop()
         names = binders[0] if len(binders) == 1 else f"({', '.join(binders)})"
         label = loop.label
-        if index and loop.binders:
+        if counts:
+            over = f"0..{over.count(',') + 1}"
+        elif index and loop.binders:
             names, over = f"({i}, {names})", f"enumerate({over})"
         elif index:
             first = loop.start or 0

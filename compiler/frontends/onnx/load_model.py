@@ -233,5 +233,6 @@ def _write_notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]
     buffers = [n for n in importer.emit.builder.graph.nodes if has_operator(n, ParamOperator)]
     frozen = [n for n in buffers if not n.op.args["trainable"]]
     if frozen:
-        notes.append(f"{len(frozen)} constants became buffers, which training leaves as they are.")
+        became = "1 constant became a buffer" if len(frozen) == 1 else f"{len(frozen)} constants became buffers"
+        notes.append(f"{became}, which training does not change.")
     return tuple(notes)

@@ -69,7 +69,11 @@ class AtenSite:
 
     def complex_pairs(self, name: str = "self") -> Value:
         """Return the argument as a tensor, for readers that know complex numbers as pairs on a last axis of size 2."""
-        value = self.scope.get_value(self.args[name])
+        return self.pairs_of(self.args[name])
+
+    def pairs_of(self, node: Node) -> Value:
+        """Return a complex tensor as pairs."""
+        value = self.scope.get_value(node)
         assert isinstance(value, Value)
         return value
 

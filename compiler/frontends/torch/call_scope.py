@@ -25,7 +25,7 @@ from ..imported_model import Obstacle
 from .constant_folding import ConstantFolder
 from .keys import KeyPlacement, split_relative_path
 from .module_calls import CallTree, ModuleCall, find_common_call
-from .node_targets import is_empty, is_operator, operator_name, to_dtype
+from .node_targets import is_empty, is_operator, operator_name, to_dtype, to_real_parts
 from .separate_arguments import is_separate
 from .source_names import SourceNames
 from .sympy_sizes import SizeConverter
@@ -168,7 +168,9 @@ class GraphScope:
         """Declare a parameter as a tensor: a parameter of a stage, or of the graph itself."""
         keys = self.model.keys
         stored = keys.stored[node]
-        shape, dtype = tuple(int(size) for size in stored.tensor.shape), to_dtype(stored.tensor.dtype)
+        # A complex parameter is one of pairs.
+        tensor = to_real_parts(stored.tensor)
+        shape, dtype = tuple(int(size) for size in tensor.shape), to_dtype(tensor.dtype)
         _, label = keys.find_home(node, self.call)
         owner = keys.owned.get(node)
         if owner is not None and node not in keys.mixed:

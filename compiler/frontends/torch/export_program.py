@@ -26,6 +26,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from ...types.tensor_types import BATCH
 from ..imported_model import ImportFailed, Obstacle
 from .capture_output import silence_output
+from .distribution_checks import skip_distribution_checks
 from .export_errors import (
     FIXED,
     UNSOLVED,
@@ -90,6 +91,7 @@ def export_program(
         with (
             replace_opaque_modules(module),
             use_static_experts(module),
+            skip_distribution_checks(),
             isolate_user_code(module),
             silence_output(),
             keep_full_traces(),

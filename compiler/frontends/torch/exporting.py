@@ -61,7 +61,9 @@ def from_module(
     except FixedSize as fixed:
         if fixed.name != BATCH or not implied:
             raise
-        note = f"The module's code depends on the number of samples, so the batch is fixed at {fixed.size} (`batch=false`)."
+        # The export that failed may have repeated a single sample.
+        samples = call.find_example_sizes()[BATCH]
+        note = f"The module's code depends on the number of samples, so the batch is fixed at {samples} (`batch=false`)."
         return _add_notes(_Call(module, args, kwargs, dims, batch=False).export_graph(train, stated), [note])
     except ImportFailed as failed:
         if not implied or not any(_OF_BATCH.search(obstacle.why) for obstacle in failed.obstacles):
@@ -142,6 +144,10 @@ class _Call:
 
         return tree_map_only(torch.Tensor, default_axes, example)
 
+    def find_example_sizes(self) -> dict[str, int]:
+        """Return the sizes of the symbolic dimensions in the examples."""
+        return _find_sizes((list(self.args), self.kwargs), (self.names, self.named))
+
     def export_graph(self, train: bool, stated: Sequence[Condition], samples: int = 2) -> Imported:
         """Export the module with at least `samples` samples, and read the program. Raises `ImportFailed`."""
         shared: dict[str, Any] = {}
@@ -153,8 +159,7 @@ class _Call:
         args, kwargs = clone_repeated_tensors((self.args, self.kwargs))
         examples = [_enlarge_example(item, axes, samples) for item, axes in zip(args, names, strict=True)]
         keywords = {name: _enlarge_example(item, named[name], samples) for name, item in kwargs.items()}
-        sizes: dict[str, int] = {}
-        tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda item: isinstance(item, torch.Tensor))
+        sizes = _find_sizes((examples, keywords), (names, named))
         with declare_keywords(self.module, keywords):
             called_with = tuple(examples), keywords, _bind_arguments(self.module, *spec), sizes
             evaluation = export_program(self.module, *called_with)
@@ -170,6 +175,13 @@ class _Call:
             if isinstance(imported.program.dims.get(name), int) and name not in free:
                 raise FixedSize(fixed_size_obstacle(name, str(size), ""), name, size)
         return _add_notes(imported, self.notes)
+
+
+def _find_sizes(examples: Any, names: Any) -> dict[str, int]:
+    """Return the sizes of the symbolic dimensions in a tree of tensors, by the tree of the names of their axes."""
+    sizes: dict[str, int] = {}
+    tree_map(partial(_note_sizes, sizes), examples, names, is_leaf=lambda item: isinstance(item, torch.Tensor))
+    return sizes
 
 
 def _check_symbols(program: ExportedProgram, axes: Sequence[Any], sizes: Mapping[str, int]) -> None:

@@ -64,6 +64,11 @@ def is_complex(argument: Any) -> bool:
     return isinstance(argument, Node) and isinstance(fake := argument.meta.get("val"), torch.Tensor) and fake.is_complex()
 
 
+def to_real_parts(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor of real numbers itself, and one of complex numbers as pairs on a last axis of size 2, in the same memory."""
+    return torch.view_as_real(tensor.detach().resolve_conj()) if tensor.is_complex() else tensor
+
+
 def is_empty(node: Node) -> bool:
     """Return whether the node makes a tensor without elements, such as the rest after a slice of everything.
 

@@ -47,7 +47,7 @@ from .io_names import make_input_name, make_output_names
 from .keys import KeyPlacement, find_all_keys
 from .masked_parts import rewrite_masked_parts
 from .module_calls import CallTree
-from .node_targets import is_empty, to_dtype
+from .node_targets import is_empty, to_dtype, to_real_parts
 from .out_arguments import rewrite_out_arguments
 from .placeholders import find_constants, find_stored_tensors, find_user_inputs, name_symbols
 from .reader import CallReader
@@ -338,7 +338,7 @@ def _collect_weights(program: Program, source: ExportedProgram, notes: tuple[str
     weights: dict[str, Array] = {}
     for name, info in collect_parameters(program).items():
         if name in state:
-            weights[name] = to_array(state[name])
+            weights[name] = to_array(to_real_parts(state[name]))
         else:
             # netc's batch_norm has a step counter as PyTorch's, which a layer without statistics or an older checkpoint lacks.
             weights[name] = np.zeros(info.shape, numpy_dtype(info.dtype))
@@ -347,18 +347,21 @@ def _collect_weights(program: Program, source: ExportedProgram, notes: tuple[str
     again = [key for key in unread if any(other in weights for other in names[key])]
     alone = [key for key in unread if key not in again]
     notes_on_keys = (
-        *_describe_left_out_keys(again, "are other names of tensors that it has"),
-        *_describe_left_out_keys(alone, "are read by nothing"),
+        *_describe_left_out_keys(again, ("is another name of a tensor that it has", "are other names of tensors that it has")),
+        *_describe_left_out_keys(alone, ("is read by nothing", "are read by nothing")),
         *describe_changes(source),
     )
     return Imported(program, weights, (*notes_on_keys, *notes))
 
 
-def _describe_left_out_keys(keys: Sequence[str], why: str) -> tuple[str, ...]:
+def _describe_left_out_keys(keys: Sequence[str], why: tuple[str, str]) -> tuple[str, ...]:
+    """Say which keys the spec lacks, and why: of one key, and of several."""
     if not keys:
         return ()
+    if len(keys) == 1:
+        return (f"The key `{keys[0]}` of the state dict {why[0]}, and is left out.",)
     some = ", ".join(f"`{key}`" for key in keys[:5]) + (", ..." if len(keys) > 5 else "")
-    return (f"{len(keys)} keys of the state dict {why}, and are left out: {some}.",)
+    return (f"{len(keys)} keys of the state dict {why[1]}, and are left out: {some}.",)
 
 
 def _check_arbitrary(model: ModelContext, main: Graph) -> None:

@@ -50,7 +50,7 @@ def read_node(node: Node, scope: GraphScope) -> Result | None:
         nodes = len(scope.builder.graph.nodes)
         result = read(site)
         # `x.eq_(y)` gives a number of the tensor's own type.
-        if is_in_place(node) and isinstance(result, Value):
+        if is_in_place(node) and isinstance(result, Value) and not is_complex(node):
             result = site.cast(result, site.result_dtype)
         # A reader that adds nothing has found that the operator has no effect, such as a padding of nothing.
         if len(scope.builder.graph.nodes) > nodes:
@@ -73,7 +73,7 @@ def _find_reader(node: Node) -> AtenReader:
     name = operator_name(node)
     if name not in READERS:
         raise ImportRefused("has no counterpart")
-    of_complex = COMPLEX_READERS.get(name) if any(map(is_complex, node.all_input_nodes)) else None
+    of_complex = COMPLEX_READERS.get(name) if any(map(is_complex, (node, *node.all_input_nodes))) else None
     return of_complex or READERS[name]
 
 

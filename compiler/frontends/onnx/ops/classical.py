@@ -9,7 +9,7 @@ import numpy as np
 
 from ....ir.graph_values import Value
 from ....types.numpy_types import numpy_dtype
-from ....types.tensor_types import FLOAT32
+from ....types.tensor_types import FLOAT32, INT64
 from ...graph_builder import ImportRefused
 from ..attribute_numbers import shorten_float
 from ..emitter import to_number
@@ -79,6 +79,17 @@ def import_imputer(site: OnnxSite) -> Value:
     if numbers.size == 1:
         return site.apply_op("where", missing, x, other=to_number(numbers), reverse=True)
     return site.apply_op("where", missing, site.to_tensor(Known(numbers)), x)
+
+
+@imports("ai.onnx.ml:OneHotEncoder", to="eq and cast")
+def import_one_hot_encoder(site: OnnxSite) -> Value:
+    """Compare each number with all categories, along a new last axis. ONNX Runtime cuts floats to integers first."""
+    categories = np.asarray(site.get_attr("cats_int64s", []), np.int64)
+    site.require_attr("zeros", 1, default=1)
+    if not categories.size:
+        raise ImportRefused("has categories that are strings, which netc does not have")
+    x = site.apply_op("unsqueeze", site.cast(site.input(), INT64), axis=-1)
+    return site.cast(site.apply_op("eq", x, site.to_tensor(Known(categories))), FLOAT32)
 
 
 @imports("ai.onnx.ml:LinearRegressor", to="dense")

@@ -21,3 +21,4 @@ register_unsupported(
 register_unsupported("has no counterpart in netc", "Det", "MaxRoiPool", "ImageDecoder", "BitCast")
 register_unsupported("trains; a graph is for inference", "Gradient", "Adagrad", "Adam", "Momentum")
 register_unsupported("is computed at import, and depends on data here", "BlackmanWindow", "HammingWindow", "HannWindow", "MelWeightMatrix")
+register_unsupported("makes a list of dicts; `--output-name` chooses the tensor before it as the output", "ai.onnx.ml:ZipMap")

@@ -4,6 +4,7 @@ from . import (  # noqa: F401
     arithmetic,
     attention,
     comparison,
+    complex_moves,
     complex_numbers,
     creation,
     detection,

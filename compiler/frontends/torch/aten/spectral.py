@@ -91,8 +91,7 @@ def read_polar(site: AtenSite) -> Value:
 def read_conjugate(site: AtenSite) -> Value:
     if not site.args["self"].meta["val"].is_complex():
         return site.tensor()
-    x = site.complex_pairs()
-    return site.apply_op("stack", select_complex_part(site, x, 0), site.apply_op("neg", select_complex_part(site, x, 1)), axis=-1)
+    return conjugate_pairs(site, site.complex_pairs())
 
 
 @reads("real", "imag")
@@ -114,6 +113,10 @@ def read_angle(site: AtenSite) -> Value:
         raise ImportRefused("is given real numbers")
     x = site.complex_pairs()
     return site.apply_op("atan2", select_complex_part(site, x, 1), select_complex_part(site, x, 0))
+
+
+def conjugate_pairs(site: AtenSite, x: Value) -> Value:
+    return site.apply_op("stack", select_complex_part(site, x, 0), site.apply_op("neg", select_complex_part(site, x, 1)), axis=-1)
 
 
 def select_complex_part(site: AtenSite, x: Value, index: int) -> Value:
