@@ -164,6 +164,16 @@ def invert_bound(x: TensorBound) -> TensorBound:
     return TensorBound(np.where(crosses, -np.inf, low), np.where(crosses, np.inf, high))
 
 
+def divide_bounds(a: TensorBound, b: TensorBound) -> TensorBound:
+    """Return the bound of the quotients. A product with reciprocals would round integers: 49 * (1 / 49) is less than 1."""
+    crosses = (b.low <= 0) & (b.high >= 0)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        corners = [np.nan_to_num(x / y, nan=0.0, posinf=np.inf, neginf=-np.inf) for x in (a.low, a.high) for y in (b.low, b.high)]
+    low, high = np.minimum.reduce(corners), np.maximum.reduce(corners)
+    is_zero = (a.low == 0) & (a.high == 0)
+    return TensorBound(np.where(crosses & ~is_zero, -np.inf, low), np.where(crosses & ~is_zero, np.inf, high))
+
+
 def fit_bound(bound: TensorBound, type: TensorType) -> TensorBound:
     """Limit the size of a bound, and check that its axes are those of the type.
 

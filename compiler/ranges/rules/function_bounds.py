@@ -19,8 +19,8 @@ from ...ops.regularization import Dropping, PassingOn, Rrelu
 from ...ops.special import Erfc
 from ...ops.trigonometry import Asinh, Atan, Cos, Sin, Sinh
 from ...types.numpy_types import Array
-from ..bound_table import BoundSite, bound_rule
-from ..tensor_bounds import Ball, TensorBound, close_ends, invert_bound, scalar_bound, square_bound, unknown_bound
+from ..bound_table import FUNCTION_FACTOR, BoundSite, bound_rule
+from ..tensor_bounds import Ball, TensorBound, close_ends, divide_bounds, invert_bound, scalar_bound, square_bound, unknown_bound
 
 Bounds = Sequence[TensorBound]
 ArrayFunction = Callable[[Any, Array], Array]
@@ -44,7 +44,6 @@ _RISING: dict[type[Operator], ArrayFunction] = {
     activation.Softsign: lambda _, x: np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x))),
     activation.Logsigmoid: lambda _, x: -np.logaddexp(0, -x),
     activation.Selu: lambda _, x: 1.0507009873554805 * _elu(x, 1.6732632423543772),
-    activation.Tanhshrink: lambda _, x: x - np.tanh(x),
     activation.Softshrink: lambda op, x: np.sign(x) * np.maximum(np.abs(x) - op.lambd, 0),
     activation.Hardshrink: lambda op, x: np.where(np.abs(x) > op.lambd, x, 0),
     elementwise.Floor: lambda _, x: np.floor(x),
@@ -94,6 +93,13 @@ def apply_rising(function: Callable[[Array], Array], x: TensorBound) -> TensorBo
         return close_ends(function(x.low), function(x.high))
 
 
+@bound_rule(activation.Tanhshrink)
+def bound_tanhshrink(site: BoundSite) -> Bounds:
+    """The difference of nearly equal numbers has the rounding of the numbers."""
+    rising = apply_rising(lambda x: x - np.tanh(x), site.x)
+    return (rising.widen(0.0, FUNCTION_FACTOR * site.unit * np.minimum(site.x.magnitude, 1.0)),)
+
+
 @bound_rule(*_DIPS)
 def bound_dip(site: BoundSite) -> Bounds:
     least = next(_DIPS[cls] for cls in type(site.op).__mro__ if cls in _DIPS)
@@ -127,16 +133,20 @@ def bound_elu(site: BoundSite) -> Bounds:
 
 @bound_rule(activation.Softplus)
 def bound_softplus(site: BoundSite) -> Bounds:
-    beta = site.op.args["beta"]
+    """Above its threshold, PyTorch's function is the identity, which is less: there it falls to the threshold once."""
+    beta, threshold = site.op.args["beta"], site.op.args["threshold"]
     if beta <= 0:
         return site.unknown()
-    return (apply_rising(lambda x: np.logaddexp(0, beta * x) / beta, site.x),)
+    smooth = apply_rising(lambda x: np.logaddexp(0, beta * x) / beta, site.x)
+    least = threshold - FUNCTION_FACTOR * site.unit * abs(threshold)
+    passes = site.x.high * beta > least
+    after_fall = np.maximum(site.x.low, least / beta)
+    return (TensorBound(np.where(passes, np.minimum(smooth.low, after_fall), smooth.low), smooth.high),)
 
 
 @bound_rule(activation.Threshold)
 def bound_threshold(site: BoundSite) -> Bounds:
-    value = site.op.args["value"]
-    return (site.x | scalar_bound(value, value, site.x.rank),)
+    return (site.x | site.bound_fill(site.op.args["value"]),)
 
 
 @bound_rule(elementwise.Neg)
@@ -190,7 +200,7 @@ def bound_identity(site: BoundSite) -> Bounds:
 def bound_sum(site: BoundSite) -> Bounds:
     a, b = site.list_operands()
     total = a + b
-    return (_with_ball(total, a, b, lambda ball, c: Ball(ball.center + c, ball.scale)),)
+    return (_with_ball(site, total, lambda ball, c: Ball(ball.center + c, ball.scale)),)
 
 
 @bound_rule(Sub)
@@ -206,7 +216,7 @@ def bound_product(site: BoundSite) -> Bounds:
     a, b = site.list_operands()
     if _is_same_tensor(site):
         return (square_bound(a),)
-    return (_with_ball(a * b, a, b, lambda ball, c: Ball(ball.center * c, ball.scale * c)),)
+    return (_with_ball(site, a * b, lambda ball, c: Ball(ball.center * c, ball.scale * c)),)
 
 
 def _is_same_tensor(site: BoundSite) -> bool:
@@ -214,10 +224,13 @@ def _is_same_tensor(site: BoundSite) -> bool:
     return len(site.item.inputs) == 2 and site.item.inputs[0] == site.item.inputs[1]
 
 
-def _with_ball(result: TensorBound, a: TensorBound, b: TensorBound, change: Callable[[Ball, Array], Ball]) -> TensorBound:
-    """Keep the ball of one operand where the other operand is known, and the same for all rows."""
+def _with_ball(site: BoundSite, result: TensorBound, change: Callable[[Ball, Array], Ball]) -> TensorBound:
+    """Keep the ball of one operand where the other operand is known, and the same for all rows, and the rows keep their size."""
+    a, b = site.list_operands()
     for one, other in ((a, b), (b, a)):
         if one.ball is None or not other.is_constant or any(size > 1 for size in other.low.shape[:-1]) or result.rank != one.rank:
+            continue
+        if site.results[0].shape[-1] != one.ball.center.size:  # a row of one number that is repeated is longer than this number
             continue
         return TensorBound(result.low, result.high, change(one.ball, other.low.reshape(-1) if other.low.ndim else other.low))
     return result
@@ -226,13 +239,13 @@ def _with_ball(result: TensorBound, a: TensorBound, b: TensorBound, change: Call
 @bound_rule(Div)
 def bound_quotient(site: BoundSite) -> Bounds:
     a, b = site.list_operands()
-    return (a * invert_bound(b),)
+    return (divide_bounds(a, b),)
 
 
 @bound_rule(FloorDiv)
 def bound_floored_quotient(site: BoundSite) -> Bounds:
     a, b = site.list_operands()
-    quotient = apply_rising(np.floor, a * invert_bound(b))
+    quotient = apply_rising(np.floor, divide_bounds(a, b))
     # A float next to an integer may be rounded to the other side of it.
     return (quotient.widen(0.0, 1.0) if site.results[0].dtype.is_float else quotient,)
 
@@ -250,7 +263,7 @@ def bound_remainder(site: BoundSite) -> Bounds:
 def bound_power(site: BoundSite) -> Bounds:
     base, exponent = site.list_operands()
     if (base.low <= 0).any() and exponent.is_constant and exponent.low.size == 1:
-        return (_bound_constant_power(base, float(exponent.low.item())),)
+        return (_spread_ranks(_bound_constant_power(base, float(exponent.low.item())), site),)
     if (base.low <= 0).any():
         return site.unknown()
     with np.errstate(all="ignore"):  # a positive base: the logarithm of the result is a product
@@ -300,11 +313,11 @@ def bound_choice(site: BoundSite) -> Bounds:
     first, *others = [*chosen, *numbers]
     for other in others:
         first = first | other
-    return (_spread_choice(first, site),)
+    return (_spread_ranks(first, site),)
 
 
-def _spread_choice(bound: TensorBound, site: BoundSite) -> TensorBound:
-    """Give a bound the rank of the result, which the condition may have alone."""
+def _spread_ranks(bound: TensorBound, site: BoundSite) -> TensorBound:
+    """Give a bound the rank of the result, which a condition or an exponent may have alone."""
     missing = site.results[0].rank - bound.rank
     if missing <= 0:
         return bound

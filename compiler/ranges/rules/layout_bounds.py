@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from netc.dsl.record import replace
+
 from ...ops.folding import ChannelShuffle, PixelShuffle, PixelUnshuffle, SlidingWindow
 from ...ops.indexing import Gather, IndexSelect, MaskedFill, OneHot, Tril, Triu
 from ...ops.joining import Concat, Division, Stack
@@ -18,6 +20,7 @@ from ...ops.rearrange import Rearrange
 from ...ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ...ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
 from ...ops.sorting import Sort, Topk
+from ...types.numpy_types import Array
 from ...types.tensor_types import Shape
 from ..bound_table import UNITS, BoundSite, bound_rule
 from ..tensor_bounds import TensorBound, scalar_bound, unknown_bound
@@ -187,16 +190,16 @@ def bound_shuffled(site: BoundSite) -> Bounds:
 def bound_pad(site: BoundSite) -> Bounds:
     op: Any = site.op
     merged = site.x.merge_axes(tuple(op.axis_amounts(site.x.rank)))
-    return (merged | site.bound_number(op.value) if op.mode == "constant" else merged,)
+    return (merged | site.bound_fill(op.value) if op.mode == "constant" else merged,)
 
 
 @bound_rule(MaskedFill)
 def bound_masked_fill(site: BoundSite) -> Bounds:
-    fill = float(site.op.args["value"])
+    value = site.op.args["value"]
     x = site.x
     rank = site.results[0].rank
-    ends = [end.reshape((1,) * (rank - x.rank) + end.shape) for end in (x.low, x.high)]
-    return (TensorBound(np.minimum(ends[0], fill), np.maximum(ends[1], fill), is_convex=x.is_convex and fill == 0),)
+    filled = x.map_ends(lambda end: end.reshape((1,) * (rank - x.rank) + end.shape)) | site.bound_fill(value)
+    return (TensorBound(filled.low, filled.high, is_convex=x.is_convex and value == 0),)
 
 
 @bound_rule(Tril, Triu)
@@ -216,5 +219,19 @@ def bound_cast(site: BoundSite) -> Bounds:
         return (scalar_bound(0, 1, x.rank),)
     if dtype.is_integer:
         return (x.map_ends(np.trunc),)
-    share = UNITS.get(dtype.name, 0.0)
-    return (x.widen(2 * share) if share > UNITS["float32"] else x,)
+    source, share = site.given.types[0].dtype, UNITS.get(dtype.name, 0.0)
+    if UNITS.get(source.name, 0.0) > share:
+        # The rounding of a narrower type remains in a row, but no longer counts as the rounding of its type.
+        return (TensorBound(x.low, x.high),)
+    if share > UNITS["float32"]:
+        return (x.widen(2 * share),)
+    if dtype.name == "float32" != source.name:
+        return (replace(x, low=_round_to_float32(x.low), high=_round_to_float32(x.high)),)
+    return (x,)
+
+
+def _round_to_float32(end: Array) -> Array:
+    """Round an end as a cast rounds the number. An end beyond the type stays."""
+    with np.errstate(over="ignore"):
+        rounded = end.astype(np.float32).astype(np.float64)
+    return np.where(np.isfinite(rounded), rounded, end)
