@@ -20,6 +20,7 @@ from ..ir.flat_graph import FlatNode
 from ..ops.arithmetic import NumberOrTensor
 from ..ops.op_inputs import OpInputs
 from ..ops.operator import Operator
+from ..ops.scalars import cast_scalar
 from ..types.numpy_types import Array
 from ..types.tensor_types import TensorType
 from .tensor_bounds import TensorBound, scalar_bound, unknown_bound
@@ -101,10 +102,16 @@ class BoundSite:
         return (number, self.x) if self.op.number_first else (self.x, number)
 
     def _convert_number(self, number: object) -> object:
-        """Convert a number to the type of the operands: 300 is 44 for int8."""
+        """Convert a number to the type of the operands: 300 is 44 for int8, and 0.1 is rounded to float32."""
         if isinstance(number, SymDim) or not isinstance(self.op, NumberOrTensor):
             return number
-        return self.op.convert_number(self.op.operand_type(self.given))
+        dtype = self.op.operand_type(self.given)
+        converted = self.op.convert_number(dtype)
+        if dtype.name != "float32" or isinstance(converted, SymDim):
+            return converted
+        with np.errstate(over="ignore"):
+            rounded = float(np.float32(converted))
+        return rounded if np.isfinite(rounded) else converted
 
     def bound_number(self, number: object) -> TensorBound:
         """Return the bound of a number of the text, which may be a size that is known at run time only."""
@@ -113,11 +120,20 @@ class BoundSite:
             return scalar_bound(-np.inf if low is None else low, np.inf if high is None else high, self.x.rank)
         return scalar_bound(float(number), float(number), self.x.rank)  # type: ignore[arg-type]
 
+    def bound_fill(self, number: object) -> TensorBound:
+        """Return the bound of a number that elements of the first result are set to. It is converted to their type, and rounded."""
+        result = self.results[0]
+        converted = cast_scalar(number, result.dtype)  # type: ignore[arg-type]
+        if converted is None or isinstance(converted, SymDim):
+            return unknown_bound(result.rank)
+        return scalar_bound(float(converted), float(converted), result.rank).widen(self.unit)
+
     def sum_share(self, count: object) -> float:
         """Return the relative error of a sum of `count` products, as a share of the sum of their absolute values. Kernels add sums of
         unknown length in parts, whose error hardly grows."""
         terms = count if isinstance(count, int) else 2**12
-        return SUM_FACTOR * (int(terms) + 4) * self.unit
+        units = (UNITS.get(type.dtype.name, 0.0) for type in (self.results[0], *self.given.types))
+        return SUM_FACTOR * (int(terms) + 4) * max(units)
 
     def unknown(self) -> tuple[TensorBound, ...]:
         """Return results without bounds."""

@@ -162,6 +162,62 @@ def test_no_bound_is_made_up(text: str) -> None:
     assert last.largest == float("inf")
 
 
+ONES = [1.0, 1.0, 1.0]
+FAR = [99.0, -99.0, 50.0]
+HALF_SUMS = [0.1, 1.3, -0.7, 0.4, 2.2, -1.1, 0.9, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("text", "x"),
+    [
+        # softplus falls at its threshold
+        ("x = input 3; 1 / (sigmoid(x) + 0.2 -> softplus threshold=0.1)", [-50.0, -50.0, -50.0]),
+        ("x = input 3; tanh(x) * 5 -> softplus threshold=(-10)", FAR),
+        ("x = input 3; tanh(x) + 2 -> softplus beta=2 threshold=1.5", FAR),
+        # a row of one number is repeated
+        ("x = input 1; c = param [5] init=ones; (x -> rms_norm affine=false) * c -> dense 1 init=ones bias=false", [1.0]),
+        ("x = input 1; c = param [5] init=ones; (x -> rms_norm affine=false) + c -> dense 1 init=ones bias=false", [1.0]),
+        # the exponent has more axes than its base
+        ("x = input 3; c = param [1, 1, 1] init=constant(2); tanh(x) ** c", FAR),
+        # quotients and sums of integers are exact, and constants are rounded to their type
+        ("x = input 3; a = table (i) [3] int64 = 49; (a // a -> cast float32) * 70000 + 0 * tanh(x)", ONES),
+        ("x = input 3; a = table (i) [3] int64 = 2401; b = table (i) [3] int64 = 49; (a // b -> cast float32) + 0 * tanh(x)", ONES),
+        ("x = input 3; a = table (i) [3] int64 = 16777219; (a -> cast float32) + 0 * tanh(x)", ONES),
+        ("x = input 3; clamp(x, 0.3, 0.3) - 0.3", ONES),
+        ("x = input 3; tanh(x) * 0 -> pad [1, 1] value=0.001", ONES),
+        ("x = input 3; a = table (i) [3] int32 = 49; (a -> pad [1, 1] value=0.5) + (tanh(x) * 0 -> pad [1, 1])", ONES),
+        ("x = input 3; a = table (i) [3] int32 = 5; (a -> threshold 6 2.7) + tanh(x) * 0", ONES),
+        ("x = input 3; a = table (i) [3] int32 = 5; ((a, x > 0) -> masked_fill 2.9) + tanh(x) * 0", ONES),
+        ("x = input 3; clamp(x, 0.001, 0.001) -> tanhshrink", ONES),
+        # squares and powers underflow
+        ("x = input 3; x -> rms_norm eps=0", [1e-30, 1e-30, 1e-30]),
+        ("x = input 3; x -> layer_norm eps=0", [1e-30, -1e-30, 3e-30]),
+        ("x = input 3; x -> group_norm 1 eps=0", [1e-30, -1e-30, 3e-30]),
+        ("x = input 3; x -> normalize eps=1e-40", [1e-30, 1e-30, 1e-30]),
+        ("x = input 3; x -> normalize p=8", [1e-7, 1e-7, 1e-7]),
+        # the rounding of a narrower type remains
+        ("x = input 8; v = param [8, 4] init=ones; (x -> softmax -> cast bfloat16 -> cast float32) @ v", HALF_SUMS),
+        ("x = input 8; (x -> rms_norm affine=false -> cast bfloat16 -> cast float32) -> dense 1 init=ones bias=false", [1.003] * 8),
+    ],
+)
+def test_results_are_within_their_bounds(text: str, x: list[float]) -> None:
+    """For inputs of which nothing is known."""
+    model = netc.compile(text)
+    finder = BoundFinder(model.program, ParameterReader(model.program, dict(model.backend_input(seed=0).open_arrays())))
+    bounds = finder.evaluate_graph(model.program.main, [scalar_bound(-np.inf, np.inf, t.rank) for t in model.inputs.values()])
+    (name,) = model.inputs
+    (result,) = run(model.module(seed=0).eval(), {name: np.array([x], np.float32)})
+    numbers = np.nan_to_num(result.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
+    (bound,) = bounds
+    assert ((numbers >= bound.low) & (numbers <= bound.high)).all()
+
+
+def test_casts_to_the_same_type_keep_rows() -> None:
+    model = netc.compile("x = input 4; v = param [4, 2] init=ones; (x -> softmax -> cast float32) @ v")
+    *_, last = find_bounds(model.program, dict(model.backend_input(seed=0).open_arrays())).values()
+    assert last.largest <= 1.01
+
+
 @pytest.mark.parametrize("size", [2, 5, 257])
 @pytest.mark.parametrize("name", ["layer_norm", "group_norm 1", "instance_norm", "rms_norm"])
 def test_normalizations_of_a_large_mean(name: str, size: int) -> None:

@@ -145,20 +145,20 @@ def bound_shrinking(site: BoundSite) -> Bounds:
 
 @bound_rule(activation.Softplus)
 def bound_softplus(site: BoundSite) -> Bounds:
+    """Above its threshold, PyTorch's function is the identity, which is less: there it falls to the threshold once."""
     beta, threshold = site.op.args["beta"], site.op.args["threshold"]
     if beta <= 0:
         return site.unknown()
-    x = site.x
-    bound = apply_rising(lambda x: np.logaddexp(0, beta * x) / beta, x)
-    # Above the threshold, the result is `x` itself, which is less.
-    first = np.maximum(x.low, threshold / beta)
-    return (TensorBound(np.where(beta * x.high >= threshold, np.minimum(bound.low, first), bound.low), bound.high),)
+    smooth = apply_rising(lambda x: np.logaddexp(0, beta * x) / beta, site.x)
+    least = threshold - FUNCTION_FACTOR * site.unit * abs(threshold)
+    passes = site.x.high * beta > least
+    after_fall = np.maximum(site.x.low, least / beta)
+    return (TensorBound(np.where(passes, np.minimum(smooth.low, after_fall), smooth.low), smooth.high),)
 
 
 @bound_rule(activation.Threshold)
 def bound_threshold(site: BoundSite) -> Bounds:
-    value = site.op.args["value"]
-    return (site.x | scalar_bound(value, value, site.x.rank),)
+    return (site.x | site.bound_fill(site.op.args["value"]),)
 
 
 @bound_rule(elementwise.Neg)
@@ -212,7 +212,7 @@ def bound_identity(site: BoundSite) -> Bounds:
 def bound_sum(site: BoundSite) -> Bounds:
     a, b = site.list_operands()
     total = a + b
-    return (_with_ball(total, a, b, lambda ball, c: Ball(ball.center + c, ball.scale)),)
+    return (_with_ball(site, total, lambda ball, c: Ball(ball.center + c, ball.scale)),)
 
 
 @bound_rule(Sub)
@@ -228,7 +228,7 @@ def bound_product(site: BoundSite) -> Bounds:
     a, b = site.list_operands()
     if _is_same_tensor(site):
         return (square_bound(a),)
-    return (_with_ball(a * b, a, b, lambda ball, c: Ball(ball.center * c, ball.scale * c)),)
+    return (_with_ball(site, a * b, lambda ball, c: Ball(ball.center * c, ball.scale * c)),)
 
 
 def _is_same_tensor(site: BoundSite) -> bool:
@@ -236,10 +236,13 @@ def _is_same_tensor(site: BoundSite) -> bool:
     return len(site.item.inputs) == 2 and site.item.inputs[0] == site.item.inputs[1]
 
 
-def _with_ball(result: TensorBound, a: TensorBound, b: TensorBound, change: Callable[[Ball, Array], Ball]) -> TensorBound:
-    """Keep the ball of one operand where the other operand is known, and the same for all rows."""
+def _with_ball(site: BoundSite, result: TensorBound, change: Callable[[Ball, Array], Ball]) -> TensorBound:
+    """Keep the ball of one operand where the other operand is known, and the same for all rows, and the rows keep their size."""
+    a, b = site.list_operands()
     for one, other in ((a, b), (b, a)):
         if one.ball is None or not other.is_constant or any(size > 1 for size in other.low.shape[:-1]) or result.rank != one.rank:
+            continue
+        if site.results[0].shape[-1] != one.ball.center.size:  # a row of one number that is repeated is longer than this number
             continue
         return TensorBound(result.low, result.high, change(one.ball, other.low.reshape(-1) if other.low.ndim else other.low))
     return result
@@ -274,7 +277,7 @@ def bound_remainder(site: BoundSite) -> Bounds:
 def bound_power(site: BoundSite) -> Bounds:
     base, exponent = site.list_operands()
     if (base.low <= 0).any() and exponent.is_constant and exponent.low.size == 1:
-        return (_bound_constant_power(base, float(exponent.low.item())),)
+        return (_spread_ranks(_bound_constant_power(base, float(exponent.low.item())), site),)
     if (base.low <= 0).any():
         return site.unknown()
     with np.errstate(all="ignore"):  # a positive base: the logarithm of the result is a product
@@ -324,11 +327,11 @@ def bound_choice(site: BoundSite) -> Bounds:
     first, *others = [*chosen, *numbers]
     for other in others:
         first = first | other
-    return (_spread_choice(first, site),)
+    return (_spread_ranks(first, site),)
 
 
-def _spread_choice(bound: TensorBound, site: BoundSite) -> TensorBound:
-    """Give a bound the rank of the result, which the condition may have alone."""
+def _spread_ranks(bound: TensorBound, site: BoundSite) -> TensorBound:
+    """Give a bound the rank of the result, which a condition or an exponent may have alone."""
     missing = site.results[0].rank - bound.rank
     if missing <= 0:
         return bound

@@ -187,16 +187,16 @@ def bound_shuffled(site: BoundSite) -> Bounds:
 def bound_pad(site: BoundSite) -> Bounds:
     op: Any = site.op
     merged = site.x.merge_axes(tuple(op.axis_amounts(site.x.rank)))
-    return (merged | site.bound_number(op.value) if op.mode == "constant" else merged,)
+    return (merged | site.bound_fill(op.value) if op.mode == "constant" else merged,)
 
 
 @bound_rule(MaskedFill)
 def bound_masked_fill(site: BoundSite) -> Bounds:
-    fill = float(site.op.args["value"])
+    value = site.op.args["value"]
     x = site.x
     rank = site.results[0].rank
-    ends = [end.reshape((1,) * (rank - x.rank) + end.shape) for end in (x.low, x.high)]
-    return (TensorBound(np.minimum(ends[0], fill), np.maximum(ends[1], fill), row_sum=x.row_sum if fill == 0 else None),)
+    filled = x.map_ends(lambda end: end.reshape((1,) * (rank - x.rank) + end.shape)) | site.bound_fill(value)
+    return (TensorBound(filled.low, filled.high, row_sum=x.row_sum if value == 0 else None),)
 
 
 @bound_rule(Tril, Triu)

@@ -22,7 +22,7 @@ from ...ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, 
 from ...ops.operator import numel
 from ...ops.reduction import Normalize
 from ...types.numpy_types import Array
-from ..bound_table import BoundSite, bound_rule
+from ..bound_table import LEAST, UNITS, BoundSite, bound_rule
 from ..tensor_bounds import Ball, TensorBound, constant_bound, scalar_bound
 
 Bounds = Sequence[TensorBound]
@@ -34,7 +34,7 @@ SLACK = 1 + 2.0**-8
 def bound_last_axes(site: BoundSite) -> Bounds:
     op: Any = site.op
     shape = op.normalized_shape(site.given.types[0])
-    radius = _find_radius(numel(shape))
+    radius = _find_radius(site, numel(shape))
     if radius is None:
         return site.unknown()
     site.needs_spread = isinstance(op, LayerNorm)
@@ -48,9 +48,15 @@ def bound_last_axes(site: BoundSite) -> Bounds:
     return (TensorBound(bound.low, bound.high, Ball(vectors[1], radius * np.abs(vectors[0]))),)
 
 
-def _find_radius(count: Dim) -> float | None:
-    """Return the bound of a normalized number among `count`; None if the count is only known at run time."""
-    return float(np.sqrt(count)) * SLACK if isinstance(count, int) else None
+def _find_radius(site: BoundSite, count: Dim) -> float | None:
+    """Return the bound of a normalized number among `count`; None if the count is only known at run time, or if squares may underflow.
+
+    The squares of numbers below the root of `LEAST` underflow. Then `eps` is all that is left of the divisor.
+    """
+    eps = site.op.args.get("eps")
+    if not isinstance(count, int) or (eps is not None and float(eps) < LEAST["float32"]):
+        return None
+    return float(np.sqrt(count)) * SLACK
 
 
 def _read_last_axes(site: BoundSite, name: str, rank: int) -> TensorBound | None:
@@ -83,7 +89,7 @@ def bound_groups(site: BoundSite) -> Bounds:
     groups = op.groups if isinstance(op, GroupNorm) else channels
     count = numel((channels, *space))
     # The size of an image is often known at run time only, and then there is no bound.
-    radius = _find_radius(count // groups) if isinstance(count, int) and isinstance(groups, int) else None
+    radius = _find_radius(site, count // groups) if isinstance(count, int) and isinstance(groups, int) else None
     if radius is None:
         return site.unknown()
     site.needs_spread = True
@@ -159,13 +165,18 @@ def bound_log_softmax(site: BoundSite) -> Bounds:
 
 @bound_rule(Normalize)
 def bound_normalize(site: BoundSite) -> Bounds:
-    """No element exceeds the p-norm of its vector, for a p from 1 on; a small norm is replaced by `eps`, which is larger."""
-    if float(site.op.args["p"]) < 1:
+    """No element exceeds the p-norm of its vector, for a p from 1 on; a small norm is replaced by `eps`, which is larger.
+
+    The norm of numbers whose powers underflow may be computed as 0. Then they are divided by `eps`.
+    """
+    p, eps = float(site.op.args["p"]), float(site.op.args["eps"])
+    if p < 1 or (eps <= 0 and np.isfinite(p)):
         return site.unknown()
     rank = site.results[0].rank
-    bound = scalar_bound(-SLACK, SLACK, rank)
+    radius = max(SLACK, LEAST["float32"] ** (1 / p) / eps) if np.isfinite(p) else SLACK
+    bound = scalar_bound(-radius, radius, rank)
     size = site.given.types[0].shape[-1] if rank else 1
     axes = site.op.args["axis"]
-    is_row = rank > 0 and isinstance(size, int) and axes in (-1, rank - 1, (-1,), (rank - 1,)) and float(site.op.args["p"]) <= 2
+    is_row = rank > 0 and axes in (-1, rank - 1, (-1,), (rank - 1,)) and p <= 2 and radius == SLACK and site.unit <= UNITS["float32"]
     ball = Ball(np.zeros(int(size)), np.full(int(size), SLACK)) if is_row and isinstance(size, int) else None
     return (TensorBound(bound.low, bound.high, ball),)
