@@ -62,6 +62,25 @@ def test_the_lowest(text: str) -> None:
     check(netc.compile(text), OPSETS[0])
 
 
+@pytest.mark.parametrize("opset", [OPSETS[0], 21, 22])
+@pytest.mark.parametrize("size", ["8x8", "9x8", "8x9", "9x9", "HxW"])
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "max_pool 2 stride=3 padding=1",
+        "max_pool 3x2 stride=2x3 padding=1",
+        "avg_pool 2 stride=3",
+        "avg_pool 2 stride=3 padding=1 count_include_pad=false",
+        "lp_pool 2 stride=3",
+    ],
+)
+def test_windows_that_start_after_the_input(stage: str, size: str, opset: int) -> None:
+    """PyTorch drops them. ONNX's definition counts them before opset 22."""
+    model = netc.compile(f"input 2x{size} -> {stage} ceil_mode=true")
+    for height in (8, 9):
+        check(model, opset, {"H": height, "W": 9} if "H" in size else None)
+
+
 @pytest.mark.parametrize("opset", OPSETS)
 @pytest.mark.parametrize("stage", ["softplus", "softplus beta=2", "logsigmoid", "mish", "softsign", "elu", "selu", "celu", "silu"])
 def test_large_numbers_of_float16(stage: str, opset: int) -> None:

@@ -23,6 +23,7 @@ from ...ir.walk import join_labels
 from ...ops.operator import OpInputs
 from ...types.numpy_types import numpy_dtype
 from ...types.tensor_types import BATCH, DType, Shape, TensorType
+from ..backend_names import OPSET
 from .onnx_builder import BuilderNode, GraphBuilder
 from .onnx_initializers import Initializers
 from .runtime_sizes import OnnxSizes
@@ -109,6 +110,10 @@ class OnnxEmitSite:
 
     def cast(self, tensor: str, dtype: DType) -> str:
         return self.add("Cast", [tensor], to=dtype)
+
+    @property
+    def opset(self) -> int:
+        return OPSET if self._builder.lowering is None else self._builder.lowering.opset
 
     def has(self, op_type: str) -> bool:
         return self._builder.lowering is None or self._builder.lowering.has_operator(op_type)

@@ -82,6 +82,8 @@ class BuilderNode:
 class NodeWriter(Protocol):
     """Adds nodes for an opset."""
 
+    opset: int
+
     def add_node(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
         """Add the node that makes the results to the builder, and return it."""
         ...

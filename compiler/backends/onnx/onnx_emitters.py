@@ -36,6 +36,11 @@ class Site(GraphWriter, Protocol):
         """Return the input of that name."""
         ...
 
+    @property
+    def opset(self) -> int:
+        """The opset that is written."""
+        ...
+
     def has(self, op_type: str) -> bool:
         """Whether the opset that is written has an operator of that name itself, not composed of others below (`opsets/forms.py`)."""
         ...

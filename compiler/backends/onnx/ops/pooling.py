@@ -32,10 +32,20 @@ def _make_attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, ob
     }
 
 
+_DROPS_LATE_WINDOWS = 22
+"""The first opset whose pools drop a window that starts after the input."""
+
+
 def _make_ceil_attributes(site: Site, op_type: str, windows: tuple[Window, ...], *, ceil: bool, may_pad: bool = True) -> dict[str, object]:
-    """Make the attributes of a pool. Where the device's kernel has no `ceil_mode`, padding replaces it."""
+    """Make the attributes of a pool. Padding replaces `ceil_mode` where the device has no kernel for it, and where the opset has other
+    windows."""
+    sides = list(zip(windows, site.given.x.shape[2:], strict=True))
+    # Of windows that are as many either way, none reaches over the end.
+    ceil = ceil and any(w.count_windows(size, ceil=True) != w.count_windows(size) for w, size in sides)
     attributes = _make_attributes(windows, ceil=ceil)
-    if not ceil or not may_pad or site.runs_attribute(op_type, "ceil_mode"):
+    # PyTorch drops a last window that starts after the input. ONNX does so from opset 22 on, and its checker refuses the shape before.
+    is_dropped = site.opset < _DROPS_LATE_WINDOWS and any(w.after + w.stride > w.span for w in windows)
+    if not ceil or not may_pad or (site.runs_attribute(op_type, "ceil_mode") and not is_dropped):
         return attributes
     # Rounding up is padding by `stride - 1`. Padding by less than a window keeps the last one from starting after the input. With this
     # padding, both formulas of `Window.count_windows` give the same number for all sizes.
@@ -116,7 +126,7 @@ def emit_lp_pool(op: LpPool, site: Site) -> str:
     windows = op.make_windows(site.given.x)
     # LpPool takes absolute values first, and counts a window over the end differently. It has no kernel on CUDA.
     powers = site.add("Pow", [site.x.cast(x.dtype).name, site.scalar(op.p, x.dtype)])
-    means = site.add("AveragePool", [powers], **_make_attributes(windows, ceil=op.ceil_mode))
+    means = site.add("AveragePool", [powers], **_make_ceil_attributes(site, "AveragePool", windows, ceil=op.ceil_mode))
     sums = site.add("Mul", [means, site.scalar(prod(w.taps for w in windows), x.dtype)])
     return site.add("Pow", [sums, site.scalar(1 / op.p, x.dtype)])
 
