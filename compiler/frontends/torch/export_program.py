@@ -35,6 +35,7 @@ from .export_errors import (
     find_running_module,
     fixed_size_obstacle,
 )
+from .held_parameters import trace_held_parameters
 from .opaque import replace_opaque_modules
 from .traceable_experts import use_static_experts
 from .traces import keep_full_traces
@@ -90,6 +91,7 @@ def export_program(
         with (
             replace_opaque_modules(module),
             use_static_experts(module),
+            trace_held_parameters(module),
             isolate_user_code(module),
             silence_output(),
             keep_full_traces(),

@@ -347,8 +347,8 @@ def _collect_weights(program: Program, source: ExportedProgram, notes: tuple[str
     again = [key for key in unread if any(other in weights for other in names[key])]
     alone = [key for key in unread if key not in again]
     notes_on_keys = (
-        *_describe_left_out_keys(again, "are other names of tensors that it has"),
-        *_describe_left_out_keys(alone, "are read by nothing"),
+        *_describe_left_out_keys(again, "are other names of its tensors"),
+        *_describe_left_out_keys(alone, "nothing reads"),
         *describe_changes(source),
     )
     return Imported(program, weights, (*notes_on_keys, *notes))
@@ -357,8 +357,8 @@ def _collect_weights(program: Program, source: ExportedProgram, notes: tuple[str
 def _describe_left_out_keys(keys: Sequence[str], why: str) -> tuple[str, ...]:
     if not keys:
         return ()
-    some = ", ".join(f"`{key}`" for key in keys[:5]) + (", ..." if len(keys) > 5 else "")
-    return (f"{len(keys)} keys of the state dict {why}, and are left out: {some}.",)
+    some = ", ".join(f"`{key}`" for key in keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+    return (f"The spec leaves out keys of the state dict that {why}: {some}.",)
 
 
 def _check_arbitrary(model: ModelContext, main: Graph) -> None:
