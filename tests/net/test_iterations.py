@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
 
 import netc
 
@@ -288,3 +289,60 @@ def test_numbers_of_the_iterations_are_no_list() -> None:
     assert "repeat i in 0..4 as _" in text, text
     assert "== i" in text
     assert "enumerate" not in text
+
+
+class Counting(nn.Module):
+    """A mixture of experts as people write it: each expert has its number."""
+
+    def __init__(self, first: int = 0) -> None:
+        super().__init__()
+        self.first = first
+        self.experts = nn.ModuleList(Unit() for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.zeros_like(x)
+        for i, expert in enumerate(self.experts):
+            y = y + expert(x) * (x > i + self.first)
+        return y
+
+
+def test_writes_the_number_of_an_iteration_as_the_variable_of_its_loop() -> None:
+    text = spec(Counting(), torch.randn(2, WIDTH))
+    assert "repeat i in 0..4" in text
+    assert "x > i" in text
+    assert "repeat (i, by) in enumerate([1, 2, 3, 4])" in spec(Counting(1), torch.randn(2, WIDTH))
+
+
+class Scaled(nn.Module):
+    """Each iteration has its number and another one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.experts = nn.ModuleList(Unit(inner=n) for n in (12, 20, 16, 24))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.zeros_like(x)
+        for i, expert in enumerate(self.experts):
+            y = y + expert(x) * (x > i)
+        return y
+
+
+def test_lists_only_what_the_variable_of_a_loop_does_not_say() -> None:
+    assert "in enumerate([12, 20, 16, 24])" in spec(Scaled(), torch.randn(2, WIDTH))
+
+
+class TemporalBlock(nn.Module):
+    """A block of a temporal convolutional network. The weight of a layer is computed by a block with several sizes."""
+
+    def __init__(self, width: int, channels: int) -> None:
+        super().__init__()
+        self.first = weight_norm(nn.Conv1d(width, channels, 3, padding=1))
+        self.second = weight_norm(nn.Conv1d(channels, channels, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x).relu()).relu()
+
+
+def test_gives_a_block_one_parameter_for_a_size_that_the_blocks_in_it_call_by_other_names() -> None:
+    text = spec(nn.Sequential(TemporalBlock(6, 8), TemporalBlock(8, 8), TemporalBlock(8, 16)), torch.randn(2, 6, 10))
+    assert "block temporal_block(channels) {" in text

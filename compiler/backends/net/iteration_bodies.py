@@ -12,7 +12,7 @@ from netc.dsl.record import replace
 from netc.dsl.trees import has_part, rewrite_downward, rewrite_upward, subtrees_of
 
 from ...ir.graph import Iteration
-from .spec_tree import Assign, Body, Chain, Given, Group, Param, Ref, Stage, Steps
+from .spec_tree import Assign, Body, Chain, Given, Group, ListOf, Literal, Loop, Param, Ref, Stage, Steps
 
 T = TypeVar("T")
 PLACE = "{}"
@@ -43,6 +43,29 @@ def fill_templates(tree: T, counter: str) -> T:
         return replace(part, label=label.replace(PLACE, f"{{{counter}}}")) if PLACE in label else None
 
     return rewrite_upward(tree, change)
+
+
+def drop_counted_list(loop: Loop) -> tuple[Loop, int | None]:
+    """Leave out the list that holds the numbers of the iterations, `[0, 1, 2]`, and return its position among the lists, or None. The
+    loop's variable says the same."""
+    if not isinstance(loop.over, ListOf):
+        return loop, None
+    rows = [item.items if len(loop.binders) > 1 else (item,) for item in loop.over.items]
+    columns = list(zip(*rows, strict=True))
+    position = next((k for k, column in enumerate(columns) if _counts_up(column, loop.start or 0)), None)
+    # Beside other lists, the variable counts from 0: `enumerate([64, 128])`.
+    if position is None or (len(columns) > 1 and loop.start):
+        return loop, None
+    binders = tuple(name for k, name in enumerate(loop.binders) if k != position)
+    rest = list(zip(*(column for k, column in enumerate(columns) if k != position), strict=True))
+    if not binders:
+        return replace(loop, over=Literal(len(rows), "depth"), binders=()), position
+    return replace(loop, over=ListOf(tuple(ListOf(row) if len(row) > 1 else row[0] for row in rest)), binders=binders), position
+
+
+def _counts_up(column: tuple[Any, ...], start: int) -> bool:
+    values = [item.value if isinstance(item, Literal) and type(item.value) is int else None for item in column]
+    return values == list(range(start, start + len(column)))
 
 
 def _make_label_template(label: str, iteration: Iteration) -> str:

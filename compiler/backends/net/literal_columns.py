@@ -34,6 +34,7 @@ from .tensor_names import make_free_name, to_identifier
 
 SIZES = ("channels", "units", "groups", "dim", "shape")
 """The arguments that are sizes of tensors. Only between these is a relation more than a coincidence."""
+_DIGITS = "0123456789"
 MULTIPLES = range(2, 17)
 """The factors that are tried between two parameters."""
 LiteralColumn = Sequence[Literal | None]
@@ -171,7 +172,7 @@ class LiteralColumns:
 
     def _find_input_size(self, column: LiteralColumn) -> SizeOfInput | None:
         present = [(graph, literal) for graph, literal in zip(self.parameters.members, column, strict=True) if literal is not None]
-        if not all(_is_size(literal.value) and literal.name in SIZES for _, literal in present):
+        if not all(_is_size(literal.value) and _names_size(literal.name) for _, literal in present):
             return None
         if len({len(graph.inputs) for graph, _ in present}) > 1:
             return None
@@ -198,7 +199,7 @@ class LiteralColumns:
 def _make_key(column: LiteralColumn) -> tuple[object, ...]:
     """Make a key that is equal for literals with the same values that are sizes, or arguments of one name."""
     name = next(literal.name for literal in column if literal is not None)
-    return ("size" if name in SIZES else name, *(None if literal is None else strict_key(literal.value) for literal in column))
+    return ("size" if _names_size(name) else name, *(None if literal is None else strict_key(literal.value) for literal in column))
 
 
 def find_size_formula(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Sequence[Term]) -> Binary | None:
@@ -226,16 +227,21 @@ def find_size_formula(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Se
     return None
 
 
+def _names_size(name: str) -> bool:
+    """Return whether a name is an argument that is a size, or a block's parameter for one: `shape2`, `inner_units`."""
+    return name.rstrip(_DIGITS).rpartition("_")[2] in SIZES
+
+
 def _collect_sizes(column: LiteralColumn) -> list[Dim] | None:
     """Return the value of a size in each member. None if a member lacks it, or if it is no size."""
-    values = [literal.value for literal in column if literal is not None and literal.name in SIZES]
+    values = [literal.value for literal in column if literal is not None and _names_size(literal.name)]
     return values if len(values) == len(column) and all(_is_size(value) or value == 1 for value in values) else None
 
 
 def _collect_integers(column: LiteralColumn) -> list[int | None] | None:
     """Return the values of a size, with None where a member lacks it. None if it is no size."""
     values = [None if literal is None else literal.value for literal in column]
-    if any(literal is not None and literal.name not in SIZES for literal in column):
+    if any(literal is not None and not _names_size(literal.name) for literal in column):
         return None
     return values if all(v is None or (isinstance(v, int) and not isinstance(v, bool) and v > 0) for v in values) else None
 

@@ -23,7 +23,7 @@ from ...ops.constants import ParamOperator
 from ...ops.kinds import NOT_FINITE
 from .array_storage import StoredNames
 from .block_families import BlockFamily
-from .iteration_bodies import fill_templates, has_templates
+from .iteration_bodies import drop_counted_list, fill_templates, has_templates
 from .literal_columns import BlockParameter
 from .numbering import has_first, strip_labels, strip_numbers
 from .operator_arguments import is_default
@@ -257,15 +257,16 @@ class SpecPrinter(ValuePrinter):
         return " ".join([*words, "{", "\n".join(["", *self._print_lines(scan.statements, scan.results), ""]), "}"])
 
     def _print_loop(self, loop: Loop) -> str:
-        over = self.print_value(loop.over)
         # The number of the iteration is needed only for labels and for conditions on the first one.
         is_template = has_templates(loop.body)
         index = loop.start is not None or has_first(loop.body) or is_template
+        loop, counted = drop_counted_list(loop)
+        index = index or counted is not None
+        over = self.print_value(loop.over)
         i = self._make_counter()
         self.counters.append(i)
-        # The list `[0, 1, 2]` has the numbers of the iterations.
-        counts = len(loop.binders) == 1 and over.startswith("[0, 1") and over == str(list(range(over.count(",") + 1)))
-        self.binders.append((i,) if counts else self._make_binders(loop.binders))
+        binders = self._make_binders(loop.binders)
+        self.binders.append(binders if counted is None else (*binders[:counted], i, *binders[counted:]))
         self.starts.append(0 if loop.binders else loop.start or 0)
         number = f"{i} + {loop.start}" if loop.binders and loop.start else i
         body = fill_templates(loop.body, number)
@@ -279,14 +280,12 @@ class SpecPrinter(ValuePrinter):
             text = " -> ".join(map(self._print_stage, _list_iteration_stages(body.stages)))
         else:
             text = self.print_expression(body)
-        binders = self.binders.pop()
+        self.binders.pop()
         self.starts.pop()
         self.counters.pop()
         names = binders[0] if len(binders) == 1 else f"({', '.join(binders)})"
         label = loop.label
-        if counts:
-            over = f"0..{over.count(',') + 1}"
-        elif index and loop.binders:
+        if index and loop.binders:
             names, over = f"({i}, {names})", f"enumerate({over})"
         elif index:
             first = loop.start or 0

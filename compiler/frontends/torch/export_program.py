@@ -36,6 +36,7 @@ from .export_errors import (
     find_running_module,
     fixed_size_obstacle,
 )
+from .held_parameters import trace_held_parameters
 from .opaque import replace_opaque_modules
 from .traceable_experts import use_static_experts
 from .traces import keep_full_traces
@@ -92,6 +93,7 @@ def export_program(
             replace_opaque_modules(module),
             use_static_experts(module),
             skip_distribution_checks(),
+            trace_held_parameters(module),
             isolate_user_code(module),
             silence_output(),
             keep_full_traces(),

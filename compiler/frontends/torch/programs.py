@@ -347,21 +347,20 @@ def _collect_weights(program: Program, source: ExportedProgram, notes: tuple[str
     again = [key for key in unread if any(other in weights for other in names[key])]
     alone = [key for key in unread if key not in again]
     notes_on_keys = (
-        *_describe_left_out_keys(again, ("is another name of a tensor that it has", "are other names of tensors that it has")),
-        *_describe_left_out_keys(alone, ("is read by nothing", "are read by nothing")),
+        *_describe_left_out_keys(again, "of a tensor that it has under another name", "of tensors that it has under other names"),
+        *_describe_left_out_keys(alone, "that nothing reads", "that nothing reads"),
         *describe_changes(source),
     )
     return Imported(program, weights, (*notes_on_keys, *notes))
 
 
-def _describe_left_out_keys(keys: Sequence[str], why: tuple[str, str]) -> tuple[str, ...]:
+def _describe_left_out_keys(keys: Sequence[str], why_one: str, why_several: str) -> tuple[str, ...]:
     """Say which keys the spec lacks, and why: of one key, and of several."""
     if not keys:
         return ()
-    if len(keys) == 1:
-        return (f"The key `{keys[0]}` of the state dict {why[0]}, and is left out.",)
-    some = ", ".join(f"`{key}`" for key in keys[:5]) + (", ..." if len(keys) > 5 else "")
-    return (f"{len(keys)} keys of the state dict {why[1]}, and are left out: {some}.",)
+    some = ", ".join(f"`{key}`" for key in keys[:5]) + (f" and {len(keys) - 5} more" if len(keys) > 5 else "")
+    which = f"the key of the state dict {why_one}" if len(keys) == 1 else f"keys of the state dict {why_several}"
+    return (f"The spec leaves out {which}: {some}.",)
 
 
 def _check_arbitrary(model: ModelContext, main: Graph) -> None:
