@@ -49,7 +49,7 @@ CASES = {
     "shrinking NaN": "x = input [4]; x / 0 * 0 -> hardshrink",
     "threshold of NaN": "x = input [4]; x / 0 * 0 -> threshold 0.1 5",
     "extremes of NaN": "x = input [4]; i = input [7] int64; s = input [7]; (x, i, s / 0 * 0) -> scatter_reduce 1 amax",
-    "hypotenuse of whole numbers": "x = input [9]; s = x -> sign; (s, 2 * s) -> hypot",
+    "hypotenuse of integers as floats": "x = input [9]; s = x -> sign; (s, 2 * s) -> hypot",
     "end of a line": "x = input [4]; y = input [4]; (x * 1e8, y) -> lerp 1.0",
     "ends of lines": "x = input [4]; y = input [4]; w = input [4]; (x * 1e8, y, w > 0 -> cast float32) -> lerp",
     "norm of halves": "x = input [9] float16; x * 300 -> norm axis=1",

@@ -53,7 +53,7 @@ def drop_counted_list(loop: Loop) -> tuple[Loop, int | None]:
     rows = [item.items if len(loop.binders) > 1 else (item,) for item in loop.over.items]
     columns = list(zip(*rows, strict=True))
     position = next((k for k, column in enumerate(columns) if _counts_up(column, loop.start or 0)), None)
-    # Beside other lists, the variable counts from 0: `enumerate([64, 128])`.
+    # Next to other lists, the variable counts from 0: `enumerate([64, 128])`.
     if position is None or (len(columns) > 1 and loop.start):
         return loop, None
     binders = tuple(name for k, name in enumerate(loop.binders) if k != position)

@@ -41,6 +41,7 @@ from .onnx_values import BROKEN, Broken, Filled, Item, Known, make_type_proto, s
 from .quantized_graphs import WHY as QUANTIZED
 from .scopes import NameScope
 from .shape_folding import fold_shapes
+from .sparse_tensors import read_numbers
 
 DEEPEST = 24
 """The greatest nesting depth of branches and functions."""
@@ -98,17 +99,15 @@ class Importer:
     # --- what the graph begins with ------------------------------------------------------------------------------------------
 
     def add_initializers(self, graph: onnx.GraphProto, names: NameScope, *, is_inner: bool = True) -> None:
-        for tensor in graph.initializer:
+        named = {tensor.name: tensor for tensor in graph.initializer} | {sparse.values.name: sparse for sparse in graph.sparse_initializer}
+        for name, tensor in named.items():
             try:
-                numbers = read_tensor(tensor, self.folder)
+                numbers = read_numbers(tensor, self.folder)
                 self.stored += numbers.nbytes
-                names[tensor.name] = make_initializer(numbers, self._name_inner(tensor.name, numbers) if is_inner else tensor.name)
+                names[name] = make_initializer(numbers, self._name_inner(name, numbers) if is_inner else name)
             except Unreadable as error:
-                self._add_obstacle("the file", str(error), tensor.name)
-                names[tensor.name] = BROKEN
-        for sparse in graph.sparse_initializer:
-            self._add_obstacle("a sparse tensor", "has no counterpart", sparse.values.name)
-            names[sparse.values.name] = BROKEN
+                self._add_obstacle("the file", str(error), name)
+                names[name] = BROKEN
 
     def _name_inner(self, name: str, numbers: Array) -> str:
         """Name an initializer of an inner graph. Numbers of one name are one weight, and another graph may have others under the name."""
@@ -328,9 +327,9 @@ class Importer:
             raise ImportRefused(REASONS[domain])
         raise ImportRefused("has no counterpart in netc")
 
-    def _read_array(self, tensor: onnx.TensorProto) -> Any:
+    def _read_array(self, tensor: onnx.TensorProto | onnx.SparseTensorProto) -> Any:
         try:
-            return read_tensor(tensor, self.folder)
+            return read_numbers(tensor, self.folder)
         except Unreadable as error:
             raise ImportRefused(f"the file {error}") from None
 
@@ -348,7 +347,9 @@ class Importer:
                 return Known(np.array(value, dtype=np.float32))
             case {"value_int": value} | {"value_ints": value}:
                 return Known(np.array(value, dtype=np.int64))
-        raise ImportRefused("is a constant of strings, or sparse, which netc does not have")
+            case {"sparse_value": onnx.SparseTensorProto() as sparse}:
+                return Known(self._read_array(sparse))
+        raise ImportRefused("is a constant of strings, which netc does not have")
 
     # --- functions -----------------------------------------------------------------------------------------------------------
 
