@@ -51,6 +51,30 @@ def test_dropout_in_evaluation(function: Any, argument: str) -> None:
     assert (found.why, found.help) == ("works in evaluation too, which no dropout of netc does", f"give it `{argument}`")
 
 
+class Force(nn.Module):
+    """The gradient of an energy, by the functions of `torch.autograd` or of `torch.func`."""
+
+    def __init__(self, functional: bool) -> None:
+        super().__init__()
+        self.energy = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+        self.functional = functional
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.functional:
+            return torch.func.vmap(torch.func.grad(lambda row: self.energy(row).sum()))(x)
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            return torch.autograd.grad(self.energy(x).sum(), x, create_graph=True)[0]
+
+
+@pytest.mark.parametrize("functional", [True, False])
+def test_gradients_in_a_module(functional: bool) -> None:
+    (found,) = obstacles(nn.Sequential(nn.Linear(4, 4), Force(functional)), torch.randn(2, 4))
+    assert found.why.startswith("cannot follow gradients that a module's code computes")
+    assert found.where == "1"
+    assert "gradient(y, x)" in found.help
+
+
 def test_tensors_without_elements() -> None:
     (found,) = obstacles(Calls(lambda x: x.conj()), torch.randn(2, 0, 3))
     assert (found.what, found.why) == ("the input `x`", "has no elements in the example")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterator
-from types import FrameType
+from types import CodeType, FrameType
 
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence
@@ -25,6 +25,10 @@ _UNKNOWN = re.compile(r"Found <class '([\w.<>]+)'> in output, which is not a kno
 UNSOLVED = re.compile(r"Cannot create Dim with inconsistent|Expected derived min value of ")
 """Matches what PyTorch says of a size of which the code needs a remainder, such as `-T % 4`, if the example leaves one."""
 MULTIPLES = "give example sizes that are multiples of what the model divides sizes by, such as 64"
+_UNTRACED = re.compile(r"fake tensor|has no attribute 'constant'|functorch|requires? grad")
+"""Matches what PyTorch says of gradients that it does not trace, none of which names them."""
+_GRADIENTS = frozenset(("grad", "grad_and_value", "jacrev", "jacfwd", "hessian", "vjp", "jvp"))
+"""The functions of `torch.autograd` and `torch.func` that compute gradients."""
 _LONGEST_LINE = 80
 
 
@@ -75,7 +79,28 @@ def explain_export_failure(error: Exception, module: nn.Module) -> Obstacle:
         path = next((path for path, inner in nn.Module.named_modules(module) if inner is owner), "")
         return Obstacle("torch.export", why, path, "rename it")
     line = _find_source_line(error)
+    differentiating = _find_differentiating_module(module)
+    if differentiating is not None and _UNTRACED.search(message):
+        why = "cannot follow gradients that a module's code computes" + (f": {line}" if line else "")
+        help_ = "import the module that is differentiated, and write `gradient(y, x)` in the spec"
+        return Obstacle("torch.export", why, differentiating, help_)
     return Obstacle("torch.export", f"fails: {message[:300]}" + (f": {line}" if line else ""), find_running_module(error, module))
+
+
+def _find_differentiating_module(module: nn.Module) -> str | None:
+    """Find a module whose own code calls a function of `torch.autograd` or `torch.func` for gradients. Return its path."""
+    path: str
+    for path, inner in nn.Module.named_modules(module):
+        functions = (getattr(member, "__code__", None) for member in vars(type(inner)).values())
+        if not type(inner).__module__.startswith("torch.") and any(_names_gradient(code) for code in functions if code is not None):
+            return path
+    return None
+
+
+def _names_gradient(code: CodeType) -> bool:
+    """Return whether a function, or one that is defined in it, names a function for gradients."""
+    inside = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return not _GRADIENTS.isdisjoint(code.co_names) or any(map(_names_gradient, inside))
 
 
 def _find_hidden_member(module: nn.Module) -> tuple[nn.Module, str] | None:
