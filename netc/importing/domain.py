@@ -92,10 +92,12 @@ class _DomainSearch:
             kept, wider, model, self.notes = list(self.stated), False, self.model, list(everything)
         above_one = self._find_conditions_above_one(model, model if least is None else least)
         further_notes = tuple(_make_note_of_one(condition) for condition, _ in above_one)
-        outside = (sizes for sizes in self.outside if all(condition_holds(condition, sizes[0]) for condition, _ in kept))
+        outside = [sizes for sizes in self.outside if all(condition_holds(condition, sizes[0]) for condition, _ in kept)]
+        # The same sizes may break several conditions.
+        different = {tuple(sorted(sizes[0].items())): sizes for sizes in outside if sizes[0] not in [other[0] for other in self.usual]}
         return Domain(
             (*kept, *above_one),
-            (*self.usual, *outside) if wider else tuple(self.usual),
+            (*self.usual, *different.values()) if wider else tuple(self.usual),
             (*self.notes, *further_notes),
             wider,
             (*self.stated, *above_one),

@@ -30,6 +30,23 @@ class Counting(nn.Module):
     def forward(self, x):
         return x.nonzero()
 
+class Joining(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.downs = nn.ModuleList(nn.Conv2d(1, 1, 3, 2, 1) for _ in range(2))
+
+    def forward(self, x):
+        before = []
+        for down in self.downs:
+            before.append(x)
+            x = down(x)
+        while before:
+            y = before.pop()
+            if x.shape[-2:] != y.shape[-2:]:
+                x = nn.functional.interpolate(x, size=y.shape[-2:])
+            x = x + y
+        return x
+
 def broken():
     raise RuntimeError("no such thing")
 
@@ -54,6 +71,14 @@ def test_module(folder: Path) -> None:
     said = run("import", "model.py:Net", "--input", "8", "--args", "width=6", "-o", "net.net").stderr
     assert "proved for N=2; N=3" in said
     assert (folder / "net.net").read_text().splitlines()[-1] == "x -> dense 6 relu as a -> dense 2 as b"
+
+
+def test_the_proof_uses_each_combination_of_sizes_once(folder: Path) -> None:
+    """Several of the module's conditions are broken by `H=3, W=3`."""
+    said = run("import", "model.py:Joining", "--input", "1xHxW", "-o", "net.net").stderr
+    sizes = next(line for line in said.splitlines() if line.startswith("proved for ")).removeprefix("proved for ").partition(":")[0]
+    assert "N=2, H=3, W=3" in sizes
+    assert len(set(sizes.split("; "))) == len(sizes.split("; "))
 
 
 def test_named_inputs_and_other_arguments(folder: Path) -> None:
