@@ -265,12 +265,12 @@ def test_a_file_of_constants_is_not_overwritten(folder: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_view_that_pytorch_cannot_trace_shows_no_traceback(folder: Path) -> None:
+def test_a_write_to_complex_numbers_that_is_refused_shows_no_traceback(folder: Path) -> None:
     """In a process of its own: PyTorch's loggers write past the runner."""
     lines = ["import torch", "from torch import nn", "class Spectral(nn.Module):", "    def __init__(self):", "        super().__init__()"]
     lines += ["        self.w = nn.Parameter(torch.randn(3, 3, 4, dtype=torch.cfloat))", "    def forward(self, x):"]
     lines += ["        f = torch.fft.rfft(x)", "        o = torch.zeros_like(f)"]
-    lines += ["        o[..., :4] = torch.einsum('bik,iok->bok', f[..., :4], self.w)"]
+    lines += ["        o[..., :4] = torch.einsum('bik,iok,iok->bok', f[..., :4], self.w, self.w)"]
     (folder / "spectral.py").write_text("\n".join([*lines, "        return torch.fft.irfft(o, n=x.shape[-1])"]))
     words = ("import", "spectral.py:Spectral", "--input", "3x16", "-o", "net.net")
     done = subprocess.run([sys.executable, "-m", "netc", *words], capture_output=True, text=True, check=False)
