@@ -271,26 +271,6 @@ def test_several_lists_of_one_length_after_each_other() -> None:
     assert text.count("repeat i in 0..4 as _") == 2, text
 
 
-def test_numbers_of_the_iterations_are_no_list() -> None:
-    class Experts(nn.Module):
-        """As mixtures of experts that compute each expert for all tokens."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.gate, self.experts = nn.Linear(WIDTH, 4), nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(4))
-
-        def forward(self, x: Tensor) -> Tensor:
-            chosen, result = self.gate(x).argmax(-1, keepdim=True), torch.zeros_like(x)
-            for number, expert in enumerate(self.experts):
-                result = result + (chosen == number) * expert(x)
-            return result
-
-    text = spec(Experts(), torch.randn(2, WIDTH))
-    assert "repeat i in 0..4 as _" in text, text
-    assert "== i" in text
-    assert "enumerate" not in text
-
-
 class Counting(nn.Module):
     """A mixture of experts as people write it: each expert has its number."""
 

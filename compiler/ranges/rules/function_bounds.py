@@ -258,7 +258,7 @@ def bound_quotient(site: BoundSite) -> Bounds:
 def bound_floored_quotient(site: BoundSite) -> Bounds:
     a, b = site.list_operands()
     quotient = divide_bounds(a, b)
-    # A quotient next to an integer may be rounded to the other side of it. Those of smaller integers are further away.
+    # A quotient next to an integer may be rounded to it. Two integers below 2**52 have no quotient that is so near.
     is_exact = not site.results[0].dtype.is_float and max(a.limit, b.limit) < 2.0**52
     result = apply_rising(np.floor, quotient)
     return (result if is_exact else result.widen(0.0, 1.0),)

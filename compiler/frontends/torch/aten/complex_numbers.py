@@ -103,21 +103,21 @@ def read_complex_einsum(site: AtenSite) -> Value:
 def _multiply_number(site: AtenSite, operand: Any, number: complex) -> Value:
     """Multiply a tensor by a complex number."""
 
-    def scale(x: Value, factor: float) -> Value:
+    def scale_tensor(x: Value, factor: float) -> Value:
         return x if factor == 1 else site.apply_op("neg", x) if factor == -1 else site.apply_op("mul", x, other=factor)
 
     p, q = number.real, number.imag
     if not p and not is_complex(operand):
-        x = site.apply_op("unsqueeze", scale(site.tensor_of(operand), q), axis=-1)
+        x = site.apply_op("unsqueeze", scale_tensor(site.tensor_of(operand), q), axis=-1)
         return site.apply_op("pad", x, padding=(1, 0))
     if not is_complex(operand):
-        return site.apply_op("stack", *(scale(site.tensor_of(operand), factor) for factor in (p, q)), axis=-1)
+        return site.apply_op("stack", *(scale_tensor(site.tensor_of(operand), factor) for factor in (p, q)), axis=-1)
     if not q:
-        return scale(site.pairs_of(operand), p)
+        return scale_tensor(site.pairs_of(operand), p)
     a, b = (select_complex_part(site, site.pairs_of(operand), index) for index in (0, 1))
-    real, imaginary = scale(b, -q), scale(a, q)
+    real, imaginary = scale_tensor(b, -q), scale_tensor(a, q)
     if p:
-        real, imaginary = site.apply_op("add", scale(a, p), real), site.apply_op("add", imaginary, scale(b, p))
+        real, imaginary = site.apply_op("add", scale_tensor(a, p), real), site.apply_op("add", imaginary, scale_tensor(b, p))
     return site.apply_op("stack", real, imaginary, axis=-1)
 
 
