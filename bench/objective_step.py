@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 
 import netc
-from tests.training.plain_objectives import Recipe, make_plain_step
 from tests.training.plain_recipes import RECIPES
+from tests.training.plain_training import Recipe, make_plain_step
 
 STEPS = 12
 """The steps in a measurement, which are whole turns of the losses."""

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-from tests.training import plain_derivatives, plain_more_objectives, plain_objectives
+from tests.training import plain_derivatives, plain_generative, plain_policies, plain_siamese, plain_supervised, plain_training
 from tests.training.plain_recipes import RECIPES
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "comparison.md"
 TABLE = re.compile(r"(?<=<!-- lines of objectives -->\n)\|.*?(?=\n<!-- end of lines -->)", re.DOTALL)
-MODULES = (plain_objectives, plain_derivatives, plain_more_objectives)
+MODULES = (plain_training, plain_generative, plain_siamese, plain_policies, plain_supervised, plain_derivatives)
 SHARED = {"Plain", "SeveralLosses", "Recipe", "Turn", "SAMPLES"}
 """Names of the tests that no objective needs for itself."""
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.training.plain_objectives import SAMPLES, WIDTH, Arrays, Batch, Plain, Recipe, SeveralLosses, Turn, make_mlp, make_points
+from tests.training.plain_training import SAMPLES, WIDTH, Arrays, Batch, Plain, Recipe, SeveralLosses, Turn, make_mlp, make_points
 
 
 def differentiate(y: Tensor, x: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """The plain PyTorch loops of all objectives in specs/training, by the names of the specs."""
 
 from tests.training.plain_derivatives import DERIVATIVES
-from tests.training.plain_more_objectives import MORE
-from tests.training.plain_objectives import RECIPES as OBJECTIVES
+from tests.training.plain_generative import GENERATIVE
+from tests.training.plain_policies import POLICIES
+from tests.training.plain_siamese import SIAMESE
+from tests.training.plain_supervised import SUPERVISED
 
-RECIPES = OBJECTIVES | DERIVATIVES | MORE
+RECIPES = GENERATIVE | SIAMESE | POLICIES | SUPERVISED | DERIVATIVES

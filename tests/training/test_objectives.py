@@ -16,8 +16,8 @@ import netc
 from netc.training.objective import Objective
 from netc.training.stop_signals import Interrupted
 from tests.parity import agree
-from tests.training.plain_objectives import SAMPLES, Recipe, list_trained, train_plainly
 from tests.training.plain_recipes import RECIPES
+from tests.training.plain_training import SAMPLES, Recipe, list_trained, train_plainly
 from tests.training.runs import resume, train
 from tests.training.test_ranks import assert_close, begin
 from tests.training.test_resume import assert_same_run, stopping_at

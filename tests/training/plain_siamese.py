@@ -1,4 +1,4 @@
-"""More objectives of specs/training as plain PyTorch, written from their papers."""
+"""The objectives of specs/training that compare two views of an image, as plain PyTorch, written from their papers."""
 
 from __future__ import annotations
 
@@ -11,70 +11,80 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from tests.training.plain_objectives import (
-    SAMPLES,
-    SIZES,
-    WIDTH,
-    Arrays,
-    Batch,
-    Block,
-    Plain,
-    Recipe,
-    Siamese,
-    Turn,
-    make_mlp,
-    make_points,
-    make_views,
-)
+from tests.training.plain_training import SAMPLES, SIZES, Arrays, Batch, Block, Plain, Recipe, Turn, make_views
+
+sgd = partial(torch.optim.SGD, momentum=0.9, weight_decay=1e-4)
 
 
-class FlowMatching(Plain):
-    """Liu et al. (2023), equation 1; Lipman et al. (2023), equation 23, for a deviation of 0 at the end."""
+class Siamese(Plain):
+    """Two views of an image: each with its own noise."""
 
-    def __init__(self, width: int = 8) -> None:
-        super().__init__()
-        self.network = make_mlp(3, width, width, width, 2, activation=nn.SiLU)
-
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        start, end, time = batch["noise"], batch["data_point"], batch["time"][:, None]
-        velocity = self.network(torch.cat((torch.lerp(start, end, time), time), dim=1))
-        return {"loss": ((end - start - velocity) ** 2).mean()}
+    def add_noise(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        return batch["image"] + 0.3 * batch["first_noise"], batch["image"] + 0.3 * batch["second_noise"]
 
 
-class LanguageModel(nn.Module):
-    """Logits for the next token."""
+def make_head(before: int, width: int, after: int, bias: bool = True) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(before, width, bias=False), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, after, bias=bias))
+
+
+class Projected(nn.Module):
+    """An encoder and a projector."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.words, self.gru, self.head = nn.Embedding(11, width), nn.GRU(width, width, batch_first=True), nn.Linear(width, 11)
+        self.encoder = nn.Sequential(*make_head(6, width, width), nn.ReLU())
+        self.projector = make_head(width, width, 4)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        logits: Tensor = self.head(self.gru(self.words(tokens))[0])
-        return logits
+    def forward(self, x: Tensor) -> Tensor:
+        projected: Tensor = self.projector(self.encoder(x))
+        return projected
 
 
-class Dpo(Plain):
-    """Rafailov et al. (2023), equation 7."""
+class Byol(Siamese):
+    """Grill et al. (2020), equations 1 and 2."""
 
     def __init__(self, width: int = 8) -> None:
         super().__init__()
-        self.policy, self.reference = LanguageModel(width), LanguageModel(width)
+        self.online, self.predictor, self.target = Projected(width), make_head(4, width, 4), Projected(width)
 
     def begin_step(self, step: int) -> None:
         if step == 0:
-            self.reference.load_state_dict(self.policy.state_dict())
+            for follower, followed in zip(self.target.parameters(), self.online.parameters(), strict=True):
+                follower.data.copy_(followed.data)
+
+    def end_step(self, step: int) -> None:
+        for follower, followed in zip(self.target.parameters(), self.online.parameters(), strict=True):
+            follower.data.lerp_(followed.data, 0.01)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        ratios = {}
-        for name in ("chosen", "rejected"):
-            targets = batch[f"{name}_targets"]
-            kept = targets != -100
-            index = targets.clamp(min=0)[..., None]
-            policy = self.policy(batch[name]).log_softmax(-1).gather(-1, index)[..., 0]
-            with torch.no_grad():
-                reference = self.reference(batch[name]).log_softmax(-1).gather(-1, index)[..., 0]
-            ratios[name] = ((policy - reference) * kept).sum(1)
-        return {"loss": -F.logsigmoid(0.1 * ratios["chosen"] - 0.1 * ratios["rejected"]).mean()}
+        first, second = self.add_noise(batch)
+        guesses = [self.predictor(projected) for projected in (self.online(first), self.online(second))]
+        with torch.no_grad():
+            targets = [self.target(first), self.target(second)]
+        loss = torch.zeros(())
+        for guess, target in zip(guesses, targets[::-1], strict=True):
+            difference = guess / guess.norm(dim=1, keepdim=True) - target / target.norm(dim=1, keepdim=True)
+            loss = loss + difference.pow(2).sum(1).mean()
+        return {"loss": loss}
+
+
+class SimSiam(Siamese):
+    """Chen and He (2021), Algorithm 1."""
+
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(*make_head(6, width, width), nn.ReLU())
+        self.projector = nn.Sequential(*make_head(width, width, width, bias=False), nn.BatchNorm1d(width, affine=False))
+        self.predictor = make_head(width, 4, width)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        z1, z2 = (self.projector(self.encoder(view)) for view in self.add_noise(batch))
+        p1, p2 = self.predictor(z1), self.predictor(z2)
+
+        def compare(p: Tensor, z: Tensor) -> Tensor:
+            return -(F.normalize(p, dim=1) * F.normalize(z.detach(), dim=1)).sum(dim=1).mean()
+
+        return {"loss": compare(p1, z2) / 2 + compare(p2, z1) / 2}
 
 
 class MeanTeacher(Siamese):
@@ -140,34 +150,15 @@ def make_scorer(width: int) -> nn.Sequential:
     return nn.Sequential(OrderedDict(backbone=backbone, head=nn.Linear(width, 5, bias=False)))
 
 
-def make_texts(generator: np.random.Generator, samples: int = SAMPLES) -> Arrays:
-    """The first two positions are a prompt, and some texts end early."""
-    columns = {}
-    for name in ("chosen", "rejected"):
-        tokens = generator.integers(0, 11, (samples, 8))
-        targets = tokens[:, 1:].copy()
-        targets[:, :2] = -100
-        targets[::3, 5:] = -100
-        columns |= {name: tokens[:, :-1], f"{name}_targets": targets}
-    return columns
-
-
 def make_partial_labels(generator: np.random.Generator, samples: int = SAMPLES) -> Arrays:
     label = np.where(np.arange(samples) % 4 == 0, generator.integers(0, 10, samples), -100)
     return {"image": generator.random((samples, 6), np.float32), "label": label}
 
 
-MORE = {
-    "flow_matching": Recipe(
-        partial(make_points, name="data_point"),
-        FlowMatching,
-        WIDTH,
-        torch.optim.Adam,
-        (Turn("loss", "", 2e-3),),
-        cosine=True,
-    ),
-    "dino": Recipe(make_views, Dino, SIZES | {"scores": 5}, torch.optim.AdamW, frozen=("teacher.", "center")),
-    "dpo": Recipe(make_texts, Dpo, {"width": 8, "vocabulary": 11}, torch.optim.AdamW, frozen=("reference.",)),
+SLOWER = (Turn("loss", "", 0.05),)
+SIAMESE = {
+    "byol": Recipe(make_views, Byol, SIZES | {"latent": 4}, sgd, SLOWER, frozen=("target.",), cosine=True),
+    "simsiam": Recipe(make_views, SimSiam, SIZES | {"bottleneck": 4}, sgd, SLOWER, cosine=True),
     "mean_teacher": Recipe(
         make_partial_labels,
         MeanTeacher,
@@ -176,4 +167,5 @@ MORE = {
         frozen=("teacher.",),
         vary=lambda step: {"ramp": torch.tensor(min(step / 200, 1.0))},
     ),
+    "dino": Recipe(make_views, Dino, SIZES | {"scores": 5}, torch.optim.AdamW, frozen=("teacher.", "center")),
 }
