@@ -23,6 +23,9 @@ from ..types.tensor_types import DType, TensorType
 MOST_ELEMENTS = 2**22
 """The largest number of intervals for one tensor. Beyond, leading axes are merged, so that tables of positions take little memory."""
 
+MOST_IN_ROW = 2**40
+"""More elements than a row can have."""
+
 
 class Ball(Record):
     """The rows of the last axis are `center + scale * u` for a vector `u` of a length of at most 1. Both are vectors over the last axis.
@@ -125,8 +128,9 @@ class TensorBound(Record):
         with np.errstate(over="ignore"):
             below, above = (share * np.where(np.isfinite(end), np.abs(end), 0.0) + extra for end in (self.low, self.high))
             low, high = self.low - below, self.high + above
-        ball = None if self.ball is None else self.ball.widen(share, float(np.max(extra, initial=0.0)))
-        return TensorBound(low, high, ball, None if self.row_sum is None else self.row_sum * (1 + share))
+        most = float(np.max(extra, initial=0.0))
+        ball = None if self.ball is None else self.ball.widen(share, most)
+        return TensorBound(low, high, ball, None if self.row_sum is None else _widen_sum(self.row_sum, share, most))
 
     def limit_to(self, dtype: DType) -> TensorBound:
         """Return the bound of the same numbers in a type that may not hold them. Integers wrap around, and floats become infinite. An end
@@ -136,6 +140,12 @@ class TensorBound(Record):
             return replace(self, low=np.where(self.low >= low, self.low, -np.inf), high=np.where(self.high <= high, self.high, np.inf))
         fits = (self.low >= low) & (self.high <= high)
         return replace(self, low=np.where(fits, self.low, low), high=np.where(fits, self.high, high))
+
+
+def _widen_sum(row_sum: float, share: float, absolute: float) -> float:
+    """Make room in the sum of a row for the rounding of its elements. Rounding to the nearest number at most doubles an element, even
+    below the smallest normal number: a million equal weights of float16, each rounded up, sum to more than 1."""
+    return row_sum * (1 + share) + min(row_sum, MOST_IN_ROW * absolute)
 
 
 def close_ends(low: Array, high: Array) -> TensorBound:

@@ -203,6 +203,8 @@ HALF_SUMS = [0.1, 1.3, -0.7, 0.4, 2.2, -1.1, 0.9, 0.3]
         # the rounding of a narrower type remains
         ("x = input 8; v = param [8, 4] init=ones; (x -> softmax -> cast bfloat16 -> cast float32) @ v", HALF_SUMS),
         ("x = input 8; (x -> rms_norm affine=false -> cast bfloat16 -> cast float32) -> dense 1 init=ones bias=false", [1.003] * 8),
+        # a million equal weights are below the normal numbers of float16, and rounded up
+        ("x = input T; (x -> unsqueeze 1 -> softmax -> cast float16 -> cast float32) @ (x * 0 + 1 -> unsqueeze 2)", [0.0] * 1_000_000),
     ],
 )
 def test_results_are_within_their_bounds(text: str, x: list[float]) -> None:
