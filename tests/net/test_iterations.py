@@ -96,6 +96,25 @@ def test_a_tensor_from_outside() -> None:
     assert text.count("repeat") == 1, text
 
 
+class Anchored(nn.Module):
+    """The first iteration gets the tensor that all iterations read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(nn.ModuleDict({"a": nn.Linear(WIDTH, WIDTH)}) for _ in range(3))
+
+    def forward(self, start: Tensor) -> Tensor:
+        x = start
+        for block in self.blocks:
+            x = block["a"](start - 2 * x) * x  # type: ignore[index]
+        return x
+
+
+def test_a_tensor_that_the_first_iteration_gets_twice() -> None:
+    text = spec(Anchored(), torch.randn(2, WIDTH))
+    assert text.count("repeat") == 1, text
+
+
 def test_the_length_does_not_depend_on_the_depth() -> None:
     assert len(spec(Pairs(4), torch.randn(2, WIDTH)).splitlines()) == len(spec(Pairs(9), torch.randn(2, WIDTH)).splitlines())
 

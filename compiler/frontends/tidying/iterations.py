@@ -203,7 +203,8 @@ def _choose_block_name(prefix: str, used_names: set[str]) -> str:
 def _insert_calls(graph: Graph, run: _Run, name: str) -> list[Graph]:
     """Replace the nodes of the iterations by calls. Returns the graphs of the iterations."""
     calls: list[CallNode] = []
-    carried = received = run.before  # the tensor that goes into an iteration, as its nodes and as its call have it
+    # The tensor that goes into an iteration, as its nodes and as its call have it.
+    carried, received = _separate_start(graph, run), run.before
     for i in range(run.count):
         nodes = graph.nodes[run.start + i * run.length : run.start + (i + 1) * run.length]
         label = f"{run.prefixes[0]}{i}" if run.is_level else ""
@@ -221,6 +222,17 @@ def _insert_calls(graph: Graph, run: _Run, name: str) -> list[Graph]:
     if graph.training_outputs is not None:
         graph.training_outputs = [new if value is last else value for value in graph.training_outputs]
     return [call.graph for call in calls]
+
+
+def _separate_start(graph: Graph, run: _Run) -> Value:
+    """Make a tensor for what the first iteration gets, and let its nodes read it. What they get may be a tensor that all iterations read:
+    the second iteration tells the two apart."""
+    start = Value(run.before.type, run.before.span, run.before.name)
+    first, second = (graph.nodes[begin : begin + run.length] for begin in (run.start, run.start + run.length))
+    carried = first[run.carried[0]].outputs[run.carried[1]]
+    for node, following in zip(first, second, strict=True):
+        node.inputs = tuple(start if other is carried else value for value, other in zip(node.inputs, following.inputs, strict=True))
+    return start
 
 
 def _fill_body(nodes: Sequence[Node], body: Graph, label: str, carried: Value, run: _Run) -> Graph:

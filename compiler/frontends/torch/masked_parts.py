@@ -60,7 +60,7 @@ def _rewrite_use(graph: Graph, use: Node, values: Any, mask: Node | None) -> Non
         result = _add_up(graph, use, selecting, whole) if mask is None else _write_whole(graph, use, mask, whole)
     use.replace_all_uses_with(result)
     graph.erase_node(use)
-    _erase_unread(graph, part)
+    erase_unread(graph, part)
 
 
 def _find_mask(node: Node) -> Node | None:
@@ -160,8 +160,17 @@ def _write_whole(graph: Graph, write: Node, mask: Node, whole: Node) -> Node:
     """Choose the values of the rows that the mask selects."""
     target: Any = write.args[0]
     condition = _spread_mask(graph, write, mask, target.meta["val"].dim())
-    chosen = add_call(graph, write, torch.ops.aten.where.self, condition, whole, target)
+    other = target if is_in_place(write) else _find_narrow(target)
+    chosen = add_call(graph, write, torch.ops.aten.where.self, condition, whole, other)
     return add_call(graph, write, torch.ops.aten.copy_.default, target, chosen) if is_in_place(write) else chosen
+
+
+def _find_narrow(tensor: Node) -> Node:
+    """Return what `expand` repeats along axes of size 1, or a single number that it repeats. Any other tensor is itself."""
+    if not is_operator(tensor) or operator_name(tensor) != "expand":
+        return tensor
+    source: Any = tensor.args[0]
+    return source if source.meta["val"].dim() in (0, tensor.meta["val"].dim()) else tensor
 
 
 def _add_up(graph: Graph, use: Node, mask: Node, whole: Node) -> Node:
@@ -188,7 +197,8 @@ def _compute_whole(graph: Graph, node: Node, whole: dict[Node, Node], in_parts: 
         return add_call(graph, node, find_functional(node), *args, **kwargs)
     # The tensor may change between the selection and its use.
     source: Any = node.args[0]
-    rows = add_call(graph, node, torch.ops.aten.clone.default, source)
+    # Rows that are equal along some axes of the mask are computed once.
+    rows = add_call(graph, node, torch.ops.aten.clone.default, _find_narrow(source))
     mask = _find_mask(node)
     if not in_parts or mask is None or not source.meta["val"].dtype.is_floating_point:
         return rows
@@ -202,8 +212,8 @@ def _spread_mask(graph: Graph, like: Node, mask: Node, rank: int) -> Node:
     return mask
 
 
-def _erase_unread(graph: Graph, part: Iterable[Node]) -> None:
-    """Erase the nodes of the part that nothing reads, and the checks of their numbers of rows."""
+def erase_unread(graph: Graph, part: Iterable[Node]) -> None:
+    """Erase those of some nodes in order that nothing reads, and the checks of their numbers of rows."""
     for node in reversed(list(part)):
         for check in list(_find_checks(node)):
             if not check.users:

@@ -45,6 +45,7 @@ from .gradient_stops import detach_regions, find_gradient_stops, remove_needless
 from .guard_conditions import collect_guard_conditions
 from .io_names import make_input_name, make_output_names
 from .keys import KeyPlacement, find_all_keys
+from .mask_positions import rewrite_mask_positions
 from .masked_parts import rewrite_masked_parts
 from .module_calls import CallTree
 from .node_targets import is_empty, to_dtype, to_real_parts
@@ -203,6 +204,7 @@ def _prepare_nodes(program: ExportedProgram, aliases: Mapping[str, tuple[str, ..
     flatten_regions(program.graph_module)
     detach_regions(program.graph_module)
     rewrite_out_arguments(program.graph_module)
+    rewrite_mask_positions(program.graph_module)
     rewrite_masked_parts(program.graph_module)
     # PyTorch logs a traceback of an operator that it cannot trace, which the import then reports in a sentence.
     with silence_output():
