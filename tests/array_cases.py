@@ -76,6 +76,17 @@ CASES = {
     "integers that are limited by a float": "input 5 int32 -> clamp max=0.5",
     "bytes that are limited": "x = input [9] int8; x * 100 -> clamp min=-50",
     "integers to the power of 0": "x = input [3] int32; x ** 0",
+    "root mean square of small halves": "x = input [8] float16; x * 0.001 -> rms_norm",
+    "padding row that is counted from the end": "input [3] int64 -> embedding_bag 5 4 mode=mean padding_idx=-4",
+    "places in a pool of the least bytes": "x = input [2, 5, 6] uint8; (y, at) = x * 0 -> max_pool 3x2 stride=2 padding=1; out y, at",
+    "places in a pool of -infinity": "x = input 2x5x6; (y, at) = (x -> abs) / 0 * -1 -> max_pool 3 stride=2 padding=1; out y, at",
+    "nearest of two centers": "input 3x14 -> upsample size=287 mode=nearest_exact",
+    "margins of infinite scores": "x = input [4]; t = input [] int64; (x / 0, t) -> multi_margin_loss reduction=none",
+    "margins of several infinite scores": "x = input [4]; n = input [4] int64; (x / 0, n * 4 - 1) -> multilabel_margin_loss",
+    "an infinite variance": "x = input 3; t = input 3; v = input 3; (x, t, (v -> abs) / 0) -> gaussian_nll_loss reduction=none",
+    "count of differences from NaN": "a = input [5, 3]; b = input [4, 3]; (a / 0 * 0, b) -> cdist 0",
+    "boolean at an index": "x = input 4 bool; i = input 6 int64; s = input 6 bool; (x, i, s) -> scatter_reduce 1 amin include_self=false",
+    "extremes so far of halves and NaN": "x = input [T] float16; y = x / (x < 1 -> cast float16); (v, i) = y - y + x -> cummax 1; out v, i",
     "transposed convolution that crops": "input 2x5x5 -> conv_transpose 3 1x2 stride=2 padding=[1, 2]",
 }
 """By what a model is about."""

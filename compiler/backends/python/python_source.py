@@ -39,6 +39,7 @@ _STANDARD = {
     r"\bbase64\.": "import base64",
     r"\bitertools\.": "import itertools",
     r"\bmath\.": "import math",
+    r"\bstruct\.": "import struct",
     r"\bzlib\.": "import zlib",
     r"\bOrderedDict\(": "from collections import OrderedDict",
     r"\bCallable\[": "from collections.abc import Callable",

@@ -20,8 +20,8 @@ def multilabel_margin_loss(x: jax.Array, target: jax.Array, reduction: str = "me
     labels = jnp.where(listed, target, 0)
     own = jnp.take_along_axis(x, labels, -1)
     is_target = (jax.nn.one_hot(labels, x.shape[-1], dtype=int) * listed[..., None]).sum(-2) > 0
-    gaps = jax.nn.relu(1 - own[..., :, None] + x[..., None, :])
-    used = listed[..., :, None] & ~is_target[..., None, :]
+    gaps = 1 - own[..., :, None] + x[..., None, :]
+    used = listed[..., :, None] & ~is_target[..., None, :] & (gaps > 0)  # nothing is missing where a gap is NaN
     return reduce_loss(jnp.where(used, gaps, 0).sum((-2, -1)) / x.shape[-1], reduction)
 
 

@@ -32,7 +32,9 @@ def cumulative_extreme(x: Array, axis: int, largest: bool) -> tuple[Array, Array
     """The largest or smallest element so far, and its index: of equal ones, the last, which gets the gradient."""
     if not x.ndim:
         return x, xp.zeros((), Int)
-    fixed = xp.stop_gradient(x * 1)  # JAX does not compare booleans
+    is_float = xp.issubdtype(x.dtype, xp.floating)
+    # JAX does not compare booleans, and MLX passes over NaN in 16 bits
+    fixed = xp.stop_gradient(x.astype(xp.promote_types(x.dtype, xp.float32)) if is_float else x * 1)
     best = xp.cummax(fixed, axis=axis) if largest else xp.cummin(fixed, axis=axis)
     places = xp.arange(x.shape[axis]).reshape(-1, *[1] * (x.ndim - 1 - axis))
     index = xp.cummax(xp.where((fixed == best) | xp.isnan(fixed), places, 0), axis=axis).astype(Int)
@@ -63,7 +65,7 @@ def scatter_reduce(x: Array, index: Array, src: Array, axis: int, reduce: str, i
     if is_float:  # in 16 bits, large sums and counts stop growing
         x, src = (one.astype(xp.promote_types(one.dtype, xp.float32)) for one in (x, src))
     if not include_self:
-        low, high = (-xp.inf, xp.inf) if is_float else (xp.iinfo(x.dtype).min, xp.iinfo(x.dtype).max)
+        low, high = (-xp.inf, xp.inf) if is_float else (False, True) if dtype == Bool else (xp.iinfo(dtype).min, xp.iinfo(dtype).max)
         x = scatter(x, index, {"add": 0, "multiply": 1, "maximum": low, "minimum": high}[method], axis)
     total = scatter(x, index, src, axis, method)
     if reduce != "mean":

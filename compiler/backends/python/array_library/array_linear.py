@@ -141,7 +141,7 @@ class EmbeddingBag(Module):
             rows = limit_norms(rows, self.max_norm, self.norm_type)
         if per_sample_weights is not None:
             rows = rows * per_sample_weights.reshape(-1, 1)
-        used = xp.ones(flat.shape, Bool) if self.padding_idx is None else flat != self.padding_idx
+        used = xp.ones(flat.shape, Bool) if self.padding_idx is None else flat != self.padding_idx % self.weight.shape[0]
         wide = rows.astype(xp.promote_types(rows.dtype, xp.float32))  # in 16 bits, large sums and counts stop growing
         counts = ops.segment_sum(used.astype(wide.dtype), bags, count)[:, None]
         if self.mode == "max":

@@ -161,7 +161,7 @@ def gaussian_nll_loss(
     var = xp.asarray(var, x.dtype)
     if 0 < var.ndim < x.ndim:
         var = var[..., None]
-    limited = var + xp.stop_gradient(xp.maximum(var, eps) - var)
+    limited = xp.where(var < eps, var + xp.stop_gradient(eps - var), var)
     losses = 0.5 * (xp.log(limited) + xp.square(x - target) / limited)
     return reduce_loss(losses + (0.5 * math.log(2 * math.pi) if full else 0), reduction)
 
@@ -222,7 +222,8 @@ def multi_margin_loss(
 ) -> Array:
     """How far the class is not above all others by the margin. x: [N, C] or [C]."""
     own = xp.take_along_axis(x, target[..., None], -1)
-    gaps = fn.relu(margin - own + x) ** p
+    gaps = margin - own + x
+    gaps = xp.where(gaps > 0, gaps, 0) ** p  # also of NaN, as between two infinite numbers, nothing is missing
     gaps = gaps if weight is None else gaps * weight[target][..., None]
     others = xp.arange(x.shape[-1]) != target[..., None]
     return reduce_loss(xp.where(others, gaps, 0).sum(-1) / x.shape[-1], reduction)
@@ -234,8 +235,8 @@ def multilabel_margin_loss(x: Array, target: Array, reduction: str = "mean") -> 
     labels = xp.where(listed, target, 0)
     own = xp.take_along_axis(x, labels, -1)
     is_target = ((labels[..., None] == xp.arange(x.shape[-1])) & listed[..., None]).any(-2)
-    gaps = fn.relu(1 - own[..., :, None] + x[..., None, :])
-    used = listed[..., :, None] & ~is_target[..., None, :]
+    gaps = 1 - own[..., :, None] + x[..., None, :]
+    used = listed[..., :, None] & ~is_target[..., None, :] & (gaps > 0)  # nothing is missing where a gap is NaN
     return reduce_loss(xp.where(used, gaps, 0).sum((-2, -1)) / x.shape[-1], reduction)
 
 

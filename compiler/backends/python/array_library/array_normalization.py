@@ -123,7 +123,7 @@ class RMSNorm(Module):
 def rms_norm(x: Array, weight: Any = None, axes: int = 1, eps: float | None = None) -> Array:
     """Divides by the root mean square over the last axes."""
     wide = x.astype(xp.promote_types(x.dtype, xp.float32))
-    least = xp.finfo(x.dtype).eps if eps is None else eps
+    least = xp.finfo(wide.dtype).eps if eps is None else eps
     y = wide * xp.rsqrt(xp.square(wide).mean(tuple(range(-axes, 0)), keepdims=True) + least)
     return (y if weight is None else y * weight[...]).astype(x.dtype)
 

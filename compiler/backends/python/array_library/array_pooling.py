@@ -85,15 +85,17 @@ def max_pool_with_indices(
     low = -np.inf if xp.issubdtype(x.dtype, xp.floating) else xp.iinfo(x.dtype).min
     padded = xp.pad(x, pads, constant_values=low)
     sides = zip(padded.shape[2:], kernel_size, strides, dilations, strict=True)
-    places = xp.pad(xp.arange(math.prod(x.shape[2:])).reshape(1, 1, *x.shape[2:]), pads)
+    places = xp.pad(xp.arange(math.prod(x.shape[2:])).reshape(1, 1, *x.shape[2:]), pads, constant_values=-1)
     return pick_largest(padded, places, [slide(*side) for side in sides])
 
 
 def pick_largest(x: Array, places: Array, indices: Sequence[Any]) -> tuple[Array, Array]:
-    """The largest element of each window, and its place."""
+    """The largest element of each window, and its place. Places below 0 are outside: their elements are never chosen."""
     windows = gather_windows(x, indices)
-    best = xp.stop_gradient(windows).argmax(-1, keepdims=True)
     at = xp.broadcast_to(gather_windows(places, indices), windows.shape).astype(Int)
+    fixed = xp.stop_gradient(windows)
+    is_best = (fixed == fixed.max(-1, keepdims=True)) | xp.isnan(fixed)
+    best = (is_best & (at >= 0)).astype(xp.int32).argmax(-1, keepdims=True)
     return tuple(xp.take_along_axis(values, best, axis=-1)[..., 0] for values in (windows, at))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import struct
 from typing import Any
 
 from .array_convolution import each_axis
@@ -13,7 +14,10 @@ from .array_words import Array, Int, vector_norm, xp
 
 def cdist(x: Array, other: Array, p: float = 2) -> Array:
     """The distances of all pairs of rows: [..., n, k], [..., m, k] -> [..., n, m]."""
-    return vector_norm(x[..., :, None, :] - other[..., None, :, :], p, -1)
+    gaps = x[..., :, None, :] - other[..., None, :, :]
+    if p == 0:  # counts the gaps, and NaN is not one
+        return xp.where(xp.isnan(gaps), xp.stop_gradient(gaps), gaps != 0).sum(-1)
+    return vector_norm(gaps, p, -1)
 
 
 def pixel_shuffle(x: Array, upscale_factor: int) -> Array:
@@ -103,9 +107,14 @@ def kernel_weight(distance: float, mode: str, a: float) -> float:
     return max(1 - distance, 0.0)
 
 
-def nearest_places(size: int, count: int, ratio: float, offset: float) -> Array:
-    """The index of the nearest element for each element of the resampled axis, computed in float32."""
-    places = xp.floor(xp.array(ratio, xp.float32) * (xp.arange(count).astype(xp.float32) + offset))
+def nearest_places(size: int, count: int, ratio: float, is_exact: bool) -> Array:
+    """The index of the nearest element for each element of the resampled axis, rounded in float32."""
+    if is_exact:
+        (step,) = struct.unpack("f", struct.pack("f", ratio))
+        centers = xp.array([step * (i + 0.5) - 0.5 for i in range(count)], xp.float32)
+        places = xp.floor(xp.maximum(centers, 0) + 0.5)
+    else:
+        places = xp.floor(xp.array(ratio, xp.float32) * xp.arange(count).astype(xp.float32))
     return xp.minimum(places.astype(Int), size - 1)
 
 
@@ -124,7 +133,7 @@ def interpolate(
             continue
         step = x.shape[axis] / count if ratio is None else ratio
         if mode.startswith("nearest"):
-            x = xp.take(x, nearest_places(x.shape[axis], count, step, 0.5 if mode == "nearest-exact" else 0.0), axis=axis)
+            x = xp.take(x, nearest_places(x.shape[axis], count, step, mode == "nearest-exact"), axis=axis)
         else:
             indices, weights = resize_windows(x.shape[axis], count, step, mode, align_corners, antialias)
             x = weigh_windows(x, xp.array(indices), weights, axis)
