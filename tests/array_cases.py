@@ -86,7 +86,13 @@ CASES = {
     "an infinite variance": "x = input 3; t = input 3; v = input 3; (x, t, (v -> abs) / 0) -> gaussian_nll_loss reduction=none",
     "count of differences from NaN": "a = input [5, 3]; b = input [4, 3]; (a / 0 * 0, b) -> cdist 0",
     "boolean at an index": "x = input 4 bool; i = input 6 int64; s = input 6 bool; (x, i, s) -> scatter_reduce 1 amin include_self=false",
+    "shift by a wider number": "x = input [9] int8; n = input [9] int16; (x * 77, n * 9) -> bitwise_left_shift",
     "extremes so far of halves and NaN": "x = input [T] float16; y = x / (x < 1 -> cast float16); (v, i) = y - y + x -> cummax 1; out v, i",
+    "integers with a threshold that is no integer": "x = input 4 int32; x - 1 -> threshold (-1.5) 2",
+    "threshold below a byte": "input 3 uint8 -> threshold (-200) 7",
+    "choice of a number below a byte": "x = input [3] uint8; (x > 0, x) -> where (-200)",
+    "remainder of a number beyond a byte": "x = input [6] int8; x - 100 -> fmod 300",
+    "power of a number beyond a byte": "x = input [3] int8; x + 1 -> pow 300 reverse=true",
     "transposed convolution that crops": "input 2x5x5 -> conv_transpose 3 1x2 stride=2 padding=[1, 2]",
 }
 """By what a model is about."""

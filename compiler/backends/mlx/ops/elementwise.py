@@ -59,11 +59,11 @@ def emit_logic(op: BitwiseLogic, site: MlxSite) -> Code:
 @function(BitwiseLeftShift, BitwiseRightShift, target="mlx.core.left_shift, mlx.core.right_shift")
 def emit_shift(op: Shift, site: MlxSite) -> Code:
     dtype = site.results[0].dtype
-    left, right = list_sides(op, site)
-    if op.scalars:
-        number = to_code(wrap_integer(op.other, dtype), "other")
-        left, right = (call_function("mx.array", number, get_mlx_dtype(dtype)), site.x) if op.number_first else (site.x, number)
-    return call_function("left_shift" if isinstance(op, BitwiseLeftShift) else "right_shift", left, right)
+    x: Code = site.x if site.given.x.dtype == dtype else call_method(site.x, "astype", get_mlx_dtype(dtype))
+    other: Code = to_code(wrap_integer(op.other, dtype), "other") if op.scalars else site.other
+    if op.scalars and op.number_first:
+        x, other = call_function("mx.array", other, get_mlx_dtype(dtype)), site.x
+    return call_function("left_shift" if isinstance(op, BitwiseLeftShift) else "right_shift", x, other)
 
 
 @function(Matmul, target="mlx.core.matmul")

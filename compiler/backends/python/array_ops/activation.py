@@ -32,6 +32,7 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.operator import Operator
+from ....ops.scalars import cast_scalar
 from ..code.python_expressions import Code, Default, Infix, Prefix, call_function, call_method, to_code
 from .array_emitters import ARRAY, ArraySite
 
@@ -106,8 +107,9 @@ def emit_tanhshrink(op: Tanhshrink, site: ArraySite) -> Code:
 
 @ARRAY.function(Threshold, target="{array}.where")
 def emit_threshold(op: Threshold, site: ArraySite) -> Code:
-    value = int(op.value) if site.given.x.dtype.is_integer else op.value
-    return site.words.call("where", Infix("<=", site.x, to_code(op.threshold, "threshold")), value, site.x)
+    x = site.given.x.dtype
+    threshold, value = (cast_scalar(one, x) if x.is_integer else one for one in (op.threshold, op.value))
+    return site.words.call("where", Infix("<=", site.x, to_code(threshold, "threshold")), value, site.x)
 
 
 @ARRAY.given(Prelu)

@@ -8,6 +8,7 @@ from ....ops.bitwise import BitwiseLeftShift, BitwiseRightShift, Shift
 from ....ops.comparison import Where
 from ....ops.elementwise import NanToNum, Rsqrt, Sign
 from ....ops.operator import Operator
+from ....ops.scalars import cast_scalar
 from ....ops.slicing import Select
 from ....types.tensor_types import BOOL, DType
 from ..code.python_expressions import Code, Default, Infix, call_function, call_method, to_code
@@ -42,7 +43,8 @@ def emit_power(op: Pow, site: ArraySite) -> Code:
     if not op.scalars and x.is_float and site.given.other.dtype.is_float:
         return call_function("power", site.x, site.other)
     if allows_negative_exponents(op, result):
-        return call_function("integer_power", *list_sides(op, site))
+        number = to_code(op.convert_number(result), "other") if op.scalars else site.other
+        return call_function("integer_power", *((number, site.x) if op.number_first else (site.x, number)))
     return emit_binary(op, site)
 
 
@@ -65,7 +67,8 @@ def emit_clamp(op: Clamp, site: ArraySite) -> Code:
 
 @ARRAY.function(Fmod, target="{array}.fmod")
 def emit_fmod(op: Fmod, site: ArraySite) -> Code:
-    return call_function(site.words.get_function(op), site.x, to_code(op.other, "other") if op.scalars else site.other)
+    other = to_code(op.convert_number(site.results[0].dtype), "other") if op.scalars else site.other
+    return call_function(site.words.get_function(op), site.x, other)
 
 
 @ARRAY.function(Lerp, target="x + weight * (end - x)")
@@ -87,5 +90,6 @@ def emit_shift(op: Shift, site: ArraySite) -> Code:
 def emit_where(op: Where, site: ArraySite) -> Code:
     if not op.scalars:
         return site.words.call("where", site.condition, site.x, site.other)
-    number = to_code(op.other, "other")
+    dtype = site.results[0].dtype
+    number = to_code(op.other if op.other is None or not dtype.is_integer else cast_scalar(op.other, dtype), "other")
     return site.words.call("where", site.condition, *((number, site.x) if op.number_first else (site.x, number)))
