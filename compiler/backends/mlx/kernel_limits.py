@@ -25,6 +25,7 @@ from ...types.tensor_types import BOOL, FLOAT32, FLOAT64
 from ..python.code.python_expressions import CallCode, Code, Method, call_method
 from ..python.emitters import Emitter
 from ..python.operator_calls import OperatorSite
+from ..python.scalar_tensors import convert_scalar_tensors
 from ..python.unsupported_python import UnsupportedInPython
 from .mlx_framework import MLX, get_mlx_dtype
 
@@ -38,7 +39,7 @@ def adapt_emitter(operator: type[Operator], emitter: Emitter) -> Emitter:
     """Return the emitter of an operator with the conversions and errors that MLX's kernels need."""
     emitter = widen_halves(emitter) if operator in SUMS else emitter
     emitter = refuse_float64(emitter) if operator in TRANSFORMS else emitter
-    return convert_booleans(emitter)
+    return convert_scalar_tensors(convert_booleans(emitter), get_mlx_dtype)
 
 
 def refuse_use(site: OperatorSite, reason: str, advice: str) -> UnsupportedInPython:
