@@ -47,6 +47,21 @@ def test_the_zoo(name: str) -> None:
         assert set(made.weights) == set(model.parameters)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = input 6x6; seen = table (i, j) [6, 6] bool = j < i + 2; (x, seen) -> masked_fill 3",
+        "x = input 6x8; order = table (i) [6] int64 = [3, 1, 0, 2, 4, 5][i]; (x, order) -> index_select 1",
+        "x = input 6 int64; x -> bitwise_left_shift 1",
+    ],
+    ids=["mask", "list", "one boolean"],
+)
+def test_constants_that_nothing_learns_are_tables(text: str) -> None:
+    made = same(netc.compile(text).onnx())
+    assert not made.weights
+    assert not made.notes
+
+
 @pytest.mark.long
 def test_gpt() -> None:
     model = netc.compile_file(SPECS / "gpt.net")

@@ -48,6 +48,15 @@ def make_formula_table(array: Array) -> TableOperator:
     raise ImportRefused(f"no formula was found for a constant of shape {list(array.shape)}")
 
 
+def find_formula_table(array: Array) -> TableOperator | None:
+    """Return a table that has exactly the values of the array, by a formula or a short list, or None."""
+    formula, listed = _search_formula(Search(array)), make_list_formula(array, _SHORT_LIST)
+    # A formula may be twice as long as the list of numbers, because it says how they were computed.
+    if formula is None or (listed is not None and _count_parts(formula) > 2 * _count_parts(listed)):
+        formula = listed
+    return None if formula is None else _make_table(array, formula)
+
+
 def make_stored_table(array: Array) -> TableOperator:
     """Return a table that reads the array from a file. Raises `ImportRefused` if the array is too large for one."""
     stored = table_array(array)

@@ -23,6 +23,7 @@ from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
 from ...types.numpy_types import Array, dtype_of, numpy_dtype
 from ...types.tensor_types import INT64, DType
+from ..constants import find_formula_table
 from ..graph_builder import GraphBuilder, ImportRefused, make_empty_span
 from .onnx_names import LabelMaker, is_made_up, split_levels
 from .onnx_values import Filled, Known, SizeRatio, Sizes
@@ -262,7 +263,7 @@ class Emitter:
     # --- tensors of what is known --------------------------------------------------------------------------------------------
 
     def make_tensor(self, known: Known) -> Value:
-        """Return known numbers as a tensor: a table if they are a range or all the same, or else a parameter."""
+        """Return known numbers as a tensor: a table if they have a formula, or else a parameter."""
         key = (known.name, known.layout, known.array.shape, known.array.dtype.str) if known.name else ("", id(known))
         if key not in self._tensors:
             table = self._make_regular_table(known.array) if is_made_up(known.name) else None
@@ -285,19 +286,14 @@ class Emitter:
         return value
 
     def _make_regular_table(self, array: Array) -> Value | None:
-        """Return the table of numbers that are a range or all the same, or None."""
-        if array.dtype.kind not in "iufb" or array.size < 2:
+        """Return the table of numbers that have a formula, or None. For floats, only if all are the same: others may be learned."""
+        if array.dtype.kind not in "iufb" or not array.size:
             return None
-        first = array.flat[0]
-        if (array == first).all():
-            return self.make_filled(Filled(tuple(array.shape), first))
-        axes = [axis for axis, size in enumerate(array.shape) if size > 1]
-        if array.dtype.kind != "i" or len(axes) != 1:
-            return None
-        start, step = int(first), int(array.reshape(-1)[1] - first)
-        if not (array.reshape(-1) == start + step * np.arange(array.size)).all():
-            return None
-        return self.make_table(array.shape, range_formula(axes[0], start, step), _to_dtype(array))
+        if array.dtype.kind == "f":
+            is_filled = array.size > 1 and (array == array.flat[0]).all()
+            return self.make_filled(Filled(tuple(array.shape), array.flat[0])) if is_filled else None
+        table = find_formula_table(array)
+        return None if table is None else self._add_table(table)
 
     def make_filled(self, filled: Filled) -> Value:
         """Return a tensor with one number in every position."""
@@ -318,9 +314,11 @@ class Emitter:
 
     def make_table(self, shape: Sequence[Any], formula: Formula, dtype: DType) -> Value:
         indices = tuple(f"i{n + 1}" for n in range(len(shape)))
-        op = TableOperator(indices=indices, shape=tuple(shape), formula=formula, dtype=dtype)
+        return self._add_table(TableOperator(indices=indices, shape=tuple(shape), formula=formula, dtype=dtype))
+
+    def _add_table(self, table: TableOperator) -> Value:
         with self._emit_outside_loops():
-            (value,) = self.builder.add_node(op)
+            (value,) = self.builder.add_node(table)
             self.record_last_node((value,))
         return value
 
