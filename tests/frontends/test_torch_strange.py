@@ -138,6 +138,13 @@ def test_a_scripted_module_is_named() -> None:
         netc.from_torch(module, torch.randn(2, 3))
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated")
+def test_a_traced_module_is_refused_though_its_forward_has_no_signature() -> None:
+    traced = torch.jit.trace(nn.Sequential(nn.Linear(3, 3), nn.Tanh()), torch.randn(2, 3))
+    with pytest.raises(ImportFailed, match="the module is TorchScript, which torch"):
+        netc.from_torch(traced, torch.randn(2, 3))
+
+
 def test_a_transformer_looks_at_no_numbers_of_its_mask() -> None:
     def forward(m: Of, x: Tensor) -> Tensor:
         mask = torch.triu(torch.full((x.shape[1], x.shape[1]), -math.inf), 1)

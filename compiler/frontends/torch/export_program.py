@@ -71,6 +71,14 @@ class SmallExample(ImportFailed):
         self.least = least
 
 
+def refuse_torchscript(module: nn.Module) -> None:
+    """Raise `ImportFailed` for a module that is TorchScript or has such a child."""
+    scripted = [path for path, inner in module.named_modules() if isinstance(inner, torch.jit.ScriptModule)]
+    if scripted:
+        why = "is TorchScript, which torch.export does not follow"
+        raise ImportFailed((Obstacle("the module", why, scripted[0], "import the module as it was before `torch.jit`"),))
+
+
 def export_program(
     module: nn.Module,
     args: tuple[Any, ...],
@@ -80,12 +88,6 @@ def export_program(
     *,
     train: bool = False,
 ) -> ExportedProgram:
-    scripted = [path for path, inner in module.named_modules() if isinstance(inner, torch.jit.ScriptModule)]
-    if scripted:
-        why = "is TorchScript, which torch.export does not follow"
-        raise ImportFailed(
-            tuple(Obstacle("the module", why, path, "import the module as it was before `torch.jit`") for path in scripted[:1])
-        )
     modes = {inner: inner.training for inner in module.modules()}
     module.train(train)
     try:

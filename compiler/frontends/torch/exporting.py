@@ -25,7 +25,7 @@ from ...types.tensor_types import BATCH
 from ..imported_model import Imported, ImportFailed, Obstacle
 from .call_arguments import clone_repeated_tensors, declare_keywords, split_arguments
 from .export_errors import fixed_size_obstacle
-from .export_program import FEW, FixedSize, SmallExample, export_program
+from .export_program import FEW, FixedSize, SmallExample, export_program, refuse_torchscript
 from .module_calls import find_aliases
 from .placeholders import find_user_inputs, flatten_axes
 from .programs import read_program
@@ -53,6 +53,8 @@ def from_module(
     may be fixed where the module's code does that; by default, unless `dims` names it. Raises `ImportFailed` with everything that has no
     counterpart.
     """
+    # Before anything reads its signature, which a traced `forward` does not have.
+    refuse_torchscript(module)
     args, kwargs = split_arguments(inputs)
     implied = not any(BATCH in _number_axes(axes).values() for axes in (dims or {}).values()) if implied_batch is None else implied_batch
     call = _Call(module, args, kwargs, dims)
@@ -160,7 +162,6 @@ class _Call:
         examples = [_enlarge_example(item, axes, samples) for item, axes in zip(args, names, strict=True)]
         keywords = {name: _enlarge_example(item, named[name], samples) for name, item in kwargs.items()}
         sizes = _find_sizes((examples, keywords), (names, named))
-        with declare_keywords(self.module, keywords):
             called_with = tuple(examples), keywords, _bind_arguments(self.module, *spec), sizes
             evaluation = export_program(self.module, *called_with)
             training = export_program(self.module, *called_with, train=True) if train else None
