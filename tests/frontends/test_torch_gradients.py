@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from frontends import written
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 import netc
 
@@ -135,6 +136,46 @@ def positions(x: Tensor) -> Tensor:
 def test_what_changes_no_gradient_is_not_written(name: str) -> None:
     spec = netc.from_torch(HARMLESS[name], torch.randn(3, 6)).spec()
     assert "detach" not in spec
+
+
+class Reverse(torch.autograd.Function):
+    """Reverses gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * 1
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return -gradients[0]
+
+
+def hooked(x: Tensor) -> Tensor:
+    if x.requires_grad:
+        x.register_hook(lambda gradient: 2 * gradient)  # type: ignore[no-untyped-call]
+    return x
+
+
+OWN = {
+    "`Reverse` has a gradient of its own": Of(lambda self, x: Reverse.apply(self.a(x)), a=nn.Linear(6, 6)),  # type: ignore[no-untyped-call]
+    "The module registers hooks of tensors": Of(lambda self, x: hooked(self.a(x)), a=nn.Linear(6, 6)),
+}
+
+
+@pytest.mark.parametrize("note", OWN)
+def test_a_gradient_of_the_modules_own_code_is_noted(note: str) -> None:
+    for train in (False, True):
+        spec = netc.from_torch(OWN[note], torch.randn(3, 6), train=train).spec()
+        assert spec.count(note) == 1
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_a_checkpoint_changes_no_gradient(reentrant: bool) -> None:
+    module = Of(lambda self, x: checkpoint(self.a, x.sin(), use_reentrant=reentrant), a=nn.Linear(6, 6))
+    x = torch.randn(3, 6)
+    model = netc.from_torch(module, x)
+    assert "detach" not in model.spec()
+    torch.testing.assert_close(compute_gradients(model.module(), x), compute_gradients(module, x))
 
 
 SPECIAL = torch.tensor([0.0, -0.0, 1, -1, 0.5, 3])

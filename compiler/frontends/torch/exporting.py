@@ -27,6 +27,7 @@ from .call_arguments import clone_repeated_tensors, declare_keywords, split_argu
 from .export_errors import fixed_size_obstacle
 from .export_program import FEW, FixedSize, SmallExample, export_program, refuse_torchscript
 from .module_calls import find_aliases
+from .own_gradients import note_own_gradients
 from .placeholders import find_user_inputs, flatten_axes
 from .programs import read_program
 
@@ -162,6 +163,7 @@ class _Call:
         examples = [_enlarge_example(item, axes, samples) for item, axes in zip(args, names, strict=True)]
         keywords = {name: _enlarge_example(item, named[name], samples) for name, item in kwargs.items()}
         sizes = _find_sizes((examples, keywords), (names, named))
+        with declare_keywords(self.module, keywords), note_own_gradients(self.notes):
             called_with = tuple(examples), keywords, _bind_arguments(self.module, *spec), sizes
             evaluation = export_program(self.module, *called_with)
             training = export_program(self.module, *called_with, train=True) if train else None
