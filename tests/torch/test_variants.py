@@ -55,6 +55,7 @@ SIZES_BY_CONDITION = (
     "block cell(width, wide=false) { h = if wide { (in, in) -> concat axis=1 } else { in -> slice axis=1 start=0 stop=2 }; "
     "h -> dense width as fc -> if not wide { relu } -> dense 3 as last }"
 )
+SEQUENCE = "block cell(width, deep=false) { in -> dense width as 0 -> relu -> if deep { dense width as 2 } else { layer_norm as 2 } }"
 
 CASES: dict[str, tuple[str, str, list[str], list[str]]] = {
     "residual": (RESIDUAL, "4x8x8", ["4", "8 stride=2", "8"], ["5", "4 stride=3", "6 stride=2"]),
@@ -67,6 +68,7 @@ CASES: dict[str, tuple[str, str, list[str], list[str]]] = {
     "nested": (NESTED, "4", ["4", "4 a=true", "4 a=true b=true"], ["5", "3 b=true", "6 a=true b=true"]),
     "opposite": (OPPOSITE, "6", ["4", "4 stride=2", "5 stride=3"], ["7", "2 stride=4", "3 stride=0", "4 stride=1"]),
     "sizes by condition": (SIZES_BY_CONDITION, "4", ["3", "5 wide=true"], ["6", "7 wide=true"]),
+    "sequence": (SEQUENCE, "3", ["4", "4 deep=true"], ["5", "2 deep=true"]),
     "parameters": (PARAMETERS, "4", ["4", "4 shift=2"], ["5 shift=3", "6"]),
 }
 

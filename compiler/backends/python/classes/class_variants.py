@@ -84,7 +84,9 @@ class _Alignment:
             {i: arrange_by_branch(b.graph, [(m.node, m) for m in b.members]) for i, b in enumerate(self.bodies)}, (), members
         )
         nodes: list[AlignedNode] = []
-        self._align_steps({i: _arrange_steps(b) for i, b in enumerate(self.bodies)}, (), nodes)
+        # A sequence has no steps, and so no ends of branches: its members are aligned as its code.
+        if not chains:
+            self._align_steps({i: _arrange_steps(b) for i, b in enumerate(self.bodies)}, (), nodes)
         outputs = [
             self._resolve_code({i: b.outputs[position] for i, b in enumerate(self.bodies)})
             for position in range(len(self.bodies[0].outputs))
