@@ -42,6 +42,8 @@ AWKWARD = {
     "-> (if true { steps = table (i) [3] = i; in + steps }) -> add 2 -> dense 3",
     "arguments": "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten -> dense 12 as h "
     "-> dense 12 as h_ }; input 12 -> b 3 -> b 4",
+    "arguments of underscores": "block b(_, __) { in * _ -> sin -> dense 4 -> reshape [N, __, -1] -> softmax axis=-1 -> flatten }; "
+    "input 4 -> b 2 2 -> b 3 4",
     "labels that come later": "block b(n, f=relu) { in -> f -> if n > 2 { relu } -> dense 4 as relu1 -> relu -> dense 4 as relu2 "
     "-> f -> dense 4 as relu4 }; input 4 -> b 3 as sin1 -> sin -> b 2 as sin2 -> b 3 sin as b1",
     "imports": "F = input 3; nn = F -> dense 3 as torch; torch = nn -> sin; Tensor_ = torch * nn; Tensor_ + F",
@@ -93,7 +95,7 @@ def test_the_class_of_a_file_is_the_one_in_its_source(name: str, tmp_path: Path)
 
 
 def test_helpers() -> None:
-    assert [TORCH.make_variable_name(n) for n in ("in", "input", "lambda", "print", "self", "F", "math", "main")] == [
+    assert [TORCH.make_variable_name(n) for n in ("in", "input", "lambda", "print", "self", "F", "math", "main", "_", "___")] == [
         "x",
         "input",
         "lambda_",
@@ -102,6 +104,8 @@ def test_helpers() -> None:
         "F_",
         "math_",
         "main",
+        "value",
+        "value",
     ]
     assert [singularize(n) for n in ("layers", "branches", "boxes", "entries", "pass", "h", "encoder")] == [
         "layer",

@@ -59,12 +59,18 @@ def singularize(label: str) -> str:
 
 
 def make_variable_name(name: str, imported: Container[str] = ()) -> str:
-    """Make a variable name: `x` for the unnamed input of a block, and an underscore after names of Python or the imports."""
+    """Make a variable name: `x` for the unnamed input of a block, and an underscore after names of Python or the imports.
+
+    >>> make_variable_name("_"), make_variable_name("__init__"), make_variable_name("print")
+    ('value', '_init', 'print_')
+    """
     name = re.sub(r"\W", "_", name)
     if name == UNNAMED_INPUT:  # it hides a built-in function, but `model.inputs` and ONNX have this name too
         return name
     if name in UNNAMED:
         return "x"
+    if not name.strip("_"):  # `_` stands for a value without a use, and no attribute can be `__`
+        return "value"
     if name[0].isdigit():
         name = f"_{name}"
     if name.startswith("__"):  # Python mangles such a name within a class, or gives it a meaning
