@@ -146,8 +146,9 @@ class OptunaStudy:
 
     def _make_trial(self, number: int, params: dict[str, Any]) -> Trial:
         """Return a trial with the values that Optuna has for it."""
-        texts = {name: params[name] for name in self._settings.space if name in params}
-        values = {name: self._settings.space[name].read_value(proposed) for name, proposed in texts.items()}
+        proposed = {name: params[name] for name in self._settings.space if name in params}
+        values = {name: self._settings.space[name].read_value(value) for name, value in proposed.items()}
+        texts = {name: value if isinstance(self._settings.space[name], Alternatives) else values[name] for name, value in proposed.items()}
         return Trial(number, texts, values, self.name_folder(number))
 
     def name_folder(self, number: int) -> str:

@@ -9,8 +9,10 @@ True
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 from netc.dsl.record import Record
@@ -77,11 +79,11 @@ class FloatRange(SearchRange):
         return self.high if self.step is None else self._get_value(self._count_steps())
 
     def _count_steps(self) -> int:
-        # 1e-9: the quotient of 0.3 - 0.1 and 0.1 is 1.9999999999999998
-        return int((self.high - self.low) / self.step + 1e-9) if self.step is not None else 0
+        low, high, step = (read_exactly(number) for number in (self.low, self.high, self.step or 0.0))
+        return math.floor((high - low) / step) if step else 0
 
     def _get_value(self, index: int) -> float:
-        return round(self.low + index * (self.step or 0.0), 12)
+        return float(read_exactly(self.low) + index * read_exactly(self.step or 0.0))
 
     def list_values(self) -> list[tuple[str, object]] | None:
         if self.step is None or self._count_steps() >= MAX_LISTED:
@@ -94,6 +96,17 @@ class FloatRange(SearchRange):
 
     def to_json(self) -> dict[str, Any]:
         return {"low": self.low, "high": self.last, "step": self.step, "log": self.log}
+
+    def read_value(self, proposed: Any) -> object:
+        """Return the value that was proposed. Of a range with a step, it is the nearest listed one, as Optuna adds in floats."""
+        if self.step is None:
+            return proposed
+        return self._get_value(round((read_exactly(proposed) - read_exactly(self.low)) / read_exactly(self.step)))
+
+
+def read_exactly(number: int | float) -> Fraction:
+    """Return the decimal number that a number was written as. In floats, 0.1 + 2 * 0.1 is not 0.3."""
+    return Fraction(repr(number))
 
 
 class Alternatives(SearchRange):

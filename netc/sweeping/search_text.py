@@ -19,7 +19,7 @@ from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput
 
 from ..inputs.set_values import NotAValue, parse_constant
-from .search_space import Alternatives, FloatRange, IntRange, SearchRange, SearchSpace
+from .search_space import Alternatives, FloatRange, IntRange, SearchRange, SearchSpace, read_exactly
 
 GRAMMAR = r"""
 start: _parameter ("," _parameter)*
@@ -105,7 +105,7 @@ def _read_range(tree: Tree[Token]) -> SearchRange:
         match modifier.type:
             case "STEP" if step is None:
                 step = _read_number(modifiers[index + 1])
-                if not 0 < step <= high - low:
+                if not 0 < read_exactly(step) <= read_exactly(high) - read_exactly(low):
                     raise _make_error(f"a step of `{name}` is larger than 0 and at most HIGH - LOW", modifiers[index + 1])
                 if isinstance(low, int) and isinstance(high, int) and isinstance(step, float):
                     remedy = f"for numbers with fractions, write `{name}={float(low)}..{float(high)} step {step}`"

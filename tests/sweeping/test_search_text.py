@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -69,6 +72,22 @@ def test_values_are_those_of_numpy() -> None:
     assert FloatRange(0.1, 0.3, 0.1).last == 0.3
     assert [value for _, value in IntRange(64, 500, 64).list_values() or ()] == np.arange(64, 501, 64).tolist()
     assert IntRange(64, 500, 64).last == 448
+
+
+@pytest.mark.parametrize("text", ["1e-14..5e-14 step 1e-14", "0.1..1.0 step 0.1", "0.05..0.95 step 0.15", "-1e-300..1e-300 step 5e-301"])
+def test_values_with_a_step_are_decimal_numbers(text: str) -> None:
+    """They are the same whether netc lists them or Optuna, which adds in floats, proposes them."""
+    first, last, step = (Decimal(number) for number in re.split(r"\.\.| step ", text))
+    values = [float(first + index * step) for index in range(int((last - first) / step) + 1)]
+    searched = parse_search(f"rate={text}")["rate"]
+    assert isinstance(searched, FloatRange)
+    assert searched.last == values[-1]
+    assert [value for _, value in searched.list_values() or ()] == values
+    assert [searched.read_value(searched.low + index * (searched.step or 0.0)) for index in range(len(values))] == values
+
+
+def test_a_step_may_be_the_whole_range() -> None:
+    assert parse_search("rate=0.1..0.3 step 0.2")["rate"].list_values() == [("0.1", 0.1), ("0.3", 0.3)]
 
 
 def test_goals() -> None:
