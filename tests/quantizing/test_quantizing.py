@@ -237,6 +237,19 @@ def test_a_stack_of_matrices_is_quantized(tmp_path: Path, name: str, calibrated:
     assert np.sqrt(np.mean(change**2)) < 0.03 * np.sqrt(np.mean(exact**2))
 
 
+@pytest.mark.parametrize("stage", ["conv_transpose 6 3x3 groups=2", "conv_transpose 4 3x3 groups=4 bias=false"])
+def test_a_transposed_convolution_with_groups_is_quantized(tmp_path: Path, stage: str) -> None:
+    """ONNX Runtime's quantizer would make as many scales as a group has outputs, and needs one for each number of the bias."""
+    model, path = netc.compile(f"x = input 4x5x5 -> {stage}"), tmp_path / "m.onnx"
+    x = np.random.default_rng(0).standard_normal((20, 4, 5, 5), np.float32)
+    found = model.save(path, seed=1, quantize="int8", calibration={"input": x})
+    assert found is not None
+    assert found.quantized == found.products == 1
+    exact = model.session(seed=1)(x)
+    change = onnxruntime.InferenceSession(path).run(None, {"input": x})[0] - exact
+    assert np.sqrt(np.mean(change**2)) < 0.03 * np.sqrt(np.mean(exact**2))
+
+
 def test_a_file_that_fails_when_it_runs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netc.compiler.backends.onnx.quantizing.methods._find_stacked_weights", lambda source: {})
     with pytest.raises(CannotQuantize, match="ONNX Runtime cannot run the quantized model: `matmul1_quant` fails"):

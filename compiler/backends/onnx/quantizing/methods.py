@@ -89,6 +89,14 @@ def _find_stacked_weights(source: Path) -> dict[str, str]:
     return {node.name: node.input[1] for node in products if ranks.get(node.input[1], 0) > 2}
 
 
+def _find_grouped_weights(source: Path) -> set[str]:
+    """Find the weights of transposed convolutions with groups.
+
+    Such a weight gets a single scale. The quantizer makes one for each output of a group, and the bias has all outputs of all groups."""
+    nodes = onnx.load(source, load_external_data=False).graph.node
+    return {n.input[1] for n in nodes if n.op_type == "ConvTranspose" and any(a.name == "group" and a.i > 1 for a in n.attribute)}
+
+
 def _make_static_method(batches: Batches) -> QuantizeFile:
     """Make a method that takes the scales of activations from calibration data."""
 
@@ -105,7 +113,7 @@ def _make_static_method(batches: Batches) -> QuantizeFile:
 
         # Activations are unsigned: with signed ones, ONNX Runtime moves a QuantizeLinear through a Reshape, and gives it another type
         # than its zero point.
-        stacked = sorted(set(_find_stacked_weights(source).values()))
+        of_one_scale = sorted({*_find_stacked_weights(source).values(), *_find_grouped_weights(source)})
         quantize_static(
             source,
             target,
@@ -118,7 +126,7 @@ def _make_static_method(batches: Batches) -> QuantizeFile:
             use_external_data_format=is_large,
             extra_options={
                 "MatMulConstBOnly": True,
-                "TensorQuantOverrides": {name: [{"quant_type": QuantType.QInt8}] for name in stacked},
+                "TensorQuantOverrides": {name: [{"quant_type": QuantType.QInt8}] for name in of_one_scale},
             },
         )
 
