@@ -22,6 +22,7 @@ from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_model
 from netc.importing.onnx_origin import make_onnx_origin
 from netc.importing.run_import import ImportedSpec, import_spec
+from tests.byte_products import needs_exact_products
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 
@@ -90,6 +91,7 @@ def is_the_float_model(quantized: str, original: str, tolerance: float) -> Impor
     return made
 
 
+@needs_exact_products
 @pytest.mark.parametrize("form", [QuantFormat.QDQ, QuantFormat.QOperator])
 @pytest.mark.parametrize("per_channel", [False, True])
 @pytest.mark.parametrize("activations", [QuantType.QUInt8, QuantType.QInt8])
@@ -102,6 +104,7 @@ def test_static(pictures: str, tmp_path: Path, form: Any, per_channel: bool, act
     assert "the quantized file differs by" in made.format_report()
 
 
+@needs_exact_products
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_dynamic(pictures: str, words: str, tmp_path: Path, per_channel: bool) -> None:
     path = str(tmp_path / "quantized.onnx")

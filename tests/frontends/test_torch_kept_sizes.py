@@ -159,9 +159,9 @@ def test_an_assertion_that_always_holds() -> None:
 
 
 def test_places_of_a_mask_are_refused() -> None:
-    """A mixture of experts selects its tokens so."""
+    """What is selected is returned."""
     module = Function(lambda fc, x: fc(x)[torch.where(x[:, 0] > 0)], nn.Linear(4, 4))
-    with pytest.raises(ImportFailed, match="lists where a mask is true: the size of the result depends on the values"):
+    with pytest.raises(ImportFailed, match="selects by a mask: the size of the result depends on the values"):
         netc.from_torch(module, torch.randn(5, 4))
 
 

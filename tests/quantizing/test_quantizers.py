@@ -17,6 +17,7 @@ import netc
 from netc.compiler.backends.onnx.quantizing.products import find_products
 from netc.compiler.weights.initial import InitialValues
 from netc.inputs.random_inputs import choose_input_shapes, draw_array
+from tests.byte_products import needs_exact_products
 
 TEXT = {"width": 64, "depth": 2, "heads": 4, "vocabulary": 200}
 NETWORKS: dict[str, tuple[str, str, Mapping[str, object], int]] = {
@@ -66,6 +67,7 @@ def change(one: Path, other: Path, inputs: Mapping[str, Any]) -> float:
     return float(np.sqrt(np.mean((exact - found) ** 2) / np.mean(exact**2)))
 
 
+@needs_exact_products
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["dynamic", "static", "dynamic without options"])
 @pytest.mark.parametrize("name", NETWORKS)
@@ -88,6 +90,7 @@ def test_onnx_runtime_alone(name: str, kind: str, tmp_path: Path) -> None:
     assert 0 < change(source, target, inputs) < 0.2
 
 
+@needs_exact_products
 @pytest.mark.long
 @pytest.mark.parametrize("kind", ["dynamic", "static", "int4"])
 @pytest.mark.parametrize("name", NETWORKS)
@@ -118,6 +121,7 @@ def test_other_opsets(method: str, opset: int, tmp_path: Path) -> None:
     assert 0 < change(source, target, inputs_of(model)) < (0.2 if method == "int4" else 0.05)
 
 
+@needs_exact_products
 @pytest.mark.parametrize("text", ["dense 8 as d -> d", "dense 8 as d -> relu -> d"])
 def test_a_weight_that_products_share(text: str, tmp_path: Path) -> None:
     """ONNX Runtime's quantizer transposes a weight once for each `Gemm` that takes it."""

@@ -20,6 +20,7 @@ from netc.cli import cli
 from netc.compiler.backends.onnx.quantizing.products import find_products
 from netc.quantizing import CannotQuantize
 from netc.quantizing.calibration import explain_infinite_scale
+from tests.byte_products import needs_exact_products
 
 TEXT = "input 64 -> dense 32 relu -> dense 10"
 Run = Callable[..., Result]
@@ -50,6 +51,7 @@ def test_the_weights_are_integers(run: Run, method: str, calibrated: bool, node:
     assert [path.name for path in Path().iterdir()] == ["m.onnx"]
 
 
+@needs_exact_products
 def test_what_is_said_is_true(tmp_path: Path) -> None:
     """The change of the output, computed by ONNX Runtime and NumPy alone."""
     exact, path, x = tmp_path / "exact.onnx", tmp_path / "m.onnx", samples()
@@ -85,6 +87,7 @@ def test_int4_of_convolutions_says_that_int8_quantizes_them(run: Run) -> None:
     assert "most weights are left" not in dense.stderr
 
 
+@needs_exact_products
 def test_a_calibration_fixes_the_scales(run: Run) -> None:
     """With numbers a thousand times as large as in the calibration, static quantization saturates."""
     np.savez("c.npz", input=samples())
@@ -223,6 +226,7 @@ STACKED = {
 }
 
 
+@needs_exact_products
 @pytest.mark.parametrize("calibrated", [False, True])
 @pytest.mark.parametrize("name", STACKED)
 def test_a_stack_of_matrices_is_quantized(tmp_path: Path, name: str, calibrated: bool) -> None:

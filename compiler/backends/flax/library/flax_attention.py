@@ -48,8 +48,9 @@ def attention(
         k = jnp.repeat(k, q.shape[-3] // k.shape[-3], axis=-3)
     if q.ndim > 2 and v.shape[-3] < q.shape[-3]:
         v = jnp.repeat(v, q.shape[-3] // v.shape[-3], axis=-3)
-    scores = q @ k.swapaxes(-1, -2) * (q.shape[-1] ** -0.5 if scale is None else scale)
-    scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
+    # In float32: a half type may not hold the scores.
+    scores = jnp.matmul(q, k.swapaxes(-1, -2), preferred_element_type=jnp.promote_types(q.dtype, jnp.float32))
+    scores = scores * (q.shape[-1] ** -0.5 if scale is None else scale)
     if is_causal:
         mask = jnp.tril(jnp.ones(scores.shape[-2:], bool))
     if mask is not None:

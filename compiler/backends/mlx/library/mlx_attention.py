@@ -54,8 +54,9 @@ def attention(
         k = mx.repeat(k, q.shape[-3] // k.shape[-3], axis=-3)
     if q.ndim > 2 and v.shape[-3] < q.shape[-3]:
         v = mx.repeat(v, q.shape[-3] // v.shape[-3], axis=-3)
-    scores = q @ k.swapaxes(-1, -2) * scale
-    scores = scores.astype(mx.result_type(scores, mx.float32))
+    # In float32: a half type may not hold the scores.
+    wide = mx.result_type(q, mx.float32)
+    scores = q.astype(wide) @ k.swapaxes(-1, -2).astype(wide) * scale
     if is_causal:
         mask = mx.arange(scores.shape[-2])[:, None] >= mx.arange(scores.shape[-1])
     if mask is not None:
