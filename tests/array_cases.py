@@ -38,7 +38,7 @@ CASES = {
     "shift of bytes beyond the width": "x = input [9] uint8; x * 77 - 30 -> bitwise_right_shift other=-1",
     "number on the left of bits": "x = input [9] int64; x -> bitwise_xor 5 reverse=true",
     "more heads of keys": "q = input [1, T, 6]; k = input [4, S, 6]; v = input [4, S, 6]; (q, k, v) -> attention",
-    "scores beyond float16": "x = input [2, 5, 4] float16; h = (x -> sign) * 1000; attention(h, h, x, mask=(x @ (x -> transpose 1 2)))",
+    "scores beyond float16": "x = input [2, 5, 4] float16; h = (x -> sign) * 1000; attention(h, h, x, mask=(x @ (x -> transpose 2 3)))",
     "other heads of values": "q = input [4, T, 6]; k = input [2, S, 6]; v = input [4, S, 5]; (q, k, v) -> attention",
     "logsumexp of booleans": "x = input [2, 3] bool; x -> logsumexp axis=1",
     "circular padding that crops": "input 2x5x5 -> pad [-1, 3, 0, 1] mode=circular",
