@@ -24,6 +24,22 @@ def test_a_layer_is_trained_as_a_whole(frozen: list[str]) -> None:
     assert trained == {"0.weight": not frozen, "0.bias": not frozen, "1.weight": True, "1.bias": True}
 
 
+class Scaled(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.shift = nn.Parameter(torch.randn(4), requires_grad=False), nn.Parameter(torch.randn(4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.scale + self.shift
+
+
+def test_a_frozen_parameter_that_no_layer_owns_is_not_trained() -> None:
+    module = Scaled()
+    copy = netc.from_torch(module, torch.randn(2, 4)).module()
+    assert [name for name, _ in copy.named_parameters()] == ["shift"]
+    assert set(copy.state_dict()) == {"scale", "shift"}
+
+
 def share_bias(first: nn.Linear, second: nn.Linear) -> tuple[nn.Linear, nn.Linear]:
     second.bias = first.bias
     return first, second

@@ -15,6 +15,7 @@ from .dead_code import count_operators, remove_dead_code
 from .embedding_positions import add_position_bounds
 from .fold_masks import simplify_masks
 from .fold_rotary import fold_rotary
+from .frozen_params import declare_frozen_params
 from .iterations import extract_iterations
 from .single_operator_modules import dissolve_calls
 from .tables import TableFolder, merge_equal_tables
@@ -44,4 +45,5 @@ def tidy_program(program: Program) -> None:
     for graph in collect_graphs(program.main):
         merge_equal_tables(graph, program.facts)
     turn_weights_into_params(program.main)
+    declare_frozen_params(program.main)
     count_operators(program.main)
